@@ -1,0 +1,106 @@
+"""The fitted population: joint draws of the seven parameters, and where they come from.
+
+A posterior holds no customer rows. It is saved as a plain `.npz` (arrays and one JSON text, no pickle), and this
+module travels inside the registered model, so it imports nothing but NumPy.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from os import PathLike
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+PURCHASE_PARAMETERS = ("r", "alpha", "a", "b")
+SPEND_PARAMETERS = ("p", "q", "v")
+PARAMETERS = PURCHASE_PARAMETERS + SPEND_PARAMETERS
+PURCHASE_MODELS = ("bg_nbd",)
+
+
+class PosteriorError(ValueError):
+    """Draws that no population can have, or a file that is not a posterior."""
+
+
+@dataclass(frozen=True)
+class Posterior:
+    """Joint draws of the population's parameters.
+
+    Args:
+        draws: `r, alpha, a, b, p, q, v`, each of shape (chains, draws); alpha in days, v in the log's money.
+        purchases: the purchase model, one of `PURCHASE_MODELS`.
+        origin: where the draws come from: method, scales, data window; JSON values only.
+    """
+
+    draws: Mapping[str, NDArray[np.float64]]
+    purchases: str
+    origin: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        faults = [*_missing(self.draws), *_wrong_shapes(self.draws), *_out_of_range(self.draws)]
+        if self.purchases not in PURCHASE_MODELS:
+            faults.append(f"purchases is {self.purchases!r}, not one of {', '.join(PURCHASE_MODELS)}")
+        if faults:
+            raise PosteriorError("This is not a posterior: " + "; ".join(faults) + ".")
+
+    @property
+    def size(self) -> int:
+        """Count the joint draws, all chains together."""
+        return int(self.draws["r"].size)
+
+    def joint(self, count: int | None = None) -> dict[str, NDArray[np.float64]]:
+        """Flatten chains into joint draws, thinned evenly to `count`.
+
+        Simulation s uses draw s of every parameter, so column sums over customers are joint draws of a total.
+        """
+        wanted = self.size if count is None else count
+        if not 1 <= wanted <= self.size:
+            raise PosteriorError(f"{wanted:,} draws were asked for; the posterior holds {self.size:,}.")
+        chosen = np.arange(wanted) * self.size // wanted
+        # Chains interleave, so that thinning takes equally from each and neighbours are not successive states.
+        return {name: np.ascontiguousarray(self.draws[name].T.ravel()[chosen]) for name in PARAMETERS}
+
+    def thin(self, count: int) -> "Posterior":
+        """Keep `count` joint draws, as one chain."""
+        joint = self.joint(min(count, self.size))
+        return Posterior({name: values[None, :] for name, values in joint.items()}, self.purchases, self.origin)
+
+    def save(self, path: str | PathLike[str]) -> None:
+        """Write the posterior as `.npz`: seven arrays and a JSON text."""
+        about = json.dumps({"purchases": self.purchases, "origin": dict(self.origin)}, sort_keys=True)
+        arrays: dict[str, Any] = {name: self.draws[name] for name in PARAMETERS}
+        with open(path, "wb") as file:
+            np.savez_compressed(file, about=np.array(about), **arrays)
+
+    @classmethod
+    def load(cls, path: str | PathLike[str]) -> "Posterior":
+        """Read what `save` wrote; pickled content is refused."""
+        with np.load(path, allow_pickle=False) as file:
+            lost = [name for name in ("about", *PARAMETERS) if name not in file.files]
+            if lost:
+                raise PosteriorError(f"{path} is not a posterior file: it lacks {', '.join(lost)}.")
+            about = json.loads(str(file["about"]))
+            return cls({name: file[name] for name in PARAMETERS}, about["purchases"], about["origin"])
+
+
+def _missing(draws: Mapping[str, NDArray[np.float64]]) -> list[str]:
+    lost = [name for name in PARAMETERS if name not in draws]
+    return [f"it lacks {', '.join(lost)}"] if lost else []
+
+
+def _wrong_shapes(draws: Mapping[str, NDArray[np.float64]]) -> list[str]:
+    shapes = {np.shape(draws[name]) for name in PARAMETERS if name in draws}
+    right = len(shapes) == 1 and all(len(shape) == 2 and min(shape) > 0 for shape in shapes)
+    return [] if right else [f"its parameters must share one shape (chains, draws), they have {sorted(shapes)}"]
+
+
+def _out_of_range(draws: Mapping[str, NDArray[np.float64]]) -> list[str]:
+    faults = []
+    for name in PARAMETERS:
+        values = np.asarray(draws.get(name, 2.0))
+        floor = 1.0 if name == "q" else 0.0
+        wrong = int(np.count_nonzero(~(np.isfinite(values) & (values > floor))))
+        if wrong:
+            faults.append(f"{wrong:,} of {values.size:,} draws of {name} are not finite and above {floor:g}")
+    return faults

@@ -1,0 +1,9 @@
+"""Score customers: probabilities, expectations, simulated outcomes, intervals, totals.
+
+This package travels inside the registered model together with `summary` and `posterior`. The three import only each
+other, NumPy, pandas and Numba, and only relatively, so that two versions can live in one process.
+"""
+
+from .score import COLUMNS, Futures, HorizonWarning, Params, ScoreError, Scorer, Scores, Totals
+
+__all__ = ["COLUMNS", "Futures", "HorizonWarning", "Params", "ScoreError", "Scorer", "Scores", "Totals"]

@@ -1,0 +1,283 @@
+"""The scorer: a posterior and customer summaries in, what each customer is worth out."""
+
+import math
+import os
+import warnings
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass, fields
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from ..posterior import PARAMETERS, Posterior
+from ..summary import Rfm
+from .kernel import fill_customers, fill_intensities, interval_ranks, summarise
+from .random import customer_keys
+
+Floats = NDArray[np.float64]
+HORIZON_LIMIT_DAYS = 30 * 365
+CHUNK = 512
+COLUMNS = (
+    "p_alive",
+    "p_purchase",
+    "expected_purchases",
+    "purchases_low",
+    "purchases_high",
+    "expected_spend",
+    "clv",
+    "clv_low",
+    "clv_high",
+    "clv_mean_low",
+    "clv_mean_high",
+)
+
+
+class ScoreError(ValueError):
+    """A question that the scorer cannot answer."""
+
+
+class HorizonWarning(UserWarning):
+    """The horizon is longer than any that the model was checked on."""
+
+
+@dataclass(frozen=True)
+class Params:
+    """What is asked of the scorer.
+
+    Args:
+        horizon_days: whole days ahead, from 1 to 30 years.
+        discount_rate: annual and effective; a purchase t days ahead is worth (1 + d)^(-t / 365).
+        margin: share of spend that is kept, in (0, 1].
+        level: probability of the intervals.
+        seed: of the simulated outcomes.
+    """
+
+    horizon_days: int = 365
+    discount_rate: float = 0.10
+    margin: float = 1.0
+    level: float = 0.90
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        faults = [
+            f"{name} must be {rule}, got {getattr(self, name)!r}"
+            for name, rule, is_right in (
+                ("horizon_days", f"a whole number of days from 1 to {HORIZON_LIMIT_DAYS:,}", self._days_are_right()),
+                ("discount_rate", "an annual rate from 0 to 5 (0.10 is ten percent)", self._between(0, 5)),
+                ("margin", "above 0 and at most 1", self._inside("margin", closed=True)),
+                ("level", "above 0 and below 1", self._inside("level", closed=False)),
+                ("seed", "a whole number from 0 to 2^63 - 1", _is_whole(self.seed) and 0 <= self.seed < 2**63),
+            )
+            if not is_right
+        ]
+        if faults:
+            raise ScoreError("; ".join(faults) + ".")
+
+    @classmethod
+    def of(cls, params: Mapping[str, Any] | None) -> "Params":
+        """Take params by name; unknown names are refused, with the known ones."""
+        known = [field.name for field in fields(cls)]
+        unknown = sorted(set(params or {}) - set(known))
+        if unknown:
+            raise ScoreError(f"Unknown params {', '.join(unknown)}. The params are {', '.join(known)}.")
+        return cls(**(params or {}))
+
+    @property
+    def delta(self) -> float:
+        """Give the continuous discount rate per day."""
+        return math.log1p(self.discount_rate) / 365.0
+
+    def _days_are_right(self) -> bool:
+        return _is_whole(self.horizon_days) and 1 <= self.horizon_days <= HORIZON_LIMIT_DAYS
+
+    def _between(self, low: float, high: float) -> bool:
+        return _is_number(self.discount_rate) and low <= self.discount_rate <= high
+
+    def _inside(self, name: str, *, closed: bool) -> bool:
+        value = getattr(self, name)
+        return _is_number(value) and 0 < value and (value <= 1 if closed else value < 1)
+
+
+def _available_cores() -> int:
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def _is_whole(value: object) -> bool:
+    return isinstance(value, int | np.integer) and not isinstance(value, bool)
+
+
+def _is_number(value: object) -> bool:
+    return _is_whole(value) or isinstance(value, float | np.floating)
+
+
+@dataclass(frozen=True)
+class Totals:
+    """Sums over customers, one per joint draw; adding two adds their customers.
+
+    Args:
+        customers: how many customers are in the sums.
+        purchases, value: simulated outcomes per draw, shape (draws,).
+        expected_purchases, expected_value: expectations per draw, shape (draws,).
+    """
+
+    customers: int
+    purchases: Floats
+    value: Floats
+    expected_purchases: Floats
+    expected_value: Floats
+
+    @classmethod
+    def empty(cls, draws: int) -> "Totals":
+        """Start from no customers."""
+        return cls(0, *(np.zeros(draws) for _ in range(4)))
+
+    def __add__(self, other: "Totals") -> "Totals":
+        return Totals(*(getattr(self, field.name) + getattr(other, field.name) for field in fields(self)))
+
+    def table(self, level: float) -> pd.DataFrame:
+        """Tabulate `purchases` and `clv`: the point, its predictive and its credible interval."""
+        low, high = interval_ranks(self.purchases.size, level)
+        rows = {}
+        for name, outcome, expected in (
+            ("purchases", self.purchases, self.expected_purchases),
+            ("clv", self.value, self.expected_value),
+        ):
+            outcomes, means = np.sort(outcome), np.sort(expected)
+            ends = [outcomes[low], outcomes[high], means[low], means[high]]
+            rows[name] = [expected.mean(), *ends]
+        return pd.DataFrame.from_dict(rows, orient="index", columns=["expected", "low", "high", "mean_low", "mean_high"])
+
+
+@dataclass(frozen=True)
+class Scores:
+    """The answer: one row per customer in the order given, totals from joint draws, and the params used."""
+
+    table: pd.DataFrame
+    totals: Totals
+    params: Params
+
+
+@dataclass(frozen=True)
+class Futures:
+    """Simulated outcomes, shape (customers, draws); column s uses posterior draw s, so its sum is a joint total."""
+
+    counts: NDArray[np.int32]
+    values: Floats
+
+
+class Scorer:
+    """Scores customer summaries with a posterior.
+
+    Args:
+        posterior: the fitted population.
+        validated_horizon_days: the longest horizon that a holdout has checked; scoring beyond it warns.
+        threads: how many threads; all available cores when None. It changes no number.
+    """
+
+    def __init__(
+        self, posterior: Posterior, *, validated_horizon_days: int | None = None, threads: int | None = None
+    ) -> None:
+        self.posterior = posterior
+        self.validated_horizon_days = validated_horizon_days
+        self.threads = threads or _available_cores()
+        joint = posterior.joint()
+        self._population = np.ascontiguousarray([joint[name] for name in PARAMETERS])
+
+    @property
+    def draws(self) -> int:
+        """Count the joint draws, which is also the number of simulated futures."""
+        return int(self._population.shape[1])
+
+    def score(self, customers: pd.DataFrame | Rfm, **params: Any) -> Scores:
+        """Score customer summaries: `horizon_days`, `discount_rate`, `margin`, `level`, `seed` as in `Params`.
+
+        Raises ScoreError for params, SummaryError for customers that break the contract; nothing is scored then.
+        """
+        asked = self._ask(params)
+        rfm = customers if isinstance(customers, Rfm) else Rfm.from_frame(customers)
+        table = np.empty((len(rfm.customers), len(COLUMNS)))
+        totals = Totals.empty(self.draws)
+        for start, out in self._chunks(rfm.customers, asked):
+            rows = out[0].shape[0]
+            self._over_rows(rows, lambda lo, hi, out=out, at=start: summarise(out, asked.level, lo, hi, table[at:]))
+            _, _, purchases, _, value, counts, outcomes = (matrix.sum(axis=0) for matrix in out)
+            totals += Totals(rows, counts, outcomes, purchases, value)
+        given = customers.customers if isinstance(customers, Rfm) else customers
+        frame = pd.DataFrame(table, columns=list(COLUMNS))
+        frame[["purchases_low", "purchases_high"]] = frame[["purchases_low", "purchases_high"]].astype("int64")
+        frame.insert(0, "customer_id", given["customer_id"].to_numpy())
+        frame.attrs["params"] = asdict(asked)
+        return Scores(frame, totals, asked)
+
+    def simulate(self, customers: Rfm, **params: Any) -> Futures:
+        """Simulate every customer's purchases and value in every future; for as many as memory holds."""
+        asked = self._ask(params)
+        parts = [(out[5].astype(np.int32), out[6].copy()) for _, out in self._chunks(customers.customers, asked)]
+        if not parts:
+            return Futures(np.empty((0, self.draws), np.int32), np.empty((0, self.draws)))
+        return Futures(np.concatenate([part[0] for part in parts]), np.concatenate([part[1] for part in parts]))
+
+    def expected_new_customer(self, days: NDArray[np.int64]) -> Floats:
+        """Expect the repeat purchases of a new customer within each number of days, shape (draws, days)."""
+        plain, unused = (np.zeros((1, self.draws)) for _ in range(2))
+        zero = np.zeros(1)
+        out = np.zeros((self.draws, days.size))
+        for at, horizon in enumerate(days):
+            if horizon > 0:
+                fill_intensities(zero, zero, self._population, float(horizon), 0.0, 0, 1, plain, unused)
+                out[:, at] = plain[0]
+        return out
+
+    def _ask(self, params: Mapping[str, Any]) -> Params:
+        asked = Params.of(params)
+        least = math.ceil(10 / (1 - asked.level))
+        if self.draws < least:
+            raise ScoreError(
+                f"level {asked.level} leaves fewer than five of {self.draws:,} draws in each tail; "
+                f"at least {least:,} draws are needed, or a level of at most {1 - 10 / self.draws:.3g}."
+            )
+        limit = self.validated_horizon_days
+        if limit is not None and asked.horizon_days > limit:
+            warnings.warn(
+                f"horizon_days {asked.horizon_days:,} is beyond the {limit:,} days that this model was checked on.",
+                HorizonWarning,
+                stacklevel=3,
+            )
+        return asked
+
+    def _chunks(self, customers: pd.DataFrame, params: Params) -> Any:
+        keys = customer_keys(customers["customer_id"], params.seed)
+        names = ("frequency", "recency", "T", "monetary_value")
+        columns = [customers[name].to_numpy(np.float64) for name in names]
+        for start in range(0, len(customers), CHUNK):
+            part = slice(start, start + CHUNK)
+            yield start, self._fill([column[part] for column in columns], keys[part], params)
+
+    def _fill(self, columns: list[Floats], keys: NDArray[np.uint64], params: Params) -> tuple[Floats, ...]:
+        x, t_x, T, monetary_value = columns
+        pairs, pair = np.unique(np.stack([x, T]), axis=1, return_inverse=True)
+        x_of, T_of = np.ascontiguousarray(pairs[0]), np.ascontiguousarray(pairs[1])
+        plain, discounted = (np.empty((x_of.size, self.draws)) for _ in range(2))
+        out = tuple(np.empty((x.size, self.draws)) for _ in range(7))
+        population, horizon, delta = self._population, float(params.horizon_days), params.delta
+        self._over_rows(
+            x_of.size,
+            lambda lo, hi: fill_intensities(x_of, T_of, population, horizon, delta, lo, hi, plain, discounted),
+        )
+        given = (x, t_x, T, monetary_value, keys, pair.ravel(), population, plain, discounted)
+        self._over_rows(
+            x.size, lambda lo, hi: fill_customers(*given, horizon, delta, float(params.margin), lo, hi, out)
+        )
+        return out
+
+    def _over_rows(self, rows: int, work: Callable[[int, int], None]) -> None:
+        """Run `work(start, stop)` over all rows on threads; the kernels release the GIL."""
+        edges = np.linspace(0, rows, min(self.threads, max(rows, 1)) + 1).astype(int)
+        with ThreadPoolExecutor(self.threads) as pool:
+            for job in [pool.submit(work, lo, hi) for lo, hi in zip(edges[:-1], edges[1:], strict=True)]:
+                job.result()

@@ -1,0 +1,254 @@
+"""The settings of every job, typed. The numbers live in `conf/`; here are their names, types and ranges.
+
+Fields have no defaults: each number has one home, the YAML. Everything that can be wrong with a setting without
+looking at data is refused here, with the full key. They are not frozen because OmegaConf takes frozen dataclasses for
+read-only configs and would not merge the YAML into them.
+"""
+
+import datetime as dt
+from dataclasses import dataclass
+from typing import Any
+
+HORIZON_LIMIT_DAYS = 30 * 365
+POSITIVE = {
+    "LogNormal": ("mu", "sigma"),
+    "Gamma": ("alpha", "beta"),
+    "InverseGamma": ("alpha", "beta"),
+    "HalfNormal": ("sigma",),
+    "Exponential": ("lam",),
+}
+UNIT_INTERVAL = {"Beta": ("alpha", "beta")}
+
+
+class SettingsError(ValueError):
+    """A setting that is out of range; the message starts with its full key."""
+
+
+def _require(is_right: bool, key: str, rule: str, value: object) -> None:
+    if not is_right:
+        raise SettingsError(f"{key} must be {rule}, got {value!r}.")
+
+
+def _require_day(key: str, value: str | None) -> None:
+    try:
+        if value is not None:
+            dt.date.fromisoformat(value)
+    except ValueError as error:
+        raise SettingsError(f"{key} must be a date such as 1997-09-30, or null, got {value!r}.") from error
+
+
+@dataclass
+class ColumnSettings:
+    """Which columns of the purchase log are which."""
+
+    customer_id: str
+    date: str
+    amount: str
+    order_id: str | None
+
+
+@dataclass
+class CsvSettings:
+    """How a CSV purchase log is written."""
+
+    separator: str
+    decimal: str
+    thousands: str | None
+    encoding: str
+    date_format: str | None
+    day_first: bool
+
+    def __post_init__(self) -> None:
+        _require(len(self.separator) == 1, "transactions.csv.separator", "one character", self.separator)
+        _require(len(self.decimal) == 1, "transactions.csv.decimal", "one character", self.decimal)
+        apart = len({self.separator, self.decimal, self.thousands}) == 3
+        rule = "different from the separator and the thousands mark"
+        _require(apart, "transactions.csv.decimal", rule, self.decimal)
+
+
+@dataclass
+class TransactionsSettings:
+    """Where the purchase log is and how to read it."""
+
+    path: str
+    format: str
+    columns: ColumnSettings
+    csv: CsvSettings
+    zero_amounts: str
+
+    def __post_init__(self) -> None:
+        formats = ("auto", "csv", "parquet")
+        _require(self.format in formats, "transactions.format", f"one of {', '.join(formats)}", self.format)
+        rules = ("count", "drop")
+        _require(self.zero_amounts in rules, "transactions.zero_amounts", "count or drop", self.zero_amounts)
+
+
+@dataclass
+class RfmSettings:
+    """The last day of calibration and the last day observed."""
+
+    cutoff: str | None
+    end: str | None
+
+    def __post_init__(self) -> None:
+        _require_day("rfm.cutoff", self.cutoff)
+        _require_day("rfm.end", self.end)
+        if self.cutoff and self.end:
+            _require(self.cutoff < self.end, "rfm.cutoff", f"before rfm.end ({self.end})", self.cutoff)
+
+
+@dataclass
+class PriorSettings:
+    """One prior: a distribution by PyMC's name and its parameters."""
+
+    distribution: str
+    parameters: dict[str, float]
+
+    def check(self, key: str, families: dict[str, tuple[str, ...]]) -> None:
+        """Refuse a distribution whose support or parameters are not those that `key` needs."""
+        names = ", ".join(families)
+        _require(self.distribution in families, f"{key}.distribution", f"one of {names}", self.distribution)
+        wanted = families[self.distribution]
+        rule = f"exactly {', '.join(wanted)} for {self.distribution}"
+        _require(set(self.parameters) == set(wanted), f"{key}.parameters", rule, sorted(self.parameters))
+        for name, value in self.parameters.items():
+            is_right = name == "mu" or value > 0
+            _require(is_right and abs(value) < 1e6, f"{key}.parameters.{name}", "positive and finite", value)
+
+
+@dataclass
+class PurchasePriors:
+    """Priors of the purchase model, time in units of `fit.scale.time_days`."""
+
+    mean_rate: PriorSettings
+    heterogeneity: PriorSettings
+    dropout_mean: PriorSettings
+    dropout_concentration: PriorSettings
+
+    def __post_init__(self) -> None:
+        for name in ("mean_rate", "heterogeneity", "dropout_concentration"):
+            getattr(self, name).check(f"fit.priors.purchases.{name}", POSITIVE)
+        self.dropout_mean.check("fit.priors.purchases.dropout_mean", UNIT_INTERVAL)
+
+
+@dataclass
+class SpendPriors:
+    """Priors of the spend model, money in units of `fit.scale.money`."""
+
+    mean_spend: PriorSettings
+    variation_within: PriorSettings
+    variation_between: PriorSettings
+
+    def __post_init__(self) -> None:
+        for name in ("mean_spend", "variation_within", "variation_between"):
+            getattr(self, name).check(f"fit.priors.spend.{name}", POSITIVE)
+
+
+@dataclass
+class Priors:
+    """The whole prior."""
+
+    purchases: PurchasePriors
+    spend: SpendPriors
+
+
+@dataclass
+class ScaleSettings:
+    """The constants that take the units out of the priors; null means from the log."""
+
+    time_days: float | None
+    money: float | None
+
+    def __post_init__(self) -> None:
+        for name in ("time_days", "money"):
+            value = getattr(self, name)
+            _require(value is None or 0 < value < 1e12, f"fit.scale.{name}", "positive, or null", value)
+
+
+@dataclass
+class FitSettings:
+    """How the posterior is found."""
+
+    method: str
+    purchases: str
+    chains: int
+    tune: int
+    draws: int
+    target_accept: float
+    scale: ScaleSettings
+    priors: Priors
+
+    def __post_init__(self) -> None:
+        _require(self.method == "nuts", "fit.method", "nuts", self.method)
+        _require(self.purchases == "bg_nbd", "fit.purchases", "bg_nbd", self.purchases)
+        _require(2 <= self.chains <= 64, "fit.chains", "from 2 (R-hat compares chains) to 64", self.chains)
+        _require(100 <= self.tune <= 100_000, "fit.tune", "from 100 to 100,000", self.tune)
+        _require(100 <= self.draws <= 100_000, "fit.draws", "from 100 to 100,000", self.draws)
+        is_right = 0.5 <= self.target_accept < 1
+        _require(is_right, "fit.target_accept", "at least 0.5 and below 1", self.target_accept)
+
+
+@dataclass
+class ScoreSettings:
+    """What the scorer answers: horizon, discounting, margin, interval level."""
+
+    horizon_days: int
+    discount_rate: float
+    margin: float
+    level: float
+    draws: int
+
+    def __post_init__(self) -> None:
+        days = 1 <= self.horizon_days <= HORIZON_LIMIT_DAYS
+        _require(days, "score.horizon_days", f"from 1 to {HORIZON_LIMIT_DAYS:,}", self.horizon_days)
+        rule = "an annual effective rate, at least 0 and at most 5 (0.10 is ten percent)"
+        _require(0 <= self.discount_rate <= 5, "score.discount_rate", rule, self.discount_rate)
+        _require(0 < self.margin <= 1, "score.margin", "above 0 and at most 1", self.margin)
+        _require(0 < self.level < 1, "score.level", "above 0 and below 1", self.level)
+        _require(100 <= self.draws <= 10_000, "score.draws", "from 100 to 10,000", self.draws)
+
+
+@dataclass
+class RegistrySettings:
+    """Where runs and models go. `register` null: a single run registers, a sweep does not."""
+
+    tracking_uri: str
+    experiment: str
+    name: str
+    register: bool | None
+    run_name: str | None
+    tags: dict[str, str]
+
+
+@dataclass
+class LimitSettings:
+    """A check of the review: the bands of a metric, why they stand there, what to do outside."""
+
+    metrics: list[str]
+    passes: list[float | None]
+    reviews: list[float | None]
+    reason: str
+    advice: str
+
+
+@dataclass
+class ReviewSettings:
+    """The checks by name."""
+
+    checks: dict[str, LimitSettings]
+
+
+@dataclass
+class TrainSettings:
+    """Everything `tenure-train` can be told."""
+
+    transactions: TransactionsSettings
+    rfm: RfmSettings
+    fit: FitSettings
+    score: ScoreSettings
+    review: Any
+    registry: RegistrySettings
+    seed: int
+
+    def __post_init__(self) -> None:
+        _require(0 <= self.seed < 2**63, "seed", "from 0 to 2^63 - 1", self.seed)

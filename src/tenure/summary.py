@@ -1,0 +1,285 @@
+"""The customer summary and its contract: who bought how often, how lately, for how long, for how much."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+__all__ = ["COLUMNS", "IdFault", "IdsError", "Rfm", "SummaryError", "canonical_ids"]
+
+type Bools = npt.NDArray[np.bool_]
+type Floats = npt.NDArray[np.float64]
+
+DAYS = ("frequency", "recency", "T")
+COLUMNS = ("customer_id", *DAYS, "monetary_value")
+DAYS_BELOW = 2.0**31  # five million years: what is above is no count of days, and int64 stays far away
+SHOWN = 3
+
+
+class SummaryError(ValueError):
+    """A customer summary breaks its contract; `faults` has one line per broken rule."""
+
+    def __init__(self, *faults: str) -> None:
+        super().__init__("\n".join(faults))
+        self.faults = faults
+
+
+class IdFault(NamedTuple):
+    """One way in which customer ids are wrong, the rows where they are, and what would be right."""
+
+    what: str
+    rows: Bools
+    remedy: str
+
+
+class IdsError(ValueError):
+    """Some customer ids are neither text nor integers; `faults` says which rows and why."""
+
+    def __init__(self, faults: list[IdFault]) -> None:
+        super().__init__("\n".join(_ids_fault(fault) for fault in faults))
+        self.faults = faults
+
+
+@dataclass(frozen=True)
+class Rfm:
+    """One valid customer summary: whole days, one row per customer, in the order given.
+
+    Attributes:
+        customers: `customer_id` (text), `frequency` (repeat purchase days), `recency` (days from first
+            to last purchase), `T` (days from first purchase to the end of observation) and
+            `monetary_value` (mean spend per repeat purchase day; 0 where there was no repeat).
+        as_of: the end of observation, where one is known.
+    """
+
+    customers: pd.DataFrame
+    as_of: date | None
+
+    def __post_init__(self) -> None:
+        kinds = [pd.api.types.is_string_dtype(self.customers.iloc[:, 0])]
+        kinds += [self.customers.dtypes.iloc[i] == np.int64 for i in (1, 2, 3)]
+        kinds += [self.customers.dtypes.iloc[-1] == np.float64]
+        is_counted = isinstance(self.customers.index, pd.RangeIndex) and self.customers.index.start == 0
+        if tuple(self.customers.columns) != COLUMNS or not all(kinds) or not is_counted:
+            raise SummaryError("An Rfm is built by Rfm.from_frame, which checks and converts a table.")
+
+    @classmethod
+    def from_frame(cls, frame: pd.DataFrame, as_of: date | None = None) -> Rfm:
+        """Check a customer summary against every rule of the contract and keep it.
+
+        Args:
+            frame: the five columns, whatever their order; further columns are ignored.
+            as_of: the end of observation that T counts to.
+
+        Raises:
+            SummaryError: with one line per rule that is broken: the rule, the count, the first few ids.
+        """
+        _refuse_columns(frame)
+        faults: list[str] = []
+        ids, names = _ids(frame["customer_id"], faults)
+        days, numeric = _numbers(frame, faults)
+        if numeric:
+            faults += _broken_rules(days, names)
+        if faults:
+            raise SummaryError(*faults)
+        return cls(_table(ids, days), as_of)
+
+
+def canonical_ids(ids: pd.Series[Any]) -> pd.Series[str]:
+    """Turn customer ids, text or integers, into text: 7 and '7' are one customer.
+
+    Raises:
+        IdsError: if any id is null, blank, a float, a truth value or anything but text or an integer.
+
+    >>> canonical_ids(pd.Series([7, "7", "007"], dtype=object)).tolist()
+    ['7', '7', '007']
+    """
+    if pd.api.types.is_integer_dtype(ids.dtype) and not ids.hasnans:
+        return _text(ids.to_numpy(dtype=_integer_type(ids)).astype(str))
+    if _is_text(ids):
+        missing = ids.isna().to_numpy(dtype=bool)
+        texts = _text(ids.fillna("").to_numpy(dtype=object))
+        kinds = np.where(missing | _is_blank(texts), "null", "text")
+    else:
+        values = ids.astype(object).to_numpy()
+        kinds = _kinds(ids, values)
+        texts = _text(np.array([str(value) for value in values], dtype=object))
+        kinds[(kinds == "text") & _is_blank(texts)] = "null"
+    faults = _id_faults(kinds)
+    if faults:
+        raise IdsError(faults)
+    return texts
+
+
+def _is_text(ids: pd.Series[Any]) -> bool:
+    return pd.api.types.is_string_dtype(ids.dtype) and ids.dtype != np.dtype(object)
+
+
+def _is_blank(texts: pd.Series[str]) -> Bools:
+    return (texts.str.strip() == "").to_numpy(dtype=bool)
+
+
+def _integer_type(ids: pd.Series[Any]) -> type[np.signedinteger[Any] | np.unsignedinteger[Any]]:
+    return np.uint64 if pd.api.types.is_unsigned_integer_dtype(ids.dtype) else np.int64
+
+
+def _text(values: npt.NDArray[Any]) -> pd.Series[str]:
+    return pd.Series(values, dtype="str", name="customer_id")
+
+
+def _kinds(ids: pd.Series[Any], values: npt.NDArray[np.object_]) -> npt.NDArray[np.object_]:
+    if pd.api.types.is_float_dtype(ids.dtype) and len(values):
+        # A missing value in a column of floats is the lesser fault: all its integers were lost.
+        return np.full(len(values), "float", dtype=object)
+    return np.array([_kind(value) for value in values], dtype=object)
+
+
+def _kind(value: object) -> str:
+    if isinstance(value, str):
+        return "text"
+    if isinstance(value, bool | np.bool_):
+        return "truth"
+    if isinstance(value, int | np.integer):
+        return "integer"
+    if _is_null(value):
+        return "null"
+    return "float" if isinstance(value, float | np.floating) else "other"
+
+
+def _is_null(value: object) -> bool:
+    return value is None or value is pd.NA or bool(isinstance(value, Hashable) and value != value)
+
+
+def _id_faults(kinds: npt.NDArray[Any]) -> list[IdFault]:
+    rules = [
+        ("null", "null or blank", "Every row needs the id of one customer."),
+        ("float", "floats", "Give whole numbers as integers or as text: 7.0 is not surely the customer 7."),
+        ("truth", "true or false", "An id is text or an integer."),
+        ("other", "neither text nor integers", "An id is text or an integer."),
+    ]
+    faults = [IdFault(what, kinds == kind, remedy) for kind, what, remedy in rules]
+    return [fault for fault in faults if fault.rows.any()]
+
+
+def _ids_fault(fault: IdFault) -> str:
+    first = ", ".join(f"{row + 1:,}" for row in np.flatnonzero(fault.rows)[:SHOWN])
+    count = f"{fault.rows.sum():,} of {len(fault.rows):,}"
+    return f"{count} customer ids are {fault.what} (first rows: {first}). {fault.remedy}"
+
+
+def _refuse_columns(frame: pd.DataFrame) -> None:
+    columns = list(frame.columns)
+    faults = [
+        f"The customer summary has no column {name!r}; it has {columns}."
+        for name in COLUMNS
+        if name not in columns
+    ]
+    faults += [
+        f"The column {name!r} is there {columns.count(name)} times."
+        for name in COLUMNS
+        if columns.count(name) > 1
+    ]
+    if faults:
+        raise SummaryError(*faults)
+
+
+def _ids(given: pd.Series[Any], faults: list[str]) -> tuple[pd.Series[str], pd.Series[str]]:
+    """Return the ids, and what to call each row in a message."""
+    try:
+        ids = canonical_ids(given)
+    except IdsError as error:
+        faults += str(error).splitlines()
+        rows = pd.Series([f"row {row + 1:,}" for row in range(len(given))], dtype="str")
+        return rows, rows
+    names = "'" + ids + "'"
+    twice = ids.duplicated(keep=False).to_numpy(dtype=bool)
+    if twice.any():
+        first = ", ".join(names[twice].unique()[:SHOWN])
+        faults.append(
+            f"{ids[twice].nunique():,} customer ids are on more than one row (first: {first})."
+            " A summary has one row per customer, and 7 and '7' are the same customer."
+        )
+    return ids, names
+
+
+def _numbers(frame: pd.DataFrame, faults: list[str]) -> tuple[dict[str, Floats], bool]:
+    """Return the four number columns as floats, null as NaN, and whether all of them held numbers."""
+    numbers: dict[str, Floats] = {}
+    for name in COLUMNS[1:]:
+        values = _as_floats(frame[name])
+        if values is None:
+            faults.append(f"The column {name!r} holds {frame[name].dtype}, not numbers.")
+        else:
+            numbers[name] = values
+    return numbers, len(numbers) == len(COLUMNS) - 1
+
+
+def _as_floats(column: pd.Series[Any]) -> Floats | None:
+    kind = column.dtype
+    if len(column) == 0:
+        return np.empty(0)
+    if pd.api.types.is_bool_dtype(kind) or pd.api.types.is_complex_dtype(kind) or _is_text(column):
+        return None
+    if not pd.api.types.is_numeric_dtype(kind):
+        # Objects: what a column becomes that is null throughout, or that holds exact decimals.
+        values = column.astype(object).tolist()
+        if not all(
+            _kind(value) in ("integer", "float", "null") or isinstance(value, Decimal) for value in values
+        ):
+            return None
+        return np.array([np.nan if _is_null(value) else float(value) for value in values], dtype=np.float64)
+    return np.asarray(column.to_numpy(dtype=np.float64, na_value=np.nan), dtype=np.float64)
+
+
+def _broken_rules(numbers: dict[str, Floats], names: pd.Series[str]) -> list[str]:
+    frequency, recency, T, spend = (numbers[name] for name in COLUMNS[1:])
+    rules: list[tuple[Bools, str, str]] = []
+    sound = np.ones(len(frequency), dtype=bool)
+    for name in DAYS:
+        whole = _is_whole(numbers[name])
+        rules.append((~whole, f"a {name} that is not a whole number", "Give whole days, never null."))
+        rules.append((whole & (numbers[name] < 0), f"a {name} below 0", "Give days and counts from 0 up."))
+        sound &= whole & (numbers[name] >= 0)
+    lapsed = sound & ((recency == 0) != (frequency == 0))
+    unpaid = sound & (frequency > 0) & ~(np.isfinite(spend) & (spend > 0))
+    rules += [
+        (sound & (frequency > recency), "frequency above recency", "A customer buys at most once per day."),
+        (
+            sound & (recency > T),
+            "recency above T",
+            "Recency and T are both counted in days from the first purchase.",
+        ),
+        (lapsed, "only one of recency and frequency at 0", "Recency = 0 exactly when frequency = 0."),
+        (
+            unpaid,
+            "repeat purchases but no monetary_value above 0 and finite",
+            "It is the mean spend per repeat purchase day.",
+        ),
+    ]
+    return [_fault(rows, what, remedy, names) for rows, what, remedy in rules if rows.any()]
+
+
+def _is_whole(days: Floats) -> Bools:
+    with np.errstate(invalid="ignore"):
+        whole: Bools = np.isfinite(days) & (np.floor(days) == days) & (np.abs(days) < DAYS_BELOW)
+    return whole
+
+
+def _fault(rows: Bools, what: str, remedy: str, names: pd.Series[str]) -> str:
+    first = ", ".join(names[rows].head(SHOWN))
+    verb = "has" if rows.sum() == 1 else "have"
+    return f"{rows.sum():,} of {len(rows):,} customers {verb} {what} (first: {first}). {remedy}"
+
+
+def _table(ids: pd.Series[str], numbers: dict[str, Floats]) -> pd.DataFrame:
+    table = pd.DataFrame({"customer_id": ids})
+    for name in DAYS:
+        table[name] = numbers[name].astype(np.int64)
+    table["monetary_value"] = np.where(numbers["frequency"] > 0, numbers["monetary_value"], 0.0)
+    return table

@@ -1,8 +1,8 @@
 """Compare what was foretold for each customer with what the holdout then showed.
 
-It measures and does not judge: no number here is a threshold (`review` holds those). Every figure about spread uses
-simulated outcomes, because the interval of an expectation covers almost no customer; every interval of a total is
-taken of column sums, because a sum of customers' quantiles is not a quantile of their sum.
+It measures and does not judge: no number here is a threshold (`review` holds those). Every figure about
+spread uses simulated outcomes, because the interval of an expectation covers almost no customer; every
+interval of a total is taken of column sums, because a sum of customers' quantiles is not one of their sum.
 """
 
 from collections.abc import Iterator
@@ -76,11 +76,11 @@ class Backtest:
     """What the holdout says of a posterior that never saw it. It names no customer.
 
     Args:
-        metrics: every name of `METRICS`; NaN where the holdout cannot tell. `<name>_se` is the standard error that
-            chance alone gives `<name>` when the model is right.
-        by_frequency: calibration frequency 0 to 6 and 7 or more, always eight rows: customers and mean outcomes.
-        deciles: customers in ten equal groups by expected value, 1 the highest: mean outcomes, and the share whose
-            randomised PIT lies in the central `level`.
+        metrics: every name of `METRICS`; NaN where the holdout cannot tell. `<name>_se` is the standard error
+            that chance alone gives `<name>` when the model is right (`crps_se`: that of the mean as it is).
+        by_frequency: calibration frequency 0 to 6 and 7 or more, always eight rows: customers, mean outcomes.
+        deciles: customers in ten equal groups by expected value, 1 the highest: mean outcomes, and the share
+            whose randomised PIT lies in the central `level`.
         pit: the randomised PIT of every customer, uniform on (0, 1) when the model is right.
     """
 
@@ -122,7 +122,8 @@ def measure(
     Args:
         split: the calibration customers and what each did in the holdout.
         futures: simulated outcomes over the holdout's days, undiscounted, at margin 1; column s uses draw s.
-        expected: a score table over the same days (`customer_id`, `expected_purchases`, `clv`), in the same order.
+        expected: a score table over the same days (`customer_id`, `expected_purchases`, `clv`), undiscounted
+            and at margin 1 too, in the calibration's order.
         level: the level of the predictive intervals.
         rng: draws the randomised PIT and the order of customers of equal expected value.
     """
@@ -150,9 +151,9 @@ def measure(
 def crps(simulated: Numbers, actual: Floats) -> Floats:
     """Score each customer's simulated outcomes: the fair CRPS, in the outcome's unit.
 
-    mean |x_s - y| - sum_{s,t} |x_s - x_t| / (2 S (S - 1)): unbiased for the CRPS of the distribution that the S
-    simulations come from, however few they are, so it may fall below zero. Ferro (2014), eq. 4; by sorting, since
-    with x sorted the double sum is 2 sum_k (2k - S + 1) x_k, k = 0 to S - 1.
+    mean |x_s - y| - sum_{s,t} |x_s - x_t| / (2 S (S - 1)): unbiased for the CRPS of the distribution that the
+    S simulations come from, however few they are, so it may fall below zero. Ferro (2014), Fair scores for
+    ensemble forecasts. By sorting: the double sum is 2 sum_k (2k - S + 1) x_(k), k = 0 to S - 1.
 
     >>> crps(np.array([[0.0, 2.0]]), np.array([1.0]))
     array([0.])
@@ -169,9 +170,9 @@ def crps(simulated: Numbers, actual: Floats) -> Floats:
 def randomized_pit(simulated: Numbers, actual: Floats, rng: np.random.Generator) -> Floats:
     """Place each outcome among its own simulations: uniform on (0, 1) when it is one of their kind.
 
-    u = (#{x_s < y} + V (#{x_s = y} + 1)) / (S + 1) with V uniform: the rank of y among S + 1 exchangeable values,
-    spread evenly over its ties and its own step. The randomised PIT of a count, Czado, Gneiting & Held (2009),
-    section 2.1 (after Smith, 1985), for the distribution function of an ensemble.
+    u = (#{x_s < y} + V (#{x_s = y} + 1)) / (S + 1) with V uniform: the rank of y among S + 1 exchangeable
+    values, spread evenly over its ties and its own step, so exactly uniform for every S. The randomised PIT
+    of Czado, Gneiting & Held (2009), Predictive model assessment for count data, for an ensemble.
     """
     below, equal = np.empty(len(actual)), np.empty(len(actual))
     for rows in _chunks(simulated):
@@ -186,13 +187,14 @@ def track(
 ) -> pd.DataFrame:
     """Follow repeat purchases week by week, through calibration and holdout, beside their expectation.
 
-    For each day that is whole weeks away from the cut-off: cumulative repeat purchases of the customers born by the
-    cut-off, the expectation sum_{births} E[X(day - birth)] with its *credible* interval, and both in weekly
-    increments (the first week may be short). Fader, Hardie & Lee (2005), figures 3 and 4.
+    For each day that is whole weeks away from the cut-off (so that no week is in both): cumulative repeat
+    purchases of the customers born by the cut-off, the expectation sum_{births} E[X(day - birth)] with its
+    *credible* interval, and both in weekly increments; the first week may be short, a short last one is left
+    out. Fader, Hardie & Lee (2005), "Counting your customers" the easy way, the tracking plots.
 
     Args:
         purchases: `customer_id` and `date`, one row per customer and day.
-        expected_new_customer: (draws, days): expected repeat purchases within t days of the first, t = 0, 1, 2...
+        expected_new_customer: expected repeat purchases within t days of the first, (draws, t = 0, 1, 2...).
         cutoff: last day of the calibration.
         end: last day of the holdout.
         level: the level of the credible interval.
@@ -201,8 +203,8 @@ def track(
     last = len(births) - 1
     if expected_new_customer.shape[1] <= last:
         raise BacktestError(
-            f"expected_new_customer ends {expected_new_customer.shape[1] - 1:,} days after the first purchase; "
-            f"the log runs for {last:,} days to {end}."
+            f"expected_new_customer ends {expected_new_customer.shape[1] - 1:,} days after the first purchase"
+            f"; the log runs for {last:,} days to {end}."
         )
     anchor = last - (end - cutoff).days
     days = np.arange(anchor % 7, last + 1, 7)
@@ -299,9 +301,9 @@ def _tails(pit: Floats, level: float) -> dict[str, float]:
 
 
 def _spend_metrics(purchases: _Outcome, value: _Outcome) -> dict[str, float]:
-    """Compare spend per purchase: all the holdout's value over all its purchases, never a mean of customers' means.
+    """Compare spend per purchase: the holdout's whole value over its whole number of purchases.
 
-    A customer who bought nothing spent nothing per purchase: averaging such zeros in would mix "none" with "cheap".
+    Not a mean of customers' means: the zeros of those who bought nothing would mix "none" with "cheap".
     """
     expected = _ratio(value.expected.sum(), purchases.expected.sum())
     actual = _ratio(value.actual.sum(), purchases.actual.sum())
@@ -399,8 +401,7 @@ def _correlation(a: Floats, b: Floats) -> float:
 
 
 def _ranks(values: Floats) -> Floats:
-    ranks: Floats = pd.Series(values).rank().to_numpy()
-    return ranks
+    return np.asarray(pd.Series(values).rank(), dtype=np.float64)
 
 
 def _ratio(over: float, under: float) -> float:

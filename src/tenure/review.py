@@ -1,21 +1,24 @@
 """Judge the numbers of a run: PASS, REVIEW or FAIL, with a reason and advice.
 
-It is handed metrics and limits and computes neither. It fails closed: a metric that is missing or not finite, or
-limits that name nothing, are FAIL, because no evidence is not a pass.
+It is handed metrics and limits and computes neither. It fails closed: a metric that is missing or not finite,
+or limits that name nothing, are FAIL, because no evidence is not a pass.
 """
 
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from enum import StrEnum
+from numbers import Real
 from typing import Any
 
 import pandas as pd
 
+from .errors import InputError
+
 FIT = "{fit}"
 
 
-class ReviewSettingsError(ValueError):
+class ReviewSettingsError(InputError):
     """Limits that cannot be right; `faults` names each by its full key."""
 
     def __init__(self, faults: Sequence[str]) -> None:
@@ -36,7 +39,7 @@ _SEVERITY = (Verdict.PASS, Verdict.REVIEW, Verdict.FAIL)
 
 @dataclass
 class LimitSettings:
-    """The limits of one or more metrics: inside `review` is PASS, outside `fail` is FAIL, between them REVIEW.
+    """The limits of one or more metrics: inside `review` PASS, outside `fail` FAIL, between them REVIEW.
 
     Args:
         metrics: what is judged; `{fit}` in a name stands for each fit that is due (`calibration`, `final`).
@@ -135,8 +138,8 @@ def judge(
     Args:
         metrics: the numbers of a run; those that no limit names are ignored.
         limits: by check, `review.checks` of the settings.
-        fits: the fits whose sampler metrics are due. A due metric that is missing is FAIL, so that a refit which
-            forgot to report cannot pass on the calibration's numbers.
+        fits: the fits whose sampler metrics are due. A due metric that is missing is FAIL, so that a refit
+            which forgot to report cannot pass on the calibration's numbers.
     """
     faults = _faults(limits) if limits else []
     if faults:
@@ -183,11 +186,7 @@ def _check(name: str, limit: LimitSettings, metric: str, metrics: Mapping[str, f
 
 
 def _finite(value: object) -> float | None:
-    try:
-        number = float(value)  # type: ignore[arg-type]
-    except (TypeError, ValueError):
-        return None
-    return number if math.isfinite(number) else None
+    return float(value) if isinstance(value, Real) and math.isfinite(value) else None
 
 
 def _verdict(value: float, limit: LimitSettings) -> Verdict:
@@ -212,14 +211,13 @@ def _finding(metric: str, metrics: Mapping[str, float]) -> str:
 
 
 def _limit_text(limit: LimitSettings) -> str:
-    return f"PASS {_band_text(limit.review)}, FAIL unless {_band_text(limit.fail)}"
+    """Name the bounds where REVIEW and FAIL begin, as `REVIEW above 1.01, FAIL above 1.05`."""
+    return f"REVIEW {_outside_text(limit.review)}, FAIL {_outside_text(limit.fail)}"
 
 
-def _band_text(band: Sequence[float | None]) -> str:
-    low, high = band
-    if low is not None and high is not None:
-        return f"from {low:g} to {high:g}"
-    return f"at most {high:g}" if low is None else f"at least {low:g}"
+def _outside_text(band: Sequence[float | None]) -> str:
+    sides = zip(("below", "above"), band, strict=True)
+    return " or ".join(f"{side} {bound:g}" for side, bound in sides if bound is not None)
 
 
 def _faults(limits: Mapping[str, LimitSettings]) -> list[str]:

@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from .errors import InputError
 from .summary import Rfm
 from .transactions import Transactions
 
@@ -21,7 +22,7 @@ type Ints = npt.NDArray[np.int64]
 SHOWN = 3
 
 
-class RfmError(ValueError):
+class RfmError(InputError):
     """A window does not fit the log, or a summary of it would break the contract."""
 
 

@@ -7,7 +7,9 @@ read-only configs and would not merge the YAML into them.
 
 import datetime as dt
 from dataclasses import dataclass
-from typing import Any
+
+from .errors import InputError
+from .review import ReviewSettings
 
 HORIZON_LIMIT_DAYS = 30 * 365
 POSITIVE = {
@@ -20,7 +22,7 @@ POSITIVE = {
 UNIT_INTERVAL = {"Beta": ("alpha", "beta")}
 
 
-class SettingsError(ValueError):
+class SettingsError(InputError):
     """A setting that is out of range; the message starts with its full key."""
 
 
@@ -31,10 +33,11 @@ def _require(is_right: bool, key: str, rule: str, value: object) -> None:
 
 def _require_day(key: str, value: str | None) -> None:
     try:
-        if value is not None:
-            dt.date.fromisoformat(value)
-    except ValueError as error:
-        raise SettingsError(f"{key} must be a date such as 1997-09-30, or null, got {value!r}.") from error
+        # fromisoformat alone takes 19970930 and week dates too.
+        is_day = value is None or dt.date.fromisoformat(value).isoformat() == value
+    except ValueError:
+        is_day = False
+    _require(is_day, key, "a date such as 1997-09-30, or null", value)
 
 
 @dataclass
@@ -95,6 +98,16 @@ class RfmSettings:
         _require_day("rfm.end", self.end)
         if self.cutoff and self.end:
             _require(self.cutoff < self.end, "rfm.cutoff", f"before rfm.end ({self.end})", self.cutoff)
+
+
+@dataclass
+class ObservedSettings:
+    """The last day observed, where nothing is held out."""
+
+    end: str | None
+
+    def __post_init__(self) -> None:
+        _require_day("rfm.end", self.end)
 
 
 @dataclass
@@ -175,6 +188,7 @@ class FitSettings:
     tune: int
     draws: int
     target_accept: float
+    joint_draws: int
     scale: ScaleSettings
     priors: Priors
 
@@ -184,6 +198,8 @@ class FitSettings:
         _require(2 <= self.chains <= 64, "fit.chains", "from 2 (R-hat compares chains) to 64", self.chains)
         _require(100 <= self.tune <= 100_000, "fit.tune", "from 100 to 100,000", self.tune)
         _require(100 <= self.draws <= 100_000, "fit.draws", "from 100 to 100,000", self.draws)
+        most = self.chains * self.draws
+        _require(100 <= self.joint_draws <= most, "fit.joint_draws", f"from 100 to {most:,}", self.joint_draws)
         is_right = 0.5 <= self.target_accept < 1
         _require(is_right, "fit.target_accept", "at least 0.5 and below 1", self.target_accept)
 
@@ -196,7 +212,6 @@ class ScoreSettings:
     discount_rate: float
     margin: float
     level: float
-    draws: int
 
     def __post_init__(self) -> None:
         days = 1 <= self.horizon_days <= HORIZON_LIMIT_DAYS
@@ -205,7 +220,6 @@ class ScoreSettings:
         _require(0 <= self.discount_rate <= 5, "score.discount_rate", rule, self.discount_rate)
         _require(0 < self.margin <= 1, "score.margin", "above 0 and at most 1", self.margin)
         _require(0 < self.level < 1, "score.level", "above 0 and below 1", self.level)
-        _require(100 <= self.draws <= 10_000, "score.draws", "from 100 to 10,000", self.draws)
 
 
 @dataclass
@@ -221,24 +235,6 @@ class RegistrySettings:
 
 
 @dataclass
-class LimitSettings:
-    """A check of the review: the bands of a metric, why they stand there, what to do outside."""
-
-    metrics: list[str]
-    passes: list[float | None]
-    reviews: list[float | None]
-    reason: str
-    advice: str
-
-
-@dataclass
-class ReviewSettings:
-    """The checks by name."""
-
-    checks: dict[str, LimitSettings]
-
-
-@dataclass
 class TrainSettings:
     """Everything `tenure-train` can be told."""
 
@@ -246,9 +242,40 @@ class TrainSettings:
     rfm: RfmSettings
     fit: FitSettings
     score: ScoreSettings
-    review: Any
+    review: ReviewSettings
     registry: RegistrySettings
     seed: int
 
     def __post_init__(self) -> None:
+        _require(0 <= self.seed < 2**63, "seed", "from 0 to 2^63 - 1", self.seed)
+
+
+@dataclass
+class SummarySettings:
+    """A customer summary to score instead of a purchase log."""
+
+    path: str | None
+    as_of: str | None
+
+    def __post_init__(self) -> None:
+        _require_day("summary.as_of", self.as_of)
+
+
+@dataclass
+class ScoreJobSettings:
+    """Everything `tenure-score` can be told."""
+
+    model: str
+    output: str
+    transactions: TransactionsSettings
+    summary: SummarySettings
+    rfm: ObservedSettings
+    score: ScoreSettings
+    registry: RegistrySettings
+    seed: int
+
+    def __post_init__(self) -> None:
+        is_model = self.model.startswith(("models:/", "runs:/"))
+        _require(is_model, "model", "a model URI such as models:/clv@champion or models:/clv/3", self.model)
+        _require(self.output.endswith(".parquet"), "output", "a path that ends in .parquet", self.output)
         _require(0 <= self.seed < 2**63, "seed", "from 0 to 2^63 - 1", self.seed)

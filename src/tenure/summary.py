@@ -12,6 +12,8 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from .errors import InputError
+
 __all__ = ["COLUMNS", "IdFault", "IdsError", "Rfm", "SummaryError", "canonical_ids"]
 
 type Bools = npt.NDArray[np.bool_]
@@ -23,7 +25,7 @@ DAYS_BELOW = 2.0**31  # five million years: what is above is no count of days, a
 SHOWN = 3
 
 
-class SummaryError(ValueError):
+class SummaryError(InputError):
     """A customer summary breaks its contract; `faults` has one line per broken rule."""
 
     def __init__(self, *faults: str) -> None:
@@ -39,7 +41,7 @@ class IdFault(NamedTuple):
     remedy: str
 
 
-class IdsError(ValueError):
+class IdsError(InputError):
     """Some customer ids are neither text nor integers; `faults` says which rows and why."""
 
     def __init__(self, faults: list[IdFault]) -> None:

@@ -9,13 +9,14 @@ import re
 import warnings
 import zlib
 from collections.abc import Callable, Iterable
+from csv import Error as CsvError
 from csv import reader
 from dataclasses import dataclass
 from datetime import date
 from functools import partial
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -23,6 +24,7 @@ import pandas as pd
 import pyarrow as pa  # type: ignore[import-untyped]
 import pyarrow.parquet as pq  # type: ignore[import-untyped]
 
+from .errors import InputError
 from .summary import Bools, Floats, IdsError, canonical_ids
 
 if TYPE_CHECKING:
@@ -48,6 +50,7 @@ type _Wrong = tuple[Bools, str, str]  # the rows, what they have, what would be 
 
 # How programs write a missing value as text. Taken for an id, it would be the best customer of all.
 MISSING = ("nan", "NaN", "NA", "N/A", "#N/A", "<NA>", "NaT", "None", "null", "NULL")
+WHOSE = "Every row needs its customer: leave guest orders out, or give each its own id."
 ZONED = (
     "a time stamp with a zone, which is not handled yet",
     "Convert to the shop's local time first and leave out the zone: it decides which day a sale belongs to.",
@@ -55,7 +58,7 @@ ZONED = (
 FLOAT_ID = r"^[+-]?[0-9]+\.0+$|^[+-]?[0-9](?:\.[0-9]+)?[eE]\+[0-9]+$"
 
 
-class TransactionsError(ValueError):
+class TransactionsError(InputError):
     """A purchase log cannot be used; `faults` has one line per thing that is wrong with it."""
 
     def __init__(self, path: Path | str, *faults: str) -> None:
@@ -120,7 +123,7 @@ def read(settings: TransactionsSettings) -> Transactions:
         with path.open("rb") as file:
             digest = hashlib.file_digest(file, "sha256").hexdigest()
         log = read_log(path, settings)
-    except (OSError, EOFError, zlib.error) as error:
+    except (OSError, EOFError, zlib.error, CsvError) as error:
         raise TransactionsError(path, f"cannot be read: {error}.") from error
     return _account(path, digest, _rows(path, log, settings), settings.zero_amounts)
 
@@ -145,10 +148,25 @@ def _refuse_settings(path: Path, settings: TransactionsSettings) -> None:
     names = _wanted(settings)
     if len(set(names.values())) < len(names):
         raise TransactionsError(path, f"transactions.columns uses a column twice: {names}.")
+    if settings.csv.date_format and not _is_date_format(settings.csv.date_format):
+        known = "which is no format with a year, a month and a day. It is written like '%d.%m.%Y'."
+        raise TransactionsError(
+            path, f"transactions.csv.date_format is {settings.csv.date_format!r}, {known}"
+        )
     if not path.exists():
         raise TransactionsError(path, "there is no such file (transactions.path).")
     if path.is_dir():
         raise TransactionsError(path, "this is a directory; transactions.path names one CSV or Parquet file.")
+
+
+def _is_date_format(date_format: str) -> bool:
+    """Tell a format from pandas' words for guessing ('mixed') and from one that leaves days open."""
+    found = set(re.findall(r"%(\w)", date_format))
+    try:
+        pd.to_datetime(pd.Series(["1997-12-31"]), format=date_format, errors="coerce")
+    except ValueError:
+        return False
+    return bool(found & {"Y", "y"}) and ("j" in found or ("d" in found and bool(found & {"m", "b", "B"})))
 
 
 def _format(path: Path, given: str) -> str:
@@ -207,12 +225,16 @@ def _is_empty_line(path: Path, body: pd.DataFrame, csv: CsvSettings) -> Bools:
     is_blank = (body == "").all(axis=1).to_numpy(dtype=bool)
     if not is_blank.any():
         return is_blank
-    opened = gzip.open if path.suffix.lower() == ".gz" else open
+    opened = gzip.open if _compression(path) else open
     with opened(path, "rt", encoding=csv.encoding, newline="") as lines:
         records = reader(lines, delimiter=csv.separator)
         is_empty = np.array([not record for record in islice(records, 1, len(body) + 1)], dtype=bool)
-    is_blank &= np.pad(is_empty, (0, len(body) - len(is_empty)), constant_values=True)
-    return is_blank
+    both: Bools = is_blank & np.pad(is_empty, (0, len(body) - len(is_empty)), constant_values=True)
+    return both
+
+
+def _compression(path: Path) -> Literal["gzip"] | None:
+    return "gzip" if path.suffix.lower() == ".gz" else None
 
 
 def _lines(cells: pd.DataFrame, labels: pd.Index[int], rows: npt.NDArray[np.intp]) -> list[str]:
@@ -233,6 +255,7 @@ def _csv_cells(path: Path, csv: CsvSettings) -> pd.DataFrame:
                 path,
                 sep=csv.separator,
                 encoding=csv.encoding,
+                compression=_compression(path),
                 header=None,
                 index_col=False,
                 dtype=str,
@@ -331,32 +354,31 @@ def _shown(value: object) -> str:
 
 
 def _ids(given: pd.Series[Any]) -> _Column:
-    whose = "Every row needs its customer: leave guest orders out, or give each its own id."
     try:
-        ids = canonical_ids(given)
+        ids, faults = canonical_ids(given), []
     except IdsError as error:
-        remedies = {"null or blank": whose}
-        faults = [
-            _Fault(
-                f"a customer id that is {_singular(what)}", rows, remedies.get(what, remedy), "customer_id"
-            )
-            for what, rows, remedy in error.faults
-        ]
-        return _Column(given, faults)
-    missing = ids.isin(MISSING).to_numpy(dtype=bool)
-    floats = ids.str.contains(FLOAT_ID, regex=True).to_numpy(dtype=bool)
+        ids, faults = given, [_id_fault(*fault) for fault in error.faults]
+    if not pd.api.types.is_string_dtype(ids.dtype):
+        return _Column(ids, faults)
+    texts = ids.astype("str").fillna("")
+    floats = texts.str.contains(FLOAT_ID, regex=True).to_numpy(dtype=bool)
     exported = "They went through a float, which may have merged customers: export ids as text or integers."
     return _Column(
         ids,
         [
-            _Fault("a word for 'missing' as customer id", missing, whose, "customer_id"),
+            *faults,
+            _Fault(
+                "a word for 'missing' as customer id", texts.isin(MISSING).to_numpy(), WHOSE, "customer_id"
+            ),
             _Fault("a customer id that is a float", floats, exported, "customer_id"),
         ],
     )
 
 
-def _singular(what: str) -> str:
-    return {"floats": "a float", "neither text nor integers": "neither text nor an integer"}.get(what, what)
+def _id_fault(what: str, rows: Bools, remedy: str) -> _Fault:
+    one = {"floats": "a float", "neither text nor integers": "neither text nor an integer"}.get(what, what)
+    advice = WHOSE if what == "null or blank" else remedy
+    return _Fault(f"a customer id that is {one}", rows, advice, "customer_id")
 
 
 def _days(given: pd.Series[Any], csv: CsvSettings) -> _Column:
@@ -492,7 +514,8 @@ def _account(path: Path, digest: str, rows: pd.DataFrame, zero_amounts: str) -> 
 
 
 def _sums(kept: pd.DataFrame) -> pd.DataFrame:
-    return kept.groupby(["customer_id", "date"], sort=True)["amount"].sum().reset_index()
+    with np.errstate(over="ignore"):  # an infinite sum is refused by Transactions
+        return kept.groupby(["customer_id", "date"], sort=True)["amount"].sum().reset_index()
 
 
 def _day(stamp: pd.Timestamp) -> date:

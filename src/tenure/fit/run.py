@@ -12,6 +12,7 @@ import pymc as pm
 import xarray as xr
 from pymc_extras.prior import Prior
 
+from tenure.errors import InputError
 from tenure.posterior import PURCHASE_PARAMETERS, SPEND_PARAMETERS, Posterior
 from tenure.rfm import histories
 from tenure.settings import FitSettings, PriorSettings
@@ -25,7 +26,7 @@ from .models import CompressedBetaGeoModel, CompressedGammaGammaModel
 PRIOR_DRAWS = 2000
 
 
-class FitError(ValueError):
+class FitError(InputError):
     """A customer summary that the models cannot be fitted to."""
 
 

@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from ..errors import InputError
 from ..posterior import PARAMETERS, Posterior
 from ..summary import Rfm
 from .kernel import fill_customers, fill_intensities, interval_ranks, summarise
@@ -35,7 +36,7 @@ COLUMNS = (
 )
 
 
-class ScoreError(ValueError):
+class ScoreError(InputError):
     """A question that the scorer cannot answer."""
 
 

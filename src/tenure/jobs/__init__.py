@@ -1,0 +1,5 @@
+"""The straight lines: what each command does, from settings to exit code."""
+
+from .app import score, train
+
+__all__ = ["score", "train"]

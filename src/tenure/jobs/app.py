@@ -1,0 +1,87 @@
+"""The console commands: Hydra composes the settings, the job runs, its outcome becomes an exit code.
+
+Heavy libraries are imported when a job starts, so that a wrong setting is refused at once.
+"""
+
+import logging
+import sys
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, cast
+
+import hydra
+from hydra.core.config_store import ConfigStore
+from hydra.core.hydra_config import HydraConfig
+from hydra.types import RunMode
+from omegaconf import DictConfig, OmegaConf
+
+from tenure.errors import InputError
+from tenure.settings import ScoreJobSettings, TrainSettings
+
+DONE, BROKEN, REFUSED = 0, 1, 2
+PACKAGE = Path(__file__).resolve().parents[1]
+
+
+def shipped(path: str) -> str:
+    """Find a file or folder that the project ships: in the checkout, or inside the installed package."""
+    checkout = PACKAGE.parents[1]
+    is_checkout = (checkout / "conf" / "train.yaml").is_file()
+    return str((checkout if is_checkout else PACKAGE) / path)
+
+
+OmegaConf.register_new_resolver("shipped", shipped, replace=True)
+ConfigStore.instance().store("train_settings", node=TrainSettings)
+ConfigStore.instance().store("score_settings", node=ScoreJobSettings)
+
+
+def train() -> None:
+    """Run `tenure-train`."""
+    _run("train", _train)
+
+
+def score() -> None:
+    """Run `tenure-score`."""
+    _run("score", _score)
+
+
+def _train(settings: Any, config: str, *, is_sweep: bool) -> int:
+    from . import training
+
+    return training.run(cast(TrainSettings, settings), config, is_sweep=is_sweep)
+
+
+def _score(settings: Any, config: str, *, is_sweep: bool) -> int:
+    from . import scoring
+
+    return scoring.run(cast(ScoreJobSettings, settings), config)
+
+
+def _run(name: str, job: Callable[..., int]) -> None:
+    """Compose, run and exit. Hydra ends with 1 whatever went wrong; here 1 is left to our own mistakes."""
+    codes: list[int] = []
+
+    @hydra.main(version_base="1.3", config_path=shipped("conf"), config_name=name)
+    def main(config: DictConfig) -> None:
+        codes.append(_attempt(job, config))
+
+    try:
+        main()
+    except SystemExit as end:
+        # Hydra refused the settings before any job began.
+        sys.exit(REFUSED if end.code == 1 and not codes else end.code)
+    sys.exit(max(codes, default=DONE))
+
+
+def _attempt(job: Callable[..., int], config: DictConfig) -> int:
+    logging.captureWarnings(True)
+    is_sweep = HydraConfig.get().mode == RunMode.MULTIRUN
+    try:
+        settings = OmegaConf.to_object(config)
+        return job(settings, OmegaConf.to_yaml(config, resolve=True), is_sweep=is_sweep)
+    except InputError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return error.exit_code
+    except Exception:
+        traceback.print_exc()
+        return BROKEN

@@ -1,0 +1,119 @@
+"""What a person reads in the terminal: results on stdout."""
+
+import sys
+from typing import TYPE_CHECKING
+
+import numpy as np
+from rich.console import Console
+from rich.table import Table
+
+from tenure.posterior import PARAMETERS, Posterior
+from tenure.review import Review, Verdict
+from tenure.settings import ScoreJobSettings, TrainSettings
+
+if TYPE_CHECKING:
+    from tenure.batch import Scored
+    from tenure.jobs.training import Trained
+
+WORDS = {
+    "r": "heterogeneity of purchase rates",
+    "alpha": "scale of purchase rates, days",
+    "a": "dropout, first shape",
+    "b": "dropout, second shape",
+    "p": "shape of one customer's purchases",
+    "q": "shape across customers",
+    "v": "scale of spend, the log's money",
+}
+COLOURS = {Verdict.PASS: "green", Verdict.REVIEW: "yellow", Verdict.FAIL: "red"}
+
+
+def is_terminal() -> bool:
+    """Tell whether a person watches, so that progress bars make sense."""
+    return sys.stderr.isatty()
+
+
+def print_training(trained: "Trained", settings: TrainSettings, ui: str) -> None:
+    """Print what was registered, the verdict, the parameters, the holdout, and where to look next."""
+    out = Console(highlight=False)
+    fitted = trained.final or trained.calibration
+    window = "the whole log" if trained.final else "the calibration days"
+    out.print()
+    out.print(_parameters(fitted.posterior, window))
+    out.print(_holdout(trained))
+    out.print(_verdict(trained.review))
+    out.print(_registered(trained, settings.registry.name))
+    out.print(f"\nRun [bold]{trained.run_id}[/bold]. To look at it:  {ui}")
+
+
+def _table(title: str, *columns: str) -> Table:
+    table = Table(title=title, title_justify="left", title_style="bold", box=None, pad_edge=False)
+    for at, column in enumerate(columns):
+        table.add_column(column, justify="left" if at == 0 else "right")
+    return table
+
+
+def _parameters(posterior: Posterior, window: str) -> Table:
+    table = _table(f"Population, fitted to {window}: 90% credible", "", "mean", "low", "high", "")
+    table.columns[-1].justify = "left"
+    for name in PARAMETERS:
+        draws = posterior.draws[name]
+        low, high = np.quantile(draws, [0.05, 0.95])
+        table.add_row(name, *(f"{value:.4g}" for value in (draws.mean(), low, high)), f"[dim]{WORDS[name]}[/dim]")
+    return table
+
+
+def _holdout(trained: "Trained") -> Table:
+    metrics, parts = trained.backtest.metrics, trained.split
+    level = f"{metrics['level']:.0%}"
+    title = f"\nHoldout, {parts.horizon_days} days to {parts.end}: {len(parts.calibration.customers):,} customers"
+    table = _table(title, "", "actual", "expected", f"{level} predictive of the total", "holds", "bias", "PIT inside")
+    for label, name in (("purchases", "purchases"), ("value", "value")):
+        number = {key.removeprefix(f"{name}."): value for key, value in metrics.items() if key.startswith(f"{name}.")}
+        table.add_row(
+            label,
+            f"{number['actual_total']:,.0f}",
+            f"{number['expected_total']:,.0f}",
+            f"{number['total_low']:,.0f} to {number['total_high']:,.0f}",
+            "yes" if number["total_holds_actual"] else "no",
+            f"{number['bias']:+.1%}",
+            f"{number['pit_coverage']:.1%}",
+        )
+    return table
+
+
+def _verdict(review: Review) -> str:
+    lines = [f"\n[bold]Verdict: [{COLOURS[review.verdict]}]{review.verdict}[/][/bold]  {len(review.checks)} checks"]
+    for check in review.concerns:
+        lines.append(f"  [{COLOURS[check.verdict]}]{check.verdict}[/] {check.finding} ({check.limit})")
+        lines.append(f"         {check.advice}")
+    return "\n".join(lines)
+
+
+def _registered(trained: "Trained", name: str) -> str:
+    if trained.registered is None:
+        why = "the review failed it" if trained.review.verdict is Verdict.FAIL else "registry.register says so"
+        return f"\nNothing was registered: {why}."
+    model = trained.registered
+    command = f"tenure-score model=models:/{name}@{model.alias}" if model.alias != "champion" else "tenure-score"
+    lines = [f"\nRegistered [bold]{model.name}[/bold] version {model.version} as [bold]{model.alias}[/bold]."]
+    if trained.review.verdict is Verdict.REVIEW:
+        lines[0] += " A person has to look before it becomes champion."
+    return "\n".join([*lines, f"To score with it:  uv run {command}"])
+
+
+def print_scores(scored: "Scored", settings: ScoreJobSettings, ui: str) -> None:
+    """Print the totals from joint draws, a few rows, and where everything is."""
+    out = Console(highlight=False)
+    params = scored.scores.params
+    title = (
+        f"\n{len(scored.scores.table):,} customers as of {scored.as_of or 'their own last day'}, "
+        f"{params.horizon_days} days ahead, discounted at {params.discount_rate:.1%} a year"
+    )
+    level = f"{params.level:.0%}"
+    table = _table(title, "total", "expected", f"{level} predictive", f"{level} credible of the mean")
+    for name, row in scored.scores.totals.table(params.level).iterrows():
+        spans = (f"{row[f'{kind}low']:,.0f} to {row[f'{kind}high']:,.0f}" for kind in ("", "mean_"))
+        table.add_row(str(name), f"{row['expected']:,.0f}", *spans)
+    out.print(table)
+    out.print(f"\nModel {scored.model}. Written: [bold]{settings.output}[/bold]")
+    out.print(f"Run [bold]{scored.run_id}[/bold]. To look at it:  {ui}")

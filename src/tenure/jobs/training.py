@@ -1,0 +1,187 @@
+"""`tenure-train`: log, split, fit, score the holdout, backtest, review, refit, register."""
+
+import logging
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from datetime import date
+from typing import Any
+
+import mlflow
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+
+from tenure import figures, registry
+from tenure.backtest import Backtest, measure, track
+from tenure.fit import Fit, fit, predictive
+from tenure.posterior import PURCHASE_PARAMETERS, SPEND_PARAMETERS
+from tenure.review import Review, Verdict, judge
+from tenure.rfm import Split, split, summarize
+from tenure.scorer import Scorer
+from tenure.settings import TrainSettings
+from tenure.summary import Rfm
+from tenure.transactions import Transactions, read
+
+from . import console
+
+FAILED_REVIEW = 3
+REPLICATES = 200
+log = logging.getLogger("tenure")
+
+
+@dataclass(frozen=True)
+class Trained:
+    """What a training run came to, for the summary in the terminal."""
+
+    run_id: str
+    split: Split
+    calibration: Fit
+    final: Fit | None
+    backtest: Backtest
+    review: Review
+    registered: registry.Registered | None
+
+
+def run(settings: TrainSettings, config: str, *, is_sweep: bool) -> int:
+    """Train and report; return the exit code."""
+    wants = settings.registry.register
+    register = (not is_sweep) if wants is None else wants
+    transactions = _read(settings)
+    parts = split(transactions, settings.rfm.cutoff, settings.rfm.end)
+    log.info(
+        "calibration to %s: %s customers; holdout %s days to %s",
+        parts.cutoff, f"{len(parts.calibration.customers):,}", parts.horizon_days, parts.end,
+    )  # fmt: skip
+    uri = registry.connect(settings.registry)
+    with registry.open_run(settings.registry, "train", config) as opened:
+        registry.log_settings(asdict(settings))
+        registry.log_data(transactions, "training")
+        trained = _train(settings, transactions, parts, opened.info.run_id, register=register)
+    console.print_training(trained, settings, registry.ui_command(uri))
+    return FAILED_REVIEW if trained.review.verdict is Verdict.FAIL else 0
+
+
+def _read(settings: TrainSettings) -> Transactions:
+    with _stage(f"read {settings.transactions.path}"):
+        return read(settings.transactions)
+
+
+def _train(
+    settings: TrainSettings, transactions: Transactions, parts: Split, run_id: str, *, register: bool
+) -> Trained:
+    seeds = [int(child.generate_state(1)[0]) for child in np.random.SeedSequence(settings.seed).spawn(3)]
+    calibration = _fit("calibration", parts.calibration, settings, seeds[0])
+    backtest = _backtest(calibration, transactions, parts, settings, seeds[2])
+    metrics = {**_prefixed("calibration", calibration), **backtest.metrics}
+    review = judge(metrics, settings.review.checks, fits=["calibration"])
+    final = None
+    if review.verdict is not Verdict.FAIL:
+        whole = summarize(transactions, parts.end)
+        final = _fit("final", whole, settings, seeds[1])
+        review = judge({**metrics, **_prefixed("final", final)}, settings.review.checks, fits=["calibration", "final"])
+    registry.log_review(review)
+    registered = None
+    if register and final is not None and review.verdict is not Verdict.FAIL:
+        registered = _register(final, transactions, parts, review, settings, run_id)
+    return Trained(run_id, parts, calibration, final, backtest, review, registered)
+
+
+def _fit(stage: str, rfm: Rfm, settings: TrainSettings, seed: int) -> Fit:
+    with _stage(f"fit {stage}: {len(rfm.customers):,} customers"):
+        fitted = fit(rfm, settings.fit, seed=seed, progress=console.is_terminal())
+    with _stage(f"draw and log {stage} diagnostics"):
+        registry.log_fit(stage, fitted, _fit_figures(fitted, rfm, seed))
+    return fitted
+
+
+def _fit_figures(fitted: Fit, rfm: Rfm, seed: int) -> dict[str, Figure]:
+    drawn: dict[str, Figure] = {}
+    for model, names in (("purchases", PURCHASE_PARAMETERS), ("spend", SPEND_PARAMETERS)):
+        trace = fitted.traces[model]
+        drawn[f"{model}_trace"] = figures.trace(trace, names)
+        drawn[f"{model}_rank"] = figures.rank(trace, names)
+        drawn[f"{model}_energy"] = figures.energy(trace)
+        drawn[f"{model}_prior_posterior"] = figures.prior_posterior(trace, names)
+    rng, customers = np.random.default_rng(seed), rfm.customers
+    replicated = predictive.replicate_purchases(
+        fitted.posterior, customers["T"].to_numpy(), rng=rng, replicates=REPLICATES
+    )
+    drawn["purchases_check"] = figures.purchases_check(customers["frequency"].to_numpy(), replicated)
+    repeat = customers[customers["frequency"] > 0]
+    replicated = predictive.replicate_spends(
+        fitted.posterior, repeat["frequency"].to_numpy(), rng=rng, replicates=REPLICATES
+    )
+    drawn["spend_check"] = figures.spend_check(repeat["monetary_value"].to_numpy(), replicated)
+    return drawn
+
+
+def _backtest(
+    calibration: Fit, transactions: Transactions, parts: Split, settings: TrainSettings, seed: int
+) -> Backtest:
+    """Score the calibration customers over the holdout, undiscounted and at full margin, and measure."""
+    level = settings.review.level
+    with _stage(f"backtest over {parts.horizon_days} days"):
+        scorer = Scorer(calibration.posterior.thin(settings.fit.joint_draws))
+        asked: dict[str, Any] = {
+            "horizon_days": parts.horizon_days, "discount_rate": 0.0, "margin": 1.0, "level": level, "seed": seed,
+        }  # fmt: skip
+        futures = scorer.simulate(parts.calibration, **asked)
+        expected = scorer.score(parts.calibration, **asked).table
+        backtest = measure(parts, futures, expected, level=level, rng=np.random.default_rng(seed))
+        tracking = _track(scorer, transactions, parts, level)
+    registry.log_backtest(backtest, tracking, _backtest_figures(backtest, tracking, parts.cutoff, level))
+    return backtest
+
+
+def _track(scorer: Scorer, transactions: Transactions, parts: Split, level: float) -> pd.DataFrame:
+    days = np.arange((parts.end - transactions.first_day).days + 1)
+    expected = scorer.expected_new_customer(days)
+    return track(transactions.purchases, expected, cutoff=parts.cutoff, end=parts.end, level=level)
+
+
+def _backtest_figures(
+    backtest: Backtest, tracking: pd.DataFrame, cutoff: date, level: float
+) -> dict[str, Figure]:
+    return {
+        "tracking": figures.tracking(tracking, cutoff),
+        "pit": figures.pit(backtest.pit, level),
+        "by_frequency": figures.by_frequency(backtest.by_frequency),
+        "deciles": figures.deciles(backtest.deciles),
+    }
+
+
+def _register(
+    final: Fit, transactions: Transactions, parts: Split, review: Review, settings: TrainSettings, run_id: str
+) -> registry.Registered:
+    tags = {
+        "data_digest": transactions.digest,
+        "first_day": str(transactions.first_day),
+        "as_of": str(parts.end),
+        "purchases": settings.fit.purchases,
+        "method": settings.fit.method,
+    }
+    with _stage(f"register {settings.registry.name}"):
+        registered = registry.register(
+            final.posterior.thin(settings.fit.joint_draws),
+            settings.registry.name,
+            run_id=run_id,
+            verdict=review.verdict.value,
+            validated_horizon_days=parts.horizon_days,
+            tags=tags,
+        )
+    mlflow.set_tags({"model": registered.uri, "alias": registered.alias})
+    return registered
+
+
+def _prefixed(stage: str, fitted: Fit) -> Mapping[str, float]:
+    return {f"{stage}.{key}": value for key, value in fitted.diagnostics.items()}
+
+
+@contextmanager
+def _stage(what: str) -> Iterator[None]:
+    log.info("%s ...", what)
+    start = time.perf_counter()
+    yield
+    log.info("%s: %.1f s", what, time.perf_counter() - start)

@@ -1,0 +1,111 @@
+"""Log a run's evidence: data, settings, fits, backtest, review. Nothing here names a customer."""
+
+import json
+import tempfile
+import warnings
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import arviz as az
+import mlflow
+import pandas as pd
+from matplotlib.figure import Figure
+
+from tenure.backtest import Backtest
+from tenure.posterior import PURCHASE_PARAMETERS, SPEND_PARAMETERS
+from tenure.review import Review
+from tenure.transactions import Transactions
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+    from tenure.fit import Fit
+
+LONG_TEXTS = (".reason", ".advice")
+
+
+def log_settings(settings: Mapping[str, Any]) -> None:
+    """Log every setting as a parameter under its full key, the review's prose excepted."""
+    flat = {key: value for key, value in _flatten(settings).items() if not key.endswith(LONG_TEXTS)}
+    mlflow.log_params({key: str(value) for key, value in flat.items()})
+
+
+def log_data(transactions: Transactions, context: str) -> None:
+    """Log the purchase log as a dataset input (its size and digest, no rows) and what became of its rows."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        dataset = mlflow.data.from_pandas(
+            transactions.purchases[["date", "amount"]],
+            source=transactions.source,
+            name=Path(transactions.source).name,
+            digest=transactions.digest[:32],
+        )
+        mlflow.log_input(dataset, context=context)
+    mlflow.set_tag("data.digest", transactions.digest)
+    mlflow.log_dict({"rows": transactions.rows, "fates": transactions.fates}, "data/rows.json")
+    mlflow.log_metrics({"data.rows": transactions.rows, "data.purchases": len(transactions.purchases)})
+
+
+def log_fit(stage: str, fit: "Fit", figures: Mapping[str, Figure]) -> None:
+    """Log a fit under `stage` (`calibration`, `final`): diagnostics, posterior, tables, traces, figures."""
+    mlflow.log_metrics({f"{stage}.{key}": value for key, value in fit.diagnostics.items()})
+    with tempfile.TemporaryDirectory() as folder:
+        fit.posterior.save(Path(folder) / f"{stage}.npz")
+        mlflow.log_artifact(str(Path(folder) / f"{stage}.npz"), "posterior")
+        for model, trace in fit.traces.items():
+            path = Path(folder) / f"{model}.nc"
+            _without_texts(trace).to_netcdf(path, engine="h5netcdf")
+            mlflow.log_artifact(str(path), f"diagnostics/{stage}")
+    for model, names in (("purchases", PURCHASE_PARAMETERS), ("spend", SPEND_PARAMETERS)):
+        table = pd.DataFrame(az.summary(fit.traces[model]["posterior"].to_dataset()))
+        _log_table(table.loc[[*names, *table.index.difference(names)]], f"diagnostics/{stage}/{model}_summary")
+    log_figures(f"diagnostics/{stage}", figures)
+
+
+def log_backtest(backtest: Backtest, tracking: pd.DataFrame, figures: Mapping[str, Figure]) -> None:
+    """Log what the holdout showed: metrics, tables, figures."""
+    mlflow.log_metrics({key: value for key, value in backtest.metrics.items() if value == value})
+    mlflow.set_tag("metrics.undefined", ", ".join(key for key, value in backtest.metrics.items() if value != value))
+    for name in ("by_frequency", "deciles"):
+        _log_table(getattr(backtest, name), f"backtest/{name}")
+    mlflow.log_text(tracking.to_csv(index=False), "backtest/tracking.csv")
+    mlflow.log_text(backtest.pit.to_csv(index=False), "backtest/pit.csv")
+    log_figures("backtest", figures)
+
+
+def log_review(review: Review) -> None:
+    """Log the verdict as a tag, the checks as JSON and as a table."""
+    mlflow.set_tag("verdict", review.verdict.value)
+    mlflow.log_text(json.dumps(review.to_dict(), indent=2), "review/review.json")
+    _log_table(review.to_frame(), "review/review")
+
+
+def log_figures(folder: str, figures: Mapping[str, Figure]) -> None:
+    """Log figures as PNG."""
+    for name, figure in figures.items():
+        mlflow.log_figure(figure, f"{folder}/{name}.png")
+
+
+def _log_table(table: pd.DataFrame, path: str) -> None:
+    mlflow.log_text(table.to_csv(), f"{path}.csv")
+    mlflow.log_text(table.to_html(float_format="{:.4g}".format), f"{path}.html")
+
+
+def _without_texts(trace: "xr.DataTree") -> "xr.DataTree":
+    # The sampler's messages are Python objects, which netCDF cannot hold.
+    kept = {
+        name: node.to_dataset().drop_vars([key for key, value in node.data_vars.items() if value.dtype == object])
+        for name, node in trace.children.items()
+    }
+    return type(trace).from_dict(kept)
+
+
+def _flatten(tree: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    flat: dict[str, Any] = {}
+    for key, value in tree.items():
+        if isinstance(value, Mapping) and value:
+            flat |= _flatten(value, f"{prefix}{key}.")
+        else:
+            flat[f"{prefix}{key}"] = value
+    return flat

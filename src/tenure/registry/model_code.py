@@ -1,0 +1,55 @@
+"""The registered model, as MLflow loads it: code that travels with the posterior, and nothing else.
+
+The scorer's own modules lie beside it as an artifact and are imported under a name made from their content. So two
+versions with different code live in one process, each with its own, and neither with an installed `tenure`.
+"""
+
+import hashlib
+import importlib.util
+import sys
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import mlflow
+import pandas as pd
+
+
+class ClvModel(mlflow.pyfunc.PythonModel):
+    """Customer summaries in, customer lifetime value with intervals out."""
+
+    def load_context(self, context: Any) -> None:
+        """Import the code and read the posterior that were logged."""
+        package = import_package(Path(context.artifacts["code"]))
+        posterior = package.posterior.Posterior.load(context.artifacts["posterior"])
+        checked = (context.model_config or {}).get("validated_horizon_days")
+        self.scorer = package.scorer.Scorer(posterior, validated_horizon_days=checked)
+
+    def predict(self, context: Any, model_input: pd.DataFrame, params: dict[str, Any] | None = None) -> pd.DataFrame:
+        """Score customer summaries; the answer's `attrs["params"]` are the params used."""
+        return self.scorer.score(model_input, **(params or {})).table
+
+
+def import_package(folder: Path) -> ModuleType:
+    """Import the package in `folder` under a name made from its content, once per process."""
+    digest = hashlib.sha256()
+    for path in sorted(folder.rglob("*.py")):
+        digest.update(path.relative_to(folder).as_posix().encode() + b"\0" + path.read_bytes() + b"\0")
+    name = f"tenure_scorer_{digest.hexdigest()[:16]}"
+    if name not in sys.modules:
+        spec = importlib.util.spec_from_file_location(
+            name, folder / "__init__.py", submodule_search_locations=[str(folder)]
+        )
+        if spec is None or spec.loader is None:
+            raise ImportError(f"There is no scorer package in {folder}.")
+        module = importlib.util.module_from_spec(spec)
+        sys.modules[name] = module
+        try:
+            spec.loader.exec_module(module)
+        except BaseException:
+            del sys.modules[name]
+            raise
+    return sys.modules[name]
+
+
+mlflow.models.set_model(ClvModel())

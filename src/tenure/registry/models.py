@@ -1,0 +1,200 @@
+"""Register the scorer, find it, load it."""
+
+import json
+import shutil
+import tempfile
+import warnings
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import mlflow
+import pandas as pd
+from mlflow.exceptions import MlflowException
+from mlflow.models import ModelSignature
+from mlflow.types import ColSpec, ParamSchema, ParamSpec, Schema
+from mlflow.types.schema import AnyType
+
+from tenure.posterior import Posterior
+from tenure.scorer import COLUMNS, Params, Scorer
+
+from .store import RegistryError, client
+
+PACKAGE = Path(__file__).resolve().parents[1]
+# What travels inside the model, with relative imports among themselves only.
+TRAVELS = ("errors.py", "summary.py", "posterior.py", "scorer")
+REQUIREMENTS = ("mlflow", "numba", "numpy", "pandas")
+SUMMARY_COLUMNS = ("customer_id", "frequency", "recency", "T", "monetary_value")
+EXAMPLE = pd.DataFrame(
+    {
+        "customer_id": ["once", "regular", "slipping", "new"],
+        "frequency": [0, 12, 9, 0],
+        "recency": [0, 350, 120, 0],
+        "T": [300, 360, 365, 0],
+        "monetary_value": [0.0, 32.5, 48.0, 0.0],
+    }
+)
+
+
+class NoModelError(RegistryError):
+    """There is no such model."""
+
+    exit_code = 4
+
+
+@dataclass(frozen=True)
+class Registered:
+    """A model version and the alias that it was given."""
+
+    name: str
+    version: int
+    alias: str
+
+    @property
+    def uri(self) -> str:
+        """Name the version by number."""
+        return f"models:/{self.name}/{self.version}"
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """A model or run in Python: its posterior, a scorer, and what is known of it."""
+
+    posterior: Posterior
+    scorer: Scorer
+    about: dict[str, str]
+
+
+def register(
+    posterior: Posterior, name: str, *, run_id: str, verdict: str, validated_horizon_days: int, tags: Mapping[str, str]
+) -> Registered:
+    """Log the scorer with its posterior and code, register it, and give it its alias.
+
+    A first PASS becomes `champion`; anything else `challenger`, until a promotion decides.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        artifacts = _pack(posterior, Path(folder))
+        info = mlflow.pyfunc.log_model(
+            name=name,
+            python_model=str(Path(__file__).with_name("model_code.py")),
+            artifacts=artifacts,
+            signature=_signature(),
+            input_example=(EXAMPLE, _defaults()),
+            pip_requirements=[f"{package}=={version(package)}" for package in REQUIREMENTS],
+            model_config={"validated_horizon_days": validated_horizon_days},
+            registered_model_name=name,
+            tags={"run_id": run_id, "verdict": verdict},
+        )
+    number = int(info.registered_model_version)
+    alias = "champion" if verdict == "PASS" and _by_alias(name, "champion") is None else "challenger"
+    facts = {"verdict": verdict, "validated_horizon_days": str(validated_horizon_days), **tags}
+    for key, value in facts.items():
+        client().set_model_version_tag(name, str(number), key, value)
+    client().set_registered_model_alias(name, alias, str(number))
+    return Registered(name, number, alias)
+
+
+def load(uri: str) -> Loaded:
+    """Load a model URI (`models:/clv@champion`, with the model's own code) or a run id (its last posterior)."""
+    return _load_model(uri) if ":/" in uri else _load_run(uri)
+
+
+def find(uri: str) -> str:
+    """Return the URI of an existing version by number, or raise NoModelError that says what there is instead."""
+    name, _, alias = uri.removeprefix("models:/").partition("@")
+    if not uri.startswith("models:/") or not alias:
+        return uri
+    number = _by_alias(name, alias)
+    if number is None:
+        raise NoModelError(_what_there_is(name, alias))
+    return f"models:/{name}/{number}"
+
+
+def _what_there_is(name: str, alias: str) -> str:
+    where = f"in the registry at {mlflow.get_registry_uri()}"
+    challenger = _by_alias(name, "challenger")
+    if challenger is not None:
+        return (
+            f"The model {name} has no {alias} {where}. There is a challenger, version {challenger}, which no one has "
+            f"promoted. To score with it: tenure-score model=models:/{name}@challenger"
+        )
+    names = ", ".join(sorted(model.name for model in client().search_registered_models())) or "none"
+    return f"There is no model {name} with alias {alias} {where}; the models there: {names}. tenure-train registers one."
+
+
+def _by_alias(name: str, alias: str) -> int | None:
+    try:
+        return int(client().get_model_version_by_alias(name, alias).version)
+    except MlflowException as error:
+        if error.error_code in ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"):
+            return None
+        raise
+
+
+def _load_model(uri: str) -> Loaded:
+    found = find(uri)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            model = mlflow.pyfunc.load_model(found)
+    except (MlflowException, OSError) as error:
+        raise NoModelError(f"{uri} cannot be loaded from {mlflow.get_registry_uri()}: {error}") from error
+    scorer = model.unwrap_python_model().scorer
+    return Loaded(scorer.posterior, scorer, {"model": found, **_version_tags(found)})
+
+
+def _version_tags(uri: str) -> dict[str, str]:
+    name, _, number = uri.removeprefix("models:/").partition("/")
+    return dict(client().get_model_version(name, number).tags) if uri.startswith("models:/") and number else {}
+
+
+def _load_run(run_id: str) -> Loaded:
+    try:
+        run = client().get_run(run_id)
+        logged = {item.path for item in client().list_artifacts(run_id, "posterior")}
+        last = next(path for path in ("posterior/final.npz", "posterior/calibration.npz") if path in logged)
+        posterior = Posterior.load(client().download_artifacts(run_id, last))
+    except (MlflowException, StopIteration) as error:
+        where = mlflow.get_tracking_uri()
+        raise NoModelError(f"There is no run {run_id} with a posterior at {where}.") from error
+    return Loaded(posterior, Scorer(posterior), {"run": run_id, **run.data.tags})
+
+
+def _pack(posterior: Posterior, folder: Path) -> dict[str, str]:
+    code = folder / "code"
+    code.mkdir()
+    (code / "__init__.py").write_text('"""The scorer, as it was when this model was registered."""\n\n'
+                                      "from . import posterior, scorer, summary  # noqa: F401\n")
+    for name in TRAVELS:
+        source = PACKAGE / name
+        if source.is_dir():
+            shutil.copytree(source, code / name, ignore=shutil.ignore_patterns("__pycache__"))
+        else:
+            shutil.copy(source, code / name)
+    posterior.save(folder / "posterior.npz")
+    return {"code": str(code), "posterior": str(folder / "posterior.npz")}
+
+
+def _defaults() -> dict[str, Any]:
+    default = Params()
+    names = ("horizon_days", "discount_rate", "margin", "level", "seed")
+    return {name: getattr(default, name) for name in names}
+
+
+def _signature() -> ModelSignature:
+    kinds = {int: "long", float: "double"}
+    whole = {"purchases_low", "purchases_high"}
+    outputs = [ColSpec("long" if column in whole else "double", column) for column in COLUMNS]
+    return ModelSignature(
+        # Any type: MLflow's own would refuse whole numbers in a column of doubles; the scorer checks for itself.
+        inputs=Schema([ColSpec(AnyType(), column) for column in SUMMARY_COLUMNS]),
+        outputs=Schema([ColSpec("string", "customer_id"), *outputs]),
+        params=ParamSchema([ParamSpec(name, kinds[type(value)], value) for name, value in _defaults().items()]),
+    )
+
+
+def describe(loaded: Loaded) -> str:
+    """Give what is known of a loaded model as JSON."""
+    return json.dumps(loaded.about, sort_keys=True)

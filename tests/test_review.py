@@ -1,0 +1,294 @@
+import json
+import math
+from collections.abc import Iterator
+from dataclasses import fields, replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hydra import compose, initialize_config_dir
+from hydra.core.config_store import ConfigStore
+from omegaconf import OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from tenure.backtest import METRICS
+from tenure.review import Check, LimitSettings, Review, ReviewSettings, ReviewSettingsError, Verdict, judge
+
+CONF = Path(__file__).parents[1] / "conf"
+FITS = ("calibration", "final")
+SAMPLER = ("rhat_max", "ess_bulk_min", "ess_tail_min", "divergent_share", "bfmi_min", "khat_max")
+
+
+def read_settings(*changes: str) -> ReviewSettings:
+    schema = OmegaConf.structured(ReviewSettings)
+    merged = OmegaConf.merge(
+        schema, OmegaConf.load(CONF / "review" / "default.yaml"), OmegaConf.from_dotlist([*changes])
+    )
+    settings = OmegaConf.to_object(merged)
+    assert isinstance(settings, ReviewSettings)
+    return settings
+
+
+SETTINGS = read_settings()
+
+
+def judged() -> Iterator[tuple[str, str]]:
+    for name, limit in SETTINGS.checks.items():
+        for metric in limit.metrics:
+            for fit in FITS if "{fit}" in metric else FITS[:1]:
+                yield name, metric.replace("{fit}", fit)
+
+
+JUDGED = [pytest.param(name, metric, id=f"{name}-{metric}") for name, metric in judged()]
+
+
+def good_value(limit: LimitSettings) -> float:
+    low, high = limit.review
+    if low is None or high is None:
+        bound = low if high is None else high
+        assert bound is not None
+        return float(bound)
+    return (low + high) / 2
+
+
+def good_metrics() -> dict[str, float]:
+    return {metric: good_value(SETTINGS.checks[name]) for name, metric in judged()}
+
+
+def verdict_of(review: Review, name: str, metric: str) -> Verdict:
+    (check,) = [check for check in review.checks if (check.name, check.metric) == (name, metric)]
+    return check.verdict
+
+
+def beyond(band: list[float | None], other: list[float | None]) -> list[float]:
+    """Step just outside each bound of `band`, no further than half-way to the bound of `other`."""
+    steps = []
+    for side, sign in ((0, -1.0), (1, 1.0)):
+        bound, limit = band[side], other[side]
+        if bound is not None:
+            steps.append((bound + limit) / 2 if limit not in (None, bound) else bound + sign * 1e-6)
+    return steps
+
+
+def make_limit(**changes: Any) -> LimitSettings:
+    limit = LimitSettings(metrics=["m"], review=[0, 1], fail=[-1, 2], reason="Because.", advice="Do better.")
+    return replace(limit, **changes)
+
+
+def test_good_numbers_pass() -> None:
+    review = judge(good_metrics(), SETTINGS.checks, fits=FITS)
+    assert review.verdict is Verdict.PASS
+    assert review.concerns == ()
+
+
+@pytest.mark.parametrize(("name", "metric"), JUDGED)
+def test_every_check_can_ask_for_a_review(name: str, metric: str) -> None:
+    limit = SETTINGS.checks[name]
+    values = beyond(limit.review, limit.fail)
+    assert values
+    for value in values:
+        review = judge({**good_metrics(), metric: value}, SETTINGS.checks, fits=FITS)
+        assert verdict_of(review, name, metric) is Verdict.REVIEW
+        assert review.verdict is Verdict.REVIEW
+
+
+@pytest.mark.parametrize(("name", "metric"), JUDGED)
+def test_every_check_can_fail(name: str, metric: str) -> None:
+    values = beyond(SETTINGS.checks[name].fail, [None, None])
+    assert len(values) == len(beyond(SETTINGS.checks[name].review, [None, None]))
+    for value in values:
+        review = judge({**good_metrics(), metric: value}, SETTINGS.checks, fits=FITS)
+        assert verdict_of(review, name, metric) is Verdict.FAIL
+        assert review.verdict is Verdict.FAIL
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf, None, "0.5"])
+@pytest.mark.parametrize(("name", "metric"), JUDGED)
+def test_a_judged_number_that_is_not_finite_fails(name: str, metric: str, value: Any) -> None:
+    review = judge({**good_metrics(), metric: value}, SETTINGS.checks, fits=FITS)
+    assert verdict_of(review, name, metric) is Verdict.FAIL
+    assert review.verdict is Verdict.FAIL
+    assert (
+        review.concerns[0].finding == f"{metric} is {value}, not a finite number: no evidence is not a pass"
+    )
+
+
+@pytest.mark.parametrize(("name", "metric"), JUDGED)
+def test_a_missing_metric_fails(name: str, metric: str) -> None:
+    metrics = {other: value for other, value in good_metrics().items() if other != metric}
+    review = judge(metrics, SETTINGS.checks, fits=FITS)
+    assert verdict_of(review, name, metric) is Verdict.FAIL
+    assert review.concerns[0].finding == f"{metric} is missing: no evidence is not a pass"
+
+
+def test_every_judged_metric_is_one_that_a_run_measures() -> None:
+    sampler = {
+        f"{fit}.{model}.{name}" for fit in FITS for model in ("purchases", "spend") for name in SAMPLER
+    }
+    named = {metric for _, metric in judged()}
+    assert named - sampler <= set(METRICS)
+    assert sampler <= named
+
+
+def test_the_same_metric_is_judged_once() -> None:
+    metrics = [metric for _, metric in judged()]
+    assert len(metrics) == len(set(metrics))
+
+
+def test_the_tails_at_the_reviews_level_are_inside_their_bands() -> None:
+    tail = (1 - SETTINGS.level) / 2
+    for name in ("purchases_low_tail", "purchases_high_tail", "value_low_tail", "value_high_tail"):
+        low, high = SETTINGS.checks[name].review
+        assert low < tail < high
+    low, high = SETTINGS.checks["coverage"].review
+    assert low < SETTINGS.level < high
+
+
+def test_a_fit_that_is_due_and_reports_nothing_fails() -> None:
+    metrics = {name: value for name, value in good_metrics().items() if not name.startswith("final.")}
+    assert judge(metrics, SETTINGS.checks, fits=["calibration"]).verdict is Verdict.PASS
+    assert judge(metrics, SETTINGS.checks, fits=FITS).verdict is Verdict.FAIL
+
+
+def test_no_fit_at_all_is_refused() -> None:
+    with pytest.raises(ValueError, match="fits must name at least one fit"):
+        judge(good_metrics(), SETTINGS.checks, fits=[])
+
+
+def test_no_limits_at_all_fail() -> None:
+    review = judge(good_metrics(), {}, fits=FITS)
+    assert review.verdict is Verdict.FAIL
+    assert review.checks[0].finding == "no limits were given: no evidence is not a pass"
+    assert Review(()).verdict is Verdict.FAIL
+
+
+@pytest.mark.parametrize(
+    ("value", "verdict"),
+    [
+        (-1.1, "FAIL"),
+        (-1, "REVIEW"),
+        (-0.1, "REVIEW"),
+        (0, "PASS"),
+        (1, "PASS"),
+        (1.1, "REVIEW"),
+        (2.1, "FAIL"),
+    ],
+)
+def test_a_bound_belongs_to_its_band(value: float, verdict: str) -> None:
+    assert judge({"m": value}, {"check": make_limit()}, fits=FITS).verdict == verdict
+
+
+def test_concerns_come_worst_first_with_advice_and_chance_error() -> None:
+    limits = {"a": make_limit(metrics=["x"]), "b": make_limit(metrics=["y"]), "c": make_limit(metrics=["z"])}
+    review = judge({"x": 1.5, "y": 9.0, "y_se": 0.25, "z": 0.5}, limits, fits=FITS)
+    assert [(check.name, check.verdict) for check in review.concerns] == [("b", "FAIL"), ("a", "REVIEW")]
+    assert review.concerns[0].finding == "y is 9 (chance alone: ± 0.25)"
+    assert review.concerns[0].advice == "Do better."
+    assert review.checks[2].advice == ""
+    assert review.checks[2].reason == "Because."
+
+
+@pytest.mark.parametrize(
+    ("bands", "text"),
+    [
+        ({}, "REVIEW below 0 or above 1, FAIL below -1 or above 2"),
+        ({"review": [None, 1], "fail": [None, 2]}, "REVIEW above 1, FAIL above 2"),
+        ({"review": [400, None], "fail": [100, None]}, "REVIEW below 400, FAIL below 100"),
+    ],
+)
+def test_a_check_states_its_limits(bands: dict[str, Any], text: str) -> None:
+    assert judge({"m": 0.5}, {"check": make_limit(**bands)}, fits=FITS).checks[0].limit == text
+
+
+def test_a_review_survives_json() -> None:
+    metrics = {**good_metrics(), "value.bias": math.nan, "purchases.bias": 0.12}
+    review = judge(metrics, SETTINGS.checks, fits=FITS)
+    stored = json.loads(json.dumps(review.to_dict(), allow_nan=False))
+    assert stored["verdict"] == "FAIL"
+    assert Review.from_dict(stored) == review
+
+
+def test_a_stored_verdict_that_its_checks_do_not_bear_out_is_refused() -> None:
+    stored = judge({"m": 9.0}, {"check": make_limit()}, fits=FITS).to_dict()
+    with pytest.raises(ValueError, match="The stored verdict is PASS, its checks say FAIL"):
+        Review.from_dict({**stored, "verdict": "PASS"})
+
+
+def test_a_table_has_a_row_per_check_and_the_columns_even_of_none() -> None:
+    review = judge(good_metrics(), SETTINGS.checks, fits=FITS)
+    table = review.to_frame()
+    assert len(table) == len(review.checks) == len(JUDGED)
+    assert (
+        list(table.columns) == list(Review(()).to_frame().columns) == [field.name for field in fields(Check)]
+    )
+
+
+def test_a_check_cannot_pass_without_a_number() -> None:
+    (check,) = judge({"m": 0.5}, {"check": make_limit()}, fits=FITS).checks
+    with pytest.raises(ValueError, match="Check check of m is PASS without a finite number"):
+        replace(check, value=None)
+
+
+@pytest.mark.parametrize(
+    ("changes", "fault"),
+    [
+        ({"review": [-2, 1]}, r"review must lie within fail, got \[-2, 1\] and \[-1, 2\]"),
+        ({"review": [None, 1]}, "review must lie within fail"),
+        ({"review": [0, None]}, "review must lie within fail"),
+        ({"review": [1, 0]}, r"review must be \[low, high\], finite, low <= high"),
+        ({"fail": [2, -1]}, r"fail must be \[low, high\], finite, low <= high"),
+        ({"fail": [None, None]}, "fail must be .* null for at most one"),
+        ({"fail": [-1]}, r"fail must be \[low, high\]"),
+        ({"fail": [-1, math.inf]}, "fail must be .* finite"),
+        ({"review": [math.nan, 1]}, "review must be .* finite"),
+        ({"metrics": []}, r"metrics must be one or more different names, got \[\]"),
+        ({"metrics": ["m", "m"]}, "metrics must be one or more different names"),
+        ({"metrics": ["{stage}.m"]}, r"metrics may hold no other placeholder than {fit}, got '{stage}.m'"),
+        ({"metrics": [" "]}, "metrics may hold no other placeholder"),
+        ({"reason": " "}, "reason must not be blank"),
+        ({"advice": ""}, "advice must not be blank"),
+    ],
+)
+def test_limits_that_cannot_be_right_are_refused_with_their_full_key(
+    changes: dict[str, Any], fault: str
+) -> None:
+    limits = {"good": make_limit(), "bad": make_limit(**changes)}
+    for refuse in (lambda: ReviewSettings(0.9, limits), lambda: judge({"m": 0.5}, limits, fits=FITS)):
+        with pytest.raises(ReviewSettingsError, match=rf"review\.checks\.bad\.{fault}") as caught:
+            refuse()
+        assert not any("good" in named for named in caught.value.faults)
+
+
+def test_a_fail_bound_without_a_review_bound_on_its_side_is_refused() -> None:
+    limits = {"bad": make_limit(review=[None, 1], fail=[-1, 2])}
+    with pytest.raises(ReviewSettingsError, match=r"review\.checks\.bad\.review must lie within fail"):
+        ReviewSettings(0.9, limits)
+
+
+def test_settings_without_checks_or_with_a_level_of_ninety_are_refused_together() -> None:
+    with pytest.raises(ReviewSettingsError) as caught:
+        ReviewSettings(90, {})
+    assert caught.value.faults == (
+        "review.level must be between 0 and 1, got 90",
+        "review.checks must name at least one check",
+    )
+
+
+def test_a_limit_is_changed_from_the_command_line() -> None:
+    ConfigStore.instance().store(name="review_schema", group="review", node=ReviewSettings)
+    with initialize_config_dir(str(CONF), version_base="1.3"):
+        config = compose(
+            overrides=["+review=[review_schema,default]", "review.checks.value_bias.review=[-0.2,0.2]"]
+        )
+    settings = OmegaConf.to_object(config.review)
+    assert isinstance(settings, ReviewSettings)
+    assert settings.checks["value_bias"].review == [-0.2, 0.2]
+    assert settings.checks["value_bias"].fail == SETTINGS.checks["value_bias"].fail
+
+
+@pytest.mark.parametrize(
+    "change", ["checks.value_bias.reviews=[0,1]", "checks.value_bias.advice=null", "level=high"]
+)
+def test_an_unknown_key_or_a_wrong_type_is_refused(change: str) -> None:
+    with pytest.raises(OmegaConfBaseException):
+        read_settings(change)

@@ -1,0 +1,324 @@
+"""Windows and cut-offs: summaries that equal the library's, and that know nothing of the days after."""
+
+import warnings
+from collections.abc import Callable, Sequence
+from datetime import date, datetime, timedelta
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import HealthCheck, given
+from hypothesis import settings as hypothesis_settings
+from hypothesis import strategies as st
+
+from tenure.rfm import Histories, RfmError, Split, histories, split, summarize
+from tenure.summary import Rfm
+from tenure.transactions import DROPPED, MERGED, PURCHASE, Transactions, read
+
+CDNOW = Path(__file__).parent.parent / "data" / "cdnow_sample.csv"
+CUTOFF = date(1997, 9, 30)
+FIRST = date(2020, 1, 1)
+
+type Sale = tuple[str, int, float]
+
+
+@pytest.fixture(scope="module")
+def rfm_summary() -> Callable[..., pd.DataFrame]:
+    """Return the library's summary, our oracle."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        from pymc_marketing.clv import rfm_summary
+    return rfm_summary
+
+
+@pytest.fixture(scope="module")
+def cdnow() -> Transactions:
+    columns = SimpleNamespace(customer_id="customer_id", date="date", amount="amount", order_id=None)
+    csv = SimpleNamespace(
+        separator=",", decimal=".", thousands=None, encoding="utf-8", date_format=None, day_first=False
+    )
+    settings: Any = SimpleNamespace(
+        path=str(CDNOW), format="auto", zero_amounts="count", columns=columns, csv=csv
+    )
+    return read(settings)
+
+
+def log(*sales: Sale) -> Transactions:
+    """Build a log from sales: customer, days after the first of January 2020, amount."""
+    rows = pd.DataFrame(sales, columns=["customer_id", "day", "amount"])
+    rows["date"] = pd.to_datetime([FIRST + timedelta(day) for day in rows["day"]]).astype("datetime64[us]")
+    days = rows.groupby(["customer_id", "date"])["amount"].sum().reset_index()
+    fates = {PURCHASE: len(days), MERGED: len(rows) - len(days), DROPPED: 0}
+    return Transactions(days, "made up", "0" * 64, len(rows), fates)
+
+
+def customers(rfm: Rfm) -> dict[str, tuple[float, ...]]:
+    return {row[0]: tuple(row[1:]) for row in rfm.customers.itertuples(index=False)}
+
+
+def assert_equals_the_library(
+    rfm: Rfm, transactions: Transactions, end: date, rfm_summary: Callable[..., pd.DataFrame]
+) -> None:
+    theirs = rfm_summary(
+        transactions.purchases, "customer_id", "date", "amount", observation_period_end=str(end)
+    )
+    theirs = theirs.sort_values("customer_id", ignore_index=True)
+    pd.testing.assert_frame_equal(
+        rfm.customers, theirs, check_dtype=False, check_column_type=False, rtol=1e-12, check_exact=False
+    )
+
+
+SALES: st.SearchStrategy[list[Sale]] = st.lists(
+    st.tuples(
+        st.sampled_from("abcdefg"), st.integers(0, 60), st.integers(1, 10**6).map(lambda cents: cents / 100)
+    ),
+    min_size=1,
+    max_size=60,
+)
+quick = hypothesis_settings(
+    max_examples=60,
+    deadline=None,
+    derandomize=True,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
+
+
+# ---- correct
+
+
+def test_the_cdnow_calibration_is_the_published_one(cdnow: Transactions) -> None:
+    parts = split(cdnow, CUTOFF)
+    known = customers(parts.calibration)
+    assert len(known) == 2357
+    assert (parts.calibration.customers["frequency"] > 0).sum() == 946
+    assert known["1"] == (2, 213, 272, pytest.approx((29.73 + 14.96) / 2))
+    assert known["1516"][:3] == (26, 216, 217)
+    assert parts.horizon_days == 39 * 7
+    assert parts.holdout["purchases"].sum() == 1882
+    assert parts.holdout["spend"].sum() == pytest.approx(70_976.39, abs=1e-6)
+    assert parts.born_in_holdout == 0
+
+
+def test_the_first_purchase_counts_neither_in_frequency_nor_in_spend() -> None:
+    known = customers(
+        summarize(log(("a", 0, 100.0), ("a", 10, 1.0), ("a", 14, 3.0), ("b", 4, 7.0)), "2020-01-31")
+    )
+    assert known == {"a": (2, 14, 30, 2.0), "b": (0, 0, 26, 0.0)}
+
+
+def test_a_day_with_several_orders_is_one_repeat_purchase_of_their_sum() -> None:
+    known = customers(summarize(log(("a", 0, 1.0), ("a", 3, 10.0), ("a", 3, 5.0), ("a", 9, 1.0))))
+    assert known == {"a": (2, 9, 9, 8.0)}
+
+
+def test_the_last_day_of_calibration_belongs_to_it() -> None:
+    parts = split(
+        log(("a", 0, 1.0), ("a", 10, 2.0), ("a", 11, 3.0), ("a", 20, 4.0)), "2020-01-11", "2020-01-20"
+    )
+    assert customers(parts.calibration) == {"a": (1, 10, 10, 2.0)}
+    assert parts.holdout.to_dict("records") == [{"customer_id": "a", "purchases": 1, "spend": 3.0}]
+
+
+def test_who_is_first_seen_in_the_holdout_is_counted_and_in_neither_table() -> None:
+    parts = split(
+        log(("b", 0, 1.0), ("a", 5, 1.0), ("c", 6, 1.0), ("c", 9, 1.0), ("d", 12, 1.0)),
+        "2020-01-06",
+        "2020-01-11",
+    )
+    assert list(parts.calibration.customers["customer_id"]) == ["a", "b"]
+    assert list(parts.holdout["purchases"]) == [0, 0]
+    assert parts.born_in_holdout == 1
+
+
+def test_without_settings_the_log_is_split_half_way(cdnow: Transactions) -> None:
+    parts = split(cdnow)
+    assert (parts.cutoff, parts.end) == (CUTOFF, date(1998, 6, 30))
+
+
+def test_an_end_after_the_last_sale_is_a_time_without_sales() -> None:
+    sales = log(("a", 0, 1.0), ("a", 10, 2.0))
+    assert customers(summarize(sales, date(2020, 12, 31))) == {"a": (1, 10, 365, 2.0)}
+    parts = split(sales, "2020-01-11", "2020-12-31")
+    assert list(parts.holdout["purchases"]) == [0]
+    assert parts.horizon_days == 355
+
+
+# ---- consistent
+
+
+def test_the_cdnow_summary_equals_the_library_s(
+    cdnow: Transactions, rfm_summary: Callable[..., pd.DataFrame]
+) -> None:
+    for end in (CUTOFF, cdnow.last_day):
+        assert_equals_the_library(summarize(cdnow, end), cdnow, end, rfm_summary)
+
+
+@quick
+@given(sales=SALES, wait=st.integers(0, 70))
+def test_any_summary_equals_the_library_s(
+    rfm_summary: Callable[..., pd.DataFrame], sales: list[Sale], wait: int
+) -> None:
+    transactions = log(*sales)
+    end = transactions.first_day + timedelta(wait)
+    assert_equals_the_library(summarize(transactions, end), transactions, end, rfm_summary)
+
+
+@quick
+@given(sales=SALES, wait=st.integers(0, 59), length=st.integers(1, 40))
+def test_any_holdout_accounts_for_every_purchase_and_cent(sales: list[Sale], wait: int, length: int) -> None:
+    transactions = log(*sales)
+    cutoff = transactions.first_day + timedelta(wait)
+    end = cutoff + timedelta(length)
+    parts = split(transactions, cutoff, end)
+    until_end = transactions.purchases[transactions.purchases["date"] <= pd.Timestamp(end)]
+    known = until_end[until_end["customer_id"].isin(parts.calibration.customers["customer_id"])]
+    counted = (parts.calibration.customers["frequency"] + 1).sum() + parts.holdout["purchases"].sum()
+    assert counted == len(known)
+    assert until_end["customer_id"].nunique() == len(parts.holdout) + parts.born_in_holdout
+    before = known[known["date"] <= pd.Timestamp(cutoff)]["amount"].sum()
+    assert parts.holdout["spend"].sum() + before == pytest.approx(known["amount"].sum())
+
+
+def test_sales_after_the_cut_off_do_not_change_the_calibration(cdnow: Transactions) -> None:
+    purchases = cdnow.purchases
+    clean = purchases[purchases["date"] <= pd.Timestamp(CUTOFF)]
+    planted = clean.groupby("customer_id", as_index=False)["date"].max().assign(amount=1e9)
+    planted["date"] = pd.Timestamp(CUTOFF + timedelta(1))
+    new = pd.DataFrame({"customer_id": ["!", "~"], "date": planted["date"].head(2), "amount": 5.0})
+    rows = pd.concat([clean, planted, new]).sort_values(["customer_id", "date"], ignore_index=True)
+    with_plants = Transactions(rows, "planted", "0" * 64, len(rows), {PURCHASE: len(rows)})
+    honest = split(cdnow, CUTOFF)
+    parts = split(with_plants, CUTOFF, "1997-10-01")
+    pd.testing.assert_frame_equal(parts.calibration.customers, honest.calibration.customers)
+    assert (parts.holdout["purchases"] == 1).all()
+    assert (parts.holdout["spend"] == 1e9).all()
+    assert parts.born_in_holdout == 2
+
+
+def test_sales_after_the_end_do_not_change_the_split(cdnow: Transactions) -> None:
+    rows = cdnow.purchases[cdnow.purchases["date"] <= pd.Timestamp("1998-03-31")].reset_index(drop=True)
+    short = split(Transactions(rows, "short", "0" * 64, len(rows), {PURCHASE: len(rows)}), CUTOFF)
+    long = split(cdnow, CUTOFF, short.end)
+    pd.testing.assert_frame_equal(long.holdout, short.holdout)
+    assert long.born_in_holdout == short.born_in_holdout
+
+
+@quick
+@given(sales=SALES)
+def test_histories_and_their_index_give_back_every_customer(sales: list[Sale]) -> None:
+    rfm = summarize(log(*sales))
+    found = histories(rfm)
+    for name in ("frequency", "recency", "T"):
+        column: np.ndarray[Any, Any] = getattr(found, name)
+        np.testing.assert_array_equal(column[found.index], rfm.customers[name])
+    assert len(found.T) == len(rfm.customers[["frequency", "recency", "T"]].drop_duplicates())
+
+
+def test_histories_of_cdnow_are_sorted_distinct_and_counted(cdnow: Transactions) -> None:
+    rfm = summarize(cdnow, CUTOFF)
+    found = histories(rfm)
+    counted = rfm.customers.groupby(["frequency", "recency", "T"]).size()
+    expected = counted.reset_index(name="count")
+    for name in ("frequency", "recency", "T", "count"):
+        np.testing.assert_array_equal(getattr(found, name), expected[name])
+        assert getattr(found, name).dtype == np.int64
+
+
+# ---- refuses
+
+
+@pytest.mark.parametrize(
+    ("cutoff", "end", "message"),
+    [
+        ("1997-13-01", None, "rfm.cutoff is a calendar day such as 1997-09-30, not '1997-13-01'."),
+        ("30/09/1997", None, "rfm.cutoff is a calendar day such as 1997-09-30, not '30/09/1997'."),
+        ("19970930", None, "rfm.cutoff is a calendar day such as 1997-09-30, not '19970930'."),
+        (datetime(1997, 9, 30, 12), None, "rfm.cutoff is a calendar day such as 1997-09-30, not datetime"),
+        (None, "soon", "rfm.end is a calendar day such as 1997-09-30, not 'soon'."),
+        (
+            "1996-12-31",
+            None,
+            "rfm.cutoff has to lie between the log's first purchase and the day before rfm.end (1998-06-30),"
+            " and is 1996-12-31: the log runs from 1997-01-01 to 1998-06-30.",
+        ),
+        ("1998-06-30", None, "and is 1998-06-30: the log runs from 1997-01-01 to 1998-06-30."),
+        (
+            "1997-09-30",
+            "1997-09-30",
+            "the day before rfm.end (1997-09-30), and is 1997-09-30: the log runs from",
+        ),
+        (
+            "1997-09-30",
+            "1997-06-30",
+            "the day before rfm.end (1997-06-30), and is 1997-09-30: the log runs from",
+        ),
+        (None, "1996-06-30", "the log runs from 1997-01-01 to 1998-06-30."),
+    ],
+)
+def test_a_window_that_does_not_fit_the_log_is_refused(
+    cdnow: Transactions, cutoff: date | str | None, end: str | None, message: str
+) -> None:
+    with pytest.raises(RfmError) as caught:
+        split(cdnow, cutoff, end)
+    assert message in str(caught.value)
+
+
+def test_an_end_before_the_log_is_refused(cdnow: Transactions) -> None:
+    with pytest.raises(RfmError) as caught:
+        summarize(cdnow, date(1996, 12, 31))
+    assert str(caught.value) == (
+        "rfm.end, 1996-12-31, is before the log's first purchase: the log runs from 1997-01-01 to 1998-06-30."
+    )
+
+
+def test_a_log_of_one_day_cannot_be_split() -> None:
+    with pytest.raises(RfmError, match="the log runs from 2020-01-01 to 2020-01-01"):
+        split(log(("a", 0, 1.0)))
+
+
+def test_repeat_purchases_of_nothing_are_refused_with_the_remedy() -> None:
+    sales: Sequence[Sale] = [(name, day, 0.0) for name in "abcd" for day in (0, 5)]
+    with pytest.raises(RfmError) as caught:
+        summarize(log(*sales, ("e", 0, 0.0), ("e", 5, 1.0), ("f", 0, 0.0)))
+    assert str(caught.value) == (
+        "4 of 5 repeat buyers spent nothing on repeat purchases (first: 'a', 'b', 'c')."
+        " Their mean spend has to be above 0: set transactions.zero_amounts=drop."
+    )
+
+
+def test_a_free_first_purchase_and_a_free_repeat_among_others_are_kept() -> None:
+    assert customers(summarize(log(("a", 0, 0.0), ("a", 2, 0.0), ("a", 4, 6.0)))) == {"a": (2, 4, 4, 3.0)}
+
+
+def test_a_holdout_that_is_not_aligned_is_refused(cdnow: Transactions) -> None:
+    parts = split(cdnow, CUTOFF)
+    with pytest.raises(RfmError, match="list different customers, or in another order"):
+        Split(parts.calibration, parts.holdout.iloc[::-1].reset_index(drop=True), parts.cutoff, parts.end, 0)
+    with pytest.raises(RfmError, match="The calibration is as of 1997-09-30, the cut-off is 1997-09-29"):
+        Split(parts.calibration, parts.holdout, CUTOFF - timedelta(1), parts.end, 0)
+
+
+def test_histories_that_do_not_count_their_customers_are_refused() -> None:
+    one = np.ones(1, dtype=np.int64)
+    with pytest.raises(RfmError, match="The histories count 1 customers, their index 2"):
+        Histories(one, one, one, one, np.zeros(2, dtype=np.int64))
+    with pytest.raises(RfmError, match="are not int64 of one length"):
+        Histories(one, one, one.astype(float), one, np.zeros(1, dtype=np.int64))  # type: ignore[arg-type]
+
+
+# ---- runs
+
+
+def test_one_customer_with_one_purchase_is_a_summary_and_a_history() -> None:
+    rfm = summarize(log(("a", 0, 9.5)))
+    assert customers(rfm) == {"a": (0, 0, 0, 0.0)}
+    found = histories(rfm)
+    assert (found.frequency.tolist(), found.count.tolist(), found.index.tolist()) == ([0], [1], [0])
+
+
+def test_nobody_has_no_histories() -> None:
+    nobody = summarize(log(("a", 0, 9.5))).customers.iloc[:0]
+    assert len(histories(Rfm.from_frame(nobody)).T) == 0

@@ -56,7 +56,7 @@ def loo(log_likelihood: Callable[[slice], Floats], count: Floats, *, relative_es
         elpd[part] = logsumexp(log_weights + values, axis=1)
         lppd[part] = logsumexp(values, axis=1) - np.log(values.shape[1])
     customers, total = count.sum(), float(count @ elpd)
-    spread = count @ (elpd - total / customers) ** 2
+    spread = count @ (elpd - total / customers) ** 2 * customers / max(customers - 1.0, 1.0)
     return Loo(
         elpd=total,
         se=float(np.sqrt(spread)),

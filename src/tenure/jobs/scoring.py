@@ -4,12 +4,10 @@ import logging
 import time
 from dataclasses import asdict
 
-import mlflow
 import pandas as pd
 
 from tenure import batch, registry
 from tenure.rfm import summarize
-from tenure.scorer import Scores
 from tenure.settings import ScoreJobSettings
 from tenure.summary import Rfm
 from tenure.transactions import Transactions, read
@@ -40,7 +38,7 @@ def run(settings: ScoreJobSettings, config: str) -> int:
             "run_id": run_id, "customers": len(scores.table),
         }  # fmt: skip
         batch.write(scores.table, settings.output, about)
-        _log(scores, model, seconds)
+        registry.log_scores(scores, model, seconds)
     console.print_scores(batch.Scored(scores, model, as_of, run_id), settings, registry.ui_command(uri))
     return 0
 
@@ -53,12 +51,3 @@ def _customers(settings: ScoreJobSettings) -> tuple[pd.DataFrame, str | None, Tr
     transactions = read(settings.transactions)
     rfm = summarize(transactions, settings.rfm.end)
     return rfm.customers, str(rfm.as_of), transactions
-
-
-def _log(scores: Scores, model: str, seconds: float) -> None:
-    totals = scores.totals.table(scores.params.level)
-    mlflow.set_tag("model", model)
-    mlflow.log_metrics({"score.customers": len(scores.table), "score.seconds": seconds})
-    mlflow.log_metrics(
-        {f"total.{name}.{column}": float(totals.loc[name, column]) for name in totals.index for column in totals}
-    )

@@ -8,7 +8,6 @@ from dataclasses import asdict, dataclass
 from datetime import date
 from typing import Any
 
-import mlflow
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
@@ -58,6 +57,7 @@ def run(settings: TrainSettings, config: str, *, is_sweep: bool) -> int:
     with registry.open_run(settings.registry, "train", config) as opened:
         registry.log_settings(asdict(settings))
         registry.log_data(transactions, "training")
+        registry.log_window(parts)
         trained = _train(settings, transactions, parts, opened.info.run_id, register=register)
     console.print_training(trained, settings, registry.ui_command(uri))
     return FAILED_REVIEW if trained.review.verdict is Verdict.FAIL else 0
@@ -145,7 +145,7 @@ def _backtest_figures(
     backtest: Backtest, tracking: pd.DataFrame, cutoff: date, level: float
 ) -> dict[str, Figure]:
     return {
-        "tracking": figures.tracking(tracking, cutoff),
+        "tracking": figures.tracking(tracking, cutoff, level),
         "pit": figures.pit(backtest.pit, level),
         "by_frequency": figures.by_frequency(backtest.by_frequency),
         "deciles": figures.deciles(backtest.deciles),
@@ -171,7 +171,6 @@ def _register(
             validated_horizon_days=parts.horizon_days,
             tags=tags,
         )
-    mlflow.set_tags({"model": registered.uri, "alias": registered.alias})
     return registered
 
 

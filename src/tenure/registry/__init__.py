@@ -1,22 +1,31 @@
 """The door to MLflow: runs, their evidence, the registered model."""
 
-from .evidence import log_backtest, log_data, log_fit, log_review, log_settings
-from .models import Loaded, NoModelError, Registered, find, load, register
+from .evidence import log_backtest, log_data, log_fit, log_review, log_scores, log_settings, log_window
+from .models import EXAMPLE, Loaded, NoModelError, Registered, find, load, register
+from .reading import Evidence, evidence
 from .store import RegistryError, connect, open_run, ui_command
 
 __all__ = [
+    "EXAMPLE",
+    "Evidence",
+    "EXAMPLE",
+    "Evidence",
     "Loaded",
     "NoModelError",
     "Registered",
     "RegistryError",
     "connect",
+    "evidence",
+    "evidence",
     "find",
     "load",
     "log_backtest",
     "log_data",
     "log_fit",
     "log_review",
+    "log_scores",
     "log_settings",
+    "log_window",
     "open_run",
     "register",
     "ui_command",

@@ -15,6 +15,8 @@ from matplotlib.figure import Figure
 from tenure.backtest import Backtest
 from tenure.posterior import PURCHASE_PARAMETERS, SPEND_PARAMETERS
 from tenure.review import Review
+from tenure.rfm import Split
+from tenure.scorer import Scores
 from tenure.transactions import Transactions
 
 if TYPE_CHECKING:
@@ -45,6 +47,21 @@ def log_data(transactions: Transactions, context: str) -> None:
     mlflow.set_tag("data.digest", transactions.digest)
     mlflow.log_dict({"rows": transactions.rows, "fates": transactions.fates}, "data/rows.json")
     mlflow.log_metrics({"data.rows": transactions.rows, "data.purchases": len(transactions.purchases)})
+
+
+def log_window(parts: Split) -> None:
+    """Tag the run with its calibration and holdout days."""
+    mlflow.set_tags({"cutoff": str(parts.cutoff), "end": str(parts.end)})
+
+
+def log_scores(scores: Scores, model: str, seconds: float) -> None:
+    """Log a scoring run: the model, how many customers, how long, totals from joint draws."""
+    totals = scores.totals.table(scores.params.level)
+    mlflow.set_tag("model", model)
+    mlflow.log_metrics({"score.customers": len(scores.table), "score.seconds": seconds})
+    mlflow.log_metrics(
+        {f"total.{name}.{column}": float(totals.loc[name, column]) for name in totals.index for column in totals}
+    )
 
 
 def log_fit(stage: str, fit: "Fit", figures: Mapping[str, Figure]) -> None:

@@ -1,6 +1,5 @@
 """Register the scorer, find it, load it."""
 
-import json
 import shutil
 import tempfile
 import warnings
@@ -93,6 +92,7 @@ def register(
     for key, value in facts.items():
         client().set_model_version_tag(name, str(number), key, value)
     client().set_registered_model_alias(name, alias, str(number))
+    mlflow.set_tags({"model": f"models:/{name}/{number}", "alias": alias})
     return Registered(name, number, alias)
 
 
@@ -194,7 +194,3 @@ def _signature() -> ModelSignature:
         params=ParamSchema([ParamSpec(name, kinds[type(value)], value) for name, value in _defaults().items()]),
     )
 
-
-def describe(loaded: Loaded) -> str:
-    """Give what is known of a loaded model as JSON."""
-    return json.dumps(loaded.about, sort_keys=True)

@@ -1,0 +1,85 @@
+"""Replicate the calibration data from the posterior, for posterior-predictive checks.
+
+A replicate is a whole base of *new* customers, observed for as long as the real ones, under one posterior
+draw: it shares nothing with the real customers but the population, so its spread is what the model says
+chance can do.
+"""
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tenure.posterior import PURCHASE_PARAMETERS, SPEND_PARAMETERS, Posterior
+
+type Floats = NDArray[np.float64]
+type Ints = NDArray[np.int64]
+
+
+class PredictiveError(ValueError):
+    """Data that no customer of the model can have."""
+
+
+def replicate_purchases(
+    posterior: Posterior, T: NDArray[Any], rng: np.random.Generator, replicates: int
+) -> Ints:
+    """Draw repeat purchases for customers observed for `T` days, shape (replicates, customers).
+
+    x = min(K, N): K, geometric with the customer's dropout, counts purchases up to the one that ends the
+    relation; N, Poisson with mean rate * T, counts those for which there was time. Rates are Gamma(r, alpha),
+    dropouts Beta(a, b): the assumptions of the BG/NBD, Fader, Hardie & Lee (2005).
+    """
+    days = _days(T)
+    drawn = np.empty((replicates, days.size), np.int64)
+    population = _populations(posterior, PURCHASE_PARAMETERS, replicates)
+    for row, (r, alpha, a, b) in enumerate(population):
+        rate = rng.gamma(r, 1.0 / alpha, days.size)
+        dropout = rng.beta(a, b, days.size)
+        # With a tiny `a` the Beta underflows to 0, of which there is no geometric. At the least positive
+        # dropout K is 2^63 - 1, so N decides.
+        until_dropout = rng.geometric(np.maximum(dropout, np.finfo(np.float64).tiny))
+        drawn[row] = np.minimum(until_dropout, rng.poisson(rate * days))
+    return drawn
+
+
+def replicate_spends(
+    posterior: Posterior, frequency: NDArray[Any], rng: np.random.Generator, replicates: int
+) -> Floats:
+    """Draw mean spends over `frequency` repeat purchases each, shape (replicates, buyers).
+
+    nu ~ Gamma(q, v); a purchase is Gamma(p, nu), so the mean of x of them is Gamma(p x, nu x). Fader & Hardie
+    (2013), note 025.
+    """
+    bought = _frequencies(frequency)
+    drawn = np.empty((replicates, bought.size))
+    population = _populations(posterior, SPEND_PARAMETERS, replicates)
+    for row, (p, q, v) in enumerate(population):
+        nu = rng.gamma(q, 1.0 / v, bought.size)
+        drawn[row] = rng.gamma(p * bought) / (nu * bought)
+    return drawn
+
+
+def _populations(posterior: Posterior, names: tuple[str, ...], replicates: int) -> Iterator[tuple[Any, ...]]:
+    """Take one posterior draw per replicate, spread evenly over all; they come round again if too few."""
+    joint = posterior.joint(min(replicates, posterior.size))
+    return zip(*(np.resize(joint[name], replicates) for name in names), strict=True)
+
+
+def _days(T: NDArray[Any]) -> Floats:
+    days = np.asarray(T, np.float64)
+    _refuse(days, days >= 0, "T must be a number of days, 0 or more")
+    return days
+
+
+def _frequencies(frequency: NDArray[Any]) -> Floats:
+    bought = np.asarray(frequency, np.float64)
+    _refuse(bought, bought >= 1, "a mean spend needs one repeat purchase or more")
+    return bought
+
+
+def _refuse(values: Floats, are_right: NDArray[np.bool_], rule: str) -> None:
+    wrong = values[~(are_right & np.isfinite(values))]
+    if wrong.size:
+        first = ", ".join(f"{value:g}" for value in wrong[:3])
+        raise PredictiveError(f"{wrong.size:,} of {values.size:,} values are wrong (first: {first}): {rule}.")

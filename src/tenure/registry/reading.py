@@ -1,0 +1,57 @@
+"""Read a run's evidence back, from a run id or a model URI alone."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import mlflow
+import pandas as pd
+import xarray as xr
+from mlflow.exceptions import MlflowException
+
+from tenure.review import Review
+
+from .models import NoModelError, find
+from .store import client
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """Everything that a training run logged: numbers at hand, tables and traces on request."""
+
+    run_id: str
+    metrics: dict[str, float]
+    params: dict[str, str]
+    tags: dict[str, str]
+
+    def review(self) -> Review:
+        """Read the review as it was judged."""
+        return Review.from_dict(json.loads(self.file("review/review.json").read_text()))
+
+    def table(self, path: str) -> pd.DataFrame:
+        """Read a logged table, such as `backtest/tracking`."""
+        return pd.read_csv(self.file(f"{path}.csv"))
+
+    def trace(self, stage: str, model: str) -> xr.DataTree:
+        """Read the draws of a fit: `calibration` or `final`, `purchases` or `spend`; with prior and sample stats."""
+        return xr.open_datatree(self.file(f"diagnostics/{stage}/{model}.nc"), engine="h5netcdf").load()
+
+    def file(self, path: str) -> Path:
+        """Fetch a logged file."""
+        return Path(mlflow.artifacts.download_artifacts(run_id=self.run_id, artifact_path=path))
+
+
+def evidence(uri: str) -> Evidence:
+    """Find the run of a model URI (`models:/clv@challenger`) or of a run id, and what it logged.
+
+    Raises NoModelError when there is none.
+    """
+    run_id = uri
+    if uri.startswith("models:/"):
+        name, _, number = find(uri).removeprefix("models:/").partition("/")
+        run_id = client().get_model_version(name, number).run_id
+    try:
+        run = client().get_run(run_id)
+    except MlflowException as error:
+        raise NoModelError(f"There is no run {run_id} at {mlflow.get_tracking_uri()}.") from error
+    return Evidence(run_id, dict(run.data.metrics), dict(run.data.params), dict(run.data.tags))

@@ -105,16 +105,16 @@ def rank(trace_tree: xr.DataTree, names: Sequence[str]) -> Figure:
     )
     figure = _take(collection)
     for axes, name in zip(figure.axes, names, strict=False):
-        axes.set_title(", ".join([name, *_taken_p_values(axes)]))
+        axes.set_title(" ".join([name, *_taken_p_values(axes)]))
         axes.axhline(0, color=INK, linewidth=0.8, linestyle=":")
         axes.set_xlabel("rank among all draws (share)", fontsize=10)
-    for axes in figure.axes[:: columns]:
+    for axes in figure.axes[::columns]:
         axes.set_ylabel("excess of lower ranks", fontsize=10)
     return _explain(
         figure,
         f"Ranks of {', '.join(names)}: does every chain visit every region equally often?",
-        "Look for lines that wander around zero. A chain that bends away alone sampled another region; a p-value below "
-        "0.01 says that the chains differ by more than chance.",
+        "Look for lines that wander around zero. A chain that bends away alone sampled another region. The p-value is "
+        "ArviZ's, of equal chains: below 0.01 they differ by more than chance.",
     )
 
 
@@ -123,7 +123,7 @@ def _taken_p_values(axes: Axes) -> list[str]:
     found = [text.get_text().split("(")[0].partition("=")[2] for text in axes.texts]
     for text in list(axes.texts):
         text.remove()
-    return [f"test of equal chains: p-value {value}" for value in found]
+    return [f"(p-value {value})" for value in found]
 
 
 @rc_context(STYLE)
@@ -134,7 +134,7 @@ def energy(trace_tree: xr.DataTree) -> Figure:
     centred = (levels - levels.mean(axis=1, keepdims=True)).ravel()
     bfmi = np.ravel(az.bfmi(trace_tree)["energy"].values)
     figure, (axes,) = _canvas(height=4.8)
-    edges = np.histogram_bin_edges(np.concatenate([centred, steps]), 50)
+    edges = np.histogram_bin_edges(np.concatenate([centred, steps]), 50).tolist()
     axes.hist(centred, edges, density=True, color=DATA, label="energy, less its mean")
     axes.hist(steps, edges, density=True, histtype="step", color=MODEL, linewidth=1.8, label="step in energy")
     axes.set(xlabel="energy (nats)", ylabel="density (per nat)")
@@ -154,7 +154,7 @@ def prior_posterior(trace_tree: xr.DataTree, names: Sequence[str]) -> Figure:
     rows, columns = _grid(len(names))
     figure, panels = _canvas(rows, columns, height=1.4 + 2.6 * rows)
     for axes, name in zip(panels, names, strict=False):
-        prior, posterior = (np.ravel(trace_tree[group][name].values) for group in ("prior", "posterior"))
+        prior, posterior = (trace_tree[group].to_dataset()[name].to_numpy().ravel() for group in ("prior", "posterior"))
         _draw_prior_posterior(axes, prior[prior > 0], posterior)
         axes.set_xlabel(MEANINGS.get(name, name), fontsize=10)
     for axes in panels[len(names) :]:
@@ -163,8 +163,9 @@ def prior_posterior(trace_tree: xr.DataTree, names: Sequence[str]) -> Figure:
     return _explain(
         figure,
         f"Prior and posterior of {', '.join(names)}",
-        "Look for a posterior much narrower than its prior and well inside it: then the data speak. Each curve is scaled "
-        f"to its own peak. Axes end {PRIOR_REACH:.0f}-fold from the posterior's median; the prior beyond is written.",
+        "Look for a posterior much narrower than its prior and well inside it: then the data speak. Each curve is "
+        f"scaled to its own peak. Axes reach at most {PRIOR_REACH:.0f}-fold from the posterior's median; how much of "
+        "the prior lies beyond is written.",
     )
 
 
@@ -224,8 +225,8 @@ def purchases_check(observed: Ints, replicated: Ints) -> Figure:
     return _explain(
         figure,
         f"Repeat purchases: {inside} of {last + 1} observed numbers of customers lie in the replicates' band",
-        "Look for bars that end outside their band, above all at 0 (one-time buyers) and at the right end (the heaviest "
-        "buyers). One in ten may by chance.",
+        "Look for bars that end outside their band, above all at 0 (one-time buyers) and at the right end (the "
+        "heaviest buyers). One in ten may by chance.",
     )
 
 
@@ -275,8 +276,8 @@ def spend_check(observed: Floats, replicated: Floats) -> Figure:
     return _explain(
         figure,
         f"Mean spend of repeat buyers: {inside} of {len(seen)} observed shares lie in the replicates' band",
-        "Look for a shift, or for a tail that leaves the band; single spikes are often common prices. One in ten may be "
-        f"outside by chance. {beyond:.1%} of the observed buyers are off this axis.",
+        "Look for a shift, or for a tail that leaves the band; single spikes are often common prices. One in ten may "
+        f"be outside by chance. {beyond:.1%} of the observed buyers are off this axis.",
     )
 
 
@@ -304,12 +305,12 @@ def tracking(table: pd.DataFrame, cutoff: date, level: float) -> Figure:
         level: of the table's credible interval.
     """
     figure, (total, weekly) = _canvas(2, height=7.2, sharex=True)
-    day, interval = date2num(table["day"]), f"{level:.0%} credible interval"
+    day, cut, interval = _day_number(table["day"]), _day_number(cutoff), f"{level:.0%} credible interval"
     total.fill_between(day, table["low"], table["high"], color=MODEL, alpha=0.25, linewidth=0, label=interval)
     for axes, prefix, name in ((total, "", "repeat purchases so far"), (weekly, "weekly_", "repeat purchases a week")):
         axes.plot(day, table[f"{prefix}expected"], color=MODEL, linestyle="--", label="expected")
         axes.plot(day, table[f"{prefix}actual"], "o-", color=ACTUAL, markersize=2.5, linewidth=1.2, label="actual")
-        axes.axvline(date2num(cutoff), color=INK, linewidth=1)
+        axes.axvline(cut, color=INK, linewidth=1)
         axes.set(ylabel=name, ylim=(0, None))
         axes.yaxis.set_major_formatter(_thousands)
     total.legend(loc="upper left")
@@ -318,27 +319,31 @@ def tracking(table: pd.DataFrame, cutoff: date, level: float) -> Figure:
     return _explain(
         figure,
         f"After the cut-off {came:,.0f} repeat purchases came; the average curve foretold {foretold:,.0f}",
-        "Look for a gap that opens after the cut-off and keeps growing. Expected is the population's mean curve, summed "
-        "over first purchases; the interval is of that mean alone, so actual weeks spread wider.",
+        "Look for a gap that opens after the cut-off and keeps growing. Expected is the population's mean curve, "
+        "summed over first purchases; the interval is of that mean alone, so actual weeks spread wider.",
     )
 
 
 def _label_days(lower: Axes, upper: Axes, cutoff: date) -> None:
-    days = AutoDateLocator()
+    days = AutoDateLocator()  # type: ignore[no-untyped-call]
     lower.xaxis.set_major_locator(days)
-    lower.xaxis.set_major_formatter(ConciseDateFormatter(days))
+    lower.xaxis.set_major_formatter(ConciseDateFormatter(days))  # type: ignore[no-untyped-call]
     lower.set_xlabel("last day of the week")
     left, right = lower.get_xlim()
-    is_late = date2num(cutoff) > left + 0.8 * (right - left)
+    is_late = _day_number(cutoff) > left + 0.8 * (right - left)
     upper.annotate(
         f"cut-off {cutoff}",
-        (date2num(cutoff), 0.04),
+        (_day_number(cutoff), 0.04),
         (-5 if is_late else 5, 0),
         xycoords=("data", "axes fraction"),
         textcoords="offset points",
         ha="right" if is_late else "left",
         fontsize=10,
     )
+
+
+def _day_number(days: Any) -> Any:
+    return date2num(days)  # type: ignore[no-untyped-call]
 
 
 def _after(table: pd.DataFrame, cutoff: date, column: str) -> float:
@@ -363,14 +368,14 @@ def pit(pit_table: pd.DataFrame, level: float) -> Figure:
     return _explain(
         figure,
         f"{inside[0]} of customers' purchases and {inside[1]} of their values lie in their {level:.0%} interval",
-        "Look for flat bars. High at both ends: intervals too narrow; high in the middle: too wide. Rising to the right: "
-        "forecasts too low; to the left: too high. Ties are broken at random.",
+        "Look for flat bars. High at both ends: intervals too narrow; high in the middle: too wide. Rising to the "
+        "right: forecasts too low; to the left: too high. Ties are broken at random.",
     )
 
 
 def _draw_pit(axes: Axes, values: Floats, tail: float, name: str) -> None:
     low, high = binom.ppf(_ends(BAND), len(values), 1 / PIT_BARS)
-    axes.hist(values, PIT_BARS, (0, 1), color=DATA, edgecolor="white")
+    axes.hist(values, bins=PIT_BARS, range=(0, 1), color=DATA, edgecolor="white")
     axes.axhspan(low, high, color=MODEL, alpha=0.25, linewidth=0, label=f"{BAND:.0%} band of a right model")
     axes.axhline(len(values) / PIT_BARS, color=MODEL, linewidth=1.2, label="mean of a right model")
     for start, label in ((0.0, "outside the interval"), (1 - tail, None)):
@@ -385,10 +390,10 @@ def by_frequency(table: pd.DataFrame) -> Figure:
     """Draw mean holdout purchases, actual and expected, by calibration frequency; table of `Backtest`."""
     figure, (axes,) = _canvas(height=5.0)
     at = np.arange(len(table))
-    labels = [f"{frequency}\n({size:,})" for frequency, size in zip(table["frequency"], table["customers"], strict=True)]
+    sizes = [f"({size:,})" for size in table["customers"]]
     axes.plot(at, table["expected_purchases"], "s--", color=MODEL, label="expected")
     axes.plot(at, table["actual_purchases"], "o-", color=ACTUAL, label="actual")
-    axes.set_xticks(at, labels)
+    axes.set_xticks(at, [f"{frequency}\n{size}" for frequency, size in zip(table["frequency"], sizes, strict=True)])
     axes.set(xlim=(-0.5, len(table) - 0.5), ylim=(0, None), ylabel="mean purchases in the holdout")
     axes.set_xlabel("repeat purchases in the calibration (number of customers)")
     axes.legend(loc="upper left")
@@ -417,8 +422,8 @@ def deciles(table: pd.DataFrame) -> Figure:
     return _explain(
         figure,
         f"Holdout value by decile of expected value: {share}",
-        "Look for actual bars that fall from left to right (the order is right) and that are as high as the expected ones "
-        "(so is the level).",
+        "Look for actual bars that fall from left to right (the order is right) and that are as high as the expected "
+        "ones (so is the level).",
     )
 
 
@@ -442,7 +447,7 @@ def scored_examples(table: pd.DataFrame) -> Figure:
         linewidth=8,
         label=f"{level}credible interval of the mean",
     )
-    axes.plot(table["clv"], at, "o", color=ACTUAL, markersize=7, markeredgecolor="white", label="mean")
+    axes.plot(table["clv"], at, "o", color=ACTUAL, markersize=6, markeredgecolor="white", label="mean")
     axes.set_yticks(at, [_shorten(str(customer)) for customer in table["customer_id"]], parse_math=False)
     horizon = f"{params['horizon_days']:,} days" if "horizon_days" in params else "the horizon"
     axes.set(ylim=(len(table) - 0.5, -0.5), xlabel=f"value over {horizon} (the log's currency)")
@@ -451,8 +456,8 @@ def scored_examples(table: pd.DataFrame) -> Figure:
     return _explain(
         figure,
         "What made-up customers are worth: the mean, how sure it is, and where outcomes fall",
-        "Look at the thin line for one customer, at the thick one for the average of many alike. The mean may lie outside "
-        "the thin line: where most buy nothing and a few buy much, the line is at 0 and the mean is not.",
+        "Look at the thin line for one customer, at the thick one for the average of many alike. The mean may lie "
+        "outside the thin line: where most buy nothing and a few buy much, the line is at 0 and the mean is not.",
     )
 
 
@@ -489,7 +494,7 @@ def _explain(figure: Figure, title: str, caption: str) -> Figure:
     """Put the title on top and the caption below, flush left; the layout makes room for both."""
     figure.suptitle(textwrap.fill(title, 96), x=0.01, ha="left", fontsize=13, fontweight="bold")
     figure.supxlabel(textwrap.fill(caption, 136), x=0.01, ha="left", fontsize=10, color=INK)
-    figure.get_layout_engine().set(w_pad=0.1, h_pad=0.08)  # type: ignore[union-attr]
+    figure.set_layout_engine("constrained", w_pad=0.1, h_pad=0.08)
     return figure
 
 

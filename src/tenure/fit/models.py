@@ -4,13 +4,18 @@ They never leave this package: a compressed model answers per distinct history, 
 predictive and log-likelihood come back silently empty for it.
 """
 
+import json
+import time
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
+import nutpie
 import pandas as pd
 import pymc as pm
 import pytensor.tensor as pt
+from pymc_extras.prior import Prior
 from pymc_marketing.clv import BetaGeoModel, GammaGammaModel
 from pytensor.gradient import grad_undefined
 from pytensor.graph.basic import Apply
@@ -58,20 +63,58 @@ def _compile_gamma_gamma(op: _GammaGamma, **_: Any) -> Any:
     return gamma_gamma_kernel
 
 
-def _register_data(table: PurchaseTable | SpendTable) -> list[Any]:
-    # Shared data, not constants: the compiled function then serves every log.
-    return [pm.Data(f"data_{at}", array) for at, array in enumerate(table.arrays())]
+class _Compressed:
+    """What both compressed models share: data that can be exchanged, and a sampler compiled once.
 
+    The graph refers to its data by name, so a program compiled for one log serves every other; a second fit with the
+    same priors compiles nothing.
+    """
 
-class CompressedBetaGeoModel(BetaGeoModel):  # type: ignore[misc]
-    """BG/NBD over distinct histories. The data's columns: frequency, recency, T, count."""
-
-    _skipped_config_keys = set()
+    model: pm.Model
+    model_config: dict[str, Any]
+    names: tuple[str, ...]
+    placeholder: pd.DataFrame
 
     @property
     def default_model_config(self) -> dict[str, Any]:
         """Name the priors; their values are settings."""
-        return dict.fromkeys(("mean_rate", "heterogeneity", "dropout_mean", "dropout_concentration"))
+        return dict.fromkeys(self.names)
+
+    def _free(self) -> list[Any]:
+        return [self.model_config[name].create_variable(name) for name in self.names]
+
+    def _fit_mcmc(self, sampler_kwargs: dict[str, Any]) -> Any:
+        """Sample with nutpie, the step of the library's `fit` that is replaced."""
+        priors = tuple(json.dumps(self.model_config[name].to_dict(), sort_keys=True) for name in self.names)
+        program = _compile(type(self), priors)
+        data = {variable.name: variable.get_value() for variable in self.model.data_vars}
+        start = time.perf_counter()
+        # The library adds its own names of two settings that nutpie calls `progress_bar` and `seed`.
+        asked = {key: value for key, value in sampler_kwargs.items() if key not in ("progressbar", "random_seed")}
+        trace = nutpie.sample(program.with_data(**data), **asked)
+        trace["posterior"].attrs["sampling_time"] = time.perf_counter() - start
+        return trace
+
+
+def _register_data(table: PurchaseTable | SpendTable, scale: float) -> tuple[list[Any], Any]:
+    named = [pm.Data(f"data_{at}", array) for at, array in enumerate(table.arrays())]
+    return named, pm.Data("scale", np.float64(scale))
+
+
+@lru_cache(maxsize=8)
+def _compile(kind: type[Any], priors: tuple[str, ...]) -> Any:
+    config = {name: Prior.from_dict(json.loads(prior)) for name, prior in zip(kind.names, priors, strict=True)}
+    model = kind(model_config=config)
+    model.build_model(kind.placeholder)
+    return nutpie.compile_pymc_model(model.model)
+
+
+class CompressedBetaGeoModel(_Compressed, BetaGeoModel):  # type: ignore[misc]
+    """BG/NBD over distinct histories. The data's columns: frequency, recency, T, count."""
+
+    names = ("mean_rate", "heterogeneity", "dropout_mean", "dropout_concentration")
+    placeholder = pd.DataFrame({"frequency": [1], "recency": [1], "T": [2], "count": [1]})
+    _skipped_config_keys = set()
 
     def build_model(self, data: pd.DataFrame, time_scale: float = 1.0) -> None:
         """Build the graph in scaled time; r, alpha (days), a and b are its deterministics."""
@@ -83,26 +126,22 @@ class CompressedBetaGeoModel(BetaGeoModel):  # type: ignore[misc]
             data["count"].to_numpy(float),
         )
         with pm.Model() as self.model:
-            rate, heterogeneity, dropout, concentration = (
-                self.model_config[name].create_variable(name)
-                for name in self.default_model_config
-            )
+            arrays, scale = _register_data(table, time_scale)
+            rate, heterogeneity, dropout, concentration = self._free()
             alpha_scaled = heterogeneity / rate
             a = pm.Deterministic("a", dropout * concentration)
             b = pm.Deterministic("b", (1.0 - dropout) * concentration)
-            pm.Deterministic("r", heterogeneity)
-            pm.Deterministic("alpha", alpha_scaled * time_scale)
+            pm.Deterministic("r", heterogeneity * 1.0)
+            pm.Deterministic("alpha", alpha_scaled * scale)
             theta = pt.stack([heterogeneity, alpha_scaled, a, b])
-            pm.Potential("likelihood", _BgNbd()(theta, *_register_data(table))[0])
+            pm.Potential("likelihood", _BgNbd()(theta, *arrays)[0])
 
 
-class CompressedGammaGammaModel(GammaGammaModel):  # type: ignore[misc]
+class CompressedGammaGammaModel(_Compressed, GammaGammaModel):  # type: ignore[misc]
     """Gamma-Gamma over distinct (x, mean spend). The data's columns: frequency, monetary_value, count."""
 
-    @property
-    def default_model_config(self) -> dict[str, Any]:
-        """Name the priors; their values are settings."""
-        return dict.fromkeys(("mean_spend", "variation_within", "variation_between"))
+    names = ("mean_spend", "variation_within", "variation_between")
+    placeholder = pd.DataFrame({"frequency": [1], "monetary_value": [1.0], "count": [1]})
 
     def build_model(self, data: pd.DataFrame, money_scale: float = 1.0) -> None:
         """Build the graph in scaled money; p, q > 1 and v (the log's money) are its deterministics."""
@@ -113,12 +152,10 @@ class CompressedGammaGammaModel(GammaGammaModel):  # type: ignore[misc]
             data["count"].to_numpy(float),
         )
         with pm.Model() as self.model:
-            mean, within, between = (
-                self.model_config[name].create_variable(name)
-                for name in self.default_model_config
-            )
+            arrays, scale = _register_data(table, money_scale)
+            mean, within, between = self._free()
             p = pm.Deterministic("p", within**-2)
             q = pm.Deterministic("q", 1.0 + between**-2)
             v_scaled = mean * (q - 1.0) / p
-            pm.Deterministic("v", v_scaled * money_scale)
-            pm.Potential("likelihood", _GammaGamma()(pt.stack([p, q, v_scaled]), *_register_data(table))[0])
+            pm.Deterministic("v", v_scaled * scale)
+            pm.Potential("likelihood", _GammaGamma()(pt.stack([p, q, v_scaled]), *arrays)[0])

@@ -21,9 +21,7 @@ class PredictiveError(ValueError):
     """Data that no customer of the model can have."""
 
 
-def replicate_purchases(
-    posterior: Posterior, T: NDArray[Any], rng: np.random.Generator, replicates: int
-) -> Ints:
+def replicate_purchases(posterior: Posterior, T: NDArray[Any], rng: np.random.Generator, replicates: int) -> Ints:
     """Draw repeat purchases for customers observed for `T` days, shape (replicates, customers).
 
     x = min(K, N): K, geometric with the customer's dropout, counts purchases up to the one that ends the

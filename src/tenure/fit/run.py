@@ -1,7 +1,6 @@
 """Run a fit: scale, build, sample, diagnose."""
 
-import logging
-import warnings
+import os
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -121,35 +120,26 @@ def _spends(rfm: Rfm) -> pd.DataFrame:
 
 
 def _sample(model: Any, settings: FitSettings, seed: int, progress: bool) -> xr.DataTree:
-    with warnings.catch_warnings(), _quiet_logger("pymc"):
-        # A Potential carries the likelihood; the prior draws rightly leave it out.
-        warnings.filterwarnings("ignore", message=".*Potentials.*")
-        trace = model.fit(
-            method="mcmc",
-            nuts_sampler="nutpie",
-            draws=settings.draws,
-            tune=settings.tune,
-            chains=settings.chains,
-            target_accept=settings.target_accept,
-            random_seed=seed,
-            progressbar=progress,
-        )
-        prior = pm.sample_prior_predictive(PRIOR_DRAWS, model=model.model, random_seed=seed)
-    groups = {"posterior": trace["posterior"], "sample_stats": trace["sample_stats"], "prior": prior["prior"]}
-    return xr.DataTree.from_dict({name: node.to_dataset() for name, node in groups.items()})
+    trace = model.fit(
+        draws=settings.draws,
+        tune=settings.tune,
+        chains=settings.chains,
+        cores=min(settings.chains, os.cpu_count() or 1),
+        seed=seed,
+        target_accept=settings.target_accept,
+        save_warmup=False,
+        progress_bar=progress,
+    )
+    groups = {"posterior": trace["posterior"].to_dataset(), "sample_stats": trace["sample_stats"].to_dataset()}
+    return xr.DataTree.from_dict({**groups, "prior": _draw_prior(model.model, seed)})
 
 
-class _quiet_logger:
-    """Keep a library's routine notices out of the terminal; warnings still pass."""
-
-    def __init__(self, name: str) -> None:
-        self.logger, self.level = logging.getLogger(name), logging.getLogger(name).level
-
-    def __enter__(self) -> None:
-        self.logger.setLevel(logging.WARNING)
-
-    def __exit__(self, *_: object) -> None:
-        self.logger.setLevel(self.level)
+def _draw_prior(model: pm.Model, seed: int) -> xr.Dataset:
+    """Draw from the prior what the posterior holds; the likelihood, a Potential, has no part in it."""
+    variables = [*model.free_RVs, *model.deterministics]
+    drawn = pm.draw(variables, draws=PRIOR_DRAWS, random_seed=seed)
+    named = zip(variables, drawn, strict=True)
+    return xr.Dataset({variable.name: (("chain", "draw"), values[None, :]) for variable, values in named})
 
 
 def _draws(trace: xr.DataTree, name: str) -> Any:

@@ -34,7 +34,7 @@ def is_terminal() -> bool:
 
 def print_training(trained: "Trained", settings: TrainSettings, ui: str) -> None:
     """Print what was registered, the verdict, the parameters, the holdout, and where to look next."""
-    out = Console(highlight=False)
+    out = _console()
     fitted = trained.final or trained.calibration
     window = "the whole log" if trained.final else "the calibration days"
     out.print()
@@ -43,6 +43,11 @@ def print_training(trained: "Trained", settings: TrainSettings, ui: str) -> None
     out.print(_verdict(trained.review))
     out.print(_registered(trained, settings.registry.name))
     out.print(f"\nRun [bold]{trained.run_id}[/bold]. To look at it:  {ui}")
+
+
+def _console() -> Console:
+    # Lines are not broken: commands and URIs are there to be copied, and a pipe has no width.
+    return Console(highlight=False, soft_wrap=True, width=None if sys.stdout.isatty() else 140)
 
 
 def _table(title: str, *columns: str) -> Table:
@@ -103,7 +108,7 @@ def _registered(trained: "Trained", name: str) -> str:
 
 def print_scores(scored: "Scored", settings: ScoreJobSettings, ui: str) -> None:
     """Print the totals from joint draws, a few rows, and where everything is."""
-    out = Console(highlight=False)
+    out = _console()
     params = scored.scores.params
     title = (
         f"\n{len(scored.scores.table):,} customers as of {scored.as_of or 'their own last day'}, "

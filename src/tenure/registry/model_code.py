@@ -6,7 +6,10 @@ versions with different code live in one process, each with its own, and neither
 
 import hashlib
 import importlib.util
+import os
+import shutil
 import sys
+import tempfile
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -32,13 +35,12 @@ class ClvModel(mlflow.pyfunc.PythonModel):
 
 def import_package(folder: Path) -> ModuleType:
     """Import the package in `folder` under a name made from its content, once per process."""
-    digest = hashlib.sha256()
-    for path in sorted(folder.rglob("*.py")):
-        digest.update(path.relative_to(folder).as_posix().encode() + b"\0" + path.read_bytes() + b"\0")
-    name = f"tenure_scorer_{digest.hexdigest()[:16]}"
+    digest = _digest(folder)
+    name = f"tenure_scorer_{digest}"
     if name not in sys.modules:
+        home = _in_cache(folder, digest)
         spec = importlib.util.spec_from_file_location(
-            name, folder / "__init__.py", submodule_search_locations=[str(folder)]
+            name, home / "__init__.py", submodule_search_locations=[str(home)]
         )
         if spec is None or spec.loader is None:
             raise ImportError(f"There is no scorer package in {folder}.")
@@ -50,6 +52,31 @@ def import_package(folder: Path) -> ModuleType:
             del sys.modules[name]
             raise
     return sys.modules[name]
+
+
+def _digest(folder: Path) -> str:
+    digest = hashlib.sha256()
+    for path in sorted(folder.rglob("*.py")):
+        digest.update(path.relative_to(folder).as_posix().encode() + b"\0" + path.read_bytes() + b"\0")
+    return digest.hexdigest()[:16]
+
+
+def _in_cache(folder: Path, digest: str) -> Path:
+    """Copy the code to the user's cache folder, where compiled code is kept from one load to the next.
+
+    So nothing is written beside the model. Where the cache cannot be written, or holds something else under the
+    name, the code runs from where it lies.
+    """
+    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "tenure" / digest
+    try:
+        if not cache.exists():
+            cache.parent.mkdir(parents=True, exist_ok=True)
+            with tempfile.TemporaryDirectory(dir=cache.parent) as scratch:
+                shutil.copytree(folder, Path(scratch) / "code", ignore=shutil.ignore_patterns("__pycache__"))
+                os.rename(Path(scratch) / "code", cache)
+    except OSError:
+        pass  # not writable, or another process was first
+    return cache if cache.is_dir() and _digest(cache) == digest else folder
 
 
 mlflow.models.set_model(ClvModel())

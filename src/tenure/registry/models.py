@@ -80,7 +80,7 @@ def register(
             python_model=str(Path(__file__).with_name("model_code.py")),
             artifacts=artifacts,
             signature=_signature(),
-            input_example=(EXAMPLE, _defaults()),
+            input_example=(EXAMPLE, {**_defaults(), "horizon_days": min(365, validated_horizon_days)}),
             pip_requirements=[f"{package}=={version(package)}" for package in REQUIREMENTS],
             model_config={"validated_horizon_days": validated_horizon_days},
             registered_model_name=name,

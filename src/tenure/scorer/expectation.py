@@ -16,8 +16,12 @@ from numba import njit
 NODES, WEIGHTS = np.polynomial.legendre.leggauss(12)
 # Widest panel, in u = log(1 + t / scale), over which twelve Gauss-Legendre points are good to 1e-10.
 PANEL = 2.0
-# Where the series in w gives way to the one in 1 - w: below, the second would lose digits to cancellation.
-CONTINUE_ABOVE = 0.92
+# With y = 1 / (1 + z): where the series in 1 - y gives way to the one in y.
+FAR = 0.1
+# The series in y degenerates where A - a is whole. Near there it is interpolated from four values of a beside.
+STEP = 1e-4
+OFFSETS = (-2.0 * STEP, -STEP, STEP, 2.0 * STEP)
+OFFSET_WEIGHTS = (-1.0 / 6.0, 4.0 / 6.0, 4.0 / 6.0, -1.0 / 6.0)
 
 
 @njit(cache=True)
@@ -45,93 +49,107 @@ def mean_spend(x, monetary_value, p, q, v):  # type: ignore[no-untyped-def]
 def purchases_if_active(x, T, horizon, delta, r, alpha, a, b):  # type: ignore[no-untyped-def]
     """Expected purchases in (0, horizon] given active at T: plain, and discounted at rate `delta` per day.
 
-    The substitution u = log(1 + t / scale) makes the intensity smooth; `scale` shrinks where it falls faster.
+    The substitution u = log(1 + t / scale) makes both integrands smooth; `scale` is the time in which they fall.
     """
     G, A, c = alpha + T, r + x + 1.0, a + b + x
-    scale = G * min(1.0, c / A)
+    scale = min(G * min(1.0, c / A), 1.0 / max(delta, 1e-300))
     width = math.log1p(horizon / scale)
     panels = math.ceil(width / PANEL)
     half = 0.5 * width / panels
-    far = horizon / (G + horizon) > CONTINUE_ABOVE and c <= 30.0
-    connection = _connection(A, a, c) if far else np.empty((2, 4))
+    far_terms = _far_terms(A, a, c) if _is_far(G / (G + horizon), c - A) else np.empty((4, 6))
     plain, discounted = 0.0, 0.0
     for panel in range(panels):
         for node in range(NODES.size):
             u = half * (2 * panel + 1 + NODES[node])
             t = scale * math.expm1(u)
-            weight = WEIGHTS[node] * half * scale * math.exp(u) * _intensity(t / G, A, a, c, connection)
+            weight = WEIGHTS[node] * half * scale * math.exp(u) * _intensity(t / G, A, a, c, far_terms)
             plain += weight
             discounted += weight * math.exp(-delta * t)
     return plain * (r + x) / G, discounted * (r + x) / G
 
 
 @njit(cache=True)
-def _intensity(z, A, a, c, connection):  # type: ignore[no-untyped-def]
-    """Evaluate 2F1(A, a; c; -z) for z >= 0, c > a > 0, A > 0, by the series that converges without cancelling.
+def _intensity(z, A, a, c, far_terms):  # type: ignore[no-untyped-def]
+    """Evaluate 2F1(A, a; c; -z) for z >= 0, c > a > 0, A > 0, by a series that converges without cancelling.
 
-    Pfaff's transformations (Abramowitz & Stegun 1964, 15.3.4-5) map z to w = z / (1 + z) in [0, 1). With d = c - A,
-    the first is a series in (a, d; c); where d is so negative that its terms would cancel, the second has none but
-    positive terms. Near w = 1 and for a small c, `connection` continues the first in 1 - w (15.3.6).
+    Pfaff's transformations (Abramowitz & Stegun 1964, 15.3.4-5) give two series in 1 - y = z / (1 + z), in [0, 1);
+    the sign of c - A says which of them has none but positive terms. For small y, `_far_intensity` is quicker.
     """
-    w, d = z / (1.0 + z), c - A
-    if d < -8.0 and -d > c:
-        log_value = math.log(_series(A, c - a, c, w)) - A * math.log1p(z)
-        return math.exp(log_value)
-    if w <= CONTINUE_ABOVE or c > 30.0:
-        value = _series(a, d, c, w)
-    else:
-        value = _continued(1.0 - w, a, d, c, connection)
-    return value * math.exp(-a * math.log1p(z))
+    y = 1.0 / (1.0 + z)
+    if _is_far(y, c - A):
+        return _far_intensity(y, A, c, far_terms)
+    if c >= A:
+        return math.exp(_log_series(a, c - A, c, z * y) + a * math.log(y))
+    return math.exp(_log_series(c - a, A, c, z * y) + A * math.log(y))
 
 
 @njit(cache=True)
-def _series(a, b, c, w):  # type: ignore[no-untyped-def]
-    """Sum the Gauss series of 2F1(a, b; c; w), 0 <= w < 1."""
-    term, total = 1.0, 1.0
+def _log_series(a, b, c, w):  # type: ignore[no-untyped-def]
+    """Sum the Gauss series of 2F1(a, b; c; w) for a, b, c >= 0 and 0 <= w < 1; return the logarithm of the sum."""
+    term, total, log_scale = 1.0, 1.0, 0.0
     for n in range(1_000_000):
         term *= (a + n) * (b + n) / ((c + n) * (n + 1.0)) * w
         total += term
         # The terms' ratio tends to w, so what is left is about term * w / (1 - w).
-        if abs(term) * w <= 1e-16 * abs(total) * (1.0 - w) and n > -b:
+        if term * w <= 1e-16 * total * (1.0 - w):
             break
+        if total > 1e250:
+            term, total, log_scale = term * 1e-250, total * 1e-250, log_scale + 250.0 * math.log(10.0)
+    return math.log(total) + log_scale
+
+
+@njit(cache=True)
+def _is_far(y, d):  # type: ignore[no-untyped-def]
+    """Say whether the series in y converges fast, and its two parts do not cancel: they do for large d * y."""
+    return y < FAR and d * y < 1.0
+
+
+@njit(cache=True)
+def _far_intensity(y, A, c, far_terms):  # type: ignore[no-untyped-def]
+    """Evaluate 2F1(A, a; c; -z) for small y = 1 / (1 + z) (Abramowitz & Stegun 1964, 15.3.8)."""
+    total, log_y = 0.0, math.log(y)
+    for row in range(4):
+        weight, a, log_first, first_sign, log_second, second_sign = far_terms[row]
+        if weight != 0.0:
+            first = first_sign * math.exp(log_first + a * log_y) * _series(a, c - A, 1.0 + a - A, y)
+            second = second_sign * math.exp(log_second + A * log_y) * _series(c - a, A, 1.0 + A - a, y)
+            total += weight * (first + second)
     return total
 
 
 @njit(cache=True)
-def _connection(A, a, c):  # type: ignore[no-untyped-def]
-    """Precompute what 15.3.6 needs: per shifted a, its first and second coefficient and s = c - a - d = A - a.
-
-    The formula is degenerate for whole s. There a is moved to both sides, by `shift`, and the two values averaged:
-    the error is of order shift squared.
-    """
-    s = A - a
-    shift = 2e-5 if abs(s - round(s)) < 1e-5 else 0.0
-    out = np.empty((2, 4))
-    for row in range(2):
-        near_a = a + shift * (2 * row - 1)
-        near_s, d = A - near_a, c - A
-        log_first = math.lgamma(c) + math.lgamma(near_s) - math.lgamma(c - near_a) - math.lgamma(A)
-        first_sign = _gamma_sign(near_s)
-        log_second = math.lgamma(c) + math.lgamma(-near_s) - math.lgamma(near_a) - math.lgamma(d)
-        out[row, 0], out[row, 1] = near_a, near_s
-        out[row, 2] = first_sign * math.exp(log_first)
-        is_pole = d <= 0.0 and d == math.floor(d)
-        out[row, 3] = 0.0 if is_pole else _gamma_sign(-near_s) * _gamma_sign(d) * math.exp(log_second)
+def _far_terms(A, a, c):  # type: ignore[no-untyped-def]
+    """Precompute the gamma functions of `_far_intensity`, shape (4, 6): one row, or four where A - a is whole."""
+    is_whole = abs(A - a - round(A - a)) < 0.5 * STEP
+    out = np.zeros((4, 6))
+    for row in range(4 if is_whole else 1):
+        near_a = a + OFFSETS[row] if is_whole else a
+        first = _log_gamma(A - near_a), _log_gamma(c - near_a)
+        second = _log_gamma(near_a - A), _log_gamma(near_a), _log_gamma(c - A)
+        out[row, 0] = OFFSET_WEIGHTS[row] if is_whole else 1.0
+        out[row, 1] = near_a
+        out[row, 2] = math.lgamma(c) - math.lgamma(A) + first[0][0] - first[1][0]
+        out[row, 3] = first[0][1] * first[1][1]
+        out[row, 4] = math.lgamma(c) + second[0][0] - second[1][0] - second[2][0]
+        out[row, 5] = second[0][1] * second[1][1] * second[2][1]
     return out
 
 
 @njit(cache=True)
-def _gamma_sign(z):  # type: ignore[no-untyped-def]
-    return 1.0 if z > 0.0 or math.floor(z) % 2 == 0 else -1.0
+def _log_gamma(z):  # type: ignore[no-untyped-def]
+    """Return log |Gamma(z)| and the sign of Gamma(z); infinity at its poles."""
+    if z <= 0.0 and z == math.floor(z):
+        return math.inf, 1.0
+    return math.lgamma(z), 1.0 if z > 0.0 or math.floor(z) % 2 == 0 else -1.0
 
 
 @njit(cache=True)
-def _continued(y, a, d, c, connection):  # type: ignore[no-untyped-def]
-    """Evaluate 2F1(a, d; c; 1 - y) for small y (Abramowitz & Stegun 1964, 15.3.6)."""
-    total = 0.0
-    for row in range(2):
-        near_a, s = connection[row, 0], connection[row, 1]
-        first = connection[row, 2] * _series(near_a, d, 1.0 - s, y)
-        second = connection[row, 3] * math.exp(s * math.log(y)) * _series(c - near_a, c - d, 1.0 + s, y)
-        total += 0.5 * (first + second)
+def _series(a, b, c, y):  # type: ignore[no-untyped-def]
+    """Sum the Gauss series of 2F1(a, b; c; y) for parameters of any sign and a small y."""
+    term, total = 1.0, 1.0
+    for n in range(100_000):
+        term *= (a + n) * (b + n) / ((c + n) * (n + 1.0)) * y
+        total += term
+        if abs(term) <= 1e-17 * abs(total):
+            break
     return total

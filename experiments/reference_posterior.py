@@ -72,7 +72,9 @@ def main():
         (spend(customers, settings.fit.priors.spend), ["p", "q", "v"]),
     ):
         with model:
-            trace = pm.sample(DRAWS, tune=TUNE, chains=4, cores=2, random_seed=1, nuts_sampler="pymc", target_accept=0.9)
+            trace = pm.sample(
+                DRAWS, tune=TUNE, chains=4, cores=2, random_seed=1, nuts_sampler="pymc", target_accept=0.9
+            )
         for name in names:
             draws = trace["posterior"][name].values
             rows.append([name, draws.mean(), draws.std(), float(az.mcse(draws)), float(az.rhat(draws))])

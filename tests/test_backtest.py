@@ -213,9 +213,7 @@ def test_an_absent_frequency_is_an_empty_row_and_not_its_neighbours() -> None:
     assert table.loc[7, ["expected_purchases", "actual_value", "expected_value"]].tolist() == [3.5, 25.0, 3.5]
 
 
-def test_deciles_are_equal_groups_from_the_highest_expected_value_down(
-    case: Case, backtest: Backtest
-) -> None:
+def test_deciles_are_equal_groups_from_the_highest_expected_value_down(case: Case, backtest: Backtest) -> None:
     table = backtest.deciles
     assert list(table["decile"]) == list(range(1, 11))
     assert set(table["customers"]) == {200}
@@ -239,11 +237,7 @@ def test_an_empty_holdout_leaves_what_it_cannot_tell_as_nan() -> None:
     metrics = make_case(300, 50, empty=True).measure().metrics
     unknown = {name for name, value in metrics.items() if np.isnan(value)}
     assert unknown == {
-        *(
-            f"{outcome}.{name}"
-            for outcome in ("purchases", "value")
-            for name in ("bias", "correlation", "spearman")
-        ),
+        *(f"{outcome}.{name}" for outcome in ("purchases", "value") for name in ("bias", "correlation", "spearman")),
         "spend_per_purchase.actual",
         "spend_per_purchase.bias",
     }
@@ -355,9 +349,7 @@ def test_tracking_equals_a_loop_over_customers() -> None:
 
 
 def test_tracking_weeks_meet_the_cutoff_and_stay_within_the_window() -> None:
-    table = track(
-        make_purchases(), make_curves(), cutoff=date(2024, 3, 12), end=date(2024, 4, 27), level=LEVEL
-    )
+    table = track(make_purchases(), make_curves(), cutoff=date(2024, 3, 12), end=date(2024, 4, 27), level=LEVEL)
     assert pd.Timestamp("2024-03-12") in set(table["day"])
     assert set(table["day"].diff().dropna()) == {pd.Timedelta(days=7)}
     assert table["day"].iloc[-1] == pd.Timestamp("2024-04-23")
@@ -365,9 +357,7 @@ def test_tracking_weeks_meet_the_cutoff_and_stay_within_the_window() -> None:
 
 
 def test_weekly_increments_add_up_to_the_cumulative_track() -> None:
-    table = track(
-        make_purchases(), make_curves(), cutoff=date(2024, 3, 12), end=date(2024, 4, 27), level=LEVEL
-    )
+    table = track(make_purchases(), make_curves(), cutoff=date(2024, 3, 12), end=date(2024, 4, 27), level=LEVEL)
     assert table["weekly_actual"].cumsum().tolist() == table["actual"].tolist()
     np.testing.assert_allclose(table["weekly_expected"].cumsum(), table["expected"])
 
@@ -383,9 +373,7 @@ def test_customers_born_in_the_holdout_and_sales_after_the_end_change_no_track()
 
 def test_tracking_refuses_curves_that_end_too_early_and_a_base_without_births() -> None:
     purchases, window = make_purchases(), {"end": date(2024, 4, 27), "level": LEVEL}
-    with pytest.raises(
-        BacktestError, match="ends 99 days after the first purchase; the log runs for 115 days"
-    ):
+    with pytest.raises(BacktestError, match="ends 99 days after the first purchase; the log runs for 115 days"):
         track(purchases, make_curves(days=100), cutoff=date(2024, 3, 12), **window)
     with pytest.raises(BacktestError, match="No customer was born by the cut-off 2023-12-31"):
         track(purchases, make_curves(), cutoff=date(2023, 12, 31), **window)

@@ -83,6 +83,9 @@ PICTURES: dict[str, Callable[[], Figure]] = {
     "trace": lambda: figures.trace(make_tree(), NAMES),
     "rank": lambda: figures.rank(make_tree(), NAMES),
     "rank of three": lambda: figures.rank(make_tree(), NAMES[:3]),
+    "rank of one chain": lambda: figures.rank(make_tree(chains=1), NAMES),
+    "trace of one chain": lambda: figures.trace(make_tree(chains=1), NAMES),
+    "energy of one chain": lambda: figures.energy(make_tree(chains=1)),
     "energy": lambda: figures.energy(make_tree()),
     "prior_posterior": lambda: figures.prior_posterior(make_tree(), NAMES),
     "prior_posterior of one": lambda: figures.prior_posterior(make_tree(), NAMES[:1]),
@@ -216,8 +219,8 @@ def test_a_heavy_prior_does_not_stretch_the_axis() -> None:
 def test_the_pits_tails_are_written_beside_what_is_right() -> None:
     table = pd.DataFrame({"counts": np.linspace(0.001, 0.999, 500), "value": np.full(500, 0.99)})
     counts, value = figures.pit(table, 0.9).axes
-    assert counts.get_title(loc="left") == "purchases: 5.0% below, 5.0% above the interval (5.0% is right)"
-    assert value.get_title(loc="left") == "value: 0.0% below, 100.0% above the interval (5.0% is right)"
+    assert counts.get_title(loc="left") == "purchases: 5.0% below, 5.0% above (5.0% each is right)"
+    assert value.get_title(loc="left") == "value: 0.0% below, 100.0% above (5.0% each is right)"
 
 
 def test_tracking_labels_the_cutoff_and_counts_what_came_after_it() -> None:

@@ -134,7 +134,8 @@ def test_equal_histories_count_as_often_as_they_occur(tables):
     (x, t_x, T, count), (frequency, mean, spend_count) = tables
     theta = np.array([0.25, 30.0, 0.8, 2.5])
     each = bg_nbd_pointwise(dict(zip(PURCHASES, theta[:, None], strict=True)), x, t_x, T)[0]
-    assert evaluate(bg_nbd_kernel, theta, PurchaseTable.of(x, t_x, T, count))[0] == pytest.approx(each @ count, rel=1e-12)
+    summed = evaluate(bg_nbd_kernel, theta, PurchaseTable.of(x, t_x, T, count))[0]
+    assert summed == pytest.approx(each @ count, rel=1e-12)
     theta = np.array([6.0, 3.7, 15.0])
     each = gamma_gamma_pointwise(dict(zip("pqv", theta[:, None], strict=True)), frequency, mean)[0]
     table = SpendTable.of(frequency, mean, spend_count)
@@ -163,7 +164,7 @@ def test_the_purchase_likelihood_is_the_librarys(library, tables):
 
 
 def test_the_spend_likelihood_is_the_librarys(library, tables):
-    pm, _, GammaGammaModel = library
+    _, _, GammaGammaModel = library
     frequency, mean, _ = tables[1]
     data = pd.DataFrame({"customer_id": range(mean.size), "frequency": frequency, "monetary_value": mean})
     model = GammaGammaModel()
@@ -179,17 +180,18 @@ def test_the_log_density_does_not_know_the_unit(calibration, fit_settings):
     from tenure.fit.run import _money_scale, _purchase_model, _spend_model, _time_scale
 
     scaled = in_other_units(calibration)
-    point = {"mean_rate_log__": 0.3, "heterogeneity_log__": -1.2, "dropout_mean_logodds__": -1.0, "dropout_concentration_log__": 1.1}
-    found = [
-        model.compile_logp()(point)
-        for model in (_purchase_model(rfm, fit_settings, _time_scale(rfm, fit_settings)).model for rfm in (calibration, scaled))
-    ]
+    point = {
+        "mean_rate_log__": 0.3,
+        "heterogeneity_log__": -1.2,
+        "dropout_mean_logodds__": -1.0,
+        "dropout_concentration_log__": 1.1,
+    }
+    models = [_purchase_model(rfm, fit_settings, _time_scale(rfm, fit_settings)) for rfm in (calibration, scaled)]
+    found = [model.model.compile_logp()(point) for model in models]
     assert found[0] == pytest.approx(found[1], rel=1e-9)
     point = {"mean_spend_log__": 0.1, "variation_within_log__": -0.9, "variation_between_log__": -0.5}
-    found = [
-        model.compile_logp()(point)
-        for model in (_spend_model(rfm, fit_settings, _money_scale(rfm, fit_settings)).model for rfm in (calibration, scaled))
-    ]
+    models = [_spend_model(rfm, fit_settings, _money_scale(rfm, fit_settings)) for rfm in (calibration, scaled)]
+    found = [model.model.compile_logp()(point) for model in models]
     assert found[0] == pytest.approx(found[1], rel=1e-9)
 
 
@@ -232,7 +234,10 @@ def test_the_posterior_agrees_with_a_long_reference_run(fitted):
 
 def test_diagnostics_of_a_good_fit_are_good(fitted):
     for model in ("purchases", "spend"):
-        numbers = {key.removeprefix(f"{model}."): value for key, value in fitted.diagnostics.items() if key.startswith(model)}
+        prefix = f"{model}."
+        numbers = {
+            key.removeprefix(prefix): value for key, value in fitted.diagnostics.items() if key.startswith(prefix)
+        }
         assert numbers["rhat_max"] < 1.02
         assert numbers["ess_bulk_min"] > 300
         assert numbers["bfmi_min"] > 0.5

@@ -108,9 +108,7 @@ def test_a_judged_number_that_is_not_finite_fails(name: str, metric: str, value:
     review = judge({**good_metrics(), metric: value}, SETTINGS.checks, fits=FITS)
     assert verdict_of(review, name, metric) is Verdict.FAIL
     assert review.verdict is Verdict.FAIL
-    assert (
-        review.concerns[0].finding == f"{metric} is {value}, not a finite number: no evidence is not a pass"
-    )
+    assert review.concerns[0].finding == f"{metric} is {value}, not a finite number: no evidence is not a pass"
 
 
 @pytest.mark.parametrize(("name", "metric"), JUDGED)
@@ -122,9 +120,7 @@ def test_a_missing_metric_fails(name: str, metric: str) -> None:
 
 
 def test_every_judged_metric_is_one_that_a_run_measures() -> None:
-    sampler = {
-        f"{fit}.{model}.{name}" for fit in FITS for model in ("purchases", "spend") for name in SAMPLER
-    }
+    sampler = {f"{fit}.{model}.{name}" for fit in FITS for model in ("purchases", "spend") for name in SAMPLER}
     named = {metric for _, metric in judged()}
     assert named - sampler <= set(METRICS)
     assert sampler <= named
@@ -218,9 +214,7 @@ def test_a_table_has_a_row_per_check_and_the_columns_even_of_none() -> None:
     review = judge(good_metrics(), SETTINGS.checks, fits=FITS)
     table = review.to_frame()
     assert len(table) == len(review.checks) == len(JUDGED)
-    assert (
-        list(table.columns) == list(Review(()).to_frame().columns) == [field.name for field in fields(Check)]
-    )
+    assert list(table.columns) == list(Review(()).to_frame().columns) == [field.name for field in fields(Check)]
 
 
 def test_a_check_cannot_pass_without_a_number() -> None:
@@ -249,9 +243,7 @@ def test_a_check_cannot_pass_without_a_number() -> None:
         ({"advice": ""}, "advice must not be blank"),
     ],
 )
-def test_limits_that_cannot_be_right_are_refused_with_their_full_key(
-    changes: dict[str, Any], fault: str
-) -> None:
+def test_limits_that_cannot_be_right_are_refused_with_their_full_key(changes: dict[str, Any], fault: str) -> None:
     limits = {"good": make_limit(), "bad": make_limit(**changes)}
     for refuse in (lambda: ReviewSettings(0.9, limits), lambda: judge({"m": 0.5}, limits, fits=FITS)):
         with pytest.raises(ReviewSettingsError, match=rf"review\.checks\.bad\.{fault}") as caught:
@@ -277,18 +269,14 @@ def test_settings_without_checks_or_with_a_level_of_ninety_are_refused_together(
 def test_a_limit_is_changed_from_the_command_line() -> None:
     ConfigStore.instance().store(name="review_schema", group="review", node=ReviewSettings)
     with initialize_config_dir(str(CONF), version_base="1.3"):
-        config = compose(
-            overrides=["+review=[review_schema,default]", "review.checks.value_bias.review=[-0.2,0.2]"]
-        )
+        config = compose(overrides=["+review=[review_schema,default]", "review.checks.value_bias.review=[-0.2,0.2]"])
     settings = OmegaConf.to_object(config.review)
     assert isinstance(settings, ReviewSettings)
     assert settings.checks["value_bias"].review == [-0.2, 0.2]
     assert settings.checks["value_bias"].fail == SETTINGS.checks["value_bias"].fail
 
 
-@pytest.mark.parametrize(
-    "change", ["checks.value_bias.reviews=[0,1]", "checks.value_bias.advice=null", "level=high"]
-)
+@pytest.mark.parametrize("change", ["checks.value_bias.reviews=[0,1]", "checks.value_bias.advice=null", "level=high"])
 def test_an_unknown_key_or_a_wrong_type_is_refused(change: str) -> None:
     with pytest.raises(OmegaConfBaseException):
         read_settings(change)

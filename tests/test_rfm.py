@@ -40,9 +40,7 @@ def cdnow() -> Transactions:
     csv = SimpleNamespace(
         separator=",", decimal=".", thousands=None, encoding="utf-8", date_format=None, day_first=False
     )
-    settings: Any = SimpleNamespace(
-        path=str(CDNOW), format="auto", zero_amounts="count", columns=columns, csv=csv
-    )
+    settings: Any = SimpleNamespace(path=str(CDNOW), format="auto", zero_amounts="count", columns=columns, csv=csv)
     return read(settings)
 
 
@@ -62,9 +60,7 @@ def customers(rfm: Rfm) -> dict[str, tuple[float, ...]]:
 def assert_equals_the_library(
     rfm: Rfm, transactions: Transactions, end: date, rfm_summary: Callable[..., pd.DataFrame]
 ) -> None:
-    theirs = rfm_summary(
-        transactions.purchases, "customer_id", "date", "amount", observation_period_end=str(end)
-    )
+    theirs = rfm_summary(transactions.purchases, "customer_id", "date", "amount", observation_period_end=str(end))
     theirs = theirs.sort_values("customer_id", ignore_index=True)
     pd.testing.assert_frame_equal(
         rfm.customers, theirs, check_dtype=False, check_column_type=False, rtol=1e-12, check_exact=False
@@ -72,9 +68,7 @@ def assert_equals_the_library(
 
 
 SALES: st.SearchStrategy[list[Sale]] = st.lists(
-    st.tuples(
-        st.sampled_from("abcdefg"), st.integers(0, 60), st.integers(1, 10**6).map(lambda cents: cents / 100)
-    ),
+    st.tuples(st.sampled_from("abcdefg"), st.integers(0, 60), st.integers(1, 10**6).map(lambda cents: cents / 100)),
     min_size=1,
     max_size=60,
 )
@@ -103,9 +97,7 @@ def test_the_cdnow_calibration_is_the_published_one(cdnow: Transactions) -> None
 
 
 def test_the_first_purchase_counts_neither_in_frequency_nor_in_spend() -> None:
-    known = customers(
-        summarize(log(("a", 0, 100.0), ("a", 10, 1.0), ("a", 14, 3.0), ("b", 4, 7.0)), "2020-01-31")
-    )
+    known = customers(summarize(log(("a", 0, 100.0), ("a", 10, 1.0), ("a", 14, 3.0), ("b", 4, 7.0)), "2020-01-31"))
     assert known == {"a": (2, 14, 30, 2.0), "b": (0, 0, 26, 0.0)}
 
 
@@ -115,9 +107,7 @@ def test_a_day_with_several_orders_is_one_repeat_purchase_of_their_sum() -> None
 
 
 def test_the_last_day_of_calibration_belongs_to_it() -> None:
-    parts = split(
-        log(("a", 0, 1.0), ("a", 10, 2.0), ("a", 11, 3.0), ("a", 20, 4.0)), "2020-01-11", "2020-01-20"
-    )
+    parts = split(log(("a", 0, 1.0), ("a", 10, 2.0), ("a", 11, 3.0), ("a", 20, 4.0)), "2020-01-11", "2020-01-20")
     assert customers(parts.calibration) == {"a": (1, 10, 10, 2.0)}
     assert parts.holdout.to_dict("records") == [{"customer_id": "a", "purchases": 1, "spend": 3.0}]
 
@@ -149,9 +139,7 @@ def test_an_end_after_the_last_sale_is_a_time_without_sales() -> None:
 # ---- consistent
 
 
-def test_the_cdnow_summary_equals_the_library_s(
-    cdnow: Transactions, rfm_summary: Callable[..., pd.DataFrame]
-) -> None:
+def test_the_cdnow_summary_equals_the_library_s(cdnow: Transactions, rfm_summary: Callable[..., pd.DataFrame]) -> None:
     for end in (CUTOFF, cdnow.last_day):
         assert_equals_the_library(summarize(cdnow, end), cdnow, end, rfm_summary)
 

@@ -61,9 +61,7 @@ def test_whole_days_may_come_in_any_type_of_number(kind: str) -> None:
     pd.testing.assert_frame_equal(Rfm.from_frame(frame.assign(**days)).customers, expected)
 
 
-@pytest.mark.parametrize(
-    "spend", [[None, 12, 80, 3], [np.nan, 12, 80, 3], [-5, 12, 80, 3], [np.inf, 12, 80, 3]]
-)
+@pytest.mark.parametrize("spend", [[None, 12, 80, 3], [np.nan, 12, 80, 3], [-5, 12, 80, 3], [np.inf, 12, 80, 3]])
 def test_the_spend_of_a_customer_without_repeats_is_ignored_and_becomes_zero(spend: list[object]) -> None:
     for frame in (table(monetary_value=spend), table(monetary_value=pd.Series(spend, dtype=object))):
         assert list(Rfm.from_frame(frame).customers["monetary_value"]) == [0.0, 12.0, 80.0, 3.0]
@@ -143,8 +141,7 @@ def test_a_summary_of_a_summary_is_the_same() -> None:
         ),
         (
             {"frequency": [0, 31, 5, 1]},
-            "1 of 4 customers has frequency above recency (first: 'b')."
-            " A customer buys at most once per day.",
+            "1 of 4 customers has frequency above recency (first: 'b'). A customer buys at most once per day.",
         ),
         (
             {"recency": [5, 30, 200, 90]},
@@ -153,8 +150,7 @@ def test_a_summary_of_a_summary_is_the_same() -> None:
         ),
         (
             {"T": [10, 40.5, np.nan, np.inf]},
-            "3 of 4 customers have a T that is not a whole number (first: 'b', 'c', 'd')."
-            " Give whole days, never null.",
+            "3 of 4 customers have a T that is not a whole number (first: 'b', 'c', 'd'). Give whole days, never null.",
         ),
         (
             {"T": [10, 40, 1e300, 90]},
@@ -181,8 +177,7 @@ def test_a_summary_of_a_summary_is_the_same() -> None:
         ),
         (
             {"customer_id": ["a", None, " ", pd.NA]},
-            "3 of 4 customer ids are null or blank (first rows: 2, 3, 4)."
-            " Every row needs the id of one customer.",
+            "3 of 4 customer ids are null or blank (first rows: 2, 3, 4). Every row needs the id of one customer.",
         ),
         (
             {"customer_id": [1.0, 2.0, 3.0, np.nan]},
@@ -202,14 +197,9 @@ def test_a_summary_of_a_summary_is_the_same() -> None:
         ),
     ],
 )
-def test_a_broken_rule_is_named_with_its_count_and_first_ids(
-    changes: dict[str, object], message: str
-) -> None:
+def test_a_broken_rule_is_named_with_its_count_and_first_ids(changes: dict[str, object], message: str) -> None:
     found = fault(table(**changes))
-    assert (
-        found.replace("timedelta64[us]", "timedelta64[ns]").replace("timedelta64[s]", "timedelta64[ns]")
-        == message
-    )
+    assert found.replace("timedelta64[us]", "timedelta64[ns]").replace("timedelta64[s]", "timedelta64[ns]") == message
 
 
 @pytest.mark.parametrize(

@@ -70,9 +70,7 @@ def date_faults(folder: Path, *dates: str, **changes: Any) -> tuple[str, ...]:
 
 
 def read_dates(folder: Path, *dates: str, **changes: Any) -> list[str]:
-    return days(
-        read_text(folder, "customer_id,date,amount\n" + "".join(f"a,{day},1\n" for day in dates), **changes)
-    )
+    return days(read_text(folder, "customer_id,date,amount\n" + "".join(f"a,{day},1\n" for day in dates), **changes))
 
 
 def read_amounts(folder: Path, *amounts: str, **changes: Any) -> list[float]:
@@ -124,16 +122,12 @@ def test_a_zero_row_is_dropped_before_its_day_is_summed(tmp_path: Path) -> None:
 
 
 def test_ids_in_a_csv_stay_text_with_their_leading_zeros(tmp_path: Path) -> None:
-    log = read_text(
-        tmp_path, "customer_id,date,amount\n007,2020-01-01,1\n7,2020-01-01,1\n12e5,2020-01-01,1\n"
-    )
+    log = read_text(tmp_path, "customer_id,date,amount\n007,2020-01-01,1\n7,2020-01-01,1\n12e5,2020-01-01,1\n")
     assert list(log.purchases["customer_id"]) == ["007", "12e5", "7"]
 
 
 def test_columns_separators_and_numbers_are_read_as_the_settings_say(tmp_path: Path) -> None:
-    text = 'Kunde;Datum;Betrag;Beleg\n"Müller";31.12.2020;1.234,50;R1\nMüller ;1.2.2021; 7 ;R2\n'.encode(
-        "cp1252"
-    )
+    text = 'Kunde;Datum;Betrag;Beleg\n"Müller";31.12.2020;1.234,50;R1\nMüller ;1.2.2021; 7 ;R2\n'.encode("cp1252")
     names = {"customer_id": "Kunde", "date": "Datum", "amount": "Betrag", "order_id": "Beleg"}
     how = {"separator": ";", "decimal": ",", "thousands": ".", "encoding": "cp1252", "day_first": True}
     log = read_text(tmp_path, text, **names, **how)
@@ -341,9 +335,7 @@ def test_an_amount_is_not_read_by_another_rule_than_the_one_set(
         ),
     ],
 )
-def test_a_date_is_never_guessed(
-    tmp_path: Path, dates: list[str], changes: dict[str, Any], fault: str
-) -> None:
+def test_a_date_is_never_guessed(tmp_path: Path, dates: list[str], changes: dict[str, Any], fault: str) -> None:
     assert date_faults(tmp_path, *dates, **changes) == (fault,)
 
 
@@ -415,9 +407,7 @@ def test_a_date_format_that_is_none_is_refused(tmp_path: Path, wrong: str) -> No
         ("amount", [5, -5], "1 of 2 rows has a negative amount (first: row 2: -5)."),
     ],
 )
-def test_a_parquet_column_that_does_not_fit_is_refused(
-    tmp_path: Path, column: str, values: Any, fault: str
-) -> None:
+def test_a_parquet_column_that_does_not_fit_is_refused(tmp_path: Path, column: str, values: Any, fault: str) -> None:
     columns = {
         "customer_id": ["a", "b"],
         "date": ["2020-01-01", "2020-01-01"],
@@ -432,9 +422,7 @@ def test_a_parquet_column_that_does_not_fit_is_refused(
 
 def test_parquet_time_stamps_with_a_zone_are_refused(tmp_path: Path) -> None:
     stamps = pa.array(pd.to_datetime(["2020-01-01 10:00"]), pa.timestamp("us", "UTC"))
-    with pytest.raises(
-        TransactionsError, match="1 of 1 rows has a time stamp with a zone, which is not handled yet"
-    ):
+    with pytest.raises(TransactionsError, match="1 of 1 rows has a time stamp with a zone, which is not handled yet"):
         read_table(tmp_path, {"customer_id": ["a"], "date": stamps, "amount": [1.0]})
 
 
@@ -547,9 +535,7 @@ def test_a_file_of_another_format_is_refused(tmp_path: Path) -> None:
         read(settings(written(tmp_path, "customer_id,date,amount\na,2020-01-01,1\n", "log.csv.gz")))
 
 
-@pytest.mark.parametrize(
-    ("key", "choices"), [("format", "auto, csv or parquet"), ("zero_amounts", "count or drop")]
-)
+@pytest.mark.parametrize(("key", "choices"), [("format", "auto, csv or parquet"), ("zero_amounts", "count or drop")])
 def test_a_setting_out_of_its_choices_is_refused(tmp_path: Path, key: str, choices: str) -> None:
     found = faults(tmp_path, "customer_id,date,amount\na,2020-01-01,1\n", **{key: "maybe"})
     assert found == (f"transactions.{key} is {choices}, not 'maybe'.",)

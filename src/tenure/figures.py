@@ -96,7 +96,7 @@ def rank(trace_tree: xr.DataTree, names: Sequence[str]) -> Figure:
     """Draw how far each chain's ranks are from those of well-mixed chains."""
     rows, columns = _grid(len(names))
     collection = az.plot_rank(
-        trace_tree,
+        _with_two_chains(trace_tree),
         var_names=list(names),
         backend="matplotlib",
         col_wrap=columns,
@@ -113,9 +113,20 @@ def rank(trace_tree: xr.DataTree, names: Sequence[str]) -> Figure:
     return _explain(
         figure,
         f"Ranks of {', '.join(names)}: does every chain visit every region equally often?",
-        "Look for lines that wander around zero. A chain that bends away alone sampled another region. The p-value is "
-        "ArviZ's, of equal chains: below 0.01 they differ by more than chance.",
+        "Look for lines that wander around zero: one per chain, or per half of a single one. A line that bends away "
+        "alone sampled another region. Below a p-value of 0.01 they differ by more than chance (ArviZ's test).",
     )
+
+
+def _with_two_chains(trace_tree: xr.DataTree) -> xr.DataTree:
+    """Cut a single chain in halves, as R-hat does, because ranks compare chains."""
+    posterior = trace_tree["posterior"].to_dataset()
+    if posterior.sizes["chain"] > 1:
+        return trace_tree
+    size = posterior.sizes["draw"] // 2
+    halves = [posterior.isel(draw=slice(start, start + size)) for start in (0, size)]
+    renamed = [half.assign_coords(chain=[at], draw=np.arange(size)) for at, half in enumerate(halves)]
+    return xr.DataTree.from_dict({"posterior": xr.concat(renamed, dim="chain")})
 
 
 def _taken_p_values(axes: Axes) -> list[str]:
@@ -218,6 +229,7 @@ def purchases_check(observed: Ints, replicated: Ints) -> Figure:
     axes.vlines(at, low, high, color=MODEL, linewidth=2, label=f"replicates: {BAND:.0%} band")
     axes.plot(at, middle, "o", color=MODEL, markersize=5, label="replicates: mean")
     axes.set_xticks(at, [_count_label(step, width, last) for step in range(last + 1)])
+    axes.tick_params("x", labelrotation=0 if width == 1 else 45)
     axes.set(xlabel="repeat purchases in the calibration (days with one)", ylabel="customers (square-root scale)")
     _scale_by_square_root(axes, max(float(seen.max()), float(high.max()), float(middle.max())))
     axes.legend(loc="upper right")
@@ -381,7 +393,7 @@ def _draw_pit(axes: Axes, values: Floats, tail: float, name: str) -> None:
     for start, label in ((0.0, "outside the interval"), (1 - tail, None)):
         axes.axvspan(start, start + tail, color=ACTUAL, alpha=0.25, linewidth=0, label=label)
     shares = f"{np.mean(values < tail):.1%} below, {np.mean(values > 1 - tail):.1%} above"
-    axes.set_title(f"{name}: {shares} the interval ({tail:.1%} is right)", fontsize=10)
+    axes.set_title(f"{name}: {shares} ({tail:.1%} each is right)", fontsize=10)
     axes.set(xlabel=f"place of the actual {name} among those simulated", xlim=(0, 1))
 
 

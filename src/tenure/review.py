@@ -110,9 +110,7 @@ class Review:
 
     def to_frame(self) -> pd.DataFrame:
         """Lay the checks out as a table, one row each."""
-        return pd.DataFrame(
-            [asdict(check) for check in self.checks], columns=[field.name for field in fields(Check)]
-        )
+        return pd.DataFrame([asdict(check) for check in self.checks], columns=[field.name for field in fields(Check)])
 
     def to_dict(self) -> dict[str, Any]:
         """Turn the review into JSON values."""
@@ -122,17 +120,13 @@ class Review:
     @classmethod
     def from_dict(cls, stored: Mapping[str, Any]) -> "Review":
         """Read what `to_dict` gave; a verdict that its own checks do not bear out is refused."""
-        review = cls(
-            tuple(Check(**{**check, "verdict": Verdict(check["verdict"])}) for check in stored["checks"])
-        )
+        review = cls(tuple(Check(**{**check, "verdict": Verdict(check["verdict"])}) for check in stored["checks"]))
         if review.verdict != stored["verdict"]:
             raise ValueError(f"The stored verdict is {stored['verdict']}, its checks say {review.verdict}.")
         return review
 
 
-def judge(
-    metrics: Mapping[str, float], limits: Mapping[str, LimitSettings], *, fits: Sequence[str]
-) -> Review:
+def judge(metrics: Mapping[str, float], limits: Mapping[str, LimitSettings], *, fits: Sequence[str]) -> Review:
     """Judge every metric that the limits name.
 
     Args:
@@ -223,9 +217,7 @@ def _outside_text(band: Sequence[float | None]) -> str:
 def _faults(limits: Mapping[str, LimitSettings]) -> list[str]:
     if not limits:
         return ["review.checks must name at least one check"]
-    return [
-        f"review.checks.{name}.{fault}" for name, limit in limits.items() for fault in _limit_faults(limit)
-    ]
+    return [f"review.checks.{name}.{fault}" for name, limit in limits.items() for fault in _limit_faults(limit)]
 
 
 def _limit_faults(limit: LimitSettings) -> list[str]:
@@ -239,19 +231,12 @@ def _limit_faults(limit: LimitSettings) -> list[str]:
         for name in limit.metrics
         if not name.strip() or set("{}") & set(name.replace(FIT, ""))
     ]
-    return faults + [
-        f"{part} must not be blank" for part in ("reason", "advice") if not getattr(limit, part).strip()
-    ]
+    return faults + [f"{part} must not be blank" for part in ("reason", "advice") if not getattr(limit, part).strip()]
 
 
 def _band_faults(part: str, band: Sequence[float | None]) -> list[str]:
     bounds = [bound for bound in band if bound is not None]
-    if (
-        len(band) != 2
-        or not bounds
-        or not all(math.isfinite(bound) for bound in bounds)
-        or bounds != sorted(bounds)
-    ):
+    if len(band) != 2 or not bounds or not all(math.isfinite(bound) for bound in bounds) or bounds != sorted(bounds):
         return [f"{part} must be [low, high], finite, low <= high, null for at most one, got {list(band)}"]
     return []
 

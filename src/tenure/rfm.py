@@ -49,15 +49,11 @@ class Split:
         if not self.cutoff < self.end:
             raise RfmError(f"The holdout has no day: it ends on {self.end}, the cut-off is {self.cutoff}.")
         if list(self.holdout.columns) != ["customer_id", "purchases", "spend"]:
-            raise RfmError(
-                f"A holdout has customer_id, purchases and spend, not {list(self.holdout.columns)}."
-            )
+            raise RfmError(f"A holdout has customer_id, purchases and spend, not {list(self.holdout.columns)}.")
         if not self.holdout["customer_id"].equals(self.calibration.customers["customer_id"]):
             raise RfmError("The holdout and the calibration list different customers, or in another order.")
         if self.calibration.as_of != self.cutoff:
-            raise RfmError(
-                f"The calibration is as of {self.calibration.as_of}, the cut-off is {self.cutoff}."
-            )
+            raise RfmError(f"The calibration is as of {self.calibration.as_of}, the cut-off is {self.cutoff}.")
 
     @property
     def horizon_days(self) -> int:
@@ -83,9 +79,7 @@ class Histories:
         if any(column.dtype != np.int64 or column.shape != self.T.shape for column in columns):
             raise RfmError("The histories' frequency, recency, T and count are not int64 of one length.")
         if self.count.sum() != len(self.index) or (self.count < 1).any():
-            raise RfmError(
-                f"The histories count {self.count.sum():,} customers, their index {len(self.index):,}."
-            )
+            raise RfmError(f"The histories count {self.count.sum():,} customers, their index {len(self.index):,}.")
 
 
 def summarize(transactions: Transactions, end: date | str | None = None) -> Rfm:
@@ -99,9 +93,7 @@ def summarize(transactions: Transactions, end: date | str | None = None) -> Rfm:
     return _summary(transactions.purchases, last)
 
 
-def split(
-    transactions: Transactions, cutoff: date | str | None = None, end: date | str | None = None
-) -> Split:
+def split(transactions: Transactions, cutoff: date | str | None = None, end: date | str | None = None) -> Split:
     """Split a log at the end of the cut-off day: summaries before, purchases and spend after.
 
     Args:

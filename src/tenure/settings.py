@@ -6,6 +6,7 @@ read-only configs and would not merge the YAML into them.
 """
 
 import datetime as dt
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from .errors import InputError
@@ -117,7 +118,7 @@ class PriorSettings:
     distribution: str
     parameters: dict[str, float]
 
-    def check(self, key: str, families: dict[str, tuple[str, ...]]) -> None:
+    def check(self, key: str, families: Mapping[str, tuple[str, ...]]) -> None:
         """Refuse a distribution whose support or parameters are not those that `key` needs."""
         names = ", ".join(families)
         _require(self.distribution in families, f"{key}.distribution", f"one of {names}", self.distribution)

@@ -155,7 +155,7 @@ def _kind(value: object) -> str:
 
 
 def _is_null(value: object) -> bool:
-    return value is None or value is pd.NA or bool(isinstance(value, Hashable) and value != value)
+    return value is None or value is pd.NA or bool(isinstance(value, Hashable) and value != value)  # noqa: PLR0124 (NaN)
 
 
 def _id_faults(kinds: npt.NDArray[Any]) -> list[IdFault]:
@@ -178,14 +178,10 @@ def _ids_fault(fault: IdFault) -> str:
 def _refuse_columns(frame: pd.DataFrame) -> None:
     columns = list(frame.columns)
     faults = [
-        f"The customer summary has no column {name!r}; it has {columns}."
-        for name in COLUMNS
-        if name not in columns
+        f"The customer summary has no column {name!r}; it has {columns}." for name in COLUMNS if name not in columns
     ]
     faults += [
-        f"The column {name!r} is there {columns.count(name)} times."
-        for name in COLUMNS
-        if columns.count(name) > 1
+        f"The column {name!r} is there {columns.count(name)} times." for name in COLUMNS if columns.count(name) > 1
     ]
     if faults:
         raise SummaryError(*faults)
@@ -231,9 +227,7 @@ def _as_floats(column: pd.Series[Any]) -> Floats | None:
     if not pd.api.types.is_numeric_dtype(kind):
         # Objects: what a column becomes that is null throughout, or that holds exact decimals.
         values = column.astype(object).tolist()
-        if not all(
-            _kind(value) in ("integer", "float", "null") or isinstance(value, Decimal) for value in values
-        ):
+        if not all(_kind(value) in ("integer", "float", "null") or isinstance(value, Decimal) for value in values):
             return None
         return np.array([np.nan if _is_null(value) else float(value) for value in values], dtype=np.float64)
     return np.asarray(column.to_numpy(dtype=np.float64, na_value=np.nan), dtype=np.float64)

@@ -21,8 +21,8 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-import pyarrow as pa  # type: ignore[import-untyped]
-import pyarrow.parquet as pq  # type: ignore[import-untyped]
+import pyarrow as pa
+import pyarrow.parquet as pq
 
 from .errors import InputError
 from .summary import Bools, Floats, IdsError, canonical_ids
@@ -42,9 +42,7 @@ PURCHASE, MERGED, DROPPED = "purchase", "merged into the same customer and day",
 CLOCK = r"(?:[T ](?:[01]\d|2[0-3]):[0-5]\d(?::[0-5]\d(?:[.,]\d+)?)?)?"
 ZONE = r"(?P<zone> ?(?:Z|UTC|[+-]\d{2}(?::?\d{2})?))?"
 ISO = re.compile(rf"(?P<year>\d{{4}})-(?P<month>\d{{2}})-(?P<day>\d{{2}}){CLOCK}{ZONE}", re.ASCII)
-DAY_FIRST = re.compile(
-    rf"(?P<day>\d{{1,2}})([./-])(?P<month>\d{{1,2}})\2(?P<year>\d{{4}}){CLOCK}{ZONE}", re.ASCII
-)
+DAY_FIRST = re.compile(rf"(?P<day>\d{{1,2}})([./-])(?P<month>\d{{1,2}})\2(?P<year>\d{{4}}){CLOCK}{ZONE}", re.ASCII)
 
 type _Wrong = tuple[Bools, str, str]  # the rows, what they have, what would be right
 
@@ -87,15 +85,11 @@ class Transactions:
 
     def __post_init__(self) -> None:
         if sum(self.fates.values()) != self.rows or self.fates[PURCHASE] != len(self.purchases):
-            raise TransactionsError(
-                self.source, f"{self.rows:,} rows do not add up to their fates {self.fates}."
-            )
+            raise TransactionsError(self.source, f"{self.rows:,} rows do not add up to their fates {self.fates}.")
         if self.purchases.empty:
             raise TransactionsError(self.source, "there is no purchase in it.")
         if not np.isfinite(self.purchases["amount"]).all():
-            raise TransactionsError(
-                self.source, "the amounts of one day add up to more than a number can hold."
-            )
+            raise TransactionsError(self.source, "the amounts of one day add up to more than a number can hold.")
         if self.purchases.duplicated(["customer_id", "date"]).any():
             raise TransactionsError(self.source, "a customer and day is there more than once.")
 
@@ -142,17 +136,13 @@ class _Log(NamedTuple):
 
 def _refuse_settings(path: Path, settings: TransactionsSettings) -> None:
     if settings.zero_amounts not in ("count", "drop"):
-        raise TransactionsError(
-            path, f"transactions.zero_amounts is count or drop, not {settings.zero_amounts!r}."
-        )
+        raise TransactionsError(path, f"transactions.zero_amounts is count or drop, not {settings.zero_amounts!r}.")
     names = _wanted(settings)
     if len(set(names.values())) < len(names):
         raise TransactionsError(path, f"transactions.columns uses a column twice: {names}.")
     if settings.csv.date_format and not _is_date_format(settings.csv.date_format):
         known = "which is no format with a year, a month and a day. It is written like '%d.%m.%Y'."
-        raise TransactionsError(
-            path, f"transactions.csv.date_format is {settings.csv.date_format!r}, {known}"
-        )
+        raise TransactionsError(path, f"transactions.csv.date_format is {settings.csv.date_format!r}, {known}")
     if not path.exists():
         raise TransactionsError(path, "there is no such file (transactions.path).")
     if path.is_dir():
@@ -177,9 +167,7 @@ def _format(path: Path, given: str) -> str:
     suffix = Path(path.stem).suffix if path.suffix.lower() == ".gz" else path.suffix
     if suffix.lower() not in SUFFIXES:
         known = ", ".join(SUFFIXES)
-        raise TransactionsError(
-            path, f"the suffix does not tell the format ({known}); set transactions.format."
-        )
+        raise TransactionsError(path, f"the suffix does not tell the format ({known}); set transactions.format.")
     return SUFFIXES[suffix.lower()]
 
 
@@ -194,9 +182,7 @@ def _refuse_columns(path: Path, existing: list[str], settings: TransactionsSetti
         if existing.count(name) > 1:
             faults.append(f"the column {name!r} is there {existing.count(name)} times.")
         elif name not in existing:
-            faults.append(
-                f"there is no column {name!r} (transactions.columns.{role}). {_advice(name, existing)}"
-            )
+            faults.append(f"there is no column {name!r} (transactions.columns.{role}). {_advice(name, existing)}")
     if faults:
         raise TransactionsError(path, *faults)
 
@@ -285,9 +271,7 @@ def _read_parquet(path: Path, settings: TransactionsSettings) -> _Log:
             roles = {role: name for role, name in _wanted(settings).items() if role != "order_id"}
             table = file.read(columns=list(roles.values()))
     except pa.ArrowException as error:
-        raise TransactionsError(
-            path, f"cannot be read as Parquet: {error}. Set transactions.format."
-        ) from error
+        raise TransactionsError(path, f"cannot be read as Parquet: {error}. Set transactions.format.") from error
     columns = {role: _from_arrow(table.column(name)) for role, name in roles.items()}
     return _Log(
         columns["customer_id"],
@@ -367,9 +351,7 @@ def _ids(given: pd.Series[Any]) -> _Column:
         ids,
         [
             *faults,
-            _Fault(
-                "a word for 'missing' as customer id", texts.isin(MISSING).to_numpy(), WHOSE, "customer_id"
-            ),
+            _Fault("a word for 'missing' as customer id", texts.isin(MISSING).to_numpy(), WHOSE, "customer_id"),
             _Fault("a customer id that is a float", floats, exported, "customer_id"),
         ],
     )
@@ -400,9 +382,7 @@ def _read_days(given: pd.Series[Any], null: Bools, csv: CsvSettings) -> tuple[pd
         return _no_days(given), [(everywhere, *ZONED)]
     if pd.api.types.is_datetime64_dtype(kind):
         return given.dt.normalize().astype("datetime64[us]"), []
-    written = (
-        "Give dates, or text; whole numbers such as 19970131 need transactions.csv.date_format ('%Y%m%d')."
-    )
+    written = "Give dates, or text; whole numbers such as 19970131 need transactions.csv.date_format ('%Y%m%d')."
     return _no_days(given), [(everywhere, f"a date of the type {kind}", written)]
 
 
@@ -433,9 +413,7 @@ def _matched(words: Iterable[str], day_first: bool) -> tuple[npt.NDArray[np.date
     pattern = DAY_FIRST if day_first else ISO
     found = [pattern.fullmatch(word.strip()) for word in words]
     iso = [f"{m['year']}-{m['month']:0>2}-{m['day']:0>2}" if m else "" for m in found]
-    days = pd.to_datetime(pd.Series(iso, dtype="str"), format="%Y-%m-%d", errors="coerce").astype(
-        "datetime64[us]"
-    )
+    days = pd.to_datetime(pd.Series(iso, dtype="str"), format="%Y-%m-%d", errors="coerce").astype("datetime64[us]")
     zoned = np.array([m is not None and m["zone"] is not None for m in found], dtype=bool)
     return np.where(zoned, np.datetime64("NaT", "us"), days.to_numpy()), zoned
 

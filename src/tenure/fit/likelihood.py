@@ -71,7 +71,8 @@ class SpendTable(_Table):
         """Build the table from distinct (x, mean) pairs and how many customers have each."""
         x_values, at = np.unique(x, return_inverse=True)
         sums = [count.sum(), count @ np.log(mean), (count * x) @ np.log(x * mean)]
-        return cls(x, mean, count, x_values, np.bincount(at, weights=count), np.array(sums))
+        x_count = np.bincount(at, weights=count).astype(float)
+        return cls(x, mean, count, x_values, x_count, np.array(sums))
 
 
 @njit(cache=True)
@@ -201,4 +202,5 @@ def gamma_gamma_pointwise(draws: Mapping[str, Floats], x: Floats, mean: Floats) 
     """Give each repeat buyer's own log-likelihood, shape (draws, buyers)."""
     p, q, v = (np.ravel(draws[name])[:, None] for name in ("p", "q", "v"))
     gammas = gammaln(p * x + q) - gammaln(p * x) - gammaln(q)
-    return gammas + p * x * np.log(x * mean / v) - np.log(mean) - (p * x + q) * np.log1p(x * mean / v)
+    each: Floats = gammas + p * x * np.log(x * mean / v) - np.log(mean) - (p * x + q) * np.log1p(x * mean / v)
+    return each

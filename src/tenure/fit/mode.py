@@ -30,7 +30,13 @@ def maximum_likelihood(rfm: Rfm) -> dict[str, float]:
     (r, alpha, a, b), top_purchases = _climb(bg_nbd_kernel, purchases, np.array([0.5, 0.5, 0.5, 1.5]))
     (p, q, v), top_spend = _climb(gamma_gamma_kernel, spend, np.array([4.0, 3.0, 1.0]))
     return {
-        **{"r": r, "alpha": alpha * scale, "a": a, "b": b, "p": p, "q": q, "v": v * money},
+        "r": r,
+        "alpha": alpha * scale,
+        "a": a,
+        "b": b,
+        "p": p,
+        "q": q,
+        "v": v * money,
         "purchases_log_likelihood": top_purchases - float(rfm.customers["frequency"].sum()) * np.log(scale),
         "spend_log_likelihood": top_spend - len(repeat) * np.log(money),
     }

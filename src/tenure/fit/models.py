@@ -8,7 +8,7 @@ import json
 import time
 from collections.abc import Callable
 from functools import lru_cache
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import nutpie
@@ -25,7 +25,7 @@ from pytensor.link.numba.dispatch.basic import register_funcify_default_op_cache
 from .likelihood import PurchaseTable, SpendTable, bg_nbd_kernel, gamma_gamma_kernel
 
 
-class _Kernel(Op):
+class _Kernel(Op):  # type: ignore[misc]
     """A compiled log-likelihood inside a PyTensor graph; outputs its value and its gradient."""
 
     kernel: Callable[..., Any]
@@ -53,12 +53,12 @@ class _GammaGamma(_Kernel):
     __props__ = ()
 
 
-@register_funcify_default_op_cache_key(_BgNbd)
+@register_funcify_default_op_cache_key(_BgNbd)  # type: ignore[untyped-decorator]
 def _compile_bg_nbd(op: _BgNbd, **_: Any) -> Any:
     return bg_nbd_kernel
 
 
-@register_funcify_default_op_cache_key(_GammaGamma)
+@register_funcify_default_op_cache_key(_GammaGamma)  # type: ignore[untyped-decorator]
 def _compile_gamma_gamma(op: _GammaGamma, **_: Any) -> Any:
     return gamma_gamma_kernel
 
@@ -86,7 +86,7 @@ class _Compressed:
     def _fit_mcmc(self, sampler_kwargs: dict[str, Any]) -> Any:
         """Sample with nutpie, the step of the library's `fit` that is replaced."""
         priors = tuple(json.dumps(self.model_config[name].to_dict(), sort_keys=True) for name in self.names)
-        program = _compile(type(self), priors)
+        program = _compile(type(self), priors)  # type: ignore[arg-type]  # classes are hashable
         data = {variable.name: variable.get_value() for variable in self.model.data_vars}
         start = time.perf_counter()
         # The library adds its own names of two settings that nutpie calls `progress_bar` and `seed`.
@@ -102,7 +102,7 @@ def _register_data(table: PurchaseTable | SpendTable, scale: float) -> tuple[lis
 
 
 @lru_cache(maxsize=8)
-def _compile(kind: type[Any], priors: tuple[str, ...]) -> Any:
+def _compile(kind: Any, priors: tuple[str, ...]) -> Any:
     config = {name: Prior.from_dict(json.loads(prior)) for name, prior in zip(kind.names, priors, strict=True)}
     model = kind(model_config=config)
     model.build_model(kind.placeholder)
@@ -114,7 +114,7 @@ class CompressedBetaGeoModel(_Compressed, BetaGeoModel):  # type: ignore[misc]
 
     names = ("mean_rate", "heterogeneity", "dropout_mean", "dropout_concentration")
     placeholder = pd.DataFrame({"frequency": [1], "recency": [1], "T": [2], "count": [1]})
-    _skipped_config_keys = set()
+    _skipped_config_keys: ClassVar[set[str]] = set()
 
     def build_model(self, data: pd.DataFrame, time_scale: float = 1.0) -> None:
         """Build the graph in scaled time; r, alpha (days), a and b are its deterministics."""

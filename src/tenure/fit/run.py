@@ -148,10 +148,11 @@ def _draws(trace: xr.DataTree, name: str) -> Any:
 
 def _leave_one_out(posterior: Posterior, traces: dict[str, xr.DataTree], rfm: Rfm) -> dict[str, Loo]:
     joint, distinct, spends = posterior.joint(), histories(rfm), _spends(rfm)
+    days = distinct.recency.astype(float), distinct.T.astype(float)
     frequency, mean = (spends[name].to_numpy(float) for name in ("frequency", "monetary_value"))
 
     def purchases(part: slice) -> Any:
-        return bg_nbd_pointwise(joint, distinct.frequency[part], distinct.recency[part], distinct.T[part])
+        return bg_nbd_pointwise(joint, distinct.frequency[part], days[0][part], days[1][part])
 
     def spend(part: slice) -> Any:
         return gamma_gamma_pointwise(joint, frequency[part], mean[part])

@@ -61,7 +61,9 @@ def _run(name: str, job: Callable[..., int]) -> None:
     """Compose, run and exit. Hydra ends with 1 whatever went wrong; here 1 is left to our own mistakes."""
     codes: list[int] = []
 
-    @hydra.main(version_base="1.3", config_path=shipped("conf"), config_name=name)
+    @hydra.main(  # type: ignore[untyped-decorator]
+        version_base="1.3", config_path=shipped("conf"), config_name=name
+    )
     def main(config: DictConfig) -> None:
         codes.append(_attempt(job, config))
 

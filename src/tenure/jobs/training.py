@@ -110,10 +110,10 @@ def _fit_figures(fitted: Fit, rfm: Rfm, seed: int) -> dict[str, Figure]:
     )
     drawn["purchases_check"] = figures.purchases_check(customers["frequency"].to_numpy(), replicated)
     repeat = customers[customers["frequency"] > 0]
-    replicated = predictive.replicate_spends(
+    spends = predictive.replicate_spends(
         fitted.posterior, repeat["frequency"].to_numpy(), rng=rng, replicates=REPLICATES
     )
-    drawn["spend_check"] = figures.spend_check(repeat["monetary_value"].to_numpy(), replicated)
+    drawn["spend_check"] = figures.spend_check(repeat["monetary_value"].to_numpy(float), spends)
     return drawn
 
 
@@ -141,9 +141,7 @@ def _track(scorer: Scorer, transactions: Transactions, parts: Split, level: floa
     return track(transactions.purchases, expected, cutoff=parts.cutoff, end=parts.end, level=level)
 
 
-def _backtest_figures(
-    backtest: Backtest, tracking: pd.DataFrame, cutoff: date, level: float
-) -> dict[str, Figure]:
+def _backtest_figures(backtest: Backtest, tracking: pd.DataFrame, cutoff: date, level: float) -> dict[str, Figure]:
     return {
         "tracking": figures.tracking(tracking, cutoff, level),
         "pit": figures.pit(backtest.pit, level),
@@ -163,7 +161,7 @@ def _register(
         "method": settings.fit.method,
     }
     with _stage(f"register {settings.registry.name}"):
-        registered = registry.register(
+        return registry.register(
             final.posterior.thin(settings.fit.joint_draws),
             settings.registry.name,
             run_id=run_id,
@@ -171,7 +169,6 @@ def _register(
             validated_horizon_days=parts.horizon_days,
             tags=tags,
         )
-    return registered
 
 
 def _prefixed(stage: str, fitted: Fit) -> Mapping[str, float]:

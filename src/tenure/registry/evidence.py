@@ -1,6 +1,7 @@
 """Log a run's evidence: data, settings, fits, backtest, review. Nothing here names a customer."""
 
 import json
+import math
 import tempfile
 import warnings
 from collections.abc import Mapping
@@ -59,9 +60,8 @@ def log_scores(scores: Scores, model: str, seconds: float) -> None:
     totals = scores.totals.table(scores.params.level)
     mlflow.set_tag("model", model)
     mlflow.log_metrics({"score.customers": len(scores.table), "score.seconds": seconds})
-    mlflow.log_metrics(
-        {f"total.{name}.{column}": float(totals.loc[name, column]) for name in totals.index for column in totals}
-    )
+    rows = totals.to_dict("index").items()
+    mlflow.log_metrics({f"total.{name}.{end}": float(value) for name, row in rows for end, value in row.items()})
 
 
 def log_fit(stage: str, fit: "Fit", figures: Mapping[str, Figure]) -> None:
@@ -76,14 +76,15 @@ def log_fit(stage: str, fit: "Fit", figures: Mapping[str, Figure]) -> None:
             mlflow.log_artifact(str(path), f"diagnostics/{stage}")
     for model, names in (("purchases", PURCHASE_PARAMETERS), ("spend", SPEND_PARAMETERS)):
         table = pd.DataFrame(az.summary(fit.traces[model]["posterior"].to_dataset()))
-        _log_table(table.loc[[*names, *table.index.difference(names)]], f"diagnostics/{stage}/{model}_summary")
+        _log_table(table.loc[[*names, *table.index.difference(list(names))]], f"diagnostics/{stage}/{model}_summary")
     log_figures(f"diagnostics/{stage}", figures)
 
 
 def log_backtest(backtest: Backtest, tracking: pd.DataFrame, figures: Mapping[str, Figure]) -> None:
     """Log what the holdout showed: metrics, tables, figures."""
-    mlflow.log_metrics({key: value for key, value in backtest.metrics.items() if value == value})
-    mlflow.set_tag("metrics.undefined", ", ".join(key for key, value in backtest.metrics.items() if value != value))
+    defined = {key: value for key, value in backtest.metrics.items() if math.isfinite(value)}
+    mlflow.log_metrics(defined)
+    mlflow.set_tag("metrics.undefined", ", ".join(sorted(set(backtest.metrics) - set(defined))))
     for name in ("by_frequency", "deciles"):
         _log_table(getattr(backtest, name), f"backtest/{name}")
     mlflow.log_text(tracking.to_csv(index=False), "backtest/tracking.csv")

@@ -18,7 +18,7 @@ import mlflow
 import pandas as pd
 
 
-class ClvModel(mlflow.pyfunc.PythonModel):
+class ClvModel(mlflow.pyfunc.PythonModel):  # type: ignore[misc]
     """Customer summaries in, customer lifetime value with intervals out."""
 
     def load_context(self, context: Any) -> None:
@@ -30,7 +30,8 @@ class ClvModel(mlflow.pyfunc.PythonModel):
 
     def predict(self, context: Any, model_input: pd.DataFrame, params: dict[str, Any] | None = None) -> pd.DataFrame:
         """Score customer summaries; the answer's `attrs["params"]` are the params used."""
-        return self.scorer.score(model_input, **(params or {})).table
+        table: pd.DataFrame = self.scorer.score(model_input, **(params or {})).table
+        return table
 
 
 def import_package(folder: Path) -> ModuleType:

@@ -121,7 +121,9 @@ def _what_there_is(name: str, alias: str) -> str:
             f"promoted. To score with it: tenure-score model=models:/{name}@challenger"
         )
     names = ", ".join(sorted(model.name for model in client().search_registered_models())) or "none"
-    return f"There is no model {name} with alias {alias} {where}; the models there: {names}. tenure-train registers one."
+    return (
+        f"There is no model {name} with alias {alias} {where}; the models there: {names}. tenure-train registers one."
+    )
 
 
 def _by_alias(name: str, alias: str) -> int | None:
@@ -165,8 +167,10 @@ def _load_run(run_id: str) -> Loaded:
 def _pack(posterior: Posterior, folder: Path) -> dict[str, str]:
     code = folder / "code"
     code.mkdir()
-    (code / "__init__.py").write_text('"""The scorer, as it was when this model was registered."""\n\n'
-                                      "from . import posterior, scorer, summary  # noqa: F401\n")
+    (code / "__init__.py").write_text(
+        '"""The scorer, as it was when this model was registered."""\n\n'
+        "from . import posterior, scorer, summary  # noqa: F401\n"
+    )
     for name in TRAVELS:
         source = PACKAGE / name
         if source.is_dir():
@@ -193,4 +197,3 @@ def _signature() -> ModelSignature:
         outputs=Schema([ColSpec("string", "customer_id"), *outputs]),
         params=ParamSchema([ParamSpec(name, kinds[type(value)], value) for name, value in _defaults().items()]),
     )
-

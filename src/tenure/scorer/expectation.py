@@ -29,7 +29,7 @@ def p_alive(x, t_x, T, r, alpha, a, b):  # type: ignore[no-untyped-def]
     """Probability of being active at T: Fader, Hardie & Lee (2008), note 021, with the odds in logs."""
     if x == 0:
         return 1.0
-    log_odds_gone = math.log(a / (b + x - 1.0)) + (r + x) * math.log1p((T - t_x) / (alpha + t_x))
+    log_odds_gone = math.log(a / (b + (x - 1.0))) + (r + x) * math.log1p((T - t_x) / (alpha + t_x))
     return 1.0 / (1.0 + math.exp(min(log_odds_gone, 700.0)))
 
 
@@ -52,7 +52,7 @@ def purchases_if_active(x, T, horizon, delta, r, alpha, a, b):  # type: ignore[n
     The substitution u = log(1 + t / scale) makes both integrands smooth; `scale` is the time in which they fall.
     """
     G, A, c = alpha + T, r + x + 1.0, a + b + x
-    scale = min(G * min(1.0, c / A), 1.0 / max(delta, 1e-300))
+    scale = min(G * min(1.0, c / (A * max(1.0, a))), 1.0 / max(delta, 1e-300))
     width = math.log1p(horizon / scale)
     panels = math.ceil(width / PANEL)
     half = 0.5 * width / panels

@@ -18,13 +18,13 @@ from numpy.typing import NDArray
 
 GAMMA = np.uint64(0x9E3779B97F4A7C15)
 _MIX_1, _MIX_2 = np.uint64(0xBF58476D1CE4E5B9), np.uint64(0x94D049BB133111EB)
-_S30, _S27, _S31, _S11 = np.uint64(30), np.uint64(27), np.uint64(31), np.uint64(11)
+_S30, _S27, _S31, _S12 = np.uint64(30), np.uint64(27), np.uint64(31), np.uint64(12)
 _ONE = np.uint64(1)
 
 
 def customer_keys(ids: Iterable[str], seed: int) -> NDArray[np.uint64]:
     """Hash each customer's id with the seed into the key of that customer's random numbers."""
-    salt = seed.to_bytes(8, "little")
+    salt = int(seed).to_bytes(8, "little")
     digests = b"".join(hashlib.blake2b(text.encode(), digest_size=8, salt=salt).digest() for text in ids)
     return np.frombuffer(digests, dtype="<u8").astype(np.uint64)
 
@@ -44,9 +44,9 @@ def start_stream(state, key, draw):  # type: ignore[no-untyped-def]
 
 @njit(cache=True)
 def uniform(state):  # type: ignore[no-untyped-def]
-    """Draw from the open interval (0, 1), in steps of 2^-53."""
+    """Draw from the open interval (0, 1), in steps of 2^-52: one bit more, and the largest would round to 1."""
     state[0] += GAMMA
-    return (np.float64(_mix(state[0]) >> _S11) + 0.5) * (1.0 / 9007199254740992.0)
+    return (np.float64(_mix(state[0]) >> _S12) + 0.5) * 2.0**-52
 
 
 @njit(cache=True)

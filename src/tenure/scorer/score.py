@@ -6,6 +6,8 @@ import warnings
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, fields
+from functools import partial
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -99,7 +101,7 @@ class Params:
 
     def _inside(self, name: str, *, closed: bool) -> bool:
         value = getattr(self, name)
-        return _is_number(value) and 0 < value and (value <= 1 if closed else value < 1)
+        return _is_number(value) and value > 0 and (value <= 1 if closed else value < 1)
 
 
 def _available_cores() -> int:
@@ -151,7 +153,9 @@ class Totals:
             outcomes, means = np.sort(outcome), np.sort(expected)
             ends = [outcomes[low], outcomes[high], means[low], means[high]]
             rows[name] = [expected.mean(), *ends]
-        return pd.DataFrame.from_dict(rows, orient="index", columns=["expected", "low", "high", "mean_low", "mean_high"])
+        return pd.DataFrame.from_dict(
+            rows, orient="index", columns=["expected", "low", "high", "mean_low", "mean_high"]
+        )
 
 
 @dataclass(frozen=True)
@@ -205,7 +209,7 @@ class Scorer:
         totals = Totals.empty(self.draws)
         for start, out in self._chunks(rfm.customers, asked):
             rows = out[0].shape[0]
-            self._over_rows(rows, lambda lo, hi, out=out, at=start: summarise(out, asked.level, lo, hi, table[at:]))
+            self._over_rows(rows, partial(self._summarise, out, asked.level, table[start:]))
             _, _, purchases, _, value, counts, outcomes = (matrix.sum(axis=0) for matrix in out)
             totals += Totals(rows, counts, outcomes, purchases, value)
         given = customers.customers if isinstance(customers, Rfm) else customers
@@ -276,9 +280,13 @@ class Scorer:
         )
         return out
 
+    @staticmethod
+    def _summarise(out: tuple[Floats, ...], level: float, table: Floats, start: int, stop: int) -> None:
+        summarise(out, level, start, stop, table)
+
     def _over_rows(self, rows: int, work: Callable[[int, int], None]) -> None:
         """Run `work(start, stop)` over all rows on threads; the kernels release the GIL."""
         edges = np.linspace(0, rows, min(self.threads, max(rows, 1)) + 1).astype(int)
         with ThreadPoolExecutor(self.threads) as pool:
-            for job in [pool.submit(work, lo, hi) for lo, hi in zip(edges[:-1], edges[1:], strict=True)]:
+            for job in [pool.submit(work, lo, hi) for lo, hi in pairwise(edges)]:
                 job.result()

@@ -17,11 +17,13 @@ def simulate_customer(state, key, draw, alive, customer, population, horizon, de
 
     Args:
         state: scratch for the random numbers, uint64 of shape (1,).
-        key, draw: whose random numbers these are.
+        key: the customer's, of the random numbers.
+        draw: index of the draw of the population.
         alive: probability of being active now.
         customer: x, T, monetary_value.
         population: r, alpha, a, b, p, q, v.
-        horizon, delta: days; continuous discount rate per day.
+        horizon: days.
+        delta: continuous discount rate per day.
 
     Returns the number of purchases and the sum of spend * exp(-delta * time).
     """
@@ -48,15 +50,19 @@ def simulate_customer(state, key, draw, alive, customer, population, horizon, de
 
 @njit(cache=True)
 def _simulate_slices(state, time, horizon, delta, rate, dropout, p, log_nu):  # type: ignore[no-untyped-def]
-    """Simulate the rest slice by slice: counts and undiscounted spends exactly, times at the slices' middles."""
+    """Simulate the rest slice by slice: counts and undiscounted spends exactly, discounts by their mean in a slice."""
     left = _purchases_until_dropout(state, dropout)
     width = (horizon - time) / SLICES
     count, value = 0.0, 0.0
     for step in range(SLICES):
-        bought = min(poisson_draw(state, rate * width), left)
+        possible = poisson_draw(state, rate * width)
+        bought = min(possible, left)
         if bought > 0.0:
-            middle = time + (step + 0.5) * width
-            value += math.exp(log_gamma_draw(state, p * bought) - log_nu - delta * middle)
+            # The k-th of n purchases comes on average k / (n + 1) through the slice.
+            span = delta * width * (bought + 1.0) / (possible + 1.0)
+            log_discount = math.log(-math.expm1(-span) / span) if span > 0.0 else 0.0
+            elapsed = delta * (time + step * width)
+            value += math.exp(log_gamma_draw(state, p * bought) - log_nu - elapsed + log_discount)
             count += bought
             left -= bought
         if left <= 0.0:

@@ -13,12 +13,10 @@ import numpy as np
 import pandas as pd
 import pymc as pm
 import pytensor.tensor as pt
-from hydra import compose, initialize_config_dir
-from omegaconf import OmegaConf
 from pymc_extras.prior import Prior
 from pymc_marketing.clv.distributions import BetaGeoNBD
 
-from tenure.jobs import app
+from tenure.jobs.app import compose_settings
 from tenure.rfm import split
 from tenure.transactions import read
 
@@ -63,8 +61,7 @@ def spend(customers, group):
 
 
 def main():
-    with initialize_config_dir(app.shipped("conf"), version_base="1.3"):
-        settings = OmegaConf.to_object(compose("train"))
+    settings = compose_settings("train")
     customers = split(read(settings.transactions)).calibration.customers
     rows = []
     for model, names in (

@@ -57,9 +57,11 @@ class Posterior:
         wanted = self.size if count is None else count
         if not 1 <= wanted <= self.size:
             raise PosteriorError(f"{wanted:,} draws were asked for; the posterior holds {self.size:,}.")
-        chosen = np.arange(wanted) * self.size // wanted
-        # Chains interleave, so that thinning takes equally from each and neighbours are not successive states.
-        return {name: np.ascontiguousarray(self.draws[name].T.ravel()[chosen]) for name in PARAMETERS}
+        chains, length = self.draws["r"].shape
+        at = np.arange(wanted)
+        # Chains take turns, so that thinning takes equally from each and neighbours are not successive states.
+        chain, place = at % chains, at * length // wanted
+        return {name: np.ascontiguousarray(self.draws[name][chain, place]) for name in PARAMETERS}
 
     def thin(self, count: int) -> "Posterior":
         """Keep `count` joint draws, as one chain."""

@@ -6,7 +6,8 @@ Heavy libraries are imported when a job starts, so that a wrong setting is refus
 import logging
 import sys
 import traceback
-from collections.abc import Callable
+import warnings
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, cast
 
@@ -45,6 +46,12 @@ def score() -> None:
     _run("score", _score)
 
 
+def compose_settings(name: str, overrides: Sequence[str] = ()) -> Any:
+    """Compose a command's settings (`train` or `score`) outside of it, as scripts and tests need them."""
+    with hydra.initialize_config_dir(shipped("conf"), version_base="1.3"):
+        return OmegaConf.to_object(hydra.compose(name, list(overrides)))
+
+
 def _train(settings: Any, config: str, *, is_sweep: bool) -> int:
     from . import training
 
@@ -76,6 +83,7 @@ def _run(name: str, job: Callable[..., int]) -> None:
 
 
 def _attempt(job: Callable[..., int], config: DictConfig) -> int:
+    warnings.formatwarning = lambda message, *_, **__: f"warning: {message}"
     logging.captureWarnings(True)
     is_sweep = HydraConfig.get().mode == RunMode.MULTIRUN
     try:

@@ -27,6 +27,7 @@ from . import console
 
 FAILED_REVIEW = 3
 REPLICATES = 200
+CHECKED = 50_000  # customers in the posterior-predictive pictures; a larger base is sampled
 log = logging.getLogger("tenure")
 
 
@@ -105,6 +106,8 @@ def _fit_figures(fitted: Fit, rfm: Rfm, seed: int) -> dict[str, Figure]:
         drawn[f"{model}_energy"] = figures.energy(trace)
         drawn[f"{model}_prior_posterior"] = figures.prior_posterior(trace, names)
     rng, customers = np.random.default_rng(seed), rfm.customers
+    if len(customers) > CHECKED:
+        customers = customers.iloc[rng.choice(len(customers), CHECKED, replace=False)]
     replicated = predictive.replicate_purchases(
         fitted.posterior, customers["T"].to_numpy(), rng=rng, replicates=REPLICATES
     )

@@ -3,7 +3,7 @@
 from .evidence import log_backtest, log_data, log_fit, log_review, log_scores, log_settings, log_window
 from .models import EXAMPLE, Loaded, NoModelError, Registered, find, load, register
 from .reading import Evidence, evidence
-from .store import RegistryError, connect, open_run, ui_command
+from .store import RegistryError, connect, open_run, ui_command, use
 
 __all__ = [
     "EXAMPLE",
@@ -26,4 +26,5 @@ __all__ = [
     "open_run",
     "register",
     "ui_command",
+    "use",
 ]

@@ -32,11 +32,7 @@ def connect(settings: RegistrySettings) -> str:
     not safe from several processes at once (measured: 3 of 4 crash), so one at a time does it.
     """
     uri = os.environ.get("MLFLOW_TRACKING_URI") or settings.tracking_uri
-    os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
-    for chatty in ("mlflow", "alembic"):
-        logging.getLogger(chatty).setLevel(logging.ERROR)
-    mlflow.set_tracking_uri(uri)
-    mlflow.set_registry_uri(uri)
+    use(uri)
     lock = hashlib.sha256(f"{Path.cwd()} {uri}".encode()).hexdigest()[:16]
     try:
         with FileLock(Path(tempfile.gettempdir()) / f"tenure-{lock}.lock"):
@@ -44,6 +40,15 @@ def connect(settings: RegistrySettings) -> str:
     except Exception as error:
         raise RegistryError(f"The MLflow store at {uri} cannot be used: {error}") from error
     return uri
+
+
+def use(uri: str) -> None:
+    """Point MLflow, tracking and registry, at a store that exists, and keep its chatter down."""
+    os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
+    for chatty in ("mlflow", "alembic"):
+        logging.getLogger(chatty).setLevel(logging.ERROR)
+    mlflow.set_tracking_uri(uri)
+    mlflow.set_registry_uri(uri)
 
 
 def ui_command(uri: str) -> str:

@@ -240,7 +240,8 @@ class Scorer:
 
     def _ask(self, params: Mapping[str, Any]) -> Params:
         asked = Params.of(params)
-        least = math.ceil(10 / (1 - asked.level))
+        # A hair is taken off before rounding up: 10 / (1 - 0.9) is 100.00000000000003 in binary.
+        least = math.ceil(10 / (1 - asked.level) - 1e-9)
         if self.draws < least:
             raise ScoreError(
                 f"level {asked.level} leaves fewer than five of {self.draws:,} draws in each tail; "

@@ -1,0 +1,69 @@
+"""Small populations and customers that several test files share.
+
+Numba keeps compiled functions beside their module and looks at that module's own file alone: after a change in
+`scorer/simulation.py` the compiled `scorer/kernel.py` would still hold the old simulation. Tests therefore keep
+their compiled functions in a folder named after all the sources.
+"""
+
+import hashlib
+import os
+from datetime import date
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+ROOT = Path(__file__).parent.parent
+CDNOW = ROOT / "data" / "cdnow_sample.csv"
+
+
+def _digest_of_compiled_sources() -> str:
+    texts = [path.read_bytes() for path in sorted((ROOT / "src" / "tenure").rglob("*.py"))]
+    return hashlib.blake2b(b"".join(text for text in texts if b"njit" in text), digest_size=8).hexdigest()
+
+
+os.environ.setdefault("NUMBA_CACHE_DIR", str(ROOT / ".pytest_cache" / "numba" / _digest_of_compiled_sources()))
+
+from tenure.posterior import Posterior  # noqa: E402 (Numba reads the folder's name when it is imported)
+from tenure.rfm import Split, split  # noqa: E402
+from tenure.transactions import read  # noqa: E402
+
+
+@pytest.fixture(scope="session")
+def posterior() -> Posterior:
+    """Make up 2 x 100 draws around CDNOW's estimates, in days: a straddles 1, as it does there."""
+    rng = np.random.default_rng(20)
+
+    def around(centre: float, spread: float) -> np.ndarray[Any, np.dtype[np.float64]]:
+        return np.asarray(centre * np.exp(spread * rng.standard_normal((2, 100))))
+
+    draws = {"r": around(0.243, 0.05), "alpha": around(30.9, 0.08), "a": around(0.85, 0.25), "b": around(2.5, 0.3)}
+    draws |= {"p": around(6.25, 0.2), "q": 1.0 + around(2.74, 0.1), "v": around(15.44, 0.2)}
+    return Posterior(draws, "bg_nbd", {"method": "made up"})
+
+
+@pytest.fixture(scope="session")
+def summaries() -> pd.DataFrame:
+    """Make up 700 valid customers: more than one chunk of the scorer, many without a repeat purchase."""
+    rng = np.random.default_rng(21)
+    T = rng.integers(1, 600, 700)
+    frequency = np.minimum(rng.geometric(0.4, 700) - 1, T)
+    recency = np.where(frequency > 0, np.maximum(frequency, np.ceil(rng.random(700) * T)), 0).astype(np.int64)
+    spend = np.where(frequency > 0, np.round(rng.gamma(4.0, 9.0, 700) + 0.01, 2), 0.0)
+    ids = [f"c{number}" for number in rng.permutation(700)]
+    columns = {"customer_id": ids, "frequency": frequency, "recency": recency, "T": T, "monetary_value": spend}
+    return pd.DataFrame(columns)
+
+
+@pytest.fixture(scope="session")
+def cdnow_split() -> Split:
+    """Split the CDNOW sample as its literature does: 39 weeks and 39 weeks."""
+    columns = SimpleNamespace(customer_id="customer_id", date="date", amount="amount", order_id=None)
+    csv = SimpleNamespace(
+        separator=",", decimal=".", thousands=None, encoding="utf-8", date_format=None, day_first=False
+    )
+    settings: Any = SimpleNamespace(path=str(CDNOW), format="auto", zero_amounts="count", columns=columns, csv=csv)
+    return split(read(settings), date(1997, 9, 30), date(1998, 6, 30))

@@ -51,7 +51,7 @@ def test_uniforms_are_the_published_stream_s_leading_52_bits() -> None:
 
 
 def test_uniforms_never_reach_0_or_1() -> None:
-    ends = [(0 + 0.5) * 2.0**-52, (2**52 - 1 + 0.5) * 2.0**-52]
+    ends = [0.5 * 2.0**-52, (2**52 - 0.5) * 2.0**-52]
     assert 0.0 < ends[0] < ends[1] < 1.0
 
 
@@ -78,7 +78,8 @@ def log_gamma_distribution(shape: float) -> Callable[[np.ndarray], np.ndarray]:
 
     def cdf(x: np.ndarray) -> np.ndarray:
         near = special.gammainc(shape, np.exp(np.maximum(x, -30.0)))
-        return np.where(x > -30.0, near, np.exp(shape * x - special.gammaln(shape + 1.0)))
+        far = np.exp(shape * np.minimum(x, -30.0) - special.gammaln(shape + 1.0))
+        return np.where(x > -30.0, near, far)
 
     return cdf
 

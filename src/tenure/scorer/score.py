@@ -219,10 +219,11 @@ class Scorer:
         frame.attrs["params"] = asdict(asked)
         return Scores(frame, totals, asked)
 
-    def simulate(self, customers: Rfm, **params: Any) -> Futures:
+    def simulate(self, customers: pd.DataFrame | Rfm, **params: Any) -> Futures:
         """Simulate every customer's purchases and value in every future; for as many as memory holds."""
         asked = self._ask(params)
-        parts = [(out[5].astype(np.int32), out[6].copy()) for _, out in self._chunks(customers.customers, asked)]
+        rfm = customers if isinstance(customers, Rfm) else Rfm.from_frame(customers)
+        parts = [(out[5].astype(np.int32), out[6].copy()) for _, out in self._chunks(rfm.customers, asked)]
         if not parts:
             return Futures(np.empty((0, self.draws), np.int32), np.empty((0, self.draws)))
         return Futures(np.concatenate([part[0] for part in parts]), np.concatenate([part[1] for part in parts]))

@@ -1,0 +1,197 @@
+"""Expectations: against published numbers, against mpmath, against the library on the same draws."""
+
+import warnings
+from typing import Any
+
+import mpmath
+import numpy as np
+import pandas as pd
+import pytest
+
+from tenure.posterior import Posterior
+from tenure.rfm import Split
+from tenure.scorer import Scorer
+from tenure.scorer.expectation import mean_spend, p_alive, p_any_purchase, purchases_if_active
+from tenure.summary import Rfm
+
+# Fader, Hardie & Lee (2005), Table 2: r, alpha (weeks), a, b; here in days.
+R, ALPHA, A, B = 0.2425945, 4.4136019 * 7, 0.7929199, 2.4258881
+P, Q, V = 6.25, 3.74, 15.44
+
+
+def expected(x: float, t_x: float, T: float, days: float) -> float:
+    alive = p_alive(x, t_x, T, R, ALPHA, A, B)
+    return float(alive * purchases_if_active(x, T, days, 0.0, R, ALPHA, A, B)[0])
+
+
+def test_a_customer_of_the_excel_note_is_expected_to_buy_as_published() -> None:
+    """Hardie, note 004 (published.md, row 3)."""
+    assert expected(2, 30.43 * 7, 38.86 * 7, 39 * 7) == pytest.approx(1.226, abs=5e-4)
+
+
+@pytest.mark.parametrize(
+    ("weeks", "published"),
+    [(1 / 7, 0.0078), (1, 0.0532), (3, 0.1506), (31.8571, 1.0405), (32, 1.0437)],
+)
+def test_a_new_customer_is_expected_to_buy_as_published(weeks: float, published: float) -> None:
+    """The same (row 4)."""
+    assert expected(0, 0, 0, weeks * 7) == pytest.approx(published, abs=5.1e-5)
+
+
+def test_the_published_expectation_over_78_weeks_is_a_series_cut_short() -> None:
+    """Row 4's last number, 1.8576, is what 150 terms of the hypergeometric series give; the sum itself is 1.85796."""
+    z = 78 / (ALPHA / 7 + 78)
+    terms = [(R + j) * (B + j) / ((A + B - 1 + j) * (j + 1)) * z for j in range(150)]
+    cut_short = (A + B - 1) / (A - 1) * (1 - (1 - z) ** R * (1 + np.cumprod(terms).sum()))
+    assert cut_short == pytest.approx(1.8576, abs=5e-5)
+    whole = (A + B - 1) / (A - 1) * (1 - (1 - z) ** R * float(mpmath.hyp2f1(R, B, A + B - 1, z)))
+    assert expected(0, 0, 0, 78 * 7) == pytest.approx(whole, rel=1e-10)
+
+
+def test_customer_1516_is_as_published() -> None:
+    """BTYD walkthrough 4.3 (row 5)."""
+    x, t_x, T = 26, 30.857 * 7, 31 * 7
+    assert p_alive(x, t_x, T, R, ALPHA, A, B) == pytest.approx(0.96885, abs=2e-5)
+    assert expected(x, t_x, T, 52 * 7) == pytest.approx(25.757, abs=2e-3)
+
+
+@pytest.mark.parametrize(("x", "published"), [(10, 0.34746), (15, 0.04283), (20, 0.004159), (25, 0.0003584)])
+def test_more_purchases_before_a_long_silence_mean_fewer_to_come(x: int, published: float) -> None:
+    """The increasing-frequency paradox (row 6)."""
+    assert expected(x, 20 * 7, 39 * 7, 52 * 7) == pytest.approx(published, rel=2e-3)
+
+
+def test_expectations_by_frequency_are_the_published_ones(cdnow_split: Split) -> None:
+    """BTYD walkthrough 4.4 (row 7), and the correlation of FHL 2005, Table 3 (row 8)."""
+    customers, actual = cdnow_split.calibration.customers, cdnow_split.holdout["purchases"]
+    rows = customers[["frequency", "recency", "T"]].itertuples(index=False)
+    means = pd.Series([expected(x, t_x, T, 273) for x, t_x, T in rows])
+    by = customers["frequency"].clip(upper=7)
+    published = [0.22509, 0.52314, 1.04413, 1.52026, 2.16382, 2.65379, 3.50396, 6.15704]
+    assert means.groupby(by).mean().to_numpy() == pytest.approx(published, abs=2e-4)
+    published = [0.23671, 0.69704, 1.39252, 1.56, 2.53226, 2.94737, 3.86207, 6.35938]
+    assert actual.groupby(by).mean().to_numpy() == pytest.approx(published, abs=1e-5)
+    assert np.corrcoef(means, actual)[0, 1] == pytest.approx(0.626, abs=5e-4)
+
+
+def test_the_share_of_new_customers_who_never_return_is_the_published_one() -> None:
+    """BTYD manual, parameters rounded to three decimals (row 9)."""
+    r, alpha = 0.243, 4.414 * 7
+    assert 1 - p_any_purchase(0, 0, 39 * 7, r, alpha) == pytest.approx(0.5737864, abs=5e-7)
+
+
+def test_expected_spends_are_the_published_ones(cdnow_split: Split) -> None:
+    """Hardie, note 025, the first ten customers (row 11)."""
+    published = [24.65, 18.91, 35.17, 35.17, 35.17, 71.46, 18.91, 35.17, 27.28, 35.17]
+    customers = cdnow_split.calibration.customers.set_index("customer_id").loc[[str(i) for i in range(1, 11)]]
+    rows = customers[["frequency", "monetary_value"]].itertuples(index=False)
+    assert [mean_spend(x, m, P, Q, V) for x, m in rows] == pytest.approx(published, abs=0.05)
+
+
+def exact(x: float, T: float, days: float, delta: float, r: float, alpha: float, a: float, b: float) -> Any:
+    """Integrate the intensity in high precision, in many pieces."""
+    G = mpmath.mpf(alpha + T)
+
+    def intensity(u: Any) -> Any:
+        z = mpmath.expm1(u)
+        return (r + x) * mpmath.exp(u - delta * G * z) * mpmath.hyp2f1(r + x + 1, a, a + b + x, -z)
+
+    pieces = mpmath.linspace(0, mpmath.log1p(days / G), 8)
+    return mpmath.quad(intensity, pieces)
+
+
+HARD = [
+    (350, 365.0, 3650.0, 0.0, 0.24, 31.0, 0.8, 2.4),
+    (0, 0.0, 10950.0, 0.0, 0.24, 31.0, 0.8, 2.4),
+    (0, 18250.0, 10950.0, 2.6e-4, 0.24, 31.0, 0.8, 2.4),
+    (0, 100.0, 3650.0, 0.0, 0.5, 10.0, 0.5, 0.5),
+    (3, 100.0, 3650.0, 0.0, 2.0, 10.0, 1.0, 3.0),
+    (2, 30.0, 10950.0, 4.9e-3, 1e-3, 5.0, 0.3, 0.2),
+    (0, 30.0, 365.0, 0.0, 200.0, 5000.0, 0.02, 4.0),
+    (1, 0.5, 10950.0, 0.0, 0.3, 0.01, 0.9, 1.5),
+]
+
+
+@pytest.mark.parametrize("case", HARD)
+def test_hard_expectations_are_right(case: tuple[float, ...]) -> None:
+    """A heavy buyer, a new customer over 30 years, a = 1, a + b = 1, whole A - a, r near 0, no heterogeneity."""
+    delta = case[3]
+    with mpmath.workdps(25):
+        right = float(exact(*case))
+    x, T, days, _, r, alpha, a, b = case
+    found = purchases_if_active(x, T, days, delta, r, alpha, a, b)[1]
+    assert found == pytest.approx(right, rel=1e-8)
+
+
+def test_random_expectations_are_right() -> None:
+    rng = np.random.default_rng(3)
+    for _ in range(30):
+        r, alpha, a, b = np.exp(rng.normal([-0.5, 3.4, -0.3, 0.5], [1.5, 1.0, 1.0, 1.0]))
+        case = (
+            float(rng.choice([0, 0, 1, 2, 5, 20, 100])), float(rng.choice([0, 10, 365, 3000])),
+            float(rng.choice([1, 30, 365, 3650, 10950])), float(rng.choice([0.0, 2.6e-4, 3e-3])), r, alpha, a, b,
+        )  # fmt: skip
+        with mpmath.workdps(20):
+            right = float(exact(*case))
+        x, T, days, delta, r, alpha, a, b = case
+        assert purchases_if_active(x, T, days, delta, r, alpha, a, b)[1] == pytest.approx(right, rel=1e-8), case
+
+
+@pytest.fixture(scope="module")
+def theirs(posterior: Posterior, summaries: pd.DataFrame) -> Any:
+    """Stock library models that hold our draws."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        import xarray as xr
+        from pymc_marketing.clv import BetaGeoModel, GammaGammaModel
+
+        draws = {name: (("chain", "draw"), values) for name, values in posterior.draws.items()}
+        tree = xr.DataTree.from_dict({"posterior": xr.Dataset(draws)})
+        repeat = summaries[summaries["frequency"] > 0]
+        purchases, spend = BetaGeoModel(), GammaGammaModel()
+        purchases.build_model(summaries)
+        spend.build_model(repeat)
+        purchases.idata = spend.idata = tree
+    return purchases, spend
+
+
+def test_expectations_are_the_librarys_on_the_same_draws(
+    theirs: Any, posterior: Posterior, summaries: pd.DataFrame
+) -> None:
+    purchases, spend = theirs
+    table = Scorer(posterior).score(summaries, horizon_days=200, discount_rate=0.0).table
+    mean = ("chain", "draw")
+    right = purchases.expected_purchases(data=summaries, future_t=200).mean(mean).values
+    assert table["expected_purchases"].to_numpy() == pytest.approx(right, rel=1e-6)
+    right = purchases.expected_probability_alive(data=summaries).mean(mean).values
+    assert table["p_alive"].to_numpy() == pytest.approx(right, rel=1e-6)
+    right = 1 - purchases.expected_probability_no_purchase(t=200, data=summaries).mean(mean).values
+    assert table["p_purchase"].to_numpy() == pytest.approx(right, rel=1e-6)
+    right = spend.expected_customer_spend(data=summaries).mean(mean).values
+    assert table["expected_spend"].to_numpy() == pytest.approx(right, rel=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("customer", "a", "b"),
+    [((350, 365, 365), 0.8, 2.4), ((3, 100, 120), 1.0, 2.4), ((0, 0, 120), 0.4, 0.6)],
+    ids=["a heavy buyer over ten years", "a = 1", "a + b = 1 with x = 0"],
+)
+def test_expectations_are_finite_where_the_librarys_are_not(customer: tuple[int, int, int], a: float, b: float) -> None:
+    """T-07 and T-08; the library's formula, as it stands, is NaN or infinite at each."""
+    from scipy.special import hyp2f1
+
+    x, t_x, T = customer
+    with np.errstate(all="ignore"):
+        G = ALPHA + T + 3650
+        textbook = (
+            (a + b + x - 1)
+            / np.float64(a - 1)
+            * (1 - ((ALPHA + T) / G) ** (R + x) * hyp2f1(R + x, b + x, a + b + x - 1, 3650 / G))
+        )
+    assert not np.isfinite(textbook)
+    draws = {"r": R, "alpha": ALPHA, "a": a, "b": b, "p": P, "q": Q, "v": V}
+    one = Posterior({name: np.full((1, 100), value) for name, value in draws.items()}, "bg_nbd")
+    frame = pd.DataFrame({"customer_id": ["c"], "frequency": [x], "recency": [t_x], "T": [T], "monetary_value": [20.0]})
+    row = Scorer(one).score(Rfm.from_frame(frame), horizon_days=3650).table.iloc[0]
+    assert 0 < row["expected_purchases"] < np.inf
+    assert 0 < row["clv"] < np.inf

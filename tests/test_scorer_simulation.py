@@ -1,0 +1,190 @@
+"""The simulated futures: against a plain simulation of the same process, one purchase at a time."""
+
+import math
+import time
+
+import numpy as np
+import pytest
+from numba import njit
+from scipy import stats
+
+from tenure.scorer.expectation import mean_spend, p_alive, p_any_purchase, purchases_if_active
+from tenure.scorer.simulation import ONE_BY_ONE, simulate_customer
+
+CDNOW = (0.2426, 30.9, 0.793, 2.426, 6.25, 3.74, 15.44)
+LEVEL = 1e-4
+
+type Customer = tuple[float, float, float, float]
+
+
+@njit
+def _simulate(key, alive, customer, population, horizon, delta, counts, values):  # type: ignore[no-untyped-def]
+    state = np.zeros(1, dtype=np.uint64)
+    for draw in range(counts.size):
+        counts[draw], values[draw] = simulate_customer(
+            state, key, draw, alive, customer, population, horizon, delta
+        )
+
+
+def simulated(
+    customer: Customer, horizon: float, delta: float, size: int, population: tuple[float, ...] = CDNOW, key: int = 5
+) -> tuple[np.ndarray, np.ndarray]:
+    """Simulate a customer (x, t_x, T, mean spend) in `size` futures of one population."""
+    x, t_x, T, spend = customer
+    counts, values = np.empty(size), np.empty(size)
+    alive = p_alive(x, t_x, T, *population[:4])
+    _simulate(np.uint64(key), alive, (x, T, spend), population, float(horizon), float(delta), counts, values)
+    return counts, values
+
+
+def brute_force(
+    customer: Customer, horizon: float, delta: float, size: int, population: tuple[float, ...] = CDNOW
+) -> tuple[np.ndarray, np.ndarray]:
+    """Simulate the same with NumPy: a whole Poisson process each, cut after a geometric number of purchases."""
+    (x, t_x, T, spend), (r, alpha, a, b, p, q, v) = customer, population
+    rng = np.random.default_rng(11)
+    counts, values = np.zeros(size), np.zeros(size)
+    for draw in range(size):
+        if rng.random() >= p_alive(x, t_x, T, r, alpha, a, b):
+            continue
+        rate, dropout = rng.gamma(r + x, 1 / (alpha + T)), rng.beta(a, b + x)
+        times = np.sort(rng.uniform(0.0, horizon, rng.poisson(rate * horizon)))
+        times = times[: rng.geometric(max(dropout, 1e-18))]
+        nu = rng.gamma(q + p * x, 1 / (v + x * spend))
+        counts[draw] = times.size
+        values[draw] = (rng.gamma(p, 1 / nu, times.size) * np.exp(-delta * times)).sum()
+    return counts, values
+
+
+def assert_mean(outcomes: np.ndarray, expected: float, bound: float = 4.0) -> None:
+    standard_error = outcomes.std() / math.sqrt(outcomes.size)
+    assert abs(outcomes.mean() - expected) < bound * standard_error
+
+
+FEW: list[Customer] = [(0, 0, 100, 0.0), (1, 20, 150, 30.0), (4, 60, 200, 12.0), (12, 280, 300, 55.0)]
+
+
+@pytest.mark.parametrize("customer", FEW, ids=str)
+def test_futures_have_the_distribution_of_the_plain_simulation(customer: Customer) -> None:
+    counts, values = simulated(customer, 365, 3e-4, 20_000)
+    other_counts, other_values = brute_force(customer, 365, 3e-4, 20_000)
+    most = int(np.quantile(other_counts, 0.999)) + 1
+    table = [np.bincount(np.minimum(c, most).astype(int), minlength=most + 1) for c in (counts, other_counts)]
+    seen = np.stack(table)[:, np.sum(table, axis=0) >= 10]
+    assert stats.chi2_contingency(seen).pvalue > LEVEL
+    assert stats.ks_2samp(values[counts > 0], other_values[other_counts > 0]).pvalue > LEVEL
+    for at in (0.05, 0.5, 0.95):
+        low, high = np.quantile(other_counts, [max(at - 0.02, 0), min(at + 0.02, 1)], method="inverted_cdf")
+        assert low <= np.quantile(counts, at, method="inverted_cdf") <= high
+
+
+MANY: list[Customer] = [(350, 364, 365, 20.0), (60, 118, 120, 8.0)]
+
+
+@pytest.mark.parametrize("horizon", [730, 3_650])
+@pytest.mark.parametrize("customer", MANY, ids=str)
+def test_beyond_64_purchases_time_slices_have_the_distribution_of_single_purchases(
+    customer: Customer, horizon: int
+) -> None:
+    for delta in (0.0, math.log1p(0.10) / 365):
+        counts, values = simulated(customer, horizon, delta, 4_000)
+        other_counts, other_values = brute_force(customer, horizon, delta, 4_000)
+        sliced, other_sliced = counts > ONE_BY_ONE, other_counts > ONE_BY_ONE
+        assert sliced.mean() > 0.3
+        assert stats.ks_2samp(counts, other_counts).pvalue > LEVEL
+        assert stats.ks_2samp(values, other_values).pvalue > LEVEL
+        assert stats.ks_2samp(values[sliced], other_values[other_sliced]).pvalue > LEVEL
+
+
+POPULATIONS = [
+    CDNOW,
+    (1.4, 60.0, 0.2, 0.5, 2.0, 4.5, 30.0),
+    (0.6, 8.0, 1.0, 4.0, 10.0, 6.0, 5.0),
+    (3.0, 200.0, 4.0, 12.0, 1.2, 8.0, 90.0),
+]
+
+
+@pytest.mark.parametrize("population", POPULATIONS, ids=str)
+@pytest.mark.parametrize("rate", [0.0, 0.1, 5.0])
+def test_means_are_the_expectations_for_many_customers(population: tuple[float, ...], rate: float) -> None:
+    rng, delta = np.random.default_rng(12), math.log1p(rate) / 365
+    scores = []
+    for key in range(40):
+        x, T = float(rng.choice([0, 1, 2, 5, 20, 80])), float(rng.integers(90, 700))
+        t_x = float(rng.integers(x, T + 1)) if x else 0.0
+        horizon, spend = float(rng.choice([90, 365, 1_460])), float(rng.uniform(5, 80))
+        counts, values = simulated((x, t_x, T, spend), horizon, delta, 4_000, population, key)
+        alive = p_alive(x, t_x, T, *population[:4])
+        plain, discounted = purchases_if_active(x, T, horizon, delta, *population[:4])
+        if (counts > 0).sum() < 100:
+            continue  # too few buyers for a normal mean
+        worth = alive * discounted * mean_spend(x, spend, *population[4:])
+        for outcomes, expected in ((counts, alive * plain), (values, worth)):
+            scores.append((outcomes.mean() - expected) / (outcomes.std() / math.sqrt(outcomes.size)))
+        assert_mean(counts > 0, alive * p_any_purchase(x, T, horizon, *population[:2]), 4.5)
+    assert len(scores) > 40
+    assert np.abs(scores).max() < 4.5
+    assert abs(np.mean(scores)) < 4 / math.sqrt(len(scores) / 2)  # a count and its value move together
+
+
+@pytest.mark.parametrize("rate", [0.1, 1.0, 5.0])
+def test_time_slices_do_not_move_the_discounted_mean_over_thirty_years(rate: float) -> None:
+    """Purchases before dropout come early in their slice, of half a year here: at its middle, 3% would be lost."""
+    delta = math.log1p(rate) / 365
+    for customer in ((350, 364, 365, 20.0), (40, 40, 40, 20.0)):
+        x, t_x, T, spend = customer
+        _, values = simulated(customer, 10_950, delta, 200_000)
+        discounted = purchases_if_active(x, T, 10_950.0, delta, *CDNOW[:4])[1]
+        assert_mean(values, p_alive(x, t_x, T, *CDNOW[:4]) * discounted * mean_spend(x, spend, *CDNOW[4:]))
+
+
+def test_the_cost_of_a_customer_is_bounded() -> None:
+    """10,000 purchases in a day, for thirty years: up to a hundred million purchases in each future."""
+    customer = (10_000.0, 1.0, 1.0, 5.0)
+    population = (0.2426, 0.01, 1e-6, 2.426, 6.25, 3.74, 15.44)
+    simulated(customer, 10.0, 0.0, 10, population)
+    start = time.perf_counter()
+    counts, values = simulated(customer, 10_950.0, 2e-4, 1_000, population)
+    assert time.perf_counter() - start < 1.0
+    assert counts.max() > 1e7
+    assert np.isfinite(values).all()
+
+
+def test_who_is_gone_buys_nothing() -> None:
+    counts, values = np.full(1_000, -1.0), np.full(1_000, -1.0)
+    _simulate(np.uint64(1), 0.0, (3.0, 100.0, 20.0), CDNOW, 365.0, 0.0, counts, values)
+    assert not counts.any()
+    assert not values.any()
+
+
+def test_counts_are_whole_and_values_are_positive_exactly_when_something_is_bought() -> None:
+    for customer in (*FEW, *MANY):
+        counts, values = simulated(customer, 1_000, 1e-4, 3_000)
+        assert (counts == np.floor(counts)).all()
+        assert (counts >= 0).all()
+        assert ((values > 0) == (counts > 0)).all()
+
+
+@pytest.mark.parametrize("change", [{0: 1e-3}, {1: 1e-2}, {2: 1e-6}, {3: 1e-6}, {4: 1e-2}, {5: 1.0001}, {6: 1e-6}])
+def test_odd_populations_give_finite_futures(change: dict[int, float]) -> None:
+    population = tuple(change.get(at, value) for at, value in enumerate(CDNOW))
+    for customer in ((0, 0, 0, 0.0), (1, 1, 1, 0.01), (365, 365, 365, 1e6)):
+        counts, values = simulated(customer, 10_950, 1e-3, 500, population)
+        assert np.isfinite(counts).all()
+        assert np.isfinite(values).all()
+        assert (values >= 0).all()
+
+
+def test_a_future_belongs_to_its_key_and_draw() -> None:
+    counts, values = simulated(MANY[0], 365, 1e-4, 50, key=3)
+    fewer = simulated(MANY[0], 365, 1e-4, 20, key=3)
+    np.testing.assert_array_equal(fewer[0], counts[:20])
+    np.testing.assert_array_equal(fewer[1], values[:20])
+    assert not np.array_equal(simulated(MANY[0], 365, 1e-4, 50, key=4)[1], values)
+
+
+def test_a_longer_horizon_goes_on_with_the_same_future() -> None:
+    """Up to 64 purchases the random numbers come in the same order, so a year's purchases are the first of two's."""
+    short, long = (simulated(FEW[3], horizon, 0.0, 5_000)[0] for horizon in (100, 200))
+    assert (short <= long).all()
+    assert (short < long).any()

@@ -1,7 +1,7 @@
 """Print the tables of experiments/cdnow.md: the published numbers beside ours.
 
-    uv run tenure-train experiment=cdnow
-    uv run python experiments/cdnow.py RUN_ID
+uv run tenure-train experiment=cdnow
+uv run python experiments/cdnow.py RUN_ID
 """
 
 import os

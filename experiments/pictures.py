@@ -1,7 +1,7 @@
 """Make the README's pictures from a run in the store: docs/tracking.png and docs/scores.png.
 
-    uv run tenure-train
-    uv run python experiments/pictures.py models:/clv@challenger
+uv run tenure-train
+uv run python experiments/pictures.py models:/clv@challenger
 """
 
 import sys
@@ -18,6 +18,7 @@ DOCS = Path(__file__).resolve().parents[1] / "docs"
 
 
 def main(uri: str) -> None:
+    DOCS.mkdir(exist_ok=True)
     registry.connect(compose_settings("train").registry)
     evidence = registry.evidence(uri)
     tracking = evidence.table("backtest/tracking").assign(day=lambda table: pd.to_datetime(table["day"]))

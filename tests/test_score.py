@@ -193,7 +193,7 @@ def test_margin_and_money_only_scale(posterior: Posterior, summaries: pd.DataFra
 
 def test_a_mean_may_lie_above_its_predictive_interval() -> None:
     """Who buys with a probability of 4% has the interval [0, 0] and a positive mean; it is not clamped."""
-    row = Scorer(fixed()).score(customers((0, 0, 1500, 0.0))).table.iloc[0]
+    row = Scorer(fixed()).score(customers((0, 0, 3000, 0.0))).table.iloc[0]
     assert 0 < row["p_purchase"] < 0.05
     assert (row["clv_low"], row["clv_high"]) == (0.0, 0.0)
     assert row["clv"] > 0

@@ -3,6 +3,7 @@
 Published values, the library as an oracle and the hardest single cases are in `test_expectation.py`.
 """
 
+import itertools
 import math
 from collections.abc import Iterator
 from typing import Any, NamedTuple
@@ -154,7 +155,7 @@ def discounted_by_parts(case: Case, delta: float) -> float:
     scale = min(G, G * c / (A * max(1.0, case.a)), 1.0 / delta)
     edges = np.linspace(0.0, math.log1p(case.horizon / scale), 13)
     total = math.exp(-delta * case.horizon) * plain(case.horizon)
-    for low, high in zip(edges[:-1], edges[1:], strict=True):
+    for low, high in itertools.pairwise(edges):
         u = 0.5 * ((high - low) * nodes + high + low)
         t = scale * np.expm1(u)
         densities = np.exp(u - delta * t) * np.array([plain(value) for value in t])
@@ -183,9 +184,7 @@ def test_the_discount_changes_nothing_in_the_plain_expectation() -> None:
 def test_time_may_be_counted_in_days_or_in_weeks() -> None:
     for case in wide_cases(6, 200):
         days = purchases_if_active(case.x, case.T, case.horizon, 1e-4, *case[3:])
-        weeks = purchases_if_active(
-            case.x, case.T / 7, case.horizon / 7, 7e-4, case.r, case.alpha / 7, case.a, case.b
-        )
+        weeks = purchases_if_active(case.x, case.T / 7, case.horizon / 7, 7e-4, case.r, case.alpha / 7, case.a, case.b)
         assert weeks == pytest.approx(days, rel=1e-10)
         of_days = p_alive(case.x, case.T / 2, case.T, case.r, case.alpha, case.a, case.b)
         of_weeks = p_alive(case.x, case.T / 14, case.T / 7, case.r, case.alpha / 7, case.a, case.b)
@@ -201,7 +200,9 @@ def test_without_dropout_purchases_come_at_the_posterior_mean_rate() -> None:
 
 def test_a_longer_horizon_expects_more_but_never_more_than_until_dropout() -> None:
     """With a > 1 a customer has (a + b + x - 1) / (a - 1) purchases left in all, a geometric's mean."""
-    found = [purchases_if_active(3.0, 100.0, float(h), 0.0, 0.5, 20.0, 2.5, 1.0)[0] for h in (1, 10, 100, 1_000, 10_950)]
+    found = [
+        purchases_if_active(3.0, 100.0, float(h), 0.0, 0.5, 20.0, 2.5, 1.0)[0] for h in (1, 10, 100, 1_000, 10_950)
+    ]
     assert (np.diff(found) > 0).all()
     assert found[-1] < (2.5 + 1.0 + 3.0 - 1.0) / (2.5 - 1.0)
 

@@ -21,9 +21,7 @@ type Customer = tuple[float, float, float, float]
 def _simulate(key, alive, customer, population, horizon, delta, counts, values):  # type: ignore[no-untyped-def]
     state = np.zeros(1, dtype=np.uint64)
     for draw in range(counts.size):
-        counts[draw], values[draw] = simulate_customer(
-            state, key, draw, alive, customer, population, horizon, delta
-        )
+        counts[draw], values[draw] = simulate_customer(state, key, draw, alive, customer, population, horizon, delta)
 
 
 def simulated(

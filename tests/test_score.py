@@ -291,7 +291,7 @@ def test_a_very_frequent_customer_costs_little_and_is_simulated_right() -> None:
     """Beyond 64 purchases a future goes on in time slices: counts exact, spends summed, times within a slice."""
     import time
 
-    base = customers((10_000, 10_000, 10_000, 5.0), (300, 300, 330, 20.0))
+    base = customers((10_000, 10_000, 10_000, 5.0), (300, 300, 302, 20.0))
     scorer = Scorer(fixed(4000))
     scorer.score(base, horizon_days=10)
     start = time.perf_counter()

@@ -18,10 +18,9 @@ NODES, WEIGHTS = np.polynomial.legendre.leggauss(12)
 PANEL = 2.0
 # With y = 1 / (1 + z): where the series in 1 - y gives way to the one in y.
 FAR = 0.1
-# The series in y degenerates where A - a is whole. Near there it is interpolated from four values of a beside.
-STEP = 1e-4
-OFFSETS = (-2.0 * STEP, -STEP, STEP, 2.0 * STEP)
-OFFSET_WEIGHTS = (-1.0 / 6.0, 4.0 / 6.0, 4.0 / 6.0, -1.0 / 6.0)
+# The series in y degenerates where A - a is whole. Within one step of that it is interpolated from four A beside.
+STEP = 1e-3
+OFFSETS = np.array([-2.0, -1.0, 1.0, 2.0])
 
 
 @njit(cache=True)
@@ -77,7 +76,7 @@ def _intensity(z, A, a, c, far_terms):  # type: ignore[no-untyped-def]
     """
     y = 1.0 / (1.0 + z)
     if _is_far(y, c - A):
-        return _far_intensity(y, A, c, far_terms)
+        return _far_intensity(y, a, c, far_terms)
     if c >= A:
         return math.exp(_log_series(a, c - A, c, z * y) + a * math.log(y))
     return math.exp(_log_series(c - a, A, c, z * y) + A * math.log(y))
@@ -105,34 +104,49 @@ def _is_far(y, d):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True)
-def _far_intensity(y, A, c, far_terms):  # type: ignore[no-untyped-def]
+def _far_intensity(y, a, c, far_terms):  # type: ignore[no-untyped-def]
     """Evaluate 2F1(A, a; c; -z) for small y = 1 / (1 + z) (Abramowitz & Stegun 1964, 15.3.8)."""
     total, log_y = 0.0, math.log(y)
     for row in range(4):
-        weight, a, log_first, first_sign, log_second, second_sign = far_terms[row]
+        weight, s, log_first, first_sign, log_second, second_sign = far_terms[row]
         if weight != 0.0:
-            first = first_sign * math.exp(log_first + a * log_y) * _series(a, c - A, 1.0 + a - A, y)
-            second = second_sign * math.exp(log_second + A * log_y) * _series(c - a, A, 1.0 + A - a, y)
+            A = a + s
+            first = first_sign * math.exp(log_first + a * log_y) * _series(a, c - A, 1.0 - s, y)
+            second = second_sign * math.exp(log_second + A * log_y) * _series(c - a, A, 1.0 + s, y)
             total += weight * (first + second)
     return total
 
 
 @njit(cache=True)
 def _far_terms(A, a, c):  # type: ignore[no-untyped-def]
-    """Precompute the gamma functions of `_far_intensity`, shape (4, 6): one row, or four where A - a is whole."""
-    is_whole = abs(A - a - round(A - a)) < 0.5 * STEP
+    """Precompute what `_far_intensity` needs of A, shape (4, 6): a row, or four to interpolate near a whole A - a.
+
+    A row has a weight, s = A - a, and the logarithm and sign of each part's gamma functions.
+    """
+    whole = round(A - a)
+    off = (A - a - whole) / STEP
+    is_near = abs(off) < 1.0
     out = np.zeros((4, 6))
-    for row in range(4 if is_whole else 1):
-        near_a = a + OFFSETS[row] if is_whole else a
-        first = _log_gamma(A - near_a), _log_gamma(c - near_a)
-        second = _log_gamma(near_a - A), _log_gamma(near_a), _log_gamma(c - A)
-        out[row, 0] = OFFSET_WEIGHTS[row] if is_whole else 1.0
-        out[row, 1] = near_a
-        out[row, 2] = math.lgamma(c) - math.lgamma(A) + first[0][0] - first[1][0]
-        out[row, 3] = first[0][1] * first[1][1]
-        out[row, 4] = math.lgamma(c) + second[0][0] - second[1][0] - second[2][0]
-        out[row, 5] = second[0][1] * second[1][1] * second[2][1]
+    for row in range(4 if is_near else 1):
+        s = whole + STEP * OFFSETS[row] if is_near else A - a
+        (of_s, sign), (of_minus_s, minus_sign), (of_d, d_sign) = _log_gamma(s), _log_gamma(-s), _log_gamma(c - a - s)
+        out[row, 0] = _lagrange(off, row) if is_near else 1.0
+        out[row, 1] = s
+        out[row, 2] = math.lgamma(c) + of_s - math.lgamma(c - a) - math.lgamma(a + s)
+        out[row, 3] = sign
+        out[row, 4] = math.lgamma(c) + of_minus_s - math.lgamma(a) - of_d
+        out[row, 5] = minus_sign * d_sign
     return out
+
+
+@njit(cache=True)
+def _lagrange(at, row):  # type: ignore[no-untyped-def]
+    """Weigh the value at `OFFSETS[row]` in the cubic through all four."""
+    weight = 1.0
+    for other in range(4):
+        if other != row:
+            weight *= (at - OFFSETS[other]) / (OFFSETS[row] - OFFSETS[other])
+    return weight
 
 
 @njit(cache=True)

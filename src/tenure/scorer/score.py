@@ -244,9 +244,10 @@ class Scorer:
         # A hair is taken off before rounding up: 10 / (1 - 0.9) is 100.00000000000003 in binary.
         least = math.ceil(10 / (1 - asked.level) - 1e-9)
         if self.draws < least:
+            most = math.floor(1000 - 10_000 / self.draws) / 1000
             raise ScoreError(
                 f"level {asked.level} leaves fewer than five of {self.draws:,} draws in each tail; "
-                f"at least {least:,} draws are needed, or a level of at most {1 - 10 / self.draws:.3g}."
+                f"at least {least:,} draws are needed, or a level of at most {most}."
             )
         limit = self.validated_horizon_days
         if limit is not None and asked.horizon_days > limit:

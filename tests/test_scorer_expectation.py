@@ -1,0 +1,244 @@
+"""The expectation's two parts over a wide grid: the intensity against mpmath, the integral against two other routes.
+
+Published values, the library as an oracle and the hardest single cases are in `test_expectation.py`.
+"""
+
+import itertools
+import math
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+import mpmath
+import numpy as np
+import pytest
+
+from tenure.scorer.expectation import (
+    _far_terms,
+    _intensity,
+    _is_far,
+    mean_spend,
+    p_alive,
+    p_any_purchase,
+    purchases_if_active,
+)
+
+TOLERANCE = 1e-8
+
+
+class Case(NamedTuple):
+    """A customer, a horizon and a population; the last four in the order that the kernels take them."""
+
+    x: float
+    T: float
+    horizon: float
+    r: float
+    alpha: float
+    a: float
+    b: float
+
+
+def wide_cases(seed: int, count: int) -> Iterator[Case]:
+    """Draw customers with up to 10,000 purchases and 50 years, horizons of a day to 30 years, and odd populations.
+
+    One in six has a = 1, one in six a + b = 1, two in six A - a = r + x + 1 - a whole or nearly so, one a huge r.
+    """
+    rng = np.random.default_rng(seed)
+    for at in range(count):
+        x = float(rng.choice([0, 0, 0, 0, 1, 2, 5, 20, 60, 350, 1_000, 10_000]))
+        T = min(x + math.floor(10 ** rng.uniform(0, 4.26)) - 1, 18_250.0)
+        r, alpha = 10 ** rng.uniform(-3, 1.3), 10 ** rng.uniform(-0.3, 3.5)
+        a, b = 10 ** rng.uniform(-4, 1.7), 10 ** rng.uniform(-4, 2.3)
+        kind = at % 6
+        if kind == 0:
+            a = 1.0
+        elif kind == 1:
+            a = rng.uniform(0.01, 0.99)
+            b = 1.0 - a
+        elif kind in (2, 3):
+            a = rng.uniform(1e-4, 3.0)
+            off = 0.0 if kind == 2 else 10 ** rng.uniform(-7, -2) * rng.choice([-1, 1])
+            r = abs(a + rng.integers(0, 4) + off)
+        elif kind == 4:
+            r = 10 ** rng.uniform(2, 3)
+        horizon = float(math.floor(10 ** rng.uniform(0, math.log10(10_950))))
+        yield Case(x, T, horizon, float(r), float(alpha), float(a), float(b))
+
+
+def positive_series(a: Any, b: Any, c: Any, w: Any) -> Any:
+    """Sum 2F1(a, b; c; w) term by term: mpmath's own routine loses its way at c = 10,000."""
+    term = total = mpmath.mpf(1)
+    n = 0
+    while term * w > mpmath.mpf(10) ** -25 * total * (1 - w):
+        term *= (a + n) * (b + n) / ((c + n) * (n + 1)) * w
+        total += term
+        n += 1
+    return total
+
+
+def exact_intensity(z: float, A: float, a: float, c: float) -> Any:
+    """Evaluate 2F1(A, a; c; -z) through Pfaff's transformation with positive terms, to 40 digits."""
+    A, a, c, y = mpmath.mpf(A), mpmath.mpf(a), mpmath.mpf(c), 1 / (1 + mpmath.mpf(z))
+    evaluate = positive_series if y > 0.1 else mpmath.hyp2f1
+    if c >= A:
+        return y**a * evaluate(a, c - A, c, 1 - y)
+    return y**A * evaluate(c - a, A, c, 1 - y)
+
+
+def found_intensity(z: float, A: float, a: float, c: float) -> float:
+    far = _is_far(1.0 / (1.0 + z), c - A)
+    return float(_intensity(z, A, a, c, _far_terms(A, a, c) if far else np.empty((4, 6))))
+
+
+def exact_purchases(case: Case) -> Any:
+    """Evaluate Fader, Hardie & Lee (2005), eq. 10 given active, with a moved off its singularities by 1e-25."""
+    x, T, horizon, r, alpha, a, b = (mpmath.mpf(value) for value in case)
+    a += mpmath.mpf(10) ** -25
+    G, z = alpha + T, horizon / (alpha + T + horizon)
+    series = mpmath.hyp2f1(r + x, b + x, a + b + x - 1, z)
+    return (a + b + x - 1) / (a - 1) * (1 - (G / (G + horizon)) ** (r + x) * series)
+
+
+def error(found: float, right: Any) -> float:
+    """Give the relative error; infinite for what is no number."""
+    if not math.isfinite(found):
+        return math.inf
+    return abs(float((mpmath.mpf(found) - right) / right))
+
+
+def test_the_intensity_is_the_hypergeometric_function_over_a_wide_grid() -> None:
+    """Where it has fallen below 1e-30 of its start it adds nothing, and is left out."""
+    compared = 0
+    with mpmath.workdps(40):
+        for case in wide_cases(1, 500):
+            A, c = case.r + case.x + 1.0, case.a + case.b + case.x
+            z = case.horizon / (case.alpha + case.T)
+            right = exact_intensity(z, A, case.a, c)
+            if right > 1e-30:
+                compared += 1
+                assert error(found_intensity(z, A, case.a, c), right) < TOLERANCE, case
+    assert compared > 400
+
+
+@pytest.mark.parametrize("A", [1.2, 4.5, 6.3])
+@pytest.mark.parametrize("whole", [-3, 0, 1, 2, 4])
+@pytest.mark.parametrize("off", [0.0, 1e-12, 1e-7, 5e-4, -9.99e-4, 1.001e-3, 0.01])
+def test_the_intensity_is_smooth_where_its_far_series_degenerates(A: float, whole: int, off: float) -> None:
+    """A - a whole: both parts of Abramowitz & Stegun's 15.3.8 are infinite there and cancel."""
+    a = A - whole - off
+    if a <= 0.0:
+        return
+    with mpmath.workdps(30):
+        for c in (a + 1e-3, a + 0.2, a + 3.0, a + 40.0):
+            for z in (9.5, 60.0, 1e4):
+                right = mpmath.hyp2f1(A, a, c, -mpmath.mpf(z))
+                if right > 1e-12:
+                    assert error(found_intensity(z, A, a, c), right) < TOLERANCE, (c, z)
+
+
+def test_the_expectation_is_equation_10_over_a_wide_grid() -> None:
+    compared = 0
+    with mpmath.workdps(80):
+        for case in wide_cases(2, 400):
+            if case.x < 500:  # mpmath's routine again; the next test covers the rest
+                found = purchases_if_active(case.x, case.T, case.horizon, 0.0, *case[3:])[0]
+                assert error(found, exact_purchases(case)) < TOLERANCE, case
+                compared += 1
+    assert compared > 300
+
+
+def discounted_by_parts(case: Case, delta: float) -> float:
+    """Integrate e^(-delta t) dE(t) by parts: e^(-delta H) E(H) + delta * the integral of e^(-delta t) E(t)."""
+    nodes, weights = np.polynomial.legendre.leggauss(16)
+
+    def plain(t: float) -> float:
+        return float(purchases_if_active(case.x, case.T, t, 0.0, *case[3:])[0])
+
+    A, c = case.r + case.x + 1.0, case.a + case.b + case.x
+    G = case.alpha + case.T
+    scale = min(G, G * c / (A * max(1.0, case.a)), 1.0 / delta)
+    edges = np.linspace(0.0, math.log1p(case.horizon / scale), 13)
+    total = math.exp(-delta * case.horizon) * plain(case.horizon)
+    for low, high in itertools.pairwise(edges):
+        u = 0.5 * ((high - low) * nodes + high + low)
+        t = scale * np.expm1(u)
+        densities = np.exp(u - delta * t) * np.array([plain(value) for value in t])
+        total += 0.5 * (high - low) * scale * delta * float(weights @ densities)
+    return total
+
+
+def test_the_discounted_expectation_follows_from_the_plain_one_over_a_wide_grid() -> None:
+    rng = np.random.default_rng(3)
+    for case in wide_cases(4, 300):
+        delta = math.log1p(rng.choice([0.01, 0.1, 1.0, 5.0])) / 365
+        found = purchases_if_active(case.x, case.T, case.horizon, delta, *case[3:])[1]
+        assert found == pytest.approx(discounted_by_parts(case, delta), rel=TOLERANCE), (case, delta)
+
+
+def test_the_discount_changes_nothing_in_the_plain_expectation() -> None:
+    for case in wide_cases(5, 200):
+        plain, undiscounted = purchases_if_active(case.x, case.T, case.horizon, 0.0, *case[3:])
+        again, discounted = purchases_if_active(case.x, case.T, case.horizon, 4e-3, *case[3:])
+        assert undiscounted == plain
+        assert again == pytest.approx(plain, rel=TOLERANCE)
+        assert 0.0 < discounted < plain
+        assert discounted > plain * math.exp(-4e-3 * case.horizon)
+
+
+def test_time_may_be_counted_in_days_or_in_weeks() -> None:
+    for case in wide_cases(6, 200):
+        days = purchases_if_active(case.x, case.T, case.horizon, 1e-4, *case[3:])
+        weeks = purchases_if_active(case.x, case.T / 7, case.horizon / 7, 7e-4, case.r, case.alpha / 7, case.a, case.b)
+        assert weeks == pytest.approx(days, rel=1e-10)
+        of_days = p_alive(case.x, case.T / 2, case.T, case.r, case.alpha, case.a, case.b)
+        of_weeks = p_alive(case.x, case.T / 14, case.T / 7, case.r, case.alpha / 7, case.a, case.b)
+        assert of_weeks == pytest.approx(of_days, rel=1e-9)
+
+
+def test_without_dropout_purchases_come_at_the_posterior_mean_rate() -> None:
+    """With a tending to 0 nobody leaves: the expectation is (r + x) / (alpha + T) * horizon."""
+    for x, T, horizon in ((0.0, 50.0, 10.0), (5.0, 100.0, 3650.0), (350.0, 365.0, 10_950.0)):
+        found = purchases_if_active(x, T, horizon, 0.0, 0.24, 31.0, 1e-12, 2.4)[0]
+        assert found == pytest.approx((0.24 + x) / (31.0 + T) * horizon, rel=1e-8)
+
+
+def test_a_longer_horizon_expects_more_but_never_more_than_until_dropout() -> None:
+    """With a > 1 a customer has (a + b + x - 1) / (a - 1) purchases left in all, a geometric's mean."""
+    found = [
+        purchases_if_active(3.0, 100.0, float(h), 0.0, 0.5, 20.0, 2.5, 1.0)[0] for h in (1, 10, 100, 1_000, 10_950)
+    ]
+    assert (np.diff(found) > 0).all()
+    assert found[-1] < (2.5 + 1.0 + 3.0 - 1.0) / (2.5 - 1.0)
+
+
+@pytest.mark.parametrize("r", [300.0, 1_000.0])
+@pytest.mark.parametrize(("a", "b"), [(0.3, 0.04), (1.0, 0.4), (15.0, 1e-3), (60.0, 0.1)])
+def test_customers_who_hardly_differ_give_no_overflow(r: float, a: float, b: float) -> None:
+    """r huge with x = 0: the positive series reaches (1 + z)^r, beyond the largest double."""
+    case = Case(0.0, 3.0, 3_650.0, r, 30.0, a, b)
+    with mpmath.workdps(80):
+        found = purchases_if_active(case.x, case.T, case.horizon, 0.0, *case[3:])[0]
+        assert error(found, exact_purchases(case)) < TOLERANCE
+
+
+def test_p_alive_is_its_published_formula_and_survives_extremes() -> None:
+    """Fader, Hardie & Lee (2008), note 021."""
+    x, t_x, T, r, alpha, a, b = 2.0, 213.0, 272.0, 0.24, 31.0, 0.8, 2.4
+    odds = a / (b + x - 1) * ((alpha + T) / (alpha + t_x)) ** (r + x)
+    assert p_alive(x, t_x, T, r, alpha, a, b) == pytest.approx(1 / (1 + odds), rel=1e-14)
+    assert p_alive(0.0, 0.0, 18_250.0, r, alpha, a, b) == 1.0
+    assert 0.0 <= p_alive(10_000.0, 10_000.0, 18_250.0, r, alpha, a, b) < 1e-300
+    assert 0.0 <= p_alive(1.0, 1.0, 1.0, r, alpha, a, 1e-20) < 1e-15  # b + x - 1 would round to 0
+
+
+def test_p_any_purchase_is_a_negative_binomials_and_keeps_its_digits_when_tiny() -> None:
+    assert p_any_purchase(2.0, 30.0, 60.0, 0.24, 31.0) == pytest.approx(1 - (61 / 121) ** 2.24, rel=1e-14)
+    assert p_any_purchase(0.0, 18_250.0, 1.0, 1e-3, 31.0) == pytest.approx(1e-3 / 18_281.5, rel=1e-6)
+
+
+def test_mean_spend_runs_from_the_populations_to_the_customers_own() -> None:
+    p, q, v = 6.25, 3.74, 15.44
+    assert mean_spend(0.0, 0.0, p, q, v) == pytest.approx(p * v / (q - 1), rel=1e-14)
+    assert mean_spend(1e9, 50.0, p, q, v) == pytest.approx(50.0, rel=1e-6)
+    spends = [mean_spend(float(x), 50.0, p, q, v) for x in range(1, 20)]
+    assert (np.diff(spends) > 0).all()
+    assert math.isfinite(mean_spend(0.0, 0.0, p, 1.0 + 1e-12, v))

@@ -166,7 +166,7 @@ def test_expectations_are_the_librarys_on_the_same_draws(
     right = purchases.expected_probability_alive(data=summaries).mean(mean).values
     assert table["p_alive"].to_numpy() == pytest.approx(right, rel=1e-6)
     right = 1 - purchases.expected_probability_no_purchase(t=200, data=summaries).mean(mean).values
-    # For one-time buyers the library counts a dropout that the BG/NBD does not know: they have not had a chance to leave.
+    # For one-time buyers the library counts a dropout that the BG/NBD does not know: they had no chance to leave.
     repeat = (summaries["frequency"] > 0).to_numpy()
     assert table["p_purchase"].to_numpy()[repeat] == pytest.approx(right[repeat], rel=1e-6)
     right = spend.expected_customer_spend(data=summaries).mean(mean).values

@@ -3,6 +3,8 @@
 import io
 import json
 import os
+import re
+import shlex
 import subprocess
 import sys
 import zipfile
@@ -324,6 +326,16 @@ def test_the_settings_defaults_are_the_scorers() -> None:
 @pytest.mark.parametrize("path", sorted((ROOT / "conf" / "experiment").glob("*.yaml")), ids=lambda path: path.stem)
 def test_every_experiment_composes(path: Path) -> None:
     compose_settings("train", [f"experiment={path.stem}"])
+
+
+@pytest.mark.parametrize("source", ["README.md", "conf/hydra/help/train.yaml", "conf/hydra/help/score.yaml"])
+def test_every_documented_command_line_composes(source: str) -> None:
+    """What a shell makes of each documented tenure-train or tenure-score line is taken by Hydra."""
+    text = (ROOT / source).read_text().replace("\\\n", " ")
+    lines = re.findall(r"^ +(?:uv run )?tenure-(train|score)((?: +[^\s#]*=[^\s#]+)+)", text, re.MULTILINE)
+    assert lines
+    for name, overrides in lines:
+        compose_settings(name, shlex.split(overrides))
 
 
 def test_fresh_stores_can_be_opened_from_several_processes_at_once(tmp_path: Path) -> None:

@@ -16,9 +16,11 @@ import pandas as pd
 import pytest
 
 from tenure import batch, registry
+from tenure import settings as settings_module
 from tenure.errors import InputError
 from tenure.jobs.app import compose_settings
 from tenure.scorer import COLUMNS, Params
+from tenure.scorer import score as scorer_module
 
 ROOT = Path(__file__).parent.parent
 QUICK = ["fit.draws=400", "fit.tune=400", "fit.joint_draws=400"]
@@ -266,6 +268,19 @@ def test_a_failing_write_leaves_the_old_file_and_no_other(tmp_path: Path) -> Non
     assert target.read_text() == "old"
 
 
+def test_a_failed_review_is_logged_and_not_registered(tmp_path: Path) -> None:
+    asked = ["review.checks.customers.review=[3000,null]", "review.checks.customers.fail=[3000,null]"]
+    failed = command("tenure-train", *asked, *QUICK, folder=tmp_path)
+    assert failed.code == 3, failed.err
+    assert "Verdict: FAIL" in failed.out
+    assert "FAIL customers is 2357" in failed.out
+    assert "Nothing was registered: the review failed it." in failed.out
+    assert "fitted to the calibration days" in failed.out
+    assert command("tenure-score", folder=tmp_path).code == 4
+    (review,) = tmp_path.rglob("review.json")
+    assert json.loads(review.read_text())["verdict"] == "FAIL"
+
+
 @pytest.mark.parametrize(
     ("override", "said"),
     [
@@ -321,6 +336,7 @@ def test_the_settings_defaults_are_the_scorers() -> None:
     score, params = compose_settings("score").score, Params()
     for name in ("horizon_days", "discount_rate", "margin", "level"):
         assert getattr(score, name) == getattr(params, name)
+    assert settings_module.HORIZON_LIMIT_DAYS == scorer_module.HORIZON_LIMIT_DAYS
 
 
 @pytest.mark.parametrize("path", sorted((ROOT / "conf" / "experiment").glob("*.yaml")), ids=lambda path: path.stem)

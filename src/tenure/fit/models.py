@@ -131,7 +131,7 @@ class CompressedBetaGeoModel(_Compressed, BetaGeoModel):  # type: ignore[misc]
             alpha_scaled = heterogeneity / rate
             a = pm.Deterministic("a", dropout * concentration)
             b = pm.Deterministic("b", (1.0 - dropout) * concentration)
-            pm.Deterministic("r", heterogeneity * 1.0)
+            pm.Deterministic("r", heterogeneity)
             pm.Deterministic("alpha", alpha_scaled * scale)
             theta = pt.stack([heterogeneity, alpha_scaled, a, b])
             pm.Potential("likelihood", _BgNbd()(theta, *arrays)[0])

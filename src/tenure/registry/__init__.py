@@ -1,7 +1,7 @@
 """The door to MLflow: runs, their evidence, the registered model."""
 
 from .evidence import log_backtest, log_data, log_fit, log_review, log_scores, log_settings, log_window
-from .models import EXAMPLE, Loaded, NoModelError, Registered, find, load, register
+from .models import EXAMPLE, Loaded, NoModelError, Registered, load, register
 from .reading import Evidence, evidence
 from .store import RegistryError, connect, open_run, ui_command, use
 
@@ -14,7 +14,6 @@ __all__ = [
     "RegistryError",
     "connect",
     "evidence",
-    "find",
     "load",
     "log_backtest",
     "log_data",

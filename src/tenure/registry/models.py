@@ -4,7 +4,7 @@ import shutil
 import tempfile
 import warnings
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -92,8 +92,9 @@ def register(
     for key, value in facts.items():
         client().set_model_version_tag(name, str(number), key, value)
     client().set_registered_model_alias(name, alias, str(number))
-    mlflow.set_tags({"model": f"models:/{name}/{number}", "alias": alias})
-    return Registered(name, number, alias)
+    registered = Registered(name, number, alias)
+    mlflow.set_tags({"model": registered.uri, "alias": alias})
+    return registered
 
 
 def load(uri: str) -> Loaded:
@@ -182,9 +183,7 @@ def _pack(posterior: Posterior, folder: Path) -> dict[str, str]:
 
 
 def _defaults() -> dict[str, Any]:
-    default = Params()
-    names = ("horizon_days", "discount_rate", "margin", "level", "seed")
-    return {name: getattr(default, name) for name in names}
+    return asdict(Params())
 
 
 def _signature() -> ModelSignature:

@@ -49,7 +49,7 @@ def fill_customers(  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, nogil=True)
-def summarise(out, level, start, stop, table):  # type: ignore[no-untyped-def]
+def summarise(out, level, table, start, stop):  # type: ignore[no-untyped-def]
     """Summarise each customer's draws into the eleven columns of the answer, shape (customers, 11).
 
     Means are over draws. Interval ends are order statistics (the inverted distribution function): nothing is

@@ -209,7 +209,7 @@ class Scorer:
         totals = Totals.empty(self.draws)
         for start, out in self._chunks(rfm.customers, asked):
             rows = out[0].shape[0]
-            self._over_rows(rows, partial(self._summarise, out, asked.level, table[start:]))
+            self._over_rows(rows, partial(summarise, out, asked.level, table[start:]))
             _, _, purchases, _, value, counts, outcomes = (matrix.sum(axis=0) for matrix in out)
             totals += Totals(rows, counts, outcomes, purchases, value)
         given = customers.customers if isinstance(customers, Rfm) else customers
@@ -282,10 +282,6 @@ class Scorer:
             x.size, lambda lo, hi: fill_customers(*given, horizon, delta, float(params.margin), lo, hi, out)
         )
         return out
-
-    @staticmethod
-    def _summarise(out: tuple[Floats, ...], level: float, table: Floats, start: int, stop: int) -> None:
-        summarise(out, level, start, stop, table)
 
     def _over_rows(self, rows: int, work: Callable[[int, int], None]) -> None:
         """Run `work(start, stop)` over all rows on threads; the kernels release the GIL."""

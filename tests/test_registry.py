@@ -1,0 +1,69 @@
+"""The registered model: its alias, its own code, its cache."""
+
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import mlflow
+import pandas as pd
+import pytest
+
+from tenure import registry
+from tenure.posterior import Posterior
+from tenure.registry import models
+from tenure.registry.store import client
+
+type Add = Callable[[str], registry.Registered]
+
+CUSTOMERS = pd.DataFrame(
+    {"customer_id": ["a", "b"], "frequency": [0, 3], "recency": [0, 90], "T": [200, 120], "monetary_value": [0.0, 20.0]}
+)
+
+
+@pytest.fixture
+def add(tmp_path: Path, posterior: Posterior, monkeypatch: pytest.MonkeyPatch) -> Iterator[Add]:
+    """Register versions in a store of this test alone."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    before = mlflow.get_tracking_uri()
+    registry.use(f"sqlite:///{tmp_path / 'mlflow.db'}")
+    mlflow.set_experiment("test")
+
+    def register(verdict: str) -> registry.Registered:
+        with mlflow.start_run() as run:
+            return registry.register(
+                posterior, "clv", run_id=run.info.run_id, verdict=verdict, validated_horizon_days=365, tags={}
+            )
+
+    yield register
+    registry.use(before)
+
+
+def test_the_first_pass_becomes_champion_and_the_next_a_challenger(add: Add) -> None:
+    assert [add(verdict).alias for verdict in ("REVIEW", "PASS", "PASS")] == ["challenger", "champion", "challenger"]
+    aliases = client().get_registered_model("clv").aliases
+    assert {name: int(number) for name, number in aliases.items()} == {"champion": 2, "challenger": 3}
+
+
+def test_two_versions_answer_with_their_own_code(add: Add, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    other = tmp_path / "other"
+    shutil.copytree(models.PACKAGE, other, ignore=shutil.ignore_patterns("__pycache__"))
+    score = other / "scorer" / "score.py"
+    score.write_text(score.read_text().replace('"clv_mean_high",', '"clv_mean_top",'))
+    add("PASS")
+    monkeypatch.setattr(models, "PACKAGE", other)
+    add("PASS")
+    loaded = [mlflow.pyfunc.load_model(f"models:/clv/{number}") for number in (1, 2)]
+    answers = [model.predict(CUSTOMERS) for model in [*loaded, loaded[0]]]
+    assert [answer.columns[-1] for answer in answers] == ["clv_mean_high", "clv_mean_top", "clv_mean_high"]
+
+
+def test_the_model_works_where_no_cache_can_be_written(
+    add: Add, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    blocked = tmp_path / "blocked"
+    blocked.write_text("a file, where a folder would have to be")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(blocked))
+    add("PASS")
+    answer = mlflow.pyfunc.load_model("models:/clv@champion").predict(CUSTOMERS)
+    assert (answer["clv"] > 0).all()

@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
-from tenure.rfm import Histories, RfmError, Split, histories, split, summarize
+from tenure.rfm import Base, Histories, RfmError, Spends, Split, histories, split, summarize
 from tenure.summary import Rfm
 from tenure.transactions import DROPPED, MERGED, PURCHASE, Transactions, read
 
@@ -196,13 +196,16 @@ def test_sales_after_the_end_do_not_change_the_split(cdnow: Transactions) -> Non
 
 @quick
 @given(sales=SALES)
-def test_histories_and_their_index_give_back_every_customer(sales: list[Sale]) -> None:
+def test_a_base_repeated_by_its_counts_is_every_customer(sales: list[Sale]) -> None:
     rfm = summarize(log(*sales))
-    found = histories(rfm)
-    for name in ("frequency", "recency", "T"):
-        column: np.ndarray[Any, Any] = getattr(found, name)
-        np.testing.assert_array_equal(column[found.index], rfm.customers[name])
-    assert len(found.T) == len(rfm.customers[["frequency", "recency", "T"]].drop_duplicates())
+    base, names = Base.of(rfm), ["frequency", "recency", "T"]
+    found = base.histories
+    everyone = np.repeat(np.stack([found.frequency, found.recency, found.T]), found.count, axis=1)
+    np.testing.assert_array_equal(everyone.T, rfm.customers[names].sort_values(names))
+    buyers = np.repeat(np.stack([base.spends.frequency, base.spends.mean]), base.spends.count, axis=1)
+    pairs = rfm.customers.loc[rfm.customers["frequency"] > 0, ["frequency", "monetary_value"]]
+    np.testing.assert_array_equal(buyers.T, pairs.sort_values(["frequency", "monetary_value"]))
+    assert (base.customers, base.repeat_buyers, base.as_of) == (len(rfm.customers), len(pairs), rfm.as_of)
 
 
 def test_histories_of_cdnow_are_sorted_distinct_and_counted(cdnow: Transactions) -> None:
@@ -289,12 +292,18 @@ def test_a_holdout_that_is_not_aligned_is_refused(cdnow: Transactions) -> None:
         Split(parts.calibration, parts.holdout, CUTOFF - timedelta(1), parts.end, 0)
 
 
-def test_histories_that_do_not_count_their_customers_are_refused() -> None:
-    one = np.ones(1, dtype=np.int64)
-    with pytest.raises(RfmError, match="The histories count 1 customers, their index 2"):
-        Histories(one, one, one, one, np.zeros(2, dtype=np.int64))
+def test_histories_and_spends_that_are_none_are_refused() -> None:
+    one, none = np.ones(1, dtype=np.int64), np.zeros(1, dtype=np.int64)
+    with pytest.raises(RfmError, match="1 histories are no customer's"):
+        Histories(one, one, one, none)
     with pytest.raises(RfmError, match="are not int64 of one length"):
-        Histories(one, one, one.astype(float), one, np.zeros(1, dtype=np.int64))  # type: ignore[arg-type]
+        Histories(one, one, one.astype(float), one)  # type: ignore[arg-type]
+    with pytest.raises(RfmError, match="1 spends have no purchase, no finite mean above 0"):
+        Spends(one, np.array([np.inf]), one)
+    with pytest.raises(RfmError, match="are not of one length"):
+        Spends(one, np.ones(2), one)
+    with pytest.raises(RfmError, match="The histories have 1 repeat buyers, the spends 2"):
+        Base(Histories(one, one, one, one), Spends(one, np.ones(1), one + 1), None)
 
 
 # ---- runs
@@ -304,7 +313,7 @@ def test_one_customer_with_one_purchase_is_a_summary_and_a_history() -> None:
     rfm = summarize(log(("a", 0, 9.5)))
     assert customers(rfm) == {"a": (0, 0, 0, 0.0)}
     found = histories(rfm)
-    assert (found.frequency.tolist(), found.count.tolist(), found.index.tolist()) == ([0], [1], [0])
+    assert (found.frequency.tolist(), found.count.tolist()) == ([0], [1])
 
 
 def test_nobody_has_no_histories() -> None:

@@ -6,7 +6,7 @@ left behind: no open pyplot figure, no changed setting.
 """
 
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date
 from typing import Any
 
@@ -203,6 +203,40 @@ def _density(draws: Floats, grid: Floats) -> Floats:
     width = 0.9 * spread * draws.size**-0.2
     height = np.exp(-0.5 * np.square((grid[:, None] - draws[None, :]) / width)).sum(axis=1)
     return np.asarray(height / max(float(height.max()), float(np.finfo(np.float64).tiny)))
+
+
+@rc_context(STYLE)
+def consequences(prior: Mapping[str, Floats], posterior: Mapping[str, Floats]) -> Figure:
+    """Draw what prior and posterior say in business terms: 90% ranges and medians, by quantity."""
+    figure, panels = _canvas(len(prior), height=1.5 + 1.35 * len(prior))
+    for axes, (name, before) in zip(panels, prior.items(), strict=True):
+        after = posterior[name]
+        for at, (draws, color) in enumerate(((after, MODEL), (before, INK))):
+            low, middle, high = np.quantile(draws, [0.05, 0.5, 0.95])
+            axes.plot([low, high], [at, at], color=color, linewidth=6, alpha=0.45, solid_capstyle="butt")
+            axes.plot(middle, at, "o", color=color)
+            axes.annotate(
+                f"{_short(middle)}   ({_short(low)} to {_short(high)})",
+                (1.02, at), xycoords=("axes fraction", "data"), va="center", fontsize=10,
+            )  # fmt: skip
+        axes.set(yticks=[0, 1], ylim=(-0.6, 1.6), title=name)
+        axes.set_yticklabels(["posterior", "prior"])
+        if float(np.max(before)) > 1.0 + 1e-9:
+            axes.set_xscale("log")
+            _label_log_axis(axes, *axes.get_xlim())
+        else:
+            axes.set_xlim(0, 1)
+    return _explain(
+        figure,
+        "What the prior says about the business, and what the data made of it",
+        "Bars are 90% ranges, dots medians, written out at the right. Look for a prior that covers what you think "
+        "possible, and for a posterior much narrower than it. Where they are alike, the prior speaks.",
+    )
+
+
+def _short(value: float) -> str:
+    """Write a number in as few signs as tell it apart."""
+    return f"{value:,.0f}" if value >= 1000 else f"{value:.3g}"
 
 
 # Replicates beside the calibration data

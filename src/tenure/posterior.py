@@ -16,7 +16,9 @@ from numpy.typing import NDArray
 PURCHASE_PARAMETERS = ("r", "alpha", "a", "b")
 SPEND_PARAMETERS = ("p", "q", "v")
 PARAMETERS = PURCHASE_PARAMETERS + SPEND_PARAMETERS
-PURCHASE_MODELS = ("bg_nbd",)
+# Chances to leave before the first repeat purchase: the MBG/NBD gives one right after the first purchase of all.
+CHANCES_AT_BIRTH = {"bg_nbd": 0, "mbg_nbd": 1}
+PURCHASE_MODELS = tuple(CHANCES_AT_BIRTH)
 
 
 class PosteriorError(ValueError):
@@ -43,6 +45,11 @@ class Posterior:
             faults.append(f"purchases is {self.purchases!r}, not one of {', '.join(PURCHASE_MODELS)}")
         if faults:
             raise PosteriorError("This is not a posterior: " + "; ".join(faults) + ".")
+
+    @property
+    def chances_at_birth(self) -> int:
+        """Count the chances that a customer has to leave before the first repeat purchase: 0 or 1."""
+        return CHANCES_AT_BIRTH[self.purchases]
 
     @property
     def size(self) -> int:

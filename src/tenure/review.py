@@ -15,7 +15,9 @@ import pandas as pd
 
 from .errors import InputError
 
-FIT = "{fit}"
+# What a metric's name may begin with, and which fitted models it then stands for.
+ANY, MODELS, METHODS = "{fit}", ("{purchases}", "{spend}"), ("{nuts}", "{laplace}")
+PLACEHOLDERS = (ANY, *MODELS, *METHODS)
 
 
 class ReviewSettingsError(InputError):
@@ -42,7 +44,9 @@ class LimitSettings:
     """The limits of one or more metrics: inside `review` PASS, outside `fail` FAIL, between them REVIEW.
 
     Args:
-        metrics: what is judged; `{fit}` in a name stands for each fit that is due (`calibration`, `final`).
+        metrics: what is judged. A name may begin with `{fit}`, each fitted model that is due, such as
+            `calibration.spend`; `{purchases}` or `{spend}`, those of that model; `{nuts}` or `{laplace}`, those whose
+            draws came by that method.
         review: the band [low, high] outside which a person must look; null is no bound.
         fail: the band [low, high] outside which the model must not be used; null is no bound.
         reason: why the limits are what they are.
@@ -126,20 +130,21 @@ class Review:
         return review
 
 
-def judge(metrics: Mapping[str, float], limits: Mapping[str, LimitSettings], *, fits: Sequence[str]) -> Review:
+def judge(metrics: Mapping[str, float], limits: Mapping[str, LimitSettings], *, fits: Mapping[str, str]) -> Review:
     """Judge every metric that the limits name.
 
     Args:
         metrics: the numbers of a run; those that no limit names are ignored.
         limits: by check, `review.checks` of the settings.
-        fits: the fits whose sampler metrics are due. A due metric that is missing is FAIL, so that a refit
-            which forgot to report cannot pass on the calibration's numbers.
+        fits: the fitted models that are due, such as `calibration.spend`, each with the method that gave its draws.
+            A due metric that is missing is FAIL, so that a refit which forgot to report cannot pass on the
+            calibration's numbers.
     """
     faults = _faults(limits) if limits else []
     if faults:
         raise ReviewSettingsError(faults)
     if not fits:
-        raise ValueError("fits must name at least one fit, such as 'calibration': no evidence is not a pass.")
+        raise ValueError("fits must name at least one, such as 'calibration.spend': no evidence is not a pass.")
     checks = [
         _check(name, limit, metric, metrics)
         for name, limit in limits.items()
@@ -160,8 +165,20 @@ _NO_LIMITS = Check(
 )
 
 
-def _metrics_due(names: Sequence[str], fits: Sequence[str]) -> list[str]:
-    return [due for name in names for due in dict.fromkeys(name.replace(FIT, fit) for fit in fits)]
+def _metrics_due(names: Sequence[str], fits: Mapping[str, str]) -> list[str]:
+    due = []
+    for name in names:
+        placeholder = next((known for known in PLACEHOLDERS if name.startswith(known)), None)
+        if placeholder is None:
+            due.append(name)
+        else:
+            due += [name.replace(placeholder, fit) for fit, method in fits.items() if _stands(placeholder, fit, method)]
+    return due
+
+
+def _stands(placeholder: str, fit: str, method: str) -> bool:
+    """Tell whether a placeholder stands for a fitted model."""
+    return placeholder in (ANY, f"{{{method}}}", f"{{{fit.rpartition('.')[2]}}}")
 
 
 def _check(name: str, limit: LimitSettings, metric: str, metrics: Mapping[str, float]) -> Check:
@@ -227,11 +244,15 @@ def _limit_faults(limit: LimitSettings) -> list[str]:
     if not limit.metrics or len(set(limit.metrics)) < len(limit.metrics):
         faults.append(f"metrics must be one or more different names, got {list(limit.metrics)}")
     faults += [
-        f"metrics may hold no other placeholder than {FIT}, got {name!r}"
+        f"metrics may begin with {', '.join(PLACEHOLDERS)} and hold no other placeholder, got {name!r}"
         for name in limit.metrics
-        if not name.strip() or set("{}") & set(name.replace(FIT, ""))
+        if not name.strip() or set("{}") & set(_bare(name))
     ]
     return faults + [f"{part} must not be blank" for part in ("reason", "advice") if not getattr(limit, part).strip()]
+
+
+def _bare(name: str) -> str:
+    return next((name.removeprefix(known) for known in PLACEHOLDERS if name.startswith(known)), name)
 
 
 def _band_faults(part: str, band: Sequence[float | None]) -> list[str]:

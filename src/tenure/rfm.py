@@ -15,9 +15,10 @@ from .errors import InputError
 from .summary import Rfm
 from .transactions import Transactions
 
-__all__ = ["Histories", "RfmError", "Split", "histories", "split", "summarize"]
+__all__ = ["Base", "Histories", "RfmError", "Spends", "Split", "histories", "split", "summarize"]
 
 type Ints = npt.NDArray[np.int64]
+type Floats = npt.NDArray[np.float64]
 
 SHOWN = 3
 
@@ -63,23 +64,73 @@ class Split:
 
 @dataclass(frozen=True)
 class Histories:
-    """The distinct purchase histories, sorted, each with the number of customers who share it.
-
-    `index` has one entry per customer: the position of the customer's history in the other four.
-    """
+    """The distinct purchase histories, sorted, each with the number of customers who share it."""
 
     frequency: Ints
     recency: Ints
     T: Ints
     count: Ints
-    index: Ints
 
     def __post_init__(self) -> None:
         columns = (self.frequency, self.recency, self.T, self.count)
         if any(column.dtype != np.int64 or column.shape != self.T.shape for column in columns):
             raise RfmError("The histories' frequency, recency, T and count are not int64 of one length.")
-        if self.count.sum() != len(self.index) or (self.count < 1).any():
-            raise RfmError(f"The histories count {self.count.sum():,} customers, their index {len(self.index):,}.")
+        if (self.count < 1).any():
+            raise RfmError(f"{np.count_nonzero(self.count < 1):,} histories are no customer's: their count is below 1.")
+
+
+@dataclass(frozen=True)
+class Spends:
+    """The repeat buyers' distinct pairs of frequency and mean spend, sorted, each with its number of customers."""
+
+    frequency: Ints
+    mean: Floats
+    count: Ints
+
+    def __post_init__(self) -> None:
+        if {column.shape for column in (self.mean, self.count)} != {self.frequency.shape}:
+            raise RfmError("The spends' frequency, mean and count are not of one length.")
+        right = (self.frequency >= 1) & (self.mean > 0) & np.isfinite(self.mean) & (self.count >= 1)
+        if not right.all():
+            raise RfmError(
+                f"{np.count_nonzero(~right):,} spends have no purchase, no finite mean above 0, or no customer."
+            )
+
+
+@dataclass(frozen=True)
+class Base:
+    """All that the likelihood has to know of a customer base: its size is that of the distinct rows, not of the base.
+
+    Two grouped queries make it from a log of any size; `Base.of` makes it from a summary in memory.
+    """
+
+    histories: Histories
+    spends: Spends
+    as_of: date | None
+
+    def __post_init__(self) -> None:
+        repeat = int(self.histories.count[self.histories.frequency > 0].sum())
+        if self.repeat_buyers != repeat:
+            raise RfmError(f"The histories have {repeat:,} repeat buyers, the spends {self.repeat_buyers:,}.")
+
+    @classmethod
+    def of(cls, rfm: Rfm) -> Base:
+        """Group a customer summary."""
+        repeat = rfm.customers["frequency"] > 0
+        pairs = rfm.customers.loc[repeat, ["frequency", "monetary_value"]]
+        grouped = pairs.groupby(["frequency", "monetary_value"], as_index=False).size()
+        columns = (grouped[name].to_numpy() for name in ("frequency", "monetary_value", "size"))
+        return cls(histories(rfm), Spends(*columns), rfm.as_of)
+
+    @property
+    def customers(self) -> int:
+        """Count the customers."""
+        return int(self.histories.count.sum())
+
+    @property
+    def repeat_buyers(self) -> int:
+        """Count the customers who bought again."""
+        return int(self.spends.count.sum())
 
 
 def summarize(transactions: Transactions, end: date | str | None = None) -> Rfm:
@@ -118,14 +169,12 @@ def split(transactions: Transactions, cutoff: date | str | None = None, end: dat
 def histories(rfm: Rfm) -> Histories:
     """Find the distinct histories (frequency, recency, T) and how many customers share each."""
     columns = [rfm.customers[name].to_numpy(dtype=np.int64) for name in ("frequency", "recency", "T")]
-    order = np.lexsort(columns[::-1])
-    ranked = np.stack([column[order] for column in columns])
-    is_first = np.ones(len(order), dtype=bool)
+    ranked = np.stack(columns)[:, np.lexsort(columns[::-1])]
+    is_first = np.ones(ranked.shape[1], dtype=bool)
     is_first[1:] = (ranked[:, 1:] != ranked[:, :-1]).any(axis=0)
-    index = np.empty(len(order), dtype=np.int64)
-    index[order] = np.cumsum(is_first) - 1
-    frequency, recency, T = ranked[:, is_first]
-    return Histories(frequency, recency, T, np.bincount(index, minlength=len(T)).astype(np.int64), index)
+    starts = np.flatnonzero(is_first)
+    frequency, recency, T = ranked[:, starts]
+    return Histories(frequency, recency, T, np.diff(starts, append=ranked.shape[1]).astype(np.int64))
 
 
 def _summary(purchases: pd.DataFrame, end: date) -> Rfm:

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from .errors import InputError
+from .posterior import PURCHASE_MODELS
 from .review import ReviewSettings
 
 HORIZON_LIMIT_DAYS = 30 * 365
@@ -21,6 +22,12 @@ POSITIVE = {
     "Exponential": ("lam",),
 }
 UNIT_INTERVAL = {"Beta": ("alpha", "beta")}
+CHOICES = {
+    "method": ("nuts", "laplace", "map"),
+    "purchases": PURCHASE_MODELS,
+    "sampler": ("nutpie", "pymc"),
+    "no_repeat_buyers": ("refuse", "prior"),
+}
 
 
 class SettingsError(InputError):
@@ -185,17 +192,20 @@ class FitSettings:
 
     method: str
     purchases: str
+    sampler: str
     chains: int
     tune: int
     draws: int
     target_accept: float
     joint_draws: int
+    no_repeat_buyers: str
     scale: ScaleSettings
     priors: Priors
 
     def __post_init__(self) -> None:
-        _require(self.method == "nuts", "fit.method", "nuts", self.method)
-        _require(self.purchases == "bg_nbd", "fit.purchases", "bg_nbd", self.purchases)
+        for name, known in CHOICES.items():
+            value = getattr(self, name)
+            _require(value in known, f"fit.{name}", f"one of {', '.join(known)}", value)
         _require(2 <= self.chains <= 64, "fit.chains", "from 2 (R-hat compares chains) to 64", self.chains)
         _require(100 <= self.tune <= 100_000, "fit.tune", "from 100 to 100,000", self.tune)
         _require(100 <= self.draws <= 100_000, "fit.draws", "from 100 to 100,000", self.draws)

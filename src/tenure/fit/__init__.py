@@ -1,10 +1,26 @@
-"""Fit the population: from a customer summary to the joint posterior of seven parameters.
+"""Fit the population: from a customer base to the joint posterior of seven parameters.
 
-`fit` is the way in. PyMC and pymc-marketing are known here and nowhere else.
+`fit` is the way in. PyMC, nutpie and pymc-marketing are known here and nowhere else, and imported only when asked for.
 """
 
-from .loo import Loo
+from .check import CheckedFit, check
+from .library import library_model
+from .loo import Loo, LooDifference, compare
 from .mode import maximum_likelihood
-from .run import Fit, FitError, fit
+from .prior import Consequences
+from .run import Fit, FitError, FittedModel, fit
 
-__all__ = ["Fit", "FitError", "Loo", "fit", "maximum_likelihood"]
+__all__ = [
+    "CheckedFit",
+    "Consequences",
+    "Fit",
+    "FitError",
+    "FittedModel",
+    "Loo",
+    "LooDifference",
+    "check",
+    "compare",
+    "fit",
+    "library_model",
+    "maximum_likelihood",
+]

@@ -5,16 +5,31 @@ enter only afterwards, in the sum, the standard error and the shares of k-hat. (
 count before smoothing would leave all of them out at once, with no alarm.)
 """
 
+import os
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
-from arviz_stats.base import array_stats
+from numba import njit
 from numpy.typing import NDArray
-from scipy.special import logsumexp
 
-Floats = NDArray[np.float64]
-CHUNK = 4096
+from tenure.rfm import Base
+
+from .likelihood import gamma_gamma_pointwise, purchase_pointwise
+from .pareto import LIMIT, smooth
+
+if TYPE_CHECKING:
+    from .run import Fit
+
+type Floats = NDArray[np.float64]
+type Pointwise = Callable[[int, NDArray[np.int64]], Floats]
+CHUNK = 256
+# With more distinct histories than this, so many are left out exactly and the rest follows from a cheap stand-in:
+# half of them those that depend most on the posterior's spread, half drawn at random, customer by customer.
+EXACT = 4000
+STAND_IN_DRAWS = 100
 
 
 @dataclass(frozen=True)
@@ -25,8 +40,9 @@ class Loo:
         elpd: sum over customers; log densities per day and per unit of the log's money.
         se: its standard error over customers.
         p_loo: effective number of parameters.
-        khat_max: largest Pareto k; above 0.7 the sum is not to be trusted.
-        khat_bad: number of customers above 0.7.
+        khat_max: largest Pareto k of those computed; above 0.7 the sum is not to be trusted.
+        khat_bad: number of customers above 0.7 among those computed.
+        subsampling_se: error from not leaving everyone out; 0 where everyone was.
         pointwise: elpd of one customer of each history, aligned with `count`.
         count: customers per history.
     """
@@ -36,33 +52,157 @@ class Loo:
     p_loo: float
     khat_max: float
     khat_bad: int
+    subsampling_se: float
     pointwise: Floats
     count: Floats
 
+    def numbers(self) -> dict[str, float]:
+        """List what a run logs."""
+        return {
+            "loo_elpd": self.elpd,
+            "loo_se": self.se,
+            "loo_p": self.p_loo,
+            "loo_subsampling_se": self.subsampling_se,
+            "khat_max": self.khat_max,
+            "khat_bad": float(self.khat_bad),
+        }
 
-def loo(log_likelihood: Callable[[slice], Floats], count: Floats, *, relative_ess: float) -> Loo:
-    """Estimate the elpd of leaving out one customer at a time. Vehtari, Gelman & Gabry (2017).
+
+@dataclass(frozen=True)
+class LooDifference:
+    """How much better the first of two models foretells a left-out customer, summed over the same customers."""
+
+    elpd: float
+    se: float
+
+
+def leave_one_out(fit: "Fit", base: Base, *, seed: int) -> dict[str, Loo]:
+    """Estimate the elpd of both models, leaving out one customer at a time."""
+    rows, pairs = base.histories, base.spends
+    recency, T = rows.recency.astype(float), rows.T.astype(float)
+    joint = fit.posterior.joint()
+    model = fit.posterior.purchases
+
+    def purchases(draws: int, at: NDArray[np.int64]) -> Floats:
+        return purchase_pointwise(_few(joint, draws), rows.frequency[at], recency[at], T[at], model=model)
+
+    def spend(draws: int, at: NDArray[np.int64]) -> Floats:
+        return gamma_gamma_pointwise(_few(joint, draws), pairs.frequency[at].astype(float), pairs.mean[at])
+
+    found = {}
+    size = fit.posterior.size
+    for name, pointwise, count in (("purchases", purchases, rows.count), ("spend", spend, pairs.count)):
+        if fit.models[name].is_learnt:
+            relative_ess = fit.models[name].diagnostics.get("relative_ess", 1.0)
+            rng = np.random.default_rng(seed)
+            found[name] = loo(pointwise, count.astype(float), draws=size, relative_ess=relative_ess, rng=rng)
+    return found
+
+
+def _few(joint: dict[str, Floats], draws: int) -> dict[str, Floats]:
+    step = joint["r"].size // draws
+    return {name: values[::step][:draws] for name, values in joint.items()}
+
+
+def loo(pointwise: Pointwise, count: Floats, *, draws: int, relative_ess: float, rng: np.random.Generator) -> Loo:
+    """Leave one customer out. Vehtari, Gelman & Gabry (2017), Statistics and Computing 27.
+
+    With more than `EXACT` histories, by the difference estimator of Magnusson, Vehtari, Jonasson & Andersen (2020),
+    AISTATS: a stand-in for every history, and exact values for some of them.
 
     Args:
-        log_likelihood: gives the (draws, histories) log-likelihood of a slice of the histories, one customer each.
+        pointwise: gives the (draws, histories) log-likelihood, one customer each, by a number of draws and rows.
         count: customers per history.
+        draws: how many draws there are.
         relative_ess: effective draws per draw, which sets the length of the smoothed tail.
+        rng: of the subsample.
     """
-    elpd, lppd, khat = (np.empty(count.size) for _ in range(3))
-    for start in range(0, count.size, CHUNK):
-        part = slice(start, start + CHUNK)
-        values = log_likelihood(part).T
-        log_weights, khat[part] = array_stats.psislw(values, r_eff=relative_ess)
-        elpd[part] = logsumexp(log_weights + values, axis=1)
-        lppd[part] = logsumexp(values, axis=1) - np.log(values.shape[1])
-    customers, total = count.sum(), float(count @ elpd)
-    spread = count @ (elpd - total / customers) ** 2 * customers / max(customers - 1.0, 1.0)
+    if count.size <= EXACT:
+        elpd, p_loo, khat = _exact(pointwise, np.arange(count.size), draws, relative_ess)
+        return _summed(elpd, float(count @ p_loo), khat, count, count, 0.0)
+    stand_in, spread = _stand_in(pointwise, count.size, min(draws, STAND_IN_DRAWS))
+    # Histories whose density varies most over the posterior have the largest k, and the worst stand-in.
+    certain = np.argsort(spread)[-EXACT // 2 :]
+    rest = np.setdiff1d(np.arange(count.size), certain)
+    chance = count[rest] / count[rest].sum()
+    drawn = rng.choice(rest, EXACT // 2, replace=True, p=chance)
+    some = np.unique(np.concatenate([certain, drawn]))
+    elpd, p_loo, khat = _exact(pointwise, some, draws, relative_ess)
+    error = np.zeros(count.size)
+    error[some] = elpd - stand_in[some]
+    # Each of the rest was as likely drawn as it has customers, so errors are averaged over customers.
+    estimate = stand_in + np.where(np.isin(np.arange(count.size), some), error, error[drawn].mean())
+    p_each = np.zeros(count.size)
+    p_each[some] = p_loo
+    p_total = count[certain] @ p_each[certain] + count[rest].sum() * p_each[drawn].mean()
+    doubt = count[rest].sum() * error[drawn].std(ddof=1) / np.sqrt(drawn.size)
+    return _summed(estimate, p_total, khat, count, count[some], float(doubt))
+
+
+def compare(first: Loo, second: Loo) -> LooDifference:
+    """Compare two models on the same histories: the paired difference and its standard error over customers."""
+    if first.count.shape != second.count.shape or (first.count != second.count).any():
+        raise ValueError("The two models were not fitted to the same histories, so their difference means nothing.")
+    each = first.pointwise - second.pointwise
+    return LooDifference(float(first.count @ each), _standard_error(each, first.count))
+
+
+def _summed(elpd: Floats, p_loo: float, khat: Floats, count: Floats, khat_count: Floats, doubt: float) -> Loo:
     return Loo(
-        elpd=total,
-        se=float(np.sqrt(spread)),
-        p_loo=float(count @ (lppd - elpd)),
+        elpd=float(count @ elpd),
+        se=_standard_error(elpd, count),
+        p_loo=float(p_loo),
         khat_max=float(khat.max()),
-        khat_bad=int(count[khat > 0.7].sum()),
+        khat_bad=int(khat_count[khat > LIMIT].sum()),
+        subsampling_se=doubt,
         pointwise=elpd,
         count=count,
     )
+
+
+def _standard_error(each: Floats, count: Floats) -> float:
+    customers = count.sum()
+    spread = count @ (each - count @ each / customers) ** 2
+    return float(np.sqrt(spread * customers / max(customers - 1.0, 1.0)))
+
+
+def _stand_in(pointwise: Pointwise, size: int, draws: int) -> tuple[Floats, Floats]:
+    """Approximate each elpd from few draws, log density less its variance; and give that variance."""
+    value, spread = np.empty(size), np.empty(size)
+    for start in range(0, size, CHUNK * 64):
+        at = np.arange(start, min(start + CHUNK * 64, size))
+        each = pointwise(draws, at)
+        top = each.max(axis=0)
+        spread[at] = each.var(axis=0)
+        value[at] = top + np.log(np.exp(each - top).mean(axis=0)) - spread[at]
+    return value, spread
+
+
+def _exact(
+    pointwise: Pointwise, rows: NDArray[np.int64], draws: int, relative_ess: float
+) -> tuple[Floats, Floats, Floats]:
+    """Give elpd, effective parameters and k-hat of one customer of each row."""
+    out = np.empty((3, rows.size))
+
+    def fill(start: int) -> None:
+        values = pointwise(draws, rows[start : start + CHUNK])
+        _leave_out(np.ascontiguousarray(values.T), relative_ess, out[:, start : start + CHUNK])
+
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        list(pool.map(fill, range(0, rows.size, CHUNK)))
+    return out[0], out[1], out[2]
+
+
+@njit(cache=True, nogil=True)
+def _leave_out(values, relative_ess, out):  # type: ignore[no-untyped-def]
+    for i in range(values.shape[0]):
+        log_weights = -values[i]
+        out[2, i] = smooth(log_weights, relative_ess)
+        out[0, i] = _log_sum_exp(log_weights + values[i])
+        out[1, i] = _log_sum_exp(values[i]) - np.log(values.shape[1]) - out[0, i]
+
+
+@njit(cache=True)
+def _log_sum_exp(values):  # type: ignore[no-untyped-def]
+    top = values.max()
+    return top + np.log(np.exp(values - top).sum())

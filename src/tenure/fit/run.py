@@ -1,176 +1,214 @@
-"""Run a fit: scale, build, sample, diagnose."""
+"""Run a fit: scale, find the mode, explore around it, diagnose."""
 
-import os
-from collections.abc import Callable
-from dataclasses import asdict, dataclass
-from typing import Any
+import logging
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
-import pymc as pm
-import xarray as xr
-from pymc_extras.prior import Prior
 
 from tenure.errors import InputError
-from tenure.posterior import PURCHASE_PARAMETERS, SPEND_PARAMETERS, Posterior
-from tenure.rfm import histories
-from tenure.settings import FitSettings, PriorSettings
+from tenure.posterior import PARAMETERS, Posterior
+from tenure.rfm import Base
+from tenure.settings import FitSettings
 from tenure.summary import Rfm
 
-from .diagnostics import diagnose, relative_ess
-from .likelihood import bg_nbd_pointwise, gamma_gamma_pointwise
-from .loo import Loo, loo
-from .models import CompressedBetaGeoModel, CompressedGammaGammaModel
+from .diagnostics import diagnose
+from .importance import ImportanceDraws, importance_sample
+from .likelihood import Floats
+from .mode import find_mode
+from .nuts import sample
+from .pareto import LIMIT
+from .prior import draw_prior
+from .target import PurchaseTarget, SpendTarget, Target
+
+if TYPE_CHECKING:
+    import xarray as xr
 
 PRIOR_DRAWS = 2000
+# Of the draws asked for, the share that importance sampling must be worth; with less, the sampler is due.
+LEAST_EFFECTIVE = 0.25
+log = logging.getLogger("tenure")
 
 
 class FitError(InputError):
-    """A customer summary that the models cannot be fitted to."""
+    """A customer base that the models cannot be fitted to."""
+
+
+@dataclass(frozen=True)
+class FittedModel:
+    """One model's posterior with what vouches for it.
+
+    Args:
+        target: the density that was explored.
+        method: what gave the draws: `nuts`, `laplace`, `map` (one point, repeated) or `prior` (nothing was observed).
+        u: draws in unconstrained coordinates, shape (chains, draws, coordinates).
+        prior: draws of the prior in the same, shape (draws, coordinates).
+        diagnostics: flat numbers.
+        stats: the sampler's own, by chain and draw; none where no chain was run.
+        note: why another method than the one asked for gave the draws.
+    """
+
+    target: Target
+    method: str
+    u: Floats
+    prior: Floats
+    diagnostics: Mapping[str, float]
+    stats: "xr.Dataset | None" = None
+    note: str = ""
+
+    @property
+    def is_point(self) -> bool:
+        """Tell whether the draws are one point estimate, which says nothing of uncertainty."""
+        return self.method == "map"
+
+    @property
+    def is_learnt(self) -> bool:
+        """Tell whether the draws are a posterior's: neither a point nor the prior."""
+        return self.method in ("nuts", "laplace")
+
+    @cached_property
+    def draws(self) -> dict[str, Floats]:
+        """Give the model's parameters, each of shape (chains, draws)."""
+        values = self.target.quantities(self.u)
+        return {name: np.ascontiguousarray(values[name]) for name in self.target.parameters}
+
+    def tree(self) -> "xr.DataTree":
+        """Lay the draws out for ArviZ: groups posterior, prior and, from chains, sample_stats; no customer rows."""
+        import xarray as xr
+
+        groups = {
+            name: xr.Dataset({key: (("chain", "draw"), value) for key, value in self.target.quantities(u).items()})
+            for name, u in (("posterior", self.u), ("prior", self.prior[None]))
+        }
+        if self.stats is not None:
+            groups["sample_stats"] = self.stats
+        return xr.DataTree.from_dict(groups)
 
 
 @dataclass(frozen=True)
 class Fit:
-    """A fitted population with everything that vouches for it.
-
-    Args:
-        posterior: the joint draws.
-        traces: `purchases` and `spend`: each a tree with groups posterior, sample_stats and prior; no customer rows.
-        diagnostics: flat numbers, named `purchases.rhat_max` and so on.
-        loos: leave-one-customer-out results by model.
-    """
+    """A fitted population with everything that vouches for it: `models` are `purchases` and `spend`."""
 
     posterior: Posterior
-    traces: dict[str, xr.DataTree]
-    diagnostics: dict[str, float]
-    loos: dict[str, Loo]
+    models: Mapping[str, FittedModel] = field(repr=False)
+
+    @property
+    def diagnostics(self) -> dict[str, float]:
+        """List flat numbers, named `purchases.rhat_max` and so on."""
+        return {
+            f"{name}.{key}": value for name, model in self.models.items() for key, value in model.diagnostics.items()
+        }
+
+    @property
+    def methods(self) -> dict[str, str]:
+        """Say by model what gave the draws."""
+        return {name: model.method for name, model in self.models.items()}
+
+    def prior(self) -> Posterior:
+        """Give the prior as a population, to compare with the posterior."""
+        parts = [model.target.quantities(model.prior[None]) for model in self.models.values()]
+        draws = {**parts[0], **parts[1]}
+        return Posterior({name: draws[name] for name in PARAMETERS}, self.posterior.purchases, {"method": "prior"})
 
 
-def fit(rfm: Rfm, settings: FitSettings, *, seed: int, progress: bool = False) -> Fit:
-    """Sample the posterior of both models.
+def fit(data: Base | Rfm, settings: FitSettings, *, seed: int, progress: bool = False) -> Fit:
+    """Find the posterior of both models.
 
     The models are independent given their parameters (Fader, Hardie & Lee 2005, JMR 42), so draw s of one beside
     draw s of the other is a joint draw.
     """
-    _require_customers(rfm)
-    scales = {"time_days": _time_scale(rfm, settings), "money": _money_scale(rfm, settings)}
-    streams = [int(child.generate_state(1)[0]) for child in np.random.SeedSequence(seed).spawn(2)]
-    purchases = _sample(_purchase_model(rfm, settings, scales["time_days"]), settings, streams[0], progress)
-    spend = _sample(_spend_model(rfm, settings, scales["money"]), settings, streams[1], progress)
-    traces = {"purchases": purchases, "spend": spend}
-    draws = {name: _draws(traces["purchases"], name) for name in PURCHASE_PARAMETERS}
-    draws |= {name: _draws(traces["spend"], name) for name in SPEND_PARAMETERS}
-    origin = {"method": settings.method, "scales": scales, "as_of": str(rfm.as_of), "customers": len(rfm.customers)}
-    posterior = Posterior(draws, settings.purchases, origin)
-    loos = _leave_one_out(posterior, traces, rfm)
-    names = {"purchases": PURCHASE_PARAMETERS, "spend": SPEND_PARAMETERS}
-    diagnostics = {
-        f"{model}.{name}": value
-        for model, trace in traces.items()
-        for name, value in {**diagnose(trace, names[model]), **_loo_numbers(loos[model])}.items()
+    base = data if isinstance(data, Base) else Base.of(data)
+    _require(base, settings)
+    targets = (PurchaseTarget.of(base, settings), SpendTarget.of(base, settings))
+    seeds = [int(child.generate_state(1)[0]) for child in np.random.SeedSequence(seed).spawn(len(targets))]
+    models = {
+        target.model: _explore(target, settings, seed, progress) for target, seed in zip(targets, seeds, strict=True)
     }
-    return Fit(posterior, traces, diagnostics, loos)
+    draws = {**models["purchases"].draws, **models["spend"].draws}
+    method = " and ".join(dict.fromkeys(model.method for model in models.values()))
+    origin = {
+        "method": method,
+        "scales": {"time_days": targets[0].scale, "money": targets[1].scale},
+        "as_of": str(base.as_of),
+        "customers": base.customers,
+    }
+    return Fit(Posterior(draws, settings.purchases, origin), models)
 
 
-def _require_customers(rfm: Rfm) -> None:
-    repeat = int((rfm.customers["frequency"] > 0).sum())
-    if repeat < 2:
+def _require(base: Base, settings: FitSettings) -> None:
+    if not base.customers:
+        raise FitError("There are no customers to fit to.")
+    if base.repeat_buyers:
+        return
+    nobody = f"None of {base.customers:,} customers bought again, so nothing is known of spend on repeat purchases"
+    if settings.no_repeat_buyers == "refuse":
         raise FitError(
-            f"{len(rfm.customers):,} customers, {repeat:,} of them repeat buyers: the spend model needs at least two "
-            "repeat buyers. Take a longer log, or a later rfm.cutoff."
+            f"{nobody}. Take a longer log or a later rfm.cutoff; or let the prior speak for the spend with "
+            "fit.no_repeat_buyers=prior and a typical purchase value in fit.scale.money."
         )
+    if settings.scale.money is None:
+        raise FitError(f"{nobody}, and fit.scale.money is not set: give it the value of a typical purchase.")
 
 
-def _time_scale(rfm: Rfm, settings: FitSettings) -> float:
-    if settings.scale.time_days is not None:
-        return settings.scale.time_days
-    mean = float(rfm.customers["T"].mean())
-    return mean if mean > 0 else 1.0
+def _explore(target: Target, settings: FitSettings, seed: int, progress: bool) -> FittedModel:
+    start, rng = time.perf_counter(), np.random.default_rng(seed)
+    prior = draw_prior(target, PRIOR_DRAWS, rng)
+    shape = (settings.chains, settings.draws, len(target.names))
+    if target.is_empty:
+        return _fitted(target, "prior", draw_prior(target, shape[0] * shape[1], rng).reshape(shape), prior, {})
+    mode = find_mode(target)
+    if settings.method == "map":
+        return _fitted(target, "map", np.broadcast_to(mode.point, shape), prior, {})
+    note = ""
+    if settings.method == "laplace":
+        drawn = importance_sample(target, mode, draws=shape[0] * shape[1], rng=rng)
+        note = _complaint(drawn)
+        if not note:
+            numbers = {
+                "proposal_khat": drawn.khat,
+                "effective_draws": drawn.effective,
+                "relative_ess": drawn.effective / len(drawn.u),
+                **_speed(drawn.effective, start),
+            }
+            return _fitted(target, "laplace", drawn.u[None], prior, numbers)
+        note = f"laplace gave way to nuts: {note}"
+        log.warning("%s: %s", target.model, note)
+    u, stats = sample(target, mode, settings, seed=seed, progress=progress)
+    seconds = time.perf_counter() - start
+    fitted = _fitted(target, "nuts", u, prior, {}, stats, note)
+    numbers = diagnose(fitted.tree(), target.parameters)
+    numbers |= {"sampling_seconds": seconds, "ess_per_second": numbers["ess_bulk_min"] / seconds}
+    return replace(fitted, diagnostics={**fitted.diagnostics, **numbers})
 
 
-def _money_scale(rfm: Rfm, settings: FitSettings) -> float:
-    if settings.scale.money is not None:
-        return settings.scale.money
-    spends = rfm.customers.loc[rfm.customers["frequency"] > 0, "monetary_value"]
-    return float(np.exp(np.log(spends).mean()))
+def _complaint(drawn: ImportanceDraws) -> str:
+    """Say why importance draws are not to be trusted; nothing when they are."""
+    if not drawn.khat <= LIMIT:
+        return f"k-hat {drawn.khat:.2f} is above {LIMIT}"
+    share = drawn.effective / len(drawn.u)
+    if share < LEAST_EFFECTIVE:
+        return f"{len(drawn.u):,} draws are worth {drawn.effective:,.0f}, less than {LEAST_EFFECTIVE:.0%} of them"
+    return ""
 
 
-def _priors(group: Any) -> dict[str, Prior]:
-    settings: dict[str, PriorSettings] = {name: getattr(group, name) for name in asdict(group)}
-    return {name: Prior(prior.distribution, **prior.parameters) for name, prior in settings.items()}
+def _speed(effective: float, start: float) -> dict[str, float]:
+    seconds = time.perf_counter() - start
+    return {"sampling_seconds": seconds, "ess_per_second": effective / seconds}
 
 
-def _purchase_model(rfm: Rfm, settings: FitSettings, time_scale: float) -> CompressedBetaGeoModel:
-    distinct = histories(rfm)
-    columns = {name: getattr(distinct, name) for name in ("frequency", "recency", "T", "count")}
-    model = CompressedBetaGeoModel(model_config=_priors(settings.priors.purchases))
-    model.build_model(pd.DataFrame(columns), time_scale)
-    return model
-
-
-def _spend_model(rfm: Rfm, settings: FitSettings, money_scale: float) -> CompressedGammaGammaModel:
-    model = CompressedGammaGammaModel(model_config=_priors(settings.priors.spend))
-    model.build_model(_spends(rfm), money_scale)
-    return model
-
-
-def _spends(rfm: Rfm) -> pd.DataFrame:
-    repeat = rfm.customers.loc[rfm.customers["frequency"] > 0, ["frequency", "monetary_value"]]
-    return repeat.groupby(["frequency", "monetary_value"], as_index=False).size().rename(columns={"size": "count"})
-
-
-def _sample(model: Any, settings: FitSettings, seed: int, progress: bool) -> xr.DataTree:
-    trace = model.fit(
-        draws=settings.draws,
-        tune=settings.tune,
-        chains=settings.chains,
-        cores=min(settings.chains, os.cpu_count() or 1),
-        seed=seed,
-        target_accept=settings.target_accept,
-        save_warmup=False,
-        progress_bar=progress,
-    )
-    groups = {"posterior": trace["posterior"].to_dataset(), "sample_stats": trace["sample_stats"].to_dataset()}
-    return xr.DataTree.from_dict({**groups, "prior": _draw_prior(model.model, seed)})
-
-
-def _draw_prior(model: pm.Model, seed: int) -> xr.Dataset:
-    """Draw from the prior what the posterior holds; the likelihood, a Potential, has no part in it."""
-    variables = [*model.free_RVs, *model.deterministics]
-    drawn = pm.draw(variables, draws=PRIOR_DRAWS, random_seed=seed)
-    named = zip(variables, drawn, strict=True)
-    return xr.Dataset({variable.name: (("chain", "draw"), values[None, :]) for variable, values in named})
-
-
-def _draws(trace: xr.DataTree, name: str) -> Any:
-    return np.ascontiguousarray(trace["posterior"][name].transpose("chain", "draw").values)
-
-
-def _leave_one_out(posterior: Posterior, traces: dict[str, xr.DataTree], rfm: Rfm) -> dict[str, Loo]:
-    joint, distinct, spends = posterior.joint(), histories(rfm), _spends(rfm)
-    days = distinct.recency.astype(float), distinct.T.astype(float)
-    frequency, mean = (spends[name].to_numpy(float) for name in ("frequency", "monetary_value"))
-
-    def purchases(part: slice) -> Any:
-        return bg_nbd_pointwise(joint, distinct.frequency[part], days[0][part], days[1][part])
-
-    def spend(part: slice) -> Any:
-        return gamma_gamma_pointwise(joint, frequency[part], mean[part])
-
-    def run(log_likelihood: Callable[[slice], Any], count: Any, model: str) -> Loo:
-        return loo(log_likelihood, count.astype(float), relative_ess=relative_ess(traces[model]))
-
-    return {
-        "purchases": run(purchases, distinct.count, "purchases"),
-        "spend": run(spend, spends["count"].to_numpy(), "spend"),
-    }
-
-
-def _loo_numbers(result: Loo) -> dict[str, float]:
-    return {
-        "loo_elpd": result.elpd,
-        "loo_se": result.se,
-        "loo_p": result.p_loo,
-        "khat_max": result.khat_max,
-        "khat_bad": float(result.khat_bad),
-    }
+def _fitted(
+    target: Target,
+    method: str,
+    u: Floats,
+    prior: Floats,
+    numbers: Mapping[str, float],
+    stats: "xr.Dataset | None" = None,
+    note: str = "",
+) -> FittedModel:
+    about = {"point_estimate": float(method == "map"), "draws": float(u[..., 0].size)}
+    if isinstance(target, SpendTarget):
+        about["infinite_variance"] = float(np.mean(target.quantities(u)["q"] < 2.0))
+    return FittedModel(target, method, u, prior, {**about, **numbers}, stats, note)

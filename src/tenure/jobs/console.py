@@ -7,12 +7,13 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from tenure.posterior import PARAMETERS, Posterior
+from tenure.posterior import PARAMETERS
 from tenure.review import Review, Verdict
 from tenure.settings import ScoreJobSettings, TrainSettings
 
 if TYPE_CHECKING:
     from tenure.batch import Scored
+    from tenure.fit import Fit
     from tenure.jobs.training import Trained
 
 WORDS = {
@@ -38,7 +39,9 @@ def print_training(trained: "Trained", settings: TrainSettings, ui: str) -> None
     fitted = trained.final or trained.calibration
     window = "the whole log" if trained.final else "the calibration days"
     out.print()
-    out.print(_parameters(fitted.posterior, window))
+    out.print(_parameters(fitted.fit, window))
+    for warning in fitted.warnings:
+        out.print(f"[yellow]{warning}[/yellow]")
     out.print(_holdout(trained))
     out.print(_verdict(trained.review))
     out.print(_registered(trained, settings.registry.name))
@@ -57,13 +60,19 @@ def _table(title: str, *columns: str) -> Table:
     return table
 
 
-def _parameters(posterior: Posterior, window: str) -> Table:
-    table = _table(f"Population, fitted to {window}: 90% credible", "", "mean", "low", "high", "")
+def _parameters(fitted: "Fit", window: str) -> Table:
+    posterior = fitted.posterior
+    is_point = "map" in fitted.methods.values()
+    what = "a point estimate, without intervals" if is_point else "90% credible"
+    table = _table(
+        f"Population, fitted to {window} by {posterior.origin['method']}: {what}", "", "mean", "low", "high", ""
+    )
     table.columns[-1].justify = "left"
     for name in PARAMETERS:
         draws = posterior.draws[name]
-        low, high = np.quantile(draws, [0.05, 0.95])
-        table.add_row(name, *(f"{value:.4g}" for value in (draws.mean(), low, high)), f"[dim]{WORDS[name]}[/dim]")
+        ends = [] if is_point else np.quantile(draws, [0.05, 0.95])
+        numbers = [f"{value:.4g}" for value in (draws.mean(), *ends)]
+        table.add_row(name, *numbers, *["-"] * (3 - len(numbers)), f"[dim]{WORDS[name]}[/dim]")
     return table
 
 

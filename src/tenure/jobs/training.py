@@ -14,10 +14,9 @@ from matplotlib.figure import Figure
 
 from tenure import figures, registry
 from tenure.backtest import Backtest, measure, track
-from tenure.fit import Fit, fit, predictive
-from tenure.posterior import PURCHASE_PARAMETERS, SPEND_PARAMETERS
+from tenure.fit import CheckedFit, Fit, check, fit, predictive
 from tenure.review import Review, Verdict, judge
-from tenure.rfm import Split, split, summarize
+from tenure.rfm import Base, Split, split, summarize
 from tenure.scorer import Scorer
 from tenure.settings import TrainSettings
 from tenure.summary import Rfm
@@ -37,8 +36,8 @@ class Trained:
 
     run_id: str
     split: Split
-    calibration: Fit
-    final: Fit | None
+    calibration: CheckedFit
+    final: CheckedFit | None
     backtest: Backtest
     review: Review
     registered: registry.Registered | None
@@ -74,37 +73,47 @@ def _train(
 ) -> Trained:
     seeds = [int(child.generate_state(1)[0]) for child in np.random.SeedSequence(settings.seed).spawn(3)]
     calibration = _fit("calibration", parts.calibration, settings, seeds[0])
-    backtest = _backtest(calibration, transactions, parts, settings, seeds[2])
-    metrics = {**_prefixed("calibration", calibration), **backtest.metrics}
-    review = judge(metrics, settings.review.checks, fits=["calibration"])
+    backtest = _backtest(calibration.fit, transactions, parts, settings, seeds[2])
+    metrics = {**_prefixed("calibration", calibration.metrics), **backtest.metrics}
+    fits = _prefixed("calibration", calibration.fit.methods)
+    review = judge(metrics, settings.review.checks, fits=fits)
     final = None
     if review.verdict is not Verdict.FAIL:
-        whole = summarize(transactions, parts.end)
-        final = _fit("final", whole, settings, seeds[1])
-        review = judge({**metrics, **_prefixed("final", final)}, settings.review.checks, fits=["calibration", "final"])
+        final = _fit("final", summarize(transactions, parts.end), settings, seeds[1])
+        metrics |= _prefixed("final", final.metrics)
+        review = judge(metrics, settings.review.checks, fits=fits | _prefixed("final", final.fit.methods))
     registry.log_review(review)
     registered = None
     if register and final is not None and review.verdict is not Verdict.FAIL:
-        registered = _register(final, transactions, parts, review, settings, run_id)
+        registered = _register(final.fit, transactions, parts, review, settings, run_id)
     return Trained(run_id, parts, calibration, final, backtest, review, registered)
 
 
-def _fit(stage: str, rfm: Rfm, settings: TrainSettings, seed: int) -> Fit:
-    with _stage(f"fit {stage}: {len(rfm.customers):,} customers"):
-        fitted = fit(rfm, settings.fit, seed=seed, progress=console.is_terminal())
+def _fit(stage: str, rfm: Rfm, settings: TrainSettings, seed: int) -> CheckedFit:
+    base = Base.of(rfm)
+    with _stage(f"fit {stage}: {base.customers:,} customers, {len(base.histories.count):,} distinct histories"):
+        fitted = fit(base, settings.fit, seed=seed, progress=console.is_terminal())
+    with _stage(f"check {stage}: leave-one-out, the prior's part"):
+        checked = check(fitted, base, seed=seed)
+    for warning in checked.warnings:
+        log.warning("%s", warning)
     with _stage(f"draw and log {stage} diagnostics"):
-        registry.log_fit(stage, fitted, _fit_figures(fitted, rfm, seed))
-    return fitted
+        registry.log_fit(stage, checked, _fit_figures(checked, rfm, seed))
+    return checked
 
 
-def _fit_figures(fitted: Fit, rfm: Rfm, seed: int) -> dict[str, Figure]:
-    drawn: dict[str, Figure] = {}
-    for model, names in (("purchases", PURCHASE_PARAMETERS), ("spend", SPEND_PARAMETERS)):
-        trace = fitted.traces[model]
-        drawn[f"{model}_trace"] = figures.trace(trace, names)
-        drawn[f"{model}_rank"] = figures.rank(trace, names)
-        drawn[f"{model}_energy"] = figures.energy(trace)
-        drawn[f"{model}_prior_posterior"] = figures.prior_posterior(trace, names)
+def _fit_figures(checked: CheckedFit, rfm: Rfm, seed: int) -> dict[str, Figure]:
+    fitted = checked.fit
+    told = checked.consequences
+    drawn = {"prior_consequences": figures.consequences(told.prior, told.posterior)}
+    for name, model in fitted.models.items():
+        tree, parameters = model.tree(), model.target.parameters
+        if model.method == "nuts":  # the others have no chains to look at
+            drawn[f"{name}_trace"] = figures.trace(tree, parameters)
+            drawn[f"{name}_rank"] = figures.rank(tree, parameters)
+            drawn[f"{name}_energy"] = figures.energy(tree)
+        if not model.is_point:
+            drawn[f"{name}_prior_posterior"] = figures.prior_posterior(tree, parameters)
     rng, customers = np.random.default_rng(seed), rfm.customers
     if len(customers) > CHECKED:
         customers = customers.iloc[rng.choice(len(customers), CHECKED, replace=False)]
@@ -113,6 +122,8 @@ def _fit_figures(fitted: Fit, rfm: Rfm, seed: int) -> dict[str, Figure]:
     )
     drawn["purchases_check"] = figures.purchases_check(customers["frequency"].to_numpy(), replicated)
     repeat = customers[customers["frequency"] > 0]
+    if repeat.empty:
+        return drawn
     spends = predictive.replicate_spends(
         fitted.posterior, repeat["frequency"].to_numpy(), rng=rng, replicates=REPLICATES
     )
@@ -161,7 +172,7 @@ def _register(
         "first_day": str(transactions.first_day),
         "as_of": str(parts.end),
         "purchases": settings.fit.purchases,
-        "method": settings.fit.method,
+        "method": final.posterior.origin["method"],
     }
     with _stage(f"register {settings.registry.name}"):
         return registry.register(
@@ -174,8 +185,8 @@ def _register(
         )
 
 
-def _prefixed(stage: str, fitted: Fit) -> Mapping[str, float]:
-    return {f"{stage}.{key}": value for key, value in fitted.diagnostics.items()}
+def _prefixed[Value](stage: str, values: Mapping[str, Value]) -> dict[str, Value]:
+    return {f"{stage}.{key}": value for key, value in values.items()}
 
 
 @contextmanager

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 import arviz as az
 import mlflow
+import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
 from tenure.backtest import Backtest
-from tenure.posterior import PURCHASE_PARAMETERS, SPEND_PARAMETERS
 from tenure.review import Review
 from tenure.rfm import Split
 from tenure.scorer import Scores
@@ -23,7 +23,7 @@ from tenure.transactions import Transactions
 if TYPE_CHECKING:
     import xarray as xr
 
-    from tenure.fit import Fit
+    from tenure.fit import CheckedFit
 
 LONG_TEXTS = (".reason", ".advice")
 
@@ -64,20 +64,41 @@ def log_scores(scores: Scores, model: str, seconds: float) -> None:
     mlflow.log_metrics({f"total.{name}.{end}": float(value) for name, row in rows for end, value in row.items()})
 
 
-def log_fit(stage: str, fit: "Fit", figures: Mapping[str, Figure]) -> None:
+def log_fit(stage: str, checked: "CheckedFit", figures: Mapping[str, Figure]) -> None:
     """Log a fit under `stage` (`calibration`, `final`): diagnostics, posterior, tables, traces, figures."""
-    mlflow.log_metrics({f"{stage}.{key}": value for key, value in fit.diagnostics.items()})
+    fit, folder_of = checked.fit, f"diagnostics/{stage}"
+    mlflow.log_metrics({f"{stage}.{key}": value for key, value in checked.metrics.items()})
+    for name, model in fit.models.items():
+        mlflow.set_tag(f"{stage}.{name}.method", ": ".join(filter(None, (model.method, model.note))))
     with tempfile.TemporaryDirectory() as folder:
         fit.posterior.save(Path(folder) / f"{stage}.npz")
         mlflow.log_artifact(str(Path(folder) / f"{stage}.npz"), "posterior")
-        for model, trace in fit.traces.items():
-            path = Path(folder) / f"{model}.nc"
-            _without_texts(trace).to_netcdf(path, engine="h5netcdf")
-            mlflow.log_artifact(str(path), f"diagnostics/{stage}")
-    for model, names in (("purchases", PURCHASE_PARAMETERS), ("spend", SPEND_PARAMETERS)):
-        table = pd.DataFrame(az.summary(fit.traces[model]["posterior"].to_dataset()))
-        _log_table(table.loc[[*names, *table.index.difference(list(names))]], f"diagnostics/{stage}/{model}_summary")
-    log_figures(f"diagnostics/{stage}", figures)
+        trees = {name: model.tree() for name, model in fit.models.items()}
+        for name, tree in trees.items():
+            path = Path(folder) / f"{name}.nc"
+            _without_texts(tree).to_netcdf(path, engine="h5netcdf")
+            mlflow.log_artifact(str(path), folder_of)
+        # Log densities and numbers of customers by distinct history, for a paired comparison with another run.
+        path = Path(folder) / "loo.npz"
+        np.savez_compressed(
+            path,
+            **{
+                f"{name}_{part}": getattr(loo, part)
+                for name, loo in checked.loos.items()
+                for part in ("pointwise", "count")
+            },
+        )
+        mlflow.log_artifact(str(path), folder_of)
+    for name, tree in trees.items():
+        if fit.models[name].is_point:
+            continue
+        table = pd.DataFrame(az.summary(tree["posterior"].to_dataset()))
+        first = list(fit.models[name].target.parameters)
+        _log_table(table.loc[[*first, *table.index.difference(first)]], f"{folder_of}/{name}_summary")
+    for name, sensitivity in checked.sensitivities.items():
+        _log_table(sensitivity, f"{folder_of}/{name}_sensitivity")
+    _log_table(checked.consequences.table(), f"{folder_of}/prior_consequences")
+    log_figures(folder_of, figures)
 
 
 def log_backtest(backtest: Backtest, tracking: pd.DataFrame, figures: Mapping[str, Figure]) -> None:

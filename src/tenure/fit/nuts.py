@@ -1,0 +1,86 @@
+"""The No-U-Turn sampler on whitened coordinates, or PyMC's own on the plain ones."""
+
+import os
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from tenure.settings import FitSettings
+
+from .likelihood import Floats
+from .mode import Mode
+from .target import Target
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+    type Chains = tuple[Floats, xr.Dataset]
+
+
+def sample(target: Target, mode: Mode, settings: FitSettings, *, seed: int, progress: bool) -> "Chains":
+    """Sample coordinates, shape (chains, draws, coordinates), and the sampler's statistics.
+
+    Nutpie explores z, where u = mode + factor z: around the mode the posterior of z is near a standard normal, so that
+    chains start in its middle and warm-up has little to learn. It compiles nothing: the kernels are compiled already.
+    """
+    if settings.sampler == "pymc":
+        return _sample_with_pymc(target, settings, seed, progress)
+    import nutpie
+
+    size = mode.point.size
+
+    def density(z: Floats) -> tuple[float, Floats]:
+        value, gradient = target.density(mode.point + mode.factor @ z)
+        return value - mode.log_density, mode.factor.T @ gradient
+
+    model = nutpie.compiled_pyfunc.from_pyfunc(
+        ndim=size,
+        make_logp_fn=lambda: density,
+        make_expand_fn=lambda *_: lambda z: {"u": mode.point + mode.factor @ z},
+        expanded_dtypes=[np.dtype(np.float64)],
+        expanded_shapes=[(size,)],
+        expanded_names=["u"],
+        # Overdispersed starts are what R-hat compares chains by.
+        make_initial_point_fn=lambda point_seed: np.random.default_rng(point_seed).standard_normal(size),
+    )
+    trace = nutpie.sample(
+        model,
+        draws=settings.draws,
+        tune=settings.tune,
+        chains=settings.chains,
+        cores=_cores(settings),
+        seed=seed,
+        target_accept=settings.target_accept,
+        save_warmup=False,
+        progress_bar=progress,
+    )
+    return trace["posterior"]["u"].values, trace["sample_stats"].to_dataset()
+
+
+def _sample_with_pymc(target: Target, settings: FitSettings, seed: int, progress: bool) -> "Chains":
+    import pymc as pm
+
+    from .models import pymc_model
+
+    with pymc_model(target) as model:
+        trace = pm.sample(
+            draws=settings.draws,
+            tune=settings.tune,
+            chains=settings.chains,
+            cores=_cores(settings),
+            random_seed=seed,
+            target_accept=settings.target_accept,
+            nuts_sampler="pymc",
+            progressbar=progress,
+            compute_convergence_checks=False,
+        )
+    columns: list[Any] = []
+    for variable in model.free_RVs:
+        values = trace["posterior"][variable.name].values
+        is_share = target.priors[variable.name].distribution == "Beta"
+        columns.append(np.log(values) - np.log1p(-values) if is_share else np.log(values))
+    return np.stack(columns, axis=-1), trace["sample_stats"].to_dataset()
+
+
+def _cores(settings: FitSettings) -> int:
+    return min(settings.chains, os.cpu_count() or 1)

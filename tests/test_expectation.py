@@ -1,6 +1,7 @@
 """Expectations: against published numbers, against mpmath, against the library on the same draws."""
 
 import warnings
+from dataclasses import replace
 from typing import Any
 
 import mpmath
@@ -8,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from tenure.posterior import Posterior
+from tenure.posterior import CHANCES_AT_BIRTH, PURCHASE_MODELS, Posterior
 from tenure.rfm import Split
 from tenure.scorer import Scorer
 from tenure.scorer.expectation import mean_spend, p_alive, p_any_purchase, purchases_if_active
@@ -20,8 +21,8 @@ P, Q, V = 6.25, 3.74, 15.44
 
 
 def expected(x: float, t_x: float, T: float, days: float) -> float:
-    alive = p_alive(x, t_x, T, R, ALPHA, A, B)
-    return float(alive * purchases_if_active(x, T, days, 0.0, R, ALPHA, A, B)[0])
+    alive = p_alive(x, t_x, T, R, ALPHA, A, B, 0)
+    return float(alive * purchases_if_active(x, T, days, 0.0, R, ALPHA, A, B, 0)[0])
 
 
 def test_a_customer_of_the_excel_note_is_expected_to_buy_as_published() -> None:
@@ -51,7 +52,7 @@ def test_the_published_expectation_over_78_weeks_is_a_series_cut_short() -> None
 def test_customer_1516_is_as_published() -> None:
     """BTYD walkthrough 4.3 (row 5)."""
     x, t_x, T = 26, 30.857 * 7, 31 * 7
-    assert p_alive(x, t_x, T, R, ALPHA, A, B) == pytest.approx(0.96885, abs=2e-5)
+    assert p_alive(x, t_x, T, R, ALPHA, A, B, 0) == pytest.approx(0.96885, abs=2e-5)
     assert expected(x, t_x, T, 52 * 7) == pytest.approx(25.757, abs=2e-3)
 
 
@@ -119,7 +120,7 @@ def test_hard_expectations_are_right(case: tuple[float, ...]) -> None:
     with mpmath.workdps(25):
         right = float(exact(*case))
     x, T, days, _, r, alpha, a, b = case
-    found = purchases_if_active(x, T, days, delta, r, alpha, a, b)[1]
+    found = purchases_if_active(x, T, days, delta, r, alpha, a, b, 0)[1]
     assert found == pytest.approx(right, rel=1e-8)
 
 
@@ -134,42 +135,141 @@ def test_random_expectations_are_right() -> None:
         with mpmath.workdps(20):
             right = float(exact(*case))
         x, T, days, delta, r, alpha, a, b = case
-        assert purchases_if_active(x, T, days, delta, r, alpha, a, b)[1] == pytest.approx(right, rel=1e-8), case
+        assert purchases_if_active(x, T, days, delta, r, alpha, a, b, 0)[1] == pytest.approx(right, rel=1e-8), case
 
 
-@pytest.fixture(scope="module")
-def theirs(posterior: Posterior, summaries: pd.DataFrame) -> Any:
-    """Stock library models that hold our draws."""
+def integrals(
+    x: float, t_x: float, T: float, days: float, r: float, alpha: float, a: float, b: float, chances: int
+) -> tuple[float, float]:
+    """P(alive) and expected purchases from the likelihood of one rate and one dropout, integrated over both.
+
+    Over the rate, Gamma(r, alpha) a priori, rate^x e^(-rate s) gives (alpha + s)^-(r + x), up to a constant.
+    """
+    n, G = x + chances, mpmath.mpf(alpha + T)
+
+    def over_dropout(of: Any) -> Any:
+        return mpmath.quad(lambda p: p ** (a - 1) * (1 - p) ** (b - 1) * of(p), [0, 0.1, 0.5, 1])
+
+    def ahead(p: Any) -> Any:
+        """Integrate (1 - e^(-rate p days)) / p, the mean count until dropout, over the rate."""
+        return -mpmath.expm1(-(r + x) * mpmath.log1p(p * days / G)) / p
+
+    active = over_dropout(lambda p: (1 - p) ** n)
+    left = over_dropout(lambda p: p * (1 - p) ** (n - 1)) * (G / (alpha + t_x)) ** (r + x) if n else 0
+    purchases = over_dropout(lambda p: (1 - p) ** n * ahead(p))
+    return float(active / (active + left)), float(purchases / (active + left))
+
+
+@pytest.mark.parametrize("chances", CHANCES_AT_BIRTH.values(), ids=CHANCES_AT_BIRTH)
+@pytest.mark.parametrize(("x", "t_x", "T"), [(0, 0, 0), (0, 0, 300), (1, 20, 300), (6, 250, 300), (40, 200, 210)])
+@pytest.mark.parametrize("population", [(R, ALPHA, A, B), (1.4, 60.0, 1.0, 1.2), (0.6, 8.0, 2.5, 4.0)])
+def test_answers_are_integrals_over_rate_and_dropout(
+    x: int, t_x: int, T: int, population: tuple[float, float, float, float], chances: int
+) -> None:
+    with mpmath.workdps(30):
+        alive, purchases = integrals(x, t_x, T, 365, *population, chances)
+    found = p_alive(x, t_x, T, *population, chances)
+    assert found == pytest.approx(alive, rel=1e-9)
+    found *= purchases_if_active(x, T, 365.0, 0.0, *population, chances)[0]
+    assert found == pytest.approx(purchases, rel=1e-9)
+
+
+def simulate_lives(
+    population: tuple[float, float, float, float], chances: int, T: float, days: float, size: int
+) -> tuple[np.ndarray, ...]:
+    """Simulate customers from their first purchase: x, t_x, whether active at T, purchases in the `days` after."""
+    r, alpha, a, b = population
+    rng = np.random.default_rng(17)
+    rate, dropout = rng.gamma(r, 1 / alpha, size), rng.beta(a, b, size)
+    x, t_x, time, later = np.zeros((4, size))
+    active = rng.random(size) >= dropout * chances
+    active_at_T = active.copy()
+    while active.any():
+        time += rng.exponential(1 / rate)
+        active &= time <= T + days
+        before = active & (time <= T)
+        x += before
+        t_x[before] = time[before]
+        later += active & ~before
+        leaves = active & (rng.random(size) < dropout)
+        active_at_T &= ~(leaves & before)
+        active &= ~leaves
+    return x, t_x, active_at_T, later
+
+
+@pytest.mark.parametrize("chances", CHANCES_AT_BIRTH.values(), ids=CHANCES_AT_BIRTH)
+@pytest.mark.parametrize("population", [(0.6, 40.0, 0.9, 3.0), (2.0, 60.0, 1.0, 1.5)])
+def test_simulated_lives_go_on_as_expected_of_their_histories(
+    population: tuple[float, float, float, float], chances: int
+) -> None:
+    T, days = 200.0, 300.0
+    x, t_x, active, later = simulate_lives(population, chances, T, days, 60_000)
+    alive = np.array([p_alive(*history, T, *population, chances) for history in zip(x, t_x, strict=True)])
+    ahead = {n: purchases_if_active(n, T, days, 0.0, *population, chances)[0] for n in np.unique(x)}
+    any_ahead = {n: p_any_purchase(n, T, days, *population[:2]) for n in np.unique(x)}
+    differences = {
+        "active": active - alive,
+        "purchases": later - alive * [ahead[n] for n in x],
+        "any purchase": (later > 0) - alive * [any_ahead[n] for n in x],
+    }
+    recent = t_x > T / 2
+    groups = [
+        x >= 0,
+        x == 0,
+        *((np.minimum(x, 3) == n) & (recent == half) for n in (1, 2, 3) for half in (True, False)),
+    ]
+    for name, difference in differences.items():
+        for at, group in enumerate(groups):
+            error = difference[group].std() / np.sqrt(group.sum())
+            assert group.sum() > 300
+            assert abs(difference[group].mean()) <= 4 * error, (name, at)
+
+
+def of_library(name: str, posterior: Posterior, customers: pd.DataFrame) -> Any:
+    """Make a stock library model that holds our draws."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         import xarray as xr
-        from pymc_marketing.clv import BetaGeoModel, GammaGammaModel
+        from pymc_marketing import clv
 
+        model = getattr(clv, name)()
+        model.build_model(customers)
         draws = {name: (("chain", "draw"), values) for name, values in posterior.draws.items()}
-        tree = xr.DataTree.from_dict({"posterior": xr.Dataset(draws)})
-        repeat = summaries[summaries["frequency"] > 0]
-        purchases, spend = BetaGeoModel(), GammaGammaModel()
-        purchases.build_model(summaries)
-        spend.build_model(repeat)
-        purchases.idata = spend.idata = tree
-    return purchases, spend
+        model.idata = xr.DataTree.from_dict({"posterior": xr.Dataset(draws)})
+    return model
 
 
-def test_expectations_are_the_librarys_on_the_same_draws(
-    theirs: Any, posterior: Posterior, summaries: pd.DataFrame
+LIBRARY = {"bg_nbd": "BetaGeoModel", "mbg_nbd": "ModifiedBetaGeoModel"}
+MEAN = ("chain", "draw")
+
+
+@pytest.mark.parametrize("purchases", PURCHASE_MODELS)
+def test_expected_purchases_are_the_librarys_on_the_same_draws(
+    purchases: str, posterior: Posterior, summaries: pd.DataFrame
 ) -> None:
-    purchases, spend = theirs
-    table = Scorer(posterior).score(summaries, horizon_days=200, discount_rate=0.0).table
-    mean = ("chain", "draw")
-    right = purchases.expected_purchases(data=summaries, future_t=200).mean(mean).values
+    theirs, ours = of_library(LIBRARY[purchases], posterior, summaries), Scorer(replace(posterior, purchases=purchases))
+    table = ours.score(summaries, horizon_days=200, discount_rate=0.0).table
+    right = theirs.expected_purchases(data=summaries, future_t=200).mean(MEAN).values
     assert table["expected_purchases"].to_numpy() == pytest.approx(right, rel=1e-6)
-    right = purchases.expected_probability_alive(data=summaries).mean(mean).values
+    right = theirs.expected_probability_alive(data=summaries).mean(MEAN).values
     assert table["p_alive"].to_numpy() == pytest.approx(right, rel=1e-6)
-    right = 1 - purchases.expected_probability_no_purchase(t=200, data=summaries).mean(mean).values
+    right = theirs.expected_purchases_new_customer(data=summaries[:1], t=200).mean(MEAN).values
+    assert ours.expected_new_customer(np.array([200])).mean(axis=0) == pytest.approx(right, rel=1e-6)
+
+
+def test_chances_to_buy_and_spends_are_the_librarys_on_the_same_draws(
+    posterior: Posterior, summaries: pd.DataFrame
+) -> None:
+    repeat = summaries[summaries["frequency"] > 0]
+    table = Scorer(posterior).score(summaries, horizon_days=200).table
+    purchases, spend = (
+        of_library("BetaGeoModel", posterior, summaries),
+        of_library("GammaGammaModel", posterior, repeat),
+    )
     # For one-time buyers the library counts a dropout that the BG/NBD does not know: they had no chance to leave.
-    repeat = (summaries["frequency"] > 0).to_numpy()
-    assert table["p_purchase"].to_numpy()[repeat] == pytest.approx(right[repeat], rel=1e-6)
-    right = spend.expected_customer_spend(data=summaries).mean(mean).values
+    right = 1 - purchases.expected_probability_no_purchase(t=200, data=repeat).mean(MEAN).values
+    assert table["p_purchase"].to_numpy()[repeat.index] == pytest.approx(right, rel=1e-6)
+    right = spend.expected_customer_spend(data=summaries).mean(MEAN).values
     assert table["expected_spend"].to_numpy() == pytest.approx(right, rel=1e-6)
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tenure.posterior import PARAMETERS, Posterior, PosteriorError
+from tenure.posterior import PARAMETERS, PURCHASE_MODELS, Posterior, PosteriorError
 
 
 def draws(chains: int = 2, per_chain: int = 5, **changes: np.ndarray) -> dict[str, np.ndarray]:
@@ -30,6 +30,16 @@ def test_a_file_holds_seven_arrays_and_one_text_and_no_pickle(posterior: Posteri
     with np.load(tmp_path / "posterior.npz", allow_pickle=False) as file:
         assert set(file.files) == {*PARAMETERS, "about"}
         assert json.loads(str(file["about"])) == {"purchases": "bg_nbd", "origin": {"method": "made up"}}
+
+
+@pytest.mark.parametrize("purchases", PURCHASE_MODELS)
+def test_a_file_keeps_the_purchase_model(purchases: str, tmp_path: Path) -> None:
+    Posterior(draws(), purchases).save(tmp_path / "posterior.npz")
+    assert Posterior.load(tmp_path / "posterior.npz").purchases == purchases
+
+
+def test_a_customer_may_leave_after_the_first_purchase_in_the_mbg_nbd_alone() -> None:
+    assert {name: Posterior(draws(), name).chances_at_birth for name in PURCHASE_MODELS} == {"bg_nbd": 0, "mbg_nbd": 1}
 
 
 def test_a_name_without_a_suffix_is_kept(posterior: Posterior, tmp_path: Path) -> None:
@@ -86,7 +96,7 @@ def test_all_faults_are_named_at_once() -> None:
     message = str(caught.value)
     assert "it lacks v" in message
     assert "10 of 10 draws of r" in message
-    assert "purchases is 'pareto', not one of bg_nbd" in message
+    assert "purchases is 'pareto', not one of bg_nbd, mbg_nbd" in message
 
 
 @pytest.mark.parametrize(

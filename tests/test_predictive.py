@@ -1,44 +1,52 @@
+from typing import Any
+
 import numpy as np
 import pytest
-from pymc_marketing.clv.distributions import BetaGeoNBD
+from pymc_marketing.clv.distributions import BetaGeoNBD, ModifiedBetaGeoNBD
 from scipy.special import hyp2f1
 from scipy.stats import chi2_contingency, ks_2samp
 
 from tenure.fit.predictive import PredictiveError, replicate_purchases, replicate_spends
-from tenure.posterior import Posterior
+from tenure.posterior import PURCHASE_MODELS, Posterior
 
 CDNOW = {"r": 0.243, "alpha": 30.9, "a": 0.793, "b": 2.426, "p": 6.25, "q": 3.74, "v": 15.4}
 
 
-def make_posterior(draws: int = 400, **changes: float) -> Posterior:
+def make_posterior(draws: int = 400, purchases: str = "bg_nbd", **changes: float) -> Posterior:
     """Repeat one population, so that a mean over replicates has a closed form."""
     population = CDNOW | changes
-    return Posterior({name: np.full((1, draws), value) for name, value in population.items()}, "bg_nbd")
+    return Posterior({name: np.full((1, draws), value) for name, value in population.items()}, purchases)
 
 
-def expected_purchases(T: float, r: float, alpha: float, a: float, b: float) -> float:
-    """Fader, Hardie & Lee (2005), eq. 9."""
+def expected_purchases(purchases: str, T: float, r: float, alpha: float, a: float, b: float) -> float:
+    """Fader, Hardie & Lee (2005), eq. 9; Batislam et al. (2007), eq. 4."""
     z = T / (alpha + T)
+    if purchases == "mbg_nbd":
+        return b / (a - 1) * (1 - (1 - z) ** r * hyp2f1(r, b + 1, a + b, z))
     return (a + b - 1) / (a - 1) * (1 - (1 - z) ** r * hyp2f1(r, b, a + b - 1, z))
 
 
+@pytest.mark.parametrize("purchases", PURCHASE_MODELS)
 @pytest.mark.parametrize("changes", [{}, {"a": 2.5, "b": 1.2}, {"r": 3.0, "alpha": 8.0}])
-def test_mean_purchases_are_the_closed_form(changes: dict[str, float]) -> None:
-    posterior = make_posterior(**changes)
+def test_mean_purchases_are_the_closed_form(changes: dict[str, float], purchases: str) -> None:
+    posterior = make_posterior(purchases=purchases, **changes)
     T = np.repeat([30, 200], 500)
     drawn = replicate_purchases(posterior, T, np.random.default_rng(1), 400)
     population = {name: (CDNOW | changes)[name] for name in ("r", "alpha", "a", "b")}
     for days in (30, 200):
         of_days = drawn[:, days == T]
         error = of_days.std() / np.sqrt(of_days.size)
-        assert of_days.mean() == pytest.approx(expected_purchases(days, **population), abs=4 * error)
+        assert of_days.mean() == pytest.approx(expected_purchases(purchases, days, **population), abs=4 * error)
 
 
-def test_purchases_are_distributed_as_the_library_draws_them() -> None:
+@pytest.mark.parametrize(
+    ("purchases", "theirs"), [("bg_nbd", BetaGeoNBD), ("mbg_nbd", ModifiedBetaGeoNBD)], ids=PURCHASE_MODELS
+)
+def test_purchases_are_distributed_as_the_library_draws_them(purchases: str, theirs: Any) -> None:
     size, days = 40_000, 250
-    ours = replicate_purchases(make_posterior(1), np.full(size, days), np.random.default_rng(2), 1)[0]
+    ours = replicate_purchases(make_posterior(1, purchases), np.full(size, days), np.random.default_rng(2), 1)[0]
     purchase = {name: CDNOW[name] for name in ("a", "b", "r", "alpha")}
-    variates = BetaGeoNBD.dist(**purchase, T=days, size=size).owner.op.rng_fn(
+    variates = theirs.dist(**purchase, T=days, size=size).owner.op.rng_fn(
         np.random.default_rng(3), *(np.asarray(value) for value in (*purchase.values(), days)), (size,)
     )
     drawn = (ours, variates[:, 1].astype(int))
@@ -84,16 +92,24 @@ def test_more_replicates_than_draws_use_the_draws_again() -> None:
     assert replicate_spends(make_posterior(2), np.ones(4), rng, 5).shape == (5, 4)
 
 
-def test_a_dropout_that_underflows_to_zero_leaves_time_to_decide() -> None:
-    posterior = make_posterior(200, a=1e-6, b=2.0, r=4.0, alpha=20.0)
+@pytest.mark.parametrize("purchases", PURCHASE_MODELS)
+def test_a_dropout_that_underflows_to_zero_leaves_time_to_decide(purchases: str) -> None:
+    posterior = make_posterior(200, purchases, a=1e-6, b=2.0, r=4.0, alpha=20.0)
     drawn = replicate_purchases(posterior, np.full(500, 100), np.random.default_rng(7), 200)
     assert drawn.mean() == pytest.approx(4.0 / 20.0 * 100, rel=0.01)
 
 
-def test_a_certain_dropout_allows_one_repeat_purchase() -> None:
-    posterior, T = make_posterior(20, a=1e9, b=1e-6), np.full(50, 300)
+@pytest.mark.parametrize(("purchases", "most"), [("bg_nbd", 1), ("mbg_nbd", 0)])
+def test_a_certain_dropout_is_taken_at_the_first_chance(purchases: str, most: int) -> None:
+    posterior, T = make_posterior(20, purchases, a=1e9, b=1e-6), np.full(50, 300)
     drawn = replicate_purchases(posterior, T, np.random.default_rng(8), 20)
-    assert drawn.max() == 1
+    assert drawn.max() == most
+
+
+def test_one_chance_more_to_leave_costs_one_purchase_at_most() -> None:
+    T = np.full(1_000, 400)
+    bg, mbg = (replicate_purchases(make_posterior(5, p), T, np.random.default_rng(11), 5) for p in PURCHASE_MODELS)
+    assert set(np.unique(bg - mbg)) == {0, 1}
 
 
 def test_a_customer_seen_for_no_day_has_no_repeat_purchase() -> None:

@@ -2,6 +2,7 @@
 
 import shutil
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import mlflow
@@ -12,8 +13,9 @@ from tenure import registry
 from tenure.posterior import Posterior
 from tenure.registry import models
 from tenure.registry.store import client
+from tenure.scorer import Scorer
 
-type Add = Callable[[str], registry.Registered]
+type Add = Callable[..., registry.Registered]
 
 CUSTOMERS = pd.DataFrame(
     {"customer_id": ["a", "b"], "frequency": [0, 3], "recency": [0, 90], "T": [200, 120], "monetary_value": [0.0, 20.0]}
@@ -29,7 +31,7 @@ def add(tmp_path: Path, posterior: Posterior, monkeypatch: pytest.MonkeyPatch) -
     registry.use(f"sqlite:///{tmp_path / 'mlflow.db'}")
     mlflow.set_experiment("test")
 
-    def register(verdict: str) -> registry.Registered:
+    def register(verdict: str, posterior: Posterior = posterior) -> registry.Registered:
         with mlflow.start_run() as run:
             return registry.register(
                 posterior, "clv", run_id=run.info.run_id, verdict=verdict, validated_horizon_days=365, tags={}
@@ -43,6 +45,14 @@ def test_the_first_pass_becomes_champion_and_the_next_a_challenger(add: Add) -> 
     assert [add(verdict).alias for verdict in ("REVIEW", "PASS", "PASS")] == ["challenger", "champion", "challenger"]
     aliases = client().get_registered_model("clv").aliases
     assert {name: int(number) for name, number in aliases.items()} == {"champion": 2, "challenger": 3}
+
+
+def test_the_model_answers_by_the_purchase_model_of_its_posterior(add: Add, posterior: Posterior) -> None:
+    modified = replace(posterior, purchases="mbg_nbd")
+    add("PASS", modified)
+    answer = mlflow.pyfunc.load_model("models:/clv@champion").predict(CUSTOMERS)
+    pd.testing.assert_frame_equal(answer, Scorer(modified).score(CUSTOMERS).table, check_exact=True)
+    assert (answer["p_alive"] < 1).all()
 
 
 def test_two_versions_answer_with_their_own_code(add: Add, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,12 +1,13 @@
 """The scorer's contract: columns, params, bits, totals, outcomes."""
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from tenure.posterior import Posterior
+from tenure.posterior import CHANCES_AT_BIRTH, Posterior
 from tenure.scorer import COLUMNS, HorizonWarning, Params, ScoreError, Scorer
 from tenure.scorer.kernel import interval_ranks
 from tenure.summary import SummaryError
@@ -238,7 +239,8 @@ def test_the_predictive_interval_is_not_that_of_the_mean(table: pd.DataFrame) ->
     assert ((buys["clv_high"] - buys["clv_low"]) > 2 * (buys["clv_mean_high"] - buys["clv_mean_low"])).all()
 
 
-def test_predictive_intervals_cover_what_they_say() -> None:
+@pytest.mark.parametrize(("purchases", "chances"), CHANCES_AT_BIRTH.items())
+def test_predictive_intervals_cover_what_they_say(purchases: str, chances: int) -> None:
     """Outcomes drawn by a plain simulation of the process fall inside nine times in ten."""
     rng = np.random.default_rng(7)
     n, r, alpha, a, b = 4000, 0.6, 40.0, 0.9, 3.0
@@ -246,19 +248,19 @@ def test_predictive_intervals_cover_what_they_say() -> None:
     rows, later = [], []
     for lam, drop, days in zip(rate, dropout, T, strict=True):
         times, day = [], 0.0
-        while True:
+        active = not chances or rng.random() >= drop
+        while active:
             day += rng.exponential(1 / lam)
             if day > days + 200:
                 break
             times.append(day)
-            if rng.random() < drop:
-                break
+            active = rng.random() >= drop
         before = [time for time in times if time <= days]
         rows.append((len(before), int(np.ceil(before[-1])) if before else 0, int(days), 20.0 if before else 0.0))
         later.append(len(times) - len(before))
     valid = [at for at, row in enumerate(rows) if row[0] <= row[1]]
     base = customers(*[rows[at] for at in valid])
-    scorer = Scorer(fixed(1000, r=r, alpha=alpha, a=a, b=b))
+    scorer = Scorer(replace(fixed(1000, r=r, alpha=alpha, a=a, b=b), purchases=purchases))
     futures, actual = scorer.simulate(base, horizon_days=200), np.array(later)[valid][:, None]
     below, equal = (futures.counts < actual).mean(axis=1), (futures.counts == actual).mean(axis=1)
     pit = below + rng.random(len(valid)) * equal

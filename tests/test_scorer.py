@@ -1,13 +1,14 @@
 """The scorer's odd inputs and its agreements with itself; its contract is in `test_score.py`."""
 
 import warnings
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from tenure.posterior import PARAMETERS, Posterior
+from tenure.posterior import PARAMETERS, PURCHASE_MODELS, Posterior
 from tenure.scorer import COLUMNS, HorizonWarning, Params, ScoreError, Scorer, Totals
 from tenure.summary import Rfm
 
@@ -19,7 +20,7 @@ def scorer(posterior: Posterior) -> Scorer:
     return Scorer(posterior)
 
 
-def extreme_populations(draws: int) -> Posterior:
+def extreme_populations(draws: int, purchases: str) -> Posterior:
     """Draw every parameter from its ends, in all mixtures: q -> 1, a = 1, a + b = 1, tiny and large shapes."""
     rng = np.random.default_rng(30)
     ends: dict[str, list[float]] = {
@@ -31,10 +32,11 @@ def extreme_populations(draws: int) -> Posterior:
         "q": [1.0001, 1.5, 3.74, 50.0],
         "v": [1e-2, 15.0, 1e5],
     }
-    return Posterior({name: rng.choice(ends[name], (2, draws // 2)) for name in PARAMETERS}, "bg_nbd")
+    return Posterior({name: rng.choice(ends[name], (2, draws // 2)) for name in PARAMETERS}, purchases)
 
 
-def test_no_valid_customer_of_any_mixture_of_populations_gets_a_number_that_is_none() -> None:
+@pytest.mark.parametrize("purchases", PURCHASE_MODELS)
+def test_no_valid_customer_of_any_mixture_of_populations_gets_a_number_that_is_none(purchases: str) -> None:
     rows = [
         (0, 0, 0, np.nan), (0, 0, 1, np.nan), (0, 0, 18_250, np.nan), (1, 1, 1, 0.01), (1, 1, 18_250, 1e6),
         (1, 18_250, 18_250, 5.0), (20, 20, 20, 5.0), (365, 365, 365, 20.0), (10_000, 10_000, 10_000, 0.01),
@@ -42,7 +44,7 @@ def test_no_valid_customer_of_any_mixture_of_populations_gets_a_number_that_is_n
     ]  # fmt: skip
     frame = pd.DataFrame(rows, columns=["frequency", "recency", "T", "monetary_value"])
     frame["customer_id"] = [f"c{at}" for at in range(len(rows))]
-    scorer = Scorer(extreme_populations(400))
+    scorer = Scorer(extreme_populations(400, purchases))
     for horizon, rate in ((1, 0.0), (365, 0.1), (10_950, 0.0), (10_950, 5.0)):
         table = scorer.score(frame, horizon_days=horizon, discount_rate=rate).table
         numbers = table[NUMBERS].to_numpy()
@@ -190,7 +192,9 @@ def test_no_customers_have_no_futures_and_empty_totals(scorer: Scorer, summaries
     np.testing.assert_array_equal((Totals.empty(200) + full).value, full.value)
 
 
-def test_a_new_customer_is_expected_to_buy_as_one_who_came_today(scorer: Scorer) -> None:
+@pytest.mark.parametrize("purchases", PURCHASE_MODELS)
+def test_a_new_customer_is_expected_to_buy_as_one_who_came_today(posterior: Posterior, purchases: str) -> None:
+    scorer = Scorer(replace(posterior, purchases=purchases))
     today = pd.DataFrame({"customer_id": ["c"], "frequency": [0], "recency": [0], "T": [0], "monetary_value": [0.0]})
     expected = scorer.expected_new_customer(np.array([0, 1, 30, 365]))
     assert expected.shape == (200, 4)
@@ -198,3 +202,23 @@ def test_a_new_customer_is_expected_to_buy_as_one_who_came_today(scorer: Scorer)
     for at, days in ((1, 1), (2, 30), (3, 365)):
         row = scorer.score(today, horizon_days=days).table.iloc[0]
         assert expected[:, at].mean() == pytest.approx(row["expected_purchases"], rel=1e-9)
+
+
+def test_a_chance_to_leave_right_away_costs_a_new_customer_a_purchase_in_the_long_run() -> None:
+    """With a > 1 dropout ends all: after (a + b - 1) / (a - 1) repeat purchases, a geometric's mean, or one less."""
+    known = {"r": 4.0, "alpha": 10.0, "a": 2.5, "b": 4.0, "p": 6.25, "q": 3.74, "v": 15.4}
+    draws = {name: np.full((1, 10), value) for name, value in known.items()}
+    days = np.array([1, 30, 365, 10_950])
+    bg, mbg = (Scorer(Posterior(draws, name)).expected_new_customer(days)[0] for name in PURCHASE_MODELS)
+    assert (mbg < bg).all()
+    assert (bg[-1], mbg[-1]) == pytest.approx((5.5 / 1.5, 4.0 / 1.5), rel=1e-4)
+
+
+def test_in_the_mbg_nbd_one_time_buyers_may_be_gone(posterior: Posterior, summaries: pd.DataFrame) -> None:
+    bg, mbg = (Scorer(replace(posterior, purchases=name)).score(summaries).table for name in PURCHASE_MODELS)
+    once = (summaries["frequency"] == 0).to_numpy()
+    assert (bg.loc[once, "p_alive"] == 1).all()
+    assert (mbg.loc[once, "p_alive"] < 1).all()
+    assert (mbg.loc[~once, "p_alive"] > bg.loc[~once, "p_alive"]).all()  # one chance more was not taken
+    spends = ["expected_spend"]
+    pd.testing.assert_frame_equal(mbg[spends], bg[spends], check_exact=True)

@@ -89,10 +89,13 @@ def found_intensity(z: float, A: float, a: float, c: float) -> float:
     return float(_intensity(z, A, a, c, _far_terms(A, a, c) if far else np.empty((4, 6))))
 
 
-def exact_purchases(case: Case) -> Any:
-    """Evaluate Fader, Hardie & Lee (2005), eq. 10 given active, with a moved off its singularities by 1e-25."""
+def exact_purchases(case: Case, chances: int = 0) -> Any:
+    """Evaluate Fader, Hardie & Lee (2005), eq. 10 given active, with a moved off its singularities by 1e-25.
+
+    Batislam et al. (2007), eq. 6 given active is the same of b + 1.
+    """
     x, T, horizon, r, alpha, a, b = (mpmath.mpf(value) for value in case)
-    a += mpmath.mpf(10) ** -25
+    a, b = a + mpmath.mpf(10) ** -25, b + chances
     G, z = alpha + T, horizon / (alpha + T + horizon)
     series = mpmath.hyp2f1(r + x, b + x, a + b + x - 1, z)
     return (a + b + x - 1) / (a - 1) * (1 - (G / (G + horizon)) ** (r + x) * series)
@@ -135,15 +138,24 @@ def test_the_intensity_is_smooth_where_its_far_series_degenerates(A: float, whol
                     assert error(found_intensity(z, A, a, c), right) < TOLERANCE, (c, z)
 
 
-def test_the_expectation_is_equation_10_over_a_wide_grid() -> None:
+@pytest.mark.parametrize("chances", [0, 1], ids=["BG/NBD", "MBG/NBD"])
+def test_the_expectation_is_its_published_formula_over_a_wide_grid(chances: int) -> None:
     compared = 0
     with mpmath.workdps(80):
         for case in wide_cases(2, 400):
-            if case.x < 500:  # mpmath's routine again; the next test covers the rest
-                found = purchases_if_active(case.x, case.T, case.horizon, 0.0, *case[3:])[0]
-                assert error(found, exact_purchases(case)) < TOLERANCE, case
+            if case.x < 500:  # mpmath's routine again; the next tests cover the rest
+                found = purchases_if_active(case.x, case.T, case.horizon, 0.0, *case[3:], chances)[0]
+                assert error(found, exact_purchases(case, chances)) < TOLERANCE, case
                 compared += 1
     assert compared > 300
+
+
+def test_given_active_the_mbg_nbd_is_the_bg_nbd_of_b_plus_1() -> None:
+    """The dropout is Beta(a, b + x + 1) in both; what a customer's activity says of b is the only difference."""
+    for case in wide_cases(7, 300):
+        ahead = (case.x, case.T, case.horizon, 3e-4)
+        found = purchases_if_active(*ahead, case.r, case.alpha, case.a, case.b, 1)
+        assert found == pytest.approx(purchases_if_active(*ahead, *case[3:6], case.b + 1.0, 0), rel=1e-10)
 
 
 def discounted_by_parts(case: Case, delta: float) -> float:
@@ -151,7 +163,7 @@ def discounted_by_parts(case: Case, delta: float) -> float:
     nodes, weights = np.polynomial.legendre.leggauss(16)
 
     def plain(t: float) -> float:
-        return float(purchases_if_active(case.x, case.T, t, 0.0, *case[3:])[0])
+        return float(purchases_if_active(case.x, case.T, t, 0.0, *case[3:], 0)[0])
 
     A, c = case.r + case.x + 1.0, case.a + case.b + case.x
     G = case.alpha + case.T
@@ -170,41 +182,43 @@ def test_the_discounted_expectation_follows_from_the_plain_one_over_a_wide_grid(
     rng = np.random.default_rng(3)
     for case in wide_cases(4, 300):
         delta = math.log1p(rng.choice([0.01, 0.1, 1.0, 5.0])) / 365
-        found = purchases_if_active(case.x, case.T, case.horizon, delta, *case[3:])[1]
+        found = purchases_if_active(case.x, case.T, case.horizon, delta, *case[3:], 0)[1]
         assert found == pytest.approx(discounted_by_parts(case, delta), rel=TOLERANCE), (case, delta)
 
 
 def test_the_discount_changes_nothing_in_the_plain_expectation() -> None:
     for case in wide_cases(5, 200):
-        plain, undiscounted = purchases_if_active(case.x, case.T, case.horizon, 0.0, *case[3:])
-        again, discounted = purchases_if_active(case.x, case.T, case.horizon, 4e-3, *case[3:])
+        plain, undiscounted = purchases_if_active(case.x, case.T, case.horizon, 0.0, *case[3:], 0)
+        again, discounted = purchases_if_active(case.x, case.T, case.horizon, 4e-3, *case[3:], 0)
         assert undiscounted == plain
         assert again == pytest.approx(plain, rel=TOLERANCE)
         assert 0.0 < discounted < plain
         assert discounted > plain * math.exp(-4e-3 * case.horizon)
 
 
-def test_time_may_be_counted_in_days_or_in_weeks() -> None:
+@pytest.mark.parametrize("chances", [0, 1])
+def test_time_may_be_counted_in_days_or_in_weeks(chances: int) -> None:
     for case in wide_cases(6, 200):
-        days = purchases_if_active(case.x, case.T, case.horizon, 1e-4, *case[3:])
-        weeks = purchases_if_active(case.x, case.T / 7, case.horizon / 7, 7e-4, case.r, case.alpha / 7, case.a, case.b)
+        in_days, in_weeks = (*case[3:], chances), (case.r, case.alpha / 7, case.a, case.b, chances)
+        days = purchases_if_active(case.x, case.T, case.horizon, 1e-4, *in_days)
+        weeks = purchases_if_active(case.x, case.T / 7, case.horizon / 7, 7e-4, *in_weeks)
         assert weeks == pytest.approx(days, rel=1e-10)
-        of_days = p_alive(case.x, case.T / 2, case.T, case.r, case.alpha, case.a, case.b)
-        of_weeks = p_alive(case.x, case.T / 14, case.T / 7, case.r, case.alpha / 7, case.a, case.b)
+        of_days = p_alive(case.x, case.T / 2, case.T, *in_days)
+        of_weeks = p_alive(case.x, case.T / 14, case.T / 7, *in_weeks)
         assert of_weeks == pytest.approx(of_days, rel=1e-9)
 
 
 def test_without_dropout_purchases_come_at_the_posterior_mean_rate() -> None:
     """With a tending to 0 nobody leaves: the expectation is (r + x) / (alpha + T) * horizon."""
     for x, T, horizon in ((0.0, 50.0, 10.0), (5.0, 100.0, 3650.0), (350.0, 365.0, 10_950.0)):
-        found = purchases_if_active(x, T, horizon, 0.0, 0.24, 31.0, 1e-12, 2.4)[0]
+        found = purchases_if_active(x, T, horizon, 0.0, 0.24, 31.0, 1e-12, 2.4, 0)[0]
         assert found == pytest.approx((0.24 + x) / (31.0 + T) * horizon, rel=1e-8)
 
 
 def test_a_longer_horizon_expects_more_but_never_more_than_until_dropout() -> None:
     """With a > 1 a customer has (a + b + x - 1) / (a - 1) purchases left in all, a geometric's mean."""
     found = [
-        purchases_if_active(3.0, 100.0, float(h), 0.0, 0.5, 20.0, 2.5, 1.0)[0] for h in (1, 10, 100, 1_000, 10_950)
+        purchases_if_active(3.0, 100.0, float(h), 0.0, 0.5, 20.0, 2.5, 1.0, 0)[0] for h in (1, 10, 100, 1_000, 10_950)
     ]
     assert (np.diff(found) > 0).all()
     assert found[-1] < (2.5 + 1.0 + 3.0 - 1.0) / (2.5 - 1.0)
@@ -216,7 +230,7 @@ def test_customers_who_hardly_differ_give_no_overflow(r: float, a: float, b: flo
     """r huge with x = 0: the positive series reaches (1 + z)^r, beyond the largest double."""
     case = Case(0.0, 3.0, 3_650.0, r, 30.0, a, b)
     with mpmath.workdps(80):
-        found = purchases_if_active(case.x, case.T, case.horizon, 0.0, *case[3:])[0]
+        found = purchases_if_active(case.x, case.T, case.horizon, 0.0, *case[3:], 0)[0]
         assert error(found, exact_purchases(case)) < TOLERANCE
 
 
@@ -224,10 +238,23 @@ def test_p_alive_is_its_published_formula_and_survives_extremes() -> None:
     """Fader, Hardie & Lee (2008), note 021."""
     x, t_x, T, r, alpha, a, b = 2.0, 213.0, 272.0, 0.24, 31.0, 0.8, 2.4
     odds = a / (b + x - 1) * ((alpha + T) / (alpha + t_x)) ** (r + x)
-    assert p_alive(x, t_x, T, r, alpha, a, b) == pytest.approx(1 / (1 + odds), rel=1e-14)
-    assert p_alive(0.0, 0.0, 18_250.0, r, alpha, a, b) == 1.0
-    assert 0.0 <= p_alive(10_000.0, 10_000.0, 18_250.0, r, alpha, a, b) < 1e-300
-    assert 0.0 <= p_alive(1.0, 1.0, 1.0, r, alpha, a, 1e-20) < 1e-15  # b + x - 1 would round to 0
+    assert p_alive(x, t_x, T, r, alpha, a, b, 0) == pytest.approx(1 / (1 + odds), rel=1e-14)
+    assert p_alive(0.0, 0.0, 18_250.0, r, alpha, a, b, 0) == 1.0
+    assert 0.0 <= p_alive(10_000.0, 10_000.0, 18_250.0, r, alpha, a, b, 0) < 1e-300
+    assert 0.0 <= p_alive(1.0, 1.0, 1.0, r, alpha, a, 1e-20, 0) < 1e-15  # b + x - 1 would round to 0
+
+
+def test_in_the_mbg_nbd_p_alive_falls_with_silence_from_the_first_purchase_on() -> None:
+    """Batislam et al. (2007), eq. 5."""
+    r, alpha, a, b = 0.24, 31.0, 0.8, 2.4
+    odds = a / (b + 2.0) * ((alpha + 272.0) / (alpha + 213.0)) ** (r + 2.0)
+    assert p_alive(2.0, 213.0, 272.0, r, alpha, a, b, 1) == pytest.approx(1 / (1 + odds), rel=1e-14)
+    silent = np.array([p_alive(0.0, 0.0, T, r, alpha, a, b, 1) for T in (0.0, 1.0, 30.0, 365.0, 18_250.0)])
+    assert silent[0] == pytest.approx(b / (a + b), rel=1e-14)
+    assert silent[3] == pytest.approx(1 / (1 + a / b * ((alpha + 365.0) / alpha) ** r), rel=1e-14)
+    assert (np.diff(silent) < 0).all()
+    assert silent[-1] > 0
+    assert 0.0 <= p_alive(0.0, 0.0, 1.0, r, alpha, a, 1e-20, 1) < 1e-15  # b + n - 1 would round to 0
 
 
 def test_p_any_purchase_is_a_negative_binomials_and_keeps_its_digits_when_tiny() -> None:

@@ -18,34 +18,42 @@ type Customer = tuple[float, float, float, float]
 
 
 @njit
-def _simulate(key, alive, customer, population, horizon, delta, counts, values):  # type: ignore[no-untyped-def]
+def _simulate(key, alive, customer, population, chances, horizon, delta, counts, values):  # type: ignore[no-untyped-def]
     state = np.zeros(1, dtype=np.uint64)
     for draw in range(counts.size):
-        counts[draw], values[draw] = simulate_customer(state, key, draw, alive, customer, population, horizon, delta)
+        counts[draw], values[draw] = simulate_customer(
+            state, key, draw, alive, customer, population, chances, horizon, delta
+        )
 
 
 def simulated(
-    customer: Customer, horizon: float, delta: float, size: int, population: tuple[float, ...] = CDNOW, key: int = 5
+    customer: Customer,
+    horizon: float,
+    delta: float,
+    size: int,
+    population: tuple[float, ...] = CDNOW,
+    key: int = 5,
+    chances: int = 0,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Simulate a customer (x, t_x, T, mean spend) in `size` futures of one population."""
     x, t_x, T, spend = customer
     counts, values = np.empty(size), np.empty(size)
-    alive = p_alive(x, t_x, T, *population[:4])
-    _simulate(np.uint64(key), alive, (x, T, spend), population, float(horizon), float(delta), counts, values)
+    alive = p_alive(x, t_x, T, *population[:4], chances)
+    _simulate(np.uint64(key), alive, (x, T, spend), population, chances, float(horizon), float(delta), counts, values)
     return counts, values
 
 
 def brute_force(
-    customer: Customer, horizon: float, delta: float, size: int, population: tuple[float, ...] = CDNOW
+    customer: Customer, horizon: float, delta: float, size: int, population: tuple[float, ...] = CDNOW, chances: int = 0
 ) -> tuple[np.ndarray, np.ndarray]:
     """Simulate the same with NumPy: a whole Poisson process each, cut after a geometric number of purchases."""
     (x, t_x, T, spend), (r, alpha, a, b, p, q, v) = customer, population
     rng = np.random.default_rng(11)
     counts, values = np.zeros(size), np.zeros(size)
     for draw in range(size):
-        if rng.random() >= p_alive(x, t_x, T, r, alpha, a, b):
+        if rng.random() >= p_alive(x, t_x, T, r, alpha, a, b, chances):
             continue
-        rate, dropout = rng.gamma(r + x, 1 / (alpha + T)), rng.beta(a, b + x)
+        rate, dropout = rng.gamma(r + x, 1 / (alpha + T)), rng.beta(a, b + x + chances)
         times = np.sort(rng.uniform(0.0, horizon, rng.poisson(rate * horizon)))
         times = times[: rng.geometric(max(dropout, 1e-18))]
         nu = rng.gamma(q + p * x, 1 / (v + x * spend))
@@ -62,10 +70,11 @@ def assert_mean(outcomes: np.ndarray, expected: float, bound: float = 4.0) -> No
 FEW: list[Customer] = [(0, 0, 100, 0.0), (1, 20, 150, 30.0), (4, 60, 200, 12.0), (12, 280, 300, 55.0)]
 
 
+@pytest.mark.parametrize("chances", [0, 1], ids=["BG/NBD", "MBG/NBD"])
 @pytest.mark.parametrize("customer", FEW, ids=str)
-def test_futures_have_the_distribution_of_the_plain_simulation(customer: Customer) -> None:
-    counts, values = simulated(customer, 365, 3e-4, 20_000)
-    other_counts, other_values = brute_force(customer, 365, 3e-4, 20_000)
+def test_futures_have_the_distribution_of_the_plain_simulation(customer: Customer, chances: int) -> None:
+    counts, values = simulated(customer, 365, 3e-4, 20_000, chances=chances)
+    other_counts, other_values = brute_force(customer, 365, 3e-4, 20_000, chances=chances)
     most = int(np.quantile(other_counts, 0.999)) + 1
     table = [np.bincount(np.minimum(c, most).astype(int), minlength=most + 1) for c in (counts, other_counts)]
     seen = np.stack(table)[:, np.sum(table, axis=0) >= 10]
@@ -103,17 +112,19 @@ POPULATIONS = [
 
 
 @pytest.mark.parametrize("population", POPULATIONS, ids=str)
-@pytest.mark.parametrize("rate", [0.0, 0.1, 5.0])
-def test_means_are_the_expectations_for_many_customers(population: tuple[float, ...], rate: float) -> None:
+@pytest.mark.parametrize(("rate", "chances"), [(0.0, 0), (0.1, 0), (5.0, 0), (0.1, 1)])
+def test_means_are_the_expectations_for_many_customers(
+    population: tuple[float, ...], rate: float, chances: int
+) -> None:
     rng, delta = np.random.default_rng(12), math.log1p(rate) / 365
     scores = []
     for key in range(40):
         x, T = float(rng.choice([0, 1, 2, 5, 20, 80])), float(rng.integers(90, 700))
         t_x = float(rng.integers(x, T + 1)) if x else 0.0
         horizon, spend = float(rng.choice([90, 365, 1_460])), float(rng.uniform(5, 80))
-        counts, values = simulated((x, t_x, T, spend), horizon, delta, 4_000, population, key)
-        alive = p_alive(x, t_x, T, *population[:4])
-        plain, discounted = purchases_if_active(x, T, horizon, delta, *population[:4])
+        counts, values = simulated((x, t_x, T, spend), horizon, delta, 4_000, population, key, chances)
+        alive = p_alive(x, t_x, T, *population[:4], chances)
+        plain, discounted = purchases_if_active(x, T, horizon, delta, *population[:4], chances)
         if (counts > 0).sum() < 100:
             continue  # too few buyers for a normal mean
         worth = alive * discounted * mean_spend(x, spend, *population[4:])
@@ -132,15 +143,15 @@ def test_time_slices_do_not_move_the_discounted_mean_over_thirty_years(rate: flo
     for customer in ((350, 364, 365, 20.0), (40, 40, 40, 20.0)):
         x, t_x, T, spend = customer
         _, values = simulated(customer, 10_950, delta, 200_000)
-        discounted = purchases_if_active(x, T, 10_950.0, delta, *CDNOW[:4])[1]
-        assert_mean(values, p_alive(x, t_x, T, *CDNOW[:4]) * discounted * mean_spend(x, spend, *CDNOW[4:]))
+        discounted = purchases_if_active(x, T, 10_950.0, delta, *CDNOW[:4], 0)[1]
+        assert_mean(values, p_alive(x, t_x, T, *CDNOW[:4], 0) * discounted * mean_spend(x, spend, *CDNOW[4:]))
 
 
 def numbers_used(draw: int, customer: tuple[float, float, float], population: tuple[float, ...]) -> int:
     """Count the random numbers of one future: what it costs on any machine. Each moves the state by GAMMA."""
     begin, state = np.zeros(1, np.uint64), np.zeros(1, np.uint64)
     start_stream(begin, np.uint64(5), draw)
-    simulate_customer(state, np.uint64(5), draw, 1.0, customer, population, 10_950.0, 2e-4)
+    simulate_customer(state, np.uint64(5), draw, 1.0, customer, population, 0, 10_950.0, 2e-4)
     return (int(state[0]) - int(begin[0])) * pow(int(GAMMA), -1, 2**64) % 2**64
 
 
@@ -158,7 +169,7 @@ def test_the_cost_of_a_customer_is_bounded() -> None:
 
 def test_who_is_gone_buys_nothing() -> None:
     counts, values = np.full(1_000, -1.0), np.full(1_000, -1.0)
-    _simulate(np.uint64(1), 0.0, (3.0, 100.0, 20.0), CDNOW, 365.0, 0.0, counts, values)
+    _simulate(np.uint64(1), 0.0, (3.0, 100.0, 20.0), CDNOW, 0, 365.0, 0.0, counts, values)
     assert not counts.any()
     assert not values.any()
 

@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 PURCHASE_PARAMETERS = ("r", "alpha", "a", "b")
 SPEND_PARAMETERS = ("p", "q", "v")
 PARAMETERS = PURCHASE_PARAMETERS + SPEND_PARAMETERS
-# Chances to leave before the first repeat purchase: the MBG/NBD gives one right after the first purchase of all.
+# Chances to leave that a customer has at the first purchase. In both models one more follows each repeat purchase.
+# BG/NBD: Fader, Hardie & Lee (2005). MBG/NBD: Batislam, Denizel & Filiztekin (2007); Hoppe & Wagner (2007).
 CHANCES_AT_BIRTH = {"bg_nbd": 0, "mbg_nbd": 1}
 PURCHASE_MODELS = tuple(CHANCES_AT_BIRTH)
 
@@ -47,14 +48,14 @@ class Posterior:
             raise PosteriorError("This is not a posterior: " + "; ".join(faults) + ".")
 
     @property
-    def chances_at_birth(self) -> int:
-        """Count the chances that a customer has to leave before the first repeat purchase: 0 or 1."""
-        return CHANCES_AT_BIRTH[self.purchases]
-
-    @property
     def size(self) -> int:
         """Count the joint draws, all chains together."""
         return int(self.draws["r"].size)
+
+    @property
+    def chances_at_birth(self) -> int:
+        """Count a customer's chances to leave right after the first purchase: 0 in the BG/NBD, 1 in the MBG/NBD."""
+        return CHANCES_AT_BIRTH[self.purchases]
 
     def joint(self, count: int | None = None) -> dict[str, NDArray[np.float64]]:
         """Flatten chains into joint draws, thinned evenly to `count`.

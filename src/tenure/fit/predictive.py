@@ -24,9 +24,10 @@ class PredictiveError(ValueError):
 def replicate_purchases(posterior: Posterior, T: NDArray[Any], rng: np.random.Generator, replicates: int) -> Ints:
     """Draw repeat purchases for customers observed for `T` days, shape (replicates, customers).
 
-    x = min(K, N): K, geometric with the customer's dropout, counts purchases up to the one that ends the
-    relation; N, Poisson with mean rate * T, counts those for which there was time. Rates are Gamma(r, alpha),
-    dropouts Beta(a, b): the assumptions of the BG/NBD, Fader, Hardie & Lee (2005).
+    x = min(K - c, N): K, geometric with the customer's dropout, counts chances to leave up to the one taken, c of
+    them right after the first purchase; N, Poisson with mean rate * T, counts the repeat purchases for which there
+    was time. Rates are Gamma(r, alpha), dropouts Beta(a, b): the assumptions of the BG/NBD (c = 0), Fader, Hardie &
+    Lee (2005), and of the MBG/NBD (c = 1), Batislam et al. (2007), Int. J. of Research in Marketing 24.
     """
     days = _days(T)
     drawn = np.empty((replicates, days.size), np.int64)
@@ -36,7 +37,7 @@ def replicate_purchases(posterior: Posterior, T: NDArray[Any], rng: np.random.Ge
         dropout = rng.beta(a, b, days.size)
         # With a tiny `a` the Beta underflows to 0, of which there is no geometric. At the least positive
         # dropout K is 2^63 - 1, so N decides.
-        until_dropout = rng.geometric(np.maximum(dropout, np.finfo(np.float64).tiny))
+        until_dropout = rng.geometric(np.maximum(dropout, np.finfo(np.float64).tiny)) - posterior.chances_at_birth
         drawn[row] = np.minimum(until_dropout, rng.poisson(rate * days))
     return drawn
 

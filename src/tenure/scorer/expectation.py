@@ -3,8 +3,12 @@
 Notation (Fader, Hardie & Lee 2005): a customer made x repeat purchases, the last at t_x, observed until T; the
 population is r, alpha (rate), a, b (dropout), p, q, v (spend). G = alpha + T.
 
-Given that the customer is active at T, the rate is Gamma(r + x, G) and the dropout Beta(a, b + x), so purchases come
-at time t ahead with intensity (r + x) / G * F(t / G), where F(z) = 2F1(r + x + 1, a; a + b + x; -z). There is no
+Two purchase models differ in `chances`, those to leave right after the first purchase: 0 in the BG/NBD (Fader, Hardie
+& Lee 2005), 1 in the MBG/NBD (Batislam, Denizel & Filiztekin 2007, Int. J. of Research in Marketing 24; Hoppe & Wagner
+2007). Another follows each repeat purchase, so a customer has had n = x + chances.
+
+Given that the customer is active at T, the rate is Gamma(r + x, G) and the dropout Beta(a, b + n), so purchases come
+at time t ahead with intensity (r + x) / G * F(t / G), where F(z) = 2F1(r + x + 1, a; a + b + n; -z). There is no
 (a - 1) in it, so nothing happens at a = 1, where the textbook form of the expectation is 0/0.
 """
 
@@ -24,11 +28,15 @@ OFFSETS = np.array([-2.0, -1.0, 1.0, 2.0])
 
 
 @njit(cache=True)
-def p_alive(x, t_x, T, r, alpha, a, b):  # type: ignore[no-untyped-def]
-    """Probability of being active at T: Fader, Hardie & Lee (2008), note 021, with the odds in logs."""
-    if x == 0:
+def p_alive(x, t_x, T, r, alpha, a, b, chances):  # type: ignore[no-untyped-def]
+    """Probability of being active at T, with the odds in logs.
+
+    Fader, Hardie & Lee (2008), note 021; for the MBG/NBD, Batislam et al. (2007), eq. 5.
+    """
+    n = x + chances
+    if n == 0:
         return 1.0
-    log_odds_gone = math.log(a / (b + (x - 1.0))) + (r + x) * math.log1p((T - t_x) / (alpha + t_x))
+    log_odds_gone = math.log(a / (b + (n - 1.0))) + (r + x) * math.log1p((T - t_x) / (alpha + t_x))
     return 1.0 / (1.0 + math.exp(min(log_odds_gone, 700.0)))
 
 
@@ -45,12 +53,12 @@ def mean_spend(x, monetary_value, p, q, v):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True)
-def purchases_if_active(x, T, horizon, delta, r, alpha, a, b):  # type: ignore[no-untyped-def]
+def purchases_if_active(x, T, horizon, delta, r, alpha, a, b, chances):  # type: ignore[no-untyped-def]
     """Expected purchases in (0, horizon] given active at T: plain, and discounted at rate `delta` per day.
 
     The substitution u = log(1 + t / scale) makes both integrands smooth; `scale` is the time in which they fall.
     """
-    G, A, c = alpha + T, r + x + 1.0, a + b + x
+    G, A, c = alpha + T, r + x + 1.0, a + b + (x + chances)
     scale = min(G * min(1.0, c / (A * max(1.0, a))), 1.0 / max(delta, 1e-300))
     width = math.log1p(horizon / scale)
     panels = math.ceil(width / PANEL)

@@ -14,37 +14,41 @@ from .simulation import simulate_customer
 
 
 @njit(cache=True, nogil=True)
-def fill_intensities(x, T, population, horizon, delta, start, stop, plain, discounted):  # type: ignore[no-untyped-def]
+def fill_intensities(  # type: ignore[no-untyped-def]
+    x, T, population, chances, horizon, delta, start, stop, plain, discounted
+):
     """Fill expected purchases given active, for distinct (x, T) by draws; shapes (pairs, draws)."""
     for i in range(start, stop):
         for s in range(population.shape[1]):
             r, alpha, a, b = population[0, s], population[1, s], population[2, s], population[3, s]
-            plain[i, s], discounted[i, s] = purchases_if_active(x[i], T[i], horizon, delta, r, alpha, a, b)
+            plain[i, s], discounted[i, s] = purchases_if_active(x[i], T[i], horizon, delta, r, alpha, a, b, chances)
 
 
 @njit(cache=True, nogil=True)
 def fill_customers(  # type: ignore[no-untyped-def]
-    x, t_x, T, monetary_value, key, pair, population, plain, discounted, horizon, delta, margin, start, stop, out
+    customers, population, chances, plain, discounted, horizon, delta, margin, start, stop, out
 ):
     """Fill the chunk's matrices, each of shape (customers, draws).
 
-    `out` holds, in order: P(alive), P(purchase), expected purchases, expected spend, expected value, simulated
-    purchases, simulated value.
+    `customers` holds, in order: x, t_x, T, mean spend, key, row of (x, T) in `plain` and `discounted`. `out` holds,
+    in order: P(alive), P(purchase), expected purchases, expected spend, expected value, simulated purchases, simulated
+    value.
     """
     state = np.zeros(1, dtype=np.uint64)
+    x, t_x, T, monetary_value, key, pair = customers
     alive, buying, purchases, spend, value, counts, outcomes = out
     for i in range(start, stop):
         for s in range(population.shape[1]):
             r, alpha, a, b = population[0, s], population[1, s], population[2, s], population[3, s]
             p, q, v = population[4, s], population[5, s], population[6, s]
-            alive[i, s] = p_alive(x[i], t_x[i], T[i], r, alpha, a, b)
+            alive[i, s] = p_alive(x[i], t_x[i], T[i], r, alpha, a, b, chances)
             buying[i, s] = alive[i, s] * p_any_purchase(x[i], T[i], horizon, r, alpha)
             purchases[i, s] = alive[i, s] * plain[pair[i], s]
             spend[i, s] = mean_spend(x[i], monetary_value[i], p, q, v)
             value[i, s] = margin * alive[i, s] * discounted[pair[i], s] * spend[i, s]
             customer = (x[i], T[i], monetary_value[i])
             of_draw = (r, alpha, a, b, p, q, v)
-            count, worth = simulate_customer(state, key[i], s, alive[i, s], customer, of_draw, horizon, delta)
+            count, worth = simulate_customer(state, key[i], s, alive[i, s], customer, of_draw, chances, horizon, delta)
             counts[i, s], outcomes[i, s] = count, margin * worth
 
 

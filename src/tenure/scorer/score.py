@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from ..errors import InputError
 from ..posterior import PARAMETERS, Posterior
 from ..summary import Rfm
+from .expectation import p_alive
 from .kernel import fill_customers, fill_intensities, interval_ranks, summarise
 from .random import customer_keys
 
@@ -192,6 +193,7 @@ class Scorer:
         self.threads = threads or _available_cores()
         joint = posterior.joint()
         self._population = np.ascontiguousarray([joint[name] for name in PARAMETERS])
+        self._chances = posterior.chances_at_birth
 
     @property
     def draws(self) -> int:
@@ -229,14 +231,18 @@ class Scorer:
         return Futures(np.concatenate([part[0] for part in parts]), np.concatenate([part[1] for part in parts]))
 
     def expected_new_customer(self, days: NDArray[np.int64]) -> Floats:
-        """Expect the repeat purchases of a new customer within each number of days, shape (draws, days)."""
+        """Expect the repeat purchases of a new customer within each number of days, shape (draws, days).
+
+        In the MBG/NBD a share of a / (a + b) is gone right after the first purchase and makes none.
+        """
         plain, unused = (np.zeros((1, self.draws)) for _ in range(2))
         zero = np.zeros(1)
+        alive = np.array([p_alive(0.0, 0.0, 0.0, *draw, self._chances) for draw in self._population[:4].T])
         out = np.zeros((self.draws, days.size))
         for at, horizon in enumerate(days):
             if horizon > 0:
-                fill_intensities(zero, zero, self._population, float(horizon), 0.0, 0, 1, plain, unused)
-                out[:, at] = plain[0]
+                fill_intensities(zero, zero, self._population, self._chances, float(horizon), 0.0, 0, 1, plain, unused)
+                out[:, at] = alive * plain[0]
         return out
 
     def _ask(self, params: Mapping[str, Any]) -> Params:
@@ -272,15 +278,15 @@ class Scorer:
         x_of, T_of = np.ascontiguousarray(pairs[0]), np.ascontiguousarray(pairs[1])
         plain, discounted = (np.empty((x_of.size, self.draws)) for _ in range(2))
         out = tuple(np.empty((x.size, self.draws)) for _ in range(7))
-        population, horizon, delta = self._population, float(params.horizon_days), params.delta
+        population, chances = self._population, self._chances
+        horizon, delta = float(params.horizon_days), params.delta
         self._over_rows(
             x_of.size,
-            lambda lo, hi: fill_intensities(x_of, T_of, population, horizon, delta, lo, hi, plain, discounted),
+            lambda lo, hi: fill_intensities(x_of, T_of, population, chances, horizon, delta, lo, hi, plain, discounted),
         )
-        given = (x, t_x, T, monetary_value, keys, pair.ravel(), population, plain, discounted)
-        self._over_rows(
-            x.size, lambda lo, hi: fill_customers(*given, horizon, delta, float(params.margin), lo, hi, out)
-        )
+        customers = (x, t_x, T, monetary_value, keys, pair.ravel())
+        given = (customers, population, chances, plain, discounted, horizon, delta, float(params.margin))
+        self._over_rows(x.size, lambda lo, hi: fill_customers(*given, lo, hi, out))
         return out
 
     def _over_rows(self, rows: int, work: Callable[[int, int], None]) -> None:

@@ -12,7 +12,9 @@ SLICES = 64
 
 
 @njit(cache=True)
-def simulate_customer(state, key, draw, alive, customer, population, horizon, delta):  # type: ignore[no-untyped-def]
+def simulate_customer(  # type: ignore[no-untyped-def]
+    state, key, draw, alive, customer, population, chances, horizon, delta
+):
     """Simulate the purchases in (0, horizon] and their discounted value.
 
     Args:
@@ -22,6 +24,7 @@ def simulate_customer(state, key, draw, alive, customer, population, horizon, de
         alive: probability of being active now.
         customer: x, T, monetary_value.
         population: r, alpha, a, b, p, q, v.
+        chances: to leave right after the first purchase: 0 in the BG/NBD, 1 in the MBG/NBD.
         horizon: days.
         delta: continuous discount rate per day.
 
@@ -33,7 +36,7 @@ def simulate_customer(state, key, draw, alive, customer, population, horizon, de
     if uniform(state) >= alive:
         return 0.0, 0.0
     rate = math.exp(log_gamma_draw(state, r + x)) / (alpha + T)
-    dropout = beta_draw(state, a, b + x)
+    dropout = beta_draw(state, a, b + (x + chances))
     log_nu = log_gamma_draw(state, q + p * x) - math.log(v + x * monetary_value)
     time, count, value = 0.0, 0.0, 0.0
     while count < ONE_BY_ONE:

@@ -70,7 +70,7 @@ def _parameters(fitted: "Fit", window: str) -> Table:
     table.columns[-1].justify = "left"
     for name in PARAMETERS:
         draws = posterior.draws[name]
-        ends = [] if is_point else np.quantile(draws, [0.05, 0.95])
+        ends: list[float] = [] if is_point else list(np.quantile(draws, [0.05, 0.95]))
         numbers = [f"{value:.4g}" for value in (draws.mean(), *ends)]
         table.add_row(name, *numbers, *["-"] * (3 - len(numbers)), f"[dim]{WORDS[name]}[/dim]")
     return table

@@ -7,6 +7,7 @@ their compiled functions in a folder named after all the sources.
 
 import hashlib
 import os
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 from types import SimpleNamespace
@@ -27,8 +28,12 @@ def _digest_of_compiled_sources() -> str:
 
 os.environ.setdefault("NUMBA_CACHE_DIR", str(ROOT / ".pytest_cache" / "numba" / _digest_of_compiled_sources()))
 
-from tenure.posterior import Posterior  # noqa: E402 (Numba reads the folder's name when it is imported)
+from tenure.fit import Fit, fit  # noqa: E402 (Numba reads the folder's name when it is imported)
+from tenure.jobs.app import compose_settings  # noqa: E402
+from tenure.posterior import Posterior  # noqa: E402
 from tenure.rfm import Split, split  # noqa: E402
+from tenure.settings import FitSettings  # noqa: E402
+from tenure.summary import Rfm  # noqa: E402
 from tenure.transactions import read  # noqa: E402
 
 
@@ -67,3 +72,22 @@ def cdnow_split() -> Split:
     )
     settings: Any = SimpleNamespace(path=str(CDNOW), format="auto", zero_amounts="count", columns=columns, csv=csv)
     return split(read(settings), date(1997, 9, 30), date(1998, 6, 30))
+
+
+@pytest.fixture(scope="session")
+def fit_settings() -> FitSettings:
+    """Fit as shipped, with half the draws."""
+    settings = compose_settings("train").fit
+    return replace(settings, draws=500, joint_draws=500)
+
+
+@pytest.fixture(scope="session")
+def calibration(cdnow_split: Split) -> Rfm:
+    """Summarise the CDNOW sample's first 39 weeks."""
+    return cdnow_split.calibration
+
+
+@pytest.fixture(scope="session")
+def fitted(calibration: Rfm, fit_settings: FitSettings) -> Fit:
+    """Fit the CDNOW sample by nuts, the reference."""
+    return fit(calibration, fit_settings, seed=4)

@@ -15,8 +15,18 @@ from tenure.backtest import METRICS
 from tenure.review import Check, LimitSettings, Review, ReviewSettings, ReviewSettingsError, Verdict, judge
 
 CONF = Path(__file__).parents[1] / "conf"
-FITS = ("calibration", "final")
-SAMPLER = ("rhat_max", "ess_bulk_min", "ess_tail_min", "divergent_share", "bfmi_min", "khat_max")
+FITS = {
+    "calibration.purchases": "nuts",
+    "calibration.spend": "laplace",
+    "final.purchases": "laplace",
+    "final.spend": "nuts",
+}
+LEARNT = {"khat_max", "prior_decides"}
+BY_METHOD = {
+    "nuts": LEARNT | {"rhat_max", "ess_bulk_min", "ess_tail_min", "divergent_share", "bfmi_min"},
+    "laplace": LEARNT | {"proposal_khat", "effective_draws"},
+    "map": set(),
+}
 
 
 def read_settings(*changes: str) -> ReviewSettings:
@@ -35,8 +45,13 @@ SETTINGS = read_settings()
 def judged() -> Iterator[tuple[str, str]]:
     for name, limit in SETTINGS.checks.items():
         for metric in limit.metrics:
-            for fit in FITS if "{fit}" in metric else FITS[:1]:
-                yield name, metric.replace("{fit}", fit)
+            kind, bracket, rest = metric.partition("}")
+            if not bracket:
+                yield name, metric
+                continue
+            for fit, method in FITS.items():
+                if kind.removeprefix("{") in ("fit", method, fit.split(".")[1]):
+                    yield name, fit + rest
 
 
 JUDGED = [pytest.param(name, metric, id=f"{name}-{metric}") for name, metric in judged()]
@@ -120,10 +135,11 @@ def test_a_missing_metric_fails(name: str, metric: str) -> None:
 
 
 def test_every_judged_metric_is_one_that_a_run_measures() -> None:
-    sampler = {f"{fit}.{model}.{name}" for fit in FITS for model in ("purchases", "spend") for name in SAMPLER}
+    of_fits = {f"{fit}.{name}" for fit, method in FITS.items() for name in {"point_estimate", *BY_METHOD[method]}}
+    of_fits |= {"calibration.spend.infinite_variance", "final.spend.infinite_variance"}
     named = {metric for _, metric in judged()}
-    assert named - sampler <= set(METRICS)
-    assert sampler <= named
+    assert named - of_fits <= set(METRICS)
+    assert of_fits <= named
 
 
 def test_the_same_metric_is_judged_once() -> None:
@@ -142,13 +158,26 @@ def test_the_tails_at_the_reviews_level_are_inside_their_bands() -> None:
 
 def test_a_fit_that_is_due_and_reports_nothing_fails() -> None:
     metrics = {name: value for name, value in good_metrics().items() if not name.startswith("final.")}
-    assert judge(metrics, SETTINGS.checks, fits=["calibration"]).verdict is Verdict.PASS
+    calibration = {fit: method for fit, method in FITS.items() if fit.startswith("calibration.")}
+    assert judge(metrics, SETTINGS.checks, fits=calibration).verdict is Verdict.PASS
     assert judge(metrics, SETTINGS.checks, fits=FITS).verdict is Verdict.FAIL
 
 
 def test_no_fit_at_all_is_refused() -> None:
-    with pytest.raises(ValueError, match="fits must name at least one fit"):
-        judge(good_metrics(), SETTINGS.checks, fits=[])
+    with pytest.raises(ValueError, match="fits must name at least one, such as"):
+        judge(good_metrics(), SETTINGS.checks, fits={})
+
+
+@pytest.mark.parametrize("method", ["map", "a method that nobody knows"])
+def test_a_point_estimate_never_passes(method: str) -> None:
+    """Whatever else is measured: no sampler's number is due, and the estimate itself, or its absence, is FAIL."""
+    fits = dict.fromkeys(FITS, method)
+    metrics = good_metrics() | {f"{fit}.point_estimate": 1.0 for fit in FITS}
+    review = judge(metrics, SETTINGS.checks, fits=fits)
+    assert review.verdict is Verdict.FAIL
+    assert {check.name for check in review.concerns} == {"point_estimate"}
+    del metrics["final.spend.point_estimate"]
+    assert judge(metrics, SETTINGS.checks, fits=fits).verdict is Verdict.FAIL
 
 
 def test_no_limits_at_all_fail() -> None:
@@ -237,8 +266,12 @@ def test_a_check_cannot_pass_without_a_number() -> None:
         ({"review": [math.nan, 1]}, "review must be .* finite"),
         ({"metrics": []}, r"metrics must be one or more different names, got \[\]"),
         ({"metrics": ["m", "m"]}, "metrics must be one or more different names"),
-        ({"metrics": ["{stage}.m"]}, r"metrics may hold no other placeholder than {fit}, got '{stage}.m'"),
-        ({"metrics": [" "]}, "metrics may hold no other placeholder"),
+        (
+            {"metrics": ["{stage}.m"]},
+            r"metrics may begin with {fit}, .* and hold no other placeholder, got '{stage}.m'",
+        ),
+        ({"metrics": ["{fit}.{nuts}"]}, r"metrics may begin with {fit}, .* got '{fit}.{nuts}'"),
+        ({"metrics": [" "]}, "metrics may begin with"),
         ({"reason": " "}, "reason must not be blank"),
         ({"advice": ""}, "advice must not be blank"),
     ],

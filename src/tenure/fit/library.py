@@ -3,12 +3,13 @@
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
 
-from tenure.posterior import PURCHASE_PARAMETERS, SPEND_PARAMETERS, Posterior
+from tenure.posterior import PARAMETERS, PURCHASE_PARAMETERS, SPEND_PARAMETERS, Posterior
 from tenure.summary import Rfm
 
 if TYPE_CHECKING:
-    import xarray as xr
     from pymc_marketing.clv import BetaGeoModel, GammaGammaModel
 
 
@@ -29,19 +30,25 @@ def library_model(posterior: Posterior, rfm: Rfm) -> LibraryModels:
     customers = rfm.customers
     kind = ModifiedBetaGeoModel if posterior.chances_at_birth else BetaGeoModel
     purchases, spend = kind(), GammaGammaModel()
-    _fill(purchases, customers.drop(columns="monetary_value"), posterior, PURCHASE_PARAMETERS)
+    draws = {name: np.asarray(posterior.draws[name]) for name in PARAMETERS}
+    # The library's own free variables, of which a and b are functions there.
+    whole = draws["a"] + draws["b"]
+    dropout = {"phi_dropout": draws["a"] / whole, "kappa_dropout": whole}
+    own = {name: draws[name] for name in PURCHASE_PARAMETERS} | dropout
+    _fill(purchases, customers.drop(columns="monetary_value"), own)
     repeat = customers.loc[customers["frequency"] > 0, ["customer_id", "frequency", "monetary_value"]]
     # The library labels results by sorted id but leaves the values in the data's order, so the data are sorted.
     repeat = repeat.sort_values("customer_id", ignore_index=True)
-    _fill(spend, repeat, posterior, SPEND_PARAMETERS)
+    _fill(spend, repeat, {name: draws[name] for name in SPEND_PARAMETERS})
     return LibraryModels(purchases, spend)
 
 
-def _fill(model: Any, data: Any, posterior: Posterior, names: tuple[str, ...]) -> None:
+def _fill(model: Any, data: pd.DataFrame, draws: dict[str, NDArray[np.float64]]) -> None:
     import arviz as az
+    import xarray as xr
 
     model.build_model(data)
-    draws = {name: np.asarray(posterior.draws[name]) for name in names}
     idata: xr.DataTree = az.from_dict({"posterior": draws})
+    idata["fit_data"] = xr.DataTree(model.create_fit_data_group())  # what the library's own load rebuilds a model from
     model.idata = model.set_idata_attrs(idata)
-    model._add_fit_data_group(data)
+    model.is_fitted_ = True

@@ -123,6 +123,6 @@ def _by_parameter(result: object) -> dict[str, float]:
 
 
 def _who_decides(prior: float, likelihood: float) -> str:
-    if not prior < SENSITIVE:  # NaN too: a posterior that no reweighting reaches
-        return "the prior" if not likelihood >= SENSITIVE else "data and prior"
-    return "the data"
+    if prior < SENSITIVE:
+        return "the data"
+    return "data and prior" if likelihood > prior else "the prior"  # NaN too: a posterior that no reweighting reaches

@@ -173,7 +173,7 @@ def _explore(target: Target, settings: FitSettings, seed: int, progress: bool) -
                 "relative_ess": drawn.effective / len(drawn.u),
                 **_speed(drawn.effective, start),
             }
-            return _fitted(target, "laplace", drawn.u[None], prior, numbers)
+            return _fitted(target, "laplace", drawn.u.reshape(shape), prior, numbers)
         note = f"laplace gave way to nuts: {note}"
         log.warning("%s: %s", target.model, note)
     u, stats = sample(target, mode, settings, seed=seed, progress=progress)

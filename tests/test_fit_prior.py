@@ -1,0 +1,132 @@
+"""The prior: its draws, what it says in business terms, and who decides."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from tenure.fit import check, fit
+from tenure.fit.prior import SENSITIVE, draw_prior, sensitivity
+from tenure.fit.target import PurchaseTarget, SpendTarget
+from tenure.jobs.app import compose_settings
+from tenure.rfm import Base
+from tenure.settings import PriorSettings
+from tenure.summary import Rfm
+
+DISTRIBUTIONS = {
+    "LogNormal": ({"mu": 0.5, "sigma": 0.7}, stats.lognorm(0.7, scale=np.exp(0.5))),
+    "Gamma": ({"alpha": 0.4, "beta": 3.0}, stats.gamma(0.4, scale=1 / 3.0)),
+    "InverseGamma": ({"alpha": 2.5, "beta": 3.0}, stats.invgamma(2.5, scale=3.0)),
+    "HalfNormal": ({"sigma": 1.7}, stats.halfnorm(scale=1.7)),
+    "Exponential": ({"lam": 0.4}, stats.expon(scale=2.5)),
+}
+
+
+@pytest.fixture(scope="module")
+def settings(fit_settings):
+    return replace(fit_settings, method="laplace", draws=1000)
+
+
+@pytest.fixture(scope="module")
+def base(calibration):
+    return Base.of(calibration)
+
+
+@pytest.mark.parametrize("family", DISTRIBUTIONS)
+def test_draws_of_a_prior_are_its_own(base, settings, family):
+    parameters, distribution = DISTRIBUTIONS[family]
+    priors = replace(settings.priors.purchases, mean_rate=PriorSettings(family, parameters))
+    target = PurchaseTarget.of(base, replace(settings, priors=replace(settings.priors, purchases=priors)))
+    drawn = target.quantities(draw_prior(target, 4000, np.random.default_rng(0)))
+    assert stats.kstest(drawn["mean_rate"], distribution.cdf).pvalue > 0.01
+    assert stats.kstest(drawn["dropout_mean"], stats.uniform.cdf).pvalue > 0.01
+    # The density that is explored is the one that is drawn from: their difference in logs is a constant.
+    u = draw_prior(target, 500, np.random.default_rng(1))
+    density = distribution.logpdf(np.exp(u[:, 0])) + u[:, 0]
+    rest = target.log_prior(u) - density
+    others = [
+        stats.norm(-0.5, 1.5).logpdf(u[:, 1]),
+        -np.logaddexp(0, u[:, 2]) - np.logaddexp(0, -u[:, 2]),
+        stats.norm(0.7, 1.25).logpdf(u[:, 3]),
+    ]
+    assert np.ptp(rest - np.sum(others, axis=0)) < 1e-8
+
+
+def test_the_shipped_prior_is_as_wide_as_it_says():
+    """The comments of conf/fit/priors/weak.yaml state nine-in-ten ranges; they are what the numbers give."""
+    priors = compose_settings("train").fit.priors
+    stated = {
+        ("purchases", "mean_rate"): (1, 1 / 27, 27),
+        ("purchases", "heterogeneity"): (0.6, 0.05, 7),
+        ("purchases", "dropout_concentration"): (2, 0.26, 16),
+        ("spend", "mean_spend"): (1, 0.2, 5),
+        ("spend", "variation_within"): (0.5, 0.16, 1.6),
+        ("spend", "variation_between"): (0.7, 0.31, 1.6),
+    }
+    for (group, name), ends in stated.items():
+        numbers = getattr(getattr(priors, group), name).parameters
+        told = np.exp(numbers["mu"] + numbers["sigma"] * stats.norm.ppf([0.5, 0.05, 0.95]))
+        assert told == pytest.approx(ends, rel=0.12), name
+
+
+def test_consequences_are_what_simulated_customers_do(base, settings):
+    """Closed forms against new customers who live a year under each posterior draw, and buy."""
+    from tenure.fit.predictive import replicate_purchases, replicate_spends
+
+    for purchases in ("bg_nbd", "mbg_nbd"):
+        fitted = fit(base, replace(settings, purchases=purchases), seed=0)
+        table = check(fitted, base, seed=0).consequences.table()
+        rng = np.random.default_rng(0)
+        lives = replicate_purchases(fitted.posterior, np.full(2000, 365), rng, 200)
+        told = table["posterior_median"]
+        assert told["repeat purchases of a new customer in a year"] == pytest.approx(lives.mean(), rel=0.02)
+        assert told["share of customers without a repeat purchase in a year"] == pytest.approx(
+            (lives == 0).mean(), rel=0.01
+        )
+        spent = replicate_spends(fitted.posterior, np.ones(20_000), rng, 50)
+        assert told["mean spend per purchase"] == pytest.approx(spent.mean(), rel=0.02)
+        assert (table["prior_high"] - table["prior_low"] > 5 * (table["posterior_high"] - table["posterior_low"])).all()
+
+
+def test_with_many_customers_the_data_decide_and_with_few_the_prior(base, settings):
+    many = check(fit(base, settings, seed=0), base, seed=0)
+    assert many.metrics["purchases.prior_decides"] == 0
+    assert many.metrics["spend.prior_decides"] == 0
+    assert many.warnings == []
+    assert (many.sensitivities["purchases"]["likelihood"] > SENSITIVE).all()
+    customers = {"customer_id": ["a"], "frequency": [1], "recency": [5], "T": [100], "monetary_value": [10.0]}
+    import pandas as pd
+
+    alone = Base.of(Rfm.from_frame(pd.DataFrame(customers)))
+    few = check(fit(alone, settings, seed=0), alone, seed=0)
+    assert few.metrics["purchases.prior_decides"] >= 1
+    assert any("the prior, not the data, decides" in warning for warning in few.warnings)
+
+
+def test_a_narrow_prior_is_seen_to_pull(base, settings):
+    """A prior on the mean rate far from the data, and narrower than they are: sensitive to it, alpha above all."""
+    narrow = replace(settings.priors.purchases, mean_rate=PriorSettings("LogNormal", {"mu": 2.0, "sigma": 0.05}))
+    pulled = fit(base, replace(settings, priors=replace(settings.priors, purchases=narrow)), seed=0)
+    table = sensitivity(pulled.models["purchases"])
+    free = sensitivity(fit(base, settings, seed=0).models["purchases"])
+    assert table.loc["alpha", "prior"] > 5 * max(free.loc["alpha", "prior"], 0.02)
+    assert table.loc["alpha", "decides"] != "the data"
+
+
+def test_sensitivity_follows_a_refit_under_the_scaled_prior(base, settings):
+    """Power-scaling a log-normal prior by 4 halves its spread: the shift of a refit has the sign that was foretold."""
+    scaled = {
+        name: PriorSettings("LogNormal", {"mu": prior.parameters["mu"], "sigma": prior.parameters["sigma"] / 2})
+        for name, prior in vars(settings.priors.spend).items()
+    }
+    target = SpendTarget.of(base, settings)
+    tight = fit(
+        base, replace(settings, priors=replace(settings.priors, spend=type(settings.priors.spend)(**scaled))), seed=0
+    )
+    loose = fit(base, settings, seed=0)
+    u = loose.models["spend"].u.reshape(-1, 3)
+    weights = np.exp(3 * (target.log_prior(u) - target.log_prior(u).max()))
+    moved = tight.models["spend"].u.reshape(-1, 3).mean(axis=0) - u.mean(axis=0)
+    foretold = weights @ u / weights.sum() - u.mean(axis=0)
+    assert moved == pytest.approx(foretold, abs=0.02)

@@ -54,6 +54,13 @@ def make_tracking(weeks: int = 30, end: str = "2024-07-28") -> pd.DataFrame:
     )
 
 
+def make_consequences(spread: float) -> dict[str, np.ndarray]:
+    rng = np.random.default_rng(0)
+    names = ("repeat purchases in a year", "share without a repeat purchase", "mean spend per purchase")
+    draws = [middle * np.exp(spread * rng.standard_normal(400)) for middle in (1.4, 0.5, 0.02)]
+    return dict(zip(names, [draws[0], np.minimum(draws[1], 1.0), draws[2]], strict=True))
+
+
 def make_pit(size: int = 500) -> pd.DataFrame:
     rng = np.random.default_rng(1)
     return pd.DataFrame({"counts": rng.random(size), "value": rng.random(size)})
@@ -89,6 +96,8 @@ PICTURES: dict[str, Callable[[], Figure]] = {
     "energy": lambda: figures.energy(make_tree()),
     "prior_posterior": lambda: figures.prior_posterior(make_tree(), NAMES),
     "prior_posterior of one": lambda: figures.prior_posterior(make_tree(), NAMES[:1]),
+    "consequences": lambda: figures.consequences(make_consequences(1.5), make_consequences(0.05)),
+    "consequences of a point": lambda: figures.consequences(make_consequences(1.5), make_consequences(0.0)),
     "purchases_check": lambda: figures.purchases_check(np.arange(8), np.tile(np.arange(8), (5, 1))),
     "purchases_check of one": lambda: figures.purchases_check(np.array([0]), np.zeros((2, 1), int)),
     "spend_check": lambda: figures.spend_check(np.geomspace(1, 500, 60), np.tile(np.geomspace(1, 900, 60), (5, 1))),

@@ -124,12 +124,20 @@ def test_pictures_and_tables_are_logged(evidence: registry.Evidence) -> None:
         for model in ("purchases", "spend")
         for kind in ("trace", "rank", "energy", "prior_posterior", "check")
     ]
+    names.append("prior_consequences")
     pictures = [f"diagnostics/{stage}/{name}.png" for stage in ("calibration", "final") for name in names]
     pictures += [f"backtest/{name}.png" for name in ("tracking", "pit", "by_frequency", "deciles")]
     for picture in pictures:
         pixels = np.asarray(Image.open(evidence.file(picture)).convert("L"))
         assert pixels.std() > 5, picture
     assert {"r", "alpha", "a", "b"} <= set(evidence.table("diagnostics/final/purchases_summary").iloc[:, 0])
+    assert list(evidence.table("diagnostics/final/spend_sensitivity")["parameter"]) == ["p", "q", "v"]
+    told = evidence.table("diagnostics/calibration/prior_consequences").set_index("quantity")
+    assert (
+        told.loc["mean spend per purchase", "posterior_low"]
+        < 36
+        < told.loc["mean spend per purchase", "posterior_high"]
+    )
 
 
 def test_no_artifact_holds_an_id_of_the_log(trained: Ran, evidence: registry.Evidence) -> None:
@@ -269,16 +277,40 @@ def test_a_failing_write_leaves_the_old_file_and_no_other(tmp_path: Path) -> Non
 
 
 def test_a_failed_review_is_logged_and_not_registered(tmp_path: Path) -> None:
-    asked = ["review.checks.customers.review=[3000,null]", "review.checks.customers.fail=[3000,null]"]
+    asked = ["fit.method=map", "review.checks.customers.review=[3000,null]", "review.checks.customers.fail=[3000,null]"]
     failed = command("tenure-train", *asked, *QUICK, folder=tmp_path)
     assert failed.code == 3, failed.err
     assert "Verdict: FAIL" in failed.out
     assert "FAIL customers is 2357" in failed.out
     assert "Nothing was registered: the review failed it." in failed.out
-    assert "fitted to the calibration days" in failed.out
+    assert "fitted to the calibration days by map: a point estimate, without intervals" in failed.out
+    assert "FAIL calibration.spend.point_estimate is 1" in failed.out
     assert command("tenure-score", folder=tmp_path).code == 4
     (review,) = tmp_path.rglob("review.json")
     assert json.loads(review.read_text())["verdict"] == "FAIL"
+
+
+def test_a_sweep_over_purchase_models_lands_its_runs_and_registers_nothing(tmp_path: Path) -> None:
+    """By importance sampling, whose numbers are not a sampler's; the pair can be compared customer by customer."""
+    swept = command("tenure-train", "-m", "fit.purchases=bg_nbd,mbg_nbd", "fit.method=laplace", folder=tmp_path)
+    assert swept.code == 0, swept.err
+    registry.use(swept.store)
+    runs = [path.parents[2] for path in tmp_path.rglob("review/review.json")]
+    assert len(runs) == 2
+    found = {run.params["fit.purchases"]: run for run in (registry.evidence(path.name) for path in runs)}
+    assert set(found) == {"bg_nbd", "mbg_nbd"}
+    assert swept.out.count("Nothing was registered: registry.register says so.") == 2
+    for run in found.values():
+        assert run.tags["verdict"] == "REVIEW"
+        assert run.tags["calibration.purchases.method"] == run.tags["final.spend.method"] == "laplace"
+        assert run.metrics["calibration.purchases.proposal_khat"] < 0.5
+        assert "calibration.purchases.rhat_max" not in run.metrics
+        with pytest.raises(Exception, match="trace"):
+            run.file("diagnostics/calibration/purchases_trace.png")
+    pair = [np.load(run.file("diagnostics/calibration/loo.npz")) for run in found.values()]
+    assert (pair[0]["purchases_count"] == pair[1]["purchases_count"]).all()
+    assert pair[0]["purchases_count"].sum() == 2357
+    assert (pair[0]["purchases_pointwise"] != pair[1]["purchases_pointwise"]).all()
 
 
 @pytest.mark.parametrize(
@@ -316,6 +348,8 @@ def test_a_wrong_log_is_refused_before_any_run_is_opened(tmp_path: Path) -> None
         ("rfm.end=1997-13-01", "rfm.end"),
         ("fit.method=magic", "fit.method"),
         ("fit.purchases=pareto", "fit.purchases"),
+        ("fit.sampler=stan", "fit.sampler"),
+        ("fit.no_repeat_buyers=guess", "fit.no_repeat_buyers"),
         ("fit.chains=1", "fit.chains"),
         ("fit.joint_draws=5000", "fit.joint_draws"),
         ("fit.target_accept=1.0", "fit.target_accept"),

@@ -210,8 +210,7 @@ def consequences(prior: Mapping[str, Floats], posterior: Mapping[str, Floats]) -
     """Draw what prior and posterior say in business terms: 90% ranges and medians, by quantity."""
     figure, panels = _canvas(len(prior), height=1.5 + 1.35 * len(prior))
     for axes, (name, before) in zip(panels, prior.items(), strict=True):
-        after = posterior[name]
-        for at, (draws, color) in enumerate(((after, MODEL), (before, INK))):
+        for at, (draws, color) in enumerate(((posterior[name], MODEL), (before, INK))):
             low, middle, high = np.quantile(draws, [0.05, 0.5, 0.95])
             axes.plot([low, high], [at, at], color=color, linewidth=6, alpha=0.45, solid_capstyle="butt")
             axes.plot(middle, at, "o", color=color)
@@ -221,16 +220,16 @@ def consequences(prior: Mapping[str, Floats], posterior: Mapping[str, Floats]) -
             )  # fmt: skip
         axes.set(yticks=[0, 1], ylim=(-0.6, 1.6), title=name)
         axes.set_yticklabels(["posterior", "prior"])
-        if float(np.max(before)) > 1.0 + 1e-9:
+        if name.startswith("share"):
+            axes.set_xlim(0, 1)
+        else:
             axes.set_xscale("log")
             _label_log_axis(axes, *axes.get_xlim())
-        else:
-            axes.set_xlim(0, 1)
     return _explain(
         figure,
         "What the prior says about the business, and what the data made of it",
-        "Bars are 90% ranges, dots medians, written out at the right. Look for a prior that covers what you think "
-        "possible, and for a posterior much narrower than it. Where they are alike, the prior speaks.",
+        "Look for a prior that covers what you think possible, and for a posterior much narrower than it: where they are "
+        "alike, the prior speaks. Bars are 90% ranges, dots medians, written out at the right.",
     )
 
 

@@ -228,7 +228,7 @@ def consequences(prior: Mapping[str, Floats], posterior: Mapping[str, Floats]) -
     return _explain(
         figure,
         "What the prior says about the business, and what the data made of it",
-        "Look for a prior that covers what you think possible, and for a posterior much narrower than it: where they are "
+        "Look for a prior that covers what you think possible, and for a posterior much narrower: where they are "
         "alike, the prior speaks. Bars are 90% ranges, dots medians, written out at the right.",
     )
 

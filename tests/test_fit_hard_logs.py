@@ -178,7 +178,7 @@ def test_a_base_without_repeat_buyers_is_refused_unless_the_prior_may_speak(sett
     base = Base.of(rfm)
     assert check(fitted, base, seed=0).warnings == [
         "spend: nobody bought again, so the prior alone speaks",
-        "purchases: the prior, not the data, decides r",
+        "purchases: the prior, not the data, decides r, alpha, a, b",
     ]
 
 

@@ -125,7 +125,7 @@ def fit(data: Base | Rfm, settings: FitSettings, *, seed: int, progress: bool = 
     targets = (PurchaseTarget.of(base, settings), SpendTarget.of(base, settings))
     seeds = [int(child.generate_state(1)[0]) for child in np.random.SeedSequence(seed).spawn(len(targets))]
     models = {
-        target.model: _explore(target, settings, seed, progress) for target, seed in zip(targets, seeds, strict=True)
+        target.model: explore(target, settings, seed, progress) for target, seed in zip(targets, seeds, strict=True)
     }
     draws = {**models["purchases"].draws, **models["spend"].draws}
     method = " and ".join(dict.fromkeys(model.method for model in models.values()))
@@ -153,7 +153,8 @@ def _require(base: Base, settings: FitSettings) -> None:
         raise FitError(f"{nobody}, and fit.scale.money is not set: give it the value of a typical purchase.")
 
 
-def _explore(target: Target, settings: FitSettings, seed: int, progress: bool) -> FittedModel:
+def explore(target: Target, settings: FitSettings, seed: int, progress: bool = False) -> FittedModel:
+    """Draw from one model's posterior by the method of the settings, and say how well that went."""
     start, rng = time.perf_counter(), np.random.default_rng(seed)
     prior = draw_prior(target, PRIOR_DRAWS, rng)
     shape = (settings.chains, settings.draws, len(target.names))

@@ -1,0 +1,85 @@
+"""Simulation-based calibration: the truth is anywhere among the draws, as often in one place as in another."""
+
+import logging
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import sbc
+
+from tenure.fit.run import explore
+
+MODELS = sbc.MODELS
+
+
+@pytest.fixture(autouse=True)
+def quiet():
+    """Many of these logs are hard on purpose, and each that is given to nuts says so."""
+    logging.getLogger("tenure").setLevel(logging.ERROR)
+    yield
+    logging.getLogger("tenure").setLevel(logging.NOTSET)
+
+
+@pytest.fixture
+def short(fit_settings):
+    return replace(fit_settings, chains=2, tune=300, draws=400, joint_draws=400)
+
+
+@pytest.mark.parametrize("model", MODELS)
+@pytest.mark.parametrize(("method", "fits"), [("laplace", 60), ("nuts", 10)])
+def test_ranks_of_the_truth_are_uniform(short, model, method, fits):
+    shares = sbc.rank_truths(model, replace(short, method=method), fits, customers=150, seed=1)
+    assert sbc.not_uniform(shares) == []
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("model", MODELS)
+@pytest.mark.parametrize(("method", "fits"), [("laplace", 200), ("nuts", 50)])
+def test_ranks_of_the_truth_are_uniform_over_many_fits(fit_settings, model, method, fits):
+    shares = sbc.rank_truths(model, replace(fit_settings, draws=1000, method=method), fits, seed=2)
+    assert (shares["method"] == method).mean() > 0.5
+    assert sbc.not_uniform(shares) == []
+
+
+def test_draws_that_are_too_sure_are_caught(short, monkeypatch):
+    def too_sure(*arguments, **named):
+        fitted = explore(*arguments, **named)
+        centre = fitted.u.mean(axis=(0, 1))
+        return replace(fitted, u=centre + 0.7 * (fitted.u - centre))
+
+    monkeypatch.setattr(sbc, "explore", too_sure)
+    shares = sbc.rank_truths("gamma_gamma", replace(short, method="laplace"), 100, customers=150, seed=1)
+    assert "density" in sbc.not_uniform(shares)
+
+
+def test_draws_that_are_off_centre_are_caught(short, monkeypatch):
+    def off_centre(*arguments, **named):
+        fitted = explore(*arguments, **named)
+        return replace(fitted, u=fitted.u + [0.7 * fitted.u[..., 0].std(), 0.0, 0.0])
+
+    monkeypatch.setattr(sbc, "explore", off_centre)
+    shares = sbc.rank_truths("gamma_gamma", replace(short, method="laplace"), 100, customers=150, seed=1)
+    assert "mean_spend" in sbc.not_uniform(shares)
+
+
+def test_a_scale_taken_from_the_log_would_spoil_the_calibration(short):
+    """With few customers the prior counts, and it must not have been centred on their very spends."""
+    by_importance = replace(short, method="laplace")
+    fixed = sbc.rank_truths("gamma_gamma", by_importance, 150, customers=2, seed=1)
+    assert sbc.not_uniform(fixed) == []
+    taken = sbc.rank_truths("gamma_gamma", by_importance, 150, customers=2, seed=1, money_from_the_log=True)
+    assert "mean_spend" in sbc.not_uniform(taken)
+
+
+@pytest.mark.parametrize("model", ["bg_nbd", "mbg_nbd"])
+def test_simulated_histories_have_the_models_own_moments(model):
+    """Alive customers of rate 2 buy 2 T on average; half of those who could leave at once do."""
+    rng = np.random.default_rng(3)
+    T = np.full(200_000, 0.5)
+    stays = {"r": 1e6, "alpha": 0.5e6, "a": 1e-9, "b": 1.0}
+    table = sbc.simulate_purchases(stays, T, model, rng)
+    assert table.T_purchases.sum() / T.size == pytest.approx(1.0, abs=0.01)
+    leaves = {"r": 1e6, "alpha": 1e4, "a": 1e6, "b": 1e6}  # 50 purchases unless the customer leaves
+    table = sbc.simulate_purchases(leaves, T, model, rng)
+    # E[x] of a geometric with p = 1/2: one more purchase where nobody leaves before the first repeat.
+    assert table.T_purchases.sum() / T.size == pytest.approx(2.0 if model == "bg_nbd" else 1.0, abs=0.01)

@@ -18,6 +18,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from arviz_stats.ecdf_utils import ecdf_pit
 from matplotlib.figure import Figure
 from rich.progress import track
 
@@ -37,7 +38,7 @@ BAND_SIMULATIONS = 20_000
 
 
 def simulate_purchases(truth, T, model, rng):
-    """Draw histories of BG/NBD or MBG/NBD customers who are observed for T, in continuous time.
+    """Draw x and t_x of BG/NBD or MBG/NBD customers who are observed for T, in continuous time.
 
     Purchases of a customer who stays are a Poisson process, so their times are uniform order statistics: the last
     of the first x of n is T Beta(x, n - x + 1).
@@ -48,7 +49,7 @@ def simulate_purchases(truth, T, model, rng):
     chances = rng.geometric(np.clip(leaving, 1e-15, 1.0))  # the chance at which the customer leaves, from 1
     x = np.minimum(while_staying, chances - CHANCES_AT_BIRTH[model])
     last = rng.beta(np.maximum(x, 1), while_staying - x + 1)
-    return PurchaseTable.of(x, np.where(x > 0, T * last, 0.0), T, np.ones(T.size), model=model)
+    return x, np.where(x > 0, T * last, 0.0)
 
 
 def simulate_spends(truth, x, rng):
@@ -81,7 +82,8 @@ def rank_truths(model, settings, fits, *, customers=CUSTOMERS, seed=0, money_fro
             at -= np.array([[np.log(scale), 0.0, 0.0]])
             table = SpendTable.of(x, mean / scale, np.ones(x.size))
         else:
-            table = simulate_purchases(truth, T, model, rng)
+            frequency, recency = simulate_purchases(truth, T, model, rng)
+            table = PurchaseTable.of(frequency, recency, T, np.ones(customers), model=model)
         target = replace(empty, table=table)
         fitted = explore(target, settings, seed=number)
         draws = fitted.u.reshape(-1, fitted.u.shape[-1])
@@ -100,8 +102,6 @@ def band(fits, trust):
 
     Saeilynoja, Buerkner & Vehtari (2022), Statistics and Computing 32, by ArviZ.
     """
-    from arviz_stats.ecdf_utils import ecdf_pit
-
     points, _, low, high = ecdf_pit(np.linspace(0, 1, fits), trust, BAND_SIMULATIONS)
     return points, low, high
 

@@ -37,7 +37,7 @@ def test_ranks_of_the_truth_are_uniform(short, model, method, fits):
 @pytest.mark.parametrize(("method", "fits"), [("laplace", 200), ("nuts", 50)])
 def test_ranks_of_the_truth_are_uniform_over_many_fits(fit_settings, model, method, fits):
     shares = sbc.rank_truths(model, replace(fit_settings, draws=1000, method=method), fits, seed=2)
-    assert (shares["method"] == method).mean() > 0.5
+    assert (shares["method"] == method).mean() > 0.4  # the rest were given to nuts
     assert sbc.not_uniform(shares) == []
 
 
@@ -55,7 +55,7 @@ def test_draws_that_are_too_sure_are_caught(short, monkeypatch):
 def test_draws_that_are_off_centre_are_caught(short, monkeypatch):
     def off_centre(*arguments, **named):
         fitted = explore(*arguments, **named)
-        return replace(fitted, u=fitted.u + [0.7 * fitted.u[..., 0].std(), 0.0, 0.0])
+        return replace(fitted, u=fitted.u + 0.7 * fitted.u.std(axis=(0, 1)) * np.array([1.0, 0.0, 0.0]))
 
     monkeypatch.setattr(sbc, "explore", off_centre)
     shares = sbc.rank_truths("gamma_gamma", replace(short, method="laplace"), 100, customers=150, seed=1)
@@ -77,9 +77,11 @@ def test_simulated_histories_have_the_models_own_moments(model):
     rng = np.random.default_rng(3)
     T = np.full(200_000, 0.5)
     stays = {"r": 1e6, "alpha": 0.5e6, "a": 1e-9, "b": 1.0}
-    table = sbc.simulate_purchases(stays, T, model, rng)
-    assert table.T_purchases.sum() / T.size == pytest.approx(1.0, abs=0.01)
+    x, t_x = sbc.simulate_purchases(stays, T, model, rng)
+    assert x.mean() == pytest.approx(1.0, abs=0.01)
+    # The last of x uniform times lies at x / (x + 1) of the whole on average.
+    assert (t_x[x == 2] / 0.5).mean() == pytest.approx(2 / 3, abs=0.01)
     leaves = {"r": 1e6, "alpha": 1e4, "a": 1e6, "b": 1e6}  # 50 purchases unless the customer leaves
-    table = sbc.simulate_purchases(leaves, T, model, rng)
+    x, _ = sbc.simulate_purchases(leaves, T, model, rng)
     # E[x] of a geometric with p = 1/2: one more purchase where nobody leaves before the first repeat.
-    assert table.T_purchases.sum() / T.size == pytest.approx(2.0 if model == "bg_nbd" else 1.0, abs=0.01)
+    assert x.mean() == pytest.approx(2.0 if model == "bg_nbd" else 1.0, abs=0.01)

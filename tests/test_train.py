@@ -18,6 +18,7 @@ import pytest
 from tenure import batch, registry
 from tenure import settings as settings_module
 from tenure.errors import InputError
+from tenure.fit import compare
 from tenure.jobs.app import compose_settings
 from tenure.scorer import COLUMNS, Params
 from tenure.scorer import score as scorer_module
@@ -307,10 +308,14 @@ def test_a_sweep_over_purchase_models_lands_its_runs_and_registers_nothing(tmp_p
         assert "calibration.purchases.rhat_max" not in run.metrics
         with pytest.raises(Exception, match="trace"):
             run.file("diagnostics/calibration/purchases_trace.png")
-    pair = [np.load(run.file("diagnostics/calibration/loo.npz")) for run in found.values()]
-    assert (pair[0]["purchases_count"] == pair[1]["purchases_count"]).all()
-    assert pair[0]["purchases_count"].sum() == 2357
-    assert (pair[0]["purchases_pointwise"] != pair[1]["purchases_pointwise"]).all()
+    first, second = (found[name].loo("calibration", "purchases") for name in ("bg_nbd", "mbg_nbd"))
+    assert first.count.sum() == 2357
+    assert first.elpd == found["bg_nbd"].metrics["calibration.purchases.loo_elpd"]
+    difference = compare(second, first)
+    assert difference.elpd == pytest.approx(second.elpd - first.elpd)
+    assert 0 < difference.se < first.se / 4
+    same = compare(*(run.loo("calibration", "spend") for run in found.values()))
+    assert (same.elpd, same.se) == (0, 0)
 
 
 @pytest.mark.parametrize(

@@ -15,17 +15,17 @@ def diagnose(trace: "xr.DataTree", names: tuple[str, ...]) -> dict[str, float]:
     deviations; BFMI by Betancourt (2016). A number that cannot be had is NaN, which the review refuses.
     `relative_ess` is effective draws per draw, averaged over all variables, as ArviZ's own leave-one-out takes it.
     """
-    import arviz as az
+    from arviz_stats import bfmi, ess, mcse, rhat  # ArviZ's own, without its plots, which take as long again to import
 
     posterior, stats = trace["posterior"].to_dataset(), trace["sample_stats"].to_dataset()
     draws = float(posterior.sizes["chain"] * posterior.sizes["draw"])
     return {
-        "rhat_max": _highest(az.rhat(posterior)),
-        "ess_bulk_min": _lowest(az.ess(posterior, method="bulk")),
-        "ess_tail_min": _lowest(az.ess(posterior, method="tail")),
-        "relative_ess": float(np.mean(_values(az.ess(posterior, method="mean")))) / draws,
-        "mcse_over_sd_max": _highest(az.mcse(posterior[list(names)], method="mean") / posterior[list(names)].std()),
-        "bfmi_min": _lowest(az.bfmi(trace)),
+        "rhat_max": _highest(rhat(posterior)),
+        "ess_bulk_min": _lowest(ess(posterior, method="bulk")),
+        "ess_tail_min": _lowest(ess(posterior, method="tail")),
+        "relative_ess": float(np.mean(_values(ess(posterior, method="mean")))) / draws,
+        "mcse_over_sd_max": _highest(mcse(posterior[list(names)], method="mean") / posterior[list(names)].std()),
+        "bfmi_min": _lowest(bfmi(trace)),
         "divergences": float(stats["diverging"].sum()),
         "divergent_share": float(stats["diverging"].mean()),
     }

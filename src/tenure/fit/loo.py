@@ -8,7 +8,8 @@ count before smoothing would leave all of them out at once, with no alarm.)
 import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -66,6 +67,17 @@ class Loo:
             "khat_max": self.khat_max,
             "khat_bad": float(self.khat_bad),
         }
+
+    def save(self, path: str | Path) -> None:
+        """Write an npz file, for a paired comparison with another run."""
+        np.savez_compressed(path, **{field.name: getattr(self, field.name) for field in fields(self)})
+
+    @classmethod
+    def load(cls, path: str | Path) -> "Loo":
+        """Read what `save` wrote."""
+        with np.load(path) as file:
+            read = {name: file[name] for name in file.files}
+        return cls(**{name: value if value.ndim else value.item() for name, value in read.items()})
 
 
 @dataclass(frozen=True)

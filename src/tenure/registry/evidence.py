@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 
 import arviz as az
 import mlflow
-import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
@@ -78,17 +77,10 @@ def log_fit(stage: str, checked: "CheckedFit", figures: Mapping[str, Figure]) ->
             path = Path(folder) / f"{name}.nc"
             _without_texts(tree).to_netcdf(path, engine="h5netcdf")
             mlflow.log_artifact(str(path), folder_of)
-        # Log densities and numbers of customers by distinct history, for a paired comparison with another run.
-        path = Path(folder) / "loo.npz"
-        np.savez_compressed(
-            path,
-            **{
-                f"{name}_{part}": getattr(loo, part)
-                for name, loo in checked.loos.items()
-                for part in ("pointwise", "count")
-            },
-        )
-        mlflow.log_artifact(str(path), folder_of)
+        for name, loo in checked.loos.items():
+            path = Path(folder) / f"{name}_loo.npz"
+            loo.save(path)
+            mlflow.log_artifact(str(path), folder_of)
     for name, tree in trees.items():
         if fit.models[name].is_point:
             continue

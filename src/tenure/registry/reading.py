@@ -3,6 +3,7 @@
 import json
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import mlflow
 import pandas as pd
@@ -13,6 +14,9 @@ from tenure.review import Review
 
 from .models import NoModelError, find
 from .store import client
+
+if TYPE_CHECKING:
+    from tenure.fit import Loo
 
 
 @dataclass(frozen=True)
@@ -35,6 +39,12 @@ class Evidence:
     def trace(self, stage: str, model: str) -> xr.DataTree:
         """Read the draws of a fit: `calibration` or `final`, `purchases` or `spend`; with prior and sample stats."""
         return xr.open_datatree(self.file(f"diagnostics/{stage}/{model}.nc"), engine="h5netcdf").load()
+
+    def loo(self, stage: str, model: str) -> "Loo":
+        """Read what leaving out one customer at a time said of a fit, to `compare` with another run's."""
+        from tenure.fit import Loo
+
+        return Loo.load(self.file(f"diagnostics/{stage}/{model}_loo.npz"))
 
     def file(self, path: str) -> Path:
         """Fetch a logged file."""

@@ -1,0 +1,196 @@
+"""Time the fits against pymc-marketing's own `fit`, from a customer summary in memory to a posterior of both models.
+
+Each measurement is a process of its own, so that imports, compilation and peak memory are its own too; compiled code
+that a library keeps on disk is there from a first, unmeasured round. Both fit BG/NBD and Gamma-Gamma with 4 chains of
+1,000 + 1,000 at target_accept 0.8 (the peer's defaults but for the chains, of which it would run one a core);
+`laplace` gives 4,000 draws. Takes about an hour on two cores, nearly all of it the peer's:
+
+    uv run python experiments/fit_benchmark.py [--customers cdnow 10000 100000 1000000]
+
+Where `--short` names a size, the peer runs few iterations there, twice; the difference is scaled to 1,000 + 1,000.
+"""
+
+import argparse
+import json
+import logging
+import os
+import platform
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+import warnings
+from dataclasses import replace
+from pathlib import Path
+
+CHAINS, ITERATIONS, TARGET_ACCEPT = 4, 1000, 0.8
+SHORT = (50, 100)  # iterations of the peer's two short runs
+TRUTH = {"r": 0.25, "alpha": 60.0, "a": 0.8, "b": 2.5, "p": 6.0, "q": 3.8, "v": 15.0}  # near CDNOW's, slower; days
+DAYS = 730
+
+
+def make_summary(customers):
+    """Simulate a summary of daily dates over two years, or take CDNOW's first 39 weeks."""
+    import numpy as np
+    import pandas as pd
+    import sbc
+
+    from tenure.jobs.app import compose_settings
+    from tenure.rfm import split
+    from tenure.summary import Rfm
+    from tenure.transactions import read
+
+    if customers == "cdnow":
+        return split(read(compose_settings("train", ["experiment=cdnow"]).transactions), "1997-09-30").calibration
+    rng = np.random.default_rng(0)
+    T = rng.integers(1, DAYS + 1, int(customers))
+    x, t_x = sbc.simulate_purchases(TRUTH, T, "bg_nbd", rng)
+    recency = np.ceil(t_x).astype(np.int64)
+    x = np.minimum(x, recency)  # one purchase a day
+    mean = np.zeros(T.size)
+    mean[x > 0] = np.maximum(np.round(sbc.simulate_spends(TRUTH, x[x > 0].astype(float), rng), 2), 0.01)
+    frame = {"customer_id": np.arange(T.size).astype(str), "frequency": x, "recency": recency, "T": T}
+    return Rfm.from_frame(pd.DataFrame(frame | {"monetary_value": mean}))
+
+
+def measure(contender, path, iterations):
+    """Fit once in this process; print one JSON line of what it took."""
+    warnings.simplefilter("ignore")
+    logging.disable(logging.WARNING)
+    import pandas as pd
+
+    start = time.perf_counter()
+    fit = {"peer": load_peer, "laplace": load_ours, "nuts": load_ours}[contender](contender, iterations)
+    imported = time.perf_counter() - start
+    frame = pd.read_parquet(path)
+    cpu = os.times()
+    start = time.perf_counter()
+    ess = fit(frame)
+    wall, after = time.perf_counter() - start, os.times()
+    print(
+        json.dumps(
+            {
+                "import": imported,
+                "wall": wall - ess["overhead"],
+                "cpu": sum(after[:4]) - sum(cpu[:4]),
+                "peak": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
+                "ess": ess["ess"],
+            }
+        )
+    )
+
+
+def load_ours(method, iterations):
+    """Import ours; give a function from a summary to the effective draws of its posterior."""
+    from tenure.fit import fit
+    from tenure.jobs.app import compose_settings
+    from tenure.summary import Rfm
+
+    settings = replace(
+        compose_settings("train").fit,
+        method=method,
+        chains=CHAINS,
+        tune=iterations,
+        draws=iterations,
+        joint_draws=100,
+        target_accept=TARGET_ACCEPT,
+    )
+
+    def run(frame):
+        fitted = fit(Rfm.from_frame(frame), settings, seed=1)
+        if set(fitted.methods.values()) != {method}:
+            sys.exit(f"{method} was asked for, and {fitted.methods} came")
+        key = "effective_draws" if method == "laplace" else "ess_bulk_min"
+        return {"ess": min(fitted.diagnostics[f"{model}.{key}"] for model in fitted.methods), "overhead": 0.0}
+
+    return run
+
+
+def load_peer(_, iterations):
+    """Import the peer; give the same of its two models."""
+    from pymc_marketing.clv import BetaGeoModel, GammaGammaModel
+
+    def run(frame):
+        arguments = {"chains": CHAINS, "tune": iterations, "draws": iterations, "progressbar": False, "random_seed": 1}
+        purchases, spend = BetaGeoModel(), GammaGammaModel()
+        purchases.fit(frame[["customer_id", "frequency", "recency", "T"]], **arguments)
+        spend.fit(frame.loc[frame["frequency"] > 0, ["customer_id", "frequency", "monetary_value"]], **arguments)
+        start = time.perf_counter()
+        import arviz as az
+
+        names = ((purchases, ["r", "alpha", "a", "b"]), (spend, ["p", "q", "v"]))
+        ess = min(float(az.ess(model.idata["posterior"].to_dataset()[keys]).to_array().min()) for model, keys in names)
+        return {"ess": ess, "overhead": time.perf_counter() - start}  # our own diagnostics are inside our time
+
+    return run
+
+
+def in_its_own_process(contender, path, iterations=ITERATIONS):
+    command = [sys.executable, __file__, "--measure", contender, str(path), str(iterations)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode:
+        sys.exit(done.stderr)
+    found = json.loads(done.stdout.splitlines()[-1])
+    print(f"{contender}, {path.stem}, {iterations}: {found}", file=sys.stderr, flush=True)
+    return found
+
+
+def scaled(path, ess):
+    """Run the peer for few iterations twice; what the second takes longer, scaled, is what a full run would take.
+
+    Its effective draws are those of its longest full run: at this size more data change the posterior's width alone.
+    """
+    few, more = (in_its_own_process("peer", path, iterations) for iterations in SHORT)
+    factor = (ITERATIONS - SHORT[1]) / (SHORT[1] - SHORT[0])
+    whole = {key: more[key] + (more[key] - few[key]) * factor for key in ("wall", "cpu")}
+    return more | whole | {"ess": ess}
+
+
+def main(sizes, short):
+    print(f"{platform.processor() or platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}\n")
+    with tempfile.TemporaryDirectory() as folder:
+        paths = {}
+        for size in sizes:
+            paths[size] = Path(folder) / f"{size}.parquet"
+            make_summary(size).customers.to_parquet(paths[size])
+        contenders = ("laplace", "nuts", "peer")
+        for contender in contenders:  # the unmeasured round
+            in_its_own_process(contender, paths[sizes[0]], 100)
+        print("| customers | | import s | wall s | CPU s | peak MB | ESS | ESS/s | ratio to the peer |")
+        print("|---|---|---|---|---|---|---|---|---|")
+        found_before, size_before = {"ess": float("nan")}, None
+        for size in sizes:
+            found = {name: in_its_own_process(name, paths[size]) for name in contenders[:2]}
+            if size in short:
+                found["peer"] = scaled(paths[size], found_before["ess"])
+            else:
+                found["peer"] = found_before = in_its_own_process("peer", paths[size])
+                size_before = size
+            speed = {name: numbers["ess"] / numbers["wall"] for name, numbers in found.items()}
+            for name, numbers in found.items():
+                label = "pymc-marketing" + (" (scaled)" if size in short else "") if name == "peer" else name
+                print(
+                    f"| {size if size == 'cdnow' else format(int(size), ',')} | {label} | {numbers['import']:.1f} | "
+                    f"{numbers['wall']:,.2f} | {numbers['cpu']:,.1f} | {numbers['peak']:,.0f} | "
+                    f"{numbers['ess']:,.0f} | {speed[name]:,.1f} | {speed[name] / speed['peer']:,.1f} |",
+                    flush=True,
+                )
+        if short and size_before:
+            check = scaled(paths[size_before], found_before["ess"])
+            print(
+                f"\nThe scaling, tried where the peer also ran in full: {check['wall']:,.0f} s scaled, "
+                f"{found_before['wall']:,.0f} s in full at {size_before} customers."
+            )
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description="Time the fits against pymc-marketing's.")
+    parser.add_argument("--customers", nargs="+", default=["cdnow", "10000", "100000", "1000000"])
+    parser.add_argument("--short", nargs="*", default=["1000000"], help="sizes at which the peer runs few iterations")
+    parser.add_argument("--measure", nargs=3, help=argparse.SUPPRESS)
+    given = parser.parse_args()
+    if given.measure:
+        measure(given.measure[0], given.measure[1], int(given.measure[2]))
+    else:
+        main(given.customers, given.short)

@@ -7,7 +7,8 @@ that a library keeps on disk is there from a first, unmeasured round. Both fit B
 
     uv run python experiments/fit_benchmark.py [--customers cdnow 10000 100000 1000000]
 
-Where `--short` names a size, the peer runs few iterations there, twice; the difference is scaled to 1,000 + 1,000.
+Where the peer would take over ten minutes (`--short`), it runs few iterations, twice. The difference gives seconds per
+evaluation of its density, and its longest full run how many evaluations 1,000 + 1,000 iterations take.
 """
 
 import argparse
@@ -25,9 +26,15 @@ from dataclasses import replace
 from pathlib import Path
 
 CHAINS, ITERATIONS, TARGET_ACCEPT = 4, 1000, 0.8
-SHORT = (50, 100)  # iterations of the peer's two short runs
+SHORT = (10, 40)  # warm-up iterations, and as many draws, of the peer's two short runs
 TRUTH = {"r": 0.25, "alpha": 60.0, "a": 0.8, "b": 2.5, "p": 6.0, "q": 3.8, "v": 15.0}  # near CDNOW's, slower; days
 DAYS = 730
+LABELS = {
+    "laplace": "laplace",
+    "nuts": "nuts",
+    "peer": "pymc-marketing",
+    "peer_pymc": "pymc-marketing, nuts_sampler=pymc",
+}
 
 
 def make_summary(customers):
@@ -61,24 +68,21 @@ def measure(contender, path, iterations):
     import pandas as pd
 
     start = time.perf_counter()
-    fit = {"peer": load_peer, "laplace": load_ours, "nuts": load_ours}[contender](contender, iterations)
+    fit = (load_peer if contender.startswith("peer") else load_ours)(contender, iterations)
     imported = time.perf_counter() - start
     frame = pd.read_parquet(path)
-    cpu = os.times()
-    start = time.perf_counter()
-    ess = fit(frame)
+    cpu, start = os.times(), time.perf_counter()
+    found = fit(frame)
     wall, after = time.perf_counter() - start, os.times()
-    print(
-        json.dumps(
-            {
-                "import": imported,
-                "wall": wall - ess["overhead"],
-                "cpu": sum(after[:4]) - sum(cpu[:4]),
-                "peak": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
-                "ess": ess["ess"],
-            }
-        )
-    )
+    print(json.dumps({"import": imported, "wall": wall, "cpu": sum(after[:4]) - sum(cpu[:4]), "peak": peak()} | found))
+
+
+def peak():
+    """Give this process's peak memory in MB; getrusage's would start from that of the process that started it."""
+    status = Path("/proc/self/status")
+    if status.exists():
+        return float(next(line.split()[1] for line in status.open() if line.startswith("VmHWM"))) / 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20  # macOS counts bytes
 
 
 def load_ours(method, iterations):
@@ -102,26 +106,37 @@ def load_ours(method, iterations):
         if set(fitted.methods.values()) != {method}:
             sys.exit(f"{method} was asked for, and {fitted.methods} came")
         key = "effective_draws" if method == "laplace" else "ess_bulk_min"
-        return {"ess": min(fitted.diagnostics[f"{model}.{key}"] for model in fitted.methods), "overhead": 0.0}
+        return {"ess": min(fitted.diagnostics[f"{model}.{key}"] for model in fitted.methods)}
 
     return run
 
 
-def load_peer(_, iterations):
-    """Import the peer; give the same of its two models."""
+def load_peer(contender, iterations):
+    """Import the peer; give the same of its two models, each with its seconds and evaluations."""
+    import arviz as az
     from pymc_marketing.clv import BetaGeoModel, GammaGammaModel
 
-    def run(frame):
-        arguments = {"chains": CHAINS, "tune": iterations, "draws": iterations, "progressbar": False, "random_seed": 1}
-        purchases, spend = BetaGeoModel(), GammaGammaModel()
-        purchases.fit(frame[["customer_id", "frequency", "recency", "T"]], **arguments)
-        spend.fit(frame.loc[frame["frequency"] > 0, ["customer_id", "frequency", "monetary_value"]], **arguments)
-        start = time.perf_counter()
-        import arviz as az
+    arguments = {"chains": CHAINS, "tune": iterations, "draws": iterations, "progressbar": False, "random_seed": 1}
+    arguments["cores"] = os.cpu_count()  # left alone, PyMC counts physical cores and may use one of two
+    arguments["discard_tuned_samples"] = False  # to count what warm-up cost
+    if contender == "peer_pymc":
+        arguments["nuts_sampler"] = "pymc"
 
-        names = ((purchases, ["r", "alpha", "a", "b"]), (spend, ["p", "q", "v"]))
-        ess = min(float(az.ess(model.idata["posterior"].to_dataset()[keys]).to_array().min()) for model, keys in names)
-        return {"ess": ess, "overhead": time.perf_counter() - start}  # our own diagnostics are inside our time
+    def run(frame):
+        parts, ess = [], []
+        for kind, columns, names in (
+            (BetaGeoModel, ["frequency", "recency", "T"], ["r", "alpha", "a", "b"]),
+            (GammaGammaModel, ["frequency", "monetary_value"], ["p", "q", "v"]),
+        ):
+            model, rows = kind(), frame if kind is BetaGeoModel else frame[frame["frequency"] > 0]
+            start = time.perf_counter()
+            model.fit(rows[["customer_id", *columns]], **arguments)
+            wall = time.perf_counter() - start
+            groups = (model.idata[group] for group in ("sample_stats", "warmup_sample_stats"))
+            steps = sum(int(group["n_steps" if "n_steps" in group else "tree_size"].sum()) for group in groups)
+            parts.append([wall, steps])
+            ess.append(float(az.ess(model.idata["posterior"].to_dataset()[names]).to_array().min()))
+        return {"ess": min(ess), "wall": sum(wall for wall, _ in parts), "parts": parts}
 
     return run
 
@@ -136,15 +151,18 @@ def in_its_own_process(contender, path, iterations=ITERATIONS):
     return found
 
 
-def scaled(path, ess):
-    """Run the peer for few iterations twice; what the second takes longer, scaled, is what a full run would take.
+def scaled(path, whole):
+    """Run the peer for few iterations twice, and scale, model by model, to the evaluations of a `whole` run.
 
-    Its effective draws are those of its longest full run: at this size more data change the posterior's width alone.
+    Its effective draws are those of the whole run too: more data change the posterior's width, hardly its shape.
     """
     few, more = (in_its_own_process("peer", path, iterations) for iterations in SHORT)
-    factor = (ITERATIONS - SHORT[1]) / (SHORT[1] - SHORT[0])
-    whole = {key: more[key] + (more[key] - few[key]) * factor for key in ("wall", "cpu")}
-    return more | whole | {"ess": ess}
+    wall = 0.0
+    for (few_wall, few_steps), (more_wall, more_steps), (_, steps) in zip(
+        few["parts"], more["parts"], whole["parts"], strict=True
+    ):
+        wall += more_wall + (more_wall - few_wall) / (more_steps - few_steps) * (steps - more_steps)
+    return more | {"wall": wall, "cpu": wall * more["cpu"] / more["wall"], "ess": whole["ess"]}
 
 
 def main(sizes, short):
@@ -159,35 +177,38 @@ def main(sizes, short):
             in_its_own_process(contender, paths[sizes[0]], 100)
         print("| customers | | import s | wall s | CPU s | peak MB | ESS | ESS/s | ratio to the peer |")
         print("|---|---|---|---|---|---|---|---|---|")
-        found_before, size_before = {"ess": float("nan")}, None
+        whole, whole_size = None, None
         for size in sizes:
             found = {name: in_its_own_process(name, paths[size]) for name in contenders[:2]}
             if size in short:
-                found["peer"] = scaled(paths[size], found_before["ess"])
+                found["peer"] = scaled(paths[size], whole)
             else:
-                found["peer"] = found_before = in_its_own_process("peer", paths[size])
-                size_before = size
+                found["peer"] = whole = in_its_own_process("peer", paths[size])
+                found["peer_pymc"] = in_its_own_process("peer_pymc", paths[size])
+                whole_size = size
             speed = {name: numbers["ess"] / numbers["wall"] for name, numbers in found.items()}
             for name, numbers in found.items():
-                label = "pymc-marketing" + (" (scaled)" if size in short else "") if name == "peer" else name
+                label = LABELS[name] + (" (scaled)" if name == "peer" and size in short else "")
                 print(
                     f"| {size if size == 'cdnow' else format(int(size), ',')} | {label} | {numbers['import']:.1f} | "
                     f"{numbers['wall']:,.2f} | {numbers['cpu']:,.1f} | {numbers['peak']:,.0f} | "
                     f"{numbers['ess']:,.0f} | {speed[name]:,.1f} | {speed[name] / speed['peer']:,.1f} |",
                     flush=True,
                 )
-        if short and size_before:
-            check = scaled(paths[size_before], found_before["ess"])
+        if short:
+            check = scaled(paths[whole_size], whole)
             print(
-                f"\nThe scaling, tried where the peer also ran in full: {check['wall']:,.0f} s scaled, "
-                f"{found_before['wall']:,.0f} s in full at {size_before} customers."
+                f"\nThe scaling, tried where the peer also ran in full ({whole_size} customers): "
+                f"{check['wall']:,.0f} s scaled, {whole['wall']:,.0f} s in full."
             )
 
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description="Time the fits against pymc-marketing's.")
     parser.add_argument("--customers", nargs="+", default=["cdnow", "10000", "100000", "1000000"])
-    parser.add_argument("--short", nargs="*", default=["1000000"], help="sizes at which the peer runs few iterations")
+    parser.add_argument(
+        "--short", nargs="*", default=["100000", "1000000"], help="sizes at which the peer runs few iterations"
+    )
     parser.add_argument("--measure", nargs=3, help=argparse.SUPPRESS)
     given = parser.parse_args()
     if given.measure:

@@ -16,11 +16,13 @@ from tenure.scorer.expectation import (
     _far_terms,
     _intensity,
     _is_far,
+    fall_scale,
     mean_spend,
     p_alive,
     p_any_purchase,
     purchases_if_active,
 )
+from tenure.scorer.tabulation import PANELS, POINTS, fractions, integrate, tabulate
 
 TOLERANCE = 1e-8
 
@@ -194,6 +196,68 @@ def test_the_discount_changes_nothing_in_the_plain_expectation() -> None:
         assert again == pytest.approx(plain, rel=TOLERANCE)
         assert 0.0 < discounted < plain
         assert discounted > plain * math.exp(-4e-3 * case.horizon)
+
+
+def tabulated(case: Case, delta: float, chances: int) -> tuple[float, float] | None:
+    """Integrate by the table, as the scorer does; None where the table does not reach."""
+    A, c = case.r + case.x + 1.0, case.a + case.b + (case.x + chances)
+    table, reach = np.empty((PANELS, POINTS)), case.horizon / (case.alpha + case.T)
+    if tabulate(A, case.a, c, reach, 0, table) > PANELS:
+        return None
+    discount = delta * case.horizon
+    plain, discounted = integrate(reach, fall_scale(A, case.a, c), discount, table, *fractions(discount))
+    return plain * (case.r + case.x), discounted * (case.r + case.x)
+
+
+@pytest.mark.parametrize("chances", [0, 1], ids=["BG/NBD", "MBG/NBD"])
+@pytest.mark.parametrize("rate", [0.0, 0.1, 5.0])
+def test_the_table_gives_the_integral_over_a_wide_grid(chances: int, rate: float) -> None:
+    delta, reached, cases = math.log1p(rate) / 365, 0, list(wide_cases(11, 1_500))
+    for case in cases:
+        found = tabulated(case, delta, chances)
+        if found is not None:
+            reached += 1
+            right = purchases_if_active(case.x, case.T, case.horizon, delta, *case[3:], chances)
+            assert found == pytest.approx(right, rel=1e-9), case
+    assert reached > 0.95 * len(cases)
+
+
+def test_the_table_gives_the_published_formula_over_a_wide_grid() -> None:
+    compared = 0
+    with mpmath.workdps(80):
+        for case in wide_cases(12, 300):
+            found = tabulated(case, 0.0, 0)
+            if case.x < 500 and found is not None:
+                compared += 1
+                assert error(found[0], exact_purchases(case)) < TOLERANCE, case
+    assert compared > 200
+
+
+def test_a_table_is_the_same_however_it_came_to_reach_so_far() -> None:
+    """So a customer's numbers do not depend on who was scored before."""
+    for case in wide_cases(13, 100):
+        A, c = case.r + case.x + 1.0, case.a + case.b + case.x
+        whole, grown = np.empty((PANELS, POINTS)), np.empty((PANELS, POINTS))
+        most = fall_scale(A, case.a, c) * 2.0**PANELS * 0.99
+        panels = 0
+        for reach in np.geomspace(most / 1e4, most, 7):
+            panels = tabulate(A, case.a, c, reach, panels, grown)
+        assert tabulate(A, case.a, c, most, 0, whole) == panels == PANELS
+        np.testing.assert_array_equal(grown, whole)
+        assert tabulate(A, case.a, c, most * 1.1, panels, grown) > PANELS
+        np.testing.assert_array_equal(grown, whole)
+
+
+def test_the_fractions_weigh_the_discount_over_the_whole_horizon() -> None:
+    for discount in (0.0, 0.1, 3.0):
+        nodes, plain, discounted = fractions(discount)
+        rings = len(nodes) // 2
+        for inner in range(6):
+            rows = [*range(inner), rings + inner]
+            assert plain[rows].sum() == pytest.approx(1.0, rel=1e-14)
+            right = -math.expm1(-discount) / discount if discount else 1.0
+            assert discounted[rows].sum() == pytest.approx(right, rel=1e-13)
+        assert ((nodes > 0) & (nodes < 1)).all()
 
 
 @pytest.mark.parametrize("chances", [0, 1])

@@ -34,9 +34,19 @@ def p_alive(x, t_x, T, r, alpha, a, b, chances):  # type: ignore[no-untyped-def]
     Fader, Hardie & Lee (2008), note 021; for the MBG/NBD, Batislam et al. (2007), eq. 5.
     """
     n = x + chances
-    if n == 0:
-        return 1.0
-    log_odds_gone = math.log(a / (b + (n - 1.0))) + (r + x) * math.log1p((T - t_x) / (alpha + t_x))
+    return p_alive_of(x, t_x, T, r, alpha, log_dropout_odds(n, a, b)) if n > 0 else 1.0
+
+
+@njit(cache=True)
+def log_dropout_odds(n, a, b):  # type: ignore[no-untyped-def]
+    """Give the logarithm of the odds of having left at the last of n > 0 chances, before any silence."""
+    return math.log(a / (b + (n - 1.0)))
+
+
+@njit(cache=True)
+def p_alive_of(x, t_x, T, r, alpha, log_odds):  # type: ignore[no-untyped-def]
+    """Give P(alive) from the log odds at the last purchase: silence since then makes having left likelier."""
+    log_odds_gone = log_odds + (r + x) * math.log1p((T - t_x) / (alpha + t_x))
     return 1.0 / (1.0 + math.exp(min(log_odds_gone, 700.0)))
 
 
@@ -59,7 +69,7 @@ def purchases_if_active(x, T, horizon, delta, r, alpha, a, b, chances):  # type:
     The substitution u = log(1 + t / scale) makes both integrands smooth; `scale` is the time in which they fall.
     """
     G, A, c = alpha + T, r + x + 1.0, a + b + (x + chances)
-    scale = min(G * min(1.0, c / (A * max(1.0, a))), 1.0 / max(delta, 1e-300))
+    scale = min(G * fall_scale(A, a, c), 1.0 / max(delta, 1e-300))
     width = math.log1p(horizon / scale)
     panels = math.ceil(width / PANEL)
     half = 0.5 * width / panels
@@ -73,6 +83,12 @@ def purchases_if_active(x, T, horizon, delta, r, alpha, a, b, chances):  # type:
             plain += weight
             discounted += weight * math.exp(-delta * t)
     return plain * (r + x) / G, discounted * (r + x) / G
+
+
+@njit(cache=True)
+def fall_scale(A, a, c):  # type: ignore[no-untyped-def]
+    """Give the z over which 2F1(A, a; c; -z) falls markedly; at most 1, how far its singularity lies."""
+    return min(1.0, c / (A * max(1.0, a)))
 
 
 @njit(cache=True)

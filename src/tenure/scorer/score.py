@@ -3,11 +3,10 @@
 import math
 import os
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, fields
-from functools import partial
-from itertools import pairwise
+from queue import SimpleQueue
 from typing import Any
 
 import numpy as np
@@ -17,13 +16,13 @@ from numpy.typing import NDArray
 from ..errors import InputError
 from ..posterior import PARAMETERS, Posterior
 from ..summary import Rfm
-from .expectation import p_alive
-from .kernel import fill_customers, fill_intensities, interval_ranks, summarise
+from .kernel import TOTALS, expect_new_customer, hold, interval_ranks, score_block
 from .random import customer_keys
+from .tabulation import fractions
 
 Floats = NDArray[np.float64]
 HORIZON_LIMIT_DAYS = 30 * 365
-CHUNK = 512
+BLOCK = 128  # rows that a thread scores at a time; totals are sums of blocks in order, so threads change no bit
 COLUMNS = (
     "p_alive",
     "p_purchase",
@@ -192,13 +191,13 @@ class Scorer:
         self.validated_horizon_days = validated_horizon_days
         self.threads = threads or _available_cores()
         joint = posterior.joint()
-        self._population = np.ascontiguousarray([joint[name] for name in PARAMETERS])
+        self._population = tuple(np.ascontiguousarray(joint[name]) for name in PARAMETERS)
         self._chances = posterior.chances_at_birth
 
     @property
     def draws(self) -> int:
         """Count the joint draws, which is also the number of simulated futures."""
-        return int(self._population.shape[1])
+        return int(self._population[0].size)
 
     def score(self, customers: pd.DataFrame | Rfm, **params: Any) -> Scores:
         """Score customer summaries: `horizon_days`, `discount_rate`, `margin`, `level`, `seed` as in `Params`.
@@ -209,11 +208,8 @@ class Scorer:
         rfm = customers if isinstance(customers, Rfm) else Rfm.from_frame(customers)
         table = np.empty((len(rfm.customers), len(COLUMNS)))
         totals = Totals.empty(self.draws)
-        for start, out in self._chunks(rfm.customers, asked):
-            rows = out[0].shape[0]
-            self._over_rows(rows, partial(summarise, out, asked.level, table[start:]))
-            _, _, purchases, _, value, counts, outcomes = (matrix.sum(axis=0) for matrix in out)
-            totals += Totals(rows, counts, outcomes, purchases, value)
+        for rows, sums in self._blocks(rfm.customers, asked, table):
+            totals += Totals(rows, *sums)
         given = customers.customers if isinstance(customers, Rfm) else customers
         frame = pd.DataFrame(table, columns=list(COLUMNS))
         frame[["purchases_low", "purchases_high"]] = frame[["purchases_low", "purchases_high"]].astype("int64")
@@ -225,24 +221,21 @@ class Scorer:
         """Simulate every customer's purchases and value in every future; for as many as memory holds."""
         asked = self._ask(params)
         rfm = customers if isinstance(customers, Rfm) else Rfm.from_frame(customers)
-        parts = [(out[5].astype(np.int32), out[6].copy()) for _, out in self._chunks(rfm.customers, asked)]
-        if not parts:
-            return Futures(np.empty((0, self.draws), np.int32), np.empty((0, self.draws)))
-        return Futures(np.concatenate([part[0] for part in parts]), np.concatenate([part[1] for part in parts]))
+        shape = (len(rfm.customers), self.draws)
+        futures = Futures(np.empty(shape, np.int32), np.empty(shape))
+        for _ in self._blocks(rfm.customers, asked, np.empty((shape[0], len(COLUMNS))), futures):
+            pass
+        return futures
 
     def expected_new_customer(self, days: NDArray[np.int64]) -> Floats:
         """Expect the repeat purchases of a new customer within each number of days, shape (draws, days).
 
         In the MBG/NBD a share of a / (a + b) is gone right after the first purchase and makes none.
         """
-        plain, unused = (np.zeros((1, self.draws)) for _ in range(2))
-        zero = np.zeros(1)
-        alive = np.array([p_alive(0.0, 0.0, 0.0, *draw, self._chances) for draw in self._population[:4].T])
-        out = np.zeros((self.draws, days.size))
-        for at, horizon in enumerate(days):
-            if horizon > 0:
-                fill_intensities(zero, zero, self._population, self._chances, float(horizon), 0.0, 0, 1, plain, unused)
-                out[:, at] = alive * plain[0]
+        out = np.empty((self.draws, days.size))
+        expect_new_customer(
+            days.astype(np.float64), self._population, self._chances, fractions(0.0), hold(self.draws), out
+        )
         return out
 
     def _ask(self, params: Mapping[str, Any]) -> Params:
@@ -264,34 +257,36 @@ class Scorer:
             )
         return asked
 
-    def _chunks(self, customers: pd.DataFrame, params: Params) -> Any:
-        keys = customer_keys(customers["customer_id"], params.seed)
+    def _blocks(
+        self, customers: pd.DataFrame, params: Params, table: Floats, futures: Futures | None = None
+    ) -> Iterator[tuple[int, Floats]]:
+        """Fill the table, and the futures if wanted, block by block; yield each block's size and sums, in order.
+
+        Rows are taken in the order of (x, T), so that customers who share them share the work. Sums come in the order
+        of `kernel.TOTALS`, shape (4, draws).
+        """
         names = ("frequency", "recency", "T", "monetary_value")
         columns = [customers[name].to_numpy(np.float64) for name in names]
-        for start in range(0, len(customers), CHUNK):
-            part = slice(start, start + CHUNK)
-            yield start, self._fill([column[part] for column in columns], keys[part], params)
-
-    def _fill(self, columns: list[Floats], keys: NDArray[np.uint64], params: Params) -> tuple[Floats, ...]:
-        x, t_x, T, monetary_value = columns
-        pairs, pair = np.unique(np.stack([x, T]), axis=1, return_inverse=True)
-        x_of, T_of = np.ascontiguousarray(pairs[0]), np.ascontiguousarray(pairs[1])
-        plain, discounted = (np.empty((x_of.size, self.draws)) for _ in range(2))
-        out = tuple(np.empty((x.size, self.draws)) for _ in range(7))
-        population, chances = self._population, self._chances
+        given = (*columns, customer_keys(customers["customer_id"], params.seed))
+        order = np.lexsort((columns[2], columns[0]))
         horizon, delta = float(params.horizon_days), params.delta
-        self._over_rows(
-            x_of.size,
-            lambda lo, hi: fill_intensities(x_of, T_of, population, chances, horizon, delta, lo, hi, plain, discounted),
-        )
-        customers = (x, t_x, T, monetary_value, keys, pair.ravel())
-        given = (customers, population, chances, plain, discounted, horizon, delta, float(params.margin))
-        self._over_rows(x.size, lambda lo, hi: fill_customers(*given, lo, hi, out))
-        return out
+        asked, quadrature = (horizon, delta, float(params.margin)), fractions(delta * horizon)
+        ranks = interval_ranks(self.draws, params.level)
+        kept = (np.empty((0, 0), np.int32), np.empty((0, 0))) if futures is None else (futures.counts, futures.values)
+        population, chances = self._population, self._chances
 
-    def _over_rows(self, rows: int, work: Callable[[int, int], None]) -> None:
-        """Run `work(start, stop)` over all rows on threads; the kernels release the GIL."""
-        edges = np.linspace(0, rows, min(self.threads, max(rows, 1)) + 1).astype(int)
+        holds: SimpleQueue[Any] = SimpleQueue()
+        for _ in range(self.threads):
+            holds.put(hold(self.draws))
+
+        def score(start: int) -> tuple[int, Floats]:
+            rows, sums = order[start : start + BLOCK], np.zeros((len(TOTALS), self.draws))
+            held = holds.get()
+            score_block(rows, given, population, chances, asked, quadrature, ranks, True, held, table, sums, kept)
+            holds.put(held)
+            return rows.size, sums
+
         with ThreadPoolExecutor(self.threads) as pool:
-            for job in [pool.submit(work, lo, hi) for lo, hi in pairwise(edges)]:
-                job.result()
+            ahead = BLOCK * self.threads * 4  # blocks whose sums wait at once
+            for start in range(0, order.size, ahead):
+                yield from pool.map(score, range(start, min(start + ahead, order.size), BLOCK))

@@ -299,3 +299,47 @@ def test_a_very_frequent_customer_is_simulated_right() -> None:
     for name, outcome in (("expected_purchases", futures.counts), ("clv", futures.values)):
         error = outcome.std(axis=1) / np.sqrt(outcome.shape[1])
         assert (np.abs(outcome.mean(axis=1) - table[name]) < 4.5 * error).all()
+
+
+@pytest.fixture(scope="module")
+def segmented(summaries: pd.DataFrame) -> pd.DataFrame:
+    rng = np.random.default_rng(3)
+    country = rng.choice(["DE", "FR", None], len(summaries), p=[0.6, 0.3, 0.1])
+    return summaries.assign(country=country, channel=rng.integers(1, 4, len(summaries)))
+
+
+def test_totals_by_group_are_those_of_the_group_alone(scorer: Scorer, segmented: pd.DataFrame) -> None:
+    """From joint draws, as the total of all is: never from customers' intervals (T-46)."""
+    scores = scorer.score(segmented, by=["country", "channel"])
+    assert len(scores.groups) == 9
+    pd.testing.assert_frame_equal(scores.table, scorer.score(segmented).table, check_exact=True)
+    for (country, channel), totals in scores.groups.items():
+        same = segmented["country"].isna() if pd.isna(country) else segmented["country"] == country
+        alone = scorer.score(segmented[same & (segmented["channel"] == channel)]).totals
+        assert totals.customers == alone.customers > 0
+        for name in ("purchases", "value", "expected_purchases", "expected_value"):
+            np.testing.assert_array_equal(getattr(totals, name), getattr(alone, name))
+    whole = scorer.score(segmented).totals
+    np.testing.assert_allclose(scores.totals.value, whole.value, rtol=1e-12)
+    np.testing.assert_array_equal(sum(group.purchases for group in scores.groups.values()), whole.purchases)
+
+
+def test_the_table_of_groups_says_who_how_many_and_how_much(scorer: Scorer, segmented: pd.DataFrame) -> None:
+    scores = scorer.score(segmented, by=["country"], level=0.8)
+    table = scores.group_table()
+    assert list(table.columns) == [
+        "country", "customers", "total", "expected", "low", "high", "mean_low", "mean_high",
+    ]  # fmt: skip
+    assert table["total"].tolist() == ["purchases", "clv"] * 3
+    assert table.loc[table["total"] == "clv", "customers"].sum() == len(segmented)
+    assert table["expected"].sum() == pytest.approx(scores.totals.table(0.8)["expected"].sum())
+    assert ((table["low"] <= table["expected"]) & (table["expected"] <= table["high"])).all()
+    assert scorer.score(segmented).group_table().empty
+
+
+def test_columns_that_cannot_be_totalled_by_are_refused(scorer: Scorer, segmented: pd.DataFrame) -> None:
+    with pytest.raises(ScoreError, match=r"asked by region, which the customers do not have\. They have customer_id, "):
+        scorer.score(segmented, by=["country", "region"])
+    twice = pd.concat([segmented, segmented.assign(customer_id="x" + segmented["customer_id"])])
+    with pytest.raises(ScoreError, match=r"by customer_id, which make 1,400 groups; the most is 1,000"):
+        scorer.score(twice, by=["customer_id"])

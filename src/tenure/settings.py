@@ -278,6 +278,7 @@ class ScoreJobSettings:
 
     model: str
     output: str
+    by: list[str]
     transactions: TransactionsSettings
     summary: SummarySettings
     rfm: ObservedSettings

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from tenure.batch import Scored
     from tenure.fit import Fit
     from tenure.jobs.training import Trained
+    from tenure.scorer import Scores
 
 WORDS = {
     "r": "heterogeneity of purchase rates",
@@ -25,6 +26,7 @@ WORDS = {
     "q": "shape across customers",
     "v": "scale of spend, the log's money",
 }
+SHOWN_GROUPS = 20
 COLOURS = {Verdict.PASS: "green", Verdict.REVIEW: "yellow", Verdict.FAIL: "red"}
 
 
@@ -129,5 +131,20 @@ def print_scores(scored: "Scored", settings: ScoreJobSettings, ui: str) -> None:
         spans = (f"{row[f'{kind}low']:,.0f} to {row[f'{kind}high']:,.0f}" for kind in ("", "mean_"))
         table.add_row(str(name), f"{row['expected']:,.0f}", *spans)
     out.print(table)
+    if scored.scores.by:
+        _print_groups(out, scored.scores, level)
     out.print(f"\nModel {scored.model}. Written: [bold]{settings.output}[/bold]")
     out.print(f"Run [bold]{scored.run_id}[/bold]. To look at it:  {ui}")
+
+
+def _print_groups(out: Console, scores: "Scores", level: str) -> None:
+    """Print the groups of most value; all are in the run."""
+    found = scores.group_table().query("total == 'clv'").sort_values("expected", ascending=False)
+    more = f", the {SHOWN_GROUPS} of most value of {len(found):,}" if len(found) > SHOWN_GROUPS else ""
+    title = f"\nclv by {', '.join(scores.by)}{more}"
+    table = _table(title, *scores.by, "customers", "expected", f"{level} predictive", f"{level} credible of the mean")
+    for _, row in found.head(SHOWN_GROUPS).iterrows():
+        spans = (f"{row[f'{kind}low']:,.0f} to {row[f'{kind}high']:,.0f}" for kind in ("", "mean_"))
+        names = (str(row[name]) for name in scores.by)
+        table.add_row(*names, f"{row['customers']:,}", f"{row['expected']:,.0f}", *spans)
+    out.print(table)

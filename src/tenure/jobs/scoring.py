@@ -8,6 +8,7 @@ import pandas as pd
 
 from tenure import batch, registry
 from tenure.rfm import summarize
+from tenure.scorer import group
 from tenure.settings import ScoreJobSettings
 from tenure.summary import Rfm
 from tenure.transactions import Transactions, read
@@ -21,6 +22,7 @@ def run(settings: ScoreJobSettings, config: str) -> int:
     """Score and report; return the exit code."""
     batch.require_writable(settings.output)
     customers, as_of, transactions = _customers(settings)
+    group(customers, settings.by)  # refuse what cannot be grouped by before the model is looked for
     uri = registry.connect(settings.registry)
     loaded = registry.load(settings.model)
     model = loaded.about["model"]
@@ -30,7 +32,9 @@ def run(settings: ScoreJobSettings, config: str) -> int:
         if transactions is not None:
             registry.log_data(transactions, "scoring")
         start = time.perf_counter()
-        scores = loaded.scorer.score(customers, **asdict(settings.score), seed=settings.seed)
+        # An older version's own scorer knows no groups, and is not asked for any unless they are.
+        by = {"by": settings.by} if settings.by else {}
+        scores = loaded.scorer.score(customers, **by, **asdict(settings.score), seed=settings.seed)
         seconds = time.perf_counter() - start
         run_id = opened.info.run_id
         about = {

@@ -61,6 +61,9 @@ def log_scores(scores: Scores, model: str, seconds: float) -> None:
     mlflow.log_metrics({"score.customers": len(scores.table), "score.seconds": seconds})
     rows = totals.to_dict("index").items()
     mlflow.log_metrics({f"total.{name}.{end}": float(value) for name, row in rows for end, value in row.items()})
+    _log_table(totals.rename_axis("total"), "scores/totals")
+    if scores.by:
+        _log_table(scores.group_table().set_index(list(scores.by)), "scores/groups")
 
 
 def log_fit(stage: str, checked: "CheckedFit", figures: Mapping[str, Figure]) -> None:

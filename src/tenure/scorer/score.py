@@ -3,9 +3,10 @@
 import math
 import os
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, field, fields
+from itertools import pairwise
 from queue import SimpleQueue
 from typing import Any
 
@@ -22,6 +23,7 @@ from .tabulation import fractions
 
 Floats = NDArray[np.float64]
 HORIZON_LIMIT_DAYS = 30 * 365
+GROUPS = 1000
 BLOCK = 128  # rows that a thread scores at a time; totals are sums of blocks in order, so threads change no bit
 COLUMNS = (
     "p_alive",
@@ -82,7 +84,7 @@ class Params:
     @classmethod
     def of(cls, params: Mapping[str, Any] | None) -> "Params":
         """Take params by name; unknown names are refused, with the known ones."""
-        known = [field.name for field in fields(cls)]
+        known = [part.name for part in fields(cls)]
         unknown = sorted(set(params or {}) - set(known))
         if unknown:
             raise ScoreError(f"Unknown params {', '.join(unknown)}. The params are {', '.join(known)}.")
@@ -140,7 +142,7 @@ class Totals:
         return cls(0, *(np.zeros(draws) for _ in range(4)))
 
     def __add__(self, other: "Totals") -> "Totals":
-        return Totals(*(getattr(self, field.name) + getattr(other, field.name) for field in fields(self)))
+        return Totals(*(getattr(self, part.name) + getattr(other, part.name) for part in fields(self)))
 
     def table(self, level: float) -> pd.DataFrame:
         """Tabulate `purchases` and `clv`: the point, its predictive and its credible interval."""
@@ -160,11 +162,34 @@ class Totals:
 
 @dataclass(frozen=True)
 class Scores:
-    """The answer: one row per customer in the order given, totals from joint draws, and the params used."""
+    """The answer: one row per customer in the order given, totals from joint draws, and the params used.
+
+    Args:
+        table: `customer_id` and `COLUMNS`.
+        totals: of all customers.
+        params: those used.
+        groups: totals by the values of the columns `by`, in their order.
+        by: what customers were grouped by.
+    """
 
     table: pd.DataFrame
     totals: Totals
     params: Params
+    groups: Mapping[tuple[Any, ...], Totals] = field(default_factory=dict)
+    by: tuple[str, ...] = ()
+
+    def group_table(self) -> pd.DataFrame:
+        """Tabulate each group's totals: the columns `by`, `customers`, `total` (purchases, clv) and `Totals.table`."""
+        parts = [
+            totals.table(self.params.level)
+            .rename_axis("total")
+            .reset_index()
+            .assign(customers=totals.customers, **dict(zip(self.by, key, strict=True)))
+            for key, totals in self.groups.items()
+        ]
+        ends = ["expected", "low", "high", "mean_low", "mean_high"]
+        table = pd.concat(parts) if parts else pd.DataFrame(columns=[*self.by, "customers", "total", *ends])
+        return table[[*self.by, "customers", "total", *ends]].reset_index(drop=True)
 
 
 @dataclass(frozen=True)
@@ -199,23 +224,31 @@ class Scorer:
         """Count the joint draws, which is also the number of simulated futures."""
         return int(self._population[0].size)
 
-    def score(self, customers: pd.DataFrame | Rfm, **params: Any) -> Scores:
+    def score(self, customers: pd.DataFrame | Rfm, *, by: Sequence[str] = (), **params: Any) -> Scores:
         """Score customer summaries: `horizon_days`, `discount_rate`, `margin`, `level`, `seed` as in `Params`.
 
-        Raises ScoreError for params, SummaryError for customers that break the contract; nothing is scored then.
+        Args:
+            customers: the five columns of a summary; columns named by `by` may ride along.
+            by: columns to total by, such as a country or a channel; a missing value is a group of its own.
+            **params: see `Params`.
+
+        Raises ScoreError for params and groups, SummaryError for customers that break the contract; nothing is scored
+        then.
         """
         asked = self._ask(params)
         rfm = customers if isinstance(customers, Rfm) else Rfm.from_frame(customers)
-        table = np.empty((len(rfm.customers), len(COLUMNS)))
-        totals = Totals.empty(self.draws)
-        for rows, sums in self._blocks(rfm.customers, asked, table):
-            totals += Totals(rows, *sums)
         given = customers.customers if isinstance(customers, Rfm) else customers
+        keys, codes = group(given, by)
+        table = np.empty((len(rfm.customers), len(COLUMNS)))
+        groups = [Totals.empty(self.draws) for _ in keys]
+        for at, rows, sums in self._blocks(rfm.customers, asked, table, codes):
+            groups[at] += Totals(rows, *sums)
+        totals = sum(groups, start=Totals.empty(self.draws))
         frame = pd.DataFrame(table, columns=list(COLUMNS))
         frame[["purchases_low", "purchases_high"]] = frame[["purchases_low", "purchases_high"]].astype("int64")
         frame.insert(0, "customer_id", given["customer_id"].to_numpy())
         frame.attrs["params"] = asdict(asked)
-        return Scores(frame, totals, asked)
+        return Scores(frame, totals, asked, dict(zip(keys, groups, strict=True)) if by else {}, tuple(by))
 
     def simulate(self, customers: pd.DataFrame | Rfm, **params: Any) -> Futures:
         """Simulate every customer's purchases and value in every future; for as many as memory holds."""
@@ -223,7 +256,8 @@ class Scorer:
         rfm = customers if isinstance(customers, Rfm) else Rfm.from_frame(customers)
         shape = (len(rfm.customers), self.draws)
         futures = Futures(np.empty(shape, np.int32), np.empty(shape))
-        for _ in self._blocks(rfm.customers, asked, np.empty((shape[0], len(COLUMNS))), futures):
+        _, everyone = group(rfm.customers, ())
+        for _ in self._blocks(rfm.customers, asked, np.empty((shape[0], len(COLUMNS))), everyone, futures):
             pass
         return futures
 
@@ -258,17 +292,22 @@ class Scorer:
         return asked
 
     def _blocks(
-        self, customers: pd.DataFrame, params: Params, table: Floats, futures: Futures | None = None
-    ) -> Iterator[tuple[int, Floats]]:
-        """Fill the table, and the futures if wanted, block by block; yield each block's size and sums, in order.
+        self,
+        customers: pd.DataFrame,
+        params: Params,
+        table: Floats,
+        codes: NDArray[np.int64],
+        futures: Futures | None = None,
+    ) -> Iterator[tuple[int, int, Floats]]:
+        """Fill the table, and the futures if wanted; yield each block's group, number of customers and sums, in order.
 
-        Rows are taken in the order of (x, T), so that customers who share them share the work. Sums come in the order
-        of `kernel.TOTALS`, shape (4, draws).
+        A block's customers are of one group, and in the order of (x, T), so that those who share them share the work.
+        Sums come in the order of `kernel.TOTALS`, shape (4, draws).
         """
         names = ("frequency", "recency", "T", "monetary_value")
         columns = [customers[name].to_numpy(np.float64) for name in names]
         given = (*columns, customer_keys(customers["customer_id"], params.seed))
-        order = np.lexsort((columns[2], columns[0]))
+        order = np.lexsort((columns[2], columns[0], codes))
         horizon, delta = float(params.horizon_days), params.delta
         asked, quadrature = (horizon, delta, float(params.margin)), fractions(delta * horizon)
         ranks = interval_ranks(self.draws, params.level)
@@ -279,14 +318,41 @@ class Scorer:
         for _ in range(self.threads):
             holds.put(hold(self.draws))
 
-        def score(start: int) -> tuple[int, Floats]:
-            rows, sums = order[start : start + BLOCK], np.zeros((len(TOTALS), self.draws))
+        def score(span: tuple[int, int]) -> tuple[int, int, Floats]:
+            rows, sums = order[slice(*span)], np.zeros((len(TOTALS), self.draws))
             held = holds.get()
             score_block(rows, given, population, chances, asked, quadrature, ranks, True, held, table, sums, kept)
             holds.put(held)
-            return rows.size, sums
+            return int(codes[rows[0]]), rows.size, sums
 
+        ends = np.cumsum(np.bincount(codes)) if codes.size else np.zeros(0, np.int64)
+        spans = [
+            (at, min(at + BLOCK, end))
+            for start, end in pairwise([0, *map(int, ends)])
+            for at in range(start, end, BLOCK)
+        ]
+        ahead = self.threads * 4  # blocks whose sums wait at once
         with ThreadPoolExecutor(self.threads) as pool:
-            ahead = BLOCK * self.threads * 4  # blocks whose sums wait at once
-            for start in range(0, order.size, ahead):
-                yield from pool.map(score, range(start, min(start + ahead, order.size), BLOCK))
+            for at in range(0, len(spans), ahead):
+                yield from pool.map(score, spans[at : at + ahead])
+
+
+def group(customers: pd.DataFrame, by: Sequence[str]) -> tuple[list[tuple[Any, ...]], NDArray[np.int64]]:
+    """Give the distinct values of columns, in order, and each customer's place among them; one group without columns.
+
+    Raises ScoreError for a column that is not there, and for more than `GROUPS` groups.
+    """
+    if not by:
+        return [()], np.zeros(len(customers), np.int64)
+    lost = [name for name in by if name not in customers.columns]
+    if lost:
+        there = ", ".join(map(str, customers.columns))
+        raise ScoreError(f"Totals were asked by {', '.join(lost)}, which the customers do not have. They have {there}.")
+    grouped = customers.groupby(list(by), sort=True, dropna=False)
+    if grouped.ngroups > GROUPS:
+        raise ScoreError(
+            f"Totals were asked by {', '.join(by)}, which make {grouped.ngroups:,} groups; the most is {GROUPS:,}."
+        )
+    codes = np.asarray(grouped.ngroup(), np.int64)
+    _, firsts = np.unique(codes, return_index=True)
+    return [tuple(customers[name].iloc[at] for name in by) for at in map(int, firsts)], codes

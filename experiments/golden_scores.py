@@ -1,0 +1,83 @@
+"""Make tests/golden_scores.csv: scores of made-up customers that no change of code may move unseen.
+
+Prints what moved against the file as it was, column by column, and writes it anew. Whoever changes a number on purpose
+commits the new file, and says why:
+
+    uv run python experiments/golden_scores.py
+"""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from tenure.posterior import PURCHASE_MODELS, Posterior
+from tenure.scorer import Scorer
+
+PATH = Path(__file__).resolve().parents[1] / "tests" / "golden_scores.csv"
+DRAWS = 200
+CENTRES = {"r": 0.25, "alpha": 30.0, "a": 0.9, "b": 2.5, "p": 6.0, "q": 3.8, "v": 15.0}
+# x, t_x, T, mean spend: new, once, twice, regulars, the very frequent, the silent, the far ends of the contract.
+CUSTOMERS = [
+    (0, 0, 0, 0.0),
+    (0, 0, 40, 0.0),
+    (0, 0, 18_250, 0.0),
+    (1, 1, 1, 12.5),
+    (1, 30, 300, 99.99),
+    (2, 200, 270, 35.0),
+    (3, 100, 5_000, 0.01),
+    (12, 350, 360, 32.5),
+    (40, 300, 301, 8.0),
+    (350, 364, 365, 20.0),
+    (9, 120, 900, 48.0),
+    (10_000, 10_000, 10_001, 1e9),
+]
+QUESTIONS = [
+    {},
+    {"horizon_days": 1, "discount_rate": 0.0, "level": 0.5, "seed": 1},
+    {"horizon_days": 10_950, "discount_rate": 5.0, "margin": 0.3, "level": 0.8, "seed": 2**62},
+]
+
+
+def posterior(purchases):
+    """Spread draws around the centres by a sequence that no library's generator can change."""
+    golden = (np.sqrt(5.0) - 1.0) / 2.0
+    draws = {
+        name: centre * (0.7 + 0.6 * ((np.arange(1, DRAWS + 1) * golden * (at + 1)) % 1.0))[None, :]
+        for at, (name, centre) in enumerate(CENTRES.items())
+    }
+    return Posterior(draws, purchases)
+
+
+def scores():
+    """Score every customer by every question and purchase model."""
+    columns = ["frequency", "recency", "T", "monetary_value"]
+    customers = pd.DataFrame(CUSTOMERS, columns=columns)
+    customers.insert(0, "customer_id", [f"customer {at}" for at in range(len(customers))])
+    parts = [
+        Scorer(posterior(purchases)).score(customers, **question).table.assign(purchases=purchases, question=at)
+        for purchases in PURCHASE_MODELS
+        for at, question in enumerate(QUESTIONS)
+    ]
+    return pd.concat(parts).set_index(["purchases", "question", "customer_id"])
+
+
+def read():
+    return pd.read_csv(PATH, index_col=["purchases", "question", "customer_id"])
+
+
+def main():
+    new = scores()
+    if PATH.exists():
+        old = read().reindex(new.index)
+        for name in new:
+            moved = (new[name] - old[name]).abs() / old[name].abs().clip(lower=1e-300)
+            moved = moved[~(new[name] == old[name])].fillna(np.inf).sort_values(ascending=False)
+            if len(moved):
+                print(f"{name}: {len(moved)} of {len(new)} moved, by up to {moved.iloc[0]:.2g}, {moved.index[0]}")
+    new.to_csv(PATH)
+    print(f"{len(new)} rows in {PATH}")
+
+
+if __name__ == "__main__":
+    main()

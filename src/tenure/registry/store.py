@@ -45,6 +45,9 @@ def connect(settings: RegistrySettings) -> str:
 def use(uri: str) -> None:
     """Point MLflow, tracking and registry, at a store that exists, and keep its chatter down."""
     os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
+    # Left alone, MLflow packs the uv project that it is called from into a model, and later builds that instead of
+    # installing the model's own requirements.
+    os.environ.setdefault("MLFLOW_UV_AUTO_DETECT", "false")
     for chatty in ("mlflow", "alembic"):
         logging.getLogger(chatty).setLevel(logging.ERROR)
     mlflow.set_tracking_uri(uri)

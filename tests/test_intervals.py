@@ -1,0 +1,54 @@
+"""Calibration of the whole: truth, base, fit, score, and the outcomes of the truth."""
+
+import logging
+
+import intervals
+import numpy as np
+import pytest
+
+from tenure.posterior import PURCHASE_MODELS
+
+
+@pytest.fixture(autouse=True)
+def quiet():
+    """A base of 600 now and then gives laplace over to nuts, and says so."""
+    logging.getLogger("tenure").setLevel(logging.ERROR)
+    yield
+    logging.getLogger("tenure").setLevel(logging.NOTSET)
+
+
+def farthest(table, groups=None):
+    """Find the average that lies farthest from the nominal share, in its own standard errors."""
+    picked = table if groups is None else table[table.index.get_level_values("group").isin(groups)]
+    return picked[["z_inside", "z_below", "z_above"]].abs().max().max()
+
+
+@pytest.mark.parametrize("purchases", PURCHASE_MODELS)
+def test_intervals_hold_what_they_say_on_a_few_bases(purchases):
+    table = intervals.judge(intervals.measure(purchases, 8, seed=1))
+    nominal = table.index.get_level_values("level")
+    of_all = table.index.get_level_values("group") == "everyone"
+    np.testing.assert_allclose(table.loc[of_all, "inside"], nominal[of_all], atol=0.03)
+    np.testing.assert_allclose(table.loc[of_all, "below"], 0.5 * (1 - nominal[of_all]), atol=0.02)
+    assert farthest(table, ["total"]) < 4
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("purchases", PURCHASE_MODELS)
+def test_intervals_hold_what_they_say(purchases):
+    """Of everyone, one-time buyers, repeat buyers, the top decile and the total; inside and in both tails."""
+    assert farthest(intervals.judge(intervals.measure(purchases, 200, seed=2))) < 4.5
+
+
+def test_intervals_that_are_too_narrow_are_seen():
+    def too_sure(drawn):
+        centre = drawn.mean(axis=1, keepdims=True)
+        return np.round(centre + 0.7 * (drawn - centre), 6)
+
+    table = intervals.judge(intervals.measure("bg_nbd", 4, seed=1, spoil=too_sure))
+    assert farthest(table, ["repeat buyers"]) > 6
+
+
+def test_outcomes_that_are_too_many_are_seen():
+    table = intervals.judge(intervals.measure("bg_nbd", 4, seed=1, spoil=lambda drawn: drawn * 1.3))
+    assert farthest(table, ["everyone"]) > 6

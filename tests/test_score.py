@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from tenure.posterior import CHANCES_AT_BIRTH, Posterior
-from tenure.scorer import COLUMNS, HorizonWarning, Params, ScoreError, Scorer
+from tenure.scorer import COLUMNS, EXPECTED, HorizonWarning, Params, ScoreError, Scorer
 from tenure.scorer.kernel import interval_ranks
 from tenure.summary import SummaryError
 
@@ -343,3 +343,14 @@ def test_columns_that_cannot_be_totalled_by_are_refused(scorer: Scorer, segmente
     twice = pd.concat([segmented, segmented.assign(customer_id="x" + segmented["customer_id"])])
     with pytest.raises(ScoreError, match=r"by customer_id, which make 1,400 groups; the most is 1,000"):
         scorer.score(twice, by=["customer_id"])
+
+
+def test_expectations_alone_are_those_of_the_whole_answer(
+    scorer: Scorer, summaries: pd.DataFrame, table: pd.DataFrame
+) -> None:
+    alone = scorer.expect(summaries)
+    assert list(alone.columns) == ["customer_id", *EXPECTED]
+    pd.testing.assert_frame_equal(alone, table[["customer_id", *EXPECTED]], check_exact=True)
+    assert alone.attrs["params"]["horizon_days"] == 365
+    with pytest.raises(ScoreError, match="margin"):
+        scorer.expect(summaries, margin=0.0)

@@ -4,6 +4,17 @@ This package travels inside the registered model together with `summary` and `po
 other, NumPy, pandas and Numba, and only relatively, so that two versions can live in one process.
 """
 
-from .score import COLUMNS, Futures, HorizonWarning, Params, ScoreError, Scorer, Scores, Totals, group
+from .score import COLUMNS, EXPECTED, Futures, HorizonWarning, Params, ScoreError, Scorer, Scores, Totals, group
 
-__all__ = ["COLUMNS", "Futures", "HorizonWarning", "Params", "ScoreError", "Scorer", "Scores", "Totals", "group"]
+__all__ = [
+    "COLUMNS",
+    "EXPECTED",
+    "Futures",
+    "HorizonWarning",
+    "Params",
+    "ScoreError",
+    "Scorer",
+    "Scores",
+    "Totals",
+    "group",
+]

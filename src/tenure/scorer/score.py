@@ -40,6 +40,10 @@ COLUMNS = (
 )
 
 
+# What needs no simulation.
+EXPECTED = tuple(name for name in COLUMNS if name not in ("purchases_low", "purchases_high", "clv_low", "clv_high"))
+
+
 class ScoreError(InputError):
     """A question that the scorer cannot answer."""
 
@@ -250,6 +254,23 @@ class Scorer:
         frame.attrs["params"] = asdict(asked)
         return Scores(frame, totals, asked, dict(zip(keys, groups, strict=True)) if by else {}, tuple(by))
 
+    def expect(self, customers: pd.DataFrame | Rfm, **params: Any) -> pd.DataFrame:
+        """Give `customer_id` and the columns `EXPECTED` of `score`, the same to the bit, without simulating outcomes.
+
+        Several times faster, for whoever needs means and what is known of them, and no customer's interval.
+        """
+        asked = self._ask(params)
+        rfm = customers if isinstance(customers, Rfm) else Rfm.from_frame(customers)
+        given = customers.customers if isinstance(customers, Rfm) else customers
+        table = np.empty((len(rfm.customers), len(COLUMNS)))
+        _, everyone = group(given, ())
+        for _ in self._blocks(rfm.customers, asked, table, everyone, with_outcomes=False):
+            pass
+        frame = pd.DataFrame(table[:, [COLUMNS.index(name) for name in EXPECTED]], columns=list(EXPECTED))
+        frame.insert(0, "customer_id", given["customer_id"].to_numpy())
+        frame.attrs["params"] = asdict(asked)
+        return frame
+
     def simulate(self, customers: pd.DataFrame | Rfm, **params: Any) -> Futures:
         """Simulate every customer's purchases and value in every future; for as many as memory holds."""
         asked = self._ask(params)
@@ -298,6 +319,8 @@ class Scorer:
         table: Floats,
         codes: NDArray[np.int64],
         futures: Futures | None = None,
+        *,
+        with_outcomes: bool = True,
     ) -> Iterator[tuple[int, int, Floats]]:
         """Fill the table, and the futures if wanted; yield each block's group, number of customers and sums, in order.
 
@@ -312,8 +335,7 @@ class Scorer:
         asked, quadrature = (horizon, delta, float(params.margin)), fractions(delta * horizon)
         ranks = interval_ranks(self.draws, params.level)
         kept = (np.empty((0, 0), np.int32), np.empty((0, 0))) if futures is None else (futures.counts, futures.values)
-        population, chances = self._population, self._chances
-
+        given_to_all = (given, self._population, self._chances, asked, quadrature, ranks, with_outcomes)
         holds: SimpleQueue[Any] = SimpleQueue()
         for _ in range(self.threads):
             holds.put(hold(self.draws))
@@ -321,8 +343,10 @@ class Scorer:
         def score(span: tuple[int, int]) -> tuple[int, int, Floats]:
             rows, sums = order[slice(*span)], np.zeros((len(TOTALS), self.draws))
             held = holds.get()
-            score_block(rows, given, population, chances, asked, quadrature, ranks, True, held, table, sums, kept)
-            holds.put(held)
+            try:
+                score_block(rows, *given_to_all, held, table, sums, kept)
+            finally:
+                holds.put(held)
             return int(codes[rows[0]]), rows.size, sums
 
         ends = np.cumsum(np.bincount(codes)) if codes.size else np.zeros(0, np.int64)

@@ -50,15 +50,11 @@ def uniform(state):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True)
-def log_gamma_draw(state, shape):  # type: ignore[no-untyped-def]
-    """Draw the logarithm of a Gamma(shape, 1) variate, which does not underflow for a small shape.
+def gamma_draw(state, shape):  # type: ignore[no-untyped-def]
+    """Draw a Gamma(shape, 1) variate for a shape of at least 1.
 
-    Marsaglia & Tsang (2000), with their boost for shape < 1 taken in logs; normals by Box & Muller (1958).
+    Marsaglia & Tsang (2000); normals by Box & Muller (1958).
     """
-    boost = 0.0
-    if shape < 1.0:
-        boost = math.log(uniform(state)) / shape
-        shape += 1.0
     d = shape - 1.0 / 3.0
     c = 1.0 / math.sqrt(9.0 * d)
     while True:
@@ -69,8 +65,20 @@ def log_gamma_draw(state, shape):  # type: ignore[no-untyped-def]
             continue
         cube, u, square = root * root * root, uniform(state), z * z
         # Their squeeze accepts most without a logarithm, and nothing that the test itself would not.
-        if u < 1.0 - 0.0331 * square * square or math.log(u) < 0.5 * z * z + d - d * cube + d * math.log(cube):
-            return math.log(d * cube) + boost
+        if u < 1.0 - 0.0331 * square * square or math.log(u) < 0.5 * square + d - d * cube + d * math.log(cube):
+            return d * cube
+
+
+@njit(cache=True)
+def log_gamma_draw(state, shape):  # type: ignore[no-untyped-def]
+    """Draw the logarithm of a Gamma(shape, 1) variate, which does not underflow for a small shape.
+
+    For a shape below 1, Marsaglia & Tsang's boost, taken in logs.
+    """
+    if shape >= 1.0:
+        return math.log(gamma_draw(state, shape))
+    boost = math.log(uniform(state)) / shape
+    return math.log(gamma_draw(state, shape + 1.0)) + boost
 
 
 @njit(cache=True)

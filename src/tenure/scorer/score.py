@@ -329,7 +329,8 @@ class Scorer:
         """
         names = ("frequency", "recency", "T", "monetary_value")
         columns = [customers[name].to_numpy(np.float64) for name in names]
-        given = (*columns, customer_keys(customers["customer_id"], params.seed))
+        ids = customers["customer_id"] if with_outcomes else ()  # without outcomes nothing is drawn
+        given = (*columns, customer_keys(ids, params.seed))
         order = np.lexsort((columns[2], columns[0], codes))
         horizon, delta = float(params.horizon_days), params.delta
         asked, quadrature = (horizon, delta, float(params.margin)), fractions(delta * horizon)

@@ -4,7 +4,7 @@ import math
 
 from numba import njit
 
-from .random import beta_draw, log_gamma_draw, poisson_draw, start_stream, uniform
+from .random import beta_draw, gamma_draw, log_gamma_draw, poisson_draw, start_stream, uniform
 
 # Purchases simulated one by one; beyond, time slices bound the cost of a very frequent customer.
 ONE_BY_ONE = 16
@@ -16,6 +16,10 @@ def simulate_customer(  # type: ignore[no-untyped-def]
     state, key, draw, alive, customer, population, chances, horizon, delta
 ):
     """Simulate the purchases in (0, horizon] and their discounted value.
+
+    The rate and the dropout are integrated out, purchase by purchase: given the past, the rate is Gamma(shape, G + t),
+    so the wait for the next purchase is Lomax; the dropout is Beta(a, b + n), so departure is a draw of its mean. Both
+    posteriors then take in what happened. That is the same law as drawing the two first, at a fraction of the cost.
 
     Args:
         state: scratch for the random numbers, uint64 of shape (1,).
@@ -35,25 +39,26 @@ def simulate_customer(  # type: ignore[no-untyped-def]
     start_stream(state, key, draw)
     if uniform(state) >= alive:
         return 0.0, 0.0
-    # The wait for the first purchase, the rate integrated out, is Lomax: most futures of most customers end here.
-    time = (alpha + T) * math.expm1(min(-math.log(uniform(state)) / (r + x), 700.0))
-    if time > horizon:
-        return 0.0, 0.0
-    rate = math.exp(log_gamma_draw(state, r + x + 1.0)) / (alpha + T + time)
-    dropout = beta_draw(state, a, b + (x + chances))
-    log_nu = log_gamma_draw(state, q + p * x) - math.log(v + x * monetary_value)
-    count, value = 0.0, 0.0
+    shape, G, stayed = r + x, alpha + T, b + (x + chances)
+    time, count, value, nu = 0.0, 0.0, 0.0, 1.0
     while True:
-        count += 1.0
-        value += math.exp(log_gamma_draw(state, p) - log_nu - delta * time)
-        if uniform(state) < dropout:
-            return count, value
-        if count == ONE_BY_ONE:
-            break
-        time -= math.log(uniform(state)) / rate
+        time += (G + time) * math.expm1(min(-math.log(uniform(state)) / shape, 700.0))
         if time > horizon:
             return count, value
-    more, more_value = _simulate_slices(state, time, horizon, delta, rate, dropout, p, log_nu)
+        if count == 0.0:
+            nu = gamma_draw(state, q + p * x) / (v + x * monetary_value)
+        count += 1.0
+        if p >= 1.0:
+            value += gamma_draw(state, p) / nu * math.exp(-delta * time)
+        else:  # in logs, as a variate of a small shape would underflow
+            value += math.exp(log_gamma_draw(state, p) - math.log(nu) - delta * time)
+        if uniform(state) * (a + stayed) < a:
+            return count, value
+        shape, stayed = shape + 1.0, stayed + 1.0
+        if count == ONE_BY_ONE:
+            break
+    rate, dropout = gamma_draw(state, shape) / (G + time), beta_draw(state, a, stayed)
+    more, more_value = _simulate_slices(state, time, horizon, delta, rate, dropout, p, math.log(nu))
     return count + more, value + more_value
 
 

@@ -1,6 +1,7 @@
 """The registered model: its alias, its own code, its cache."""
 
 import shutil
+import sys
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -77,3 +78,19 @@ def test_the_model_works_where_no_cache_can_be_written(
     add("PASS")
     answer = mlflow.pyfunc.load_model("models:/clv@champion").predict(CUSTOMERS)
     assert (answer["clv"] > 0).all()
+    assert not list(tmp_path.rglob("__pycache__"))  # nor is anything written beside the model
+
+
+def test_a_cache_that_holds_something_else_is_not_believed(
+    add: Add, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def load() -> mlflow.pyfunc.PyFuncModel:
+        for name in [name for name in sys.modules if name.startswith("tenure_scorer_")]:
+            monkeypatch.delitem(sys.modules, name)  # as in a new process
+        return mlflow.pyfunc.load_model("models:/clv@champion")
+
+    add("PASS")
+    load()
+    (code,) = (tmp_path / "cache" / "tenure").iterdir()
+    (code / "posterior.py").write_text("raise ImportError('someone was here')")
+    assert (load().predict(CUSTOMERS)["clv"] > 0).all()

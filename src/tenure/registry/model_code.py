@@ -4,6 +4,7 @@ The scorer's own modules lie beside it as an artifact and are imported under a n
 versions with different code live in one process, each with its own, and neither with an installed `tenure`.
 """
 
+import atexit
 import hashlib
 import importlib.util
 import os
@@ -66,18 +67,26 @@ def _in_cache(folder: Path, digest: str) -> Path:
     """Copy the code to the user's cache folder, where compiled code is kept from one load to the next.
 
     So nothing is written beside the model. Where the cache cannot be written, or holds something else under the
-    name, the code runs from where it lies.
+    name, the copy is a temporary one, which goes when the process ends: compiled code has to lie somewhere.
     """
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "tenure" / digest
     try:
         if not cache.exists():
             cache.parent.mkdir(parents=True, exist_ok=True)
             with tempfile.TemporaryDirectory(dir=cache.parent) as scratch:
-                shutil.copytree(folder, Path(scratch) / "code", ignore=shutil.ignore_patterns("__pycache__"))
-                os.rename(Path(scratch) / "code", cache)
+                os.rename(_copy(folder, Path(scratch)), cache)
     except OSError:
         pass  # not writable, or another process was first
-    return cache if cache.is_dir() and _digest(cache) == digest else folder
+    if cache.is_dir() and os.access(cache, os.W_OK) and _digest(cache) == digest:
+        return cache
+    scratch = tempfile.mkdtemp(prefix="tenure-")
+    atexit.register(shutil.rmtree, scratch, ignore_errors=True)
+    return _copy(folder, Path(scratch))
+
+
+def _copy(folder: Path, parent: Path) -> Path:
+    shutil.copytree(folder, parent / "code", ignore=shutil.ignore_patterns("__pycache__"))
+    return parent / "code"
 
 
 mlflow.models.set_model(ClvModel())

@@ -13,15 +13,12 @@ import numpy as np
 import pytest
 
 from tenure.scorer.expectation import (
-    _far_terms,
-    _intensity,
-    _is_far,
-    fall_scale,
     mean_spend,
     p_alive,
     p_any_purchase,
     purchases_if_active,
 )
+from tenure.scorer.intensity import fall_scale, far_terms, intensity
 from tenure.scorer.tabulation import PANELS, POINTS, fractions, integrate, tabulate
 
 TOLERANCE = 1e-8
@@ -87,8 +84,7 @@ def exact_intensity(z: float, A: float, a: float, c: float) -> Any:
 
 
 def found_intensity(z: float, A: float, a: float, c: float) -> float:
-    far = _is_far(1.0 / (1.0 + z), c - A)
-    return float(_intensity(z, A, a, c, _far_terms(A, a, c) if far else np.empty((4, 6))))
+    return float(intensity(z, A, a, c, far_terms(1.0 / (1.0 + z), A, a, c)))
 
 
 def exact_purchases(case: Case, chances: int = 0) -> Any:

@@ -12,7 +12,6 @@ from numba import njit
 from numpy.typing import NDArray
 
 from .expectation import (
-    fall_scale,
     log_dropout_odds,
     mean_spend,
     p_alive,
@@ -20,6 +19,7 @@ from .expectation import (
     p_any_purchase,
     purchases_if_active,
 )
+from .intensity import fall_scale
 from .simulation import simulate_customer
 from .tabulation import PANELS, POINTS, Floats, integrate, tabulate
 

@@ -16,7 +16,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from .expectation import _far_terms, _intensity, _is_far, fall_scale
+from .intensity import fall_scale, far_terms, intensity
 
 Floats = NDArray[np.float64]
 POINTS = 14
@@ -58,10 +58,9 @@ def tabulate(A, a, c, reach, done, table):  # type: ignore[no-untyped-def]
     for panel in range(done, needed):
         half = 0.5 * scale * 2.0**panel
         low = scale * (2.0**panel - 1.0)
-        is_far = _is_far(1.0 / (1.0 + low + 2.0 * half), c - A)
-        far_terms = _far_terms(A, a, c) if is_far else np.empty((4, 6))
+        terms = far_terms(1.0 / (1.0 + low + 2.0 * half), A, a, c)
         for k in range(POINTS):
-            values[k] = _intensity(low + half * (1.0 + CHEBYSHEV[k]), A, a, c, far_terms)
+            values[k] = intensity(low + half * (1.0 + CHEBYSHEV[k]), A, a, c, terms)
         for n in range(POINTS):
             total = 0.0
             for k in range(POINTS):

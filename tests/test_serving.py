@@ -132,6 +132,7 @@ def score(registered: tuple[str, str], folder: Path, *overrides: str) -> subproc
         str(Path(sys.executable).with_name("tenure-score")),
         f"model={model}",
         f"output={folder / 'out.parquet'}",
+        *overrides,
     ]
     environment = os.environ | {"MLFLOW_TRACKING_URI": store}
     return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)

@@ -3,7 +3,7 @@
 Each measurement is a process of its own, so that imports, compilation and peak memory are its own too; compiled code
 that a library keeps on disk is there from a first, unmeasured round. Both fit BG/NBD and Gamma-Gamma with 4 chains of
 1,000 + 1,000 at target_accept 0.8 (the peer's defaults but for the chains, of which it would run one a core);
-`laplace` gives 4,000 draws. Takes about an hour on two cores, nearly all of it the peer's:
+`laplace` gives 4,000 draws. Takes about 20 minutes on two cores, nearly all of it the peer's:
 
     uv run python experiments/fit_benchmark.py [--customers cdnow 10000 100000 1000000]
 

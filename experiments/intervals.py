@@ -3,7 +3,7 @@
 Every base is simulated from one truth, cut, fitted by laplace and scored; futures are then drawn from the truth, each
 customer with the rate and dropout of before. Randomised PIT values say where each outcome fell among the simulated ones
 (uniform if intervals hold what they say), per customer and for the total. Prints the tables of
-experiments/intervals.md in about ten minutes on two cores:
+experiments/intervals.md in about five minutes on two cores:
 
     uv run python experiments/intervals.py [--bases 200]
 """

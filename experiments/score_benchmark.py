@@ -2,7 +2,7 @@
 
 1,000 draws, a year ahead, discounted at 10% a year, over simulated two-year bases. The floor is what no scorer can do
 without: per customer and draw P(alive), P(purchase) and a mean, two exponentials and a few multiplications, compiled
-and on all cores. The peer gives the expected value alone; the last line says which columns are ours. Takes ten minutes
+and on all cores. The peer gives the expected value alone; the last line says which columns are ours. Takes five minutes
 on two cores:
 
     uv run python experiments/score_benchmark.py [--customers 100000 1000000] [--peer 5000]

@@ -4,11 +4,11 @@
 """
 
 from .check import CheckedFit, check
-from .library import library_model
 from .loo import Loo, LooDifference, compare
 from .mode import maximum_likelihood
 from .prior import Consequences
 from .run import Fit, FitError, FittedModel, fit
+from .stock import library_model
 
 __all__ = [
     "CheckedFit",

@@ -167,7 +167,8 @@ def test_a_base_of_distinct_histories_is_all_that_a_fit_needs(calibration, fit_s
 def test_the_posterior_holds_the_scales_and_no_customer(fitted, calibration):
     origin = fitted.posterior.origin
     assert origin["scales"]["time_days"] == pytest.approx(calibration.customers["T"].mean())
-    assert set(origin) == {"method", "scales", "as_of", "customers"}
+    assert set(origin) == {"method", "scales", "as_of", "customers", "observed_days", "first_orders"}
+    assert origin["first_orders"]["customers"] == origin["customers"] == len(calibration.customers)
     for model in fitted.models.values():
         assert set(model.tree().children) == {"posterior", "prior", "sample_stats"}
 

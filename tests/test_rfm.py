@@ -319,3 +319,10 @@ def test_one_customer_with_one_purchase_is_a_summary_and_a_history() -> None:
 def test_nobody_has_no_histories() -> None:
     nobody = summarize(log(("a", 0, 9.5))).customers.iloc[:0]
     assert len(histories(Rfm.from_frame(nobody)).T) == 0
+
+
+def test_first_orders_are_summarised_apart_from_repeat_purchases():
+    transactions = log(("a", 0, 10.0), ("a", 4, 99.0), ("b", 1, 30.0))
+    found = summarize(transactions, "2020-01-10").first_orders
+    assert (found.mean, found.sd, found.customers) == (20.0, 10.0, 2)
+    assert Base.of(summarize(transactions, "2020-01-01")).first_orders.mean == 10.0

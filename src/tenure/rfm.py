@@ -12,7 +12,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from .errors import InputError
-from .summary import Rfm
+from .summary import FirstOrders, Rfm
 from .transactions import Transactions
 
 __all__ = ["Base", "Histories", "RfmError", "Spends", "Split", "histories", "split", "summarize"]
@@ -107,6 +107,7 @@ class Base:
     histories: Histories
     spends: Spends
     as_of: date | None
+    first_orders: FirstOrders | None = None
 
     def __post_init__(self) -> None:
         repeat = int(self.histories.count[self.histories.frequency > 0].sum())
@@ -120,7 +121,7 @@ class Base:
         pairs = rfm.customers.loc[repeat, ["frequency", "monetary_value"]]
         grouped = pairs.groupby(["frequency", "monetary_value"], as_index=False).size()
         columns = (grouped[name].to_numpy() for name in ("frequency", "monetary_value", "size"))
-        return cls(histories(rfm), Spends(*columns), rfm.as_of)
+        return cls(histories(rfm), Spends(*columns), rfm.as_of, rfm.first_orders)
 
     @property
     def customers(self) -> int:
@@ -193,7 +194,12 @@ def _summary(purchases: pd.DataFrame, end: date) -> Rfm:
             "monetary_value": spend.reindex(days.index, fill_value=0.0).to_numpy(),
         }
     )
-    return Rfm.from_frame(customers, as_of=end)
+    return Rfm.from_frame(customers, as_of=end, first_orders=_first_orders(seen))
+
+
+def _first_orders(seen: pd.DataFrame) -> FirstOrders:
+    amounts = seen.loc[~seen["customer_id"].duplicated(), "amount"].to_numpy(dtype=np.float64)
+    return FirstOrders(float(amounts.mean()), float(amounts.std()), amounts.size)
 
 
 def _refuse_free_repeats(spend: pd.Series[Any]) -> None:

@@ -14,7 +14,7 @@ import pandas as pd
 
 from .errors import InputError
 
-__all__ = ["COLUMNS", "IdFault", "IdsError", "Rfm", "SummaryError", "canonical_ids"]
+__all__ = ["COLUMNS", "FirstOrders", "IdFault", "IdsError", "Rfm", "SummaryError", "canonical_ids"]
 
 type Bools = npt.NDArray[np.bool_]
 type Floats = npt.NDArray[np.float64]
@@ -50,6 +50,24 @@ class IdsError(InputError):
 
 
 @dataclass(frozen=True)
+class FirstOrders:
+    """What customers spent on their first purchase day, of which a summary of repeat purchases says nothing.
+
+    Attributes:
+        mean, sd: of the first day's spend over customers, in the log's money.
+        customers: how many they are.
+    """
+
+    mean: float
+    sd: float
+    customers: int
+
+    def __post_init__(self) -> None:
+        if not (np.isfinite([self.mean, self.sd]).all() and self.mean >= 0 and self.sd >= 0 and self.customers >= 1):
+            raise SummaryError(f"First orders have a finite mean and sd from 0 up, of at least one customer: {self}.")
+
+
+@dataclass(frozen=True)
 class Rfm:
     """One valid customer summary: whole days, one row per customer, in the order given.
 
@@ -58,10 +76,12 @@ class Rfm:
             to last purchase), `T` (days from first purchase to the end of observation) and
             `monetary_value` (mean spend per repeat purchase day; 0 where there was no repeat).
         as_of: the end of observation, where one is known.
+        first_orders: what first purchases were worth, where the log is known.
     """
 
     customers: pd.DataFrame
     as_of: date | None
+    first_orders: FirstOrders | None = None
 
     def __post_init__(self) -> None:
         kinds = [pd.api.types.is_string_dtype(self.customers.iloc[:, 0])]
@@ -72,12 +92,13 @@ class Rfm:
             raise SummaryError("An Rfm is built by Rfm.from_frame, which checks and converts a table.")
 
     @classmethod
-    def from_frame(cls, frame: pd.DataFrame, as_of: date | None = None) -> Rfm:
+    def from_frame(cls, frame: pd.DataFrame, as_of: date | None = None, first_orders: FirstOrders | None = None) -> Rfm:
         """Check a customer summary against every rule of the contract and keep it.
 
         Args:
             frame: the five columns, whatever their order; further columns are ignored.
             as_of: the end of observation that T counts to.
+            first_orders: of the same customers.
 
         Raises:
             SummaryError: with one line per rule that is broken: the rule, the count, the first few ids.
@@ -90,7 +111,7 @@ class Rfm:
             faults += _broken_rules(days, names)
         if faults:
             raise SummaryError(*faults)
-        return cls(_table(ids, days), as_of)
+        return cls(_table(ids, days), as_of, first_orders)
 
 
 def canonical_ids(ids: pd.Series[Any]) -> pd.Series[str]:

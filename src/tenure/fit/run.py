@@ -3,7 +3,7 @@
 import logging
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -134,6 +134,8 @@ def fit(data: Base | Rfm, settings: FitSettings, *, seed: int, progress: bool = 
         "scales": {"time_days": targets[0].scale, "money": targets[1].scale},
         "as_of": str(base.as_of),
         "customers": base.customers,
+        "observed_days": int(base.histories.T.max()),
+        "first_orders": None if base.first_orders is None else asdict(base.first_orders),
     }
     return Fit(Posterior(draws, settings.purchases, origin), models)
 

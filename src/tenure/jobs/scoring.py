@@ -11,7 +11,7 @@ from tenure.rfm import summarize
 from tenure.scorer import group
 from tenure.settings import ScoreJobSettings
 from tenure.summary import Rfm
-from tenure.transactions import Transactions, read
+from tenure.transactions import Reconciliation, Transactions, read
 
 from . import console
 
@@ -21,7 +21,9 @@ log = logging.getLogger("tenure")
 def run(settings: ScoreJobSettings, config: str) -> int:
     """Score and report; return the exit code."""
     batch.require_writable(settings.output)
-    customers, as_of, transactions = _customers(settings)
+    customers, as_of, log_read = _customers(settings)
+    if log_read is not None:
+        console.print_reconciliation(log_read[1])
     group(customers, settings.by)  # refuse what cannot be grouped by before the model is looked for
     uri = registry.connect(settings.registry)
     loaded = registry.load(settings.model)
@@ -29,8 +31,8 @@ def run(settings: ScoreJobSettings, config: str) -> int:
     log.info("%s customers; model %s", f"{len(customers):,}", model)
     with registry.open_run(settings.registry, "score", config) as opened:
         registry.log_settings(asdict(settings))
-        if transactions is not None:
-            registry.log_data(transactions, "scoring")
+        if log_read is not None:
+            registry.log_data(*log_read, "scoring")
         start = time.perf_counter()
         # An older version's own scorer knows no groups, and is not asked for any unless they are.
         by = {"by": settings.by} if settings.by else {}
@@ -47,11 +49,13 @@ def run(settings: ScoreJobSettings, config: str) -> int:
     return 0
 
 
-def _customers(settings: ScoreJobSettings) -> tuple[pd.DataFrame, str | None, Transactions | None]:
+def _customers(
+    settings: ScoreJobSettings,
+) -> tuple[pd.DataFrame, str | None, tuple[Transactions, Reconciliation] | None]:
     if settings.summary.path is not None:
         table = batch.read_summary(settings.summary.path)
         Rfm.from_frame(table)  # refuse a bad table before the model is looked for
         return table, settings.summary.as_of, None
     transactions = read(settings.transactions)
     rfm = summarize(transactions, settings.rfm.end)
-    return rfm.customers, str(rfm.as_of), transactions
+    return rfm.customers, str(rfm.as_of), (transactions, transactions.reconcile(rfm.as_of))

@@ -89,7 +89,7 @@ def materialize(source: Source, found: rules.Rows, *, has_refunds: bool) -> Tabl
     kept, settings, connection = found.kept, source.settings, source.connection
 
     def keep(name: str, table: Any) -> Any:
-        return connection.create_table(f"tenure_{name}", table)
+        return connection.create_table(ibis.util.gen_name(f"tenure_{name}"), table)
 
     is_sale = kept["amount"] >= 0
     sold = kept.filter(is_sale) if has_refunds else kept

@@ -30,7 +30,7 @@ def settings(path: Path | str = CDNOW, **changes: Any) -> TransactionsSettings:
     for name, value in changes.items():
         (place,) = [part for part in (changed, changed.columns, changed.csv, changed.engine) if name in vars(part)][:1]
         setattr(place, name, value)
-    for part in (changed.columns, changed.csv, changed):
+    for part in (changed.columns, changed.csv, changed.engine, changed):
         part.__post_init__()
     return changed
 

@@ -3,7 +3,6 @@
 import warnings
 from collections.abc import Callable, Sequence
 from datetime import date, datetime, timedelta
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -11,10 +10,22 @@ import pytest
 from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
+from logs import log_of, purchases, sales_log, settings
 
-from logs import FIRST, log_of, purchases, sales_log, settings
 from tenure.rfm import (
-    Base, Births, Histories, RfmError, Spends, Split, base, daily_counts, histories, origins, split, summaries, summarize,
+    Base,
+    Births,
+    Histories,
+    RfmError,
+    Spends,
+    Split,
+    base,
+    daily_counts,
+    histories,
+    origins,
+    split,
+    summaries,
+    summarize,
 )  # fmt: skip
 from tenure.summary import Rfm
 from tenure.transactions import Transactions, read
@@ -82,7 +93,9 @@ def test_the_cdnow_calibration_is_the_published_one(cdnow: Transactions) -> None
 
 
 def test_the_first_purchase_counts_neither_in_frequency_nor_in_spend() -> None:
-    known = customers(summarize(sales_log(("a", 0, 100.0), ("a", 10, 1.0), ("a", 14, 3.0), ("b", 4, 7.0)), "2020-01-31"))
+    known = customers(
+        summarize(sales_log(("a", 0, 100.0), ("a", 10, 1.0), ("a", 14, 3.0), ("b", 4, 7.0)), "2020-01-31")
+    )
     assert known == {"a": (2, 14, 30, 2.0), "b": (0, 0, 26, 0.0)}
 
 
@@ -318,7 +331,10 @@ def test_first_orders_are_summarised_apart_from_repeat_purchases():
 
 
 def same(one: Base, other: Base) -> None:
-    for part, names in (("histories", ("frequency", "recency", "T", "count")), ("spends", ("frequency", "mean", "count"))):
+    for part, names in (
+        ("histories", ("frequency", "recency", "T", "count")),
+        ("spends", ("frequency", "mean", "count")),
+    ):
         for name in names:
             np.testing.assert_array_equal(getattr(getattr(one, part), name), getattr(getattr(other, part), name))
     assert one.as_of == other.as_of
@@ -348,7 +364,9 @@ def test_segments_ride_along_by_their_rule_and_know_nothing_of_later_days() -> N
     rows = pd.DataFrame(
         {
             "customer_id": ["a", "a", "a", "a", "b", "a"],
-            "date": pd.to_datetime(["2020-01-01", "2020-01-02", "2020-01-03", "2020-01-04", "2020-01-02", "2020-02-01"]),
+            "date": pd.to_datetime(
+                ["2020-01-01", "2020-01-02", "2020-01-03", "2020-01-04", "2020-01-02", "2020-02-01"]
+            ),
             "amount": [1.0, 2.0, 3.0, 4.0, 5.0, -1.0],
             "country": ["FR", "DE", "DE", "FR", None, "US"],
         }

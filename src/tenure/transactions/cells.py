@@ -163,7 +163,7 @@ def _text_day(text: Any, name: str, settings: TransactionsSettings) -> Cell:
         return Cell(value, [Fault("a date that cannot be read", value.isnull(), remedy, name)])
     iso = _year_first(text) if csv.day_first else text.re_search(ISO).ifelse(text, ibis.null("string"))
     zoned = iso.re_search(HAS_OFFSET).fill_null(False)
-    clock = iso.replace(",", ".")
+    clock = iso.replace(",", ".").re_replace(rf"^(.{{16}})({OFFSET})$", r"\1:00\2")
     plain = clock.left(10).try_cast("date")
     if settings.stamped_in:
         local = _shop_day(clock.try_cast(dialect.LOCAL), settings)

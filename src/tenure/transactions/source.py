@@ -91,13 +91,13 @@ def open_source(settings: TransactionsSettings) -> Source:
     name = str(Path(settings.path).expanduser())
     connection, folder = connect(settings.engine)
     if settings.csv.date_format:
-        _require_date_format(connection, settings.csv.date_format)
+        _require_date_format(connection, settings)
     with in_words(name):
         digest = files.digest(found, "\n".join(filter(None, (settings.table, settings.query))))
         numbered = _OPENERS[kind](connection, found, settings, folder)
         table = connection.table(VIEW)
     if settings.query:
-        table, numbered = _query(connection, settings.query)
+        table, numbered = _query(connection, settings.query, settings)
     return Source(connection, table, numbered, name, digest, settings)
 
 
@@ -190,12 +190,12 @@ def _open_duckdb(connection: Any, found: list[Path], settings: TransactionsSetti
 _OPENERS = {"csv": _open_csv, "parquet": _open_parquet, "duckdb": _open_duckdb}
 
 
-def _query(connection: Any, query: str) -> tuple[Any, Any]:
+def _query(connection: Any, query: str, settings: TransactionsSettings) -> tuple[Any, Any]:
     try:
         table = _view(connection, query.strip().rstrip(";"), ASKED)
     except duckdb.Error as error:
         first = next(iter(str(error).strip().splitlines()), "").rstrip(".")
-        raise TransactionsError("transactions.query", f"cannot be run: {first}.") from error
+        raise TransactionsError(settings.path, f"transactions.query cannot be run: {first}.") from error
     return table, number(table)
 
 
@@ -214,8 +214,9 @@ def refuse_doubles(settings: TransactionsSettings, names: list[str]) -> None:
         )
 
 
-def _require_date_format(connection: Any, date_format: str) -> None:
+def _require_date_format(connection: Any, settings: TransactionsSettings) -> None:
     """Tell a format that reads back the day that it writes from one that leaves days open, or is none."""
+    date_format = str(settings.csv.date_format)
     zone = " A zone in it is not read: put such a date together in transactions.query."
     advice = "which is no format with a year, a month and a day. It is written like '%d.%m.%Y'."
     try:
@@ -227,7 +228,7 @@ def _require_date_format(connection: Any, date_format: str) -> None:
         is_format = False
     if not is_format or re.search("%[zZ]", date_format):
         more = zone if is_format else ""
-        raise TransactionsError("transactions.csv.date_format", f"is {date_format!r}, {advice}{more}")
+        raise TransactionsError(settings.path, f"transactions.csv.date_format is {date_format!r}, {advice}{more}")
 
 
 def _listed(found: list[Path]) -> str:

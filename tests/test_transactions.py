@@ -199,7 +199,7 @@ def test_a_zoned_column_falls_on_the_shop_s_day(tmp_path: Path, unit: str) -> No
     assert rows(read_table(tmp_path, columns, timezone="America/New_York")) == [("a", "2020-01-01", 3.0)]
     assert days(read_table(tmp_path, columns, timezone="UTC")) == ["2020-01-01", "2020-01-02"]
     with pytest.raises(
-        TransactionsError, match="2 of 2 rows have a time stamp with a zone .* Set transactions.timezone"
+        TransactionsError, match=r"2 of 2 rows have a time stamp with a zone .* Set transactions.timezone"
     ):
         read_table(tmp_path, columns)
 

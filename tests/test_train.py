@@ -424,7 +424,9 @@ def test_every_experiment_composes(path: Path) -> None:
 def test_every_documented_command_line_composes(source: str) -> None:
     """What a shell makes of each documented tenure-train or tenure-score line is taken by Hydra."""
     text = (ROOT / source).read_text().replace("\\\n", " ")
-    lines = re.findall(r"^ +(?:uv run )?tenure-(train|score)((?: +[^\s#]*=[^\s#]+)+)", text, re.MULTILINE)
+    lines = re.findall(
+        r"^ +(?:uv run )?tenure-(train|score)((?: +[^\s#\"=]*=(?:[^\s#\"]|\"[^\"]*\")+)+)", text, re.MULTILINE
+    )
     assert lines
     for name, overrides in lines:
         compose_settings(name, shlex.split(overrides))

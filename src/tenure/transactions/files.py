@@ -108,6 +108,18 @@ def parquet_names(file: Path) -> list[str]:
         raise TransactionsError(file, f"cannot be read as Parquet: {why}. Set transactions.format.") from error
 
 
+def refuse_cut_gzip(file: Path) -> None:
+    """Refuse a compressed file that ends too early: the engine would take what there is for the whole."""
+    if file.suffix.lower() != ".gz":
+        return
+    try:
+        with gzip.open(file) as content:
+            while content.read(1 << 20):
+                pass
+    except (OSError, EOFError, zlib.error) as error:
+        raise TransactionsError(file, f"cannot be read: {str(error).rstrip('.')}. Is it whole?") from error
+
+
 def as_utf8(file: Path, settings: CsvSettings, folder: Path, number: int) -> Path:
     """Return the file, or its copy in UTF-8, block by block, where it is written otherwise."""
     if settings.encoding.lower().replace("-", "").replace("_", "") in ("utf8", "utf8sig", "ascii"):

@@ -127,7 +127,7 @@ def _fault(error: duckdb.Error, name: str) -> TransactionsError:
         return TransactionsError(where, f"cannot be read as CSV: line {line}: {why}. {advice}")
     if isinstance(error, duckdb.OutOfMemoryException):
         return TransactionsError(where, f"{first} Raise transactions.engine.memory_limit, or free disk space.")
-    return TransactionsError(where, f"cannot be read: {first.rstrip('.')}.")
+    return TransactionsError(where, f"cannot be read: {first.rstrip('.!')}.")
 
 
 def _refuse_mixture(settings: TransactionsSettings, kind: str, found: list[Path]) -> None:
@@ -151,6 +151,8 @@ def _open_csv(connection: Any, found: list[Path], settings: TransactionsSettings
         if files.header(other, csv) != names:
             raise TransactionsError(other, f"has other columns than {found[0].name}: {files.header(other, csv)}.")
     refuse_doubles(settings, names)
+    for file in found:
+        files.refuse_cut_gzip(file)
     read = [files.as_utf8(file, csv, folder, number) for number, file in enumerate(found)]
     renamed = {str(copy): str(file) for copy, file in zip(read, found, strict=True)}
     unique = [name if names.index(name) == at else f"{name} ({at + 1})" for at, name in enumerate(names)]
@@ -192,9 +194,13 @@ _OPENERS = {"csv": _open_csv, "parquet": _open_parquet, "duckdb": _open_duckdb}
 
 def _query(connection: Any, query: str, settings: TransactionsSettings) -> tuple[Any, Any]:
     try:
+        statements = connection.con.extract_statements(query)
+        if len(statements) != 1:
+            several = f"transactions.query holds {len(statements):,} statements; give one SELECT."
+            raise TransactionsError(settings.path, several)
         table = _view(connection, query.strip().rstrip(";"), ASKED)
     except duckdb.Error as error:
-        first = next(iter(str(error).strip().splitlines()), "").rstrip(".")
+        first = next(iter(str(error).strip().splitlines()), "").rstrip(".!")
         raise TransactionsError(settings.path, f"transactions.query cannot be run: {first}.") from error
     return table, number(table)
 

@@ -12,8 +12,8 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-
 from logs import purchases, settings
+
 from tenure.errors import InputError
 from tenure.transactions import read
 

@@ -105,6 +105,8 @@ def _accounted(source: Source) -> Transactions:
     found = rules.judge(source.table, source.settings)
     facts = _facts(found)
     _refuse_faults(source, found.faults, facts)
+    if not facts["untidy"]:
+        found = rules.judge(source.table, source.settings, is_tidy=True)
     tables = materialize(source, found, has_refunds=bool(facts["refunds"]))
     if not facts["sales"]:
         raise TransactionsError(source.name, "there is no sale in it.")
@@ -131,7 +133,7 @@ def _facts(found: rules.Rows) -> dict[str, Any]:
     """Count, in one pass: the rows, their amount, those with each fault, those of each fate."""
     table, kept = found.table, len(found.fates) - 1
     amount, fate = table["tenure_amount"], table["tenure_fate"]
-    asked = {"rows": table.count(), "amount": amount.sum()}
+    asked = {"rows": table.count(), "amount": amount.sum(), "untidy": table.count(where=table["tenure_untidy"])}
     asked |= {f"fault_{at}": table.count(where=table[f"tenure_fault_{at}"]) for at in range(len(found.faults))}
     for at in range(kept):
         asked |= {f"rows_{at}": table.count(where=fate == at), f"amount_{at}": amount.sum(where=fate == at)}
@@ -181,6 +183,8 @@ def _refuse_gaps(source: Source, tables: Tables) -> None:
 def _duplicates(source: Source, found: rules.Rows, tables: Tables) -> int:
     """Count the rows that repeat an earlier one; only a day with several rows can hold any."""
     busy = tables.busy_days()
+    if not busy.count().to_pyarrow().as_py():
+        return 0
     names = {"customer_id": "tenure_customer_id", "date": "tenure_date"}
     kept = found.table.filter(found.table["tenure_fate"] == len(found.fates) - 1)
     on = [kept[ours] == busy[theirs] for theirs, ours in names.items()]

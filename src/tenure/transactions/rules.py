@@ -35,7 +35,8 @@ class Rows:
     Attributes:
         table: the log's own columns, and beside them `tenure_customer_id` (text; null for guests), `tenure_date`,
             `tenure_amount` (exact), `tenure_order_id` and `tenure_acquired` where the log has them,
-            `tenure_segment_<name>` for each segment, `tenure_fate` (its place in `fates`) and `tenure_fault_<n>`.
+            `tenure_segment_<name>` for each segment, `tenure_untidy`, `tenure_fate` (its place in `fates`) and
+            `tenure_fault_<n>`.
         faults: what the n-th fault column says of a row.
         fates: every fate that a row can have, in the order in which the rules apply; the last is `KEPT`.
     """
@@ -48,41 +49,56 @@ class Rows:
     def kept(self) -> Any:
         """Return the rows that count, with the columns that were read under their plain names."""
         rows = self.table.filter(self.table["tenure_fate"] == len(self.fates) - 1)
-        inner = ("tenure_fate", "tenure_fault_", REPEATED)
+        inner = ("tenure_fate", "tenure_fault_", "tenure_untidy", REPEATED)
         read = [name for name in rows.columns if name.startswith("tenure_") and not name.startswith(inner)]
         return rows.select(**{name.removeprefix("tenure_"): rows[name] for name in read})
 
 
-def judge(raw: Any, settings: TransactionsSettings) -> Rows:
-    """Read every cell by the settings and apply the rules, the first that fits."""
+def judge(raw: Any, settings: TransactionsSettings, *, is_tidy: bool = False) -> Rows:
+    """Read every cell by the settings and apply the rules, the first that fits.
+
+    Args:
+        raw: the log.
+        settings: its columns, and the rules.
+        is_tidy: no id is untidy (`cells.untidy`), as a first look has shown.
+    """
     refuse_columns(raw.columns, settings)
     if settings.duplicates == "drop":
         own = [name for name in raw.columns if name not in (FILE, ROW)]
         raw = raw.mutate(**{REPEATED: ibis.row_number().over(group_by=own) > 0})
-    read, faults = _read(raw, settings)
-    is_guest = read["customer_id"].isnull()
-    if settings.guests == "refuse":
-        faults.append(Fault("no customer id", is_guest, WHOSE, settings.columns.customer_id))
-    if settings.negative_amounts == "refuse":
-        faults.append(Fault("a negative amount", read["amount"] < 0, NET, settings.columns.amount))
-    rules = _rules(raw, read, settings)
+    read, faults = _read(raw, settings, is_tidy=is_tidy)
     columns = {f"tenure_{name}": value for name, value in read.items()}
     columns |= {f"tenure_fault_{at}": fault.rows.fill_null(False) for at, fault in enumerate(faults)}
+    # A view of its own: what is read once is not written out again wherever a rule asks for it.
+    table = raw.mutate(tenure_untidy=cells.untidy(raw[settings.columns.customer_id]), **columns)
+    table = table.alias(ibis.util.gen_name("tenure_read"))
+    nobody = table["tenure_customer_id"].isin([str(word) for word in settings.placeholders])
+    table = table.mutate(tenure_customer_id=nobody.ifelse(ibis.null("string"), table["tenure_customer_id"]))
+    unwanted = _unwanted(table, settings)
+    table = table.mutate(**{f"tenure_fault_{len(faults) + at}": fault.rows for at, fault in enumerate(unwanted)})
+    rules = _rules(table, settings)
     fate = ibis.cases(*((rows, at) for at, rows in enumerate(rules.values())), else_=len(rules))
-    return Rows(raw.mutate(**columns, tenure_fate=fate), faults, (*rules, KEPT))
+    return Rows(table.mutate(tenure_fate=fate), [*faults, *unwanted], (*rules, KEPT))
 
 
-def _read(raw: Any, settings: TransactionsSettings) -> tuple[dict[str, Any], list[Fault]]:
+def _unwanted(table: Any, settings: TransactionsSettings) -> list[Fault]:
+    """Return what the settings refuse that another log may well have."""
+    faults = []
+    if settings.guests == "refuse":
+        nobody = table["tenure_customer_id"].isnull()
+        faults.append(Fault("no customer id", nobody, WHOSE, settings.columns.customer_id))
+    if settings.negative_amounts == "refuse":
+        negative = (table["tenure_amount"] < 0).fill_null(False)
+        faults.append(Fault("a negative amount", negative, NET, settings.columns.amount))
+    return faults
+
+
+def _read(raw: Any, settings: TransactionsSettings, *, is_tidy: bool) -> tuple[dict[str, Any], list[Fault]]:
     named = settings.columns
-    customer = cells.customer(raw[named.customer_id], named.customer_id)
+    customer = cells.customer(raw[named.customer_id], named.customer_id, is_tidy=is_tidy)
     day = cells.day(raw[named.date], named.date, settings)
     amount = cells.amount(raw[named.amount], named.amount, settings.csv)
-    is_nobody = customer.value.isin([str(word) for word in settings.placeholders])
-    read = {
-        "customer_id": is_nobody.ifelse(ibis.null("string"), customer.value),
-        "date": day.value,
-        "amount": amount.value,
-    }
+    read = {"customer_id": customer.value, "date": day.value, "amount": amount.value}
     faults = [*customer.faults, *day.faults, *amount.faults]
     if named.order_id:
         read["order_id"] = raw[named.order_id].cast("string").strip().nullif("")
@@ -100,15 +116,15 @@ def _acquired_late(acquired: Any, day: Any, name: str) -> Fault:
     return Fault("an acquisition after the purchase", acquired > day, remedy, name)
 
 
-def _rules(raw: Any, read: dict[str, Any], settings: TransactionsSettings) -> dict[str, Any]:
+def _rules(table: Any, settings: TransactionsSettings) -> dict[str, Any]:
     """Return the condition of every rule that leaves rows out, by the name of its fate."""
-    amount = read["amount"]
-    rules = {GUEST: read["customer_id"].isnull()}
-    rules |= {f"left out: {name}": _excluded(raw, read, rule, settings) for name, rule in settings.exclude.items()}
+    amount = table["tenure_amount"]
+    rules = {GUEST: table["tenure_customer_id"].isnull()}
+    rules |= {f"left out: {name}": _excluded(table, rule, settings) for name, rule in settings.exclude.items()}
     if settings.duplicates == "drop":
-        rules[TWICE] = raw[REPEATED]
+        rules[TWICE] = table[REPEATED]
     if settings.cancellations:
-        rules[CANCELLED] = is_cancellation(read["order_id"], settings) & (amount >= 0)
+        rules[CANCELLED] = is_cancellation(table["tenure_order_id"], settings) & (amount >= 0)
     if settings.zero_amounts == "drop":
         rules[FREE] = amount == 0
     if settings.negative_amounts == "drop":
@@ -116,11 +132,11 @@ def _rules(raw: Any, read: dict[str, Any], settings: TransactionsSettings) -> di
     return {fate: rows.fill_null(False) for fate, rows in rules.items()}
 
 
-def _excluded(raw: Any, read: dict[str, Any], rule: ExcludeSettings, settings: TransactionsSettings) -> Any:
+def _excluded(table: Any, rule: ExcludeSettings, settings: TransactionsSettings) -> Any:
     if rule.matches is not None:
-        return raw[rule.column].cast("string").re_search(rule.matches)
-    own = rule.column == settings.columns.amount
-    number = read["amount"] if own else raw[rule.column].try_cast("float64")
+        return table[rule.column].cast("string").re_search(rule.matches)
+    is_amount = rule.column == settings.columns.amount
+    number = table["tenure_amount"] if is_amount else table[rule.column].try_cast("float64")
     above = number > rule.above if rule.above is not None else ibis.literal(False)
     below = number < rule.below if rule.below is not None else ibis.literal(False)
     return above | below

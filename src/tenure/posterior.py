@@ -20,6 +20,8 @@ PARAMETERS = PURCHASE_PARAMETERS + SPEND_PARAMETERS
 # BG/NBD: Fader, Hardie & Lee (2005). MBG/NBD: Batislam, Denizel & Filiztekin (2007); Hoppe & Wagner (2007).
 CHANCES_AT_BIRTH = {"bg_nbd": 0, "mbg_nbd": 1}
 PURCHASE_MODELS = tuple(CHANCES_AT_BIRTH)
+# Of purchase parameters. No base is outside, and the scorer's tables reach from end to end.
+LEAST, MOST = 1e-9, 1e12
 
 
 class PosteriorError(ValueError):
@@ -109,8 +111,8 @@ def _out_of_range(draws: Mapping[str, NDArray[np.float64]]) -> list[str]:
     faults = []
     for name in PARAMETERS:
         values = np.asarray(draws.get(name, 2.0))
-        floor = 1.0 if name == "q" else 0.0
-        wrong = int(np.count_nonzero(~(np.isfinite(values) & (values > floor))))
+        low, high = (LEAST, MOST) if name in PURCHASE_PARAMETERS else (1.0 if name == "q" else 0.0, np.inf)
+        wrong = int(np.count_nonzero(~((values > low) & (values < high))))
         if wrong:
-            faults.append(f"{wrong:,} of {values.size:,} draws of {name} are not finite and above {floor:g}")
+            faults.append(f"{wrong:,} of {values.size:,} draws of {name} are not between {low:g} and {high:g}")
     return faults

@@ -3,6 +3,7 @@
 import logging
 import time
 from dataclasses import asdict
+from typing import Any
 
 import pandas as pd
 
@@ -33,7 +34,7 @@ def run(settings: ScoreJobSettings, config: str) -> int:
             registry.log_data(transactions, "scoring")
         start = time.perf_counter()
         # An older version's own scorer knows no groups, and is not asked for any unless they are.
-        by = {"by": settings.by} if settings.by else {}
+        by: dict[str, Any] = {"by": settings.by} if settings.by else {}
         scores = loaded.scorer.score(customers, **by, **asdict(settings.score), seed=settings.seed)
         seconds = time.perf_counter() - start
         run_id = opened.info.run_id

@@ -22,6 +22,7 @@ type Floats = npt.NDArray[np.float64]
 DAYS = ("frequency", "recency", "T")
 COLUMNS = ("customer_id", *DAYS, "monetary_value")
 DAYS_BELOW = 2.0**31  # five million years: what is above is no count of days, and int64 stays far away
+SPEND_BELOW = 1e100  # sums of values stay within what a number can hold
 SHOWN = 3
 
 
@@ -265,6 +266,7 @@ def _broken_rules(numbers: dict[str, Floats], names: pd.Series[str]) -> list[str
         sound &= whole & (numbers[name] >= 0)
     lapsed = sound & ((recency == 0) != (frequency == 0))
     unpaid = sound & (frequency > 0) & ~(np.isfinite(spend) & (spend > 0))
+    untold = sound & (frequency > 0) & np.isfinite(spend) & (spend >= SPEND_BELOW)
     rules += [
         (sound & (frequency > recency), "frequency above recency", "A customer buys at most once per day."),
         (
@@ -278,6 +280,7 @@ def _broken_rules(numbers: dict[str, Floats], names: pd.Series[str]) -> list[str
             "repeat purchases but no monetary_value above 0 and finite",
             "It is the mean spend per repeat purchase day.",
         ),
+        (untold, f"a monetary_value of {SPEND_BELOW:g} or more", "No money is worth so little; is it a number at all?"),
     ]
     return [_fault(rows, what, remedy, names) for rows, what, remedy in rules if rows.any()]
 

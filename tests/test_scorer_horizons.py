@@ -55,8 +55,9 @@ def exact_residual(row: Any, delta: float, population: dict[str, float], chances
 
 
 @pytest.mark.parametrize(("purchases", "chances"), CHANCES_AT_BIRTH.items())
-@pytest.mark.parametrize("rate", [0.01, 0.1, 3.0])
-@pytest.mark.parametrize("change", [{}, {"a": 1.0, "b": 1.3}, {"a": 2.5, "b": 60.0}], ids=str)
+@pytest.mark.parametrize(
+    ("rate", "change"), [(0.1, {}), (0.01, {"a": 1.0, "b": 1.3}), (3.0, {"a": 2.5, "b": 60.0})], ids=str
+)
 def test_a_residual_value_is_the_integral_over_rate_and_dropout(
     purchases: str, chances: int, rate: float, change: dict[str, float]
 ) -> None:
@@ -173,41 +174,41 @@ def test_the_largest_spend_gives_finite_numbers_and_a_larger_one_is_refused(post
 
 def test_the_way_there_changes_no_number_and_adds_up_to_them(posterior: Posterior, summaries: pd.DataFrame) -> None:
     scorer = Scorer(posterior)
-    plain, scores = scorer.score(summaries), scorer.score(summaries, path=True)
+    plain, scores = scorer.score(summaries), scorer.score(summaries, by_month=True)
     pd.testing.assert_frame_equal(plain.table, scores.table, check_exact=True)
     np.testing.assert_array_equal(plain.totals.value, scores.totals.value)
-    path = scores.path
-    assert plain.path is None
-    assert path.days == pytest.approx([365 / 12 * month for month in range(1, 13)])
-    assert path.purchases.shape == path.value.shape == (700, 12)
-    np.testing.assert_allclose(path.purchases.sum(axis=1), scores.table["expected_purchases"], rtol=1e-9)
-    np.testing.assert_allclose(path.value.sum(axis=1), scores.table["clv"], rtol=1e-9)
+    months = scores.months
+    assert plain.months is None
+    assert months.days == pytest.approx([365 / 12 * month for month in range(1, 13)])
+    assert months.purchases.shape == months.value.shape == (700, 12)
+    np.testing.assert_allclose(months.purchases.sum(axis=1), scores.table["expected_purchases"], rtol=1e-9)
+    np.testing.assert_allclose(months.value.sum(axis=1), scores.table["clv"], rtol=1e-9)
     for name in ("purchases", "value", "expected_purchases", "expected_value"):
-        summed = sum(getattr(month, name) for month in path.totals)
+        summed = sum(getattr(month, name) for month in months.totals)
         np.testing.assert_allclose(summed, getattr(scores.totals, name), rtol=1e-9)
 
 
 def test_a_months_value_is_the_difference_of_two_horizons() -> None:
     scorer = Scorer(fixed(draws=200))
-    path = scorer.score(BASE, path=True, horizon_days=730, discount_rate=0.3).path
+    months = scorer.score(BASE, by_month=True, horizon_days=730, discount_rate=0.3).months
     year = scorer.score(BASE, horizon_days=365, discount_rate=0.3).table
-    np.testing.assert_allclose(path.value[:, :12].sum(axis=1), year["clv"], rtol=1e-9)
+    np.testing.assert_allclose(months.value[:, :12].sum(axis=1), year["clv"], rtol=1e-9)
 
 
 def test_the_last_month_ends_with_the_horizon() -> None:
     scorer = Scorer(fixed(draws=200, origin={"observed_days": 45}))
     for horizon, days in ((10, [10.0]), (40, [365 / 12, 40.0]), (365 * 2, None)):
-        path = scorer.score(BASE, path=True, horizon_days=horizon).path
-        assert path.days[-1] == horizon
-        assert len(path.totals) == path.value.shape[1] == path.days.size
+        months = scorer.score(BASE, by_month=True, horizon_days=horizon).months
+        assert months.days[-1] == horizon
+        assert len(months.totals) == months.value.shape[1] == months.days.size
         if days:
-            assert path.days == pytest.approx(days)
-    assert path.days.size == 24
+            assert months.days == pytest.approx(days)
+    assert months.days.size == 24
 
 
 def test_the_table_of_months_has_joint_intervals_within_months_and_until_them(posterior: Posterior) -> None:
-    path = Scorer(posterior).score(BASE, path=True, horizon_days=182).path
-    within, until = path.table(0.9), path.table(0.9, cumulative=True)
+    months = Scorer(posterior).score(BASE, by_month=True, horizon_days=182).months
+    within, until = months.table(0.9), months.table(0.9, cumulative=True)
     assert list(within.columns) == ["month", "until_day", "total", "expected", "low", "high", "mean_low", "mean_high"]
     assert within["month"].tolist() == [month for month in range(1, 7) for _ in range(2)]
     value = within[within["total"] == "clv"]["expected"].cumsum().to_numpy()
@@ -216,8 +217,8 @@ def test_the_table_of_months_has_joint_intervals_within_months_and_until_them(po
 
 
 def test_a_blocks_paths_do_not_depend_on_the_others(posterior: Posterior, summaries: pd.DataFrame) -> None:
-    whole = Scorer(posterior, threads=2).score(summaries, path=True).path
-    some = Scorer(posterior, threads=1).score(summaries.iloc[300:420], path=True).path
+    whole = Scorer(posterior, threads=2).score(summaries, by_month=True).months
+    some = Scorer(posterior, threads=1).score(summaries.iloc[300:420], by_month=True).months
     np.testing.assert_array_equal(whole.value[300:420], some.value)
     np.testing.assert_array_equal(whole.purchases[300:420], some.purchases)
 

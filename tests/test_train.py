@@ -21,7 +21,7 @@ from tenure.errors import InputError
 from tenure.fit import compare
 from tenure.jobs.app import compose_settings
 from tenure.scorer import COLUMNS, Params
-from tenure.scorer import score as scorer_module
+from tenure.scorer import params as scorer_params
 
 ROOT = Path(__file__).parent.parent
 QUICK = ["fit.draws=400", "fit.tune=400", "fit.joint_draws=400"]
@@ -266,13 +266,48 @@ def test_scoring_writes_a_table_that_describes_itself_and_logs_totals(
     assert metrics["score.customers"] == 3
 
 
+def test_scoring_tells_the_way_there_and_the_value_to_infinity(trained: Ran, evidence: registry.Evidence) -> None:
+    asked = ["model=models:/clv@challenger", "by_month=true", "residual=true", "output=long.parquet"]
+    scored = command("tenure-score", *asked, "score.horizon_days=730", folder=trained.folder)
+    assert scored.code == 0, scored.err
+    assert "month by month" in scored.out
+    assert "residual value" in scored.out
+    assert "of the value lies farther ahead than any customer was observed" in scored.out
+    table = pd.read_parquet(trained.folder / "long.parquet")
+    (trained.folder / "long.parquet").unlink()
+    assert len(table) == 2357
+    assert set(map(len, table["clv_by_month"])) == {24}
+    np.testing.assert_allclose(table["clv_by_month"].map(sum), table["clv"], rtol=1e-9)
+    assert (table["residual_value"] > table["clv"]).all()
+    run = registry.evidence(re.findall(r"Run (\w+)", scored.out)[0])
+    assert run.metrics["total.residual_value.expected"] == pytest.approx(table["residual_value"].sum())
+    assert 0 < run.metrics["score.share_beyond"] < 1
+    assert len(run.table("scores/months")) == 48
+    assert run.file("scores/months.png").stat().st_size > 10_000
+
+
+def test_training_values_a_new_customer(trained: Ran, evidence: registry.Evidence) -> None:
+    assert "A new customer, from the first order on, over 365 days at margin 1" in trained.out
+    log, metrics = pd.read_csv(ROOT / "data" / "cdnow_sample.csv"), evidence.metrics
+    first = log.groupby(["customer_id", "date"])["amount"].sum().groupby("customer_id").first()
+    assert metrics["new_customer.first_order"] == pytest.approx(first.mean(), rel=0.01)
+    assert metrics["new_customer.clv_low"] < metrics["new_customer.clv_mean_low"] < metrics["new_customer.clv"]
+
+
 def test_a_failing_write_leaves_the_old_file_and_no_other(tmp_path: Path) -> None:
     target = tmp_path / "scores.parquet"
     target.write_text("old")
+
+    def write(table: pd.DataFrame, about: dict[str, Any]) -> None:
+        with batch.Output(str(target)) as output:
+            output.write(SUMMARIES)
+            output.write(table)
+            output.describe(about)
+
     with pytest.raises(TypeError):
-        batch.write(SUMMARIES, str(target), {"unwritable": object()})
+        write(SUMMARIES, {"unwritable": object()})
     with pytest.raises(Exception, match=r"object"):
-        batch.write(SUMMARIES.assign(customer_id=[object()] * 3), str(target), {})
+        write(SUMMARIES.assign(customer_id=[object()] * 3), {})
     assert [path.name for path in tmp_path.iterdir()] == ["scores.parquet"]
     assert target.read_text() == "old"
 
@@ -375,7 +410,8 @@ def test_the_settings_defaults_are_the_scorers() -> None:
     score, params = compose_settings("score").score, Params()
     for name in ("horizon_days", "discount_rate", "margin", "level"):
         assert getattr(score, name) == getattr(params, name)
-    assert settings_module.HORIZON_LIMIT_DAYS == scorer_module.HORIZON_LIMIT_DAYS
+    assert settings_module.HORIZON_LIMIT_DAYS == scorer_params.HORIZON_LIMIT_DAYS
+    assert settings_module.LEAST_RATE == scorer_params.LEAST_RATE
 
 
 @pytest.mark.parametrize("path", sorted((ROOT / "conf" / "experiment").glob("*.yaml")), ids=lambda path: path.stem)

@@ -14,6 +14,7 @@ from .posterior import PURCHASE_MODELS
 from .review import ReviewSettings
 
 HORIZON_LIMIT_DAYS = 30 * 365
+LEAST_RATE = 1e-6  # of discount, for a value to infinity
 POSITIVE = {
     "LogNormal": ("mu", "sigma"),
     "Gamma": ("alpha", "beta"),
@@ -279,6 +280,8 @@ class ScoreJobSettings:
     model: str
     output: str
     by: list[str]
+    by_month: bool
+    residual: bool
     transactions: TransactionsSettings
     summary: SummarySettings
     rfm: ObservedSettings
@@ -290,4 +293,6 @@ class ScoreJobSettings:
         is_model = self.model.startswith(("models:/", "runs:/"))
         _require(is_model, "model", "a model URI such as models:/clv@champion or models:/clv/3", self.model)
         _require(self.output.endswith(".parquet"), "output", "a path that ends in .parquet", self.output)
+        rate, rule = self.score.discount_rate, f"at least {LEAST_RATE:g} with residual=true, which has no other end"
+        _require(not self.residual or rate >= LEAST_RATE, "score.discount_rate", rule, rate)
         _require(0 <= self.seed < 2**63, "seed", "from 0 to 2^63 - 1", self.seed)

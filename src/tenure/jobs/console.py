@@ -1,10 +1,14 @@
 """What a person reads in the terminal: results on stdout."""
 
 import sys
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import pandas as pd
 from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
 from tenure.posterior import PARAMETERS
@@ -15,7 +19,7 @@ if TYPE_CHECKING:
     from tenure.batch import Scored
     from tenure.fit import Fit
     from tenure.jobs.training import Trained
-    from tenure.scorer import Scores
+    from tenure.scorer import NewCustomer, Scores
 
 WORDS = {
     "r": "heterogeneity of purchase rates",
@@ -26,13 +30,22 @@ WORDS = {
     "q": "shape across customers",
     "v": "scale of spend, the log's money",
 }
-SHOWN_GROUPS = 20
+SHOWN_GROUPS, SHOWN_MONTHS, MONTHS_A_YEAR = 20, 24, 12
 COLOURS = {Verdict.PASS: "green", Verdict.REVIEW: "yellow", Verdict.FAIL: "red"}
 
 
 def is_terminal() -> bool:
     """Tell whether a person watches, so that progress bars make sense."""
     return sys.stderr.isatty()
+
+
+@contextmanager
+def progress(what: str, rows: int) -> Iterator[Callable[[int], None]]:
+    """Show a bar on stderr while someone watches; give what advances it by some rows."""
+    columns = (TextColumn(what), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True), disable=not is_terminal(), transient=True) as bar:
+        task = bar.add_task(what, total=rows)
+        yield lambda done: bar.advance(task, done)
 
 
 def print_training(trained: "Trained", settings: TrainSettings, ui: str) -> None:
@@ -44,6 +57,8 @@ def print_training(trained: "Trained", settings: TrainSettings, ui: str) -> None
     out.print(_parameters(fitted.fit, window))
     for warning in fitted.warnings:
         out.print(f"[yellow]{warning}[/yellow]")
+    if trained.new_customer is not None:
+        out.print(_new_customer(trained.new_customer))
     out.print(_holdout(trained))
     out.print(_verdict(trained.review))
     out.print(_registered(trained, settings.registry.name))
@@ -75,6 +90,18 @@ def _parameters(fitted: "Fit", window: str) -> Table:
         ends: list[float] = [] if is_point else list(np.quantile(draws, [0.05, 0.95]))
         numbers = [f"{value:.4g}" for value in (draws.mean(), *ends)]
         table.add_row(name, *numbers, *["-"] * (3 - len(numbers)), f"[dim]{WORDS[name]}[/dim]")
+    return table
+
+
+def _new_customer(found: "NewCustomer") -> Table:
+    row, asked = found.table().iloc[0], found.params
+    level = f"{asked['level']:.0%}"
+    title = (
+        f"\nA new customer, from the first order on, over {asked['horizon_days']} days at margin {asked['margin']:g}"
+    )
+    table = _table(title, "", "expected", f"{level} predictive", f"{level} credible of the mean", "of it first order")
+    spans = (f"{row[f'clv{kind}_low']:,.2f} to {row[f'clv{kind}_high']:,.2f}" for kind in ("", "_mean"))
+    table.add_row("value", f"{row['clv']:,.2f}", *spans, f"{row['first_order']:,.2f}")
     return table
 
 
@@ -122,15 +149,20 @@ def print_scores(scored: "Scored", settings: ScoreJobSettings, ui: str) -> None:
     out = _console()
     params = scored.scores.params
     title = (
-        f"\n{len(scored.scores.table):,} customers as of {scored.as_of or 'their own last day'}, "
+        f"\n{scored.customers:,} customers as of {scored.as_of or 'their own last day'}, "
         f"{params.horizon_days} days ahead, discounted at {params.discount_rate:.1%} a year"
     )
     level = f"{params.level:.0%}"
     table = _table(title, "total", "expected", f"{level} predictive", f"{level} credible of the mean")
-    for name, row in scored.scores.totals.table(params.level).iterrows():
-        spans = (f"{row[f'{kind}low']:,.0f} to {row[f'{kind}high']:,.0f}" for kind in ("", "mean_"))
-        table.add_row(str(name), f"{row['expected']:,.0f}", *spans)
+    totals = scored.scores.totals.table(params.level)
+    if scored.residual is not None:
+        totals.loc["residual value"] = scored.residual.table(params.level).loc["clv"]
+    for name, row in totals.iterrows():
+        table.add_row(str(name), f"{row['expected']:,.0f}", *_spans(row))
     out.print(table)
+    _print_cautions(out, scored)
+    if scored.scores.months is not None:
+        _print_months(out, scored.scores, level)
     if scored.scores.by:
         _print_groups(out, scored.scores, level)
     out.print(f"\nModel {scored.model}. Written: [bold]{settings.output}[/bold]")
@@ -144,7 +176,39 @@ def _print_groups(out: Console, scores: "Scores", level: str) -> None:
     title = f"\nclv by {', '.join(scores.by)}{more}"
     table = _table(title, *scores.by, "customers", "expected", f"{level} predictive", f"{level} credible of the mean")
     for _, row in found.head(SHOWN_GROUPS).iterrows():
-        spans = (f"{row[f'{kind}low']:,.0f} to {row[f'{kind}high']:,.0f}" for kind in ("", "mean_"))
         names = (str(row[name]) for name in scores.by)
-        table.add_row(*names, f"{row['customers']:,}", f"{row['expected']:,.0f}", *spans)
+        table.add_row(*names, f"{row['customers']:,}", f"{row['expected']:,.0f}", *_spans(row))
+    out.print(table)
+
+
+def _spans(row: "pd.Series[Any]") -> list[str]:
+    return [f"{row[f'{kind}low']:,.0f} to {row[f'{kind}high']:,.0f}" for kind in ("", "mean_")]
+
+
+def _print_cautions(out: Console, scored: "Scored") -> None:
+    """Say what the numbers above rest on, where that is little."""
+    scores = scored.scores
+    if scores.share_beyond is not None:
+        out.print(f"{scores.share_beyond:.1%} of the value lies farther ahead than any customer was observed.")
+    if scores.unsteady:
+        out.print(
+            f"[yellow]The mean values of {scores.unsteady:,} of {scored.customers:,} customers rest on a few draws of "
+            "the population, and may be off by more than a tenth.[/yellow]"
+        )
+
+
+def _print_months(out: Console, scores: "Scores", level: str) -> None:
+    """Print the months ahead, or the last of each year where they are many; all are in the run."""
+    months = scores.months
+    if months is None:
+        return
+    found = months.table(scores.params.level)
+    value = found[found["total"] == "clv"].assign(sum=lambda rows: rows["expected"].cumsum())
+    purchases = found[found["total"] == "purchases"]
+    table = _table("\nmonth by month", "month", "purchases", "value", f"{level} predictive", "value so far")
+    every = 1 if len(value) <= SHOWN_MONTHS else MONTHS_A_YEAR
+    for (_, count), (_, row) in zip(purchases.iterrows(), value.iterrows(), strict=True):
+        if row["month"] % every == 0 or row["month"] == len(value):
+            numbers = (f"{number:,.0f}" for number in (count["expected"], row["expected"]))
+            table.add_row(str(row["month"]), *numbers, _spans(row)[0], f"{row['sum']:,.0f}")
     out.print(table)

@@ -17,7 +17,7 @@ from tenure.backtest import Backtest, measure, track
 from tenure.fit import CheckedFit, Fit, check, fit, predictive
 from tenure.review import Review, Verdict, judge
 from tenure.rfm import Base, Split, split, summarize
-from tenure.scorer import Scorer
+from tenure.scorer import NewCustomer, Scorer
 from tenure.settings import TrainSettings
 from tenure.summary import Rfm
 from tenure.transactions import Transactions, read
@@ -41,6 +41,7 @@ class Trained:
     backtest: Backtest
     review: Review
     registered: registry.Registered | None
+    new_customer: NewCustomer | None
 
 
 def run(settings: TrainSettings, config: str, *, is_sweep: bool) -> int:
@@ -86,7 +87,8 @@ def _train(
     registered = None
     if register and final is not None and review.verdict is not Verdict.FAIL:
         registered = _register(final.fit, transactions, parts, review, settings, run_id)
-    return Trained(run_id, parts, calibration, final, backtest, review, registered)
+    new_customer = None if final is None else _new_customer(final.fit, settings)
+    return Trained(run_id, parts, calibration, final, backtest, review, registered, new_customer)
 
 
 def _fit(stage: str, rfm: Rfm, settings: TrainSettings, seed: int) -> CheckedFit:
@@ -183,6 +185,14 @@ def _register(
             validated_horizon_days=parts.horizon_days,
             tags=tags,
         )
+
+
+def _new_customer(final: Fit, settings: TrainSettings) -> NewCustomer:
+    """Value a customer who is not yet acquired, as `score` asks."""
+    scorer = Scorer(final.posterior.thin(settings.fit.joint_draws))
+    found = scorer.new_customer(**asdict(settings.score), seed=settings.seed)
+    registry.log_new_customer(found)
+    return found
 
 
 def _prefixed[Value](stage: str, values: Mapping[str, Value]) -> dict[str, Value]:

@@ -1,6 +1,15 @@
 """The door to MLflow: runs, their evidence, the registered model."""
 
-from .evidence import log_backtest, log_data, log_fit, log_review, log_scores, log_settings, log_window
+from .evidence import (
+    log_backtest,
+    log_data,
+    log_fit,
+    log_new_customer,
+    log_review,
+    log_scores,
+    log_settings,
+    log_window,
+)
 from .models import EXAMPLE, Loaded, NoModelError, Registered, load, register
 from .reading import Evidence, evidence
 from .store import RegistryError, connect, open_run, ui_command, use
@@ -18,6 +27,7 @@ __all__ = [
     "log_backtest",
     "log_data",
     "log_fit",
+    "log_new_customer",
     "log_review",
     "log_scores",
     "log_settings",

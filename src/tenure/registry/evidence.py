@@ -14,9 +14,10 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from tenure.backtest import Backtest
+from tenure.batch import Scored
 from tenure.review import Review
 from tenure.rfm import Split
-from tenure.scorer import Scores
+from tenure.scorer import NewCustomer
 from tenure.transactions import Transactions
 
 if TYPE_CHECKING:
@@ -54,16 +55,30 @@ def log_window(parts: Split) -> None:
     mlflow.set_tags({"cutoff": str(parts.cutoff), "end": str(parts.end)})
 
 
-def log_scores(scores: Scores, model: str, seconds: float) -> None:
+def log_scores(scored: Scored, seconds: float, figures: Mapping[str, Figure]) -> None:
     """Log a scoring run: the model, how many customers, how long, totals from joint draws."""
-    totals = scores.totals.table(scores.params.level)
-    mlflow.set_tag("model", model)
-    mlflow.log_metrics({"score.customers": len(scores.table), "score.seconds": seconds})
+    scores, level = scored.scores, scored.scores.params.level
+    totals = scores.totals.table(level)
+    if scored.residual is not None:
+        totals.loc["residual_value"] = scored.residual.table(level).loc["clv"]
+    mlflow.set_tag("model", scored.model)
+    numbers = {"score.customers": scored.customers, "score.seconds": seconds, "score.unsteady": scores.unsteady}
+    numbers |= {} if scores.share_beyond is None else {"score.share_beyond": scores.share_beyond}
+    mlflow.log_metrics(numbers)
     rows = totals.to_dict("index").items()
     mlflow.log_metrics({f"total.{name}.{end}": float(value) for name, row in rows for end, value in row.items()})
     _log_table(totals.rename_axis("total"), "scores/totals")
     if scores.by:
         _log_table(scores.group_table().set_index(list(scores.by)), "scores/groups")
+    if scores.months is not None:
+        _log_table(scores.months.table(level).set_index("month"), "scores/months")
+    log_figures("scores", figures)
+
+
+def log_new_customer(found: NewCustomer) -> None:
+    """Log what a customer who is not yet acquired is worth."""
+    row = found.table().iloc[0].to_dict()
+    mlflow.log_metrics({f"new_customer.{key}": float(value) for key, value in row.items()})
 
 
 def log_fit(stage: str, checked: "CheckedFit", figures: Mapping[str, Figure]) -> None:

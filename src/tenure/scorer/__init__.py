@@ -4,9 +4,10 @@ This package travels inside the registered model together with `summary` and `po
 other, NumPy, pandas and Numba, and only relatively, so that two versions can live in one process.
 """
 
-from .answers import Futures, NewCustomer, Path, Scores, Totals
+from .answers import Futures, Months, NewCustomer, Scores, Totals
 from .params import Params, ScoreError
-from .score import COLUMNS, EXPECTED, RESIDUAL, HeavyTailWarning, HorizonWarning, Scorer, group
+from .random import customer_keys
+from .score import COLUMNS, EXPECTED, RESIDUAL, HeavyTailWarning, HorizonWarning, Scorer, group, refuse_groups
 
 __all__ = [
     "COLUMNS",
@@ -15,12 +16,14 @@ __all__ = [
     "Futures",
     "HeavyTailWarning",
     "HorizonWarning",
+    "Months",
     "NewCustomer",
     "Params",
-    "Path",
     "ScoreError",
     "Scorer",
     "Scores",
     "Totals",
+    "customer_keys",
     "group",
+    "refuse_groups",
 ]

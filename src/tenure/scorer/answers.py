@@ -56,7 +56,7 @@ def spans(outcomes: Floats, expected: Floats, level: float) -> list[float]:
 
 
 @dataclass(frozen=True)
-class Path:
+class Months:
     """The way to the horizon, month by month; a month is the twelfth of a year of 365 days.
 
     Args:
@@ -96,7 +96,7 @@ class Scores:
         params: those used.
         groups: totals by the values of the columns `by`, in their order.
         by: what customers were grouped by.
-        path: the way there, if asked for.
+        months: the way there, if asked for.
         share_beyond: the share of the total expected value that lies farther ahead than any customer was observed;
             None where the horizon does not reach so far, or the posterior does not say how far it saw.
         unsteady: how many customers' mean values rest on so few draws that another posterior sample of this size would
@@ -108,7 +108,7 @@ class Scores:
     params: Params
     groups: Mapping[tuple[Any, ...], Totals] = field(default_factory=dict)
     by: tuple[str, ...] = ()
-    path: Path | None = None
+    months: Months | None = None
     share_beyond: float | None = None
     unsteady: int = 0
 

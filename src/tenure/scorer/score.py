@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from ..posterior import Posterior
 from ..summary import Rfm
-from .answers import Futures, NewCustomer, Path, Scores, Totals
+from .answers import Futures, Months, NewCustomer, Scores, Totals
 from .intensity import Floats, fractions
 from .kernel import (
     SQUARES,
@@ -149,20 +149,20 @@ class Scorer:
         return days
 
     def score(
-        self, customers: pd.DataFrame | Rfm, *, by: Sequence[str] = (), path: bool = False, **params: Any
+        self, customers: pd.DataFrame | Rfm, *, by: Sequence[str] = (), by_month: bool = False, **params: Any
     ) -> Scores:
         """Score customer summaries: `horizon_days`, `discount_rate`, `margin`, `level`, `seed` as in `Params`.
 
         Args:
             customers: the five columns of a summary; columns named by `by` may ride along.
             by: columns to total by, such as a country or a channel; a missing value is a group of its own.
-            path: whether to tell purchases and value month by month too; it changes no other number.
+            by_month: whether to tell purchases and value month by month too; it changes no other number.
             **params: see `Params`.
 
         Raises ScoreError for params and groups, SummaryError for customers that break the contract; nothing is scored
         then.
         """
-        asked = self._ask(params, months=path)
+        asked = self._ask(params, months=by_month)
         rfm, given = _check(customers)
         keys, codes = group(given, by)
         filled = self._fill(rfm.customers, asked, codes, len(keys))
@@ -354,8 +354,8 @@ class Scorer:
         frame.attrs["params"] = asdict(asked.params)
         frame.attrs |= {} if beyond is None else {"share_beyond": beyond}
         frame.attrs |= {"unsteady": unsteady} if unsteady else {}
-        path = _path(filled, asked, totals.customers) if asked.with_months else None
-        return Scores(frame, totals, asked.params, groups or {}, by, path, beyond, unsteady)
+        months = _months(filled, asked, totals.customers) if asked.with_months else None
+        return Scores(frame, totals, asked.params, groups or {}, by, months, beyond, unsteady)
 
     def _unsteady(self, frame: pd.DataFrame, table: Floats) -> int:
         """Count, and warn of, the customers whose mean value rests on a few draws (`Scores.unsteady`)."""
@@ -414,14 +414,20 @@ def _share_beyond(filled: _Filled, asked: _Asked, observed: int | None) -> float
     return float(values[asked.ends > observed].sum() / total) if total > 0 else None
 
 
-def _path(filled: _Filled, asked: _Asked, customers: int) -> Path:
+def _months(filled: _Filled, asked: _Asked, customers: int) -> Months:
     """Put periods together into months: the day up to which customers were observed may cut one in two."""
     months = np.minimum(np.ceil(asked.ends / MONTH - 1e-9), math.ceil(asked.ends[-1] / MONTH - 1e-9))
     starts = np.flatnonzero(np.diff(months, prepend=0.0))
     sums = np.add.reduceat(filled.by_period, starts, axis=1)
     purchases, value = np.add.reduceat(filled.paths, starts, axis=2)
     days = asked.ends[np.append(starts[1:], asked.ends.size) - 1]
-    return Path(days, purchases, value, tuple(Totals(customers, *sums[:, k]) for k in range(days.size)))
+    return Months(days, purchases, value, tuple(Totals(customers, *sums[:, k]) for k in range(days.size)))
+
+
+def refuse_groups(by: Sequence[str], count: int) -> None:
+    """Refuse more groups than `GROUPS`: each holds as many numbers as there are draws."""
+    if count > GROUPS:
+        raise ScoreError(f"Totals were asked by {', '.join(by)}, which make {count:,} groups; the most is {GROUPS:,}.")
 
 
 def group(customers: pd.DataFrame, by: Sequence[str]) -> tuple[list[tuple[Any, ...]], NDArray[np.int64]]:
@@ -436,10 +442,7 @@ def group(customers: pd.DataFrame, by: Sequence[str]) -> tuple[list[tuple[Any, .
         there = ", ".join(map(str, customers.columns))
         raise ScoreError(f"Totals were asked by {', '.join(lost)}, which the customers do not have. They have {there}.")
     grouped = customers.groupby(list(by), sort=True, dropna=False)
-    if grouped.ngroups > GROUPS:
-        raise ScoreError(
-            f"Totals were asked by {', '.join(by)}, which make {grouped.ngroups:,} groups; the most is {GROUPS:,}."
-        )
+    refuse_groups(by, grouped.ngroups)
     codes = np.asarray(grouped.ngroup(), np.int64)
     _, firsts = np.unique(codes, return_index=True)
     return [tuple(customers[name].iloc[at] for name in by) for at in map(int, firsts)], codes

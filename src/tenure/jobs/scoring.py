@@ -35,7 +35,7 @@ def run(settings: ScoreJobSettings, config: str) -> int:
             registry.log_data(transactions, "scoring")
         start = time.perf_counter()
         about = {"model": model, "model_tags": loaded.about, "as_of": as_of, "run_id": opened.info.run_id}
-        scored = _score(loaded.scorer, summaries, rows, settings, about)
+        scored = score_parts(loaded.scorer, summaries, rows, settings, about)
         months, level = scored.scores.months, settings.score.level
         drawn = {} if months is None else {"months": figures.months(months.table(level), level)}
         registry.log_scores(scored, time.perf_counter() - start, drawn)
@@ -51,7 +51,7 @@ def _customers(settings: ScoreJobSettings) -> tuple[Summaries, str | None, Trans
     return SummaryFrame(rfm.customers), str(rfm.as_of), transactions
 
 
-def _score(
+def score_parts(
     scorer: Scorer, summaries: Summaries, rows: int, settings: ScoreJobSettings, about: dict[str, Any]
 ) -> Scored:
     """Score part by part; write the rows, keep the sums."""

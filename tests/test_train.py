@@ -20,6 +20,7 @@ from tenure import settings as settings_module
 from tenure.errors import InputError
 from tenure.fit import compare
 from tenure.jobs.app import compose_settings
+from tenure.output import describe
 from tenure.scorer import COLUMNS, Params
 from tenure.scorer import score as scorer_module
 
@@ -255,7 +256,7 @@ def test_scoring_writes_a_table_that_describes_itself_and_logs_totals(
     scored = command("tenure-score", *asked, folder=trained.folder)
     assert scored.code == 0, scored.err
     assert "90% predictive" in scored.out
-    about = batch.describe(str(trained.folder / "scores.parquet"))
+    about = describe(str(trained.folder / "scores.parquet"))
     assert about["model"] == "models:/clv/1"
     assert about["params"]["horizon_days"] == 90
     assert about["customers"] == 3

@@ -1,11 +1,8 @@
 """Batch scoring: tables in, one described Parquet file out, whole or not at all."""
 
 import json
-import os
-import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -13,13 +10,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from .errors import InputError
+from .output import METADATA_KEY, written_whole
 from .scorer import Scores
-
-METADATA_KEY = b"tenure"
 
 
 class BatchError(InputError):
-    """A table that cannot be read or written."""
+    """A table that cannot be read."""
 
 
 @dataclass(frozen=True)
@@ -44,35 +40,9 @@ def read_summary(path: str) -> pd.DataFrame:
     raise BatchError(f"summary.path must end in .csv or .parquet, got {path!r}.")
 
 
-def require_writable(path: str) -> None:
-    """Refuse an output that could not be written, before any work is done."""
-    folder = Path(path).expanduser().resolve().parent
-    if not folder.is_dir():
-        raise BatchError(f"output {path!r} lies in a folder that does not exist: {folder}.")
-    if not os.access(folder, os.W_OK) or Path(path).is_dir():
-        raise BatchError(f"output {path!r} cannot be written in {folder}.")
-
-
 def write(table: pd.DataFrame, path: str, about: Mapping[str, Any]) -> None:
     """Write Parquet whole or not at all, with `about` as JSON in its own metadata under `tenure`."""
-    target = Path(path).expanduser().resolve()
     arrow = pa.Table.from_pandas(table, preserve_index=False)
     described = {**(arrow.schema.metadata or {}), METADATA_KEY: json.dumps(about, sort_keys=True).encode()}
-    handle, name = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
-    os.close(handle)
-    try:
+    with written_whole(path) as name:
         pq.write_table(arrow.replace_schema_metadata(described), name)
-        os.chmod(name, 0o644)
-        os.replace(name, target)
-    except BaseException:
-        os.unlink(name)
-        raise
-
-
-def describe(path: str) -> dict[str, Any]:
-    """Read what a scored file says of itself."""
-    metadata = pq.read_schema(path).metadata or {}
-    if METADATA_KEY not in metadata:
-        raise BatchError(f"{path} was not written by tenure-score: it does not describe itself.")
-    about: dict[str, Any] = json.loads(metadata[METADATA_KEY])
-    return about

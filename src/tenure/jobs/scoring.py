@@ -7,6 +7,7 @@ from dataclasses import asdict
 import pandas as pd
 
 from tenure import batch, registry
+from tenure.output import require_writable
 from tenure.rfm import summarize
 from tenure.scorer import group
 from tenure.settings import ScoreJobSettings
@@ -20,7 +21,7 @@ log = logging.getLogger("tenure")
 
 def run(settings: ScoreJobSettings, config: str) -> int:
     """Score and report; return the exit code."""
-    batch.require_writable(settings.output)
+    require_writable(settings.output)
     customers, as_of, transactions = _customers(settings)
     group(customers, settings.by)  # refuse what cannot be grouped by before the model is looked for
     uri = registry.connect(settings.registry)

@@ -418,18 +418,19 @@ class SimulateSettings:
             _require_segment(f"simulate.segments.{name}", name, shares)
 
     def _days(self) -> tuple[dt.date, dt.date, dt.date, dt.date]:
-        found = []
+        """Give the first day of births, the log's first, the last of births and the log's last."""
+        found = {}
         for name, text in (
-            ("births.since", self.births.since or self.start),
             ("start", self.start),
-            ("births.until", self.births.until or self.end),
             ("end", self.end),
+            ("births.since", self.births.since or self.start),
+            ("births.until", self.births.until or self.end),
         ):
             _require_day(f"simulate.{name}", text)
-            found.append(dt.date.fromisoformat(text))
+            found[name] = dt.date.fromisoformat(text)
             rule = "between 1980-01-01 and 2199-12-31"
-            _require(1980 <= found[-1].year < 2200, f"simulate.{name}", rule, text)
-        return found[0], found[1], found[2], found[3]
+            _require(1980 <= found[name].year < 2200, f"simulate.{name}", rule, text)
+        return found["births.since"], found["start"], found["births.until"], found["end"]
 
 
 def _require_share(key: str, value: float) -> None:

@@ -135,6 +135,14 @@ def test_a_customers_truth_is_what_the_customer_did(tmp_path: Path) -> None:
     assert np.corrcoef(of_one, truth["mean_spend"])[0, 1] > 0.7
 
 
+def test_a_share_of_new_customers_leaves_at_once_in_the_mbg_nbd_and_none_in_the_bg_nbd(tmp_path: Path) -> None:
+    for model, share in (("mbg_nbd", 0.8 / 3.3), ("bg_nbd", 0.0)):
+        asks = [f"simulate.truth.purchases={model}", "simulate.customers=6000"]
+        written(tmp_path, *asks, truth=str(tmp_path / "truth.parquet"))
+        truth = pd.read_parquet(tmp_path / "truth.parquet")
+        assert near((truth["left"] == truth["born"]).sum(), share, 6000)
+
+
 def test_without_dropout_nobody_leaves(tmp_path: Path) -> None:
     span = ["simulate.births.until=2024-01-01", "simulate.end=2024-12-31"]
     settings = asked("simulate=loyal", *span)
@@ -241,6 +249,14 @@ def test_customers_born_before_the_log_have_a_past_that_it_lacks(tmp_path: Path)
     assert truth["born"].max() < pd.Timestamp("1996-07-01")
     assert log["customer_id"].nunique() < len(truth) == 4000
     assert describe(tmp_path / "log.parquet")["holds"]["customers"] == log["customer_id"].nunique()
+
+
+def test_the_last_moment_of_a_day_is_still_that_day() -> None:
+    """A day less the least that a float can be less is nearer to the next day than a microsecond can say."""
+    simulation = Simulation(asked(), 0)
+    last, day = simulation._moments(np.nextafter([1.0, 546.0], 0.0)), np.timedelta64(1, "D")
+    assert list(last.astype("datetime64[D]")) == [np.datetime64("1997-01-01"), np.datetime64("1998-06-30")]
+    assert (last + day > np.array(["1997-01-02", "1998-07-01"], "datetime64[us]")).all()
 
 
 # ---- refunds and dirt
@@ -484,7 +500,7 @@ def test_a_log_without_an_order_is_not_written(tmp_path: Path) -> None:
     ("override", "message"),
     [
         ("simulate.customers=0", "simulate.customers must be from 1 to 1,000,000,000, got 0."),
-        ("simulate.start=1997-1-1", "simulate.start must be a date such as 1997-09-30, or null, got '1997-1-1'."),
+        ("simulate.start=1997-1-1", "simulate.start must be a date such as 1997-09-30, got '1997-1-1'."),
         ("simulate.end=1996-12-31", "simulate.start must be no later than simulate.end (1996-12-31)"),
         ("simulate.end=2150-12-31", "simulate.end must be within 30 years of the first birth, got '2150-12-31'."),
         ("simulate.start=1970-01-01", "simulate.start must be between 1980-01-01 and 2199-12-31"),

@@ -41,13 +41,13 @@ def _require(is_right: bool, key: str, rule: str, value: object) -> None:
         raise SettingsError(f"{key} must be {rule}, got {value!r}.")
 
 
-def _require_day(key: str, value: str | None) -> None:
+def _require_day(key: str, value: str | None, *, or_null: bool = True) -> None:
     try:
         # fromisoformat alone takes 19970930 and week dates too.
         is_day = value is None or dt.date.fromisoformat(value).isoformat() == value
     except ValueError:
         is_day = False
-    _require(is_day, key, "a date such as 1997-09-30, or null", value)
+    _require(is_day, key, "a date such as 1997-09-30" + (", or null" if or_null else ""), value)
 
 
 @dataclass
@@ -426,7 +426,7 @@ class SimulateSettings:
             ("births.since", self.births.since or self.start),
             ("births.until", self.births.until or self.end),
         ):
-            _require_day(f"simulate.{name}", text)
+            _require_day(f"simulate.{name}", text, or_null=False)
             found[name] = dt.date.fromisoformat(text)
             rule = "between 1980-01-01 and 2199-12-31"
             _require(1980 <= found[name].year < 2200, f"simulate.{name}", rule, text)

@@ -1,7 +1,7 @@
 """A made-up customer base from a known truth: the law of the models, and purchase logs of any size drawn from it."""
 
 from .law import LawError, PurchaseLaw, SpendLaw, draw_histories, draw_last, draw_mean_spends
-from .write import Simulated, SimulateError, require_outputs, write_log
+from .write import Simulated, SimulateError, write_log
 
 __all__ = [
     "LawError",
@@ -12,6 +12,5 @@ __all__ = [
     "draw_histories",
     "draw_last",
     "draw_mean_spends",
-    "require_outputs",
     "write_log",
 ]

@@ -40,18 +40,6 @@ class Simulated:
     holds: Mapping[str, int]
 
 
-def require_outputs(output: str, truth: str | None) -> None:
-    """Refuse outputs that could not be written, before any work is done."""
-    (require_writable if is_file(output) else require_new_folder)(output)
-    if truth is not None:
-        require_writable(truth, "truth")
-
-
-def is_file(output: str) -> bool:
-    """Tell whether a log is to be one file; if not, it is a folder of parts."""
-    return output.endswith(".parquet")
-
-
 def write_log(
     settings: SimulateSettings,
     output: str,
@@ -71,7 +59,7 @@ def write_log(
         threads: how many draw; all cores when None. It changes nothing that is written.
         progress: whether to show a bar on stderr.
     """
-    require_outputs(output, truth)
+    _require_outputs(output, truth)
     simulation = Simulation(settings, seed)
     about = {"simulate": asdict(settings), "seed": seed}
     blocks: Iterable[Block] = track(
@@ -85,7 +73,7 @@ def write_log(
         if truth is not None:
             path = stack.enter_context(written_whole(truth))
             blocks = _passing(blocks, stack.enter_context(_parquet(path, TRUTH_SCHEMA, about)))
-        if is_file(output):
+        if _is_file(output):
             paths, most_rows = iter([stack.enter_context(written_whole(output))]), math.inf
         else:
             folder = stack.enter_context(folder_written_whole(output))
@@ -97,6 +85,18 @@ def write_log(
         if not holds["rows"]:
             raise SimulateError(f"No order falls within {settings.start} to {settings.end}: all were before.")
     return Simulated(output, len(parts), holds)
+
+
+def _require_outputs(output: str, truth: str | None) -> None:
+    """Refuse outputs that could not be written, before any work is done."""
+    (require_writable if _is_file(output) else require_new_folder)(output)
+    if truth is not None:
+        require_writable(truth, "truth")
+
+
+def _is_file(output: str) -> bool:
+    """Tell whether a log is to be one file; if not, it is a folder of parts."""
+    return output.endswith(".parquet")
 
 
 def _in_order(simulation: Simulation, threads: int) -> Iterator[Block]:

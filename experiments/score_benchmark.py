@@ -225,9 +225,10 @@ def summary_file(folder, size):
 def many_in_a_file(folder, size, wanted):
     """Write the base of a size as often as makes `wanted` customers, with ids of their own."""
     base, path = pd.read_parquet(summary_file(folder, size)), Path(folder) / "many.parquet"
-    with batch.Output(str(path)) as output:
-        for copy in range(math.ceil(wanted / size)):
-            output.write(base.assign(customer_id=base["customer_id"] + f"-{copy}").head(wanted - copy * size))
+    output = batch.ScoreFile(path)
+    for copy in range(math.ceil(wanted / size)):
+        output.write(base.assign(customer_id=base["customer_id"] + f"-{copy}").head(wanted - copy * size))
+    output.close({})
     return str(path)
 
 

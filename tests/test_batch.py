@@ -10,7 +10,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from tenure import batch
-from tenure.batch import BatchError, Output, SummaryFile, SummaryFrame
+from tenure.batch import BatchError, ScoreFile, SummaryFile, SummaryFrame
+from tenure.output import describe, written_whole
 from tenure.posterior import Posterior
 from tenure.scorer import ScoreError, Scorer
 from tenure.summary import SummaryError
@@ -121,27 +122,17 @@ def test_groups_that_cannot_be_made_are_refused_before_scoring(summaries: pd.Dat
 
 def test_an_output_is_there_whole_and_describes_itself(tmp_path: Path, summaries: pd.DataFrame) -> None:
     path = tmp_path / "scores.parquet"
-    with Output(str(path)) as output:
+    with written_whole(str(path)) as scratch:
+        output = ScoreFile(scratch)
         for part in SummaryFrame(summaries, rows=300).parts():
             output.write(part)
-        output.describe({"model": "clv", "customers": 700})
+        output.close({"model": "clv", "customers": 700})
         assert not path.exists()
     pd.testing.assert_frame_equal(pd.read_parquet(path), summaries)
-    assert batch.describe(str(path)) == {"model": "clv", "customers": 700}
+    assert describe(str(path)) == {"model": "clv", "customers": 700}
     assert [found.name for found in tmp_path.iterdir()] == ["scores.parquet"]
 
 
-def test_a_file_of_others_does_not_describe_itself(tmp_path: Path, summaries: pd.DataFrame) -> None:
-    with pytest.raises(BatchError, match="was not written by tenure-score"):
-        batch.describe(written(summaries, tmp_path / "customers.parquet"))
-
-
-def test_an_interrupted_output_leaves_nothing(tmp_path: Path, summaries: pd.DataFrame) -> None:
-    def interrupted() -> None:
-        with Output(str(tmp_path / "scores.parquet")) as output:
-            output.write(summaries)
-            raise KeyboardInterrupt
-
-    with pytest.raises(KeyboardInterrupt):
-        interrupted()
-    assert not list(tmp_path.iterdir())
+def test_a_file_without_rows_is_none(tmp_path: Path) -> None:
+    with pytest.raises(BatchError, match="There are no customers to score"):
+        ScoreFile(tmp_path / "scores.parquet").close({})

@@ -20,6 +20,7 @@ from tenure import settings as settings_module
 from tenure.errors import InputError
 from tenure.fit import compare
 from tenure.jobs.app import compose_settings
+from tenure.output import describe, written_whole
 from tenure.scorer import COLUMNS, Params
 from tenure.scorer import params as scorer_params
 
@@ -255,7 +256,7 @@ def test_scoring_writes_a_table_that_describes_itself_and_logs_totals(
     scored = command("tenure-score", *asked, folder=trained.folder)
     assert scored.code == 0, scored.err
     assert "90% predictive" in scored.out
-    about = batch.describe(str(trained.folder / "scores.parquet"))
+    about = describe(str(trained.folder / "scores.parquet"))
     assert about["model"] == "models:/clv/1"
     assert about["params"]["horizon_days"] == 90
     assert about["customers"] == 3
@@ -299,10 +300,11 @@ def test_a_failing_write_leaves_the_old_file_and_no_other(tmp_path: Path) -> Non
     target.write_text("old")
 
     def write(table: pd.DataFrame, about: dict[str, Any]) -> None:
-        with batch.Output(str(target)) as output:
+        with written_whole(str(target)) as path:
+            output = batch.ScoreFile(path)
             output.write(SUMMARIES)
             output.write(table)
-            output.describe(about)
+            output.close(about)
 
     with pytest.raises(TypeError):
         write(SUMMARIES, {"unwritable": object()})

@@ -5,12 +5,9 @@ id (8 bytes) is kept, to find who is there twice.
 """
 
 import json
-import os
-import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
 from typing import Any, Protocol
 
 import numpy as np
@@ -19,10 +16,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from .errors import InputError
+from .output import METADATA_KEY
 from .scorer import Months, Scores, Totals, customer_keys, group, refuse_groups
 from .summary import Fault, Rfm, SummaryError, canonical_ids, repeated
 
-METADATA_KEY = b"tenure"
 ROWS = 250_000  # customers in memory at a time
 SHOWN = 3
 # Integers with nulls stay integers: what an id or a count was before, it is after.
@@ -173,60 +170,23 @@ def _share(parts: list[tuple[float | None, Totals]]) -> float | None:
     return float(sum(share * weight for share, weight in known) / whole) if whole > 0 else None
 
 
-def require_writable(path: str) -> None:
-    """Refuse an output that could not be written, before any work is done."""
-    folder = Path(path).expanduser().resolve().parent
-    if not folder.is_dir():
-        raise BatchError(f"output {path!r} lies in a folder that does not exist: {folder}.")
-    if not os.access(folder, os.W_OK) or Path(path).is_dir():
-        raise BatchError(f"output {path!r} cannot be written in {folder}.")
+class ScoreFile:
+    """A Parquet file that is written part by part and says what it is; within `output.written_whole`."""
 
-
-class Output:
-    """A Parquet file that is written part by part, and is there whole or not at all.
-
-    A context: what went well is moved to its place at the end, what did not leaves nothing.
-    """
-
-    def __init__(self, path: str) -> None:
-        self._target = Path(path).expanduser().resolve()
+    def __init__(self, path: Path) -> None:
+        self._path = path
         self._writer: pq.ParquetWriter | None = None
-
-    def __enter__(self) -> "Output":
-        handle, self._scratch = tempfile.mkstemp(prefix=f".{self._target.name}.", dir=self._target.parent)
-        os.close(handle)
-        return self
 
     def write(self, table: pd.DataFrame) -> None:
         """Write some rows."""
         if self._writer is None:
             schema = pa.Schema.from_pandas(table, preserve_index=False)
-            self._writer = pq.ParquetWriter(self._scratch, schema.remove_metadata())
+            self._writer = pq.ParquetWriter(self._path, schema.remove_metadata())
         self._writer.write_table(pa.Table.from_pandas(table, schema=self._writer.schema, preserve_index=False))
 
-    def describe(self, about: Mapping[str, Any]) -> None:
-        """Let the file say of itself, as JSON in its own metadata under `tenure`, what it is."""
+    def close(self, about: Mapping[str, Any]) -> None:
+        """End it; let the file say of itself, as JSON in its own metadata, what it is."""
         if self._writer is None:
-            raise BatchError("No rows were written that could be described.")
+            raise BatchError("There are no customers to score.")
         self._writer.add_key_value_metadata({METADATA_KEY: json.dumps(about, sort_keys=True).encode()})
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        try:
-            if self._writer is not None:
-                self._writer.close()
-            if kind is None:
-                os.chmod(self._scratch, 0o644)
-                os.replace(self._scratch, self._target)
-        finally:
-            Path(self._scratch).unlink(missing_ok=True)
-
-
-def describe(path: str) -> dict[str, Any]:
-    """Read what a scored file says of itself."""
-    metadata = pq.read_metadata(path).metadata or {}
-    if METADATA_KEY not in metadata:
-        raise BatchError(f"{path} was not written by tenure-score: it does not describe itself.")
-    about: dict[str, Any] = json.loads(metadata[METADATA_KEY])
-    return about
+        self._writer.close()

@@ -13,13 +13,14 @@ from rich.table import Table
 
 from tenure.posterior import PARAMETERS
 from tenure.review import Review, Verdict
-from tenure.settings import ScoreJobSettings, TrainSettings
+from tenure.settings import ScoreJobSettings, SimulateJobSettings, TrainSettings
 
 if TYPE_CHECKING:
     from tenure.batch import Scored
     from tenure.fit import Fit
     from tenure.jobs.training import Trained
     from tenure.scorer import NewCustomer, Scores
+    from tenure.simulate import Simulated
 
 WORDS = {
     "r": "heterogeneity of purchase rates",
@@ -212,3 +213,35 @@ def _print_months(out: Console, scores: "Scores", level: str) -> None:
             numbers = (f"{number:,.0f}" for number in (count["expected"], row["expected"]))
             table.add_row(str(row["month"]), *numbers, _spans(row)[0], f"{row['sum']:,.0f}")
     out.print(table)
+
+
+def print_simulated(simulated: "Simulated", settings: SimulateJobSettings) -> None:
+    """Print what was written, how many there are of what, and what to do next."""
+    out, holds, made = _console(), simulated.holds, settings.simulate
+    table = _table(f"\nA made-up log, {made.start} to {made.end}, by {made.truth.purchases}", "", "count")
+    for label, count in _counts(simulated):
+        table.add_row(label, f"{count:,}")
+    out.print(table)
+    out.print(f"Bought on one day alone: {holds['one_time'] / max(holds['customers'], 1):.1%} of customers")
+    files = f" ({simulated.files} files)" if simulated.files > 1 else ""
+    out.print(f"\nWritten: [bold]{simulated.output}[/bold]{files}")
+    if settings.truth is not None:
+        out.print(f"Each customer's truth: [bold]{settings.truth}[/bold]")
+    out.print(f"To fit it:  uv run tenure-train {' '.join(_next(settings))}")
+
+
+def _counts(simulated: "Simulated") -> list[tuple[str, int]]:
+    """Name what every log has, and of the rest what this one has."""
+    words = {"purchase_days": "purchases (customer and day)", "one_time": None}
+    always = ("customers", "purchase_days", "orders", "rows")
+    rest = {name: count for name, count in simulated.holds.items() if name not in always and count}
+    found = {name: simulated.holds[name] for name in always} | rest
+    labels = {name: words.get(name, name.replace("_", " ")) for name in found}
+    return [(label, found[name]) for name, label in labels.items() if label is not None]
+
+
+def _next(settings: SimulateJobSettings) -> list[str]:
+    is_bg = settings.simulate.truth.purchases == "bg_nbd"
+    model = [] if is_bg else [f"fit.purchases={settings.simulate.truth.purchases}"]
+    orders = ["transactions.columns.order_id=order_id"] if settings.simulate.refunds.share else []
+    return [f"transactions.path={settings.output}", *orders, *model]

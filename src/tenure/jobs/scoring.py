@@ -10,6 +10,7 @@ import pandas as pd
 
 from tenure import batch, figures, registry
 from tenure.batch import Scored, Summaries, SummaryFile, SummaryFrame
+from tenure.output import require_writable, written_whole
 from tenure.rfm import summarize
 from tenure.scorer import RESIDUAL, Scorer, Totals
 from tenure.settings import ScoreJobSettings
@@ -22,7 +23,7 @@ log = logging.getLogger("tenure")
 
 def run(settings: ScoreJobSettings, config: str) -> int:
     """Score and report; return the exit code."""
-    batch.require_writable(settings.output)
+    require_writable(settings.output)
     summaries, as_of, transactions = _customers(settings)
     rows = batch.check(summaries, settings.by)  # refuse a bad table before the model is looked for
     uri = registry.connect(settings.registry)
@@ -61,11 +62,12 @@ def score_parts(
     more |= {"by_month": True} if settings.by_month else {}
     scores, residual = None, None
     with (
-        batch.Output(settings.output) as output,
+        written_whole(settings.output) as path,
         console.progress("score", rows) as advance,
         warnings.catch_warnings(),
     ):
         warnings.simplefilter("once")  # and not once a part
+        output = batch.ScoreFile(path)
         for part in summaries.parts():
             found = scorer.score(part, **more, **asked)
             table = found.table
@@ -79,9 +81,9 @@ def score_parts(
             output.write(table)
             scores = batch.merge(scores, found)
             advance(len(part))
-        if scores is None:
-            raise batch.BatchError("There are no customers to score.")
-        output.describe({**about, "params": asdict(scores.params), "customers": rows})
+        params = asdict(scores.params) if scores is not None else {}
+        output.close({**about, "params": params, "customers": rows})
+    assert scores is not None  # noqa: S101 (a file without rows is not closed)
     return Scored(scores, residual, about["model"], about["as_of"], about["run_id"])
 
 

@@ -10,7 +10,6 @@ import os
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -18,7 +17,6 @@ import pandas as pd
 import pytest
 
 ROOT = Path(__file__).parent.parent
-CDNOW = ROOT / "data" / "cdnow_sample.csv"
 
 
 def _digest_of_compiled_sources() -> str:
@@ -66,12 +64,7 @@ def summaries() -> pd.DataFrame:
 @pytest.fixture(scope="session")
 def cdnow_split() -> Split:
     """Split the CDNOW sample as its literature does: 39 weeks and 39 weeks."""
-    columns = SimpleNamespace(customer_id="customer_id", date="date", amount="amount", order_id=None)
-    csv = SimpleNamespace(
-        separator=",", decimal=".", thousands=None, encoding="utf-8", date_format=None, day_first=False
-    )
-    settings: Any = SimpleNamespace(path=str(CDNOW), format="auto", zero_amounts="count", columns=columns, csv=csv)
-    return split(read(settings), date(1997, 9, 30), date(1998, 6, 30))
+    return split(read(compose_settings("train").transactions), date(1997, 9, 30), date(1998, 6, 30))
 
 
 @pytest.fixture(scope="session")

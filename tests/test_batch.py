@@ -1,5 +1,7 @@
 """Scoring tables of any size: part by part is as in one piece, and a bad table is refused before any work."""
 
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -10,11 +12,21 @@ import pyarrow.parquet as pq
 import pytest
 
 from tenure import batch
-from tenure.batch import BatchError, ScoreFile, SummaryFile, SummaryFrame
+from tenure.batch import BatchError, ScoreFile, SummaryFile
 from tenure.output import describe, written_whole
 from tenure.posterior import Posterior
 from tenure.scorer import ScoreError, Scorer
 from tenure.summary import SummaryError
+
+
+@dataclass(frozen=True)
+class SummaryFrame:
+    frame: pd.DataFrame
+    rows: int = 1_000
+
+    def parts(self) -> Iterator[pd.DataFrame]:
+        for at in range(0, max(len(self.frame), 1), self.rows):
+            yield self.frame.iloc[at : at + self.rows].reset_index(drop=True)
 
 
 def written(table: pd.DataFrame, path: Path) -> str:

@@ -2,10 +2,8 @@
 
 import warnings
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import date, datetime, timedelta
-from pathlib import Path
-from types import SimpleNamespace
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -13,14 +11,28 @@ import pytest
 from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
+from logs import log_of, purchases, sales_log, settings
 
-from tenure.rfm import Base, Histories, RfmError, Spends, Split, histories, split, summarize
+from tenure.rfm import (
+    Base,
+    Births,
+    Histories,
+    RfmError,
+    Spends,
+    Split,
+    base,
+    daily_counts,
+    histories,
+    origins,
+    split,
+    stream,
+    summaries,
+    summarize,
+)  # fmt: skip
 from tenure.summary import Rfm
-from tenure.transactions import DROPPED, MERGED, PURCHASE, Transactions, read
+from tenure.transactions import Transactions, read
 
-CDNOW = Path(__file__).parent.parent / "data" / "cdnow_sample.csv"
 CUTOFF = date(1997, 9, 30)
-FIRST = date(2020, 1, 1)
 
 type Sale = tuple[str, int, float]
 
@@ -36,21 +48,7 @@ def rfm_summary() -> Callable[..., pd.DataFrame]:
 
 @pytest.fixture(scope="module")
 def cdnow() -> Transactions:
-    columns = SimpleNamespace(customer_id="customer_id", date="date", amount="amount", order_id=None)
-    csv = SimpleNamespace(
-        separator=",", decimal=".", thousands=None, encoding="utf-8", date_format=None, day_first=False
-    )
-    settings: Any = SimpleNamespace(path=str(CDNOW), format="auto", zero_amounts="count", columns=columns, csv=csv)
-    return read(settings)
-
-
-def log(*sales: Sale) -> Transactions:
-    """Build a log from sales: customer, days after the first of January 2020, amount."""
-    rows = pd.DataFrame(sales, columns=["customer_id", "day", "amount"])
-    rows["date"] = pd.to_datetime([FIRST + timedelta(day) for day in rows["day"]]).astype("datetime64[us]")
-    days = rows.groupby(["customer_id", "date"])["amount"].sum().reset_index()
-    fates = {PURCHASE: len(days), MERGED: len(rows) - len(days), DROPPED: 0}
-    return Transactions(days, "made up", "0" * 64, len(rows), fates)
+    return read(settings())
 
 
 def customers(rfm: Rfm) -> dict[str, tuple[float, ...]]:
@@ -60,7 +58,7 @@ def customers(rfm: Rfm) -> dict[str, tuple[float, ...]]:
 def assert_equals_the_library(
     rfm: Rfm, transactions: Transactions, end: date, rfm_summary: Callable[..., pd.DataFrame]
 ) -> None:
-    theirs = rfm_summary(transactions.purchases, "customer_id", "date", "amount", observation_period_end=str(end))
+    theirs = rfm_summary(purchases(transactions, end), "customer_id", "date", "amount", observation_period_end=str(end))
     theirs = theirs.sort_values("customer_id", ignore_index=True)
     pd.testing.assert_frame_equal(
         rfm.customers, theirs, check_dtype=False, check_column_type=False, rtol=1e-12, check_exact=False
@@ -97,24 +95,26 @@ def test_the_cdnow_calibration_is_the_published_one(cdnow: Transactions) -> None
 
 
 def test_the_first_purchase_counts_neither_in_frequency_nor_in_spend() -> None:
-    known = customers(summarize(log(("a", 0, 100.0), ("a", 10, 1.0), ("a", 14, 3.0), ("b", 4, 7.0)), "2020-01-31"))
+    known = customers(
+        summarize(sales_log(("a", 0, 100.0), ("a", 10, 1.0), ("a", 14, 3.0), ("b", 4, 7.0)), "2020-01-31")
+    )
     assert known == {"a": (2, 14, 30, 2.0), "b": (0, 0, 26, 0.0)}
 
 
 def test_a_day_with_several_orders_is_one_repeat_purchase_of_their_sum() -> None:
-    known = customers(summarize(log(("a", 0, 1.0), ("a", 3, 10.0), ("a", 3, 5.0), ("a", 9, 1.0))))
+    known = customers(summarize(sales_log(("a", 0, 1.0), ("a", 3, 10.0), ("a", 3, 5.0), ("a", 9, 1.0))))
     assert known == {"a": (2, 9, 9, 8.0)}
 
 
 def test_the_last_day_of_calibration_belongs_to_it() -> None:
-    parts = split(log(("a", 0, 1.0), ("a", 10, 2.0), ("a", 11, 3.0), ("a", 20, 4.0)), "2020-01-11", "2020-01-20")
+    parts = split(sales_log(("a", 0, 1.0), ("a", 10, 2.0), ("a", 11, 3.0), ("a", 20, 4.0)), "2020-01-11", "2020-01-20")
     assert customers(parts.calibration) == {"a": (1, 10, 10, 2.0)}
     assert parts.holdout.to_dict("records") == [{"customer_id": "a", "purchases": 1, "spend": 3.0}]
 
 
 def test_who_is_first_seen_in_the_holdout_is_counted_and_in_neither_table() -> None:
     parts = split(
-        log(("b", 0, 1.0), ("a", 5, 1.0), ("c", 6, 1.0), ("c", 9, 1.0), ("d", 12, 1.0)),
+        sales_log(("b", 0, 1.0), ("a", 5, 1.0), ("c", 6, 1.0), ("c", 9, 1.0), ("d", 12, 1.0)),
         "2020-01-06",
         "2020-01-11",
     )
@@ -129,7 +129,7 @@ def test_without_settings_the_log_is_split_half_way(cdnow: Transactions) -> None
 
 
 def test_an_end_after_the_last_sale_is_a_time_without_sales() -> None:
-    sales = log(("a", 0, 1.0), ("a", 10, 2.0))
+    sales = sales_log(("a", 0, 1.0), ("a", 10, 2.0))
     assert customers(summarize(sales, date(2020, 12, 31))) == {"a": (1, 10, 365, 2.0)}
     parts = split(sales, "2020-01-11", "2020-12-31")
     assert list(parts.holdout["purchases"]) == [0]
@@ -149,7 +149,7 @@ def test_the_cdnow_summary_equals_the_library_s(cdnow: Transactions, rfm_summary
 def test_any_summary_equals_the_library_s(
     rfm_summary: Callable[..., pd.DataFrame], sales: list[Sale], wait: int
 ) -> None:
-    transactions = log(*sales)
+    transactions = sales_log(*sales)
     end = transactions.first_day + timedelta(wait)
     assert_equals_the_library(summarize(transactions, end), transactions, end, rfm_summary)
 
@@ -157,11 +157,11 @@ def test_any_summary_equals_the_library_s(
 @quick
 @given(sales=SALES, wait=st.integers(0, 59), length=st.integers(1, 40))
 def test_any_holdout_accounts_for_every_purchase_and_cent(sales: list[Sale], wait: int, length: int) -> None:
-    transactions = log(*sales)
+    transactions = sales_log(*sales)
     cutoff = transactions.first_day + timedelta(wait)
     end = cutoff + timedelta(length)
     parts = split(transactions, cutoff, end)
-    until_end = transactions.purchases[transactions.purchases["date"] <= pd.Timestamp(end)]
+    until_end = purchases(transactions, end)
     known = until_end[until_end["customer_id"].isin(parts.calibration.customers["customer_id"])]
     counted = (parts.calibration.customers["frequency"] + 1).sum() + parts.holdout["purchases"].sum()
     assert counted == len(known)
@@ -170,25 +170,26 @@ def test_any_holdout_accounts_for_every_purchase_and_cent(sales: list[Sale], wai
     assert parts.holdout["spend"].sum() + before == pytest.approx(known["amount"].sum())
 
 
-def test_sales_after_the_cut_off_do_not_change_the_calibration(cdnow: Transactions) -> None:
-    purchases = cdnow.purchases
-    clean = purchases[purchases["date"] <= pd.Timestamp(CUTOFF)]
-    planted = clean.groupby("customer_id", as_index=False)["date"].max().assign(amount=1e9)
-    planted["date"] = pd.Timestamp(CUTOFF + timedelta(1))
-    new = pd.DataFrame({"customer_id": ["!", "~"], "date": planted["date"].head(2), "amount": 5.0})
-    rows = pd.concat([clean, planted, new]).sort_values(["customer_id", "date"], ignore_index=True)
-    with_plants = Transactions(rows, "planted", "0" * 64, len(rows), {PURCHASE: len(rows)})
+def test_sales_and_refunds_after_the_cut_off_do_not_change_the_calibration(cdnow: Transactions) -> None:
+    clean = purchases(cdnow, CUTOFF)
+    sold = clean.groupby("customer_id", as_index=False)["date"].max().assign(amount=1e9)
+    sold["date"] = pd.Timestamp(CUTOFF + timedelta(1))
+    back = sold.assign(amount=-2e9, date=pd.Timestamp(CUTOFF + timedelta(2)))
+    new = pd.DataFrame({"customer_id": ["!", "~"], "date": sold["date"].head(2), "amount": 5.0})
     honest = split(cdnow, CUTOFF)
-    parts = split(with_plants, CUTOFF, "1997-10-01")
+    parts = split(log_of(pd.concat([clean, sold, new])), CUTOFF, "1997-10-01")
     pd.testing.assert_frame_equal(parts.calibration.customers, honest.calibration.customers)
+    assert parts.calibration.first_orders == honest.calibration.first_orders
     assert (parts.holdout["purchases"] == 1).all()
     assert (parts.holdout["spend"] == 1e9).all()
     assert parts.born_in_holdout == 2
+    refunded = split(log_of(pd.concat([clean, sold, new, back])), CUTOFF, "1997-10-02")
+    pd.testing.assert_frame_equal(refunded.calibration.customers, honest.calibration.customers)
+    assert refunded.holdout["purchases"].sum() == 0
 
 
 def test_sales_after_the_end_do_not_change_the_split(cdnow: Transactions) -> None:
-    rows = cdnow.purchases[cdnow.purchases["date"] <= pd.Timestamp("1998-03-31")].reset_index(drop=True)
-    short = split(Transactions(rows, "short", "0" * 64, len(rows), {PURCHASE: len(rows)}), CUTOFF)
+    short = split(log_of(purchases(cdnow, date(1998, 3, 31))), CUTOFF)
     long = split(cdnow, CUTOFF, short.end)
     pd.testing.assert_frame_equal(long.holdout, short.holdout)
     assert long.born_in_holdout == short.born_in_holdout
@@ -197,7 +198,7 @@ def test_sales_after_the_end_do_not_change_the_split(cdnow: Transactions) -> Non
 @quick
 @given(sales=SALES)
 def test_a_base_repeated_by_its_counts_is_every_customer(sales: list[Sale]) -> None:
-    rfm = summarize(log(*sales))
+    rfm = summarize(sales_log(*sales))
     base, names = Base.of(rfm), ["frequency", "recency", "T"]
     found = base.histories
     everyone = np.repeat(np.stack([found.frequency, found.recency, found.T]), found.count, axis=1)
@@ -267,13 +268,13 @@ def test_an_end_before_the_log_is_refused(cdnow: Transactions) -> None:
 
 def test_a_log_of_one_day_cannot_be_split() -> None:
     with pytest.raises(RfmError, match="the log runs from 2020-01-01 to 2020-01-01"):
-        split(log(("a", 0, 1.0)))
+        split(sales_log(("a", 0, 1.0)))
 
 
 def test_repeat_purchases_of_nothing_are_refused_with_the_remedy() -> None:
     sales: Sequence[Sale] = [(name, day, 0.0) for name in "abcd" for day in (0, 5)]
     with pytest.raises(RfmError) as caught:
-        summarize(log(*sales, ("e", 0, 0.0), ("e", 5, 1.0), ("f", 0, 0.0)))
+        summarize(sales_log(*sales, ("e", 0, 0.0), ("e", 5, 1.0), ("f", 0, 0.0)))
     assert str(caught.value) == (
         "4 of 5 repeat buyers spent nothing on repeat purchases (first: 'a', 'b', 'c')."
         " Their mean spend has to be above 0: set transactions.zero_amounts=drop."
@@ -281,7 +282,7 @@ def test_repeat_purchases_of_nothing_are_refused_with_the_remedy() -> None:
 
 
 def test_a_free_first_purchase_and_a_free_repeat_among_others_are_kept() -> None:
-    assert customers(summarize(log(("a", 0, 0.0), ("a", 2, 0.0), ("a", 4, 6.0)))) == {"a": (2, 4, 4, 3.0)}
+    assert customers(summarize(sales_log(("a", 0, 0.0), ("a", 2, 0.0), ("a", 4, 6.0)))) == {"a": (2, 4, 4, 3.0)}
 
 
 def test_a_holdout_that_is_not_aligned_is_refused(cdnow: Transactions) -> None:
@@ -310,19 +311,138 @@ def test_histories_and_spends_that_are_none_are_refused() -> None:
 
 
 def test_one_customer_with_one_purchase_is_a_summary_and_a_history() -> None:
-    rfm = summarize(log(("a", 0, 9.5)))
+    rfm = summarize(sales_log(("a", 0, 9.5)))
     assert customers(rfm) == {"a": (0, 0, 0, 0.0)}
     found = histories(rfm)
     assert (found.frequency.tolist(), found.count.tolist()) == ([0], [1])
 
 
 def test_nobody_has_no_histories() -> None:
-    nobody = summarize(log(("a", 0, 9.5))).customers.iloc[:0]
+    nobody = summarize(sales_log(("a", 0, 9.5))).customers.iloc[:0]
     assert len(histories(Rfm.from_frame(nobody)).T) == 0
 
 
 def test_first_orders_are_summarised_apart_from_repeat_purchases():
-    transactions = log(("a", 0, 10.0), ("a", 4, 99.0), ("b", 1, 30.0))
+    transactions = sales_log(("a", 0, 10.0), ("a", 4, 99.0), ("b", 1, 30.0))
     found = summarize(transactions, "2020-01-10").first_orders
     assert (found.mean, found.sd, found.customers) == (20.0, 10.0, 2)
     assert Base.of(summarize(transactions, "2020-01-01")).first_orders.mean == 10.0
+
+
+# ---- lazy, grouped, by cohort, from several origins
+
+
+def same(one: Base, other: Base) -> None:
+    for part, names in (
+        ("histories", ("frequency", "recency", "T", "count")),
+        ("spends", ("frequency", "mean", "count")),
+    ):
+        for name in names:
+            np.testing.assert_array_equal(getattr(getattr(one, part), name), getattr(getattr(other, part), name))
+    assert one.as_of == other.as_of
+    assert one.first_orders.mean == pytest.approx(other.first_orders.mean, rel=1e-12)
+    assert one.first_orders.sd == pytest.approx(other.first_orders.sd, rel=1e-9, abs=1e-9)
+
+
+def test_the_grouped_base_of_cdnow_is_that_of_its_customers(cdnow: Transactions) -> None:
+    same(base(cdnow, CUTOFF), Base.of(summarize(cdnow, CUTOFF)))
+
+
+@quick
+@given(sales=SALES, wait=st.integers(0, 70))
+def test_any_grouped_base_is_that_of_its_customers(sales: list[Sale], wait: int) -> None:
+    transactions = sales_log(*sales)
+    end = transactions.first_day + timedelta(wait)
+    same(base(transactions, end), Base.of(summarize(transactions, end)))
+
+
+def test_the_lazy_summaries_stream_the_same_customers(cdnow: Transactions) -> None:
+    batches = summaries(cdnow, CUTOFF).to_pyarrow_batches(chunk_size=500)
+    streamed = pd.concat([batch.to_pandas() for batch in batches]).sort_values("customer_id", ignore_index=True)
+    pd.testing.assert_frame_equal(streamed, summarize(cdnow, CUTOFF).customers, check_dtype=False)
+
+
+def test_summaries_come_part_by_part_in_order_and_more_than_once(cdnow: Transactions) -> None:
+    streamed = replace(stream(cdnow, CUTOFF), rows=1_000)
+    whole = summarize(cdnow, CUTOFF)
+    assert streamed.as_of == CUTOFF
+    for _ in range(2):
+        parts = list(streamed.parts())
+        assert max(map(len, parts)) <= 2_048  # the engine's own vectors round it up
+        table = pd.concat(parts, ignore_index=True)
+        pd.testing.assert_frame_equal(table, whole.customers, check_dtype=False)
+
+
+def test_streamed_repeat_purchases_of_nothing_are_refused_too() -> None:
+    with pytest.raises(RfmError, match=r"1 of 1 repeat buyers spent nothing on repeat purchases \(first: 'a'\)"):
+        stream(sales_log(("a", 0, 5.0), ("a", 3, 0.0), ("b", 1, 2.0)))
+
+
+def test_segments_ride_along_by_their_rule_and_know_nothing_of_later_days() -> None:
+    rows = pd.DataFrame(
+        {
+            "customer_id": ["a", "a", "a", "a", "b", "a"],
+            "date": pd.to_datetime(
+                ["2020-01-01", "2020-01-02", "2020-01-03", "2020-01-04", "2020-01-02", "2020-02-01"]
+            ),
+            "amount": [1.0, 2.0, 3.0, 4.0, 5.0, -1.0],
+            "country": ["FR", "DE", "DE", "FR", None, "US"],
+        }
+    )
+    first = log_of(rows, segments={"country": "first"})
+    assert list(summarize(first).customers.columns)[-1] == "country"
+    assert list(summarize(first).customers["country"]) == ["FR", "(none)"]
+    mode = log_of(rows, segments={"country": "mode"})
+    assert list(summarize(mode, "2020-01-03").customers["country"]) == ["DE", "(none)"]
+    assert list(summarize(mode).customers["country"]) == ["FR", "(none)"]  # two each: the earlier one
+    assert set(summaries(mode).to_pandas()["country"]) == {"FR", "(none)"}
+
+
+def test_a_cohort_is_the_customers_born_in_its_window() -> None:
+    transactions = sales_log(("a", 0, 1.0), ("a", 9, 1.0), ("b", 3, 1.0), ("b", 12, 1.0), ("c", 5, 1.0), ("d", 12, 1.0))
+    window = Births(date(2020, 1, 2), date(2020, 1, 5))
+    parts = split(transactions, "2020-01-10", births=window)
+    assert list(parts.calibration.customers["customer_id"]) == ["b"]
+    assert parts.born_in_holdout == 1  # d; a and c bought before
+    assert base(transactions, births=window).customers == 1
+    cohorts = [Births(last=date(2020, 1, 1)), Births(date(2020, 1, 2), date(2020, 1, 4)), Births(date(2020, 1, 5))]
+    each = [summarize(transactions, births=cohort).customers for cohort in cohorts]
+    everyone = summarize(transactions).customers
+    pd.testing.assert_frame_equal(pd.concat(each).sort_values("customer_id", ignore_index=True), everyone)
+
+
+def test_several_origins_have_holdouts_of_one_length(cdnow: Transactions) -> None:
+    found = list(origins(cdnow, ["1997-06-30", CUTOFF], 90))
+    assert [(parts.cutoff, parts.horizon_days) for parts in found] == [(date(1997, 6, 30), 90), (CUTOFF, 90)]
+    alone = split(cdnow, CUTOFF, CUTOFF + timedelta(90))
+    pd.testing.assert_frame_equal(found[1].holdout, alone.holdout)
+    with pytest.raises(RfmError, match=r"1 of 2 cut-offs leave no holdout of 400 days \(first: 1997-09-30\)"):
+        origins(cdnow, ["1997-02-01", CUTOFF], 400)
+
+
+def test_a_window_without_births_is_refused() -> None:
+    with pytest.raises(RfmError, match="the window ends before it begins"):
+        Births(date(2020, 1, 2), date(2020, 1, 1))
+    with pytest.raises(RfmError, match=r"There is no customer with a first purchase from 2021-01-01 to \.\.\."):
+        summarize(sales_log(("a", 0, 1.0)), births=Births(date(2021, 1, 1)))
+
+
+def test_a_log_whose_every_sale_was_given_back_has_no_customer() -> None:
+    with pytest.raises(RfmError, match="There is no customer: every sale that the rules let count was given back"):
+        summarize(sales_log(("a", 0, 1.0), ("a", 2, -1.0)))
+
+
+def test_daily_counts_equal_a_loop_over_customers(cdnow: Transactions) -> None:
+    counts = daily_counts(cdnow, date(1997, 2, 15), date(1997, 6, 30))
+    bought = purchases(cdnow, date(1997, 6, 30))
+    births, repeats = dict.fromkeys(counts["date"], 0), dict.fromkeys(counts["date"], 0)
+    for _, days in bought.groupby("customer_id")["date"]:
+        if days.min() <= pd.Timestamp("1997-02-15"):
+            births[days.min()] += 1
+            for day in days[days > days.min()]:
+                repeats[day] += 1
+    assert list(counts["births"]) == list(births.values())
+    assert list(counts["repeats"]) == list(repeats.values())
+    assert (counts["date"].iloc[0], counts["date"].iloc[-1]) == (pd.Timestamp("1997-01-01"), pd.Timestamp("1997-06-30"))
+    with pytest.raises(RfmError, match="No customer was born by the cut-off 1996-12-31"):
+        daily_counts(cdnow, date(1996, 12, 31), date(1997, 6, 30))

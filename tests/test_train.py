@@ -89,6 +89,43 @@ def test_training_leaves_the_store_and_nothing_else(trained: Ran) -> None:
     assert {path.name for path in trained.folder.iterdir()} - {"scores.parquet"} == {"mlflow.db", "mlruns"}
 
 
+def test_every_row_and_cent_of_the_log_is_accounted_for_in_print_and_in_the_run(
+    trained: Ran, evidence: registry.Evidence
+) -> None:
+    assert "The log, to 1998-06-30: every row and every cent" in trained.out
+    assert "6,696 purchases, one per customer and day, of 244,091.94 after refunds" in trained.out
+    kept = json.loads(evidence.file("data/reconciliation.json").read_text())
+    assert kept["lines"] == [{"fate": "sales", "rows": 6919, "amount": "244091.940000"}]
+    assert (kept["rows"], kept["amount"]) == (6919, "244091.940000")
+    assert evidence.metrics["data.purchases"] == 6696
+    assert evidence.metrics["data.unmatched_refunds_share"] == 0
+
+
+def test_a_log_is_scored_by_a_column_that_rides_along(
+    trained: Ran, evidence: registry.Evidence, tmp_path: Path
+) -> None:
+    assert evidence.run_id
+    log = pd.read_csv(ROOT / "data" / "cdnow_sample.csv").query("customer_id <= 200")
+    log["country"] = np.where(log["customer_id"] % 2, "FR", "DE")
+    log.to_parquet(tmp_path / "log.parquet")
+    ran = command(
+        "tenure-score",
+        "model=models:/clv@challenger",
+        f"transactions.path={tmp_path / 'log.parquet'}",
+        "+transactions.segments.country=first",
+        "by=[country]",
+        f"output={tmp_path / 'scores.parquet'}",
+        folder=trained.folder,
+    )
+    assert ran.code == 0, ran.err
+    assert "clv by country" in ran.out
+    assert [line.split()[:2] for line in ran.out.splitlines() if line.startswith(("DE ", "FR "))] in (
+        [["DE", "100"], ["FR", "100"]],
+        [["FR", "100"], ["DE", "100"]],
+    )
+    assert "every row and every cent" in ran.out
+
+
 def test_one_run_holds_both_models_diagnostics_of_both_fits(evidence: registry.Evidence) -> None:
     for stage in ("calibration", "final"):
         for model in ("purchases", "spend"):
@@ -425,7 +462,9 @@ def test_every_experiment_composes(path: Path) -> None:
 def test_every_documented_command_line_composes(source: str) -> None:
     """What a shell makes of each documented tenure-train or tenure-score line is taken by Hydra."""
     text = (ROOT / source).read_text().replace("\\\n", " ")
-    lines = re.findall(r"^ +(?:uv run )?tenure-(train|score)((?: +[^\s#]*=[^\s#]+)+)", text, re.MULTILINE)
+    lines = re.findall(
+        r"^ +(?:uv run )?tenure-(train|score)((?: +[^\s#\"=]*=(?:[^\s#\"]|\"[^\"]*\")+)+)", text, re.MULTILINE
+    )
     assert lines
     for name, overrides in lines:
         compose_settings(name, shlex.split(overrides))

@@ -182,9 +182,7 @@ def randomized_pit(simulated: Numbers, actual: Floats, rng: np.random.Generator)
     return placed
 
 
-def track(
-    purchases: pd.DataFrame, expected_new_customer: Floats, *, cutoff: date, end: date, level: float
-) -> pd.DataFrame:
+def track(counts: pd.DataFrame, expected_new_customer: Floats, *, cutoff: date, level: float) -> pd.DataFrame:
     """Follow repeat purchases week by week, through calibration and holdout, beside their expectation.
 
     For each day that is whole weeks away from the cut-off (so that no week is in both): cumulative repeat
@@ -193,13 +191,15 @@ def track(
     out. Fader, Hardie & Lee (2005), "Counting your customers" the easy way, the tracking plots.
 
     Args:
-        purchases: `customer_id` and `date`, one row per customer and day.
+        counts: `date`, `births` and `repeats` of the customers born by the cut-off, every day once, the last being
+            that of the holdout (`rfm.daily_counts`).
         expected_new_customer: expected repeat purchases within t days of the first, (draws, t = 0, 1, 2...).
         cutoff: last day of the calibration.
-        end: last day of the holdout.
         level: the level of the credible interval.
     """
-    births, repeats = _daily_counts(purchases, cutoff, end)
+    births, repeats, end = counts["births"].to_numpy(), counts["repeats"].to_numpy(), counts["date"].iloc[-1].date()
+    if cutoff > end:
+        raise BacktestError(f"The cut-off {cutoff} is after the end {end}.")
     last = len(births) - 1
     if expected_new_customer.shape[1] <= last:
         raise BacktestError(
@@ -362,22 +362,6 @@ def _deciles(means: pd.DataFrame, pit: pd.DataFrame, level: float, rng: np.rando
     table = groups.mean()
     table.insert(0, "customers", groups.size())
     return table.rename_axis("decile").reset_index()
-
-
-def _daily_counts(purchases: pd.DataFrame, cutoff: date, end: date) -> tuple[Numbers, Numbers]:
-    """Count births and repeat purchases of each day, of the customers born by the cut-off."""
-    if cutoff > end:
-        raise BacktestError(f"The cut-off {cutoff} is after the end {end}.")
-    seen = purchases[purchases["date"] <= pd.Timestamp(end)]
-    first = seen.groupby("customer_id")["date"].transform("min")
-    ours = first <= pd.Timestamp(cutoff)
-    if not bool(ours.any()):
-        raise BacktestError(f"No customer was born by the cut-off {cutoff}: there is nothing to track.")
-    start = first[ours].min()
-    day = (seen.loc[ours, "date"] - start).dt.days.to_numpy()
-    birth = (first[ours] - start).dt.days.to_numpy()
-    length = (pd.Timestamp(end) - start).days + 1
-    return np.bincount(day[day == birth], minlength=length), np.bincount(day[day > birth], minlength=length)
 
 
 def _central(drawn: Floats, level: float) -> Floats:

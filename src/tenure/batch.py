@@ -76,19 +76,6 @@ class SummaryFile:
 
 
 @dataclass(frozen=True)
-class SummaryFrame:
-    """Customer summaries that are in memory already."""
-
-    frame: pd.DataFrame
-    rows: int = ROWS
-
-    def parts(self) -> Iterator[pd.DataFrame]:
-        """Give some rows at a time; at least one part, if an empty one."""
-        for at in range(0, max(len(self.frame), 1), self.rows):
-            yield self.frame.iloc[at : at + self.rows].reset_index(drop=True)
-
-
-@dataclass(frozen=True)
 class Scored:
     """What was scored, its rows written and gone: totals, groups, months, and where the scores come from."""
 

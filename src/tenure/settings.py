@@ -6,8 +6,10 @@ read-only configs and would not merge the YAML into them.
 """
 
 import datetime as dt
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from zoneinfo import available_timezones
 
 from .errors import InputError
 from .posterior import PURCHASE_MODELS
@@ -25,6 +27,13 @@ POSITIVE = {
     "Exponential": ("lam",),
 }
 UNIT_INTERVAL = {"Beta": ("alpha", "beta")}
+LOG_CHOICES = {
+    "format": ("auto", "csv", "parquet", "duckdb"),
+    "guests": ("drop", "refuse"),
+    "zero_amounts": ("count", "drop"),
+    "negative_amounts": ("refund", "drop", "refuse"),
+    "duplicates": ("keep", "drop"),
+}
 CHOICES = {
     "method": ("nuts", "laplace", "map"),
     "purchases": PURCHASE_MODELS,
@@ -40,6 +49,17 @@ class SettingsError(InputError):
 def _require(is_right: bool, key: str, rule: str, value: object) -> None:
     if not is_right:
         raise SettingsError(f"{key} must be {rule}, got {value!r}.")
+
+
+def _require_choice(key: str, value: object, known: tuple[str, ...]) -> None:
+    _require(value in known, key, f"one of {', '.join(known)}", value)
+
+
+def _require_pattern(key: str, pattern: str) -> None:
+    try:
+        re.compile(pattern)
+    except re.error as error:
+        raise SettingsError(f"{key} must be a regular expression, got {pattern!r}: {error}.") from error
 
 
 def _require_day(key: str, value: str | None, *, or_null: bool = True) -> None:
@@ -59,6 +79,16 @@ class ColumnSettings:
     date: str
     amount: str
     order_id: str | None
+    acquired: str | None
+
+    def __post_init__(self) -> None:
+        names = list(self.named().values())
+        twice = sorted({name for name in names if names.count(name) > 1})
+        _require(not twice, "transactions.columns", "a different column for each role", ", ".join(twice))
+
+    def named(self) -> dict[str, str]:
+        """Return the roles that a column is named for."""
+        return {role: str(name) for role, name in vars(self).items() if name is not None}
 
 
 @dataclass
@@ -81,20 +111,76 @@ class CsvSettings:
 
 
 @dataclass
+class ExcludeSettings:
+    """One rule that leaves rows out: a column whose text matches, or whose number lies above or below."""
+
+    column: str
+    matches: str | None = None
+    above: float | None = None
+    below: float | None = None
+
+    def __post_init__(self) -> None:
+        by_text, by_number = self.matches is not None, (self.above, self.below) != (None, None)
+        rule = "given either `matches`, or `above` and `below` or one of them"
+        _require(by_text != by_number, f"transactions.exclude (column {self.column})", rule, vars(self))
+        if self.matches is not None:
+            _require_pattern("transactions.exclude.*.matches", self.matches)
+
+
+@dataclass
+class EngineSettings:
+    """How much of the machine DuckDB may use."""
+
+    memory_limit: str
+    temp_directory: str | None
+    threads: int | None
+
+    def __post_init__(self) -> None:
+        is_size = re.fullmatch(r"[0-9]+(\.[0-9]+)? ?(MB|GB|TB|MiB|GiB|TiB)", self.memory_limit) is not None
+        _require(is_size, "transactions.engine.memory_limit", "a size such as 4GB", self.memory_limit)
+        is_right = self.threads is None or self.threads >= 1
+        _require(is_right, "transactions.engine.threads", "from 1 up, or null", self.threads)
+
+
+@dataclass
 class TransactionsSettings:
-    """Where the purchase log is and how to read it."""
+    """Where the purchase log is, how to read it, and by which rules its rows count."""
 
     path: str
     format: str
+    table: str | None
+    query: str | None
     columns: ColumnSettings
     csv: CsvSettings
+    timezone: str | None
+    stamped_in: str | None
+    guests: str
+    placeholders: list[str]
     zero_amounts: str
+    negative_amounts: str
+    cancellations: str | None
+    duplicates: str
+    exclude: dict[str, ExcludeSettings]
+    segments: dict[str, str]
+    longest_gap_days: int
+    engine: EngineSettings
 
     def __post_init__(self) -> None:
-        formats = ("auto", "csv", "parquet")
-        _require(self.format in formats, "transactions.format", f"one of {', '.join(formats)}", self.format)
-        rules = ("count", "drop")
-        _require(self.zero_amounts in rules, "transactions.zero_amounts", "count or drop", self.zero_amounts)
+        for name, known in LOG_CHOICES.items():
+            _require_choice(f"transactions.{name}", getattr(self, name), known)
+        for name, rule in self.segments.items():
+            _require_choice(f"transactions.segments.{name}", rule, ("first", "mode"))
+        for key in ("timezone", "stamped_in"):
+            zone = getattr(self, key)
+            rule = "a timezone such as Europe/Paris, or null"
+            _require(zone is None or zone in available_timezones(), f"transactions.{key}", rule, zone)
+        both = self.stamped_in is None or self.timezone is not None
+        _require(both, "transactions.timezone", "the shop's where transactions.stamped_in is set", self.timezone)
+        if self.cancellations is not None:
+            _require_pattern("transactions.cancellations", self.cancellations)
+            rule = "named where transactions.cancellations is set"
+            _require(self.columns.order_id is not None, "transactions.columns.order_id", rule, None)
+        _require(self.longest_gap_days >= 1, "transactions.longest_gap_days", "from 1 up", self.longest_gap_days)
 
 
 @dataclass
@@ -207,8 +293,7 @@ class FitSettings:
 
     def __post_init__(self) -> None:
         for name, known in CHOICES.items():
-            value = getattr(self, name)
-            _require(value in known, f"fit.{name}", f"one of {', '.join(known)}", value)
+            _require_choice(f"fit.{name}", getattr(self, name), known)
         _require(2 <= self.chains <= 64, "fit.chains", "from 2 (R-hat compares chains) to 64", self.chains)
         _require(100 <= self.tune <= 100_000, "fit.tune", "from 100 to 100,000", self.tune)
         _require(100 <= self.draws <= 100_000, "fit.draws", "from 100 to 100,000", self.draws)

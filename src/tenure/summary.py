@@ -105,7 +105,8 @@ class Rfm:
     Attributes:
         customers: `customer_id` (text), `frequency` (repeat purchase days), `recency` (days from first
             to last purchase), `T` (days from first purchase to the end of observation) and
-            `monetary_value` (mean spend per repeat purchase day; 0 where there was no repeat).
+            `monetary_value` (mean spend per repeat purchase day; 0 where there was no repeat); then columns that ride
+            along, such as the country.
         as_of: the end of observation, where one is known.
         first_orders: what first purchases were worth, where the log is known.
     """
@@ -117,9 +118,9 @@ class Rfm:
     def __post_init__(self) -> None:
         kinds = [pd.api.types.is_string_dtype(self.customers.iloc[:, 0])]
         kinds += [self.customers.dtypes.iloc[i] == np.int64 for i in (1, 2, 3)]
-        kinds += [self.customers.dtypes.iloc[-1] == np.float64]
+        kinds += [self.customers.dtypes.iloc[4] == np.float64]
         is_counted = isinstance(self.customers.index, pd.RangeIndex) and self.customers.index.start == 0
-        if tuple(self.customers.columns) != COLUMNS or not all(kinds) or not is_counted:
+        if tuple(self.customers.columns[:5]) != COLUMNS or not all(kinds) or not is_counted:
             raise SummaryError("An Rfm is built by Rfm.from_frame, which checks and converts a table.")
 
     @classmethod
@@ -128,15 +129,17 @@ class Rfm:
         frame: pd.DataFrame,
         as_of: date | None = None,
         first_orders: FirstOrders | None = None,
+        segments: Sequence[str] = (),
         *,
         first_row: int = 1,
     ) -> Rfm:
         """Check a customer summary against every rule of the contract and keep it.
 
         Args:
-            frame: the five columns, whatever their order; further columns are ignored.
+            frame: the five columns, whatever their order; further columns are ignored unless `segments` names them.
             as_of: the end of observation that T counts to.
             first_orders: of the same customers.
+            segments: columns of the frame that ride along.
             first_row: the number of the first row, where the frame is a part of a larger table.
 
         Raises:
@@ -150,7 +153,10 @@ class Rfm:
             faults += _broken_rules(days, names)
         if faults:
             raise SummaryError.of(faults, len(frame))
-        return cls(_table(ids, days), as_of, first_orders)
+        table = _table(ids, days)
+        for name in segments:
+            table[name] = frame[name].to_numpy()
+        return cls(table, as_of, first_orders)
 
 
 def canonical_ids(ids: pd.Series[Any]) -> pd.Series[str]:

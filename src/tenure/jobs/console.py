@@ -14,6 +14,7 @@ from rich.table import Table
 from tenure.posterior import PARAMETERS
 from tenure.review import Review, Verdict
 from tenure.settings import ScoreJobSettings, SimulateJobSettings, TrainSettings
+from tenure.transactions import Reconciliation
 
 if TYPE_CHECKING:
     from tenure.batch import Scored
@@ -64,6 +65,20 @@ def print_training(trained: "Trained", settings: TrainSettings, ui: str) -> None
     out.print(_verdict(trained.review))
     out.print(_registered(trained, settings.registry.name))
     out.print(f"\nRun [bold]{trained.run_id}[/bold]. To look at it:  {ui}")
+
+
+def print_reconciliation(accounts: Reconciliation) -> None:
+    """Print the fate of every row and every cent."""
+    table = _table(f"\nThe log, to {accounts.until}: every row and every cent", "", "rows", "amount")
+    for line in accounts.lines:
+        table.add_row(line.fate, f"{line.rows:,}", f"{line.amount:,.2f}")
+    table.add_row("[bold]all of it[/bold]", f"{accounts.rows:,}", f"{accounts.amount:,.2f}")
+    out = _console()
+    out.print(table)
+    again = f"; {accounts.duplicates:,} rows repeat another exactly" if accounts.duplicates else ""
+    out.print(
+        f"{accounts.purchases:,} purchases, one per customer and day, of {accounts.revenue:,.2f} after refunds{again}."
+    )
 
 
 def _console() -> Console:

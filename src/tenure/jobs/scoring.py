@@ -9,12 +9,12 @@ from typing import Any
 import pandas as pd
 
 from tenure import batch, figures, registry
-from tenure.batch import Scored, Summaries, SummaryFile, SummaryFrame
+from tenure.batch import Scored, Summaries, SummaryFile
 from tenure.output import require_writable, written_whole
-from tenure.rfm import summarize
+from tenure.rfm import stream
 from tenure.scorer import RESIDUAL, Scorer, Totals
 from tenure.settings import ScoreJobSettings
-from tenure.transactions import Transactions, read
+from tenure.transactions import Reconciliation, Transactions, read
 
 from . import console
 
@@ -24,7 +24,9 @@ log = logging.getLogger("tenure")
 def run(settings: ScoreJobSettings, config: str) -> int:
     """Score and report; return the exit code."""
     require_writable(settings.output)
-    summaries, as_of, transactions = _customers(settings)
+    summaries, as_of, log_read = _customers(settings)
+    if log_read is not None:
+        console.print_reconciliation(log_read[1])
     rows = batch.check(summaries, settings.by)  # refuse a bad table before the model is looked for
     uri = registry.connect(settings.registry)
     loaded = registry.load(settings.model)
@@ -32,8 +34,8 @@ def run(settings: ScoreJobSettings, config: str) -> int:
     log.info("%s customers; model %s", f"{rows:,}", model)
     with registry.open_run(settings.registry, "score", config) as opened:
         registry.log_settings(asdict(settings))
-        if transactions is not None:
-            registry.log_data(transactions, "scoring")
+        if log_read is not None:
+            registry.log_data(*log_read, "scoring")
         start = time.perf_counter()
         about = {"model": model, "model_tags": loaded.about, "as_of": as_of, "run_id": opened.info.run_id}
         scored = score_parts(loaded.scorer, summaries, rows, settings, about)
@@ -44,12 +46,14 @@ def run(settings: ScoreJobSettings, config: str) -> int:
     return 0
 
 
-def _customers(settings: ScoreJobSettings) -> tuple[Summaries, str | None, Transactions | None]:
+def _customers(
+    settings: ScoreJobSettings,
+) -> tuple[Summaries, str | None, tuple[Transactions, Reconciliation] | None]:
     if settings.summary.path is not None:
         return SummaryFile(settings.summary.path), settings.summary.as_of, None
     transactions = read(settings.transactions)
-    rfm = summarize(transactions, settings.rfm.end)
-    return SummaryFrame(rfm.customers), str(rfm.as_of), transactions
+    found = stream(transactions, settings.rfm.end)
+    return found, str(found.as_of), (transactions, transactions.reconcile(found.as_of))
 
 
 def score_parts(

@@ -16,7 +16,7 @@ from tenure import figures, registry
 from tenure.backtest import Backtest, measure, track
 from tenure.fit import CheckedFit, Fit, check, fit, predictive
 from tenure.review import Review, Verdict, judge
-from tenure.rfm import Base, Split, split, summarize
+from tenure.rfm import Base, Split, daily_counts, split, summarize
 from tenure.scorer import NewCustomer, Scorer
 from tenure.settings import TrainSettings
 from tenure.summary import Rfm
@@ -54,10 +54,12 @@ def run(settings: TrainSettings, config: str, *, is_sweep: bool) -> int:
         "calibration to %s: %s customers; holdout %s days to %s",
         parts.cutoff, f"{len(parts.calibration.customers):,}", parts.horizon_days, parts.end,
     )  # fmt: skip
+    accounts = transactions.reconcile(parts.end)
+    console.print_reconciliation(accounts)
     uri = registry.connect(settings.registry)
     with registry.open_run(settings.registry, "train", config) as opened:
         registry.log_settings(asdict(settings))
-        registry.log_data(transactions, "training")
+        registry.log_data(transactions, accounts, "training")
         registry.log_window(parts)
         trained = _train(settings, transactions, parts, opened.info.run_id, register=register)
     console.print_training(trained, settings, registry.ui_command(uri))
@@ -152,9 +154,9 @@ def _backtest(
 
 
 def _track(scorer: Scorer, transactions: Transactions, parts: Split, level: float) -> pd.DataFrame:
-    days = np.arange((parts.end - transactions.first_day).days + 1)
-    expected = scorer.expected_new_customer(days)
-    return track(transactions.purchases, expected, cutoff=parts.cutoff, end=parts.end, level=level)
+    counts = daily_counts(transactions, parts.cutoff, parts.end)
+    expected = scorer.expected_new_customer(np.arange(len(counts)))
+    return track(counts, expected, cutoff=parts.cutoff, level=level)
 
 
 def _backtest_figures(backtest: Backtest, tracking: pd.DataFrame, cutoff: date, level: float) -> dict[str, Figure]:

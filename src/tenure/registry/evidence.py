@@ -18,7 +18,7 @@ from tenure.batch import Scored
 from tenure.review import Review
 from tenure.rfm import Split
 from tenure.scorer import NewCustomer
-from tenure.transactions import Transactions
+from tenure.transactions import Reconciliation, Transactions
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -34,20 +34,28 @@ def log_settings(settings: Mapping[str, Any]) -> None:
     mlflow.log_params({key: str(value) for key, value in flat.items()})
 
 
-def log_data(transactions: Transactions, context: str) -> None:
-    """Log the purchase log as a dataset input (its size and digest, no rows) and what became of its rows."""
+def log_data(transactions: Transactions, accounts: Reconciliation, context: str) -> None:
+    """Log the purchase log as a dataset input (its source and digest, no rows) and what became of its rows."""
+    source = Path(transactions.source)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        dataset = mlflow.data.from_pandas(
-            transactions.purchases[["date", "amount"]],
-            source=transactions.source,
-            name=Path(transactions.source).name,
+        dataset = mlflow.data.meta_dataset.MetaDataset(
+            source=mlflow.data.dataset_source_registry.resolve_dataset_source(str(source)),
+            name=source.name,
             digest=transactions.digest[:32],
         )
         mlflow.log_input(dataset, context=context)
     mlflow.set_tag("data.digest", transactions.digest)
-    mlflow.log_dict({"rows": transactions.rows, "fates": transactions.fates}, "data/rows.json")
-    mlflow.log_metrics({"data.rows": transactions.rows, "data.purchases": len(transactions.purchases)})
+    mlflow.log_dict(accounts.as_dict(), "data/reconciliation.json")
+    mlflow.log_metrics(
+        {
+            "data.rows": accounts.rows,
+            "data.purchases": accounts.purchases,
+            "data.revenue": float(accounts.revenue),
+            "data.duplicates": accounts.duplicates,
+            "data.unmatched_refunds_share": accounts.unmatched_share,
+        }
+    )
 
 
 def log_window(parts: Split) -> None:

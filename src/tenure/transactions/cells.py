@@ -1,0 +1,194 @@
+"""Read cells: ids, days and amounts out of whatever types a column has, each with what may be wrong with it."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import ibis
+
+from . import dialect
+from .fault import Fault
+
+if TYPE_CHECKING:
+    from tenure.settings import CsvSettings, TransactionsSettings
+
+DECIMAL = "decimal(18, 6)"  # exact, and held in 64 bits
+AMOUNT_BELOW = 10**12
+SMALLEST = 5e-7
+EXACT_BELOW = 2**53
+FIRST_YEAR, LAST_YEAR = 1900, 2200
+
+OFFSET = r"(?: ?(?:Z|UTC|[+-][0-9]{2}(?::?[0-9]{2})?))?"
+CLOCK = rf"(?:[T ](?:[01][0-9]|2[0-3]):[0-5][0-9](?::[0-5][0-9](?:[.,][0-9]+)?)?{OFFSET})?"
+ISO = rf"^[0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}}{CLOCK}$"
+DAY_FIRST = rf"^([0-9]{{1,2}})(?:/([0-9]{{1,2}})/|\.([0-9]{{1,2}})\.|-([0-9]{{1,2}})-)([0-9]{{4}})({CLOCK})$"
+HAS_OFFSET = r"(?:Z|UTC|:[0-9.,]+ ?[+-][0-9]{2}(?::?[0-9]{2})?)$"
+
+LOST = "They went through a float, which may have merged customers: export ids as text or integers."
+ZONELESS = "Set transactions.timezone to the shop's (such as Europe/Paris): it decides which day a sale belongs to."
+
+
+class Cell(NamedTuple):
+    """A column's value as an Ibis expression, null where it is missing or wrong, and its faults."""
+
+    value: Any
+    faults: list[Fault]
+
+
+def customer(column: Any, name: str) -> Cell:
+    """Read customer ids as text; integers and floats that are whole become the integers' text."""
+    kind = column.type()
+    if kind.is_string():
+        return _text_id(column.strip().nullif(""), name)
+    if kind.is_integer() or (kind.is_decimal() and kind.scale == 0):
+        return Cell(column.cast("string"), [])
+    if kind.is_floating():
+        given = column.isnan().ifelse(ibis.null(kind), column)
+        whole = (given.floor() == given) & (given.abs() < EXACT_BELOW)
+        text = whole.ifelse(given, ibis.null(kind)).cast("int64").cast("string")
+        return Cell(text, [Fault("a customer id that is a float and no whole number below 2^53", ~whole, LOST, name)])
+    what = f"a customer id of the type {kind}"
+    return Cell(ibis.null("string"), [Fault(what, ibis.literal(True), "An id is text or an integer.", name)])
+
+
+def _text_id(text: Any, name: str) -> Cell:
+    suspect = text.contains(".") | text.contains("+")
+    whole = suspect.ifelse(text.re_search(r"^-?[0-9]+\.0+$"), False)
+    integer = whole.ifelse(text.re_extract(r"^(-?[0-9]+)", 1), text)
+    beyond = whole.ifelse(integer.try_cast("float64").abs() >= EXACT_BELOW, False)
+    powers = suspect.ifelse(text.re_search(r"^[+-]?[0-9](?:\.[0-9]+)?[eE]\+[0-9]+$"), False)
+    return Cell(integer, [Fault("a customer id that is a float", beyond | powers, LOST, name)])
+
+
+def amount(column: Any, name: str, csv: CsvSettings) -> Cell:
+    """Read amounts as exact decimals of six places; further places are rounded."""
+    kind = column.type()
+    remedy = "Give every row its amount."
+    if kind.is_string():
+        text = column.strip()
+        is_number = text.re_search(_number(csv)).fill_null(False)
+        plain = text.replace(csv.thousands, "") if csv.thousands else text
+        value = is_number.ifelse(plain.replace(csv.decimal, "."), ibis.null("string")).try_cast(DECIMAL)
+        remedy = f"Amounts are written {_example(csv)}, without a currency."
+        is_small = (value == 0) & plain.re_search("^[^eE]*[1-9]")
+    elif kind.is_numeric() and not kind.is_boolean():
+        is_number = column.notnull()
+        if kind.is_floating():
+            is_number &= ~(column.isnan() | column.isinf()).fill_null(True)
+        fits = is_number & (column.abs() < AMOUNT_BELOW)
+        value = fits.ifelse(column, ibis.null(kind)).cast(DECIMAL)
+        is_small = (value == 0) & (column != 0)
+    else:
+        typed = Fault(f"an amount of the type {kind}", ibis.literal(True), "Give numbers.", name)
+        return Cell(ibis.null(DECIMAL), [typed])
+    large = f"Amounts lie below {AMOUNT_BELOW:,}; is the column right?"
+    small = "Amounts are kept to six decimals; give them in a smaller unit of money."
+    return Cell(
+        value,
+        [
+            Fault("an amount that is not a finite number", ~is_number, remedy, name),
+            Fault(f"an amount of {AMOUNT_BELOW:,} or more", is_number & value.isnull(), large, name),
+            Fault("an amount that is not 0 and below a millionth", is_small, small, name),
+        ],
+    )
+
+
+def _number(csv: CsvSettings) -> str:
+    """Match what the settings call a number: '1.234' is not 1234 by mere hope."""
+    point, group = re.escape(csv.decimal), re.escape(csv.thousands or "")
+    # The groups before the last one have two figures in India.
+    grouped = rf"[0-9]{{1,3}}(?:{group}[0-9]{{2,3}})*{group}[0-9]{{3}}|" if group else ""
+    return rf"^[+-]?(?:(?:{grouped}[0-9]+)(?:{point}[0-9]*)?|{point}[0-9]+)(?:[eE][+-]?[0-9]+)?$"
+
+
+def _example(csv: CsvSettings) -> str:
+    grouped = f" or 1{csv.thousands}234{csv.decimal}50" if csv.thousands else ""
+    return f"1234{csv.decimal}50{grouped} (transactions.csv.decimal, transactions.csv.thousands)"
+
+
+def day(column: Any, name: str, settings: TransactionsSettings, *, required: bool = True) -> Cell:
+    """Read the calendar day in the shop's timezone."""
+    kind = column.type()
+    if kind.is_string() or (kind.is_integer() and settings.csv.date_format):
+        text = column.cast("string").strip().nullif("")
+        is_missing = text.isnull()
+        value, faults = _text_day(text, name, settings)
+    else:
+        is_missing = column.isnull()
+        value, faults = _typed_day(column, name, settings)
+    span = f"Dates lie in {FIRST_YEAR} to {LAST_YEAR}; is transactions.csv.date_format right?"
+    outside = (value.year() < FIRST_YEAR) | (value.year() > LAST_YEAR)
+    faults = [*faults, Fault("a date out of range", outside, span, name)]
+    faults = [fault._replace(rows=fault.rows & ~is_missing) for fault in faults]
+    if required:
+        faults.append(Fault("no date", is_missing, "Every row needs its day.", name))
+    return Cell(value, faults)
+
+
+def _typed_day(column: Any, name: str, settings: TransactionsSettings) -> Cell:
+    kind = column.type()
+    if kind.is_date():
+        return Cell(column, [])
+    if kind.is_timestamp() and kind.timezone is None:
+        return Cell(_shop_day(column, settings), [])
+    if kind.is_timestamp() and settings.timezone:
+        return Cell(dialect.wall_clock(settings.timezone, column.cast(dialect.ZONED)).date(), [])
+    if kind.is_timestamp():
+        what, remedy = "a time stamp with a zone", ZONELESS
+    else:
+        what = f"a date of the type {kind}"
+        remedy = "Give dates, or text; whole numbers such as 19970131 need transactions.csv.date_format ('%Y%m%d')."
+    return Cell(ibis.null("date"), [Fault(what, ibis.literal(True), remedy, name)])
+
+
+def _shop_day(stamp: Any, settings: TransactionsSettings) -> Any:
+    """Take the day of a time stamp without a zone: the shop's own clock, unless the settings say whose."""
+    if settings.stamped_in is None:
+        return stamp.date()
+    at = dialect.moment(settings.stamped_in, stamp.cast(dialect.LOCAL))
+    return dialect.wall_clock(settings.timezone, at).date()
+
+
+def _text_day(text: Any, name: str, settings: TransactionsSettings) -> Cell:
+    csv = settings.csv
+    if csv.date_format:
+        stamp = dialect.parsed(text, csv.date_format)
+        if re.search(r"%\w%\w", csv.date_format):
+            # Nothing between the figures: '1997111' would be read, as the 1st of November or the 11th of January.
+            stamp = (stamp.strftime(csv.date_format) == text).ifelse(stamp, ibis.null(dialect.LOCAL))
+        has_clock = bool(re.search(r"%[HIT]", csv.date_format))
+        value = _shop_day(stamp, settings) if has_clock else stamp.date()
+        remedy = f"Every date has to fit transactions.csv.date_format, {csv.date_format!r}."
+        return Cell(value, [Fault("a date that cannot be read", value.isnull(), remedy, name)])
+    iso = _year_first(text) if csv.day_first else text.re_search(ISO).ifelse(text, ibis.null("string"))
+    zoned = iso.re_search(HAS_OFFSET).fill_null(False)
+    clock = iso.replace(",", ".").re_replace(rf"^(.{{16}})({OFFSET})$", r"\1:00\2")
+    plain = clock.left(10).try_cast("date")
+    if settings.stamped_in:
+        local = _shop_day(clock.try_cast(dialect.LOCAL), settings)
+        plain = (iso.length() > 10).ifelse(local, plain)  # a day without a clock is the day it says
+    if settings.timezone:
+        value = zoned.ifelse(dialect.wall_clock(settings.timezone, clock.try_cast(dialect.ZONED)).date(), plain)
+    else:
+        value = zoned.ifelse(ibis.null("date"), plain)
+    unread = value.isnull() & ~zoned if not settings.timezone else value.isnull()
+    faults = [Fault("a date that cannot be read", unread, _advice(csv), name)]
+    if not settings.timezone:
+        faults.insert(0, Fault("a time stamp with a zone", zoned, ZONELESS, name))
+    return Cell(value, faults)
+
+
+def _year_first(text: Any) -> Any:
+    """Turn 31/12/1997 10:00 into 1997-12-31 10:00; null where it is written otherwise."""
+    month = ibis.coalesce(*(text.re_extract(DAY_FIRST, at).nullif("") for at in (2, 3, 4)))
+    parts = [text.re_extract(DAY_FIRST, 5), month.lpad(2, "0"), text.re_extract(DAY_FIRST, 1).lpad(2, "0")]
+    iso = parts[0] + "-" + parts[1] + "-" + parts[2] + text.re_extract(DAY_FIRST, 6)
+    return text.re_search(DAY_FIRST).ifelse(iso, ibis.null("string"))
+
+
+def _advice(csv: CsvSettings) -> str:
+    if csv.day_first:
+        return "With transactions.csv.day_first dates are 31/12/1997; else set transactions.csv.date_format."
+    known = "Dates are ISO 8601 (1997-12-31) unless transactions.csv.date_format or day_first says otherwise"
+    return f"{known}; 19971231 needs '%Y%m%d'."

@@ -1,0 +1,50 @@
+"""What is wrong with a purchase log, in words: where, how many rows, the first few, what would be right."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from tenure.errors import InputError
+
+SHOWN = 3
+LONGEST = 60  # characters of a value that a message shows
+
+
+class TransactionsError(InputError):
+    """A purchase log cannot be used; `faults` has one line per thing that is wrong with it."""
+
+    def __init__(self, path: Path | str, *faults: str) -> None:
+        super().__init__("\n".join(f"{path}: {fault}" for fault in faults))
+        self.faults = faults
+
+
+class Fault(NamedTuple):
+    """One thing that rows can have wrong: a condition (an Ibis boolean) and what to say when it holds.
+
+    `column` is the log's own name of the column whose values the message shows.
+    """
+
+    what: str
+    rows: Any
+    remedy: str
+    column: str
+
+
+def describe(fault: Fault, count: int, of: int, first: list[tuple[str, Any]]) -> str:
+    """Say it in one line; `first` holds places and values."""
+    verb = "has" if count == 1 else "have"
+    shown = ", ".join(f"{place}: {_shown(value)}" for place, value in first)
+    return f"{count:,} of {of:,} rows {verb} {fault.what} (first: {shown}). {fault.remedy}"
+
+
+def first_few(names: list[str], more: Callable[[int], str] = "and {:,} more".format) -> str:
+    """List the first names, and how many follow."""
+    shown = ", ".join(repr(name) for name in names[:SHOWN])
+    return shown if len(names) <= SHOWN else f"{shown} {more(len(names) - SHOWN)}"
+
+
+def _shown(value: object) -> str:
+    text = repr(value) if isinstance(value, str) else "nothing" if value is None else str(value)
+    return text if len(text) <= LONGEST else f"{text[:LONGEST]}... ({len(text):,} characters)"

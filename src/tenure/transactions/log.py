@@ -1,0 +1,190 @@
+"""Hold a purchase log together: read it once, check every row, keep its sales and refunds by customer and day."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+from . import refunds, rules
+from .fault import SHOWN, Fault, TransactionsError, describe
+from .reconciliation import AFTER, Line, Reconciliation, lines_of
+from .source import FILE, ROW, Source, in_words, number, open_source
+from .tables import Tables, materialize
+
+if TYPE_CHECKING:
+    from tenure.settings import TransactionsSettings
+
+
+@dataclass(frozen=True)
+class Transactions:
+    """Every sale and refund of a log by customer and day, and what became of every row.
+
+    What counts as a purchase depends on the day from which one looks: a refund takes nothing off before its own day.
+
+    Attributes:
+        source: what was read.
+        digest: sha256 of its bytes, in hexadecimal.
+        first_day: of the first sale.
+        last_day: of the last sale or refund.
+        segments: the names of the columns that ride along.
+        tables: sales and refunds, Ibis tables on the connection that read them.
+        rows, amount: of the raw log.
+        left_out: the rows that no rule lets count, whatever their day.
+        duplicates: rows that count and equal an earlier one in every column.
+    """
+
+    source: str
+    digest: str
+    first_day: date
+    last_day: date
+    segments: tuple[str, ...]
+    tables: Tables
+    rows: int
+    amount: Decimal
+    left_out: tuple[Line, ...]
+    duplicates: int
+
+    def purchases(self, until: date | None = None) -> Any:
+        """Return `customer_id`, `date` and `amount` (refunds taken off) as an Ibis table, one row per purchase.
+
+        A day whose refunds leave nothing of it is no purchase; a day of zero amounts without a refund is one.
+        """
+        days = refunds.days(self.tables, until or self.last_day)
+        return days.filter(days["is_purchase"]).select("customer_id", "date", amount=days["left"])
+
+    def reconcile(self, until: date | None = None) -> Reconciliation:
+        """Account for every row and every cent, as seen from a day."""
+        until = until or self.last_day
+        found = lines_of(refunds.days(self.tables, until))
+        later = self.tables.after(until)
+        lines = [*self.left_out, *found.lines, Line(AFTER, *later)]
+        return Reconciliation(
+            until=until,
+            lines=tuple(line for line in lines if line.rows or line.amount),
+            rows=self.rows,
+            amount=self.amount,
+            purchases=found.purchases,
+            revenue=found.revenue,
+            duplicates=self.duplicates,
+        )
+
+    def segment_values(self, until: date) -> Any | None:
+        """Return each customer's segments, from sales up to a day; None where no column rides along."""
+        return self.tables.segment_values(until)
+
+
+def read(settings: TransactionsSettings) -> Transactions:
+    """Read a purchase log: every row has its fate, or the log is refused with every reason at once.
+
+    Raises:
+        TransactionsError: with one line per fault: what, how many rows, the first few, what would be right.
+    """
+    return _account(open_source(settings))
+
+
+def of_table(table: Any, settings: TransactionsSettings, *, source: str, digest: str) -> Transactions:
+    """Account for an Ibis table on any connection, as `read` does for files; `settings.path` is not looked at.
+
+    Args:
+        table: the raw log, with the columns that the settings name.
+        settings: the names of its columns, and the rules.
+        source: what to call it.
+        digest: what tells it from other logs.
+    """
+    return _account(Source(table.get_backend(), table, number(table), source, digest, settings))
+
+
+def _account(source: Source) -> Transactions:
+    with in_words(source.name):
+        return _accounted(source)
+
+
+def _accounted(source: Source) -> Transactions:
+    found = rules.judge(source.table, source.settings)
+    facts = _facts(found)
+    _refuse_faults(source, found.faults, facts)
+    tables = materialize(source, found, has_refunds=bool(facts["refunds"]))
+    if not facts["sales"]:
+        raise TransactionsError(source.name, "there is no sale in it.")
+    _refuse_gaps(source, tables)
+    first, last = tables.span()
+    left_out = [
+        Line(fate, int(facts[f"rows_{at}"]), _money(facts[f"amount_{at}"])) for at, fate in enumerate(found.fates[:-1])
+    ]
+    return Transactions(
+        source=source.name,
+        digest=source.digest,
+        first_day=first,
+        last_day=last,
+        segments=tuple(source.settings.segments),
+        tables=tables,
+        rows=int(facts["rows"]),
+        amount=_money(facts["amount"]),
+        left_out=tuple(left_out),
+        duplicates=_duplicates(source, found, tables),
+    )
+
+
+def _facts(found: rules.Rows) -> dict[str, Any]:
+    """Count, in one pass: the rows, their amount, those with each fault, those of each fate."""
+    table, kept = found.table, len(found.fates) - 1
+    amount, fate = table["tenure_amount"], table["tenure_fate"]
+    asked = {"rows": table.count(), "amount": amount.sum()}
+    asked |= {f"fault_{at}": table.count(where=table[f"tenure_fault_{at}"]) for at in range(len(found.faults))}
+    for at in range(kept):
+        asked |= {f"rows_{at}": table.count(where=fate == at), f"amount_{at}": amount.sum(where=fate == at)}
+    asked["refunds"] = table.count(where=(fate == kept) & (amount < 0))
+    asked["sales"] = table.count(where=(fate == kept) & (amount >= 0))
+    facts: dict[str, Any] = table.aggregate(**asked).to_pyarrow().to_pylist()[0]
+    return facts
+
+
+def _money(value: Decimal | None) -> Decimal:
+    return Decimal(0) if value is None else Decimal(value)
+
+
+def _refuse_faults(source: Source, faults: list[Fault], facts: dict[str, Any]) -> None:
+    if not facts["rows"]:
+        raise TransactionsError(source.name, "has no rows.")
+    wrong = [at for at in range(len(faults)) if facts[f"fault_{at}"]]
+    if not wrong:
+        return
+    placed = rules.judge(source.numbered, source.settings).table
+    said = []
+    for at in wrong:
+        rows = placed.filter(placed[f"tenure_fault_{at}"]).order_by([FILE, ROW]).limit(SHOWN)
+        first = rows.select(file=rows[FILE], row=rows[ROW], value=rows[faults[at].column]).to_pyarrow().to_pylist()
+        shown = [(source.place(found["file"], found["row"]), found["value"]) for found in first]
+        said.append(describe(faults[at], facts[f"fault_{at}"], facts["rows"], shown))
+    raise TransactionsError(source.name, *said)
+
+
+def _refuse_gaps(source: Source, tables: Tables) -> None:
+    """Refuse a hole of years in the log: a date of 1970 or 2099 would stretch every customer's time."""
+    days = tables.day_counts()
+    gaps = days["date"].diff().dt.days
+    if not (gaps > source.settings.longest_gap_days).any():
+        return
+    at = int(gaps.idxmax())
+    before, after = days["date"].iloc[at - 1].date(), days["date"].iloc[at].date()
+    rows = int(min(days["rows"].iloc[:at].sum(), days["rows"].iloc[at:].sum()))
+    verb = "lies" if rows == 1 else "lie"
+    raise TransactionsError(
+        source.name,
+        f"no row is dated between {before} and {after}, and {rows:,} {verb} on the lesser side of that gap."
+        " Correct the dates, leave those rows out (transactions.query), or raise transactions.longest_gap_days.",
+    )
+
+
+def _duplicates(source: Source, found: rules.Rows, tables: Tables) -> int:
+    """Count the rows that repeat an earlier one; only a day with several rows can hold any."""
+    busy = tables.busy_days()
+    names = {"customer_id": "tenure_customer_id", "date": "tenure_date"}
+    kept = found.table.filter(found.table["tenure_fate"] == len(found.fates) - 1)
+    on = [kept[ours] == busy[theirs] for theirs, ours in names.items()]
+    rows = kept.semi_join(busy, on).select(*source.table.columns)
+    counted = rows.aggregate(all=rows.count()).cross_join(rows.distinct().aggregate(distinct=lambda t: t.count()))
+    told = counted.to_pyarrow().to_pylist()[0]
+    return int(told["all"] - told["distinct"])

@@ -1,0 +1,163 @@
+"""Give every raw row its fate: by which rule it is left out, or that it is a sale or a refund."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import ibis
+
+from . import cells
+from .fault import Fault, TransactionsError
+from .source import FILE, ROW
+
+if TYPE_CHECKING:
+    from tenure.settings import ExcludeSettings, TransactionsSettings
+
+GUEST = "no customer"
+CANCELLED = "cancellations that give nothing back"
+TWICE = "exact duplicates, dropped"
+FREE = "sales of nothing, dropped"
+NEGATIVE = "negative amounts, dropped"
+KEPT = "kept"
+
+WHOSE = "transactions.guests=drop leaves such rows out and counts them; or give each customer an id."
+NET = "transactions.negative_amounts=refund nets them against sales, drop leaves them out."
+REPEATED = "tenure_repeated"
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Every raw row, read.
+
+    Attributes:
+        table: the log's own columns, and beside them `tenure_customer_id` (text; null for guests), `tenure_date`,
+            `tenure_amount` (exact), `tenure_order_id` and `tenure_acquired` where the log has them,
+            `tenure_segment_<name>` for each segment, `tenure_fate` (its place in `fates`) and `tenure_fault_<n>`.
+        faults: what the n-th fault column says of a row.
+        fates: every fate that a row can have, in the order in which the rules apply; the last is `KEPT`.
+    """
+
+    table: Any
+    faults: list[Fault]
+    fates: tuple[str, ...]
+
+    @property
+    def kept(self) -> Any:
+        """Return the rows that count, with the columns that were read under their plain names."""
+        rows = self.table.filter(self.table["tenure_fate"] == len(self.fates) - 1)
+        inner = ("tenure_fate", "tenure_fault_", REPEATED)
+        read = [name for name in rows.columns if name.startswith("tenure_") and not name.startswith(inner)]
+        return rows.select(**{name.removeprefix("tenure_"): rows[name] for name in read})
+
+
+def judge(raw: Any, settings: TransactionsSettings) -> Rows:
+    """Read every cell by the settings and apply the rules, the first that fits."""
+    refuse_columns(raw.columns, settings)
+    if settings.duplicates == "drop":
+        own = [name for name in raw.columns if name not in (FILE, ROW)]
+        raw = raw.mutate(**{REPEATED: ibis.row_number().over(group_by=own) > 0})
+    read, faults = _read(raw, settings)
+    is_guest = read["customer_id"].isnull()
+    if settings.guests == "refuse":
+        faults.append(Fault("no customer id", is_guest, WHOSE, settings.columns.customer_id))
+    if settings.negative_amounts == "refuse":
+        faults.append(Fault("a negative amount", read["amount"] < 0, NET, settings.columns.amount))
+    rules = _rules(raw, read, settings)
+    columns = {f"tenure_{name}": value for name, value in read.items()}
+    columns |= {f"tenure_fault_{at}": fault.rows.fill_null(False) for at, fault in enumerate(faults)}
+    fate = ibis.cases(*((rows, at) for at, rows in enumerate(rules.values())), else_=len(rules))
+    return Rows(raw.mutate(**columns, tenure_fate=fate), faults, (*rules, KEPT))
+
+
+def _read(raw: Any, settings: TransactionsSettings) -> tuple[dict[str, Any], list[Fault]]:
+    named = settings.columns
+    customer = cells.customer(raw[named.customer_id], named.customer_id)
+    day = cells.day(raw[named.date], named.date, settings)
+    amount = cells.amount(raw[named.amount], named.amount, settings.csv)
+    is_nobody = customer.value.isin([str(word) for word in settings.placeholders])
+    read = {
+        "customer_id": is_nobody.ifelse(ibis.null("string"), customer.value),
+        "date": day.value,
+        "amount": amount.value,
+    }
+    faults = [*customer.faults, *day.faults, *amount.faults]
+    if named.order_id:
+        read["order_id"] = raw[named.order_id].cast("string").strip().nullif("")
+    if named.acquired:
+        acquired = cells.day(raw[named.acquired], named.acquired, settings, required=False)
+        read["acquired"] = acquired.value
+        faults += [*acquired.faults, _acquired_late(acquired.value, day.value, named.acquired)]
+    for name in settings.segments:
+        read[f"segment_{name}"] = raw[name].cast("string").fill_null("(none)")
+    return read, faults
+
+
+def _acquired_late(acquired: Any, day: Any, name: str) -> Fault:
+    remedy = "A customer is acquired by the first purchase at the latest."
+    return Fault("an acquisition after the purchase", acquired > day, remedy, name)
+
+
+def _rules(raw: Any, read: dict[str, Any], settings: TransactionsSettings) -> dict[str, Any]:
+    """Return the condition of every rule that leaves rows out, by the name of its fate."""
+    amount = read["amount"]
+    rules = {GUEST: read["customer_id"].isnull()}
+    rules |= {f"left out: {name}": _excluded(raw, read, rule, settings) for name, rule in settings.exclude.items()}
+    if settings.duplicates == "drop":
+        rules[TWICE] = raw[REPEATED]
+    if settings.cancellations:
+        rules[CANCELLED] = is_cancellation(read["order_id"], settings) & (amount >= 0)
+    if settings.zero_amounts == "drop":
+        rules[FREE] = amount == 0
+    if settings.negative_amounts == "drop":
+        rules[NEGATIVE] = amount < 0
+    return {fate: rows.fill_null(False) for fate, rows in rules.items()}
+
+
+def _excluded(raw: Any, read: dict[str, Any], rule: ExcludeSettings, settings: TransactionsSettings) -> Any:
+    if rule.matches is not None:
+        return raw[rule.column].cast("string").re_search(rule.matches)
+    own = rule.column == settings.columns.amount
+    number = read["amount"] if own else raw[rule.column].try_cast("float64")
+    above = number > rule.above if rule.above is not None else ibis.literal(False)
+    below = number < rule.below if rule.below is not None else ibis.literal(False)
+    return above | below
+
+
+def is_cancellation(order_id: Any, settings: TransactionsSettings) -> Any:
+    """Tell cancellations by the pattern of their order ids."""
+    return order_id.re_search(settings.cancellations).fill_null(False)
+
+
+def cancelled_order(order_id: Any, settings: TransactionsSettings) -> Any:
+    """Name the order that a refund gives back: the pattern's first group where it has one, else its own id."""
+    pattern = settings.cancellations
+    if pattern is None or not re.compile(pattern).groups:
+        return order_id
+    named = order_id.re_extract(pattern, 1).nullif("")
+    return is_cancellation(order_id, settings).ifelse(named, order_id)
+
+
+def refuse_columns(existing: tuple[str, ...], settings: TransactionsSettings) -> None:
+    """Refuse a log without the columns that the settings name."""
+    wanted = {f"transactions.columns.{role}": name for role, name in settings.columns.named().items()}
+    wanted |= {f"transactions.segments.{name}": name for name in settings.segments}
+    wanted |= {f"transactions.exclude.{rule}.column": found.column for rule, found in settings.exclude.items()}
+    faults = [
+        f"there is no column {name!r} ({key}). {_advice(name, list(existing))}"
+        for key, name in wanted.items()
+        if name not in existing
+    ]
+    if faults:
+        raise TransactionsError(settings.path, *faults)
+
+
+def _advice(name: str, existing: list[str]) -> str:
+    if len(existing) == 1:
+        return f"The only column is {existing[0]!r}: is transactions.csv.separator right?"
+    known = {column.casefold(): column for column in existing}
+    close = [known[match] for match in difflib.get_close_matches(name.casefold(), known, cutoff=0.5)]
+    likely = f" Did you mean {' or '.join(map(repr, close))}?" if close else ""
+    return f"The log has {', '.join(map(repr, existing))}.{likely}"

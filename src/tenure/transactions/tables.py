@@ -1,0 +1,143 @@
+"""Sales and refunds by customer and day, kept on the connection: what all later questions are asked of."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import date
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+import ibis
+import pandas as pd
+
+from . import rules
+
+if TYPE_CHECKING:
+    from .source import Source
+
+
+@dataclass(frozen=True)
+class Tables:
+    """What a log's rows come to, each an Ibis table.
+
+    Attributes:
+        sales: `customer_id`, `date`, `sale`, `rows`: one row per customer and day with a sale, of whatever amount.
+        refunds: `customer_id`, `date`, `order_id` (null where none is known), `refund` (positive), `rows`; None in a
+            log without refunds.
+        orders: `customer_id`, `order_id`, `date`, `sale`: of the orders that refunds name; None likewise.
+        segments: by name `customer_id`, `date`, `value`, `rows`, and the rule: `first` or `mode`.
+        acquired: `customer_id`, `acquired`; None where the log does not say.
+    """
+
+    sales: Any
+    refunds: Any | None
+    orders: Any | None
+    segments: dict[str, tuple[Any, str]] = field(default_factory=dict)
+    acquired: Any | None = None
+
+    def span(self) -> tuple[date, date]:
+        """Return the day of the first sale and that of the last sale or refund."""
+        day = self.sales["date"]
+        first, last = _row(self.sales.aggregate(first=day.min(), last=day.max()))
+        if self.refunds is not None:
+            (refunded,) = _row(self.refunds.aggregate(last=self.refunds["date"].max()))
+            last = max(last, refunded)
+        return first, last
+
+    def day_counts(self) -> pd.DataFrame:
+        """Return `date` and `rows` of every day that has any, in their order."""
+        days = self.sales.select("date", "rows")
+        if self.refunds is not None:
+            days = days.union(self.refunds.select("date", "rows"))
+        found: pd.DataFrame = days.group_by("date").aggregate(rows=days["rows"].sum()).order_by("date").to_pandas()
+        return found.assign(date=pd.to_datetime(found["date"]), rows=found["rows"].astype("int64"))
+
+    def busy_days(self) -> Any:
+        """Return `customer_id` and `date` of every customer's days with more than one row."""
+        days = self.sales.select("customer_id", "date", "rows")
+        if self.refunds is not None:
+            days = days.union(self.refunds.select("customer_id", "date", "rows"))
+            days = days.group_by(["customer_id", "date"]).aggregate(rows=days["rows"].sum())
+        return days.filter(days["rows"] > 1).select("customer_id", "date")
+
+    def after(self, day: date) -> tuple[int, Decimal]:
+        """Count the rows dated after a day, and their money."""
+        sales = self.sales.filter(self.sales["date"] > day)
+        rows, amount = _row(sales.aggregate(rows=sales["rows"].sum(), amount=sales["sale"].sum()))
+        rows, amount = int(rows or 0), amount or Decimal(0)
+        if self.refunds is None:
+            return rows, amount
+        refunds = self.refunds.filter(self.refunds["date"] > day)
+        more, back = _row(refunds.aggregate(rows=refunds["rows"].sum(), amount=refunds["refund"].sum()))
+        return rows + int(more or 0), amount - (back or Decimal(0))
+
+    def segment_values(self, until: date) -> Any | None:
+        """Return each customer's value of every segment, from the sales up to a day; None without segments.
+
+        `first` is the value of the first day with a sale, `mode` that of most rows. Where several tie, the one of
+        more rows on that day, the earlier one, and the first in the alphabet is taken.
+        """
+        found = None
+        for name, (table, rule) in self.segments.items():
+            values = _chosen(table.filter(table["date"] <= until), rule).rename({name: "value"})
+            found = values if found is None else found.join(values, "customer_id")
+        return found
+
+
+def materialize(source: Source, found: rules.Rows, *, has_refunds: bool) -> Tables:
+    """Group the rows that count by customer and day, once, out of core."""
+    kept, settings, connection = found.kept, source.settings, source.connection
+
+    def keep(name: str, table: Any) -> Any:
+        return connection.create_table(ibis.util.gen_name(f"tenure_{name}"), table)
+
+    is_sale = kept["amount"] >= 0
+    sold = kept.filter(is_sale) if has_refunds else kept
+    sales = keep(
+        "sales", sold.group_by(["customer_id", "date"]).aggregate(sale=sold["amount"].sum(), rows=sold.count())
+    )
+    refunds = orders = acquired = None
+    if has_refunds:
+        refunds = keep("refunds", _refunds(kept.filter(~is_sale), source))
+        if settings.columns.order_id:
+            orders = keep("orders", _orders(sold, refunds))
+    segments = {}
+    for name, rule in settings.segments.items():
+        values = sold.select("customer_id", "date", value=sold[f"segment_{name}"])
+        counted = values.group_by(["customer_id", "date", "value"]).aggregate(rows=values.count())
+        segments[name] = (keep(f"segment_{name}", counted), rule)
+    if settings.columns.acquired:
+        known = kept.group_by("customer_id").aggregate(acquired=kept["acquired"].min())
+        acquired = keep("acquired", known.filter(known["acquired"].notnull()))
+    return Tables(sales, refunds, orders, segments, acquired)
+
+
+def _refunds(given: Any, source: Source) -> Any:
+    has_orders = source.settings.columns.order_id is not None
+    order = rules.cancelled_order(given["order_id"], source.settings) if has_orders else ibis.null("string")
+    rows = given.select("customer_id", "date", "amount", order_id=order)
+    grouped = rows.group_by(["customer_id", "date", "order_id"])
+    return grouped.aggregate(refund=-rows["amount"].sum(), rows=rows.count())
+
+
+def _orders(sold: Any, refunds: Any) -> Any:
+    wanted = refunds.filter(refunds["order_id"].notnull())
+    ours = sold.semi_join(wanted, ["customer_id", "order_id"])
+    return ours.group_by(["customer_id", "order_id", "date"]).aggregate(sale=ours["amount"].sum())
+
+
+def _chosen(table: Any, rule: str) -> Any:
+    """Choose one value per customer."""
+    if rule == "mode":
+        whole = table.group_by(["customer_id", "value"])
+        table = whole.aggregate(rows=table["rows"].sum(), date=table["date"].min())
+        order = [ibis.desc("rows"), "date", "value"]
+    else:
+        order = ["date", ibis.desc("rows"), "value"]
+    ranked = table.mutate(rank=ibis.row_number().over(group_by="customer_id", order_by=order))
+    return ranked.filter(ranked["rank"] == 0).select("customer_id", "value")
+
+
+def _row(table: Any) -> tuple[Any, ...]:
+    (found,) = table.to_pyarrow().to_pylist()
+    return tuple(found.values())

@@ -1,0 +1,59 @@
+"""Purchase logs that several test files make, and the settings to read them by."""
+
+from copy import deepcopy
+from datetime import date, timedelta
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import ibis
+import pandas as pd
+
+from tenure.jobs.app import compose_settings
+from tenure.settings import TransactionsSettings
+from tenure.transactions import Transactions, of_table
+
+CDNOW = Path(__file__).parent.parent / "data" / "cdnow_sample.csv"
+FIRST = date(2020, 1, 1)
+
+
+@cache
+def _shipped() -> TransactionsSettings:
+    shipped: TransactionsSettings = compose_settings("train").transactions
+    return shipped
+
+
+def settings(path: Path | str = CDNOW, **changes: Any) -> TransactionsSettings:
+    """Return the shipped settings with changes, whether of the columns, of the CSV, or at the top."""
+    changed = deepcopy(_shipped())
+    changed.path = str(path)
+    for name, value in changes.items():
+        (place,) = [part for part in (changed, changed.columns, changed.csv, changed.engine) if name in vars(part)][:1]
+        setattr(place, name, value)
+    for part in (changed.columns, changed.csv, changed.engine, changed):
+        part.__post_init__()
+    return changed
+
+
+@cache
+def _connection() -> Any:
+    return ibis.duckdb.connect(threads=1)
+
+
+def log_of(rows: pd.DataFrame, **changes: Any) -> Transactions:
+    """Account for a frame of `customer_id`, `date`, `amount` and whatever else the settings name."""
+    table = _connection().create_table(ibis.util.gen_name("given"), rows)
+    return of_table(table, settings("made up", **changes), source="made up", digest="0" * 64)
+
+
+def sales_log(*sales: tuple[str, int, float], **changes: Any) -> Transactions:
+    """Account for sales: customer, days after the first of January 2020, amount."""
+    rows = pd.DataFrame(sales, columns=["customer_id", "day", "amount"])
+    rows["date"] = pd.to_datetime([FIRST + timedelta(day) for day in rows.pop("day")]).astype("datetime64[us]")
+    return log_of(rows, **changes)
+
+
+def purchases(log: Transactions, until: date | None = None) -> pd.DataFrame:
+    """Bring the purchases into memory, sorted, with a date as pandas has it and amounts as numbers."""
+    table = log.purchases(until).order_by(["customer_id", "date"]).to_pandas()
+    return table.assign(date=pd.to_datetime(table["date"]), amount=table["amount"].astype(float))

@@ -1,0 +1,324 @@
+"""Refunds: netted as a clerk would, one by one, in a set-based expression; and every row and cent accounted for."""
+
+from collections import defaultdict
+from dataclasses import dataclass, field, replace
+from datetime import date, timedelta
+from decimal import Decimal
+from typing import Any
+
+import pandas as pd
+import pyarrow as pa
+import pytest
+from hypothesis import HealthCheck, given
+from hypothesis import settings as hypothesis_settings
+from hypothesis import strategies as st
+from logs import FIRST, log_of, purchases
+
+from tenure.rfm import base, split, summarize
+from tenure.settings import ExcludeSettings
+from tenure.transactions import Line, Reconciliation, Transactions, TransactionsError
+from tenure.transactions.reconciliation import AFTER, GIVEN_BACK, NETTED, SALE, UNMATCHED
+
+quick = hypothesis_settings(
+    max_examples=25,
+    deadline=None,
+    derandomize=True,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
+type Row = tuple[str, int, int, str | None]  # customer, day, cents, order
+
+
+@dataclass
+class Day:
+    """What a clerk knows of one customer's day."""
+
+    gross: int = 0
+    sales: int = 0
+    refunds: int = 0
+    orders: dict[str | None, int] = field(default_factory=lambda: defaultdict(int))
+    left: int = 0
+    unmet: int = 0
+
+
+def clerk(rows: list[Row], until: int) -> dict[tuple[str, int], Day]:
+    """Net refunds one by one, in plain Python: order first, then the day's own sales, then the latest earlier ones."""
+    days: dict[tuple[str, int], Day] = defaultdict(Day)
+    stacks: dict[tuple[str, str | None], list[list[int]]] = defaultdict(list)  # of one order: [day, cents left]
+    seen = sorted((row for row in rows if row[1] <= until), key=lambda row: (row[1], row[2] < 0))
+    for customer, day, cents, order in seen:
+        if cents >= 0:
+            known = days[customer, day]
+            known.gross, known.sales = known.gross + cents, known.sales + 1
+            stacks[customer, order].append([day, cents])
+    still_open: list[tuple[str, int, int]] = []
+    for customer, day, cents, order in seen:
+        if cents < 0:
+            days[customer, day].refunds += 1
+            own = [sale for sale in stacks[customer, order] if sale[0] <= day] if order is not None else []
+            still_open.append((customer, day, _take(own, -cents)))
+    for customer, day, cents in still_open:
+        earlier = [sale for (who, _), sales in stacks.items() if who == customer for sale in sales if sale[0] <= day]
+        days[customer, day].unmet += _take(earlier, cents)
+    for (customer, _), sales in stacks.items():
+        for day, cents in sales:
+            days[customer, day].left += cents
+    return days
+
+
+def _take(sales: list[list[int]], cents: int) -> int:
+    """Take cents off the latest sales; return what none of them could meet."""
+    for sale in sorted(sales, key=lambda sale: -sale[0]):
+        taken = min(sale[1], cents)
+        sale[1] -= taken
+        cents -= taken
+    return cents
+
+
+def expected_purchases(days: dict[tuple[str, int], Day]) -> dict[tuple[str, int], int]:
+    return {
+        key: day.left
+        for key, day in days.items()
+        if day.sales and (day.left > 0 or (day.gross == 0 and day.refunds == 0))
+    }
+
+
+def log(rows: list[Row], *, orders: bool = True, **changes: Any) -> Transactions:
+    frame = pd.DataFrame(rows, columns=["customer_id", "day", "cents", "order_id"])
+    frame["date"] = pd.to_datetime([FIRST + timedelta(day) for day in frame.pop("day")]).astype("datetime64[us]")
+    frame["amount"] = [Decimal(cents) / 100 for cents in frame.pop("cents")]
+    frame = frame.astype({"customer_id": "str", "order_id": "str", "amount": pd.ArrowDtype(pa.decimal128(12, 2))})
+    return log_of(frame, **({"order_id": "order_id"} if orders else {}), **changes)
+
+
+def found_purchases(log: Transactions, until: int) -> dict[tuple[str, int], int]:
+    table = purchases(log, FIRST + timedelta(until))
+    return {(row.customer_id, (row.date.date() - FIRST).days): round(row.amount * 100) for row in table.itertuples()}
+
+
+ROWS: st.SearchStrategy[list[Row]] = st.lists(
+    st.tuples(
+        st.sampled_from("ab"),
+        st.integers(0, 12),
+        st.one_of(st.integers(-400, 400), st.sampled_from([0, 0, 100, -100])),
+        st.sampled_from([None, "1", "2", "3"]),
+    ),
+    min_size=1,
+    max_size=30,
+).filter(lambda rows: any(row[2] >= 0 for row in rows))
+
+
+@pytest.mark.parametrize("orders", [False, True])
+@quick
+@given(rows=ROWS, until=st.integers(0, 13))
+def test_the_expression_nets_as_a_clerk_does(orders: bool, rows: list[Row], until: int) -> None:
+    told = log(rows, orders=orders)
+    known = rows if orders else [(*row[:3], None) for row in rows]
+    days = clerk(known, until)
+    assert found_purchases(told, until) == expected_purchases(days)
+    accounts = told.reconcile(FIRST + timedelta(until))
+    assert accounts[UNMATCHED].amount * 100 == -sum(day.unmet for day in days.values())
+    assert accounts[AFTER].rows == sum(row[1] > until for row in rows)
+
+
+@quick
+@given(rows=ROWS, cutoff=st.integers(0, 11))
+def test_nothing_dated_after_the_cut_off_changes_what_was_known_then(rows: list[Row], cutoff: int) -> None:
+    """Plant a sale and a refund on every later day, of every customer and order."""
+    then = [row for row in rows if row[1] <= cutoff]
+    if not any(row[2] >= 0 for row in then):
+        return
+    planted = [
+        (who, day, cents, order)
+        for who in "ab"
+        for day in range(cutoff + 1, 14)
+        for cents in (777, -999_999)
+        for order in ("1", None)
+    ]
+    before, after = log(then), log(then + planted)
+    assert found_purchases(after, cutoff) == found_purchases(before, cutoff)
+
+
+# ---- by hand
+
+
+@pytest.mark.parametrize(
+    ("rows", "until", "wanted"),
+    [
+        ([("a", 0, 100, "1"), ("a", 5, 50, "2"), ("a", 6, -30, "1")], 6, {("a", 0): 70, ("a", 5): 50}),
+        ([("a", 0, 100, "1"), ("a", 5, 50, "2"), ("a", 5, -30, None)], 6, {("a", 0): 100, ("a", 5): 20}),
+        ([("a", 0, 100, "1"), ("a", 5, 50, "2"), ("a", 6, -70, None)], 6, {("a", 0): 80}),
+        ([("a", 0, 100, "1"), ("a", 5, 50, "2"), ("a", 6, -70, None)], 5, {("a", 0): 100, ("a", 5): 50}),
+        ([("a", 0, 100, "1"), ("a", 5, 50, "2"), ("a", 6, -120, "2")], 6, {("a", 0): 30}),
+        ([("a", 3, 100, "1"), ("a", 1, -40, "1")], 6, {("a", 3): 100}),
+        ([("a", 0, 100, "1"), ("b", 1, -40, "1")], 6, {("a", 0): 100}),
+        ([("a", 0, 0, "1")], 6, {("a", 0): 0}),
+        ([("a", 0, 0, "1"), ("a", 0, -5, None)], 6, {}),
+        ([("a", 0, 9, "1"), ("a", 0, 0, "1"), ("a", 0, -9, "1")], 6, {}),
+    ],
+    ids=[
+        "its own order",
+        "the same day",
+        "the latest earlier sales",
+        "not before its own day",
+        "beyond its order, the others",
+        "never a later sale",
+        "never another customer's order",
+        "a sale of nothing is a purchase",
+        "unless something was given back that day",
+        "a day given back is none",
+    ],
+)
+def test_a_refund_meets(rows: list[Row], until: int, wanted: dict[tuple[str, int], int]) -> None:
+    assert found_purchases(log(rows), until) == wanted
+
+
+def test_a_refunded_purchase_counts_until_the_day_it_is_given_back() -> None:
+    """T-36: a refund row is no purchase, and the day that it undoes is none either."""
+    rows: list[Row] = [("a", 0, 10_000, None), ("a", 10, 5_000, None), ("a", 20, -5_000, None), ("a", 30, 3_000, None)]
+    told = log(rows)
+    before, after = (summarize(told, FIRST + timedelta(day)).customers.iloc[0] for day in (19, 30))
+    assert (before["frequency"], before["recency"], before["monetary_value"]) == (1, 10, 50.0)
+    assert (after["frequency"], after["recency"], after["monetary_value"]) == (1, 30, 30.0)
+    assert base(told).repeat_buyers == 1
+
+
+def test_a_refund_in_the_holdout_of_a_calibration_sale_lowers_neither() -> None:
+    rows: list[Row] = [("a", 0, 100, "1"), ("a", 10, 50, "2"), ("a", 12, -100, "1"), ("b", 0, 5, "3")]
+    parts = split(log(rows), FIRST + timedelta(5), FIRST + timedelta(20))
+    assert parts.holdout.to_dict("records") == [
+        {"customer_id": "a", "purchases": 1, "spend": 0.5},
+        {"customer_id": "b", "purchases": 0, "spend": 0.0},
+    ]
+    assert parts.calibration.first_orders.mean == pytest.approx(1.05 / 2)
+
+
+def test_a_cancellation_names_its_order_by_the_group_of_the_pattern() -> None:
+    rows: list[Row] = [
+        ("a", 0, 100, "536"),
+        ("a", 5, 50, "537"),
+        ("a", 6, -30, "C536"),
+        ("a", 7, 0, "C9"),
+        ("a", 8, 5, "C8"),
+    ]
+    told = log(rows, cancellations="^C([0-9]+)")
+    assert found_purchases(told, 9) == {("a", 0): 70, ("a", 5): 50}
+    assert told.reconcile()["cancellations that give nothing back"] == Line(
+        "cancellations that give nothing back", 2, Decimal("0.05")
+    )
+    assert found_purchases(log(rows, cancellations="^C"), 9) == {("a", 0): 100, ("a", 5): 20}
+
+
+# ---- the reconciliation
+
+
+DIRTY = st.lists(
+    st.tuples(
+        st.sampled_from(["a", "b", "a", "b", None, " ", "nan", "guest"]),
+        st.integers(0, 12),
+        st.sampled_from([0, 0, 5, 100, 250, -100, -5, -1000, 10_000]),
+        st.sampled_from([None, "1", "2", "C1", "C2", "T3"]),
+    ),
+    min_size=1,
+    max_size=40,
+)
+RULES = st.fixed_dictionaries(
+    {
+        "zero_amounts": st.sampled_from(["count", "drop"]),
+        "negative_amounts": st.sampled_from(["refund", "drop"]),
+        "duplicates": st.sampled_from(["keep", "drop"]),
+        "cancellations": st.sampled_from([None, "^C(.*)", "^C"]),
+        "placeholders": st.sampled_from([["nan"], ["nan", "guest"]]),
+        "exclude": st.sampled_from(
+            [
+                {},
+                {"test orders": ExcludeSettings("order_id", matches="^T")},
+                {"outliers": ExcludeSettings("amount", above=50.0, below=-5.0)},
+            ]
+        ),
+    }
+)
+
+
+def expected_fates(rows: list[Row], rules: dict[str, Any], until: int) -> dict[str, tuple[int, int]]:
+    """Give each row its fate in plain Python, but for those that netting decides, which share one."""
+    fates: dict[str, list[int]] = defaultdict(lambda: [0, 0])
+    seen: set[Row] = set()
+    for row in rows:
+        customer, day, cents, order = row
+        repeated, is_cancelled = row in seen, bool(rules["cancellations"]) and (order or "").startswith("C")
+        seen.add(row)
+        tests = "test orders" in rules["exclude"] and (order or "").startswith("T")
+        outlier = "outliers" in rules["exclude"] and (cents > 5000 or cents < -500)
+        if customer is None or not customer.strip() or customer in rules["placeholders"]:
+            fate = "no customer"
+        elif tests or outlier:
+            fate = "left out: " + next(iter(rules["exclude"]))
+        elif repeated and rules["duplicates"] == "drop":
+            fate = "exact duplicates, dropped"
+        elif is_cancelled and cents >= 0:
+            fate = "cancellations that give nothing back"
+        elif cents == 0 and rules["zero_amounts"] == "drop":
+            fate = "sales of nothing, dropped"
+        elif cents < 0 and rules["negative_amounts"] == "drop":
+            fate = "negative amounts, dropped"
+        else:
+            fate = AFTER if day > until else "sales" if cents >= 0 else "refunds"
+        fates[fate][0] += 1
+        fates[fate][1] += cents
+    return {fate: (count, cents) for fate, (count, cents) in fates.items()}
+
+
+@quick
+@given(rows=DIRTY, rules=RULES, until=st.integers(0, 13))
+def test_every_row_and_every_cent_of_any_dirty_log_has_one_fate(
+    rows: list[Row], rules: dict[str, Any], until: int
+) -> None:
+    everything = expected_fates(rows, rules, 99)
+    if "sales" not in everything:
+        with pytest.raises(TransactionsError, match="there is no sale in it"):
+            log(rows, **rules)
+        return
+    accounts = log(rows, **rules).reconcile(FIRST + timedelta(until))
+    found = {line.fate: (line.rows, int(line.amount * 100)) for line in accounts.lines}
+    sales = [found.pop(fate, (0, 0)) for fate in (SALE, GIVEN_BACK)]
+    refunds = [found.pop(fate, (0, 0)) for fate in (NETTED, UNMATCHED)]
+    wanted = expected_fates(rows, rules, until)
+    for told, name in ((sales, "sales"), (refunds, "refunds")):
+        assert tuple(map(sum, zip(*told, strict=True))) == wanted.pop(name, (0, 0))
+    assert found == wanted
+    assert (accounts.rows, accounts.amount) == (len(rows), Decimal(sum(row[2] for row in rows)) / 100)
+
+
+def test_a_tenth_a_million_times_is_a_hundred_thousand_exactly() -> None:
+    frame = pd.DataFrame({"customer_id": "a", "date": pd.Timestamp("2020-01-01"), "amount": [0.1] * 1_000_000})
+    assert log_of(frame).reconcile().amount == 100_000
+
+
+def test_accounts_that_do_not_add_up_are_refused() -> None:
+    accounts = log([("a", 0, 100, None), ("a", 1, -30, None)]).reconcile()
+    with pytest.raises(TransactionsError, match=r"3 rows of 0\.700000 are told as 2 of 0\.700000"):
+        replace(accounts, rows=3)
+    with pytest.raises(TransactionsError, match=r"2 rows of 0\.71 are told as 2 of 0\.70"):
+        replace(accounts, amount=Decimal("0.71"))
+    with pytest.raises(TransactionsError, match=r"purchases of 1\.00 are told as sales less refunds of 0\.70"):
+        replace(accounts, revenue=Decimal("1.00"))
+
+
+def test_accounts_can_be_kept_as_text() -> None:
+    told = log([("a", 0, 100, None), ("a", 1, -300, None), ("a", 9, 1, None)]).reconcile(date(2020, 1, 3))
+    assert told.as_dict() == {
+        "until": "2020-01-03",
+        "lines": [
+            {"fate": GIVEN_BACK, "rows": 1, "amount": "1.000000"},
+            {"fate": NETTED, "rows": 0, "amount": "-1.000000"},
+            {"fate": UNMATCHED, "rows": 1, "amount": "-2.000000"},
+            {"fate": AFTER, "rows": 1, "amount": "0.010000"},
+        ],
+        "rows": 3,
+        "amount": "-1.990000",
+        "purchases": 0,
+        "revenue": "0",
+        "duplicates": 0,
+    }
+    assert told.unmatched_share == 2.0
+    assert isinstance(told, Reconciliation)

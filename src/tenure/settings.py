@@ -6,6 +6,7 @@ read-only configs and would not merge the YAML into them.
 """
 
 import datetime as dt
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -290,4 +291,32 @@ class ScoreJobSettings:
         is_model = self.model.startswith(("models:/", "runs:/"))
         _require(is_model, "model", "a model URI such as models:/clv@champion or models:/clv/3", self.model)
         _require(self.output.endswith(".parquet"), "output", "a path that ends in .parquet", self.output)
+        _require(0 <= self.seed < 2**63, "seed", "from 0 to 2^63 - 1", self.seed)
+
+
+@dataclass
+class MovedLogSettings:
+    """Where the challenger's purchase log is by now."""
+
+    path: str | None
+
+
+@dataclass
+class PromoteSettings:
+    """Everything `tenure-promote` can be told."""
+
+    model: str
+    reason: str | None
+    by: str | None
+    rollback: bool
+    transactions: MovedLogSettings
+    registry: RegistrySettings
+    seed: int
+
+    def __post_init__(self) -> None:
+        is_model = re.fullmatch(r"models:/[^/@]+(@[^/@]+|/[1-9][0-9]*)", self.model) is not None
+        _require(is_model, "model", "a model by alias or number: models:/clv@challenger or models:/clv/3", self.model)
+        for key in ("reason", "by"):
+            value = getattr(self, key)
+            _require(value is None or bool(value.strip()), key, "some words, or null", value)
         _require(0 <= self.seed < 2**63, "seed", "from 0 to 2^63 - 1", self.seed)

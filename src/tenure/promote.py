@@ -80,7 +80,7 @@ class Comparison:
         how = f"its mean CRPS of value differs by {value.difference:+.4g} ± {value.difference_se:.2g}"
         if self.is_challenger_good_enough:
             return f"the challenger is not worse by more than {TOLERATED:g} standard errors: {how}"
-        return f"the challenger is worse, or nothing can be told: {how}, more than {TOLERATED:g} standard errors"
+        return f"the challenger is worse by more than {TOLERATED:g} standard errors, or nothing can be told: {how}"
 
     def metrics(self) -> dict[str, float]:
         """List flat numbers, named `value.champion_crps` and so on."""
@@ -127,10 +127,11 @@ def decide(verdict: Verdict, comparison: Comparison | None, *, has_champion: boo
 def compare(parts: Split, champion: Posterior, challenger: Posterior, *, seed: int) -> Comparison:
     """Let two posteriors foretell the same customers' holdout, and compare by customer.
 
-    Both are simulated with the same random numbers, undiscounted and at full margin. The standard error of the mean
-    difference has two parts. Customers: their differences' standard deviation over the root of their number. Draws:
-    all customers share the same few hundred of them, so that the mean differs by chance even between two fits of one
-    recipe, and no spread over customers shows it; the same mean over `BATCHES` parts of the draws does.
+    Both are simulated with the same random numbers, undiscounted and at full margin. The error of the mean difference
+    has two parts. Customers: the standard deviation of their differences over the root of their number. Draws: all
+    customers share the same few hundred, so that even two fits of one recipe differ by more than the spread over
+    many customers shows. The same mean over each of `BATCHES` parts of the draws shows it; what of that is each
+    customer's own chance is taken off, since it is in the first part already.
 
     Raises PosteriorError for a posterior that has seen a day of the holdout, or cannot say what it has seen.
     """
@@ -162,7 +163,8 @@ class _Tally:
         self.actual = actual
         self.scores = np.empty((2, len(actual)))
         self.totals = np.zeros(2)
-        self.batches = np.zeros(BATCHES)
+        self.batches = np.zeros(BATCHES)  # sums of differences over customers
+        self.own_chance = 0.0  # variance of the sum of differences, from chance that no two customers share
 
     def add(self, rows: slice, simulated: list[NDArray[Any]], expected: "list[pd.Series[float]]") -> None:
         actual = self.actual[rows]
@@ -170,21 +172,23 @@ class _Tally:
             self.scores[side, rows] = crps(drawn, actual)
             self.totals[side] += expected[side].sum()
         champion, challenger = simulated
-        for batch in range(BATCHES):
-            part = slice(batch, None, BATCHES)
-            self.batches[batch] += (crps(challenger[:, part], actual) - crps(champion[:, part], actual)).sum()
+        parts = [slice(batch, None, BATCHES) for batch in range(BATCHES)]
+        differences = np.array([crps(challenger[:, part], actual) - crps(champion[:, part], actual) for part in parts])
+        self.batches += differences.sum(axis=1)
+        self.own_chance += float(differences.var(axis=0, ddof=1).sum()) / BATCHES
 
     def contest(self) -> Contest:
         champion, challenger = self.scores
+        customers = len(self.actual)
         over_customers = _standard_error(challenger - champion)
-        over_draws = _standard_error(self.batches / len(self.actual))
+        shared = _standard_error(self.batches / customers) ** 2 - self.own_chance / customers**2
         total = self.actual.sum()
         biases = self.totals / total - 1 if total else np.full(2, np.nan)
         return Contest(
             champion_crps=float(champion.mean()),
             challenger_crps=float(challenger.mean()),
             difference=float((challenger - champion).mean()),
-            difference_se=math.hypot(over_customers, over_draws),
+            difference_se=math.sqrt(over_customers**2 + max(shared, 0.0)),
             champion_bias=float(biases[0]),
             challenger_bias=float(biases[1]),
         )

@@ -314,9 +314,14 @@ class PromoteSettings:
     seed: int
 
     def __post_init__(self) -> None:
-        is_model = re.fullmatch(r"models:/[^/@]+(@[^/@]+|/[1-9][0-9]*)", self.model) is not None
-        _require(is_model, "model", "a model by alias or number: models:/clv@challenger or models:/clv/3", self.model)
+        is_model = re.fullmatch(r"models:/[^/@]+(@[^/@]+|/[1-9][0-9]*)", self.model)
+        _require(is_model is not None, "model", "a model by alias or number: models:/clv@challenger or models:/clv/3", self.model)
         for key in ("reason", "by"):
             value = getattr(self, key)
             _require(value is None or bool(value.strip()), key, "some words, or null", value)
         _require(0 <= self.seed < 2**63, "seed", "from 0 to 2^63 - 1", self.seed)
+
+    @property
+    def model_name(self) -> str:
+        """Name the registered model, whichever of its versions is meant."""
+        return re.split("[@/]", self.model.removeprefix("models:/"))[0]

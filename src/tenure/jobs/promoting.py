@@ -36,9 +36,9 @@ def run(settings: PromoteSettings, config: str) -> int:
     if by is None:
         raise PromoteError("Nobody is logged in by name here: say who promotes with by=...")
     uri = registry.connect(settings.registry)
-    challenger = registry.find_version(settings.model)
     if settings.rollback:
-        return _roll_back(challenger.name, settings, config, by)
+        return _roll_back(settings.model_name, settings, config, by)
+    challenger = registry.find_version(settings.model)
     champion = registry.find_champion(challenger.name)
     if champion is not None and champion.number == challenger.number:
         console.print_line(f"{challenger.uri} is the champion already.")

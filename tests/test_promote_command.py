@@ -78,6 +78,7 @@ def test_training_that_passes_stands_against_the_champion_and_takes_its_place(pa
     assert run.metrics["promotion.value.challenger_crps"] == pytest.approx(run.metrics["value.crps"], rel=0.02)
     theirs = registry.evidence(first.run_id).metrics["value.bias"]
     assert run.metrics["promotion.value.champion_bias"] == pytest.approx(theirs, abs=0.01)
+    assert run.metrics["promotion.champion.purchases.proposal_khat"] < 0.7
     assert list(run.table("promotion/comparison")["outcome"]) == ["value", "purchases"]
 
 
@@ -168,6 +169,7 @@ def test_what_does_not_exist_is_exit_code_four(passed: registry.Version) -> None
         ("model=models:/clv/latest", "model"),
         ("reason='  '", "reason"),
         ("by=''", "by"),
+        (f"by={'a' * 2001}", "by"),
         ("seed=-1", "seed"),
     ],
 )

@@ -116,7 +116,7 @@ def decide(verdict: Verdict, comparison: Comparison | None, *, has_champion: boo
     if reason is not None:
         return Decision(True, reason)
     if verdict is Verdict.REVIEW:
-        return Decision(False, "its verdict is REVIEW, so a person has to look and give a reason")
+        return Decision(False, "its verdict is REVIEW, so a person has to look and give a reason (reason=...)")
     if not has_champion:
         return Decision(True, "the first to pass")
     if comparison is None:

@@ -314,11 +314,13 @@ class PromoteSettings:
     seed: int
 
     def __post_init__(self) -> None:
-        is_model = re.fullmatch(r"models:/[^/@]+(@[^/@]+|/[1-9][0-9]*)", self.model)
-        _require(is_model is not None, "model", "a model by alias or number: models:/clv@challenger or models:/clv/3", self.model)
+        is_model = re.fullmatch(r"models:/[^/@]+(@[^/@]+|/[1-9][0-9]*)", self.model) is not None
+        rule = "a model by alias or number: models:/clv@challenger or models:/clv/3"
+        _require(is_model, "model", rule, self.model)
         for key in ("reason", "by"):
             value = getattr(self, key)
-            _require(value is None or bool(value.strip()), key, "some words, or null", value)
+            is_right = value is None or (bool(value.strip()) and len(value) <= 2000)
+            _require(is_right, key, "some words, 2,000 characters at most, or null", value)
         _require(0 <= self.seed < 2**63, "seed", "from 0 to 2^63 - 1", self.seed)
 
     @property

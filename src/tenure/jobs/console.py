@@ -119,7 +119,10 @@ def _registered(trained: "Trained", name: str) -> str:
     lines = [f"\nRegistered [bold]{model.name}[/bold] version {model.version} as [bold]{model.alias}[/bold]."]
     if trained.review.verdict is Verdict.REVIEW:
         lines[0] += " A person has to look before it becomes champion."
-    return "\n".join([*lines, f"To score with it:  uv run {command}"])
+    lines.append(f"To score with it:  uv run {command}")
+    if trained.review.verdict is Verdict.REVIEW:
+        lines.append(f"To promote it:     uv run tenure-promote model={model.uri} reason=...")
+    return "\n".join(lines)
 
 
 def print_promotion(promotion: "Promotion") -> None:

@@ -138,7 +138,9 @@ def _contest(
 
 def _fit(whose: str, parts: Split, how: FitSettings, seed: int) -> Posterior:
     log.info("fit the %s's recipe to the days up to %s: %s, %s", whose, parts.cutoff, how.purchases, how.method)
-    return fit(Base.of(parts.calibration), how, seed=seed, progress=console.is_terminal()).posterior
+    fitted = fit(Base.of(parts.calibration), how, seed=seed, progress=console.is_terminal())
+    registry.log_diagnostics(f"promotion.{whose}", fitted.diagnostics)
+    return fitted.posterior
 
 
 def _roll_back(name: str, settings: PromoteSettings, config: str, by: str) -> int:

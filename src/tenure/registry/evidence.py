@@ -126,6 +126,12 @@ def log_comparison(comparison: Comparison) -> None:
     _log_table(comparison.table().set_index("outcome"), "promotion/comparison")
 
 
+def log_diagnostics(stage: str, diagnostics: Mapping[str, float]) -> None:
+    """Log what vouches for a fit whose draws are not kept, as metrics under `stage`."""
+    defined = {key: value for key, value in diagnostics.items() if math.isfinite(value)}
+    mlflow.log_metrics({f"{stage}.{key}": value for key, value in defined.items()})
+
+
 def log_decision(decision: Decision) -> None:
     """Log whether the model became champion, and why or why not."""
     mlflow.set_tags({"promotion.promoted": str(decision.is_promoted), "promotion.because": decision.because})

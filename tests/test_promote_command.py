@@ -113,7 +113,7 @@ def test_what_is_champion_already_is_left_alone(passed: registry.Version, capsys
 def test_figures_that_say_no_are_logged_and_refuse_unless_a_person_gives_a_reason(
     passed: registry.Version, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    promote_now("rollback=true")
+    assert promote_now("rollback=true") == 0
     monkeypatch.setattr(promote, "TOLERATED", -1000.0)  # nobody is good enough
     capsys.readouterr()
     assert promote_now("model=models:/clv/2") == 3
@@ -133,7 +133,7 @@ def test_figures_that_say_no_are_logged_and_refuse_unless_a_person_gives_a_reaso
 def test_another_log_than_the_challengers_is_refused_and_a_reason_does_without_figures(
     passed: registry.Version, store: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    promote_now("rollback=true")
+    assert promote_now("rollback=true") == 0
     other = store / "other.csv"
     other.write_text("customer_id,date,amount\n1,1997-01-01,1\n1,1998-06-30,1\n")
     asked = ["model=models:/clv/2", f"transactions.path={other}"]

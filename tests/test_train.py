@@ -26,6 +26,7 @@ from tenure.scorer import params as scorer_params
 
 ROOT = Path(__file__).parent.parent
 QUICK = ["fit.draws=400", "fit.tune=400", "fit.joint_draws=400"]
+COMMANDS = ("train", "score", "promote")
 MARK = "zq7f3a9c-"  # found in nothing but an id
 
 
@@ -458,13 +459,12 @@ def test_every_experiment_composes(path: Path) -> None:
     compose_settings("train", [f"experiment={path.stem}"])
 
 
-@pytest.mark.parametrize("source", ["README.md", "conf/hydra/help/train.yaml", "conf/hydra/help/score.yaml"])
+@pytest.mark.parametrize("source", ["README.md", *(f"conf/hydra/help/{name}.yaml" for name in COMMANDS)])
 def test_every_documented_command_line_composes(source: str) -> None:
-    """What a shell makes of each documented tenure-train or tenure-score line is taken by Hydra."""
+    """What a shell makes of each documented line of a command, quotes and all, is taken by Hydra."""
     text = (ROOT / source).read_text().replace("\\\n", " ")
-    lines = re.findall(
-        r"^ +(?:uv run )?tenure-(train|score)((?: +[^\s#\"=]*=(?:[^\s#\"]|\"[^\"]*\")+)+)", text, re.MULTILINE
-    )
+    setting = r""" +[^\s#"=]+=(?:"[^"\n]*"|[^\s#"]+)"""
+    lines = re.findall(rf"^ +(?:uv run )?tenure-({'|'.join(COMMANDS)})((?:{setting})+)", text, re.MULTILINE)
     assert lines
     for name, overrides in lines:
         compose_settings(name, shlex.split(overrides))

@@ -7,6 +7,7 @@ module travels inside the registered model, so it imports nothing but NumPy.
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import date
 from os import PathLike
 from typing import Any
 
@@ -77,6 +78,22 @@ class Posterior:
         """Keep `count` joint draws, as one chain."""
         joint = self.joint(min(count, self.size))
         return Posterior({name: values[None, :] for name, values in joint.items()}, self.purchases, self.origin)
+
+    def require_unseen(self, cutoff: date) -> None:
+        """Refuse to be judged on the days after `cutoff` unless it was fitted to days up to it alone.
+
+        A posterior that cannot say up to which day it was fitted is refused too.
+        """
+        as_of = str(self.origin.get("as_of"))
+        try:
+            is_unseen = date.fromisoformat(as_of) <= cutoff
+        except ValueError:
+            is_unseen = False
+        if not is_unseen:
+            raise PosteriorError(
+                f"This posterior was fitted to the days up to {as_of}, so it cannot be judged on days after {cutoff}: "
+                "fit the recipe to the calibration days alone."
+            )
 
     def save(self, path: str | PathLike[str]) -> None:
         """Write the posterior as `.npz`: seven arrays and a JSON text."""

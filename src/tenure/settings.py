@@ -547,3 +547,38 @@ class SimulateJobSettings:
         is_right = self.truth is None or (self.truth.endswith(".parquet") and self.truth != self.output)
         _require(is_right, "truth", "a path that ends in .parquet and is not output, or null", self.truth)
         _require(0 <= self.seed < 2**63, "seed", "from 0 to 2^63 - 1", self.seed)
+
+
+@dataclass
+class MovedLogSettings:
+    """Where the challenger's purchase log is by now."""
+
+    path: str | None
+
+
+@dataclass
+class PromoteSettings:
+    """Everything `tenure-promote` can be told."""
+
+    model: str
+    reason: str | None
+    by: str | None
+    rollback: bool
+    transactions: MovedLogSettings
+    registry: RegistrySettings
+    seed: int
+
+    def __post_init__(self) -> None:
+        is_model = re.fullmatch(r"models:/[^/@]+(@[^/@]+|/[1-9][0-9]*)", self.model) is not None
+        rule = "a model by alias or number: models:/clv@challenger or models:/clv/3"
+        _require(is_model, "model", rule, self.model)
+        for key in ("reason", "by"):
+            value = getattr(self, key)
+            is_right = value is None or (bool(value.strip()) and len(value) <= 2000)
+            _require(is_right, key, "some words, 2,000 characters at most, or null", value)
+        _require(0 <= self.seed < 2**63, "seed", "from 0 to 2^63 - 1", self.seed)
+
+    @property
+    def model_name(self) -> str:
+        """Name the registered model, whichever of its versions is meant."""
+        return re.split("[@/]", self.model.removeprefix("models:/"))[0]

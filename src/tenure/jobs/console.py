@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
@@ -19,7 +20,9 @@ from tenure.transactions import Reconciliation
 if TYPE_CHECKING:
     from tenure.batch import Scored
     from tenure.fit import Fit
+    from tenure.jobs.promoting import Promotion
     from tenure.jobs.training import Trained
+    from tenure.promote import Comparison
     from tenure.scorer import NewCustomer, Scores
     from tenure.simulate import Simulated
 
@@ -64,6 +67,8 @@ def print_training(trained: "Trained", settings: TrainSettings, ui: str) -> None
     out.print(_holdout(trained))
     out.print(_verdict(trained.review))
     out.print(_registered(trained, settings.registry.name))
+    if trained.promotion is not None:
+        print_promotion(trained.promotion)
     out.print(f"\nRun [bold]{trained.run_id}[/bold]. To look at it:  {ui}")
 
 
@@ -157,7 +162,51 @@ def _registered(trained: "Trained", name: str) -> str:
     lines = [f"\nRegistered [bold]{model.name}[/bold] version {model.version} as [bold]{model.alias}[/bold]."]
     if trained.review.verdict is Verdict.REVIEW:
         lines[0] += " A person has to look before it becomes champion."
-    return "\n".join([*lines, f"To score with it:  uv run {command}"])
+    lines.append(f"To score with it:  uv run {command}")
+    if trained.review.verdict is Verdict.REVIEW:
+        lines.append(f"To promote it:     uv run tenure-promote model={model.uri} reason=...")
+    return "\n".join(lines)
+
+
+def print_promotion(promotion: "Promotion") -> None:
+    """Print both recipes side by side, and what was decided."""
+    out = _console()
+    if promotion.comparison is not None:
+        out.print(_comparison(promotion.comparison))
+    verdict, uri = promotion.challenger.verdict, promotion.challenger.uri
+    out.print(f"\n[bold]Verdict of {uri}: [{COLOURS[verdict]}]{verdict}[/][/bold]")
+    place = f" in the place of {promotion.champion.uri}" if promotion.champion else ""
+    done = f"{uri} is champion now{place}" if promotion.decision.is_promoted else f"{uri} was not promoted"
+    out.print(f"[bold]{done}[/bold]: {escape(promotion.decision.because)}")
+
+
+def _comparison(found: "Comparison") -> Table:
+    days = (found.end - found.cutoff).days
+    title = (
+        f"\nBoth recipes fitted to the days up to {found.cutoff}, then {days} days to {found.end}: "
+        f"{found.customers:,} customers"
+    )
+    table = _table(title, "", "champion", "challenger", "difference", "standard error")
+    for name in ("value", "purchases"):
+        contest = getattr(found, name)
+        scores = (contest.champion_crps, contest.challenger_crps)
+        errors = (f"{contest.difference:+.4g}", f"{contest.difference_se:.2g}")
+        table.add_row(f"mean CRPS of {name}", *(f"{score:.4g}" for score in scores), *errors)
+    for name in ("value", "purchases"):
+        contest = getattr(found, name)
+        biases = (contest.champion_bias, contest.challenger_bias)
+        table.add_row(f"bias of {name}", *(f"{bias:+.1%}" for bias in biases), "", "")
+    return table
+
+
+def print_line(text: str) -> None:
+    """Print one result."""
+    _console().print(text)
+
+
+def print_run(run_id: str, ui: str) -> None:
+    """Print where everything else is."""
+    _console().print(f"\nRun [bold]{run_id}[/bold]. To look at it:  {ui}")
 
 
 def print_scores(scored: "Scored", settings: ScoreJobSettings, ui: str) -> None:

@@ -4,7 +4,7 @@ import logging
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import date
 from typing import Any
 
@@ -22,7 +22,7 @@ from tenure.settings import TrainSettings
 from tenure.summary import Rfm
 from tenure.transactions import Transactions, read
 
-from . import console
+from . import console, promoting
 
 FAILED_REVIEW = 3
 REPLICATES = 200
@@ -42,6 +42,7 @@ class Trained:
     review: Review
     registered: registry.Registered | None
     new_customer: NewCustomer | None
+    promotion: promoting.Promotion | None
 
 
 def run(settings: TrainSettings, config: str, *, is_sweep: bool) -> int:
@@ -86,11 +87,18 @@ def _train(
         metrics |= _prefixed("final", final.metrics)
         review = judge(metrics, settings.review.checks, fits=fits | _prefixed("final", final.fit.methods))
     registry.log_review(review)
-    registered = None
+    registered = promotion = None
     if register and final is not None and review.verdict is not Verdict.FAIL:
         registered = _register(final.fit, transactions, parts, review, settings, run_id)
+        if registered.alias == "challenger" and review.verdict is Verdict.PASS:
+            with _stage("compare with the champion"):
+                promotion = promoting.stand(
+                    registered.uri, parts, settings.fit, seed=seeds[0], calibration=calibration.fit.posterior
+                )
+            if promotion.decision.is_promoted:
+                registered = replace(registered, alias="champion")
     new_customer = None if final is None else _new_customer(final.fit, settings)
-    return Trained(run_id, parts, calibration, final, backtest, review, registered, new_customer)
+    return Trained(run_id, parts, calibration, final, backtest, review, registered, new_customer, promotion)
 
 
 def _fit(stage: str, rfm: Rfm, settings: TrainSettings, seed: int) -> CheckedFit:
@@ -140,6 +148,7 @@ def _backtest(
 ) -> Backtest:
     """Score the calibration customers over the holdout, undiscounted and at full margin, and measure."""
     level = settings.review.level
+    calibration.posterior.require_unseen(parts.cutoff)
     with _stage(f"backtest over {parts.horizon_days} days"):
         scorer = Scorer(calibration.posterior.thin(settings.fit.joint_draws))
         asked: dict[str, Any] = {

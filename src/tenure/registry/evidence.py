@@ -15,10 +15,13 @@ from matplotlib.figure import Figure
 
 from tenure.backtest import Backtest
 from tenure.batch import Scored
+from tenure.promote import Comparison, Decision
 from tenure.review import Review
 from tenure.rfm import Split
 from tenure.scorer import NewCustomer
 from tenure.transactions import Reconciliation, Transactions
+
+from .aliases import Version
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -136,6 +139,30 @@ def log_review(review: Review) -> None:
     mlflow.set_tag("verdict", review.verdict.value)
     mlflow.log_text(json.dumps(review.to_dict(), indent=2), "review/review.json")
     _log_table(review.to_frame(), "review/review")
+
+
+def log_comparison(comparison: Comparison) -> None:
+    """Log two recipes' figures side by side, as metrics and as a table."""
+    mlflow.set_tags({"promotion.cutoff": str(comparison.cutoff), "promotion.end": str(comparison.end)})
+    defined = {key: value for key, value in comparison.metrics().items() if math.isfinite(value)}
+    mlflow.log_metrics({f"promotion.{key}": value for key, value in defined.items()})
+    _log_table(comparison.table().set_index("outcome"), "promotion/comparison")
+
+
+def log_diagnostics(stage: str, diagnostics: Mapping[str, float]) -> None:
+    """Log what vouches for a fit whose draws are not kept, as metrics under `stage`."""
+    defined = {key: value for key, value in diagnostics.items() if math.isfinite(value)}
+    mlflow.log_metrics({f"{stage}.{key}": value for key, value in defined.items()})
+
+
+def log_decision(decision: Decision) -> None:
+    """Log whether the model became champion, and why or why not."""
+    mlflow.set_tags({"promotion.promoted": str(decision.is_promoted), "promotion.because": decision.because})
+
+
+def log_versions(**versions: Version | None) -> None:
+    """Tag the run with the versions that it is about, such as `champion`."""
+    mlflow.set_tags({name: "none" if version is None else version.uri for name, version in versions.items()})
 
 
 def log_figures(folder: str, figures: Mapping[str, Figure]) -> None:

@@ -27,7 +27,8 @@ from pathlib import Path
 
 CHAINS, ITERATIONS, TARGET_ACCEPT = 4, 1000, 0.8
 SHORT = (10, 40)  # warm-up iterations, and as many draws, of the peer's two short runs
-TRUTH = {"r": 0.25, "alpha": 60.0, "a": 0.8, "b": 2.5, "p": 6.0, "q": 3.8, "v": 15.0}  # near CDNOW's, slower; days
+BUYING = {"r": 0.25, "alpha": 60.0, "a": 0.8, "b": 2.5}  # near CDNOW's, slower; days
+SPENDING = {"p": 6.0, "q": 3.8, "v": 15.0}
 DAYS = 730
 LABELS = {
     "laplace": "laplace",
@@ -41,10 +42,10 @@ def make_summary(customers):
     """Simulate a summary of daily dates over two years, or take CDNOW's first 39 weeks."""
     import numpy as np
     import pandas as pd
-    import sbc
 
     from tenure.jobs.app import compose_settings
     from tenure.rfm import split
+    from tenure.simulate import PurchaseLaw, SpendLaw, draw_histories, draw_mean_spends
     from tenure.summary import Rfm
     from tenure.transactions import read
 
@@ -52,11 +53,12 @@ def make_summary(customers):
         return split(read(compose_settings("train", ["experiment=cdnow"]).transactions), "1997-09-30").calibration
     rng = np.random.default_rng(0)
     T = rng.integers(1, DAYS + 1, int(customers))
-    x, t_x = sbc.simulate_purchases(TRUTH, T, "bg_nbd", rng)
+    x, t_x = draw_histories(PurchaseLaw("bg_nbd", **BUYING), T, rng)
     recency = np.ceil(t_x).astype(np.int64)
     x = np.minimum(x, recency)  # one purchase a day
     mean = np.zeros(T.size)
-    mean[x > 0] = np.maximum(np.round(sbc.simulate_spends(TRUTH, x[x > 0].astype(float), rng), 2), 0.01)
+    drawn = draw_mean_spends(SpendLaw(**SPENDING), x[x > 0].astype(float), rng)
+    mean[x > 0] = np.maximum(np.round(drawn, 2), 0.01)
     frame = {"customer_id": np.arange(T.size).astype(str), "frequency": x, "recency": recency, "T": T}
     return Rfm.from_frame(pd.DataFrame(frame | {"monetary_value": mean}))
 

@@ -17,12 +17,14 @@ from rich.progress import track
 
 from tenure.fit import fit
 from tenure.jobs.app import compose_settings
-from tenure.posterior import CHANCES_AT_BIRTH
+from tenure.posterior import PURCHASE_MODELS
 from tenure.scorer import Scorer
+from tenure.simulate import PurchaseLaw, SpendLaw, draw_last
 from tenure.summary import Rfm
 
 # Slow buyers over years, so that what whole days round away is small beside what is looked for.
-TRUTH = {"r": 0.45, "alpha": 450.0, "a": 0.8, "b": 2.8, "p": 5.0, "q": 4.0, "v": 20.0}  # days
+BUYING = {"r": 0.45, "alpha": 450.0, "a": 0.8, "b": 2.8}  # days
+SPEND = SpendLaw(p=5.0, q=4.0, v=20.0)
 DAYS = (300, 4_000)
 CUSTOMERS = 600
 HORIZON = 2_700
@@ -31,18 +33,17 @@ LEVELS = (0.5, 0.8, 0.9, 0.95)
 
 def simulate(purchases, customers, rng):
     """Draw a summary as of the cut-off and, for the same customers, purchases and spend in the horizon after it."""
-    truth = TRUTH
-    rate = rng.gamma(truth["r"], 1.0 / truth["alpha"], customers)
-    leaving, nu = rng.beta(truth["a"], truth["b"], customers), rng.gamma(truth["q"], 1.0 / truth["v"], customers)
+    law = PurchaseLaw(purchases, **BUYING)
+    rate, dropout, nu = law.rates(customers, rng), law.dropouts(customers, rng), SPEND.nus(customers, rng)
     T = rng.integers(*DAYS, customers)
-    most = rng.geometric(leaving) - CHANCES_AT_BIRTH[purchases]  # repeat purchases until departure
+    most = law.repeats_until_departure(dropout, rng)
     wanted, later = rng.poisson(rate * T), rng.poisson(rate * HORIZON)
     x = np.minimum(wanted, most)
-    last = np.ceil(T * rng.beta(np.maximum(x, 1), wanted - x + 1)).astype(int)
+    last = np.ceil(T * draw_last(x, wanted, rng)).astype(int)
     recency = np.where(x > 0, np.maximum(last, x), 0)
     after = np.minimum(later, most - x)
-    spend = np.where(x > 0, rng.gamma(truth["p"] * np.maximum(x, 1)) / (nu * np.maximum(x, 1)), 0.0)
-    value = np.where(after > 0, rng.gamma(truth["p"] * np.maximum(after, 1)) / nu, 0.0)
+    spend = np.where(x > 0, SPEND.means(nu, np.maximum(x, 1), rng), 0.0)
+    value = np.where(after > 0, SPEND.sums(nu, np.maximum(after, 1), rng), 0.0)
     possible = x <= T  # at most one purchase a day; more than that is next to impossible here
     frame = {"frequency": x, "recency": recency, "T": T, "monetary_value": spend}
     summary = pd.DataFrame({"customer_id": np.arange(customers).astype(str), **frame})[possible]
@@ -107,7 +108,7 @@ def judge(measured):
 
 
 def main(bases):
-    for purchases in CHANCES_AT_BIRTH:
+    for purchases in PURCHASE_MODELS:
         table = judge(measure(purchases, bases))
         print(f"\n{purchases}, {bases} bases of {CUSTOMERS} customers, {HORIZON} days ahead\n")
         print("| outcome | of | 50% | 80% | 90% | 95% | below, above 90% | farthest z |")

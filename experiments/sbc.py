@@ -27,7 +27,8 @@ from tenure.fit.prior import draw_prior
 from tenure.fit.run import explore
 from tenure.fit.target import PurchaseTarget, SpendTarget
 from tenure.jobs.app import compose_settings
-from tenure.posterior import CHANCES_AT_BIRTH
+from tenure.posterior import PURCHASE_PARAMETERS, SPEND_PARAMETERS
+from tenure.simulate import PurchaseLaw, SpendLaw, draw_histories, draw_mean_spends
 
 PICTURE = Path(__file__).with_suffix(".png")
 MODELS = ("bg_nbd", "mbg_nbd", "gamma_gamma")
@@ -35,27 +36,6 @@ CUSTOMERS = 300
 RANKED = 99  # draws among which a truth is ranked: few enough of a chain's thousand to be as good as independent
 TRUST = 0.99  # that all quantities of one exact table stay in their bands; of six such tables, one in 17 sees an alarm
 BAND_SIMULATIONS = 20_000
-
-
-def simulate_purchases(truth, T, model, rng):
-    """Draw x and t_x of BG/NBD or MBG/NBD customers who are observed for T, in continuous time.
-
-    Purchases of a customer who stays are a Poisson process, so their times are uniform order statistics: the last
-    of the first x of n is T Beta(x, n - x + 1).
-    """
-    rate = rng.gamma(truth["r"], 1.0 / truth["alpha"], T.size)
-    leaving = rng.beta(truth["a"], truth["b"], T.size)
-    while_staying = rng.poisson(rate * T)
-    chances = rng.geometric(np.clip(leaving, 1e-15, 1.0))  # the chance at which the customer leaves, from 1
-    x = np.minimum(while_staying, chances - CHANCES_AT_BIRTH[model])
-    last = rng.beta(np.maximum(x, 1), while_staying - x + 1)
-    return x, np.where(x > 0, T * last, 0.0)
-
-
-def simulate_spends(truth, x, rng):
-    """Draw mean spends of Gamma-Gamma customers with x repeat purchases."""
-    rate = rng.gamma(truth["q"], 1.0 / truth["v"], x.size)
-    return rng.gamma(truth["p"] * x) / (rate * x)
 
 
 def rank_truths(model, settings, fits, *, customers=CUSTOMERS, seed=0, money_from_the_log=False):
@@ -77,12 +57,13 @@ def rank_truths(model, settings, fits, *, customers=CUSTOMERS, seed=0, money_fro
         at = draw_prior(empty, 1, rng)
         truth = {name: value[0] for name, value in empty.quantities(at).items()}
         if model == "gamma_gamma":
-            mean = simulate_spends(truth, x, rng)
+            mean = draw_mean_spends(SpendLaw(*(truth[name] for name in SPEND_PARAMETERS)), x, rng)
             scale = np.exp(np.log(mean).mean()) if money_from_the_log else 1.0
             at -= np.array([[np.log(scale), 0.0, 0.0]])
             table = SpendTable.of(x, mean / scale, np.ones(x.size))
         else:
-            frequency, recency = simulate_purchases(truth, T, model, rng)
+            law = PurchaseLaw(model, *(truth[name] for name in PURCHASE_PARAMETERS))
+            frequency, recency = draw_histories(law, T, rng)
             table = PurchaseTable.of(frequency, recency, T, np.ones(customers), model=model)
         target = replace(empty, table=table)
         fitted = explore(target, settings, seed=number)

@@ -2,10 +2,11 @@
 
 1,000 draws, a year ahead, discounted at 10% a year, over simulated two-year bases. The floor is what no scorer can do
 without: per customer and draw P(alive), P(purchase) and a mean, two exponentials and a few multiplications, compiled
-and on all cores. The peer gives the expected value alone; the last line says which columns are ours. Takes five minutes
-on two cores:
+and on all cores. The peer gives the expected value alone; a line says which columns are ours. Then: a table of many
+customers scored from file to file as `tenure-score` does it, what one customer costs at most, and how long a request
+for one takes. Takes a quarter of an hour on two cores, two thirds of it the ten million:
 
-    uv run python experiments/score_benchmark.py [--customers 100000 1000000] [--peer 5000]
+    uv run python experiments/score_benchmark.py [--customers 100000 1000000] [--peer 5000] [--file 10000000]
 """
 
 import argparse
@@ -27,7 +28,10 @@ import pandas as pd
 from fit_benchmark import TRUTH, make_summary, peak
 from numba import njit
 
+from tenure import batch, registry
 from tenure.fit import library_model
+from tenure.jobs.app import compose_settings
+from tenure.jobs.scoring import score_parts
 from tenure.posterior import Posterior
 from tenure.scorer import COLUMNS, EXPECTED, Scorer
 from tenure.summary import Rfm
@@ -94,28 +98,95 @@ RUNS = {
     "score": lambda customers: run_scorer(customers, "score"),
     "pymc-marketing": run_peer,
 }
+HARD = {
+    "new": (0, 0, 0, 0.0),
+    "350 purchases in a year": (350, 364, 365, 20.0),
+    "10,000 purchases, one a day": (10_000, 10_000, 10_000, 5.0),
+    "10,000 purchases, then 23 years of silence": (10_000, 10_000, 18_250, 5.0),
+}
+CLONES = 500
 
 
 def measure(name, path):
     """Run once in this process, compiled code warmed up on a few; print seconds and peak memory."""
     warnings.simplefilter("ignore")
-    customers = pd.read_parquet(path)
-    RUNS[name](customers.iloc[:50])
+    if name == "file":
+        found = measure_file(path)
+    elif name == "request":
+        found = measure_request(path)
+    else:
+        customers = pd.read_parquet(path)
+        RUNS[name](customers.iloc[:50])
+        start = time.perf_counter()
+        RUNS[name](customers)
+        found = {"seconds": time.perf_counter() - start}
+    print(json.dumps(found | {"peak": peak()}))
+
+
+def measure_file(path):
+    """Score from file to file as `tenure-score` does, the check of the whole table included."""
+    scorer, summaries = Scorer(made_up_posterior()), batch.SummaryFile(path)
+    scorer.score(next(summaries.parts()).head(50))
+    settings = compose_settings("score", [f"output={path}.scores.parquet"])
     start = time.perf_counter()
-    RUNS[name](customers)
-    print(json.dumps({"seconds": time.perf_counter() - start, "peak": peak()}))
+    rows = batch.check(summaries)
+    scored = score_parts(scorer, summaries, rows, settings, {"model": "", "as_of": None, "run_id": ""})
+    return {"seconds": time.perf_counter() - start, "rows": scored.customers}
 
 
-def in_its_own_process(name, path):
+def measure_request(uri):
+    """Load the registered model, its code compiled before; time the first answer, and one customer at a time."""
+    import mlflow
+
+    registry.use(os.environ["MLFLOW_TRACKING_URI"])
+    start = time.perf_counter()
+    model = mlflow.pyfunc.load_model(uri)
+    loaded = time.perf_counter()
+    model.predict(registry.EXAMPLE)
+    first = time.perf_counter()
+    seconds = []
+    for x in range(30):
+        row = pd.DataFrame([["c", x, 10 * x, 400, 25.0]], columns=registry.EXAMPLE.columns)
+        begin = time.perf_counter()
+        model.predict(row)
+        seconds.append(time.perf_counter() - begin)
+    return {"load": loaded - start, "first": first - loaded, "median": np.median(seconds), "most": max(seconds)}
+
+
+def costs(customers):
+    """Give milliseconds a customer, of a base's median one and of hard ones: alone, and among `CLONES` alike."""
+    scorer, rng = Scorer(made_up_posterior(), threads=1), np.random.default_rng(0)
+
+    def timed(row, count):
+        frame = pd.DataFrame([row] * count, columns=["frequency", "recency", "T", "monetary_value"])
+        frame["customer_id"] = [f"c{at}" for at in range(count)]
+        seconds = []
+        for _ in range(3):
+            start = time.perf_counter()
+            scorer.score(frame, horizon_days=HORIZON, discount_rate=RATE)
+            seconds.append(time.perf_counter() - start)
+        return 1000.0 * min(seconds) / count
+
+    names = ["frequency", "recency", "T", "monetary_value"]
+    usual = customers[names].iloc[rng.choice(len(customers), 60, replace=False)].to_numpy().tolist()
+    of_base = [np.median([timed(row, count) for row in usual]) for count in (1, CLONES)]
+    return {"the median one": of_base} | {name: [timed(row, 1), timed(row, CLONES)] for name, row in HARD.items()}
+
+
+def in_its_own_process(name, path, **environment):
     done = subprocess.run(
-        [sys.executable, __file__, "--measure", name, path], capture_output=True, text=True, check=False
+        [sys.executable, __file__, "--measure", name, path],
+        capture_output=True,
+        text=True,
+        check=False,
+        env=os.environ | environment,
     )
     if done.returncode:
         sys.exit(done.stderr)
     return json.loads(done.stdout.splitlines()[-1])
 
 
-def main(sizes, peers):
+def main(sizes, peers, in_file):
     print(f"{platform.processor() or platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}\n")
     print("| | customers | seconds | customers/s | peak MB | times the peer | times the floor's time |")
     print("|---|---|---|---|---|---|---|")
@@ -124,10 +195,8 @@ def main(sizes, peers):
         rows += [(name, size) for size in sizes for name in ("floor", "expect", "score")]
         speeds = {}
         for name, size in rows:
-            path = Path(folder) / f"{size}.parquet"
-            if not path.exists():
-                make_summary(size).customers.to_parquet(path)
-            found = in_its_own_process(name, str(path))
+            path = summary_file(folder, size)
+            found = in_its_own_process(name, path)
             speed = speeds[name, size] = size / found["seconds"]
             beside = f"{speeds['floor', size] / speed:.1f}" if ("floor", size) in speeds else ""
             print(
@@ -135,16 +204,72 @@ def main(sizes, peers):
                 f"{speed / speeds['pymc-marketing', peers]:,.0f} | {beside} |",
                 flush=True,
             )
-    print(f"\n`expect` gives {', '.join(EXPECTED)}; `score` gives {', '.join(COLUMNS)}.")
+        print(f"\n`expect` gives {', '.join(EXPECTED)}; `score` gives {', '.join(COLUMNS)}.\n")
+        print_costs(pd.read_parquet(summary_file(folder, sizes[0])))
+        print_request(folder)
+        if in_file:
+            found = in_its_own_process("file", many_in_a_file(folder, max(sizes), in_file))
+            print(
+                f"\nFrom file to file: {found['rows']:,} customers in {found['seconds']:,.0f} s, "
+                f"{found['rows'] / found['seconds']:,.0f} a second, peak {found['peak']:,.0f} MB."
+            )
+
+
+def summary_file(folder, size):
+    path = Path(folder) / f"{size}.parquet"
+    if not path.exists():
+        make_summary(size).customers.to_parquet(path)
+    return str(path)
+
+
+def many_in_a_file(folder, size, wanted):
+    """Write the base of a size as often as makes `wanted` customers, with ids of their own."""
+    base, path = pd.read_parquet(summary_file(folder, size)), Path(folder) / "many.parquet"
+    output = batch.ScoreFile(path)
+    for copy in range(math.ceil(wanted / size)):
+        output.write(base.assign(customer_id=base["customer_id"] + f"-{copy}").head(wanted - copy * size))
+    output.close({})
+    return str(path)
+
+
+def print_costs(customers):
+    found = costs(customers)
+    usual = found["the median one"]
+    print(f"| one thread, ms a customer | alone | among {CLONES} alike | times the median one |")
+    print("|---|---|---|---|")
+    for name, (alone, among) in found.items():
+        print(f"| {name} | {alone:.2f} | {among:.3f} | {alone / usual[0]:.1f}, {among / usual[1]:.1f} |")
+
+
+def print_request(folder):
+    """Register the model in a store of its own; load and ask it in processes of their own, the second one warm."""
+    import mlflow
+
+    store = f"sqlite:///{folder}/mlflow.db"
+    registry.use(store)
+    mlflow.create_experiment("requests", artifact_location=Path(folder, "artifacts").as_uri())
+    mlflow.set_experiment("requests")
+    with mlflow.start_run() as run:
+        uri = registry.register(
+            made_up_posterior(), "clv", run_id=run.info.run_id, verdict="PASS", validated_horizon_days=365, tags={}
+        ).uri
+    for _ in range(2):
+        found = in_its_own_process("request", uri, MLFLOW_TRACKING_URI=store)
+    print(
+        f"\nRegistered model, compiled code cached: loaded in {found['load']:.1f} s, first answer after "
+        f"{found['first']:.2f} s, "
+        f"then one customer a request in {1000 * found['median']:.0f} ms (at most {1000 * found['most']:.0f})."
+    )
 
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description="Time the scorer against pymc-marketing's.")
     parser.add_argument("--customers", nargs="+", type=int, default=[100_000, 1_000_000])
     parser.add_argument("--peer", type=int, default=5_000, help="customers for the peer")
+    parser.add_argument("--file", type=int, default=10_000_000, help="customers from file to file; 0 for none")
     parser.add_argument("--measure", nargs=2, help=argparse.SUPPRESS)
     given = parser.parse_args()
     if given.measure:
         measure(*given.measure)
     else:
-        main(given.customers, given.peer)
+        main(given.customers, given.peer, given.file)

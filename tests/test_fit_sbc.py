@@ -69,19 +69,3 @@ def test_a_scale_taken_from_the_log_would_spoil_the_calibration(short):
     assert sbc.not_uniform(fixed) == []
     taken = sbc.rank_truths("gamma_gamma", by_importance, 150, customers=2, seed=1, money_from_the_log=True)
     assert "mean_spend" in sbc.not_uniform(taken)
-
-
-@pytest.mark.parametrize("model", ["bg_nbd", "mbg_nbd"])
-def test_simulated_histories_have_the_models_own_moments(model):
-    """Alive customers of rate 2 buy 2 T on average; half of those who could leave at once do."""
-    rng = np.random.default_rng(3)
-    T = np.full(200_000, 0.5)
-    stays = {"r": 1e6, "alpha": 0.5e6, "a": 1e-9, "b": 1.0}
-    x, t_x = sbc.simulate_purchases(stays, T, model, rng)
-    assert x.mean() == pytest.approx(1.0, abs=0.01)
-    # The last of x uniform times lies at x / (x + 1) of the whole on average.
-    assert (t_x[x == 2] / 0.5).mean() == pytest.approx(2 / 3, abs=0.01)
-    leaves = {"r": 1e6, "alpha": 1e4, "a": 1e6, "b": 1e6}  # 50 purchases unless the customer leaves
-    x, _ = sbc.simulate_purchases(leaves, T, model, rng)
-    # E[x] of a geometric with p = 1/2: one more purchase where nobody leaves before the first repeat.
-    assert x.mean() == pytest.approx(2.0 if model == "bg_nbd" else 1.0, abs=0.01)

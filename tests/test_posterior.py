@@ -74,15 +74,15 @@ def test_a_file_with_impossible_draws_is_refused(tmp_path: Path) -> None:
 def test_an_impossible_draw_is_refused_by_name_and_count(name: str, wrong: float) -> None:
     values = draws()[name]
     values[1, 2:4] = wrong
-    floor = "1" if name == "q" else "0"
-    with pytest.raises(PosteriorError, match=f"2 of 10 draws of {name} are not finite and above {floor}"):
+    ends = {"p": "0 and inf", "q": "1 and inf", "v": "0 and inf"}.get(name, r"1e-09 and 1e\+12")
+    with pytest.raises(PosteriorError, match=f"2 of 10 draws of {name} are not between {ends}"):
         Posterior(draws(**{name: values}), "bg_nbd")
 
 
 def test_q_of_one_has_no_mean_spend_and_is_refused() -> None:
     values = draws()["q"]
     values[0, 0] = 1.0
-    with pytest.raises(PosteriorError, match="1 of 10 draws of q are not finite and above 1"):
+    with pytest.raises(PosteriorError, match="1 of 10 draws of q are not between 1 and inf"):
         Posterior(draws(q=values), "bg_nbd")
     values[0, 0] = 1.0001
     assert Posterior(draws(q=values), "bg_nbd").size == 10

@@ -46,6 +46,7 @@ def test_the_first_pass_becomes_champion_and_the_next_a_challenger(add: Add) -> 
     assert [add(verdict).alias for verdict in ("REVIEW", "PASS", "PASS")] == ["challenger", "champion", "challenger"]
     aliases = client().get_registered_model("clv").aliases
     assert {name: int(number) for name, number in aliases.items()} == {"champion": 2, "challenger": 3}
+    assert registry.find_version("models:/clv/2").tags["promotion.because"] == "the first to pass"
 
 
 def test_the_model_answers_by_the_purchase_model_of_its_posterior(add: Add, posterior: Posterior) -> None:

@@ -2,6 +2,7 @@
 
 import warnings
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import date, datetime, timedelta
 
 import numpy as np
@@ -24,6 +25,7 @@ from tenure.rfm import (
     histories,
     origins,
     split,
+    stream,
     summaries,
     summarize,
 )  # fmt: skip
@@ -358,6 +360,22 @@ def test_the_lazy_summaries_stream_the_same_customers(cdnow: Transactions) -> No
     batches = summaries(cdnow, CUTOFF).to_pyarrow_batches(chunk_size=500)
     streamed = pd.concat([batch.to_pandas() for batch in batches]).sort_values("customer_id", ignore_index=True)
     pd.testing.assert_frame_equal(streamed, summarize(cdnow, CUTOFF).customers, check_dtype=False)
+
+
+def test_summaries_come_part_by_part_in_order_and_more_than_once(cdnow: Transactions) -> None:
+    streamed = replace(stream(cdnow, CUTOFF), rows=1_000)
+    whole = summarize(cdnow, CUTOFF)
+    assert streamed.as_of == CUTOFF
+    for _ in range(2):
+        parts = list(streamed.parts())
+        assert max(map(len, parts)) <= 2_048  # the engine's own vectors round it up
+        table = pd.concat(parts, ignore_index=True)
+        pd.testing.assert_frame_equal(table, whole.customers, check_dtype=False)
+
+
+def test_streamed_repeat_purchases_of_nothing_are_refused_too() -> None:
+    with pytest.raises(RfmError, match=r"1 of 1 repeat buyers spent nothing on repeat purchases \(first: 'a'\)"):
+        stream(sales_log(("a", 0, 5.0), ("a", 3, 0.0), ("b", 1, 2.0)))
 
 
 def test_segments_ride_along_by_their_rule_and_know_nothing_of_later_days() -> None:

@@ -35,6 +35,7 @@ def extreme_populations(draws: int, purchases: str) -> Posterior:
     return Posterior({name: rng.choice(ends[name], (2, draws // 2)) for name in PARAMETERS}, purchases)
 
 
+@pytest.mark.filterwarnings("ignore::tenure.scorer.HeavyTailWarning")
 @pytest.mark.parametrize("purchases", PURCHASE_MODELS)
 def test_no_valid_customer_of_any_mixture_of_populations_gets_a_number_that_is_none(purchases: str) -> None:
     rows = [

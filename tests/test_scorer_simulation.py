@@ -8,8 +8,8 @@ from numba import njit
 from scipy import stats
 
 from tenure.scorer.expectation import mean_spend, p_alive, p_any_purchase, purchases_if_active
-from tenure.scorer.random import GAMMA, start_stream
-from tenure.scorer.simulation import ONE_BY_ONE, simulate_customer
+from tenure.scorer.random import GAMMA, draw_salt
+from tenure.scorer.simulation import find_buyers, simulate_buyer
 
 CDNOW = (0.2426, 30.9, 0.793, 2.426, 6.25, 3.74, 15.44)
 LEVEL = 1e-4
@@ -18,12 +18,42 @@ type Customer = tuple[float, float, float, float]
 
 
 @njit
-def _simulate(key, alive, customer, population, chances, horizon, delta, counts, values):  # type: ignore[no-untyped-def]
-    state = np.zeros(1, dtype=np.uint64)
-    for draw in range(counts.size):
-        counts[draw], values[draw] = simulate_customer(
-            state, key, draw, alive, customer, population, chances, horizon, delta
-        )
+def _simulate(key, alive, buying, customer, population, ends, delta, counts, values, by_period):  # type: ignore[no-untyped-def]
+    size = counts.size
+    salts, starts = np.empty(size, np.uint64), np.empty(size, np.uint64)
+    for draw in range(size):
+        salts[draw] = draw_salt(draw)
+    buyers, state = np.empty(size + 1, np.int64), np.zeros(1, np.uint64)
+    counts[:], values[:] = 0.0, 0.0
+    for k in range(find_buyers(key, salts, np.full(size, alive * buying), starts, buyers)):
+        s = buyers[k]
+        state[0] = starts[s]
+        counts[s], values[s] = simulate_buyer(state, key, s, alive, customer, population, ends, delta, by_period[s])
+
+
+def simulated_by_period(
+    customer: Customer,
+    ends: list[float],
+    delta: float,
+    size: int,
+    population: tuple[float, ...] = CDNOW,
+    key: int = 5,
+    chances: int = 0,
+    by_period: bool = True,
+    alive: float | None = None,
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Simulate a customer (x, t_x, T, mean spend) in `size` futures of one population: counts, values, by period."""
+    x, t_x, T, spend = customer
+    counts, values = np.empty(size), np.empty(size)
+    periods = np.zeros((size, 2, len(ends) if by_period else 0))
+    if alive is None:
+        alive = p_alive(x, t_x, T, *population[:4], chances)
+    buying = p_any_purchase(x, T, ends[-1], *population[:2])
+    _simulate(
+        np.uint64(key), alive, buying, (x, T, spend), (*population, chances), np.array(ends, float), float(delta),
+        counts, values, periods,
+    )  # fmt: skip
+    return counts, values, periods
 
 
 def simulated(
@@ -35,12 +65,8 @@ def simulated(
     key: int = 5,
     chances: int = 0,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Simulate a customer (x, t_x, T, mean spend) in `size` futures of one population."""
-    x, t_x, T, spend = customer
-    counts, values = np.empty(size), np.empty(size)
-    alive = p_alive(x, t_x, T, *population[:4], chances)
-    _simulate(np.uint64(key), alive, (x, T, spend), population, chances, float(horizon), float(delta), counts, values)
-    return counts, values
+    """Simulate over one horizon."""
+    return simulated_by_period(customer, [horizon], delta, size, population, key, chances, by_period=False)[:2]
 
 
 def brute_force(
@@ -90,17 +116,15 @@ MANY: list[Customer] = [(350, 364, 365, 20.0), (60, 118, 120, 8.0)]
 
 @pytest.mark.parametrize("horizon", [730, 3_650])
 @pytest.mark.parametrize("customer", MANY, ids=str)
-def test_beyond_16_purchases_time_slices_have_the_distribution_of_single_purchases(
-    customer: Customer, horizon: int
-) -> None:
+def test_purchases_drawn_at_once_have_the_distribution_of_single_ones(customer: Customer, horizon: int) -> None:
     for delta in (0.0, math.log1p(0.10) / 365):
         counts, values = simulated(customer, horizon, delta, 4_000)
         other_counts, other_values = brute_force(customer, horizon, delta, 4_000)
-        sliced, other_sliced = counts > ONE_BY_ONE, other_counts > ONE_BY_ONE
-        assert sliced.mean() > 0.3
+        many, other_many = counts > 16, other_counts > 16
+        assert many.mean() > 0.3
         assert stats.ks_2samp(counts, other_counts).pvalue > LEVEL
         assert stats.ks_2samp(values, other_values).pvalue > LEVEL
-        assert stats.ks_2samp(values[sliced], other_values[other_sliced]).pvalue > LEVEL
+        assert stats.ks_2samp(values[many], other_values[other_many]).pvalue > LEVEL
 
 
 POPULATIONS = [
@@ -137,8 +161,8 @@ def test_means_are_the_expectations_for_many_customers(
 
 
 @pytest.mark.parametrize("rate", [0.1, 1.0, 5.0])
-def test_time_slices_do_not_move_the_discounted_mean_over_thirty_years(rate: float) -> None:
-    """Purchases before dropout come early in their slice, of half a year here: at its middle, 3% would be lost."""
+def test_purchases_drawn_at_once_have_the_discounted_mean_over_thirty_years(rate: float) -> None:
+    """Purchases before dropout come early: taken for spread over the whole horizon, much would be lost."""
     delta = math.log1p(rate) / 365
     for customer in ((350, 364, 365, 20.0), (40, 40, 40, 20.0)):
         x, t_x, T, spend = customer
@@ -149,10 +173,12 @@ def test_time_slices_do_not_move_the_discounted_mean_over_thirty_years(rate: flo
 
 def numbers_used(draw: int, customer: tuple[float, float, float], population: tuple[float, ...]) -> int:
     """Count the random numbers of one future: what it costs on any machine. Each moves the state by GAMMA."""
-    begin, state = np.zeros(1, np.uint64), np.zeros(1, np.uint64)
-    start_stream(begin, np.uint64(5), draw)
-    simulate_customer(state, np.uint64(5), draw, 1.0, customer, population, 0, 10_950.0, 2e-4)
-    return (int(state[0]) - int(begin[0])) * pow(int(GAMMA), -1, 2**64) % 2**64
+    begin = 99 * (draw + 1) << 40
+    state = np.array([begin], np.uint64)
+    simulate_buyer(
+        state, np.uint64(5), draw, 1.0, customer, (*population, 0), np.array([10_950.0]), 2e-4, np.zeros((2, 0))
+    )
+    return (int(state[0]) - begin) * pow(int(GAMMA), -1, 2**64) % 2**64
 
 
 def test_the_cost_of_a_customer_is_bounded() -> None:
@@ -161,15 +187,14 @@ def test_the_cost_of_a_customer_is_bounded() -> None:
     population = (0.2426, 0.01, 1e-6, 2.426, 6.25, 3.74, 15.44)
     counts, values = simulated(customer, 10_950.0, 2e-4, 1_000, population)
     x, _, T, spend = customer
-    most = max(numbers_used(draw, (x, T, spend), population) for draw in range(100))
-    assert most < 20 * ONE_BY_ONE  # one by one, some would take a hundred million
+    most = max(numbers_used(draw, (x, T, spend), population) for draw in range(300))
+    assert most < 100  # one by one, some would take a hundred million
     assert counts.max() > 1e7
     assert np.isfinite(values).all()
 
 
 def test_who_is_gone_buys_nothing() -> None:
-    counts, values = np.full(1_000, -1.0), np.full(1_000, -1.0)
-    _simulate(np.uint64(1), 0.0, (3.0, 100.0, 20.0), CDNOW, 0, 365.0, 0.0, counts, values)
+    counts, values, _ = simulated_by_period((3.0, 50.0, 100.0, 20.0), [365.0], 0.0, 1_000, alive=0.0)
     assert not counts.any()
     assert not values.any()
 
@@ -201,7 +226,37 @@ def test_a_future_belongs_to_its_key_and_draw() -> None:
 
 
 def test_a_longer_horizon_goes_on_with_the_same_future() -> None:
-    """Up to 16 purchases the random numbers come in the same order, so a year's purchases are the first of two's."""
-    short, long = (simulated(FEW[3], horizon, 0.0, 5_000)[0] for horizon in (100, 200))
-    assert (short <= long).all()
+    """As long as purchases are simulated one by one, a year's are the first of two's."""
+    short, long = (simulated(FEW[2], horizon, 0.0, 5_000)[0] for horizon in (100, 200))
+    assert (short <= long)[long <= 6].all()
     assert (short < long).any()
+
+
+MONTHS = [30.4, 60.8, 200.0, 365.0, 1_000.0]
+
+
+@pytest.mark.parametrize("customer", [FEW[3], MANY[0]], ids=["one by one", "at once"])
+@pytest.mark.parametrize("rate", [0.0, 0.1, 5.0])
+def test_periods_divide_a_future_and_change_nothing_in_it(customer: Customer, rate: float) -> None:
+    delta = math.log1p(rate) / 365
+    counts, values, periods = simulated_by_period(customer, MONTHS, delta, 3_000)
+    plain = simulated(customer, MONTHS[-1], delta, 3_000)
+    np.testing.assert_array_equal(counts, plain[0])
+    np.testing.assert_array_equal(values, plain[1])
+    np.testing.assert_array_equal(periods[:, 0].sum(axis=1), counts)
+    np.testing.assert_allclose(periods[:, 1].sum(axis=1), values, rtol=1e-12)
+    assert (periods >= 0).all()
+    assert (periods[:, 1][periods[:, 0] == 0] == 0).all()
+
+
+@pytest.mark.parametrize("customer", [FEW[3], MANY[0]], ids=["one by one", "at once"])
+@pytest.mark.parametrize("rate", [0.1, 5.0])
+def test_each_periods_outcomes_have_its_expectation(customer: Customer, rate: float) -> None:
+    delta, (x, t_x, T, spend) = math.log1p(rate) / 365, customer
+    _, _, periods = simulated_by_period(customer, MONTHS, delta, 40_000)
+    until = np.array([purchases_if_active(x, T, end, delta, *CDNOW[:4], 0) for end in MONTHS])
+    expected = np.diff(until, axis=0, prepend=0.0) * p_alive(x, t_x, T, *CDNOW[:4], 0)
+    for at in range(len(MONTHS)):
+        assert_mean(periods[:, 0, at], expected[at, 0], 4.5)
+        if rate < 1:  # at 500% a year, late periods rest on a handful
+            assert_mean(periods[:, 1, at], expected[at, 1] * mean_spend(x, spend, *CDNOW[4:]), 4.5)

@@ -20,11 +20,13 @@ from tenure import settings as settings_module
 from tenure.errors import InputError
 from tenure.fit import compare
 from tenure.jobs.app import compose_settings
+from tenure.output import describe, written_whole
 from tenure.scorer import COLUMNS, Params
-from tenure.scorer import score as scorer_module
+from tenure.scorer import params as scorer_params
 
 ROOT = Path(__file__).parent.parent
 QUICK = ["fit.draws=400", "fit.tune=400", "fit.joint_draws=400"]
+COMMANDS = ("train", "score", "promote")
 MARK = "zq7f3a9c-"  # found in nothing but an id
 
 
@@ -292,7 +294,7 @@ def test_scoring_writes_a_table_that_describes_itself_and_logs_totals(
     scored = command("tenure-score", *asked, folder=trained.folder)
     assert scored.code == 0, scored.err
     assert "90% predictive" in scored.out
-    about = batch.describe(str(trained.folder / "scores.parquet"))
+    about = describe(str(trained.folder / "scores.parquet"))
     assert about["model"] == "models:/clv/1"
     assert about["params"]["horizon_days"] == 90
     assert about["customers"] == 3
@@ -303,13 +305,49 @@ def test_scoring_writes_a_table_that_describes_itself_and_logs_totals(
     assert metrics["score.customers"] == 3
 
 
+def test_scoring_tells_the_way_there_and_the_value_to_infinity(trained: Ran, evidence: registry.Evidence) -> None:
+    asked = ["model=models:/clv@challenger", "by_month=true", "residual=true", "output=long.parquet"]
+    scored = command("tenure-score", *asked, "score.horizon_days=730", folder=trained.folder)
+    assert scored.code == 0, scored.err
+    assert "month by month" in scored.out
+    assert "residual value" in scored.out
+    assert "of the value lies farther ahead than any customer was observed" in scored.out
+    table = pd.read_parquet(trained.folder / "long.parquet")
+    (trained.folder / "long.parquet").unlink()
+    assert len(table) == 2357
+    assert set(map(len, table["clv_by_month"])) == {24}
+    np.testing.assert_allclose(table["clv_by_month"].map(sum), table["clv"], rtol=1e-9)
+    assert (table["residual_value"] > table["clv"]).all()
+    run = registry.evidence(re.findall(r"Run (\w+)", scored.out)[0])
+    assert run.metrics["total.residual_value.expected"] == pytest.approx(table["residual_value"].sum())
+    assert 0 < run.metrics["score.share_beyond"] < 1
+    assert len(run.table("scores/months")) == 48
+    assert run.file("scores/months.png").stat().st_size > 10_000
+
+
+def test_training_values_a_new_customer(trained: Ran, evidence: registry.Evidence) -> None:
+    assert "A new customer, from the first order on, over 365 days at margin 1" in trained.out
+    log, metrics = pd.read_csv(ROOT / "data" / "cdnow_sample.csv"), evidence.metrics
+    first = log.groupby(["customer_id", "date"])["amount"].sum().groupby("customer_id").first()
+    assert metrics["new_customer.first_order"] == pytest.approx(first.mean(), rel=0.01)
+    assert metrics["new_customer.clv_low"] < metrics["new_customer.clv_mean_low"] < metrics["new_customer.clv"]
+
+
 def test_a_failing_write_leaves_the_old_file_and_no_other(tmp_path: Path) -> None:
     target = tmp_path / "scores.parquet"
     target.write_text("old")
+
+    def write(table: pd.DataFrame, about: dict[str, Any]) -> None:
+        with written_whole(str(target)) as path:
+            output = batch.ScoreFile(path)
+            output.write(SUMMARIES)
+            output.write(table)
+            output.close(about)
+
     with pytest.raises(TypeError):
-        batch.write(SUMMARIES, str(target), {"unwritable": object()})
+        write(SUMMARIES, {"unwritable": object()})
     with pytest.raises(Exception, match=r"object"):
-        batch.write(SUMMARIES.assign(customer_id=[object()] * 3), str(target), {})
+        write(SUMMARIES.assign(customer_id=[object()] * 3), {})
     assert [path.name for path in tmp_path.iterdir()] == ["scores.parquet"]
     assert target.read_text() == "old"
 
@@ -412,7 +450,8 @@ def test_the_settings_defaults_are_the_scorers() -> None:
     score, params = compose_settings("score").score, Params()
     for name in ("horizon_days", "discount_rate", "margin", "level"):
         assert getattr(score, name) == getattr(params, name)
-    assert settings_module.HORIZON_LIMIT_DAYS == scorer_module.HORIZON_LIMIT_DAYS
+    assert settings_module.HORIZON_LIMIT_DAYS == scorer_params.HORIZON_LIMIT_DAYS
+    assert settings_module.LEAST_RATE == scorer_params.LEAST_RATE
 
 
 @pytest.mark.parametrize("path", sorted((ROOT / "conf" / "experiment").glob("*.yaml")), ids=lambda path: path.stem)
@@ -420,13 +459,12 @@ def test_every_experiment_composes(path: Path) -> None:
     compose_settings("train", [f"experiment={path.stem}"])
 
 
-@pytest.mark.parametrize("source", ["README.md", "conf/hydra/help/train.yaml", "conf/hydra/help/score.yaml"])
+@pytest.mark.parametrize("source", ["README.md", *(f"conf/hydra/help/{name}.yaml" for name in COMMANDS)])
 def test_every_documented_command_line_composes(source: str) -> None:
-    """What a shell makes of each documented tenure-train or tenure-score line is taken by Hydra."""
+    """What a shell makes of each documented line of a command, quotes and all, is taken by Hydra."""
     text = (ROOT / source).read_text().replace("\\\n", " ")
-    lines = re.findall(
-        r"^ +(?:uv run )?tenure-(train|score)((?: +[^\s#\"=]*=(?:[^\s#\"]|\"[^\"]*\")+)+)", text, re.MULTILINE
-    )
+    setting = r""" +[^\s#"=]+=(?:"[^"\n]*"|[^\s#"]+)"""
+    lines = re.findall(rf"^ +(?:uv run )?tenure-({'|'.join(COMMANDS)})((?:{setting})+)", text, re.MULTILINE)
     assert lines
     for name, overrides in lines:
         compose_settings(name, shlex.split(overrides))

@@ -1,8 +1,8 @@
 """Tenure: Bayesian customer lifetime value.
 
 From a purchase log to a registered model that says what each customer is worth over a horizon, and how sure it is.
-`tenure.load` gives the posterior and a scorer of any run or registered model; the commands are `tenure-train` and
-`tenure-score`.
+`tenure.load` gives the posterior and a scorer of any run or registered model; the commands are `tenure-train`,
+`tenure-score`, `tenure-promote` and `tenure-simulate`.
 """
 
 from typing import TYPE_CHECKING

@@ -1,78 +1,179 @@
-"""Batch scoring: tables in, one described Parquet file out, whole or not at all."""
+"""Batch scoring: tables of any size in, one described Parquet file out, whole or not at all.
+
+Customers are read, checked and scored part by part, so that memory does not grow with their number; only a hash of each
+id (8 bytes) is kept, to find who is there twice.
+"""
 
 import json
-import os
-import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from .errors import InputError
-from .scorer import Scores
+from .output import METADATA_KEY
+from .scorer import Months, Scores, Totals, customer_keys, group, refuse_groups
+from .summary import Fault, Rfm, SummaryError, canonical_ids, repeated
 
-METADATA_KEY = b"tenure"
+ROWS = 250_000  # customers in memory at a time
+SHOWN = 3
+# Integers with nulls stay integers: what an id or a count was before, it is after.
+WHOLE = {
+    pa.int8(): pd.Int8Dtype(),
+    pa.int16(): pd.Int16Dtype(),
+    pa.int32(): pd.Int32Dtype(),
+    pa.int64(): pd.Int64Dtype(),
+}
+WHOLE |= {pa.uint32(): pd.UInt32Dtype(), pa.uint64(): pd.UInt64Dtype()}
 
 
 class BatchError(InputError):
     """A table that cannot be read or written."""
 
 
+class Summaries(Protocol):
+    """Customer summaries in parts, which can be read more than once."""
+
+    def parts(self) -> Iterator[pd.DataFrame]:
+        """Give the summaries, some rows at a time, in the same order each time."""
+
+
+@dataclass(frozen=True)
+class SummaryFile:
+    """Customer summaries in a CSV (ids are text) or Parquet file; the scorer checks them."""
+
+    path: str
+    rows: int = ROWS
+
+    def __post_init__(self) -> None:
+        if not self.path.endswith((".csv", ".parquet")):
+            raise BatchError(f"summary.path must end in .csv or .parquet, got {self.path!r}.")
+
+    def parts(self) -> Iterator[pd.DataFrame]:
+        """Read some rows at a time; at least one part, if an empty one."""
+        try:
+            yield from self._parquet() if self.path.endswith(".parquet") else self._csv()
+        except (OSError, ValueError, pa.ArrowException) as error:
+            if isinstance(error, InputError):
+                raise
+            raise BatchError(f"{self.path} cannot be read as a table of customer summaries: {error}") from error
+
+    def _parquet(self) -> Iterator[pd.DataFrame]:
+        with pq.ParquetFile(self.path) as file:
+            if not file.metadata.num_rows:
+                yield file.schema_arrow.empty_table().to_pandas()
+            for part in file.iter_batches(self.rows):
+                yield part.to_pandas(types_mapper=WHOLE.get)
+
+    def _csv(self) -> Iterator[pd.DataFrame]:
+        with pd.read_csv(self.path, dtype={"customer_id": "str"}, keep_default_na=True, chunksize=self.rows) as chunks:
+            yield from chunks
+
+
 @dataclass(frozen=True)
 class Scored:
-    """A scored table and where its scores come from."""
+    """What was scored, its rows written and gone: totals, groups, months, and where the scores come from."""
 
     scores: Scores
+    residual: Totals | None
     model: str
     as_of: str | None
     run_id: str
 
-
-def read_summary(path: str) -> pd.DataFrame:
-    """Read customer summaries from CSV (ids as text) or Parquet; the scorer checks them."""
-    try:
-        if path.endswith(".parquet"):
-            return pd.read_parquet(path)
-        if path.endswith(".csv"):
-            return pd.read_csv(path, dtype={"customer_id": "str"}, keep_default_na=True)
-    except (OSError, ValueError, pa.ArrowException) as error:
-        raise BatchError(f"{path} cannot be read as a table of customer summaries: {error}") from error
-    raise BatchError(f"summary.path must end in .csv or .parquet, got {path!r}.")
+    @property
+    def customers(self) -> int:
+        """Count the customers."""
+        return self.scores.totals.customers
 
 
-def require_writable(path: str) -> None:
-    """Refuse an output that could not be written, before any work is done."""
-    folder = Path(path).expanduser().resolve().parent
-    if not folder.is_dir():
-        raise BatchError(f"output {path!r} lies in a folder that does not exist: {folder}.")
-    if not os.access(folder, os.W_OK) or Path(path).is_dir():
-        raise BatchError(f"output {path!r} cannot be written in {folder}.")
+def check(summaries: Summaries, by: Sequence[str] = ()) -> int:
+    """Check every part of a table, and the whole for ids that are there twice, before any work; count its rows.
+
+    Raises SummaryError with every broken rule of the whole table, ScoreError for groups that cannot be made.
+    """
+    rows, faults, groups = 0, list[Fault](), set[tuple[Any, ...]]()
+    keys = [np.empty(0, np.uint64)]
+    for part in summaries.parts():
+        try:
+            Rfm.from_frame(part, first_row=rows + 1)
+        except SummaryError as error:
+            if not error.found:  # of columns, which no part has
+                raise
+            faults += error.found
+        else:
+            keys.append(customer_keys(canonical_ids(part["customer_id"]), 0))
+        groups |= set(group(part, by)[0])
+        rows += len(part)
+    refuse_groups(by, len(groups))
+    faults = faults or _twice(summaries, np.concatenate(keys))
+    if faults:
+        raise SummaryError.of(faults, rows)
+    return rows
 
 
-def write(table: pd.DataFrame, path: str, about: Mapping[str, Any]) -> None:
-    """Write Parquet whole or not at all, with `about` as JSON in its own metadata under `tenure`."""
-    target = Path(path).expanduser().resolve()
-    arrow = pa.Table.from_pandas(table, preserve_index=False)
-    described = {**(arrow.schema.metadata or {}), METADATA_KEY: json.dumps(about, sort_keys=True).encode()}
-    handle, name = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
-    os.close(handle)
-    try:
-        pq.write_table(arrow.replace_schema_metadata(described), name)
-        os.chmod(name, 0o644)
-        os.replace(name, target)
-    except BaseException:
-        os.unlink(name)
-        raise
+def _twice(summaries: Summaries, keys: Any) -> list[Fault]:
+    """Find ids that are in more than one part, by their hashes first."""
+    ordered = np.sort(keys)
+    again = ordered[1:][ordered[1:] == ordered[:-1]]
+    if not again.size:
+        return []
+    # Hashes may agree by chance, though hardly ever: look at the ids themselves.
+    ids = (canonical_ids(part["customer_id"]) for part in summaries.parts())
+    found = pd.concat([part[np.isin(customer_keys(part, 0), again)] for part in ids])
+    names = found[found.duplicated(keep=False)].unique()
+    return [repeated(len(names), [repr(str(name)) for name in names[:SHOWN]])] if len(names) else []
 
 
-def describe(path: str) -> dict[str, Any]:
-    """Read what a scored file says of itself."""
-    metadata = pq.read_schema(path).metadata or {}
-    if METADATA_KEY not in metadata:
-        raise BatchError(f"{path} was not written by tenure-score: it does not describe itself.")
-    about: dict[str, Any] = json.loads(metadata[METADATA_KEY])
-    return about
+def merge(scores: Scores | None, more: Scores) -> Scores:
+    """Add the sums of another part; the rows, which are written by then, are left out."""
+    months = getattr(more, "months", None)  # an older model's own scorer may know none
+    if months is not None:
+        sums = months.totals
+        if scores is not None and scores.months is not None:
+            sums = tuple(a + b for a, b in zip(scores.months.totals, sums, strict=True))
+        none = np.empty((0, len(sums)))
+        months = Months(months.days, none, none, sums)
+    beyond, unsteady = getattr(more, "share_beyond", None), getattr(more, "unsteady", 0)
+    totals, groups = more.totals, dict(more.groups)
+    if scores is not None:
+        parts = [(scores.share_beyond, scores.totals), (beyond, more.totals)]
+        beyond = _share(parts)
+        totals, unsteady = scores.totals + more.totals, scores.unsteady + unsteady
+        for key, group_totals in scores.groups.items():
+            groups[key] = group_totals + groups[key] if key in groups else group_totals
+    ordered = dict(sorted(groups.items(), key=lambda item: [(pd.isna(part), str(part)) for part in item[0]]))
+    return Scores(more.table.iloc[:0], totals, more.params, ordered, more.by, months, beyond, unsteady)
+
+
+def _share(parts: list[tuple[float | None, Totals]]) -> float | None:
+    """Put shares of expected value together."""
+    known = [(share, totals.expected_value.mean()) for share, totals in parts if share is not None]
+    whole = sum(weight for _, weight in known)
+    return float(sum(share * weight for share, weight in known) / whole) if whole > 0 else None
+
+
+class ScoreFile:
+    """A Parquet file that is written part by part and says what it is; within `output.written_whole`."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._writer: pq.ParquetWriter | None = None
+
+    def write(self, table: pd.DataFrame) -> None:
+        """Write some rows."""
+        if self._writer is None:
+            schema = pa.Schema.from_pandas(table, preserve_index=False)
+            self._writer = pq.ParquetWriter(self._path, schema.remove_metadata())
+        self._writer.write_table(pa.Table.from_pandas(table, schema=self._writer.schema, preserve_index=False))
+
+    def close(self, about: Mapping[str, Any]) -> None:
+        """End it; let the file say of itself, as JSON in its own metadata, what it is."""
+        if self._writer is None:
+            raise BatchError("There are no customers to score.")
+        self._writer.add_key_value_metadata({METADATA_KEY: json.dumps(about, sort_keys=True).encode()})
+        self._writer.close()

@@ -506,6 +506,29 @@ def scored_examples(table: pd.DataFrame) -> Figure:
     )
 
 
+@rc_context(STYLE)
+def months(table: pd.DataFrame, level: float) -> Figure:
+    """Draw the base's purchases and value ahead, month by month; `table` is that of `scorer.Months`."""
+    figure, panels = _canvas(2, height=6.4, sharex=True)
+    words = (("purchases", "purchases a month"), ("clv", "value a month, discounted"))
+    for axes, (total, label) in zip(panels, words, strict=True):
+        rows = table[table["total"] == total]
+        axes.fill_between(rows["month"], rows["low"], rows["high"], color=MODEL, alpha=0.2, linewidth=0, step="mid")
+        axes.fill_between(
+            rows["month"], rows["mean_low"], rows["mean_high"], color=MODEL, alpha=0.35, linewidth=0, step="mid"
+        )
+        axes.step(rows["month"], rows["expected"], where="mid", color=MODEL)
+        axes.set(ylabel=label, ylim=(0, None))
+        axes.yaxis.set_major_formatter(_thousands)
+    panels[-1].set_xlabel("months ahead")
+    return _explain(
+        figure,
+        "What the present customers will buy and be worth, month by month",
+        f"Line: expected. Light band: {level:.0%} predictive interval of the month's total; dark band: {level:.0%} "
+        "credible interval of its mean. It falls because customers leave; new ones are not in it, nor is the season.",
+    )
+
+
 def _shorten(text: str) -> str:
     return text if len(text) <= MOST_LETTERS else text[: MOST_LETTERS - 1] + "…"
 

@@ -7,6 +7,7 @@ module travels inside the registered model, so it imports nothing but NumPy.
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import date
 from os import PathLike
 from typing import Any
 
@@ -20,6 +21,8 @@ PARAMETERS = PURCHASE_PARAMETERS + SPEND_PARAMETERS
 # BG/NBD: Fader, Hardie & Lee (2005). MBG/NBD: Batislam, Denizel & Filiztekin (2007); Hoppe & Wagner (2007).
 CHANCES_AT_BIRTH = {"bg_nbd": 0, "mbg_nbd": 1}
 PURCHASE_MODELS = tuple(CHANCES_AT_BIRTH)
+# Of purchase parameters. No base is outside, and the scorer's tables reach from end to end.
+LEAST, MOST = 1e-9, 1e12
 
 
 class PosteriorError(ValueError):
@@ -76,6 +79,22 @@ class Posterior:
         joint = self.joint(min(count, self.size))
         return Posterior({name: values[None, :] for name, values in joint.items()}, self.purchases, self.origin)
 
+    def require_unseen(self, cutoff: date) -> None:
+        """Refuse to be judged on the days after `cutoff` unless it was fitted to days up to it alone.
+
+        A posterior that cannot say up to which day it was fitted is refused too.
+        """
+        as_of = str(self.origin.get("as_of"))
+        try:
+            is_unseen = date.fromisoformat(as_of) <= cutoff
+        except ValueError:
+            is_unseen = False
+        if not is_unseen:
+            raise PosteriorError(
+                f"This posterior was fitted to the days up to {as_of}, so it cannot be judged on days after {cutoff}: "
+                "fit the recipe to the calibration days alone."
+            )
+
     def save(self, path: str | PathLike[str]) -> None:
         """Write the posterior as `.npz`: seven arrays and a JSON text."""
         about = json.dumps({"purchases": self.purchases, "origin": dict(self.origin)}, sort_keys=True)
@@ -109,8 +128,8 @@ def _out_of_range(draws: Mapping[str, NDArray[np.float64]]) -> list[str]:
     faults = []
     for name in PARAMETERS:
         values = np.asarray(draws.get(name, 2.0))
-        floor = 1.0 if name == "q" else 0.0
-        wrong = int(np.count_nonzero(~(np.isfinite(values) & (values > floor))))
+        low, high = (LEAST, MOST) if name in PURCHASE_PARAMETERS else (1.0 if name == "q" else 0.0, np.inf)
+        wrong = int(np.count_nonzero(~((values > low) & (values < high))))
         if wrong:
-            faults.append(f"{wrong:,} of {values.size:,} draws of {name} are not finite and above {floor:g}")
+            faults.append(f"{wrong:,} of {values.size:,} draws of {name} are not between {low:g} and {high:g}")
     return faults

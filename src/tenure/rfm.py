@@ -22,8 +22,8 @@ from .summary import FirstOrders, Rfm
 from .transactions import Transactions
 
 __all__ = [
-    "Base", "Births", "Histories", "RfmError", "Spends", "Split",
-    "base", "daily_counts", "histories", "origins", "split", "summaries", "summarize",
+    "Base", "Births", "Histories", "RfmError", "Spends", "Split", "Streamed",
+    "base", "daily_counts", "histories", "origins", "split", "stream", "summaries", "summarize",
 ]  # fmt: skip
 
 type Ints = npt.NDArray[np.int64]
@@ -193,6 +193,40 @@ def summarize(transactions: Transactions, end: date | str | None = None, births:
     first = table["first_order"].to_numpy(dtype=np.float64)
     orders = FirstOrders(float(first.mean()), float(first.std()), first.size)
     return Rfm.from_frame(table, as_of=last, first_orders=orders, segments=transactions.segments)
+
+
+@dataclass(frozen=True)
+class Streamed:
+    """Every customer's summary, read from the engine some rows at a time and as often as need be, sorted by id.
+
+    Attributes:
+        table: of `summaries`, kept on the engine's side.
+        as_of: the end of observation.
+        rows: how many at a time.
+    """
+
+    table: Any
+    as_of: date
+    rows: int = 250_000
+
+    def parts(self) -> Iterator[pd.DataFrame]:
+        """Give the summaries part by part."""
+        for part in self.table.order_by("customer_id").to_pyarrow_batches(chunk_size=self.rows):
+            if part.num_rows:
+                yield part.to_pandas()
+
+
+def stream(transactions: Transactions, end: date | str | None = None, births: Births = EVERYONE) -> Streamed:
+    """Summarise as `summarize` does, for as many customers as there are."""
+    last = _end(transactions, end)
+    found = summaries(transactions, last, births).cache()
+    repeat = found.filter(found["frequency"] > 0)
+    free = repeat.filter(repeat["monetary_value"] == 0)
+    counted = [int(table.count().to_pyarrow().as_py()) for table in (found, free, repeat)]
+    _refuse_nobody(counted[0], births)
+    first = free.order_by("customer_id").limit(SHOWN)["customer_id"].to_list() if counted[1] else []
+    _refuse_free_repeats(first, counted[1], counted[2])
+    return Streamed(found, last)
 
 
 def base(transactions: Transactions, end: date | str | None = None, births: Births = EVERYONE) -> Base:

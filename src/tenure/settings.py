@@ -16,6 +16,9 @@ from .posterior import PURCHASE_MODELS
 from .review import ReviewSettings
 
 HORIZON_LIMIT_DAYS = 30 * 365
+LEAST_RATE = 1e-6  # of discount, for a value to infinity
+PURCHASES_LIMIT = 5_000  # of a made-up customer on average: some buy many times as often, and blocks are held in memory
+ROLES = ("customer_id", "date", "amount", "order_id")
 POSITIVE = {
     "LogNormal": ("mu", "sigma"),
     "Gamma": ("alpha", "beta"),
@@ -59,13 +62,13 @@ def _require_pattern(key: str, pattern: str) -> None:
         raise SettingsError(f"{key} must be a regular expression, got {pattern!r}: {error}.") from error
 
 
-def _require_day(key: str, value: str | None) -> None:
+def _require_day(key: str, value: str | None, *, or_null: bool = True) -> None:
     try:
         # fromisoformat alone takes 19970930 and week dates too.
         is_day = value is None or dt.date.fromisoformat(value).isoformat() == value
     except ValueError:
         is_day = False
-    _require(is_day, key, "a date such as 1997-09-30, or null", value)
+    _require(is_day, key, "a date such as 1997-09-30" + (", or null" if or_null else ""), value)
 
 
 @dataclass
@@ -364,6 +367,8 @@ class ScoreJobSettings:
     model: str
     output: str
     by: list[str]
+    by_month: bool
+    residual: bool
     transactions: TransactionsSettings
     summary: SummarySettings
     rfm: ObservedSettings
@@ -375,4 +380,205 @@ class ScoreJobSettings:
         is_model = self.model.startswith(("models:/", "runs:/"))
         _require(is_model, "model", "a model URI such as models:/clv@champion or models:/clv/3", self.model)
         _require(self.output.endswith(".parquet"), "output", "a path that ends in .parquet", self.output)
+        rate, rule = self.score.discount_rate, f"at least {LEAST_RATE:g} with residual=true, which has no other end"
+        _require(not self.residual or rate >= LEAST_RATE, "score.discount_rate", rule, rate)
         _require(0 <= self.seed < 2**63, "seed", "from 0 to 2^63 - 1", self.seed)
+
+
+@dataclass
+class TruthSettings:
+    """A population: which purchase model, and the parameters of both models; days and the log's money."""
+
+    purchases: str
+    r: float
+    alpha: float
+    a: float
+    b: float
+    p: float
+    q: float
+    v: float
+
+    def __post_init__(self) -> None:
+        known = f"one of {', '.join(PURCHASE_MODELS)}"
+        _require(self.purchases in PURCHASE_MODELS, "simulate.truth.purchases", known, self.purchases)
+        for name in ("r", "alpha", "b", "p", "v"):
+            value = getattr(self, name)
+            _require(1e-6 <= value <= 1e9, f"simulate.truth.{name}", "from 1e-6 to 1e9", value)
+        _require(0 <= self.a <= 1e9, "simulate.truth.a", "from 0 (nobody ever leaves) to 1e9", self.a)
+        _require(1 < self.q <= 1e9, "simulate.truth.q", "above 1 (there is no mean spend otherwise)", self.q)
+
+
+@dataclass
+class BirthSettings:
+    """When the customers of a made-up log first bought."""
+
+    since: str | None
+    until: str | None
+    growth: float
+
+    def __post_init__(self) -> None:
+        _require_day("simulate.births.since", self.since)
+        _require_day("simulate.births.until", self.until)
+        rule = "annual and effective, from -0.9 to 10 (0.5: half as many again each year)"
+        _require(-0.9 <= self.growth <= 10, "simulate.births.growth", rule, self.growth)
+
+
+@dataclass
+class SeasonSettings:
+    """A yearly cycle of repeat purchases."""
+
+    amplitude: float
+    peak_day: int
+
+    def __post_init__(self) -> None:
+        _require(0 <= self.amplitude < 1, "simulate.season.amplitude", "at least 0 and below 1", self.amplitude)
+        _require(1 <= self.peak_day <= 365, "simulate.season.peak_day", "a day of the year, 1 to 365", self.peak_day)
+
+
+@dataclass
+class RefundSettings:
+    """Which orders of a made-up log are refunded, and how the log shows it."""
+
+    share: float
+    full: float
+    delay_days: float
+    matched: float
+    prefix: str | None
+
+    def __post_init__(self) -> None:
+        for name in ("share", "full", "matched"):
+            _require_share(f"simulate.refunds.{name}", getattr(self, name))
+        _require(0 <= self.delay_days <= 3650, "simulate.refunds.delay_days", "from 0 to 3650", self.delay_days)
+
+
+@dataclass
+class DirtSettings:
+    """Shares of the rows of a made-up log that are wrong, by what is wrong with them."""
+
+    null_ids: float
+    blank_ids: float
+    guest_ids: float
+    float_ids: float
+    null_dates: float
+    epoch_dates: float
+    zero_amounts: float
+    null_amounts: float
+    nan_amounts: float
+    duplicates: float
+
+    def __post_init__(self) -> None:
+        for name, value in vars(self).items():
+            _require_share(f"simulate.dirt.{name}", value)
+        for ending in ("ids", "dates", "amounts"):
+            parts = {name: value for name, value in vars(self).items() if name.endswith(ending)}
+            rule = "at most 1 together, as a value is wrong in one way"
+            _require(sum(parts.values()) <= 1, ", ".join(f"simulate.dirt.{name}" for name in parts), rule, parts)
+
+
+@dataclass
+class SimulateSettings:
+    """A made-up purchase log: its customers, its days, and what is wrong with it."""
+
+    customers: int
+    start: str
+    end: str
+    dates: str
+    truth: TruthSettings
+    births: BirthSettings
+    season: SeasonSettings
+    refunds: RefundSettings
+    dirt: DirtSettings
+    segments: dict[str, dict[str, float]]
+
+    def __post_init__(self) -> None:
+        _require(1 <= self.customers <= 10**9, "simulate.customers", "from 1 to 1,000,000,000", self.customers)
+        _require(self.dates in ("day", "time"), "simulate.dates", "day or time", self.dates)
+        since, start, until, end = self._days()
+        _require(start <= end, "simulate.start", f"no later than simulate.end ({end})", self.start)
+        rule = f"no later than simulate.start ({start}), or null"
+        _require(since <= start, "simulate.births.since", rule, str(since))
+        is_within = since <= until <= end
+        _require(is_within, "simulate.births.until", f"from {since} to simulate.end ({end}), or null", str(until))
+        span = (end - since).days + 1
+        _require(span <= HORIZON_LIMIT_DAYS, "simulate.end", "within 30 years of the first birth", self.end)
+        mean = self.truth.r / self.truth.alpha * span
+        rule = f"such that a customer who stays buys at most {PURCHASES_LIMIT:,} times on average"
+        _require(mean <= PURCHASES_LIMIT, "simulate.truth.r and alpha", rule, f"{mean:,.0f} times in {span:,} days")
+        for name, shares in self.segments.items():
+            _require_segment(f"simulate.segments.{name}", name, shares)
+
+    def _days(self) -> tuple[dt.date, dt.date, dt.date, dt.date]:
+        """Give the first day of births, the log's first, the last of births and the log's last."""
+        found = {}
+        for name, text in (
+            ("start", self.start),
+            ("end", self.end),
+            ("births.since", self.births.since or self.start),
+            ("births.until", self.births.until or self.end),
+        ):
+            _require_day(f"simulate.{name}", text, or_null=False)
+            found[name] = dt.date.fromisoformat(text)
+            rule = "between 1980-01-01 and 2199-12-31"
+            _require(1980 <= found[name].year < 2200, f"simulate.{name}", rule, text)
+        return found["births.since"], found["start"], found["births.until"], found["end"]
+
+
+def _require_share(key: str, value: float) -> None:
+    _require(0 <= value <= 1, key, "a share, from 0 to 1", value)
+
+
+def _require_segment(key: str, name: str, shares: Mapping[str, float]) -> None:
+    _require(name not in ROLES, key, f"named otherwise than {', '.join(ROLES)}", name)
+    is_right = all(share > 0 for share in shares.values()) and abs(sum(shares.values()) - 1) < 1e-9
+    _require(is_right, key, "names with shares above 0 that add up to 1, such as {DE: 0.7, FR: 0.3}", dict(shares))
+
+
+@dataclass
+class SimulateJobSettings:
+    """Everything `tenure-simulate` can be told."""
+
+    simulate: SimulateSettings
+    output: str
+    truth: str | None
+    seed: int
+
+    def __post_init__(self) -> None:
+        _require(self.output.strip() != "", "output", "the path of a .parquet file, or of a new folder", self.output)
+        is_right = self.truth is None or (self.truth.endswith(".parquet") and self.truth != self.output)
+        _require(is_right, "truth", "a path that ends in .parquet and is not output, or null", self.truth)
+        _require(0 <= self.seed < 2**63, "seed", "from 0 to 2^63 - 1", self.seed)
+
+
+@dataclass
+class MovedLogSettings:
+    """Where the challenger's purchase log is by now."""
+
+    path: str | None
+
+
+@dataclass
+class PromoteSettings:
+    """Everything `tenure-promote` can be told."""
+
+    model: str
+    reason: str | None
+    by: str | None
+    rollback: bool
+    transactions: MovedLogSettings
+    registry: RegistrySettings
+    seed: int
+
+    def __post_init__(self) -> None:
+        is_model = re.fullmatch(r"models:/[^/@]+(@[^/@]+|/[1-9][0-9]*)", self.model) is not None
+        rule = "a model by alias or number: models:/clv@challenger or models:/clv/3"
+        _require(is_model, "model", rule, self.model)
+        for key in ("reason", "by"):
+            value = getattr(self, key)
+            is_right = value is None or (bool(value.strip()) and len(value) <= 2000)
+            _require(is_right, key, "some words, 2,000 characters at most, or null", value)
+        _require(0 <= self.seed < 2**63, "seed", "from 0 to 2^63 - 1", self.seed)
+
+    @property
+    def model_name(self) -> str:
+        """Name the registered model, whichever of its versions is meant."""
+        return re.split("[@/]", self.model.removeprefix("models:/"))[0]

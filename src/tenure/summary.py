@@ -14,7 +14,7 @@ import pandas as pd
 
 from .errors import InputError
 
-__all__ = ["COLUMNS", "FirstOrders", "IdFault", "IdsError", "Rfm", "SummaryError", "canonical_ids"]
+__all__ = ["COLUMNS", "Fault", "FirstOrders", "IdFault", "IdsError", "Rfm", "SummaryError", "canonical_ids"]
 
 type Bools = npt.NDArray[np.bool_]
 type Floats = npt.NDArray[np.float64]
@@ -22,15 +22,46 @@ type Floats = npt.NDArray[np.float64]
 DAYS = ("frequency", "recency", "T")
 COLUMNS = ("customer_id", *DAYS, "monetary_value")
 DAYS_BELOW = 2.0**31  # five million years: what is above is no count of days, and int64 stays far away
+SPEND_BELOW = 1e100  # sums of values stay within what a number can hold
 SHOWN = 3
 
 
-class SummaryError(InputError):
-    """A customer summary breaks its contract; `faults` has one line per broken rule."""
+class Fault(NamedTuple):
+    """One broken rule: what to say of it, how many rows break it, and what to call the first few of them."""
 
-    def __init__(self, *faults: str) -> None:
+    text: str  # with {count}, {of}, {first} and {have} where they belong
+    number: int = 0
+    first: tuple[str, ...] = ()
+
+    def line(self, rows: int) -> str:
+        """Say it of a table of so many rows."""
+        have, first = "has" if self.number == 1 else "have", ", ".join(self.first)
+        return self.text.format(count=f"{self.number:,}", of=f"{rows:,}", first=first, have=have)
+
+
+class SummaryError(InputError):
+    """A customer summary breaks its contract; `faults` has one line per broken rule.
+
+    Attributes:
+        faults: the lines.
+        found: the same by rule, to be put together with those of other parts of a table.
+    """
+
+    def __init__(self, *faults: str, found: Sequence[Fault] = ()) -> None:
         super().__init__("\n".join(faults))
         self.faults = faults
+        self.found = tuple(found)
+
+    @classmethod
+    def of(cls, found: Sequence[Fault], rows: int) -> SummaryError:
+        """Put faults together by rule, and say them of a table of so many rows."""
+        by_text: dict[str, Fault] = {}
+        for fault in found:
+            other = by_text.get(fault.text, Fault(fault.text))
+            first = (*other.first, *fault.first)[:SHOWN]
+            by_text[fault.text] = Fault(fault.text, other.number + fault.number, first)
+        whole = list(by_text.values())
+        return cls(*(fault.line(rows) for fault in whole), found=whole)
 
 
 class IdFault(NamedTuple):
@@ -45,7 +76,7 @@ class IdsError(InputError):
     """Some customer ids are neither text nor integers; `faults` says which rows and why."""
 
     def __init__(self, faults: list[IdFault]) -> None:
-        super().__init__("\n".join(_ids_fault(fault) for fault in faults))
+        super().__init__("\n".join(_ids_fault(fault).line(len(fault.rows)) for fault in faults))
         self.faults = faults
 
 
@@ -99,6 +130,8 @@ class Rfm:
         as_of: date | None = None,
         first_orders: FirstOrders | None = None,
         segments: Sequence[str] = (),
+        *,
+        first_row: int = 1,
     ) -> Rfm:
         """Check a customer summary against every rule of the contract and keep it.
 
@@ -107,18 +140,19 @@ class Rfm:
             as_of: the end of observation that T counts to.
             first_orders: of the same customers.
             segments: columns of the frame that ride along.
+            first_row: the number of the first row, where the frame is a part of a larger table.
 
         Raises:
             SummaryError: with one line per rule that is broken: the rule, the count, the first few ids.
         """
         _refuse_columns(frame)
-        faults: list[str] = []
-        ids, names = _ids(frame["customer_id"], faults)
+        faults: list[Fault] = []
+        ids, names = _ids(frame["customer_id"], first_row, faults)
         days, numeric = _numbers(frame, faults)
         if numeric:
             faults += _broken_rules(days, names)
         if faults:
-            raise SummaryError(*faults)
+            raise SummaryError.of(faults, len(frame))
         table = _table(ids, days)
         for name in segments:
             table[name] = frame[name].to_numpy()
@@ -201,10 +235,10 @@ def _id_faults(kinds: npt.NDArray[Any]) -> list[IdFault]:
     return [fault for fault in faults if fault.rows.any()]
 
 
-def _ids_fault(fault: IdFault) -> str:
-    first = ", ".join(f"{row + 1:,}" for row in np.flatnonzero(fault.rows)[:SHOWN])
-    count = f"{fault.rows.sum():,} of {len(fault.rows):,}"
-    return f"{count} customer ids are {fault.what} (first rows: {first}). {fault.remedy}"
+def _ids_fault(fault: IdFault, first_row: int = 1) -> Fault:
+    first = tuple(f"{row + first_row:,}" for row in np.flatnonzero(fault.rows)[:SHOWN])
+    text = f"{{count}} of {{of}} customer ids are {fault.what} (first rows: {{first}}). {fault.remedy}"
+    return Fault(text, int(fault.rows.sum()), first)
 
 
 def _refuse_columns(frame: pd.DataFrame) -> None:
@@ -219,32 +253,38 @@ def _refuse_columns(frame: pd.DataFrame) -> None:
         raise SummaryError(*faults)
 
 
-def _ids(given: pd.Series[Any], faults: list[str]) -> tuple[pd.Series[str], pd.Series[str]]:
+def _ids(given: pd.Series[Any], first_row: int, faults: list[Fault]) -> tuple[pd.Series[str], pd.Series[str]]:
     """Return the ids, and what to call each row in a message."""
     try:
         ids = canonical_ids(given)
     except IdsError as error:
-        faults += str(error).splitlines()
-        rows = pd.Series([f"row {row + 1:,}" for row in range(len(given))], dtype="str")
+        faults += [_ids_fault(fault, first_row) for fault in error.faults]
+        rows = pd.Series([f"row {row + first_row:,}" for row in range(len(given))], dtype="str")
         return rows, rows
     names = "'" + ids + "'"
     twice = ids.duplicated(keep=False).to_numpy(dtype=bool)
     if twice.any():
-        first = ", ".join(names[twice].unique()[:SHOWN])
-        faults.append(
-            f"{ids[twice].nunique():,} customer ids are on more than one row (first: {first})."
-            " A summary has one row per customer, and 7 and '7' are the same customer."
-        )
+        faults.append(repeated(ids[twice].nunique(), list(names[twice].unique()[:SHOWN])))
     return ids, names
 
 
-def _numbers(frame: pd.DataFrame, faults: list[str]) -> tuple[dict[str, Floats], bool]:
+def repeated(count: int, first: Sequence[str]) -> Fault:
+    """Say that ids are on more than one row."""
+    return Fault(
+        "{count} customer ids are on more than one row (first: {first})."
+        " A summary has one row per customer, and 7 and '7' are the same customer.",
+        count,
+        tuple(first),
+    )
+
+
+def _numbers(frame: pd.DataFrame, faults: list[Fault]) -> tuple[dict[str, Floats], bool]:
     """Return the four number columns as floats, null as NaN, and whether all of them held numbers."""
     numbers: dict[str, Floats] = {}
     for name in COLUMNS[1:]:
         values = _as_floats(frame[name])
         if values is None:
-            faults.append(f"The column {name!r} holds {frame[name].dtype}, not numbers.")
+            faults.append(Fault(f"The column {name!r} holds {frame[name].dtype}, not numbers."))
         else:
             numbers[name] = values
     return numbers, len(numbers) == len(COLUMNS) - 1
@@ -265,7 +305,7 @@ def _as_floats(column: pd.Series[Any]) -> Floats | None:
     return np.asarray(column.to_numpy(dtype=np.float64, na_value=np.nan), dtype=np.float64)
 
 
-def _broken_rules(numbers: dict[str, Floats], names: pd.Series[str]) -> list[str]:
+def _broken_rules(numbers: dict[str, Floats], names: pd.Series[str]) -> list[Fault]:
     frequency, recency, T, spend = (numbers[name] for name in COLUMNS[1:])
     rules: list[tuple[Bools, str, str]] = []
     sound = np.ones(len(frequency), dtype=bool)
@@ -276,6 +316,7 @@ def _broken_rules(numbers: dict[str, Floats], names: pd.Series[str]) -> list[str
         sound &= whole & (numbers[name] >= 0)
     lapsed = sound & ((recency == 0) != (frequency == 0))
     unpaid = sound & (frequency > 0) & ~(np.isfinite(spend) & (spend > 0))
+    untold = sound & (frequency > 0) & np.isfinite(spend) & (spend >= SPEND_BELOW)
     rules += [
         (sound & (frequency > recency), "frequency above recency", "A customer buys at most once per day."),
         (
@@ -289,6 +330,7 @@ def _broken_rules(numbers: dict[str, Floats], names: pd.Series[str]) -> list[str
             "repeat purchases but no monetary_value above 0 and finite",
             "It is the mean spend per repeat purchase day.",
         ),
+        (untold, f"a monetary_value of {SPEND_BELOW:g} or more", "No money is worth so little; is it a number at all?"),
     ]
     return [_fault(rows, what, remedy, names) for rows, what, remedy in rules if rows.any()]
 
@@ -299,10 +341,9 @@ def _is_whole(days: Floats) -> Bools:
     return whole
 
 
-def _fault(rows: Bools, what: str, remedy: str, names: pd.Series[str]) -> str:
-    first = ", ".join(names[rows].head(SHOWN))
-    verb = "has" if rows.sum() == 1 else "have"
-    return f"{rows.sum():,} of {len(rows):,} customers {verb} {what} (first: {first}). {remedy}"
+def _fault(rows: Bools, what: str, remedy: str, names: pd.Series[str]) -> Fault:
+    text = f"{{count}} of {{of}} customers {{have}} {what} (first: {{first}}). {remedy}"
+    return Fault(text, int(rows.sum()), tuple(names[rows].head(SHOWN)))
 
 
 def _table(ids: pd.Series[str], numbers: dict[str, Floats]) -> pd.DataFrame:

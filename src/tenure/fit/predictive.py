@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tenure.posterior import PURCHASE_PARAMETERS, SPEND_PARAMETERS, Posterior
+from tenure.simulate import PurchaseLaw, SpendLaw, draw_mean_spends
 
 type Floats = NDArray[np.float64]
 type Ints = NDArray[np.int64]
@@ -31,14 +32,10 @@ def replicate_purchases(posterior: Posterior, T: NDArray[Any], rng: np.random.Ge
     """
     days = _days(T)
     drawn = np.empty((replicates, days.size), np.int64)
-    population = _populations(posterior, PURCHASE_PARAMETERS, replicates)
-    for row, (r, alpha, a, b) in enumerate(population):
-        rate = rng.gamma(r, 1.0 / alpha, days.size)
-        dropout = rng.beta(a, b, days.size)
-        # With a tiny `a` the Beta underflows to 0, of which there is no geometric. At the least positive
-        # dropout K is 2^63 - 1, so N decides.
-        until_dropout = rng.geometric(np.maximum(dropout, np.finfo(np.float64).tiny)) - posterior.chances_at_birth
-        drawn[row] = np.minimum(until_dropout, rng.poisson(rate * days))
+    for row, population in enumerate(_populations(posterior, PURCHASE_PARAMETERS, replicates)):
+        law = PurchaseLaw(posterior.purchases, *map(float, population))
+        rate, dropout = law.rates(days.size, rng), law.dropouts(days.size, rng)
+        drawn[row] = np.minimum(law.repeats_until_departure(dropout, rng), rng.poisson(rate * days))
     return drawn
 
 
@@ -52,10 +49,8 @@ def replicate_spends(
     """
     bought = _frequencies(frequency)
     drawn = np.empty((replicates, bought.size))
-    population = _populations(posterior, SPEND_PARAMETERS, replicates)
-    for row, (p, q, v) in enumerate(population):
-        nu = rng.gamma(q, 1.0 / v, bought.size)
-        drawn[row] = rng.gamma(p * bought) / (nu * bought)
+    for row, population in enumerate(_populations(posterior, SPEND_PARAMETERS, replicates)):
+        drawn[row] = draw_mean_spends(SpendLaw(*map(float, population)), bought, rng)
     return drawn
 
 

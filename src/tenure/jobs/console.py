@@ -1,22 +1,30 @@
 """What a person reads in the terminal: results on stdout."""
 
 import sys
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import pandas as pd
 from rich.console import Console
+from rich.markup import escape
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
 from tenure.posterior import PARAMETERS
 from tenure.review import Review, Verdict
-from tenure.settings import ScoreJobSettings, TrainSettings
+from tenure.settings import ScoreJobSettings, SimulateJobSettings, TrainSettings
 from tenure.transactions import Reconciliation
 
 if TYPE_CHECKING:
     from tenure.batch import Scored
     from tenure.fit import Fit
+    from tenure.jobs.promoting import Promotion
     from tenure.jobs.training import Trained
-    from tenure.scorer import Scores
+    from tenure.promote import Comparison
+    from tenure.scorer import NewCustomer, Scores
+    from tenure.simulate import Simulated
 
 WORDS = {
     "r": "heterogeneity of purchase rates",
@@ -27,13 +35,22 @@ WORDS = {
     "q": "shape across customers",
     "v": "scale of spend, the log's money",
 }
-SHOWN_GROUPS = 20
+SHOWN_GROUPS, SHOWN_MONTHS, MONTHS_A_YEAR = 20, 24, 12
 COLOURS = {Verdict.PASS: "green", Verdict.REVIEW: "yellow", Verdict.FAIL: "red"}
 
 
 def is_terminal() -> bool:
     """Tell whether a person watches, so that progress bars make sense."""
     return sys.stderr.isatty()
+
+
+@contextmanager
+def progress(what: str, rows: int) -> Iterator[Callable[[int], None]]:
+    """Show a bar on stderr while someone watches; give what advances it by some rows."""
+    columns = (TextColumn(what), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True), disable=not is_terminal(), transient=True) as bar:
+        task = bar.add_task(what, total=rows)
+        yield lambda done: bar.advance(task, done)
 
 
 def print_training(trained: "Trained", settings: TrainSettings, ui: str) -> None:
@@ -45,9 +62,13 @@ def print_training(trained: "Trained", settings: TrainSettings, ui: str) -> None
     out.print(_parameters(fitted.fit, window))
     for warning in fitted.warnings:
         out.print(f"[yellow]{warning}[/yellow]")
+    if trained.new_customer is not None:
+        out.print(_new_customer(trained.new_customer))
     out.print(_holdout(trained))
     out.print(_verdict(trained.review))
     out.print(_registered(trained, settings.registry.name))
+    if trained.promotion is not None:
+        print_promotion(trained.promotion)
     out.print(f"\nRun [bold]{trained.run_id}[/bold]. To look at it:  {ui}")
 
 
@@ -93,6 +114,18 @@ def _parameters(fitted: "Fit", window: str) -> Table:
     return table
 
 
+def _new_customer(found: "NewCustomer") -> Table:
+    row, asked = found.table().iloc[0], found.params
+    level = f"{asked['level']:.0%}"
+    title = (
+        f"\nA new customer, from the first order on, over {asked['horizon_days']} days at margin {asked['margin']:g}"
+    )
+    table = _table(title, "", "expected", f"{level} predictive", f"{level} credible of the mean", "of it first order")
+    spans = (f"{row[f'clv{kind}_low']:,.2f} to {row[f'clv{kind}_high']:,.2f}" for kind in ("", "_mean"))
+    table.add_row("value", f"{row['clv']:,.2f}", *spans, f"{row['first_order']:,.2f}")
+    return table
+
+
 def _holdout(trained: "Trained") -> Table:
     metrics, parts = trained.backtest.metrics, trained.split
     level = f"{metrics['level']:.0%}"
@@ -129,7 +162,51 @@ def _registered(trained: "Trained", name: str) -> str:
     lines = [f"\nRegistered [bold]{model.name}[/bold] version {model.version} as [bold]{model.alias}[/bold]."]
     if trained.review.verdict is Verdict.REVIEW:
         lines[0] += " A person has to look before it becomes champion."
-    return "\n".join([*lines, f"To score with it:  uv run {command}"])
+    lines.append(f"To score with it:  uv run {command}")
+    if trained.review.verdict is Verdict.REVIEW:
+        lines.append(f"To promote it:     uv run tenure-promote model={model.uri} reason=...")
+    return "\n".join(lines)
+
+
+def print_promotion(promotion: "Promotion") -> None:
+    """Print both recipes side by side, and what was decided."""
+    out = _console()
+    if promotion.comparison is not None:
+        out.print(_comparison(promotion.comparison))
+    verdict, uri = promotion.challenger.verdict, promotion.challenger.uri
+    out.print(f"\n[bold]Verdict of {uri}: [{COLOURS[verdict]}]{verdict}[/][/bold]")
+    place = f" in the place of {promotion.champion.uri}" if promotion.champion else ""
+    done = f"{uri} is champion now{place}" if promotion.decision.is_promoted else f"{uri} was not promoted"
+    out.print(f"[bold]{done}[/bold]: {escape(promotion.decision.because)}")
+
+
+def _comparison(found: "Comparison") -> Table:
+    days = (found.end - found.cutoff).days
+    title = (
+        f"\nBoth recipes fitted to the days up to {found.cutoff}, then {days} days to {found.end}: "
+        f"{found.customers:,} customers"
+    )
+    table = _table(title, "", "champion", "challenger", "difference", "standard error")
+    for name in ("value", "purchases"):
+        contest = getattr(found, name)
+        scores = (contest.champion_crps, contest.challenger_crps)
+        errors = (f"{contest.difference:+.4g}", f"{contest.difference_se:.2g}")
+        table.add_row(f"mean CRPS of {name}", *(f"{score:.4g}" for score in scores), *errors)
+    for name in ("value", "purchases"):
+        contest = getattr(found, name)
+        biases = (contest.champion_bias, contest.challenger_bias)
+        table.add_row(f"bias of {name}", *(f"{bias:+.1%}" for bias in biases), "", "")
+    return table
+
+
+def print_line(text: str) -> None:
+    """Print one result."""
+    _console().print(text)
+
+
+def print_run(run_id: str, ui: str) -> None:
+    """Print where everything else is."""
+    _console().print(f"\nRun [bold]{run_id}[/bold]. To look at it:  {ui}")
 
 
 def print_scores(scored: "Scored", settings: ScoreJobSettings, ui: str) -> None:
@@ -137,15 +214,20 @@ def print_scores(scored: "Scored", settings: ScoreJobSettings, ui: str) -> None:
     out = _console()
     params = scored.scores.params
     title = (
-        f"\n{len(scored.scores.table):,} customers as of {scored.as_of or 'their own last day'}, "
+        f"\n{scored.customers:,} customers as of {scored.as_of or 'their own last day'}, "
         f"{params.horizon_days} days ahead, discounted at {params.discount_rate:.1%} a year"
     )
     level = f"{params.level:.0%}"
     table = _table(title, "total", "expected", f"{level} predictive", f"{level} credible of the mean")
-    for name, row in scored.scores.totals.table(params.level).iterrows():
-        spans = (f"{row[f'{kind}low']:,.0f} to {row[f'{kind}high']:,.0f}" for kind in ("", "mean_"))
-        table.add_row(str(name), f"{row['expected']:,.0f}", *spans)
+    totals = scored.scores.totals.table(params.level)
+    if scored.residual is not None:
+        totals.loc["residual value"] = scored.residual.table(params.level).loc["clv"]
+    for name, row in totals.iterrows():
+        table.add_row(str(name), f"{row['expected']:,.0f}", *_spans(row))
     out.print(table)
+    _print_cautions(out, scored)
+    if scored.scores.months is not None:
+        _print_months(out, scored.scores, level)
     if scored.scores.by:
         _print_groups(out, scored.scores, level)
     out.print(f"\nModel {scored.model}. Written: [bold]{settings.output}[/bold]")
@@ -159,7 +241,71 @@ def _print_groups(out: Console, scores: "Scores", level: str) -> None:
     title = f"\nclv by {', '.join(scores.by)}{more}"
     table = _table(title, *scores.by, "customers", "expected", f"{level} predictive", f"{level} credible of the mean")
     for _, row in found.head(SHOWN_GROUPS).iterrows():
-        spans = (f"{row[f'{kind}low']:,.0f} to {row[f'{kind}high']:,.0f}" for kind in ("", "mean_"))
         names = (str(row[name]) for name in scores.by)
-        table.add_row(*names, f"{row['customers']:,}", f"{row['expected']:,.0f}", *spans)
+        table.add_row(*names, f"{row['customers']:,}", f"{row['expected']:,.0f}", *_spans(row))
     out.print(table)
+
+
+def _spans(row: "pd.Series[Any]") -> list[str]:
+    return [f"{row[f'{kind}low']:,.0f} to {row[f'{kind}high']:,.0f}" for kind in ("", "mean_")]
+
+
+def _print_cautions(out: Console, scored: "Scored") -> None:
+    """Say what the numbers above rest on, where that is little."""
+    scores = scored.scores
+    if scores.share_beyond is not None:
+        out.print(f"{scores.share_beyond:.1%} of the value lies farther ahead than any customer was observed.")
+    if scores.unsteady:
+        out.print(
+            f"[yellow]The mean values of {scores.unsteady:,} of {scored.customers:,} customers rest on a few draws of "
+            "the population, and may be off by more than a tenth.[/yellow]"
+        )
+
+
+def _print_months(out: Console, scores: "Scores", level: str) -> None:
+    """Print the months ahead, or the last of each year where they are many; all are in the run."""
+    months = scores.months
+    if months is None:
+        return
+    found = months.table(scores.params.level)
+    value = found[found["total"] == "clv"].assign(sum=lambda rows: rows["expected"].cumsum())
+    purchases = found[found["total"] == "purchases"]
+    table = _table("\nmonth by month", "month", "purchases", "value", f"{level} predictive", "value so far")
+    every = 1 if len(value) <= SHOWN_MONTHS else MONTHS_A_YEAR
+    for (_, count), (_, row) in zip(purchases.iterrows(), value.iterrows(), strict=True):
+        if row["month"] % every == 0 or row["month"] == len(value):
+            numbers = (f"{number:,.0f}" for number in (count["expected"], row["expected"]))
+            table.add_row(str(row["month"]), *numbers, _spans(row)[0], f"{row['sum']:,.0f}")
+    out.print(table)
+
+
+def print_simulated(simulated: "Simulated", settings: SimulateJobSettings) -> None:
+    """Print what was written, how many there are of what, and what to do next."""
+    out, holds, made = _console(), simulated.holds, settings.simulate
+    table = _table(f"\nA made-up log, {made.start} to {made.end}, by {made.truth.purchases}", "", "count")
+    for label, count in _counts(simulated):
+        table.add_row(label, f"{count:,}")
+    out.print(table)
+    out.print(f"Bought on one day alone: {holds['one_time'] / max(holds['customers'], 1):.1%} of customers")
+    files = f" ({simulated.files} files)" if simulated.files > 1 else ""
+    out.print(f"\nWritten: [bold]{simulated.output}[/bold]{files}")
+    if settings.truth is not None:
+        out.print(f"Each customer's truth: [bold]{settings.truth}[/bold]")
+    out.print(f"To fit it:  uv run tenure-train {' '.join(_next(settings))}")
+
+
+def _counts(simulated: "Simulated") -> list[tuple[str, int]]:
+    """Name what every log has, and of the rest what this one has."""
+    words = {"purchase_days": "purchases (customer and day)", "one_time": None}
+    always = ("customers", "purchase_days", "orders", "rows")
+    rest = {name: count for name, count in simulated.holds.items() if name not in always and count}
+    found = {name: simulated.holds[name] for name in always} | rest
+    labels = {name: words.get(name, name.replace("_", " ")) for name in found}
+    return [(label, found[name]) for name, label in labels.items() if label is not None]
+
+
+def _next(settings: SimulateJobSettings) -> list[str]:
+    is_bg = settings.simulate.truth.purchases == "bg_nbd"
+    model = [] if is_bg else [f"fit.purchases={settings.simulate.truth.purchases}"]
+    orders = ["transactions.columns.order_id=order_id"] if settings.simulate.refunds.share else []
+    return [f"transactions.path={settings.output}", *orders, *model]

@@ -2,15 +2,18 @@
 
 import logging
 import time
+import warnings
 from dataclasses import asdict
+from typing import Any
 
 import pandas as pd
 
-from tenure import batch, registry
-from tenure.rfm import summarize
-from tenure.scorer import group
+from tenure import batch, figures, registry
+from tenure.batch import Scored, Summaries, SummaryFile
+from tenure.output import require_writable, written_whole
+from tenure.rfm import stream
+from tenure.scorer import RESIDUAL, Scorer, Totals
 from tenure.settings import ScoreJobSettings
-from tenure.summary import Rfm
 from tenure.transactions import Reconciliation, Transactions, read
 
 from . import console
@@ -20,42 +23,77 @@ log = logging.getLogger("tenure")
 
 def run(settings: ScoreJobSettings, config: str) -> int:
     """Score and report; return the exit code."""
-    batch.require_writable(settings.output)
-    customers, as_of, log_read = _customers(settings)
+    require_writable(settings.output)
+    summaries, as_of, log_read = _customers(settings)
     if log_read is not None:
         console.print_reconciliation(log_read[1])
-    group(customers, settings.by)  # refuse what cannot be grouped by before the model is looked for
+    rows = batch.check(summaries, settings.by)  # refuse a bad table before the model is looked for
     uri = registry.connect(settings.registry)
     loaded = registry.load(settings.model)
     model = loaded.about["model"]
-    log.info("%s customers; model %s", f"{len(customers):,}", model)
+    log.info("%s customers; model %s", f"{rows:,}", model)
     with registry.open_run(settings.registry, "score", config) as opened:
         registry.log_settings(asdict(settings))
         if log_read is not None:
             registry.log_data(*log_read, "scoring")
         start = time.perf_counter()
-        # An older version's own scorer knows no groups, and is not asked for any unless they are.
-        by = {"by": settings.by} if settings.by else {}
-        scores = loaded.scorer.score(customers, **by, **asdict(settings.score), seed=settings.seed)
-        seconds = time.perf_counter() - start
-        run_id = opened.info.run_id
-        about = {
-            "model": model, "model_tags": loaded.about, "as_of": as_of, "params": asdict(scores.params),
-            "run_id": run_id, "customers": len(scores.table),
-        }  # fmt: skip
-        batch.write(scores.table, settings.output, about)
-        registry.log_scores(scores, model, seconds)
-    console.print_scores(batch.Scored(scores, model, as_of, run_id), settings, registry.ui_command(uri))
+        about = {"model": model, "model_tags": loaded.about, "as_of": as_of, "run_id": opened.info.run_id}
+        scored = score_parts(loaded.scorer, summaries, rows, settings, about)
+        months, level = scored.scores.months, settings.score.level
+        drawn = {} if months is None else {"months": figures.months(months.table(level), level)}
+        registry.log_scores(scored, time.perf_counter() - start, drawn)
+    console.print_scores(scored, settings, registry.ui_command(uri))
     return 0
 
 
 def _customers(
     settings: ScoreJobSettings,
-) -> tuple[pd.DataFrame, str | None, tuple[Transactions, Reconciliation] | None]:
+) -> tuple[Summaries, str | None, tuple[Transactions, Reconciliation] | None]:
     if settings.summary.path is not None:
-        table = batch.read_summary(settings.summary.path)
-        Rfm.from_frame(table)  # refuse a bad table before the model is looked for
-        return table, settings.summary.as_of, None
+        return SummaryFile(settings.summary.path), settings.summary.as_of, None
     transactions = read(settings.transactions)
-    rfm = summarize(transactions, settings.rfm.end)
-    return rfm.customers, str(rfm.as_of), (transactions, transactions.reconcile(rfm.as_of))
+    found = stream(transactions, settings.rfm.end)
+    return found, str(found.as_of), (transactions, transactions.reconcile(found.as_of))
+
+
+def score_parts(
+    scorer: Scorer, summaries: Summaries, rows: int, settings: ScoreJobSettings, about: dict[str, Any]
+) -> Scored:
+    """Score part by part; write the rows, keep the sums."""
+    asked = {**asdict(settings.score), "seed": settings.seed}
+    # An older version's own scorer may know neither groups nor months, and is not asked for any unless they are.
+    more: dict[str, Any] = {"by": settings.by} if settings.by else {}
+    more |= {"by_month": True} if settings.by_month else {}
+    scores, residual = None, None
+    with (
+        written_whole(settings.output) as path,
+        console.progress("score", rows) as advance,
+        warnings.catch_warnings(),
+    ):
+        warnings.simplefilter("once")  # and not once a part
+        output = batch.ScoreFile(path)
+        for part in summaries.parts():
+            found = scorer.score(part, **more, **asked)
+            table = found.table
+            if settings.by_month and found.months is not None:
+                table = table.assign(
+                    expected_purchases_by_month=list(found.months.purchases), clv_by_month=list(found.months.value)
+                )
+            if settings.residual:
+                table, sums = _with_residual(scorer, part, table, asked)
+                residual = sums if residual is None else residual + sums
+            output.write(table)
+            scores = batch.merge(scores, found)
+            advance(len(part))
+        params = asdict(scores.params) if scores is not None else {}
+        output.close({**about, "params": params, "customers": rows})
+    assert scores is not None  # noqa: S101 (a file without rows is not closed)
+    return Scored(scores, residual, about["model"], about["as_of"], about["run_id"])
+
+
+def _with_residual(
+    scorer: Scorer, part: pd.DataFrame, table: pd.DataFrame, asked: dict[str, Any]
+) -> tuple[pd.DataFrame, Totals]:
+    params = {name: value for name, value in asked.items() if name != "horizon_days"}
+    found = scorer.residual(part, **params)
+    return table.join(found.table[list(RESIDUAL.values())]), found.totals

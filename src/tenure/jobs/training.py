@@ -4,7 +4,7 @@ import logging
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import date
 from typing import Any
 
@@ -17,12 +17,12 @@ from tenure.backtest import Backtest, measure, track
 from tenure.fit import CheckedFit, Fit, check, fit, predictive
 from tenure.review import Review, Verdict, judge
 from tenure.rfm import Base, Split, daily_counts, split, summarize
-from tenure.scorer import Scorer
+from tenure.scorer import NewCustomer, Scorer
 from tenure.settings import TrainSettings
 from tenure.summary import Rfm
 from tenure.transactions import Transactions, read
 
-from . import console
+from . import console, promoting
 
 FAILED_REVIEW = 3
 REPLICATES = 200
@@ -41,6 +41,8 @@ class Trained:
     backtest: Backtest
     review: Review
     registered: registry.Registered | None
+    new_customer: NewCustomer | None
+    promotion: promoting.Promotion | None
 
 
 def run(settings: TrainSettings, config: str, *, is_sweep: bool) -> int:
@@ -85,10 +87,18 @@ def _train(
         metrics |= _prefixed("final", final.metrics)
         review = judge(metrics, settings.review.checks, fits=fits | _prefixed("final", final.fit.methods))
     registry.log_review(review)
-    registered = None
+    registered = promotion = None
     if register and final is not None and review.verdict is not Verdict.FAIL:
         registered = _register(final.fit, transactions, parts, review, settings, run_id)
-    return Trained(run_id, parts, calibration, final, backtest, review, registered)
+        if registered.alias == "challenger" and review.verdict is Verdict.PASS:
+            with _stage("compare with the champion"):
+                promotion = promoting.stand(
+                    registered.uri, parts, settings.fit, seed=seeds[0], calibration=calibration.fit.posterior
+                )
+            if promotion.decision.is_promoted:
+                registered = replace(registered, alias="champion")
+    new_customer = None if final is None else _new_customer(final.fit, settings)
+    return Trained(run_id, parts, calibration, final, backtest, review, registered, new_customer, promotion)
 
 
 def _fit(stage: str, rfm: Rfm, settings: TrainSettings, seed: int) -> CheckedFit:
@@ -138,6 +148,7 @@ def _backtest(
 ) -> Backtest:
     """Score the calibration customers over the holdout, undiscounted and at full margin, and measure."""
     level = settings.review.level
+    calibration.posterior.require_unseen(parts.cutoff)
     with _stage(f"backtest over {parts.horizon_days} days"):
         scorer = Scorer(calibration.posterior.thin(settings.fit.joint_draws))
         asked: dict[str, Any] = {
@@ -185,6 +196,14 @@ def _register(
             validated_horizon_days=parts.horizon_days,
             tags=tags,
         )
+
+
+def _new_customer(final: Fit, settings: TrainSettings) -> NewCustomer:
+    """Value a customer who is not yet acquired, as `score` asks."""
+    scorer = Scorer(final.posterior.thin(settings.fit.joint_draws))
+    found = scorer.new_customer(**asdict(settings.score), seed=settings.seed)
+    registry.log_new_customer(found)
+    return found
 
 
 def _prefixed[Value](stage: str, values: Mapping[str, Value]) -> dict[str, Value]:

@@ -14,10 +14,14 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from tenure.backtest import Backtest
+from tenure.batch import Scored
+from tenure.promote import Comparison, Decision
 from tenure.review import Review
 from tenure.rfm import Split
-from tenure.scorer import Scores
+from tenure.scorer import NewCustomer
 from tenure.transactions import Reconciliation, Transactions
+
+from .aliases import Version
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -62,16 +66,30 @@ def log_window(parts: Split) -> None:
     mlflow.set_tags({"cutoff": str(parts.cutoff), "end": str(parts.end)})
 
 
-def log_scores(scores: Scores, model: str, seconds: float) -> None:
+def log_scores(scored: Scored, seconds: float, figures: Mapping[str, Figure]) -> None:
     """Log a scoring run: the model, how many customers, how long, totals from joint draws."""
-    totals = scores.totals.table(scores.params.level)
-    mlflow.set_tag("model", model)
-    mlflow.log_metrics({"score.customers": len(scores.table), "score.seconds": seconds})
+    scores, level = scored.scores, scored.scores.params.level
+    totals = scores.totals.table(level)
+    if scored.residual is not None:
+        totals.loc["residual_value"] = scored.residual.table(level).loc["clv"]
+    mlflow.set_tag("model", scored.model)
+    numbers = {"score.customers": scored.customers, "score.seconds": seconds, "score.unsteady": scores.unsteady}
+    numbers |= {} if scores.share_beyond is None else {"score.share_beyond": scores.share_beyond}
+    mlflow.log_metrics(numbers)
     rows = totals.to_dict("index").items()
     mlflow.log_metrics({f"total.{name}.{end}": float(value) for name, row in rows for end, value in row.items()})
     _log_table(totals.rename_axis("total"), "scores/totals")
     if scores.by:
         _log_table(scores.group_table().set_index(list(scores.by)), "scores/groups")
+    if scores.months is not None:
+        _log_table(scores.months.table(level).set_index("month"), "scores/months")
+    log_figures("scores", figures)
+
+
+def log_new_customer(found: NewCustomer) -> None:
+    """Log what a customer who is not yet acquired is worth."""
+    row = found.table().iloc[0].to_dict()
+    mlflow.log_metrics({f"new_customer.{key}": float(value) for key, value in row.items()})
 
 
 def log_fit(stage: str, checked: "CheckedFit", figures: Mapping[str, Figure]) -> None:
@@ -121,6 +139,30 @@ def log_review(review: Review) -> None:
     mlflow.set_tag("verdict", review.verdict.value)
     mlflow.log_text(json.dumps(review.to_dict(), indent=2), "review/review.json")
     _log_table(review.to_frame(), "review/review")
+
+
+def log_comparison(comparison: Comparison) -> None:
+    """Log two recipes' figures side by side, as metrics and as a table."""
+    mlflow.set_tags({"promotion.cutoff": str(comparison.cutoff), "promotion.end": str(comparison.end)})
+    defined = {key: value for key, value in comparison.metrics().items() if math.isfinite(value)}
+    mlflow.log_metrics({f"promotion.{key}": value for key, value in defined.items()})
+    _log_table(comparison.table().set_index("outcome"), "promotion/comparison")
+
+
+def log_diagnostics(stage: str, diagnostics: Mapping[str, float]) -> None:
+    """Log what vouches for a fit whose draws are not kept, as metrics under `stage`."""
+    defined = {key: value for key, value in diagnostics.items() if math.isfinite(value)}
+    mlflow.log_metrics({f"{stage}.{key}": value for key, value in defined.items()})
+
+
+def log_decision(decision: Decision) -> None:
+    """Log whether the model became champion, and why or why not."""
+    mlflow.set_tags({"promotion.promoted": str(decision.is_promoted), "promotion.because": decision.because})
+
+
+def log_versions(**versions: Version | None) -> None:
+    """Tag the run with the versions that it is about, such as `champion`."""
+    mlflow.set_tags({name: "none" if version is None else version.uri for name, version in versions.items()})
 
 
 def log_figures(folder: str, figures: Mapping[str, Figure]) -> None:

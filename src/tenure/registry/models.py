@@ -1,5 +1,6 @@
-"""Register the scorer, find it, load it."""
+"""Register the scorer, load it."""
 
+import logging
 import shutil
 import tempfile
 import warnings
@@ -17,10 +18,13 @@ from mlflow.types import ColSpec, ParamSchema, ParamSpec, Schema
 from mlflow.types.schema import AnyType
 
 from tenure.posterior import Posterior
+from tenure.review import Verdict
 from tenure.scorer import COLUMNS, Params, Scorer
 
-from .store import RegistryError, client
+from .aliases import CHALLENGER, CHAMPION, NoModelError, NotMovedError, by_alias, crown, find, find_version, login
+from .store import client
 
+log = logging.getLogger("tenure")
 PACKAGE = Path(__file__).resolve().parents[1]
 # What travels inside the model, with relative imports among themselves only.
 TRAVELS = ("errors.py", "summary.py", "posterior.py", "scorer")
@@ -35,12 +39,6 @@ EXAMPLE = pd.DataFrame(
         "monetary_value": [0.0, 32.5, 48.0, 0.0],
     }
 )
-
-
-class NoModelError(RegistryError):
-    """There is no such model."""
-
-    exit_code = 4
 
 
 @dataclass(frozen=True)
@@ -87,53 +85,29 @@ def register(
             tags={"run_id": run_id, "verdict": verdict},
         )
     number = int(info.registered_model_version)
-    alias = "champion" if verdict == "PASS" and _by_alias(name, "champion") is None else "challenger"
     facts = {"verdict": verdict, "validated_horizon_days": str(validated_horizon_days), **tags}
     for key, value in facts.items():
         client().set_model_version_tag(name, str(number), key, value)
-    client().set_registered_model_alias(name, alias, str(number))
-    registered = Registered(name, number, alias)
-    mlflow.set_tags({"model": registered.uri, "alias": alias})
+    registered = Registered(name, number, _first_alias(name, number, verdict))
+    mlflow.set_tags({"model": registered.uri, "alias": registered.alias})
     return registered
+
+
+def _first_alias(name: str, number: int, verdict: str) -> str:
+    """Make the first version that passes champion; any other, or who comes second in a race, is challenger."""
+    if verdict == Verdict.PASS and by_alias(name, CHAMPION) is None:
+        try:
+            crown(find_version(f"models:/{name}/{number}"), None, by=login() or "unknown", because="the first to pass")
+            return CHAMPION
+        except NotMovedError as error:
+            log.warning("%s", error)
+    client().set_registered_model_alias(name, CHALLENGER, str(number))
+    return CHALLENGER
 
 
 def load(uri: str) -> Loaded:
     """Load a model URI (`models:/clv@champion`, with the model's own code) or a run id (its last posterior)."""
     return _load_model(uri) if ":/" in uri else _load_run(uri)
-
-
-def find(uri: str) -> str:
-    """Return the URI of an existing version by number, or raise NoModelError that says what there is instead."""
-    name, _, alias = uri.removeprefix("models:/").partition("@")
-    if not uri.startswith("models:/") or not alias:
-        return uri
-    number = _by_alias(name, alias)
-    if number is None:
-        raise NoModelError(_what_there_is(name, alias))
-    return f"models:/{name}/{number}"
-
-
-def _what_there_is(name: str, alias: str) -> str:
-    where = f"in the registry at {mlflow.get_registry_uri()}"
-    challenger = _by_alias(name, "challenger")
-    if challenger is not None:
-        return (
-            f"The model {name} has no {alias} {where}. There is a challenger, version {challenger}, which no one has "
-            f"promoted. To score with it: tenure-score model=models:/{name}@challenger"
-        )
-    names = ", ".join(sorted(model.name for model in client().search_registered_models())) or "none"
-    return (
-        f"There is no model {name} with alias {alias} {where}; the models there: {names}. tenure-train registers one."
-    )
-
-
-def _by_alias(name: str, alias: str) -> int | None:
-    try:
-        return int(client().get_model_version_by_alias(name, alias).version)
-    except MlflowException as error:
-        if error.error_code in ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"):
-            return None
-        raise
 
 
 def _load_model(uri: str) -> Loaded:

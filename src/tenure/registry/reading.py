@@ -12,8 +12,8 @@ from mlflow.exceptions import MlflowException
 
 from tenure.review import Review
 
-from .models import NoModelError, find
-from .store import client
+from .aliases import NoModelError, find
+from .store import SETTINGS, client
 
 if TYPE_CHECKING:
     from tenure.fit import Loo
@@ -31,6 +31,16 @@ class Evidence:
     def review(self) -> Review:
         """Read the review as it was judged."""
         return Review.from_dict(json.loads(self.file("review/review.json").read_text()))
+
+    def recipe(self) -> str:
+        """Read the settings that the run was told, as YAML.
+
+        Raises NoModelError where they are gone.
+        """
+        try:
+            return self.file(SETTINGS).read_text()
+        except (MlflowException, OSError) as error:
+            raise NoModelError(f"Run {self.run_id} holds no settings any more: {error}") from error
 
     def table(self, path: str) -> pd.DataFrame:
         """Read a logged table, such as `backtest/tracking`."""

@@ -18,6 +18,7 @@ from mlflow.entities import Run
 from tenure.errors import InputError
 from tenure.settings import RegistrySettings
 
+SETTINGS = "config/resolved.yaml"  # what a run was told: its recipe can be read back from it
 VERSIONS = ("tenure", "arviz", "mlflow", "numba", "numpy", "nutpie", "pandas", "pymc", "pymc-marketing", "pytensor")
 
 
@@ -64,7 +65,7 @@ def open_run(settings: RegistrySettings, job: str, config: str) -> Iterator[Run]
     """Open a run with the job's name, versions, commit and resolved settings; a failure marks it FAILED."""
     with mlflow.start_run(run_name=settings.run_name, tags=settings.tags) as run:
         mlflow.set_tags({"tenure.job": job, **_versions(), **_commit()})
-        mlflow.log_text(config, "config/resolved.yaml")
+        mlflow.log_text(config, SETTINGS)
         yield run
 
 

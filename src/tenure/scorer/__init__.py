@@ -4,17 +4,26 @@ This package travels inside the registered model together with `summary` and `po
 other, NumPy, pandas and Numba, and only relatively, so that two versions can live in one process.
 """
 
-from .score import COLUMNS, EXPECTED, Futures, HorizonWarning, Params, ScoreError, Scorer, Scores, Totals, group
+from .answers import Futures, Months, NewCustomer, Scores, Totals
+from .params import Params, ScoreError
+from .random import customer_keys
+from .score import COLUMNS, EXPECTED, RESIDUAL, HeavyTailWarning, HorizonWarning, Scorer, group, refuse_groups
 
 __all__ = [
     "COLUMNS",
     "EXPECTED",
+    "RESIDUAL",
     "Futures",
+    "HeavyTailWarning",
     "HorizonWarning",
+    "Months",
+    "NewCustomer",
     "Params",
     "ScoreError",
     "Scorer",
     "Scores",
     "Totals",
+    "customer_keys",
     "group",
+    "refuse_groups",
 ]

@@ -1,4 +1,4 @@
-"""Expectations in closed form or by quadrature, for one customer and one draw of the population.
+"""Expectations of one customer under one draw of the population, in closed form or by the tabulated intensity.
 
 Notation (Fader, Hardie & Lee 2005): a customer made x repeat purchases, the last at t_x, observed until T; the
 population is r, alpha (rate), a, b (dropout), p, q, v (spend). G = alpha + T.
@@ -17,11 +17,7 @@ import math
 import numpy as np
 from numba import njit
 
-from .intensity import fall_scale, far_terms, intensity
-
-NODES, WEIGHTS = np.polynomial.legendre.leggauss(12)
-# Widest panel, in u = log(1 + t / scale), over which twelve Gauss-Legendre points are good to 1e-10.
-PANEL = 2.0
+from .intensity import EQUATIONS, POINTS, fall_scale, fractions, integrate, panels_to, tabulate
 
 
 @njit(cache=True)
@@ -56,27 +52,29 @@ def p_any_purchase(x, T, horizon, r, alpha):  # type: ignore[no-untyped-def]
 @njit(cache=True)
 def mean_spend(x, monetary_value, p, q, v):  # type: ignore[no-untyped-def]
     """Expected value of one purchase: Fader & Hardie (2013), note 025, eq. 5."""
-    return p * (v + x * monetary_value) / (p * x + q - 1.0)
+    own, population = spend_weights(x, p, q, v)
+    return population + own * monetary_value
 
 
 @njit(cache=True)
-def purchases_if_active(x, T, horizon, delta, r, alpha, a, b, chances):  # type: ignore[no-untyped-def]
+def spend_weights(x, p, q, v):  # type: ignore[no-untyped-def]
+    """Split `mean_spend`: what it takes of the customer's own mean, and what it adds of the population's."""
+    weight = p / (p * x + q - 1.0)
+    return weight * x, weight * v
+
+
+def purchases_if_active(
+    x: float, T: float, horizon: float, delta: float, r: float, alpha: float, a: float, b: float, chances: int
+) -> tuple[float, float]:
     """Expected purchases in (0, horizon] given active at T: plain, and discounted at rate `delta` per day.
 
-    The substitution u = log(1 + t / scale) makes both integrands smooth; `scale` is the time in which they fall.
+    For one customer and draw, as tests and examples need it; `kernel` does the same for many.
     """
-    G, A, c = alpha + T, r + x + 1.0, a + b + (x + chances)
-    scale = min(G * fall_scale(A, a, c), 1.0 / max(delta, 1e-300))
-    width = math.log1p(horizon / scale)
-    panels = math.ceil(width / PANEL)
-    half = 0.5 * width / panels
-    terms = far_terms(G / (G + horizon), A, a, c)
-    plain, discounted = 0.0, 0.0
-    for panel in range(panels):
-        for node in range(NODES.size):
-            u = half * (2 * panel + 1 + NODES[node])
-            t = scale * math.expm1(u)
-            weight = WEIGHTS[node] * half * scale * math.exp(u) * intensity(t / G, A, a, c, terms)
-            plain += weight
-            discounted += weight * math.exp(-delta * t)
-    return plain * (r + x) / G, discounted * (r + x) / G
+    A, c, reach = r + x + 1.0, a + b + (x + chances), horizon / (alpha + T)
+    scale = fall_scale(A, a, c)
+    needed = panels_to(reach, scale)
+    table = np.empty((needed, 1, POINTS))
+    tabulate(A, a, c, needed, 0, table, 0, np.empty(2), np.empty((EQUATIONS, EQUATIONS + 1)))
+    nodes, weights, discounted = fractions(np.array([delta * horizon]))
+    found = integrate(reach, scale, delta * horizon, table, 0, nodes, weights, discounted[0])
+    return found[0] * (r + x), found[1] * (r + x)

@@ -1,128 +1,187 @@
-"""The hypergeometric function that purchases fade by: F(z) = 2F1(A, a; c; -z), for z >= 0.
+"""How purchases fade: the intensity of a customer who is active now, tabulated and integrated over any horizon.
 
-See `expectation` for where it stands. Three series cover all z, none of which cancels.
+Given that a customer is active at T, purchases come at time t ahead with intensity (r + x) / G * F(t / G), where
+G = alpha + T and F(z) = 2F1(A, a; c; -z), A = r + x + 1, c = a + b + n (see `expectation`). F depends on x and the
+draw, not on T, so one table of F serves the customers of all T.
+
+The table is made by solving F's differential equation (Abramowitz & Stegun 1964, 15.5.1, with -z for their z),
+
+    z (1 + z) F'' + (c + (A + a + 1) z) F' + A a F = 0,    F(0) = 1,    F'(0) = -A a / c,
+
+panel by panel away from 0, each twice as wide as the one before, by a polynomial that fulfils the equation at the
+right Radau points of the panel (collocation; Hairer & Wanner 1996, IV.5). That is stable however stiff the equation
+(a b or an x of ten thousand makes it so) and costs the same for every population: no series has to converge, nothing
+happens at whole A - a, at a = 1 or at a + b = 1.
+
+Integrals over a horizon are sums over fixed fractions of it, at which the discount is known beforehand: a customer
+costs no exponential and no series, only some dozen short polynomials. Relative errors are below 1e-9 over the whole
+range of populations (a test compares them).
 """
 
 import math
+from typing import Any
 
 import numpy as np
 from numba import njit
+from numpy.polynomial import chebyshev, legendre
+from numpy.typing import NDArray
 
-# With y = 1 / (1 + z): where the series in 1 - y gives way to the one in y.
-FAR = 0.1
-# The series in y degenerates where A - a is whole. Within one step of that it is interpolated from four A beside.
-STEP = 1e-3
-OFFSETS = np.array([-2.0, -1.0, 1.0, 2.0])
+Floats = NDArray[np.float64]
+POINTS = 18  # coefficients of a panel's polynomial: value and slope at its left end, and as many equations as are left
+EQUATIONS = POINTS - 2
+# Enough for every population that a `Posterior` may hold, over 30 years or to the end of a residual value.
+PANELS = 128
+
+NODES, WEIGHTS = np.polynomial.legendre.leggauss(12)
+RINGS = 40  # fractions of the horizon in [1/4, 1], [1/16, 1/4], ...; or all of [0, 4^-m]
+CORE = 2.0  # widest innermost range, in units of the scale in which F falls
+CORE_DISCOUNT = 4.0  # and of the discount
+
+
+def _collocation() -> tuple[Any, ...]:
+    """Give the right Radau points s in (-1, 1], the basis (1 + s)^2 T_k and its derivatives there, and as powers.
+
+    Shapes (EQUATIONS,), three of (EQUATIONS, EQUATIONS) by point and basis function, (POINTS, EQUATIONS).
+    """
+    difference = np.zeros(EQUATIONS + 1)
+    difference[EQUATIONS - 1], difference[EQUATIONS] = 1.0, -1.0
+    points = np.sort(legendre.legroots(difference).real)
+    square = chebyshev.poly2cheb([1.0, 2.0, 1.0])
+    basis = [chebyshev.chebmul(square, np.eye(EQUATIONS)[k]) for k in range(EQUATIONS)]
+    by_order = [np.stack([chebyshev.chebval(points, chebyshev.chebder(f, m)) for f in basis], 1) for m in range(3)]
+    powers = np.stack([np.pad(p, (0, POINTS - p.size)) for p in map(chebyshev.cheb2poly, basis)], 1)
+    return points, *(np.ascontiguousarray(values) for values in by_order), np.ascontiguousarray(powers)
+
+
+RADAU, BASIS, BASIS_1, BASIS_2, TO_POWERS = _collocation()
+
+
+def fractions(discounts: Floats) -> tuple[Floats, Floats, Floats]:
+    """Give nodes in (0, 1), plain weights, and weights for discounts of exp(-discount * node).
+
+    Shapes (2 RINGS, 12) twice and (discounts, 2 RINGS, 12). Row j holds the ring [4^-(j + 1), 4^-j], row RINGS + m the
+    core [0, 4^-m].
+    """
+    tops = 4.0 ** -np.arange(RINGS)
+    lows = np.concatenate([tops / 4.0, np.zeros(RINGS)])[:, None]
+    widths = np.concatenate([tops, tops])[:, None] - lows
+    nodes = lows + widths * 0.5 * (NODES + 1.0)
+    plain = widths * 0.5 * WEIGHTS
+    return nodes, plain, plain * np.exp(-np.asarray(discounts)[:, None, None] * nodes)
 
 
 @njit(cache=True)
 def fall_scale(A, a, c):  # type: ignore[no-untyped-def]
-    """Give the z over which 2F1(A, a; c; -z) falls markedly; at most 1, how far its singularity lies."""
-    return min(1.0, c / (A * max(1.0, a)))
+    """Give the z over which F falls markedly; at most 1, how far its singularity lies."""
+    return min(1.0, max(1.0, c / max(1.0, a)) / A)
 
 
 @njit(cache=True)
-def intensity(z, A, a, c, terms):  # type: ignore[no-untyped-def]
-    """Evaluate 2F1(A, a; c; -z) for z >= 0, c > a > 0, A > 0, by a series that converges without cancelling.
+def panels_to(reach, scale):  # type: ignore[no-untyped-def]
+    """Count the panels that hold z up to `reach`."""
+    return max(1, min(PANELS, math.ceil(math.log2(1.0 + reach / scale))))
 
-    `terms` are `far_terms` of this y = 1 / (1 + z) or of a smaller one.
 
-    Pfaff's transformations (Abramowitz & Stegun 1964, 15.3.4-5) give two series in 1 - y = z / (1 + z), in [0, 1);
-    the sign of c - A says which of them has none but positive terms. For small y, `_far_intensity` is quicker.
+@njit(cache=True)
+def tabulate(A, a, c, needed, done, table, draw, ends, room):  # type: ignore[no-untyped-def]
+    """Extend a table of F, c > a > 0, from `done` to `needed` panels.
+
+    Args:
+        A: F's first parameter.
+        a: its second.
+        c: its third.
+        needed: how many panels.
+        done: how many there are.
+        table: polynomials in s of [-1, 1], lowest power first, shape (panels, draws, POINTS).
+        draw: whose they are.
+        ends: F and dF/dz at the right end of the last panel done, shape (2,); updated.
+        room: to work in, shape (EQUATIONS, EQUATIONS + 1).
     """
-    y = 1.0 / (1.0 + z)
-    if _is_far(y, c - A):
-        return _far_intensity(y, a, c, terms)
-    if c >= A:
-        return math.exp(_log_series(a, c - A, c, z * y) + a * math.log(y))
-    return math.exp(_log_series(c - a, A, c, z * y) + A * math.log(y))
+    scale = fall_scale(A, a, c)
+    for panel in range(done, needed):
+        half = 0.5 * scale * 2.0**panel
+        low = scale * (2.0**panel - 1.0)
+        if panel == 0:
+            ends[0], ends[1] = 1.0, -A * (a / c)
+        value, slope = ends[0], ends[1] * half
+        for i in range(EQUATIONS):
+            s = 1.0 + RADAU[i]
+            z = low + half * s
+            second, first, zeroth = z * (1.0 + z) / (half * half), (c + (A + a + 1.0) * z) / half, A * a
+            for k in range(EQUATIONS):
+                room[i, k] = second * BASIS_2[i, k] + first * BASIS_1[i, k] + zeroth * BASIS[i, k]
+            room[i, EQUATIONS] = -(first * slope + zeroth * (value + slope * s))
+        _solve(room)
+        row = table[panel, draw]
+        row[:] = 0.0
+        row[0], row[1] = value + slope, slope
+        for n in range(POINTS):
+            for k in range(EQUATIONS):
+                row[n] += TO_POWERS[n, k] * room[k, EQUATIONS]
+        ends[0], ends[1] = 0.0, 0.0
+        for n in range(POINTS):
+            ends[0] += row[n]
+            ends[1] += n * row[n] / half
 
 
 @njit(cache=True)
-def _log_series(a, b, c, w):  # type: ignore[no-untyped-def]
-    """Sum the Gauss series of 2F1(a, b; c; w) for a, b, c >= 0 and 0 <= w < 1; return the logarithm of the sum."""
-    term, total, log_scale = 1.0, 1.0, 0.0
-    for n in range(1_000_000):
-        term *= (a + n) * (b + n) / ((c + n) * (n + 1.0)) * w
-        total += term
-        # The terms' ratio tends to w, so what is left is about term * w / (1 - w).
-        if term * w <= 1e-16 * total * (1.0 - w):
-            break
-        if total > 1e250:
-            term, total, log_scale = term * 1e-250, total * 1e-250, log_scale + 250.0 * math.log(10.0)
-    return math.log(total) + log_scale
+def _solve(room):  # type: ignore[no-untyped-def]
+    """Solve the linear equations `room[:, :-1] y = room[:, -1]` in place, by elimination with pivots scaled by row."""
+    size = room.shape[0]
+    for i in range(size):
+        largest = 0.0
+        for k in range(size):
+            largest = max(largest, abs(room[i, k]))
+        for k in range(size + 1):
+            room[i, k] /= largest
+    for j in range(size):
+        best = j
+        for i in range(j + 1, size):
+            if abs(room[i, j]) > abs(room[best, j]):
+                best = i
+        if best != j:
+            for k in range(j, size + 1):
+                room[j, k], room[best, k] = room[best, k], room[j, k]
+        for i in range(j + 1, size):
+            factor = room[i, j] / room[j, j]
+            for k in range(j + 1, size + 1):
+                room[i, k] -= factor * room[j, k]
+    for j in range(size - 1, -1, -1):
+        total = room[j, size]
+        for k in range(j + 1, size):
+            total -= room[j, k] * room[k, size]
+        room[j, size] = total / room[j, j]
 
 
 @njit(cache=True)
-def _is_far(y, d):  # type: ignore[no-untyped-def]
-    """Say whether the series in y converges fast, and its two parts do not cancel: they do for large d * y."""
-    return y < FAR and d * y < 1.0
+def integrate(reach, scale, discount, table, draw, nodes, plain, discounted):  # type: ignore[no-untyped-def]
+    """Integrate the tabulated F over (0, reach]: plain, and with the discount in the weights.
 
-
-@njit(cache=True)
-def _far_intensity(y, a, c, terms):  # type: ignore[no-untyped-def]
-    """Evaluate 2F1(A, a; c; -z) for small y = 1 / (1 + z) (Abramowitz & Stegun 1964, 15.3.8)."""
-    total, log_y = 0.0, math.log(y)
-    for row in range(4):
-        weight, s, log_first, first_sign, log_second, second_sign = terms[row]
-        if weight != 0.0:
-            A = a + s
-            first = first_sign * math.exp(log_first + a * log_y) * _series(a, c - A, 1.0 - s, y)
-            second = second_sign * math.exp(log_second + A * log_y) * _series(c - a, A, 1.0 + s, y)
-            total += weight * (first + second)
-    return total
-
-
-@njit(cache=True)
-def far_terms(y, A, a, c):  # type: ignore[no-untyped-def]
-    """Precompute what `intensity` needs down to y = 1 / (1 + z), shape (4, 6); zeros where y is not small.
-
-    One row, or four to interpolate near a whole A - a: a weight, s = A - a, and the logarithm and sign of each part's
-    gamma functions.
+    `scale` is the width of the first panel of `table`, which is as `tabulate` fills it; `nodes` and the weights are
+    of `fractions` for this `discount`.
     """
-    out = np.zeros((4, 6))
-    if not _is_far(y, c - A):
-        return out
-    whole = round(A - a)
-    off = (A - a - whole) / STEP
-    is_near = abs(off) < 1.0
-    for row in range(4 if is_near else 1):
-        s = whole + STEP * OFFSETS[row] if is_near else A - a
-        (of_s, sign), (of_minus_s, minus_sign), (of_d, d_sign) = _log_gamma(s), _log_gamma(-s), _log_gamma(c - a - s)
-        out[row, 0] = _lagrange(off, row) if is_near else 1.0
-        out[row, 1] = s
-        out[row, 2] = math.lgamma(c) + of_s - math.lgamma(c - a) - math.lgamma(a + s)
-        out[row, 3] = sign
-        out[row, 4] = math.lgamma(c) + of_minus_s - math.lgamma(a) - of_d
-        out[row, 5] = minus_sign * d_sign
-    return out
+    core, steepness, rings = reach / scale, discount, 0
+    while (core > CORE or steepness > CORE_DISCOUNT) and rings < RINGS - 1:
+        core, steepness, rings = 0.25 * core, 0.25 * steepness, rings + 1
+    low, top, per_half, panel = 0.0, scale, 2.0 / scale, 0
+    total, total_discounted = 0.0, 0.0
+    for ring in range(rings, -1, -1):
+        row = RINGS + ring if ring == rings else ring
+        for k in range(NODES.size):
+            z = reach * nodes[row, k]
+            while z > top:
+                low, top, per_half, panel = top, 2.0 * top + scale, 0.5 * per_half, panel + 1
+            value = polynomial(table[panel, draw], (z - low) * per_half - 1.0)
+            total += plain[row, k] * value
+            total_discounted += discounted[row, k] * value
+    return total * reach, total_discounted * reach
 
 
 @njit(cache=True)
-def _lagrange(at, row):  # type: ignore[no-untyped-def]
-    """Weigh the value at `OFFSETS[row]` in the cubic through all four."""
-    weight = 1.0
-    for other in range(4):
-        if other != row:
-            weight *= (at - OFFSETS[other]) / (OFFSETS[row] - OFFSETS[other])
-    return weight
-
-
-@njit(cache=True)
-def _log_gamma(z):  # type: ignore[no-untyped-def]
-    """Return log |Gamma(z)| and the sign of Gamma(z); infinity at its poles."""
-    if z <= 0.0 and z == math.floor(z):
-        return math.inf, 1.0
-    return math.lgamma(z), 1.0 if z > 0.0 or math.floor(z) % 2 == 0 else -1.0
-
-
-@njit(cache=True)
-def _series(a, b, c, y):  # type: ignore[no-untyped-def]
-    """Sum the Gauss series of 2F1(a, b; c; y) for parameters of any sign and a small y."""
-    term, total = 1.0, 1.0
-    for n in range(100_000):
-        term *= (a + n) * (b + n) / ((c + n) * (n + 1.0)) * y
-        total += term
-        if abs(term) <= 1e-17 * abs(total):
-            break
-    return total
+def polynomial(coefficients, s):  # type: ignore[no-untyped-def]
+    """Evaluate by Horner's rule in s^2, even and odd powers side by side, which a processor does at once."""
+    square = s * s
+    even, odd = coefficients[POINTS - 2], coefficients[POINTS - 1]
+    for n in range(POINTS - 4, -2, -2):
+        even, odd = even * square + coefficients[n], odd * square + coefficients[n + 1]
+    return even + s * odd

@@ -1,147 +1,310 @@
 """Score rows of customers by all draws: expectations, simulated outcomes, and each customer's summary of them.
 
 Each row is computed from that row, the population, the parameters and the key alone, by one arithmetic path, so an
-answer depends neither on the other rows nor on their order: rows are sorted by (x, T) only so that what depends on
+answer depends neither on the other rows nor on their order: rows are sorted by (x, T, t_x) only so that what depends on
 those alone is computed once. Kernels release the GIL and run on threads, a block of rows each.
 """
 
 import math
+from typing import NamedTuple
 
 import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from .expectation import (
-    log_dropout_odds,
-    mean_spend,
-    p_alive,
-    p_alive_of,
-    p_any_purchase,
-    purchases_if_active,
-)
-from .intensity import fall_scale
-from .simulation import simulate_customer
-from .tabulation import PANELS, POINTS, Floats, integrate, tabulate
+from .expectation import log_dropout_odds, p_alive, p_alive_of, p_any_purchase, spend_weights
+from .intensity import EQUATIONS, PANELS, POINTS, Floats, fall_scale, integrate, panels_to, tabulate
+from .order import BUCKETS, ends_of
+from .random import draw_salt
+from .simulation import find_buyers, simulate_buyer
+
+type Ints = NDArray[np.int64]
+type Keys = NDArray[np.uint64]
 
 # What `score_block` sums over its rows, draw by draw.
 TOTALS = ("purchases", "value", "expected_purchases", "expected_value")
+# The column of its table beyond those that the scorer shows: the sum over draws of a customer's squared values.
+SQUARES = 11
+
+
+class Customers(NamedTuple):
+    """Columns of the summary as floats, and the keys of the random numbers, shape (customers,) each."""
+
+    x: Floats
+    t_x: Floats
+    T: Floats
+    monetary_value: Floats
+    key: Keys
+
+
+class Population(NamedTuple):
+    """Draws of the parameters, shape (draws,) each; `chances` to leave at birth: 0 in the BG/NBD, 1 in the MBG/NBD."""
+
+    r: Floats
+    alpha: Floats
+    a: Floats
+    b: Floats
+    p: Floats
+    q: Floats
+    v: Floats
+    chances: int
+
+
+class Question(NamedTuple):
+    """What is asked.
+
+    Attributes:
+        ends: last days of the periods, ascending; the last is the horizon.
+        delta: continuous discount rate per day.
+        margin: share of spend that is kept.
+        quadrature: `intensity.fractions` of the discount over each period's end.
+        low: rank of an interval's lower end among sorted draws.
+        high: rank of its upper end.
+        with_outcomes: whether to simulate.
+    """
+
+    ends: Floats
+    delta: float
+    margin: float
+    quadrature: tuple[Floats, Floats, Floats]
+    low: int
+    high: int
+    with_outcomes: bool
+
+
+class Answers(NamedTuple):
+    """What `score_block` fills; the arrays by customer are shared by all blocks.
+
+    Attributes:
+        table: shape (customers, 12); columns of outcomes stay as they are without them.
+        totals: takes the sums named in `TOTALS`, shape (4, draws).
+        paths: takes each customer's expected purchases and value by period, shape (2, customers, periods); of no
+            periods if not wanted.
+        total_paths: takes the sums named in `TOTALS` by period, shape (4, periods, draws).
+        counts: takes simulated counts, shape (customers, draws); (0, 0) if not wanted.
+        values: takes simulated values, alike.
+    """
+
+    table: Floats
+    totals: Floats
+    paths: Floats
+    total_paths: Floats
+    counts: NDArray[np.int32]
+    values: Floats
+
+
+class Held(NamedTuple):
+    """What a thread holds from row to row and from block to block: what depends on the x, the T and the t_x alone.
+
+    Attributes:
+        x: of what is held, shape (1,); -1 for none yet.
+        intensities: tables of F, shape (PANELS, draws, POINTS): by panel first, as few are ever touched.
+        edges: of `intensity.tabulate`, shape (draws, 2).
+        panels: how many panels each draw's table has, shape (draws,).
+        log_odds, own, of_all: `log_dropout_odds` and `spend_weights`, shape (draws,).
+        plain, discounted: expected purchases up to each period's end given active, shape (draws, periods).
+        buying: P(purchase) given active, shape (draws,).
+        alive, chance, worth: P(alive), P(purchase), and what one unit of mean spend is worth, shape (draws,).
+        sums: of `alive`, `chance` and expected purchases over draws, shape (3,).
+        salts: of `random.draw_salt`, shape (draws,).
+        room: for the linear equations of a panel.
+    """
+
+    x: Floats
+    intensities: Floats
+    edges: Floats
+    panels: Ints
+    log_odds: Floats
+    own: Floats
+    of_all: Floats
+    plain: Floats
+    discounted: Floats
+    buying: Floats
+    alive: Floats
+    chance: Floats
+    worth: Floats
+    sums: Floats
+    salts: Keys
+    room: Floats
+
+
+class Scratch(NamedTuple):
+    """Room for one customer's draws: values and outcomes, who buys, what puts them in order."""
+
+    values: Floats
+    counts: Floats
+    outcomes: Floats
+    by_period: Floats
+    state: Keys
+    starts: Keys
+    buyers: Ints
+    places: Ints
+    buckets: Ints
+
+
+def hold(draws: int, periods: int) -> Held:
+    """Make room for what rows share, with nothing in it yet."""
+    by_draw = [np.empty(draws) for _ in range(7)]
+    log_odds, own, of_all, buying, alive, chance, worth = by_draw
+    with np.errstate(over="ignore"):  # the mixing wraps around, as it should
+        salts = np.array([draw_salt(s) for s in range(draws)], np.uint64)
+    return Held(
+        np.array([-1.0]), np.empty((PANELS, draws, POINTS)), np.empty((draws, 2)), np.zeros(draws, np.int64),
+        log_odds, own, of_all, np.empty((draws, periods)), np.empty((draws, periods)), buying, alive, chance, worth,
+        np.empty(3), salts, np.empty((EQUATIONS, EQUATIONS + 1)),
+    )  # fmt: skip
+
+
+@njit(cache=True)
+def _scratch(draws, periods):  # type: ignore[no-untyped-def]
+    return Scratch(
+        np.empty(draws), np.empty(draws), np.empty(draws), np.zeros((2, periods)), np.zeros(1, np.uint64),
+        np.zeros(draws, np.uint64), np.zeros(draws + 1, np.int64), np.zeros(draws, np.int64),
+        np.zeros(BUCKETS, np.int64),
+    )  # fmt: skip
 
 
 @njit(cache=True, nogil=True)
-def score_block(  # type: ignore[no-untyped-def]
-    rows, customers, population, chances, asked, quadrature, ranks, with_outcomes, held, table, totals, futures
-):
-    """Score the customers `rows`, which come sorted by x and T.
-
-    Args:
-        rows: which customers, int64.
-        customers: x, t_x, T, mean spend, key.
-        population: r, alpha, a, b, p, q, v, each of shape (draws,).
-        chances: to leave right after the first purchase: 0 in the BG/NBD, 1 in the MBG/NBD.
-        asked: horizon in days, discount rate per day, margin.
-        quadrature: `tabulation.fractions`.
-        ranks: of an interval's ends among sorted draws.
-        with_outcomes: whether to simulate.
-        held: what one block leaves for the next on the same thread; from `hold`.
-        table: takes the answers, shape (customers, 11); columns of outcomes stay as they are without them.
-        totals: takes the sums named in `TOTALS`, shape (4, draws).
-        futures: takes simulated counts and values, shapes (customers, draws); of shape (0, 0) if not wanted.
-    """
-    x, t_x, T, monetary_value, key = customers
-    horizon, delta, margin = asked
-    r, alpha, a, b, p, q, v = population
-    draws = r.size
-    low, high = ranks
-    x_held, intensities, panels, log_odds = held
-    plain, discounted, buying = np.empty(draws), np.empty(draws), np.empty(draws)
-    alive, values, counts, outcomes = np.empty(draws), np.empty(draws), np.empty(draws), np.empty(draws)
-    state = np.zeros(1, np.uint64)
-    keeps_futures = futures[0].shape[0] > 0
-    T_before = -1.0
+def score_block(rows, customers, population, question, held, answers):  # type: ignore[no-untyped-def]
+    """Score the customers `rows` (int64), which come sorted by x, T and t_x."""
+    scratch = _scratch(population.r.size, answers.total_paths.shape[1])
+    T_before, t_x_before = -1.0, -1.0
     for i in rows:
-        is_new_x = x[i] != x_held[0]
-        if is_new_x:
-            x_held[0], panels[:] = x[i], 0
-            for s in range(draws if x[i] + chances > 0 else 0):
-                log_odds[s] = log_dropout_odds(x[i] + chances, a[s], b[s])
-        if is_new_x or T[i] != T_before:
-            _expect_if_active(
-                x[i], T[i], population, chances, horizon, delta, quadrature, intensities, panels, plain, discounted,
-                buying,
-            )  # fmt: skip
-            T_before = T[i]
-        may_be_gone = x[i] + chances > 0
-        for s in range(draws):
-            alive[s] = p_alive_of(x[i], t_x[i], T[i], r[s], alpha[s], log_odds[s]) if may_be_gone else 1.0
-        sum_alive, sum_buying, sum_purchases, sum_spend, sum_value = 0.0, 0.0, 0.0, 0.0, 0.0
-        for s in range(draws):
-            spend = mean_spend(x[i], monetary_value[i], p[s], q[s], v[s])
-            purchases = alive[s] * plain[s]
-            value = margin * alive[s] * discounted[s] * spend
-            values[s] = value
-            sum_alive += alive[s]
-            sum_buying += alive[s] * buying[s]
-            sum_purchases += purchases
-            sum_spend += spend
-            sum_value += value
-            totals[2, s] += purchases
-            totals[3, s] += value
-        if with_outcomes:
-            customer = (x[i], T[i], monetary_value[i])
-            for s in range(draws):
-                of_draw = (r[s], alpha[s], a[s], b[s], p[s], q[s], v[s])
-                counts[s], worth = simulate_customer(
-                    state, key[i], s, alive[s], customer, of_draw, chances, horizon, delta
-                )
-                outcomes[s] = margin * worth
-                totals[0, s] += counts[s]
-                totals[1, s] += outcomes[s]
-        table[i, 0], table[i, 1], table[i, 2] = sum_alive / draws, sum_buying / draws, sum_purchases / draws
-        table[i, 5], table[i, 6] = sum_spend / draws, sum_value / draws
-        table[i, 9], table[i, 10] = _ends(values, low, high)
-        if with_outcomes:
-            table[i, 3], table[i, 4] = _ends(counts, low, high)
-            table[i, 7], table[i, 8] = _ends(outcomes, low, high)
-            if keeps_futures:
-                futures[0][i, :] = counts
-                futures[1][i, :] = outcomes
-
-
-def hold(draws: int) -> tuple[Floats, Floats, NDArray[np.int64], Floats]:
-    """Make room for what customers of one x share: the x (none yet), tables of F, their panels, log odds."""
-    return np.array([-1.0]), np.empty((draws, PANELS, POINTS)), np.zeros(draws, np.int64), np.empty(draws)
+        x, t_x, T = customers.x[i], customers.t_x[i], customers.T[i]
+        is_new = x != held.x[0]
+        if is_new:
+            _renew_x(x, population, held)
+        if is_new or T_before != T:
+            _expect_if_active(x, T, population, question, held)
+            is_new = True
+        if is_new or t_x_before != t_x:
+            _renew_history(x, t_x, T, population, question.margin, held)
+        T_before, t_x_before = T, t_x
+        _expect(i, customers.monetary_value[i], question, held, scratch, answers)
+        if question.with_outcomes:
+            _simulate(i, customers, population, question, held, scratch, answers)
 
 
 @njit(cache=True)
-def _expect_if_active(  # type: ignore[no-untyped-def]
-    x, T, population, chances, horizon, delta, quadrature, intensities, panels, plain, discounted, buying
-):
-    """Fill, by draw, what customers of one x and T share: expected purchases given active, P(purchase) given active.
+def _renew_x(x, population, held):  # type: ignore[no-untyped-def]
+    """Hold what customers of one x share."""
+    held.x[0], held.panels[:] = x, 0
+    for s in range(held.own.size):
+        held.own[s], held.of_all[s] = spend_weights(x, population.p[s], population.q[s], population.v[s])
+        if x + population.chances > 0:
+            held.log_odds[s] = log_dropout_odds(x + population.chances, population.a[s], population.b[s])
 
-    `intensities` and `panels` hold the tables of this x as far as they reach by now, and are extended.
-    """
-    nodes, weights, discounted_weights = quadrature
-    for s in range(plain.size):
-        r, alpha, a, b = population[0][s], population[1][s], population[2][s], population[3][s]
-        G, A, c = alpha + T, r + x + 1.0, a + b + (x + chances)
-        reach = horizon / G
-        found = tabulate(A, a, c, reach, panels[s], intensities[s])
-        if found <= PANELS:
-            panels[s] = found
-            first, second = integrate(
-                reach, fall_scale(A, a, c), delta * horizon, intensities[s], nodes, weights, discounted_weights
+
+@njit(cache=True)
+def _expect_if_active(x, T, population, question, held):  # type: ignore[no-untyped-def]
+    """Hold what customers of one x and T share; tables of this x are extended as far as need be."""
+    nodes, weights, discounted_weights = question.quadrature
+    ends = question.ends
+    for s in range(held.buying.size):
+        r, a = population.r[s], population.a[s]
+        G, A, c = population.alpha[s] + T, r + x + 1.0, a + population.b[s] + (x + population.chances)
+        scale = fall_scale(A, a, c)
+        needed = panels_to(ends[-1] / G, scale)
+        if needed > held.panels[s]:
+            tabulate(A, a, c, needed, held.panels[s], held.intensities, s, held.edges[s], held.room)
+            held.panels[s] = needed
+        for period in range(ends.size):
+            end, of_discount = ends[period], discounted_weights[period]
+            plain, discounted = integrate(
+                end / G, scale, question.delta * end, held.intensities, s, nodes, weights, of_discount
             )
-            plain[s], discounted[s] = first * (r + x), second * (r + x)
-        else:
-            plain[s], discounted[s] = purchases_if_active(x, T, horizon, delta, r, alpha, a, b, chances)
-        buying[s] = p_any_purchase(x, T, horizon, r, alpha)
+            held.plain[s, period], held.discounted[s, period] = plain * (r + x), discounted * (r + x)
+        held.buying[s] = p_any_purchase(x, T, ends[-1], r, population.alpha[s])
 
 
 @njit(cache=True)
-def _ends(values, low, high):  # type: ignore[no-untyped-def]
-    """Give two order statistics (the inverted distribution function): ends of counts are counts."""
-    below = np.partition(values, high)
-    return np.partition(below[: high + 1], low)[low], below[high]
+def _renew_history(x, t_x, T, population, margin, held):  # type: ignore[no-untyped-def]
+    """Hold what customers of one x, t_x and T share."""
+    alive, may_be_gone = held.alive, x + population.chances > 0
+    for s in range(alive.size):
+        alive[s] = 1.0
+        if may_be_gone:
+            alive[s] = p_alive_of(x, t_x, T, population.r[s], population.alpha[s], held.log_odds[s])
+    held.sums[:] = 0.0
+    for s in range(alive.size):
+        held.chance[s] = alive[s] * held.buying[s]
+        held.worth[s] = margin * alive[s] * held.discounted[s, -1]
+        held.sums[0] += alive[s]
+        held.sums[1] += held.chance[s]
+        held.sums[2] += alive[s] * held.plain[s, -1]
+
+
+@njit(cache=True)
+def _expect(i, monetary_value, question, held, scratch, answers):  # type: ignore[no-untyped-def]
+    """Give one customer's expectations, and add them to the totals."""
+    draws, values, totals = scratch.values.size, scratch.values, answers.totals
+    sum_spend, sum_value, sum_squares = 0.0, 0.0, 0.0
+    for s in range(draws):
+        spend = held.of_all[s] + held.own[s] * monetary_value
+        values[s] = held.worth[s] * spend
+        sum_spend += spend
+        sum_value += values[s]
+        sum_squares += values[s] * values[s]
+        totals[2, s] += held.alive[s] * held.plain[s, -1]
+        totals[3, s] += values[s]
+    for period in range(answers.total_paths.shape[1]):
+        _expect_period(i, period, monetary_value, question.margin, held, answers)
+    row = answers.table[i]
+    row[0], row[1], row[2] = held.sums[0] / draws, held.sums[1] / draws, held.sums[2] / draws
+    row[5], row[6], row[SQUARES] = sum_spend / draws, sum_value / draws, sum_squares
+    row[9], row[10] = ends_of(values, 0, question.low, question.high, scratch.buckets, scratch.places)
+
+
+@njit(cache=True)
+def _expect_period(i, period, monetary_value, margin, held, answers):  # type: ignore[no-untyped-def]
+    """Add one customer's expectations over one period: what is expected until its end, less until its start."""
+    sum_purchases, sum_value = 0.0, 0.0
+    for s in range(held.alive.size):
+        purchases, value = held.plain[s, period], held.discounted[s, period]
+        if period > 0:
+            purchases = max(purchases - held.plain[s, period - 1], 0.0)
+            value = max(value - held.discounted[s, period - 1], 0.0)
+        purchases *= held.alive[s]
+        value *= margin * held.alive[s] * (held.of_all[s] + held.own[s] * monetary_value)
+        sum_purchases += purchases
+        sum_value += value
+        answers.total_paths[2, period, s] += purchases
+        answers.total_paths[3, period, s] += value
+    draws = held.alive.size
+    answers.paths[0, i, period], answers.paths[1, i, period] = sum_purchases / draws, sum_value / draws
+
+
+@njit(cache=True)
+def _simulate(i, customers, population, question, held, scratch, answers):  # type: ignore[no-untyped-def]
+    """Simulate one customer in every draw, and add what happens to the totals."""
+    customer = (customers.x[i], customers.T[i], customers.monetary_value[i])
+    counts, outcomes, state, key = scratch.counts, scratch.outcomes, scratch.state, customers.key[i]
+    bought = find_buyers(key, held.salts, held.chance, scratch.starts, scratch.buyers)
+    for k in range(bought):
+        s = scratch.buyers[k]
+        state[0] = scratch.starts[s]
+        of_draw = (
+            population.r[s], population.alpha[s], population.a[s], population.b[s], population.p[s], population.q[s],
+            population.v[s], population.chances,
+        )  # fmt: skip
+        counts[k], value = simulate_buyer(
+            state, key, s, held.alive[s], customer, of_draw, question.ends, question.delta, scratch.by_period
+        )
+        outcomes[k] = question.margin * value
+        answers.totals[0, s] += counts[k]
+        answers.totals[1, s] += outcomes[k]
+        for period in range(answers.total_paths.shape[1]):
+            answers.total_paths[0, period, s] += scratch.by_period[0, period]
+            answers.total_paths[1, period, s] += question.margin * scratch.by_period[1, period]
+    row, idle = answers.table[i], held.alive.size - bought
+    low, high, buckets, places = question.low, question.high, scratch.buckets, scratch.places
+    row[3], row[4] = ends_of(counts[:bought], idle, low, high, buckets, places)
+    row[7], row[8] = ends_of(outcomes[:bought], idle, low, high, buckets, places)
+    if answers.counts.shape[0] > 0:
+        answers.counts[i, :], answers.values[i, :] = 0, 0.0
+        for k in range(bought):
+            s = scratch.buyers[k]
+            answers.counts[i, s], answers.values[i, s] = counts[k], outcomes[k]
 
 
 @njit(cache=True)
@@ -155,18 +318,10 @@ def interval_ranks(draws, level):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, nogil=True)
-def expect_new_customer(horizons, population, chances, quadrature, held, out):  # type: ignore[no-untyped-def]
-    """Fill the expected repeat purchases of a new customer within each horizon, shape (draws, horizons)."""
-    draws = population[0].size
-    _, intensities, panels, _ = held
-    plain, discounted, buying = np.empty(draws), np.empty(draws), np.empty(draws)
-    for at in range(horizons.size):
-        out[:, at] = 0.0
-        if horizons[at] > 0.0:
-            _expect_if_active(
-                0.0, 0.0, population, chances, horizons[at], 0.0, quadrature, intensities, panels, plain, discounted,
-                buying,
-            )  # fmt: skip
-            for s in range(draws):
-                r, alpha, a, b = population[0][s], population[1][s], population[2][s], population[3][s]
-                out[s, at] = plain[s] * p_alive(0.0, 0.0, 0.0, r, alpha, a, b, chances)
+def expect_new_customer(population, question, held):  # type: ignore[no-untyped-def]
+    """Hold in `held.plain` the expected repeat purchases of a new customer until each period's end."""
+    _expect_if_active(0.0, 0.0, population, question, held)
+    for s in range(held.alive.size):
+        held.plain[s] *= p_alive(
+            0.0, 0.0, 0.0, population.r[s], population.alpha[s], population.a[s], population.b[s], population.chances
+        )

@@ -5,7 +5,7 @@ import os
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass
 from itertools import pairwise
 from queue import SimpleQueue
 from typing import Any
@@ -14,16 +14,29 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from ..errors import InputError
-from ..posterior import PARAMETERS, Posterior
+from ..posterior import Posterior
 from ..summary import Rfm
-from .kernel import TOTALS, expect_new_customer, hold, interval_ranks, score_block
+from .answers import Futures, Months, NewCustomer, Scores, Totals
+from .intensity import Floats, fractions
+from .kernel import (
+    SQUARES,
+    TOTALS,
+    Answers,
+    Customers,
+    Held,
+    Population,
+    Question,
+    expect_new_customer,
+    hold,
+    interval_ranks,
+    score_block,
+)
+from .new_customer import first_orders, value_first_orders
+from .params import Params, ScoreError, refuse_no_end
 from .random import customer_keys
-from .tabulation import fractions
 
-Floats = NDArray[np.float64]
-HORIZON_LIMIT_DAYS = 30 * 365
 GROUPS = 1000
+MONTH = 365.0 / 12.0
 BLOCK = 128  # rows that a thread scores at a time; totals are sums of blocks in order, so threads change no bit
 COLUMNS = (
     "p_alive",
@@ -38,170 +51,72 @@ COLUMNS = (
     "clv_mean_low",
     "clv_mean_high",
 )
-
-
 # What needs no simulation.
 EXPECTED = tuple(name for name in COLUMNS if name not in ("purchases_low", "purchases_high", "clv_low", "clv_high"))
-
-
-class ScoreError(InputError):
-    """A question that the scorer cannot answer."""
+# A residual value: the columns of `clv`, and none that counts purchases.
+RESIDUAL = {
+    "clv": "residual_value",
+    "clv_low": "residual_low",
+    "clv_high": "residual_high",
+    "clv_mean_low": "residual_mean_low",
+    "clv_mean_high": "residual_mean_high",
+}
+# Days until the discount has taken all but e^-40, in units of 1 / delta: of what is left to come no more than that
+# share is beyond, since the intensity of purchases never rises.
+TO_INFINITY = 40.0
+UNSTEADY = 0.1
+SHOWN = 3
 
 
 class HorizonWarning(UserWarning):
     """The horizon is longer than any that the model was checked on."""
 
 
+class HeavyTailWarning(UserWarning):
+    """Some means rest on a few draws of the population."""
+
+
 @dataclass(frozen=True)
-class Params:
-    """What is asked of the scorer.
+class _Asked:
+    """A question: params, last days of periods, whether they are months to report, whether outcomes are."""
 
-    Args:
-        horizon_days: whole days ahead, from 1 to 30 years.
-        discount_rate: annual and effective; a purchase t days ahead is worth (1 + d)^(-t / 365).
-        margin: share of spend that is kept, in (0, 1].
-        level: probability of the intervals.
-        seed: of the simulated outcomes.
-    """
-
-    horizon_days: int = 365
-    discount_rate: float = 0.10
-    margin: float = 1.0
-    level: float = 0.90
-    seed: int = 0
-
-    def __post_init__(self) -> None:
-        faults = [
-            f"{name} must be {rule}, got {getattr(self, name)!r}"
-            for name, rule, is_right in (
-                ("horizon_days", f"a whole number of days from 1 to {HORIZON_LIMIT_DAYS:,}", self._days_are_right()),
-                ("discount_rate", "an annual rate from 0 to 5 (0.10 is ten percent)", self._between(0, 5)),
-                ("margin", "above 0 and at most 1", self._inside("margin", closed=True)),
-                ("level", "above 0 and below 1", self._inside("level", closed=False)),
-                ("seed", "a whole number from 0 to 2^63 - 1", _is_whole(self.seed) and 0 <= self.seed < 2**63),
-            )
-            if not is_right
-        ]
-        if faults:
-            raise ScoreError("; ".join(faults) + ".")
+    params: Params
+    ends: Floats
+    with_months: bool = False
+    with_outcomes: bool = True
 
     @classmethod
-    def of(cls, params: Mapping[str, Any] | None) -> "Params":
-        """Take params by name; unknown names are refused, with the known ones."""
-        known = [part.name for part in fields(cls)]
-        unknown = sorted(set(params or {}) - set(known))
-        if unknown:
-            raise ScoreError(f"Unknown params {', '.join(unknown)}. The params are {', '.join(known)}.")
-        return cls(**(params or {}))
+    def of(cls, params: Params, horizon: float, *, observed: float | None, months: bool, outcomes: bool) -> "_Asked":
+        """Cut the horizon into months if asked, and at the day up to which customers were observed."""
+        cuts = {horizon}
+        if months:
+            # A hair is taken off: the twelfth month of a year ends with the year.
+            cuts |= {MONTH * k for k in range(1, math.ceil(horizon / MONTH - 1e-9))}
+        if observed is not None and 0 < observed < horizon:
+            cuts.add(float(observed))
+        return cls(params, np.array(sorted(cuts)), months, outcomes)
+
+    def question(self, draws: int) -> Question:
+        """Put it as the kernel takes it."""
+        params = self.params
+        low, high = interval_ranks(draws, params.level)
+        quadrature = fractions(params.delta * self.ends)
+        return Question(self.ends, params.delta, float(params.margin), quadrature, low, high, self.with_outcomes)
 
     @property
-    def delta(self) -> float:
-        """Give the continuous discount rate per day."""
-        return math.log1p(self.discount_rate) / 365.0
-
-    def _days_are_right(self) -> bool:
-        return _is_whole(self.horizon_days) and 1 <= self.horizon_days <= HORIZON_LIMIT_DAYS
-
-    def _between(self, low: float, high: float) -> bool:
-        return _is_number(self.discount_rate) and low <= self.discount_rate <= high
-
-    def _inside(self, name: str, *, closed: bool) -> bool:
-        value = getattr(self, name)
-        return _is_number(value) and value > 0 and (value <= 1 if closed else value < 1)
-
-
-def _available_cores() -> int:
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
-
-
-def _is_whole(value: object) -> bool:
-    return isinstance(value, int | np.integer) and not isinstance(value, bool)
-
-
-def _is_number(value: object) -> bool:
-    return _is_whole(value) or isinstance(value, float | np.floating)
+    def periods(self) -> int:
+        """Count the periods that have to be told apart."""
+        return self.ends.size if self.ends.size > 1 or self.with_months else 0
 
 
 @dataclass(frozen=True)
-class Totals:
-    """Sums over customers, one per joint draw; adding two adds their customers.
+class _Filled:
+    """What the kernel fills: rows by customer, expectations by customer and period, and the sums of groups."""
 
-    Args:
-        customers: how many customers are in the sums.
-        purchases, value: simulated outcomes per draw, shape (draws,).
-        expected_purchases, expected_value: expectations per draw, shape (draws,).
-    """
-
-    customers: int
-    purchases: Floats
-    value: Floats
-    expected_purchases: Floats
-    expected_value: Floats
-
-    @classmethod
-    def empty(cls, draws: int) -> "Totals":
-        """Start from no customers."""
-        return cls(0, *(np.zeros(draws) for _ in range(4)))
-
-    def __add__(self, other: "Totals") -> "Totals":
-        return Totals(*(getattr(self, part.name) + getattr(other, part.name) for part in fields(self)))
-
-    def table(self, level: float) -> pd.DataFrame:
-        """Tabulate `purchases` and `clv`: the point, its predictive and its credible interval."""
-        low, high = interval_ranks(self.purchases.size, level)
-        rows = {}
-        for name, outcome, expected in (
-            ("purchases", self.purchases, self.expected_purchases),
-            ("clv", self.value, self.expected_value),
-        ):
-            outcomes, means = np.sort(outcome), np.sort(expected)
-            ends = [outcomes[low], outcomes[high], means[low], means[high]]
-            rows[name] = [expected.mean(), *ends]
-        return pd.DataFrame.from_dict(
-            rows, orient="index", columns=["expected", "low", "high", "mean_low", "mean_high"]
-        )
-
-
-@dataclass(frozen=True)
-class Scores:
-    """The answer: one row per customer in the order given, totals from joint draws, and the params used.
-
-    Args:
-        table: `customer_id` and `COLUMNS`.
-        totals: of all customers.
-        params: those used.
-        groups: totals by the values of the columns `by`, in their order.
-        by: what customers were grouped by.
-    """
-
-    table: pd.DataFrame
-    totals: Totals
-    params: Params
-    groups: Mapping[tuple[Any, ...], Totals] = field(default_factory=dict)
-    by: tuple[str, ...] = ()
-
-    def group_table(self) -> pd.DataFrame:
-        """Tabulate each group's totals: the columns `by`, `customers`, `total` (purchases, clv) and `Totals.table`."""
-        parts = [
-            totals.table(self.params.level)
-            .rename_axis("total")
-            .reset_index()
-            .assign(customers=totals.customers, **dict(zip(self.by, key, strict=True)))
-            for key, totals in self.groups.items()
-        ]
-        ends = ["expected", "low", "high", "mean_low", "mean_high"]
-        table = pd.concat(parts) if parts else pd.DataFrame(columns=[*self.by, "customers", "total", *ends])
-        return table[[*self.by, "customers", "total", *ends]].reset_index(drop=True)
-
-
-@dataclass(frozen=True)
-class Futures:
-    """Simulated outcomes, shape (customers, draws); column s uses posterior draw s, so its sum is a joint total."""
-
-    counts: NDArray[np.int32]
-    values: Floats
+    table: Floats
+    paths: Floats
+    groups: list[Totals]
+    by_period: Floats
 
 
 class Scorer:
@@ -220,66 +135,115 @@ class Scorer:
         self.validated_horizon_days = validated_horizon_days
         self.threads = threads or _available_cores()
         joint = posterior.joint()
-        self._population = tuple(np.ascontiguousarray(joint[name]) for name in PARAMETERS)
-        self._chances = posterior.chances_at_birth
+        self._population = Population(**joint, chances=posterior.chances_at_birth)
 
     @property
     def draws(self) -> int:
         """Count the joint draws, which is also the number of simulated futures."""
-        return int(self._population[0].size)
+        return int(self._population.r.size)
 
-    def score(self, customers: pd.DataFrame | Rfm, *, by: Sequence[str] = (), **params: Any) -> Scores:
+    @property
+    def observed_days(self) -> int | None:
+        """Give the longest time that any customer of the fit was observed, where the posterior says so."""
+        days: int | None = self.posterior.origin.get("observed_days")
+        return days
+
+    def score(
+        self, customers: pd.DataFrame | Rfm, *, by: Sequence[str] = (), by_month: bool = False, **params: Any
+    ) -> Scores:
         """Score customer summaries: `horizon_days`, `discount_rate`, `margin`, `level`, `seed` as in `Params`.
 
         Args:
             customers: the five columns of a summary; columns named by `by` may ride along.
             by: columns to total by, such as a country or a channel; a missing value is a group of its own.
+            by_month: whether to tell purchases and value month by month too; it changes no other number.
             **params: see `Params`.
 
         Raises ScoreError for params and groups, SummaryError for customers that break the contract; nothing is scored
         then.
         """
-        asked = self._ask(params)
-        rfm = customers if isinstance(customers, Rfm) else Rfm.from_frame(customers)
-        given = customers.customers if isinstance(customers, Rfm) else customers
+        asked = self._ask(params, months=by_month)
+        rfm, given = _check(customers)
         keys, codes = group(given, by)
-        table = np.empty((len(rfm.customers), len(COLUMNS)))
-        groups = [Totals.empty(self.draws) for _ in keys]
-        for at, rows, sums in self._blocks(rfm.customers, asked, table, codes):
-            groups[at] += Totals(rows, *sums)
-        totals = sum(groups, start=Totals.empty(self.draws))
-        frame = pd.DataFrame(table, columns=list(COLUMNS))
-        frame[["purchases_low", "purchases_high"]] = frame[["purchases_low", "purchases_high"]].astype("int64")
-        frame.insert(0, "customer_id", given["customer_id"].to_numpy())
-        frame.attrs["params"] = asdict(asked)
-        return Scores(frame, totals, asked, dict(zip(keys, groups, strict=True)) if by else {}, tuple(by))
+        filled = self._fill(rfm.customers, asked, codes, len(keys))
+        frame = _frame(filled.table, given, {name: name for name in COLUMNS})
+        whole = ["purchases_low", "purchases_high"]
+        frame[whole] = frame[whole].astype("int64")
+        return self._answer(frame, filled, asked, dict(zip(keys, filled.groups, strict=True)) if by else {}, tuple(by))
 
     def expect(self, customers: pd.DataFrame | Rfm, **params: Any) -> pd.DataFrame:
         """Give `customer_id` and the columns `EXPECTED` of `score`, the same to the bit, without simulating outcomes.
 
         Several times faster, for whoever needs means and what is known of them, and no customer's interval.
         """
-        asked = self._ask(params)
-        rfm = customers if isinstance(customers, Rfm) else Rfm.from_frame(customers)
-        given = customers.customers if isinstance(customers, Rfm) else customers
-        table = np.empty((len(rfm.customers), len(COLUMNS)))
-        _, everyone = group(given, ())
-        for _ in self._blocks(rfm.customers, asked, table, everyone, with_outcomes=False):
-            pass
-        frame = pd.DataFrame(table[:, [COLUMNS.index(name) for name in EXPECTED]], columns=list(EXPECTED))
-        frame.insert(0, "customer_id", given["customer_id"].to_numpy())
-        frame.attrs["params"] = asdict(asked)
-        return frame
+        asked = self._ask(params, outcomes=False)
+        rfm, given = _check(customers)
+        filled = self._fill(rfm.customers, asked, *_everyone(rfm))
+        frame = _frame(filled.table, given, {name: name for name in EXPECTED})
+        return self._answer(frame, filled, asked).table
+
+    def residual(self, customers: pd.DataFrame | Rfm, *, by: Sequence[str] = (), **params: Any) -> Scores:
+        """Value customers to infinity: `residual_value`, its predictive and its credible interval.
+
+        Given rate and dropout of an active customer the value of a purchase stream that never stops is
+        rate / (delta + dropout * rate) times the mean spend; it is integrated over what is unknown of both. Params are
+        those of `Params` without `horizon_days`. Counts are not given: without discount their mean is infinite where
+        a <= 1, as E[1 / dropout] is.
+
+        Raises ScoreError for a discount rate of 0, with which a value to infinity has no mean either.
+        """
+        refuse_no_end(params)
+        asked = self._ask(params, horizon=TO_INFINITY / Params.of(params).delta)
+        rfm, given = _check(customers)
+        keys, codes = group(given, by)
+        filled = self._fill(rfm.customers, asked, codes, len(keys))
+        frame = _frame(filled.table, given, RESIDUAL)
+        return self._answer(frame, filled, asked, dict(zip(keys, filled.groups, strict=True)) if by else {}, tuple(by))
+
+    def new_customer(self, *, futures: int = 10_000, to_infinity: bool = False, **params: Any) -> NewCustomer:
+        """Value a customer who is not yet acquired, from the first order on, which is part of it.
+
+        The first order's mean is the log's, kept with the posterior: the spend model knows repeat purchases only. It
+        varies from customer to customer as theirs do, and says as much of the customer's later spend.
+
+        Args:
+            futures: how many to simulate, at least; a multiple of the draws.
+            to_infinity: value beyond any horizon, as `residual` does.
+            **params: see `Params`.
+
+        Raises ScoreError where the posterior does not hold what first orders were worth.
+        """
+        orders = first_orders(self.posterior)
+        if to_infinity:
+            refuse_no_end(params)
+        horizon = TO_INFINITY / Params.of(params).delta if to_infinity else None
+        asked = self._ask(params, horizon=horizon)
+        repeats = math.ceil(futures / self.draws)
+        rng = np.random.default_rng(asked.params.seed)
+        means, first, populations = value_first_orders(self._population, orders, repeats, rng)
+        outcomes = np.empty((repeats, self.draws))
+        born = Rfm.from_frame(
+            pd.DataFrame({"customer_id": ["new"], "frequency": 0, "recency": 0, "T": 0, "monetary_value": 0.0})
+        )
+        expected = np.empty(0)
+        for at, population in enumerate([self._population, *populations]):
+            customers = born.customers.assign(customer_id=f"new {at}")
+            sums = self._fill(customers, asked, *_everyone(born), population=population).groups[0]
+            if at == 0:
+                expected = sums.expected_value
+            else:
+                outcomes[at - 1] = sums.value + asked.params.margin * first[at - 1]
+        used = {**asdict(asked.params), **({"horizon_days": None} if to_infinity else {})}
+        worth = asked.params.margin * means
+        return NewCustomer(outcomes.ravel(), expected + worth, worth, used)
 
     def simulate(self, customers: pd.DataFrame | Rfm, **params: Any) -> Futures:
         """Simulate every customer's purchases and value in every future; for as many as memory holds."""
         asked = self._ask(params)
-        rfm = customers if isinstance(customers, Rfm) else Rfm.from_frame(customers)
+        rfm, _ = _check(customers)
         shape = (len(rfm.customers), self.draws)
         futures = Futures(np.empty(shape, np.int32), np.empty(shape))
-        _, everyone = group(rfm.customers, ())
-        for _ in self._blocks(rfm.customers, asked, np.empty((shape[0], len(COLUMNS))), everyone, futures):
-            pass
+        self._fill(rfm.customers, asked, *_everyone(rfm), futures=futures)
         return futures
 
     def expected_new_customer(self, days: NDArray[np.int64]) -> Floats:
@@ -287,13 +251,20 @@ class Scorer:
 
         In the MBG/NBD a share of a / (a + b) is gone right after the first purchase and makes none.
         """
-        out = np.empty((self.draws, days.size))
-        expect_new_customer(
-            days.astype(np.float64), self._population, self._chances, fractions(0.0), hold(self.draws), out
-        )
-        return out
+        ends, places = np.unique(np.asarray(days, np.float64), return_inverse=True)
+        question = Question(ends, 0.0, 1.0, fractions(np.zeros(ends.size)), 0, 0, with_outcomes=False)
+        held = hold(self.draws, ends.size)
+        expect_new_customer(self._population, question, held)
+        return held.plain[:, places]
 
-    def _ask(self, params: Mapping[str, Any]) -> Params:
+    def _ask(
+        self,
+        params: Mapping[str, Any],
+        *,
+        horizon: float | None = None,
+        months: bool = False,
+        outcomes: bool = True,
+    ) -> _Asked:
         asked = Params.of(params)
         # A hair is taken off before rounding up: 10 / (1 - 0.9) is 100.00000000000003 in binary.
         least = math.ceil(10 / (1 - asked.level) - 1e-9)
@@ -304,62 +275,159 @@ class Scorer:
                 f"at least {least:,} draws are needed, or a level of at most {most}."
             )
         limit = self.validated_horizon_days
-        if limit is not None and asked.horizon_days > limit:
+        if limit is not None and horizon is None and asked.horizon_days > limit:
             warnings.warn(
                 f"horizon_days {asked.horizon_days:,} is beyond the {limit:,} days that this model was checked on.",
                 HorizonWarning,
                 stacklevel=3,
             )
-        return asked
+        days = float(asked.horizon_days) if horizon is None else horizon
+        return _Asked.of(asked, days, observed=self.observed_days, months=months, outcomes=outcomes)
 
-    def _blocks(
+    def _fill(
         self,
         customers: pd.DataFrame,
-        params: Params,
-        table: Floats,
+        asked: _Asked,
         codes: NDArray[np.int64],
-        futures: Futures | None = None,
+        groups: int,
         *,
-        with_outcomes: bool = True,
-    ) -> Iterator[tuple[int, int, Floats]]:
-        """Fill the table, and the futures if wanted; yield each block's group, number of customers and sums, in order.
+        futures: Futures | None = None,
+        population: Population | None = None,
+    ) -> _Filled:
+        """Score in blocks on threads.
 
-        A block's customers are of one group, and in the order of (x, T), so that those who share them share the work.
-        Sums come in the order of `kernel.TOTALS`, shape (4, draws).
+        A block's customers are of one group, and in the order of (x, T, t_x), so that those who share them share the
+        work. Sums are added block by block, in order.
         """
         names = ("frequency", "recency", "T", "monetary_value")
-        columns = [customers[name].to_numpy(np.float64) for name in names]
-        ids = customers["customer_id"] if with_outcomes else ()  # without outcomes nothing is drawn
-        given = (*columns, customer_keys(ids, params.seed))
-        order = np.lexsort((columns[2], columns[0], codes))
-        horizon, delta = float(params.horizon_days), params.delta
-        asked, quadrature = (horizon, delta, float(params.margin)), fractions(delta * horizon)
-        ranks = interval_ranks(self.draws, params.level)
-        kept = (np.empty((0, 0), np.int32), np.empty((0, 0))) if futures is None else (futures.counts, futures.values)
-        given_to_all = (given, self._population, self._chances, asked, quadrature, ranks, with_outcomes)
-        holds: SimpleQueue[Any] = SimpleQueue()
+        x, t_x, T, monetary_value = (customers[name].to_numpy(np.float64) for name in names)
+        # Without outcomes nothing is drawn.
+        keys = customer_keys(customers["customer_id"] if asked.with_outcomes else (), asked.params.seed)
+        order = np.lexsort((t_x, T, x, codes))
+        periods = asked.periods
+        filled = _Filled(
+            np.empty((len(customers), SQUARES + 1)),
+            np.zeros((2, len(customers), periods)),
+            [Totals.empty(self.draws) for _ in range(groups)],
+            np.zeros((len(TOTALS), periods, self.draws)),
+        )
+        question = asked.question(self.draws)
+        of_rows, of_draws = Customers(x, t_x, T, monetary_value, keys), population or self._population
+        kept = futures or Futures(np.empty((0, 0), np.int32), np.empty((0, 0)))
+        holds: SimpleQueue[Held] = SimpleQueue()
         for _ in range(self.threads):
-            holds.put(hold(self.draws))
+            holds.put(hold(self.draws, asked.ends.size))
 
-        def score(span: tuple[int, int]) -> tuple[int, int, Floats]:
+        def score(span: tuple[int, int]) -> tuple[int, int, Floats, Floats]:
             rows, sums = order[slice(*span)], np.zeros((len(TOTALS), self.draws))
+            by_period = np.zeros(filled.by_period.shape)
+            answers = Answers(filled.table, sums, filled.paths, by_period, kept.counts, kept.values)
             held = holds.get()
             try:
-                score_block(rows, *given_to_all, held, table, sums, kept)
+                score_block(rows, of_rows, of_draws, question, held, answers)
             finally:
                 holds.put(held)
-            return int(codes[rows[0]]), rows.size, sums
+            return int(codes[rows[0]]), rows.size, sums, by_period
 
-        ends = np.cumsum(np.bincount(codes)) if codes.size else np.zeros(0, np.int64)
-        spans = [
-            (at, min(at + BLOCK, end))
-            for start, end in pairwise([0, *map(int, ends)])
-            for at in range(start, end, BLOCK)
-        ]
+        for at, rows, sums, by_period in self._in_order(score, _spans(codes)):
+            filled.groups[at] += Totals(rows, *sums)
+            np.add(filled.by_period, by_period, out=filled.by_period)
+        return filled
+
+    def _in_order(self, score: Any, spans: list[tuple[int, int]]) -> Iterator[Any]:
         ahead = self.threads * 4  # blocks whose sums wait at once
         with ThreadPoolExecutor(self.threads) as pool:
             for at in range(0, len(spans), ahead):
                 yield from pool.map(score, spans[at : at + ahead])
+
+    def _answer(
+        self,
+        frame: pd.DataFrame,
+        filled: _Filled,
+        asked: _Asked,
+        groups: Mapping[tuple[Any, ...], Totals] | None = None,
+        by: tuple[str, ...] = (),
+    ) -> Scores:
+        """Put the answer together, with what it says of itself in `attrs` too."""
+        totals = sum(filled.groups, start=Totals.empty(self.draws))
+        beyond, unsteady = _share_beyond(filled, asked, self.observed_days), self._unsteady(frame, filled.table)
+        frame.attrs["params"] = asdict(asked.params)
+        frame.attrs |= {} if beyond is None else {"share_beyond": beyond}
+        frame.attrs |= {"unsteady": unsteady} if unsteady else {}
+        months = _months(filled, asked, totals.customers) if asked.with_months else None
+        return Scores(frame, totals, asked.params, groups or {}, by, months, beyond, unsteady)
+
+    def _unsteady(self, frame: pd.DataFrame, table: Floats) -> int:
+        """Count, and warn of, the customers whose mean value rests on a few draws (`Scores.unsteady`)."""
+        means = table[:, COLUMNS.index("clv")]
+        with np.errstate(invalid="ignore", divide="ignore"):
+            spread = table[:, SQUARES] / (self.draws * means * means) - 1.0
+        found = np.flatnonzero(spread > UNSTEADY * UNSTEADY * self.draws)
+        if found.size:
+            first = ", ".join(repr(name) for name in frame["customer_id"].iloc[found[:SHOWN]])
+            warnings.warn(
+                f"The mean values of {found.size:,} of {len(table):,} customers (first: {first}) rest on a few draws "
+                f"of the population: their standard error is above {UNSTEADY:.0%}. Take more draws, a shorter horizon, "
+                "or the intervals instead of the mean.",
+                HeavyTailWarning,
+                stacklevel=4,
+            )
+        return int(found.size)
+
+
+def _available_cores() -> int:
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def _check(customers: pd.DataFrame | Rfm) -> tuple[Rfm, pd.DataFrame]:
+    if isinstance(customers, Rfm):
+        return customers, customers.customers
+    return Rfm.from_frame(customers), customers
+
+
+def _everyone(rfm: Rfm) -> tuple[NDArray[np.int64], int]:
+    return np.zeros(len(rfm.customers), np.int64), 1
+
+
+def _spans(codes: NDArray[np.int64]) -> list[tuple[int, int]]:
+    """Cut the rows, which come sorted by group, into blocks of one group each."""
+    ends = np.cumsum(np.bincount(codes)) if codes.size else np.zeros(0, np.int64)
+    return [
+        (at, min(at + BLOCK, end)) for start, end in pairwise([0, *map(int, ends)]) for at in range(start, end, BLOCK)
+    ]
+
+
+def _frame(table: Floats, given: pd.DataFrame, names: Mapping[str, str]) -> pd.DataFrame:
+    """Name the columns of the table that were asked for, beside the ids as given."""
+    frame = pd.DataFrame({shown: table[:, COLUMNS.index(name)] for name, shown in names.items()})
+    frame.insert(0, "customer_id", given["customer_id"].to_numpy())
+    return frame
+
+
+def _share_beyond(filled: _Filled, asked: _Asked, observed: int | None) -> float | None:
+    if observed is None or observed >= asked.ends[-1] or not asked.periods:
+        return None
+    values = filled.by_period[TOTALS.index("expected_value")].mean(axis=1)
+    total = values.sum()
+    return float(values[asked.ends > observed].sum() / total) if total > 0 else None
+
+
+def _months(filled: _Filled, asked: _Asked, customers: int) -> Months:
+    """Put periods together into months: the day up to which customers were observed may cut one in two."""
+    months = np.minimum(np.ceil(asked.ends / MONTH - 1e-9), math.ceil(asked.ends[-1] / MONTH - 1e-9))
+    starts = np.flatnonzero(np.diff(months, prepend=0.0))
+    sums = np.add.reduceat(filled.by_period, starts, axis=1)
+    purchases, value = np.add.reduceat(filled.paths, starts, axis=2)
+    days = asked.ends[np.append(starts[1:], asked.ends.size) - 1]
+    return Months(days, purchases, value, tuple(Totals(customers, *sums[:, k]) for k in range(days.size)))
+
+
+def refuse_groups(by: Sequence[str], count: int) -> None:
+    """Refuse more groups than `GROUPS`: each holds as many numbers as there are draws."""
+    if count > GROUPS:
+        raise ScoreError(f"Totals were asked by {', '.join(by)}, which make {count:,} groups; the most is {GROUPS:,}.")
 
 
 def group(customers: pd.DataFrame, by: Sequence[str]) -> tuple[list[tuple[Any, ...]], NDArray[np.int64]]:
@@ -374,10 +442,7 @@ def group(customers: pd.DataFrame, by: Sequence[str]) -> tuple[list[tuple[Any, .
         there = ", ".join(map(str, customers.columns))
         raise ScoreError(f"Totals were asked by {', '.join(lost)}, which the customers do not have. They have {there}.")
     grouped = customers.groupby(list(by), sort=True, dropna=False)
-    if grouped.ngroups > GROUPS:
-        raise ScoreError(
-            f"Totals were asked by {', '.join(by)}, which make {grouped.ngroups:,} groups; the most is {GROUPS:,}."
-        )
+    refuse_groups(by, grouped.ngroups)
     codes = np.asarray(grouped.ngroup(), np.int64)
     _, firsts = np.unique(codes, return_index=True)
     return [tuple(customers[name].iloc[at] for name in by) for at in map(int, firsts)], codes

@@ -1,0 +1,186 @@
+"""Find versions of the registered model by alias, and move `champion`.
+
+Each champion carries whom it replaced, so that a rollback needs nothing but the tags. MLflow has no compare-and-set:
+the alias is read again after it was set, and who came second is told.
+"""
+
+import getpass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+import mlflow
+from mlflow.exceptions import MlflowException
+
+from tenure.review import Verdict
+
+from .store import RegistryError, client
+
+CHAMPION, CHALLENGER = "champion", "challenger"
+PROMOTION, ROLLBACK, NOBODY = "promotion", "rollback", "none"
+MISSING = ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE")
+
+
+class NoModelError(RegistryError):
+    """There is no such model."""
+
+    exit_code = 4
+
+
+class NotMovedError(RegistryError):
+    """The alias was not moved, or not for long."""
+
+    exit_code = 3
+
+
+@dataclass(frozen=True)
+class Version:
+    """A version of a registered model, and what its tags say. Without a verdict it counts as failed."""
+
+    name: str
+    number: int
+    run_id: str
+    tags: Mapping[str, str] = field(repr=False)
+
+    @property
+    def uri(self) -> str:
+        """Name the version by number."""
+        return f"models:/{self.name}/{self.number}"
+
+    @property
+    def verdict(self) -> Verdict:
+        """Give the verdict of its review."""
+        stored = self.tags.get("verdict")
+        return Verdict(stored) if stored in list(Verdict) else Verdict.FAIL
+
+
+def find(uri: str) -> str:
+    """Return the URI of an existing version by number, or raise NoModelError that says what there is instead."""
+    name, _, alias = uri.removeprefix("models:/").partition("@")
+    if not uri.startswith("models:/") or not alias:
+        return uri
+    number = by_alias(name, alias)
+    if number is None:
+        raise NoModelError(_what_there_is(name, alias))
+    return f"models:/{name}/{number}"
+
+
+def find_version(uri: str) -> Version:
+    """Find a version by alias or number, or raise NoModelError."""
+    name, _, number = find(uri).removeprefix("models:/").partition("/")
+    try:
+        found = client().get_model_version(name, number)
+    except MlflowException as error:
+        if error.error_code not in MISSING:
+            raise
+        raise NoModelError(f"There is no {uri} in the registry at {mlflow.get_registry_uri()}.") from error
+    return Version(name, int(found.version), found.run_id or "", dict(found.tags))
+
+
+def find_champion(name: str) -> Version | None:
+    """Find the champion; None where there is none."""
+    return None if by_alias(name, CHAMPION) is None else find_version(f"models:/{name}@{CHAMPION}")
+
+
+def by_alias(name: str, alias: str) -> int | None:
+    """Find the number behind an alias; None where there is no such alias or model."""
+    try:
+        return int(client().get_model_version_by_alias(name, alias).version)
+    except MlflowException as error:
+        if error.error_code in MISSING:
+            return None
+        raise
+
+
+def login() -> str | None:
+    """Name who is at work, by the machine's account; None where it has no name, as in some containers."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return None
+
+
+def crown(
+    new: Version, old: Version | None, *, by: str, because: str, figures: Mapping[str, float] | None = None
+) -> None:
+    """Make a version champion in the place of `old`, with who, when, why and the figures as its tags.
+
+    Args:
+        new: the version; a failed one is refused.
+        old: the champion that it was compared with, None where there was none. Another by now is a lost race.
+        by: who decides.
+        because: why.
+        figures: of the comparison, tagged as `promotion.<name>`.
+
+    Raises NotMovedError for a failed review and for a race lost before or after the alias was set.
+    """
+    if new.verdict is Verdict.FAIL:
+        raise NotMovedError(f"{new.uri} has no verdict, or FAIL, and cannot become champion whatever the reason.")
+    expected = None if old is None else old.number
+    found = by_alias(new.name, CHAMPION)
+    if found != expected:
+        raise NotMovedError(
+            f"The champion of {new.name} is version {found or NOBODY} now, no longer {expected or NOBODY}: somebody "
+            f"else was faster. Nothing was changed; run tenure-promote again to be compared with the new one."
+        )
+    _clear_tags(new)
+    facts = {"by": by, "at": _now(), "because": because, "replaced": str(expected or NOBODY)}
+    _tag(new, PROMOTION, {**facts, **{key: f"{value:.6g}" for key, value in (figures or {}).items()}})
+    _set_champion(new)
+    if by_alias(new.name, CHALLENGER) == new.number:
+        client().delete_registered_model_alias(new.name, CHALLENGER)
+
+
+def roll_back(name: str, *, by: str, because: str) -> tuple[Version, Version]:
+    """Make the champion that the present one replaced champion again; return who left and who came back."""
+    leaving = find_version(f"models:/{name}@{CHAMPION}")
+    replaced = leaving.tags.get(f"{PROMOTION}.replaced", NOBODY)
+    if replaced == NOBODY:
+        raise NotMovedError(f"{leaving.uri} replaced nobody: there is no champion to return to.")
+    returning = find_version(f"models:/{name}/{replaced}")
+    if returning.verdict is Verdict.FAIL:
+        raise NotMovedError(f"{returning.uri} has no verdict, or FAIL, and cannot become champion again.")
+    _tag(leaving, ROLLBACK, {"by": by, "at": _now(), "because": because, "to": replaced})
+    _set_champion(returning)
+    return leaving, returning
+
+
+def _set_champion(version: Version) -> None:
+    client().set_registered_model_alias(version.name, CHAMPION, str(version.number))
+    found = by_alias(version.name, CHAMPION)
+    if found != version.number:
+        _tag(version, PROMOTION, {"lost_to": str(found or NOBODY)})
+        raise NotMovedError(
+            f"{version.uri} was made champion, and a moment later version {found or NOBODY} was: somebody else "
+            "promotes at the same time. Agree with them, then run tenure-promote again."
+        )
+
+
+def _clear_tags(version: Version) -> None:
+    """Drop what an earlier promotion or rollback of the same version said."""
+    for key in version.tags:
+        if key.startswith((f"{PROMOTION}.", f"{ROLLBACK}.")):
+            client().delete_model_version_tag(version.name, str(version.number), key)
+
+
+def _tag(version: Version, group: str, facts: Mapping[str, str]) -> None:
+    for key, value in facts.items():
+        client().set_model_version_tag(version.name, str(version.number), f"{group}.{key}", value)
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+def _what_there_is(name: str, alias: str) -> str:
+    where = f"in the registry at {mlflow.get_registry_uri()}"
+    challenger = by_alias(name, CHALLENGER)
+    if challenger is not None:
+        return (
+            f"The model {name} has no {alias} {where}. There is a challenger, version {challenger}, which no one has "
+            f"promoted. To score with it: tenure-score model=models:/{name}@challenger"
+        )
+    names = ", ".join(sorted(model.name for model in client().search_registered_models())) or "none"
+    return (
+        f"There is no model {name} with alias {alias} {where}; the models there: {names}. tenure-train registers one."
+    )

@@ -1,0 +1,162 @@
+"""What the scorer answers: rows, totals from joint draws, the way there month by month."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from .intensity import Floats
+from .kernel import interval_ranks
+from .params import Params
+
+ENDS = ("expected", "low", "high", "mean_low", "mean_high")
+
+
+@dataclass(frozen=True)
+class Totals:
+    """Sums over customers, one per joint draw; adding two adds their customers.
+
+    Args:
+        customers: how many customers are in the sums.
+        purchases, value: simulated outcomes per draw, shape (draws,).
+        expected_purchases, expected_value: expectations per draw, shape (draws,).
+    """
+
+    customers: int
+    purchases: Floats
+    value: Floats
+    expected_purchases: Floats
+    expected_value: Floats
+
+    @classmethod
+    def empty(cls, draws: int) -> "Totals":
+        """Start from no customers."""
+        return cls(0, *(np.zeros(draws) for _ in range(4)))
+
+    def __add__(self, other: "Totals") -> "Totals":
+        return Totals(*(getattr(self, part.name) + getattr(other, part.name) for part in fields(self)))
+
+    def table(self, level: float) -> pd.DataFrame:
+        """Tabulate `purchases` and `clv`: the point, its predictive and its credible interval."""
+        rows = {
+            "purchases": spans(self.purchases, self.expected_purchases, level),
+            "clv": spans(self.value, self.expected_value, level),
+        }
+        return pd.DataFrame.from_dict(rows, orient="index", columns=list(ENDS))
+
+
+def spans(outcomes: Floats, expected: Floats, level: float) -> list[float]:
+    """Give the mean, the predictive and the credible interval of joint draws, in the order of `ENDS`."""
+    low, high = interval_ranks(outcomes.size, level)
+    ordered, means = np.sort(outcomes), np.sort(expected)
+    return [expected.mean(), ordered[low], ordered[high], means[low], means[high]]
+
+
+@dataclass(frozen=True)
+class Months:
+    """The way to the horizon, month by month; a month is the twelfth of a year of 365 days.
+
+    Args:
+        days: the last day of each month, shape (months,); the horizon is the last.
+        purchases, value: each customer's expectation within the month, shape (customers, months).
+        totals: of all customers within each month, from joint draws.
+    """
+
+    days: Floats
+    purchases: Floats
+    value: Floats
+    totals: tuple[Totals, ...]
+
+    def table(self, level: float, *, cumulative: bool = False) -> pd.DataFrame:
+        """Tabulate the totals: `month`, `until_day`, `total` (purchases, clv), the point and both intervals.
+
+        Args:
+            level: of the intervals.
+            cumulative: from now to the month's end, instead of within the month.
+        """
+        parts, sums = [], [np.zeros(self.totals[0].value.size)] * 4
+        for month, totals in enumerate(self.totals, start=1):
+            within = [totals.purchases, totals.value, totals.expected_purchases, totals.expected_value]
+            sums = [a + b for a, b in zip(sums, within, strict=True)]
+            shown = Totals(totals.customers, *(sums if cumulative else within)).table(level)
+            parts.append(shown.rename_axis("total").reset_index().assign(month=month, until_day=self.days[month - 1]))
+        return pd.concat(parts, ignore_index=True)[["month", "until_day", "total", *ENDS]]
+
+
+@dataclass(frozen=True)
+class Scores:
+    """The answer: one row per customer in the order given, totals from joint draws, and the params used.
+
+    Args:
+        table: `customer_id` and the columns asked for.
+        totals: of all customers.
+        params: those used.
+        groups: totals by the values of the columns `by`, in their order.
+        by: what customers were grouped by.
+        months: the way there, if asked for.
+        share_beyond: the share of the total expected value that lies farther ahead than any customer was observed;
+            None where the horizon does not reach so far, or the posterior does not say how far it saw.
+        unsteady: how many customers' mean values rest on so few draws that another posterior sample of this size would
+            move them by more than a tenth (one standard error).
+    """
+
+    table: pd.DataFrame
+    totals: Totals
+    params: Params
+    groups: Mapping[tuple[Any, ...], Totals] = field(default_factory=dict)
+    by: tuple[str, ...] = ()
+    months: Months | None = None
+    share_beyond: float | None = None
+    unsteady: int = 0
+
+    def group_table(self) -> pd.DataFrame:
+        """Tabulate each group's totals: the columns `by`, `customers`, `total` (purchases, clv) and `Totals.table`."""
+        parts = [
+            totals.table(self.params.level)
+            .rename_axis("total")
+            .reset_index()
+            .assign(customers=totals.customers, **dict(zip(self.by, key, strict=True)))
+            for key, totals in self.groups.items()
+        ]
+        columns = [*self.by, "customers", "total", *ENDS]
+        table = pd.concat(parts) if parts else pd.DataFrame(columns=columns)
+        return table[columns].reset_index(drop=True)
+
+
+@dataclass(frozen=True)
+class Futures:
+    """Simulated outcomes, shape (customers, draws); column s uses posterior draw s, so its sum is a joint total."""
+
+    counts: NDArray[np.int32]
+    values: Floats
+
+
+@dataclass(frozen=True)
+class NewCustomer:
+    """What a customer who is not yet acquired is worth, first order included, from the day of that order on.
+
+    Args:
+        outcomes: simulated discounted margin, shape (futures,).
+        expected: its expectation per draw of the population, shape (draws,).
+        first_order: the part of the first order in it, per draw.
+        params: those used; `horizon_days` None means to infinity.
+    """
+
+    outcomes: Floats
+    expected: Floats
+    first_order: Floats
+    params: Mapping[str, Any]
+
+    def table(self) -> pd.DataFrame:
+        """Tabulate `clv`, its predictive interval `clv_low`, `clv_high`, the mean's credible one, and `first_order`."""
+        level = self.params["level"]
+        low, high = interval_ranks(self.outcomes.size, level)
+        outcomes = np.sort(self.outcomes)
+        mean, _, _, mean_low, mean_high = spans(self.expected, self.expected, level)
+        row = [mean, outcomes[low], outcomes[high], mean_low, mean_high, self.first_order.mean()]
+        return pd.DataFrame(
+            [row], columns=["clv", "clv_low", "clv_high", "clv_mean_low", "clv_mean_high", "first_order"]
+        )

@@ -1,0 +1,92 @@
+"""What is asked of the scorer."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from typing import Any
+
+import numpy as np
+
+from ..errors import InputError
+
+HORIZON_LIMIT_DAYS = 30 * 365
+LEAST_RATE = 1e-6  # of discount, for a value to infinity
+
+
+class ScoreError(InputError):
+    """A question that the scorer cannot answer."""
+
+
+@dataclass(frozen=True)
+class Params:
+    """What is asked of the scorer.
+
+    Args:
+        horizon_days: whole days ahead, from 1 to 30 years.
+        discount_rate: annual and effective; a purchase t days ahead is worth (1 + d)^(-t / 365).
+        margin: share of spend that is kept, in (0, 1].
+        level: probability of the intervals.
+        seed: of the simulated outcomes.
+    """
+
+    horizon_days: int = 365
+    discount_rate: float = 0.10
+    margin: float = 1.0
+    level: float = 0.90
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        faults = [
+            f"{name} must be {rule}, got {getattr(self, name)!r}"
+            for name, rule, is_right in (
+                ("horizon_days", f"a whole number of days from 1 to {HORIZON_LIMIT_DAYS:,}", self._days_are_right()),
+                ("discount_rate", "an annual rate from 0 to 5 (0.10 is ten percent)", self._between(0, 5)),
+                ("margin", "above 0 and at most 1", self._inside("margin", closed=True)),
+                ("level", "above 0 and below 1", self._inside("level", closed=False)),
+                ("seed", "a whole number from 0 to 2^63 - 1", _is_whole(self.seed) and 0 <= self.seed < 2**63),
+            )
+            if not is_right
+        ]
+        if faults:
+            raise ScoreError("; ".join(faults) + ".")
+
+    @classmethod
+    def of(cls, params: Mapping[str, Any] | None) -> "Params":
+        """Take params by name; unknown names are refused, with the known ones."""
+        known = [part.name for part in fields(cls)]
+        unknown = sorted(set(params or {}) - set(known))
+        if unknown:
+            raise ScoreError(f"Unknown params {', '.join(unknown)}. The params are {', '.join(known)}.")
+        return cls(**(params or {}))
+
+    @property
+    def delta(self) -> float:
+        """Give the continuous discount rate per day."""
+        return math.log1p(self.discount_rate) / 365.0
+
+    def _days_are_right(self) -> bool:
+        return _is_whole(self.horizon_days) and 1 <= self.horizon_days <= HORIZON_LIMIT_DAYS
+
+    def _between(self, low: float, high: float) -> bool:
+        return _is_number(self.discount_rate) and low <= self.discount_rate <= high
+
+    def _inside(self, name: str, *, closed: bool) -> bool:
+        value = getattr(self, name)
+        return _is_number(value) and value > 0 and (value <= 1 if closed else value < 1)
+
+
+def refuse_no_end(params: Mapping[str, Any]) -> None:
+    """Refuse a question to infinity that has a horizon, or no discount to make it finite."""
+    if "horizon_days" in params:
+        raise ScoreError("A residual value has no horizon_days: it runs to infinity.")
+    rate = Params.of(params).discount_rate
+    if rate < LEAST_RATE:
+        raise ScoreError(f"A value to infinity needs a discount_rate of at least {LEAST_RATE:g} a year, got {rate!r}.")
+
+
+def _is_whole(value: object) -> bool:
+    return isinstance(value, int | np.integer) and not isinstance(value, bool)
+
+
+def _is_number(value: object) -> bool:
+    return _is_whole(value) or isinstance(value, float | np.floating)

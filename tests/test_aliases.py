@@ -1,0 +1,177 @@
+"""Moving the champion: tags, rollback, and races, in a real registry with versions that hold no model."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from itertools import count
+from typing import Any
+
+import mlflow
+import pytest
+from mlflow import MlflowClient
+
+from tenure import registry
+from tenure.registry import NoModelError, NotMovedError, RegistryError, Version, aliases
+
+NAMES = (f"model{number}" for number in count())
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    before = mlflow.get_tracking_uri()
+    uri = f"sqlite:///{tmp_path_factory.mktemp('store') / 'mlflow.db'}"
+    registry.use(uri)
+    yield uri
+    registry.use(before)
+
+
+@pytest.fixture
+def name(store: str) -> str:
+    name = next(NAMES)
+    MlflowClient().create_registered_model(name)
+    return name
+
+
+def add(name: str, verdict: str | None = "PASS") -> Version:
+    tags = {} if verdict is None else {"verdict": verdict}
+    made = MlflowClient().create_model_version(name, source="file:///nowhere", tags=tags)
+    MlflowClient().set_registered_model_alias(name, "challenger", made.version)
+    return registry.find_version(f"models:/{name}/{made.version}")
+
+
+def pointers(name: str) -> dict[str, int]:
+    return {alias: int(number) for alias, number in MlflowClient().get_registered_model(name).aliases.items()}
+
+
+def tags_of(version: Version) -> dict[str, str]:
+    return dict(registry.find_version(version.uri).tags)
+
+
+def crown(new: Version, old: Version | None, **facts: Any) -> None:
+    registry.crown(new, old, **{"by": "ana", "because": "a test", **facts})
+
+
+def test_the_new_champion_carries_who_when_why_the_figures_and_whom_it_replaced(name: str) -> None:
+    first, second = add(name), add(name, "REVIEW")
+    crown(first, None)
+    before = datetime.now(UTC).replace(microsecond=0)
+    crown(second, first, because="season", figures={"value.difference": -0.0123456789})
+    tags = tags_of(second)
+    assert pointers(name) == {"champion": 2}  # and no challenger any more
+    assert tags["promotion.by"] == "ana"
+    assert tags["promotion.because"] == "season"
+    assert tags["promotion.replaced"] == "1"
+    assert tags["promotion.value.difference"] == "-0.0123457"
+    assert before <= datetime.fromisoformat(tags["promotion.at"]) <= datetime.now(UTC)
+    assert tags_of(first)["promotion.replaced"] == "none"
+    assert registry.find_champion(name) == registry.find_version(second.uri)
+
+
+def test_another_challenger_stays_challenger(name: str) -> None:
+    first, _ = add(name), add(name)
+    crown(first, None)
+    assert pointers(name) == {"champion": 1, "challenger": 2}
+
+
+@pytest.mark.parametrize("verdict", ["FAIL", None, "pass", ""])
+def test_a_fail_or_no_verdict_is_never_champion_and_changes_nothing(name: str, verdict: str | None) -> None:
+    first, second = add(name), add(name, verdict)
+    crown(first, None)
+    before = tags_of(second)
+    with pytest.raises(NotMovedError, match=r"no verdict, or FAIL") as refused:
+        crown(second, first, because="the director wants it")
+    assert refused.value.exit_code == 3
+    assert pointers(name) == {"champion": 1, "challenger": 2}
+    assert tags_of(second) == before
+
+
+def test_a_champion_other_than_the_one_compared_with_is_a_lost_race_that_changes_nothing(name: str) -> None:
+    first, second, third = add(name), add(name), add(name)
+    crown(first, None)
+    crown(second, first)
+    before = tags_of(third)
+    for old, was in [(first, "1"), (None, "none")]:
+        with pytest.raises(NotMovedError, match=rf"is version 2 now, no longer {was}"):
+            crown(third, old)
+    assert pointers(name) == {"champion": 2, "challenger": 3}
+    assert tags_of(third) == before
+
+
+def test_an_alias_moved_by_another_right_after_is_a_lost_race_that_is_told(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, second, third = add(name), add(name), add(name)
+    crown(first, None)
+    honest = MlflowClient.set_registered_model_alias
+
+    def interrupted(self: MlflowClient, name: str, alias: str, version: str) -> None:
+        honest(self, name, alias, version)
+        honest(self, name, alias, str(third.number))
+
+    monkeypatch.setattr(MlflowClient, "set_registered_model_alias", interrupted)
+    with pytest.raises(NotMovedError, match="a moment later version 3 was"):
+        crown(second, first)
+    assert pointers(name)["champion"] == 3
+    assert tags_of(second)["promotion.lost_to"] == "3"
+
+
+def test_rollback_returns_to_who_was_champion_before_as_often_as_there_is_one(name: str) -> None:
+    first, second, third = add(name), add(name), add(name)
+    crown(first, None)
+    crown(second, first)
+    crown(third, second)
+    left, back = registry.roll_back(name, by="ben", because="a wrong log")
+    assert (left.number, back.number, pointers(name)) == (3, 2, {"champion": 2})
+    tags = tags_of(third)
+    assert (tags["rollback.by"], tags["rollback.because"], tags["rollback.to"]) == ("ben", "a wrong log", "2")
+    assert registry.roll_back(name, by="ben", because="again")[1].number == 1
+    with pytest.raises(NotMovedError, match="replaced nobody"):
+        registry.roll_back(name, by="ben", because="once more")
+    assert pointers(name) == {"champion": 1}
+
+
+def test_a_champion_again_carries_its_new_promotion_alone(name: str) -> None:
+    first, second = add(name), add(name)
+    crown(first, None)
+    crown(second, first, figures={"value.difference": 0.5})
+    registry.roll_back(name, by="ben", because="a wrong log")
+    crown(registry.find_version(second.uri), first, because="the log was right")
+    tags = tags_of(second)
+    assert tags["promotion.because"] == "the log was right"
+    assert tags["verdict"] == "PASS"
+    assert not {"promotion.value.difference", "rollback.by", "rollback.to"} & set(tags)
+
+
+def test_rollback_refuses_what_is_gone_or_has_failed_since(name: str) -> None:
+    with pytest.raises(NoModelError, match=r"no champion|no model"):
+        registry.roll_back(name, by="ben", because="-")
+    first, second = add(name), add(name)
+    crown(first, None)
+    crown(second, first)
+    MlflowClient().set_model_version_tag(name, "1", "verdict", "FAIL")
+    with pytest.raises(NotMovedError, match="cannot become champion again"):
+        registry.roll_back(name, by="ben", because="-")
+    MlflowClient().delete_model_version(name, "1")
+    with pytest.raises(NoModelError, match=f"There is no models:/{name}/1"):
+        registry.roll_back(name, by="ben", because="-")
+    assert pointers(name) == {"champion": 2}
+
+
+def test_a_version_is_found_by_alias_and_number_or_said_to_be_missing(name: str) -> None:
+    added = add(name, "REVIEW")
+    assert registry.find_version(f"models:/{name}@challenger") == added
+    assert added.verdict == "REVIEW"
+    assert registry.find_champion(name) is None
+    assert registry.find_champion("nobody") is None
+    for uri in (f"models:/{name}/7", "models:/nobody/1", f"models:/{name}@champion", "models:/nobody@challenger"):
+        with pytest.raises(NoModelError) as missing:
+            registry.find_version(uri)
+        assert missing.value.exit_code == 4
+
+
+def test_where_nobody_has_a_name_login_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    def nameless() -> str:
+        raise OSError("no passwd entry")
+
+    monkeypatch.setattr(aliases.getpass, "getuser", nameless)
+    assert registry.login() is None
+    assert issubclass(NotMovedError, RegistryError)

@@ -1,0 +1,150 @@
+"""Scoring tables of any size: part by part is as in one piece, and a bad table is refused before any work."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from tenure import batch
+from tenure.batch import BatchError, ScoreFile, SummaryFile
+from tenure.output import describe, written_whole
+from tenure.posterior import Posterior
+from tenure.scorer import ScoreError, Scorer
+from tenure.summary import SummaryError
+
+
+@dataclass(frozen=True)
+class SummaryFrame:
+    frame: pd.DataFrame
+    rows: int = 1_000
+
+    def parts(self) -> Iterator[pd.DataFrame]:
+        for at in range(0, max(len(self.frame), 1), self.rows):
+            yield self.frame.iloc[at : at + self.rows].reset_index(drop=True)
+
+
+def written(table: pd.DataFrame, path: Path) -> str:
+    table.to_csv(path, index=False) if path.suffix == ".csv" else table.to_parquet(path, index=False)
+    return str(path)
+
+
+@pytest.mark.parametrize("suffix", ["csv", "parquet"])
+def test_a_file_is_read_in_parts_and_more_than_once(tmp_path: Path, summaries: pd.DataFrame, suffix: str) -> None:
+    file = SummaryFile(written(summaries, tmp_path / f"customers.{suffix}"), rows=150)
+    for _ in range(2):
+        parts = list(file.parts())
+        assert [len(part) for part in parts] == [150, 150, 150, 150, 100]
+        pd.testing.assert_frame_equal(pd.concat(parts, ignore_index=True), summaries, check_dtype=False)
+
+
+def test_integers_with_nulls_are_not_read_as_floats(tmp_path: Path) -> None:
+    """2^53 + 1 would become another customer."""
+    table = pa.table({"customer_id": pa.array([2**53 + 1, None], pa.int64()), "frequency": [0, 0]})
+    pq.write_table(table, tmp_path / "customers.parquet")
+    (part,) = SummaryFile(str(tmp_path / "customers.parquet")).parts()
+    assert part["customer_id"].tolist()[0] == 2**53 + 1
+
+
+def test_what_cannot_be_read_is_refused_by_name(tmp_path: Path) -> None:
+    with pytest.raises(BatchError, match=r"must end in \.csv or \.parquet, got 'customers\.xlsx'"):
+        SummaryFile("customers.xlsx")
+    with pytest.raises(BatchError, match=r"none\.parquet cannot be read as a table of customer summaries"):
+        list(SummaryFile(str(tmp_path / "none.parquet")).parts())
+    (tmp_path / "bad.parquet").write_bytes(b"PAR1 no")
+    with pytest.raises(BatchError, match=r"bad\.parquet cannot be read"):
+        list(SummaryFile(str(tmp_path / "bad.parquet")).parts())
+
+
+def test_sums_of_parts_are_those_of_the_whole(posterior: Posterior, summaries: pd.DataFrame) -> None:
+    base = summaries.assign(country=np.where(summaries["T"] < 300, "DE", "FR"))
+    known = Posterior(posterior.draws, "bg_nbd", {"observed_days": 100})
+    scorer, asked = Scorer(known), {"by": ["country"], "by_month": True}
+    whole, scores, tables = scorer.score(base, **asked), None, []
+    for part in SummaryFrame(base, rows=90).parts():
+        found = scorer.score(part, **asked)
+        tables.append(found.table)
+        scores = batch.merge(scores, found)
+    pd.testing.assert_frame_equal(pd.concat(tables, ignore_index=True), whole.table, check_exact=True)
+    assert scores is not None
+    assert scores.months is not None
+    assert whole.months is not None
+    assert scores.totals.customers == 700
+    assert list(scores.groups) == list(whole.groups) == [("DE",), ("FR",)]
+    pairs = [(scores.totals, whole.totals), *zip(scores.months.totals, whole.months.totals, strict=True)]
+    pairs += [(scores.groups[key], whole.groups[key]) for key in whole.groups]
+    for found, right in pairs:
+        np.testing.assert_allclose(found.value, right.value, rtol=1e-12)
+        np.testing.assert_array_equal(found.purchases, right.purchases)
+    assert scores.share_beyond == pytest.approx(whole.share_beyond, rel=1e-9)
+    pd.testing.assert_frame_equal(scores.group_table(), whole.group_table())
+
+
+def test_a_good_table_is_counted(summaries: pd.DataFrame) -> None:
+    assert batch.check(SummaryFrame(summaries, rows=100)) == 700
+    assert batch.check(SummaryFrame(summaries.iloc[:0])) == 0
+
+
+def changed(table: pd.DataFrame, column: str, values: dict[int, Any]) -> pd.DataFrame:
+    table = table.astype({column: object})
+    for row, value in values.items():
+        table.loc[row, column] = value
+    return table
+
+
+def test_every_fault_of_every_part_is_told_at_once(summaries: pd.DataFrame) -> None:
+    """As for a table in one piece: rows are numbered, and counted, in the whole."""
+    bad = changed(summaries, "T", {5: -1, 250: -1, 650: -1})
+    bad = changed(bad, "customer_id", {301: None, 302: " "})
+    with pytest.raises(SummaryError) as caught:
+        batch.check(SummaryFrame(bad, rows=100))
+    said = str(caught.value)
+    assert "3 of 700 customers have a T below 0" in said
+    assert "2 of 700 customer ids are null or blank (first rows: 302, 303)" in said
+
+
+def test_an_id_in_two_parts_is_found(summaries: pd.DataFrame) -> None:
+    twice = changed(summaries, "customer_id", {3: 7, 450: "7", 600: "x", 601: "x"})
+    with pytest.raises(SummaryError, match="1 customer ids are on more than one row"):
+        batch.check(SummaryFrame(twice, rows=100))
+    apart = changed(summaries, "customer_id", {3: 7, 450: "7"})
+    with pytest.raises(SummaryError, match=r"1 customer ids are on more than one row \(first: '7'\)"):
+        batch.check(SummaryFrame(apart, rows=100))
+
+
+def test_a_missing_column_is_told_once(summaries: pd.DataFrame) -> None:
+    with pytest.raises(SummaryError) as caught:
+        batch.check(SummaryFrame(summaries.drop(columns="T"), rows=100))
+    assert str(caught.value).count("has no column 'T'") == 1
+
+
+def test_groups_that_cannot_be_made_are_refused_before_scoring(summaries: pd.DataFrame) -> None:
+    """Few in each part, many in the whole."""
+    many = pd.concat([summaries.assign(customer_id=summaries["customer_id"] + tail) for tail in "ab"])
+    with pytest.raises(ScoreError, match="by customer_id, which make 1,400 groups; the most is 1,000"):
+        batch.check(SummaryFrame(many, rows=100), ["customer_id"])
+    with pytest.raises(ScoreError, match="which the customers do not have"):
+        batch.check(SummaryFrame(summaries), ["region"])
+
+
+def test_an_output_is_there_whole_and_describes_itself(tmp_path: Path, summaries: pd.DataFrame) -> None:
+    path = tmp_path / "scores.parquet"
+    with written_whole(str(path)) as scratch:
+        output = ScoreFile(scratch)
+        for part in SummaryFrame(summaries, rows=300).parts():
+            output.write(part)
+        output.close({"model": "clv", "customers": 700})
+        assert not path.exists()
+    pd.testing.assert_frame_equal(pd.read_parquet(path), summaries)
+    assert describe(str(path)) == {"model": "clv", "customers": 700}
+    assert [found.name for found in tmp_path.iterdir()] == ["scores.parquet"]
+
+
+def test_a_file_without_rows_is_none(tmp_path: Path) -> None:
+    with pytest.raises(BatchError, match="There are no customers to score"):
+        ScoreFile(tmp_path / "scores.parquet").close({})

@@ -36,17 +36,17 @@ class Cell(NamedTuple):
     faults: list[Fault]
 
 
-def customer(column: Any, name: str, *, is_tidy: bool) -> Cell:
+def customer(column: Any, name: str, *, is_plain: bool) -> Cell:
     """Read customer ids as text; integers and floats that are whole become the integers' text.
 
     Args:
         column: the ids as they are.
         name: the log's name of the column.
-        is_tidy: no id is `untidy`, as was found before: each is its own text, and nothing is looked for again.
+        is_plain: no id is `untidy`, as was found before: each is its own text, and nothing is looked for again.
     """
     kind = column.type()
     if kind.is_string():
-        return Cell(column, []) if is_tidy else _text_id(column, name)
+        return Cell(column, []) if is_plain else _text_id(column, name)
     if kind.is_integer() or (kind.is_decimal() and kind.scale == 0):
         return Cell(column.cast("string"), [])
     if kind.is_floating():

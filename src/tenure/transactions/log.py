@@ -105,9 +105,10 @@ def _accounted(source: Source) -> Transactions:
     found = rules.judge(source.table, source.settings)
     facts = _facts(found)
     _refuse_faults(source, found.faults, facts)
-    if not facts["untidy"]:
-        found = rules.judge(source.table, source.settings, is_tidy=True)
-    tables = materialize(source, found, has_refunds=bool(facts["refunds"]))
+    are_all = facts["rows"] == facts["sales"] + facts["refunds"]
+    if are_all and not facts["untidy"]:
+        found = rules.judge(source.table, source.settings, is_plain=True)
+    tables = materialize(source, found, are_all=are_all, has_refunds=bool(facts["refunds"]))
     if not facts["sales"]:
         raise TransactionsError(source.name, "there is no sale in it.")
     _refuse_gaps(source, tables)

@@ -45,35 +45,39 @@ class Rows:
     faults: list[Fault]
     fates: tuple[str, ...]
 
-    @property
-    def kept(self) -> Any:
-        """Return the rows that count, with the columns that were read under their plain names."""
-        rows = self.table.filter(self.table["tenure_fate"] == len(self.fates) - 1)
+    def kept(self, *, are_all: bool) -> Any:
+        """Return the rows that count, with the columns that were read under their plain names.
+
+        Args:
+            are_all: no rule leaves a row out, as a first look has shown: none is asked again.
+        """
+        rows = self.table if are_all else self.table.filter(self.table["tenure_fate"] == len(self.fates) - 1)
         inner = ("tenure_fate", "tenure_fault_", "tenure_untidy", REPEATED)
         read = [name for name in rows.columns if name.startswith("tenure_") and not name.startswith(inner)]
         return rows.select(**{name.removeprefix("tenure_"): rows[name] for name in read})
 
 
-def judge(raw: Any, settings: TransactionsSettings, *, is_tidy: bool = False) -> Rows:
+def judge(raw: Any, settings: TransactionsSettings, *, is_plain: bool = False) -> Rows:
     """Read every cell by the settings and apply the rules, the first that fits.
 
     Args:
         raw: the log.
         settings: its columns, and the rules.
-        is_tidy: no id is untidy (`cells.untidy`), as a first look has shown.
+        is_plain: as a first look has shown, no id is untidy (`cells.untidy`) or a guest's: each stands for itself.
     """
     refuse_columns(raw.columns, settings)
     if settings.duplicates == "drop":
         own = [name for name in raw.columns if name not in (FILE, ROW)]
         raw = raw.mutate(**{REPEATED: ibis.row_number().over(group_by=own) > 0})
-    read, faults = _read(raw, settings, is_tidy=is_tidy)
+    read, faults = _read(raw, settings, is_plain=is_plain)
     columns = {f"tenure_{name}": value for name, value in read.items()}
     columns |= {f"tenure_fault_{at}": fault.rows.fill_null(False) for at, fault in enumerate(faults)}
     # A view of its own: what is read once is not written out again wherever a rule asks for it.
     table = raw.mutate(tenure_untidy=cells.untidy(raw[settings.columns.customer_id]), **columns)
     table = table.alias(ibis.util.gen_name("tenure_read"))
-    nobody = table["tenure_customer_id"].isin([str(word) for word in settings.placeholders])
-    table = table.mutate(tenure_customer_id=nobody.ifelse(ibis.null("string"), table["tenure_customer_id"]))
+    if not is_plain:
+        nobody = table["tenure_customer_id"].isin([str(word) for word in settings.placeholders])
+        table = table.mutate(tenure_customer_id=nobody.ifelse(ibis.null("string"), table["tenure_customer_id"]))
     unwanted = _unwanted(table, settings)
     table = table.mutate(**{f"tenure_fault_{len(faults) + at}": fault.rows for at, fault in enumerate(unwanted)})
     rules = _rules(table, settings)
@@ -93,9 +97,9 @@ def _unwanted(table: Any, settings: TransactionsSettings) -> list[Fault]:
     return faults
 
 
-def _read(raw: Any, settings: TransactionsSettings, *, is_tidy: bool) -> tuple[dict[str, Any], list[Fault]]:
+def _read(raw: Any, settings: TransactionsSettings, *, is_plain: bool) -> tuple[dict[str, Any], list[Fault]]:
     named = settings.columns
-    customer = cells.customer(raw[named.customer_id], named.customer_id, is_tidy=is_tidy)
+    customer = cells.customer(raw[named.customer_id], named.customer_id, is_plain=is_plain)
     day = cells.day(raw[named.date], named.date, settings)
     amount = cells.amount(raw[named.amount], named.amount, settings.csv)
     read = {"customer_id": customer.value, "date": day.value, "amount": amount.value}

@@ -84,9 +84,9 @@ class Tables:
         return found
 
 
-def materialize(source: Source, found: rules.Rows, *, has_refunds: bool) -> Tables:
-    """Group the rows that count by customer and day, once, out of core."""
-    kept, settings, connection = found.kept, source.settings, source.connection
+def materialize(source: Source, found: rules.Rows, *, are_all: bool, has_refunds: bool) -> Tables:
+    """Group the rows that count (`are_all`: every row does) by customer and day, once, out of core."""
+    kept, settings, connection = found.kept(are_all=are_all), source.settings, source.connection
 
     def keep(name: str, table: Any) -> Any:
         return connection.create_table(ibis.util.gen_name(f"tenure_{name}"), table)

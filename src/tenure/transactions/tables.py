@@ -89,7 +89,8 @@ def materialize(source: Source, found: rules.Rows, *, are_all: bool, has_refunds
     kept, settings, connection = found.kept(are_all=are_all), source.settings, source.connection
 
     def keep(name: str, table: Any) -> Any:
-        return connection.create_table(ibis.util.gen_name(f"tenure_{name}"), table)
+        # Temporary: spilled to disk beyond the memory limit, and not written out and compressed below it.
+        return connection.create_table(ibis.util.gen_name(f"tenure_{name}"), table, temp=True)
 
     is_sale = kept["amount"] >= 0
     sold = kept.filter(is_sale) if has_refunds else kept

@@ -1,5 +1,5 @@
 """The straight lines: what each command does, from settings to exit code."""
 
-from .app import score, train
+from .app import backtest, score, train
 
-__all__ = ["score", "train"]
+__all__ = ["backtest", "score", "train"]

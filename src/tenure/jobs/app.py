@@ -18,7 +18,7 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
 from tenure.errors import InputError
-from tenure.settings import ScoreJobSettings, TrainSettings
+from tenure.settings import BacktestJobSettings, ScoreJobSettings, TrainSettings
 
 DONE, BROKEN, REFUSED = 0, 1, 2
 PACKAGE = Path(__file__).resolve().parents[1]
@@ -34,6 +34,7 @@ def shipped(path: str) -> str:
 OmegaConf.register_new_resolver("shipped", shipped, replace=True)
 ConfigStore.instance().store("train_settings", node=TrainSettings)
 ConfigStore.instance().store("score_settings", node=ScoreJobSettings)
+ConfigStore.instance().store("backtest_settings", node=BacktestJobSettings)
 
 
 def train() -> None:
@@ -46,8 +47,13 @@ def score() -> None:
     _run("score", _score)
 
 
+def backtest() -> None:
+    """Run `tenure-backtest`."""
+    _run("backtest", _backtest)
+
+
 def compose_settings(name: str, overrides: Sequence[str] = ()) -> Any:
-    """Compose a command's settings (`train` or `score`) outside of it, as scripts and tests need them."""
+    """Compose a command's settings (`train`, `score`, `backtest`) outside of it, as scripts and tests need them."""
     with hydra.initialize_config_dir(shipped("conf"), version_base="1.3"):
         return OmegaConf.to_object(hydra.compose(name, list(overrides)))
 
@@ -62,6 +68,12 @@ def _score(settings: Any, config: str, *, is_sweep: bool) -> int:
     from . import scoring
 
     return scoring.run(cast(ScoreJobSettings, settings), config)
+
+
+def _backtest(settings: Any, config: str, *, is_sweep: bool) -> int:
+    from . import backtesting
+
+    return backtesting.run(cast(BacktestJobSettings, settings), config)
 
 
 def _run(name: str, job: Callable[..., int]) -> None:

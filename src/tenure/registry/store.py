@@ -18,7 +18,19 @@ from mlflow.entities import Run
 from tenure.errors import InputError
 from tenure.settings import RegistrySettings
 
-VERSIONS = ("tenure", "arviz", "mlflow", "numba", "numpy", "nutpie", "pandas", "pymc", "pymc-marketing", "pytensor")
+VERSIONS = (
+    "tenure",
+    "arviz",
+    "mlflow",
+    "numba",
+    "numpy",
+    "nutpie",
+    "pandas",
+    "pymc",
+    "pymc-marketing",
+    "pytensor",
+    "scikit-learn",
+)
 
 
 class RegistryError(InputError):
@@ -65,6 +77,14 @@ def open_run(settings: RegistrySettings, job: str, config: str) -> Iterator[Run]
     with mlflow.start_run(run_name=settings.run_name, tags=settings.tags) as run:
         mlflow.set_tags({"tenure.job": job, **_versions(), **_commit()})
         mlflow.log_text(config, "config/resolved.yaml")
+        yield run
+
+
+@contextmanager
+def open_origin(name: str) -> Iterator[Run]:
+    """Open a run inside the open one, for one of its origins."""
+    with mlflow.start_run(run_name=name, nested=True) as run:
+        mlflow.set_tag("tenure.job", "origin")
         yield run
 
 

@@ -48,7 +48,7 @@ def parts(log: Transactions) -> Split:
 @pytest.fixture(scope="module")
 def settings() -> BacktestSettings:
     shipped = compose_settings("train").backtest
-    quick = replace(shipped.baselines.boosting, trees=20, quantiles=[0.05, 0.5, 0.95])
+    quick = replace(shipped.baselines.boosting, trees=10, quantiles=[0.05, 0.5, 0.95])
     return replace(shipped, baselines=replace(shipped.baselines, boosting=quick))
 
 

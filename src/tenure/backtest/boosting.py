@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
 
 from tenure.rfm import split
 from tenure.settings import BoostingSettings
@@ -74,9 +75,10 @@ def boosting(
     def sample(rows: slice) -> Samples:
         customers = asked[rows]
         uniform = np.random.default_rng([seed, rows.start]).random((len(customers), draws))
-        drawn = (_invert(one.quantile(customers), settings.quantiles, uniform) for one in (purchases, value))
-        counts, values = (scale * outcome for outcome in drawn)
-        means = (scale * one.expect(customers) for one in (purchases, value))
+        with threadpool_limits(1):
+            quantiles = [one.quantile(customers) for one in (purchases, value)]
+            means = [scale * one.expect(customers) for one in (purchases, value)]
+        counts, values = (scale * _invert(known, settings.quantiles, uniform) for known in quantiles)
         return Samples(np.rint(counts), values, *means)
 
     return Forecast("boosting", len(asked), draws, sample)
@@ -103,11 +105,13 @@ def _fit(features: Floats, target: Floats, settings: BoostingSettings, seed: int
         "early_stopping": False,
         "random_state": seed,
     }
-    mean = HistGradientBoostingRegressor(loss="poisson", **shared).fit(features, target)
-    quantiles = [
-        HistGradientBoostingRegressor(loss="quantile", quantile=level, **shared).fit(features, target)
-        for level in settings.quantiles
-    ]
+    # One thread: sums come in one order wherever it runs, and busy cores are not waited for.
+    with threadpool_limits(1):
+        mean = HistGradientBoostingRegressor(loss="poisson", **shared).fit(features, target)
+        quantiles = [
+            HistGradientBoostingRegressor(loss="quantile", quantile=level, **shared).fit(features, target)
+            for level in settings.quantiles
+        ]
     return Regression(mean, quantiles)
 
 

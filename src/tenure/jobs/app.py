@@ -73,7 +73,8 @@ def _score(settings: Any, config: str, *, is_sweep: bool) -> int:
 def _backtest(settings: Any, config: str, *, is_sweep: bool) -> int:
     from . import backtesting
 
-    return backtesting.run(cast(BacktestJobSettings, settings), config)
+    backtesting.run(cast(BacktestJobSettings, settings), config)
+    return DONE
 
 
 def _run(name: str, job: Callable[..., int]) -> None:

@@ -21,8 +21,8 @@ from . import console
 log = logging.getLogger("tenure")
 
 
-def run(settings: BacktestJobSettings, config: str) -> int:
-    """Backtest and report; return the exit code."""
+def run(settings: BacktestJobSettings, config: str) -> Rolling:
+    """Backtest and report; return what the origins showed."""
     transactions = read(settings.transactions)
     last = date.fromisoformat(settings.rfm.end) if settings.rfm.end else transactions.last_day
     origins = rolling_origins(settings.origins, transactions.first_day, last)
@@ -34,7 +34,7 @@ def run(settings: BacktestJobSettings, config: str) -> int:
         rolling = roll(transactions, origins, settings)
         registry.log_rolling(rolling)
     console.print_backtest(rolling, opened.info.run_id, settings.level, registry.ui_command(uri))
-    return 0
+    return rolling
 
 
 def roll(transactions: Transactions, origins: list[Origin], settings: BacktestJobSettings) -> Rolling:

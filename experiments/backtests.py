@@ -14,7 +14,12 @@ from tenure import registry
 from tenure.jobs import backtesting
 from tenure.jobs.app import compose_settings
 
-ORIGINS = ["origins.horizons_days=[28,91,182]", "origins.step_days=28", "registry.experiment=backtests"]
+ORIGINS = [
+    "origins.horizons_days=[28,91]",
+    "origins.step_days=56",
+    "fit.joint_draws=500",
+    "registry.experiment=backtests",
+]
 HEAD = {
     "held": "| log | days ahead | origins | mean bias | mean distance | raw 90% holds | adjusted 90% holds "
     "| of those learnt, raw | of those learnt, adjusted | adjusted / raw width |",

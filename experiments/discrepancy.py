@@ -3,8 +3,8 @@
 uv run python experiments/discrepancy.py [--logs 40]
 
 Customers are those of a BG/NBD and Gamma-Gamma; what differs is the world. In `stationary` nothing changes. In
-`seasons` each 91 days have their own level of demand, 15% apart. In `decline` demand falls by a tenth every 91 days, with
-5% on top.
+`seasons` each 91 days have their own level of demand, 15% apart. In `decline` demand falls by a tenth every 91 days,
+with 5% on top.
 """
 
 import argparse

@@ -7,8 +7,8 @@ import pytest
 from scipy.stats import kstest
 
 from tenure.backtest import METRICS, Backtest, BacktestError, Forecast, Samples, measure, point_forecast
-from tenure.backtest.measure import GROUPS, LEVELS
 from tenure.backtest.scores import brier, crps, normalized_gini, randomized_pit
+from tenure.backtest.tables import GROUPS, LEVELS
 from tenure.rfm import Split
 from tenure.summary import Rfm
 

@@ -7,8 +7,9 @@ from .errors import BacktestError
 from .forecast import Forecast, Samples, model_forecast, point_forecast
 from .history import DailyCounts, daily_counts
 from .holdout import Holdout, face_holdout
-from .measure import METRICS, Backtest, Outcome, measure
+from .measure import METRICS, Backtest, measure
 from .origins import Origin, rolling_origins
+from .outcome import Outcome
 from .rolling import Rolling, roll_up
 from .tracking import track
 

@@ -6,7 +6,8 @@ import numpy as np
 import pandas as pd
 
 from .errors import BacktestError
-from .measure import OUTCOMES, Backtest
+from .measure import Backtest
+from .outcome import OUTCOMES
 from .scores import ratio, standard_error
 
 CLEAR = 2.0  # standard errors at which a difference is no longer chance

@@ -27,7 +27,7 @@ from numpy.typing import NDArray
 from tenure.settings import DiscrepancySettings
 
 from .errors import BacktestError
-from .measure import Outcome
+from .outcome import Outcome
 from .scores import central
 
 type Floats = NDArray[np.float64]

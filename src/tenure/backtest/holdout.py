@@ -16,7 +16,8 @@ from .baselines import Known, baseline_forecasts
 from .compare import compare, comparison_metrics
 from .discrepancy import Factor, Lesson, adjusted_metrics, learn, lesson
 from .forecast import model_forecast
-from .measure import OUTCOMES, Backtest, measure
+from .measure import Backtest, measure
+from .outcome import OUTCOMES
 
 
 @dataclass(frozen=True)

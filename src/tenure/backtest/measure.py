@@ -5,9 +5,8 @@ spread uses sampled outcomes, because the interval of an expectation covers almo
 interval of a total is taken of column sums, because a sum of customers' quantiles is not one of their sum.
 """
 
-from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
@@ -15,6 +14,7 @@ from numpy.typing import NDArray
 
 from .errors import BacktestError
 from .forecast import Forecast
+from .outcome import OUTCOMES, Outcome
 from .scores import (
     brier,
     central,
@@ -27,6 +27,20 @@ from .scores import (
     ratio,
     standard_error,
 )
+from .tables import (
+    COLUMNS,
+    GROUPS,
+    LEVELS,
+    PLACES,
+    customers_means,
+    share_by_place,
+    share_error,
+    sort_into_deciles,
+    tabulate_coverage,
+    tabulate_deciles,
+    tabulate_frequencies,
+    tabulate_reliability,
+)
 
 if TYPE_CHECKING:
     from tenure.rfm import Split
@@ -34,17 +48,12 @@ if TYPE_CHECKING:
 type Floats = NDArray[np.float64]
 type Bools = NDArray[np.bool_]
 
-OUTCOMES = ("purchases", "value")
-GROUPS = ("everyone", "one_time", "repeat", "top_decile")
-LEVELS = (0.50, 0.80, 0.90, 0.95)
-FREQUENCIES = ("0", "1", "2", "3", "4", "5", "6", "7+")
 _TOTALS = ("actual_total", "expected_total", "total_low", "total_high", "total_holds_actual", "bias", "bias_se")
 _ERRORS = ("mae", "rmse", "correlation", "spearman", "crps", "crps_se")
 _ORDER = ("gini", "top_decile_capture", "top_decile_most", "decile_error")
 _TAILS = tuple(
     f"pit_{place}{error}" for place in ("coverage", "low_tail", "high_tail") for error in ("", "_se")
 )  # fmt: skip
-_PLACES = ("inside", "below", "above")
 _P_PURCHASE = ("mean", "actual", "brier", "brier_se", "calibration_error")
 _SPEND = ("expected", "actual", "bias", "bias_se")
 _FACTS = (
@@ -66,39 +75,12 @@ METRICS = (
         for outcome in OUTCOMES
         for group in GROUPS
         for level in LEVELS
-        for place in _PLACES
+        for place in PLACES
     ),
     *(f"p_purchase.{name}" for name in _P_PURCHASE),
     *(f"spend_per_purchase.{name}" for name in _SPEND),
     *_FACTS,
 )
-_MEANS = ("actual_purchases", "expected_purchases", "actual_value", "expected_value")
-_COLUMNS = {
-    "by_frequency": ("frequency", "customers", *_MEANS),
-    "deciles": ("decile", "customers", *_MEANS, "purchases_coverage", "value_coverage"),
-    "coverage": ("outcome", "group", "level", "customers", *_PLACES, "inside_se", "tail_se"),
-    "reliability": ("low", "high", "customers", "foretold", "actual", "actual_se"),
-}
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """One outcome of every customer, measured.
-
-    Args:
-        actual, expected, crps, pit: one number per customer, in the calibration's order.
-        totals: the sampled outcomes summed over customers within each draw: joint draws of the total.
-    """
-
-    actual: Floats
-    expected: Floats
-    crps: Floats
-    pit: Floats
-    totals: Floats
-
-    def __post_init__(self) -> None:
-        if not bool(((self.pit >= 0) & (self.pit <= 1)).all()):
-            raise BacktestError("This is not a measured outcome: pit must lie between 0 and 1.")
 
 
 @dataclass(frozen=True)
@@ -131,7 +113,7 @@ class Backtest:
     def __post_init__(self) -> None:
         faults = [f"metric {name} is missing" for name in METRICS if name not in self.metrics]
         faults += [f"metric {name} is unknown" for name in self.metrics if name not in METRICS]
-        for table, columns in _COLUMNS.items():
+        for table, columns in COLUMNS.items():
             if tuple(getattr(self, table).columns) != columns:
                 faults.append(f"{table} must have the columns {', '.join(columns)}")
         if faults:
@@ -161,14 +143,14 @@ def measure(split: "Split", forecast: Forecast, *, level: float, rng: np.random.
     if not 0 < level < 1:
         raise BacktestError(f"level must be between 0 and 1, got {level:g}.")
     purchases, value, chance = _measure_customers(split, forecast, rng)
-    decile = _decile(value.expected, rng)
+    decile = sort_into_deciles(value.expected, rng)
     frequency = customers["frequency"].to_numpy()
     members = (np.ones(len(customers), bool), frequency == 0, frequency > 0, decile == 1)
     groups = dict(zip(GROUPS, members, strict=True))
-    coverage = pd.DataFrame(_coverage({"purchases": purchases, "value": value}, groups))
-    deciles = _deciles(decile, purchases, value, level)
+    coverage = tabulate_coverage({"purchases": purchases, "value": value}, groups)
+    deciles = tabulate_deciles(decile, purchases, value, level)
     bought = purchases.actual > 0
-    reliability = _reliability(chance, bought)
+    reliability = tabulate_reliability(chance, bought)
     metrics = {
         **_outcome_metrics("purchases", purchases, deciles, level),
         **_outcome_metrics("value", value, deciles, level),
@@ -181,7 +163,7 @@ def measure(split: "Split", forecast: Forecast, *, level: float, rng: np.random.
         forecast.name,
         forecast.is_point,
         {name: float(number) for name, number in metrics.items()},
-        _by_frequency(frequency, _means(purchases, value)),
+        tabulate_frequencies(frequency, customers_means(purchases, value)),
         deciles,
         coverage,
         reliability,
@@ -263,49 +245,20 @@ def _order(name: str, outcome: Outcome, deciles: pd.DataFrame) -> dict[str, floa
 
 def _tails(pit: Floats, level: float) -> dict[str, float]:
     tail = (1 - level) / 2
-    shares = _places(pit, level)
-    errors = [_share_error(share, len(pit)) for share in (level, tail, tail)]
+    shares = share_by_place(pit, level)
+    errors = [share_error(share, len(pit)) for share in (level, tail, tail)]
     named = zip(("coverage", "low_tail", "high_tail"), shares, errors, strict=True)
     return {
         f"pit_{name}{kind}": number for name, *both in named for kind, number in zip(("", "_se"), both, strict=True)
     }
 
 
-def _coverage(outcomes: dict[str, Outcome], groups: dict[str, Bools]) -> Iterator[dict[str, Any]]:
-    for outcome, measured in outcomes.items():
-        for group, members in groups.items():
-            pit = measured.pit[members]
-            for level in LEVELS:
-                yield {
-                    "outcome": outcome,
-                    "group": group,
-                    "level": level,
-                    "customers": len(pit),
-                    **dict(zip(_PLACES, _places(pit, level), strict=True)),
-                    "inside_se": _share_error(level, len(pit)),
-                    "tail_se": _share_error((1 - level) / 2, len(pit)),
-                }
-
-
 def _coverage_metrics(coverage: pd.DataFrame) -> dict[str, float]:
     return {
         f"{row['outcome']}.{row['group']}.{place}_{100 * row['level']:.0f}": row[place]
         for row in coverage.to_dict("records")
-        for place in _PLACES
+        for place in PLACES
     }
-
-
-def _places(pit: Floats, level: float) -> tuple[float, float, float]:
-    """Give the shares inside the central `level`, below it and above it; NaN of nobody."""
-    if len(pit) == 0:
-        return (np.nan,) * 3
-    tail = (1 - level) / 2
-    below, above = (pit < tail).mean(), (pit > 1 - tail).mean()
-    return float(_inside(pit, level).mean()), float(below), float(above)
-
-
-def _share_error(share: float, size: int) -> float:
-    return float(np.sqrt(share * (1 - share) / size)) if size else np.nan
 
 
 def _p_purchase_metrics(chance: Floats, bought: Bools, reliability: pd.DataFrame, draws: int) -> dict[str, float]:
@@ -314,19 +267,6 @@ def _p_purchase_metrics(chance: Floats, bought: Bools, reliability: pd.DataFrame
     distance = (known["foretold"] - known["actual"]).abs() * known["customers"]
     found = (chance.mean(), bought.mean(), scores.mean(), standard_error(scores), distance.sum() / len(chance))
     return {f"p_purchase.{name}": number for name, number in zip(_P_PURCHASE, found, strict=True)}
-
-
-def _reliability(chance: Floats, bought: Bools) -> pd.DataFrame:
-    """Group customers by their foretold probability, in tenths; always ten rows."""
-    tenth = np.minimum((chance * 10).astype(np.int64), 9)
-    groups = pd.DataFrame({"foretold": chance, "actual": bought.astype(np.float64)}).groupby(tenth)
-    table = groups.mean().reindex(range(10))
-    count = groups.size().reindex(range(10), fill_value=0)
-    table["actual_se"] = np.sqrt(table["foretold"] * (1 - table["foretold"]) / count.where(count > 0))
-    for at, (name, column) in enumerate((("low", table.index / 10), ("high", (table.index + 1) / 10))):
-        table.insert(at, name, column)
-    table.insert(2, "customers", count)
-    return table.reset_index(drop=True)
 
 
 def _spend_metrics(purchases: Outcome, value: Outcome) -> dict[str, float]:
@@ -360,47 +300,3 @@ def _facts(split: "Split", level: float) -> dict[str, float]:
         "spend_frequency_correlation_se": ratio(1.0, np.sqrt(max(len(repeat) - 1, 0))),
         "spend_frequency_rank_correlation": correlation(ranks(frequency), ranks(spend)),
     }
-
-
-def _means(purchases: Outcome, value: Outcome) -> pd.DataFrame:
-    columns = (purchases.actual, purchases.expected, value.actual, value.expected)
-    return pd.DataFrame(dict(zip(_MEANS, columns, strict=True)))
-
-
-def _by_frequency(frequency: NDArray[Any], means: pd.DataFrame) -> pd.DataFrame:
-    """Group by the frequency itself, so that an absent one is an empty row and not its neighbour's."""
-    groups = means.groupby(np.minimum(frequency, len(FREQUENCIES) - 1))
-    everyone = range(len(FREQUENCIES))
-    table = groups.mean().reindex(everyone)
-    table.insert(0, "customers", groups.size().reindex(everyone, fill_value=0))
-    table.insert(0, "frequency", list(FREQUENCIES))
-    return table.reset_index(drop=True)
-
-
-def _decile(expected: Floats, rng: np.random.Generator) -> NDArray[np.int64]:
-    """Give each customer a tenth by expected value, 1 the highest.
-
-    Customers with one history share one expectation; the order of the table must not decide among them.
-    """
-    size = len(expected)
-    ranked = np.lexsort((rng.random(size), -expected))
-    decile = np.empty(size, dtype=np.int64)
-    decile[ranked] = np.arange(size) * 10 // size + 1
-    return decile
-
-
-def _deciles(decile: NDArray[np.int64], purchases: Outcome, value: Outcome, level: float) -> pd.DataFrame:
-    inside = {
-        "purchases_coverage": _inside(purchases.pit, level).astype(np.float64),
-        "value_coverage": _inside(value.pit, level).astype(np.float64),
-    }
-    groups = _means(purchases, value).assign(**inside).groupby(decile)
-    table = groups.mean()
-    table.insert(0, "customers", groups.size())
-    return table.rename_axis("decile").reset_index()
-
-
-def _inside(pit: Floats, level: float) -> Bools:
-    tail = (1 - level) / 2
-    inside: Bools = (pit >= tail) & (pit <= 1 - tail)
-    return inside

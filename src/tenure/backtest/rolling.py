@@ -11,8 +11,8 @@ from tenure.settings import DiscrepancySettings
 from .compare import wins
 from .discrepancy import learn
 from .holdout import Holdout
-from .measure import OUTCOMES
 from .origins import Origin
+from .outcome import OUTCOMES
 from .scores import central
 
 TOTALS = {

@@ -5,9 +5,10 @@ other, NumPy, pandas and Numba, and only relatively, so that two versions can li
 """
 
 from .answers import Futures, Months, NewCustomer, Scores, Totals
+from .groups import group, refuse_groups
 from .params import Params, ScoreError
 from .random import customer_keys
-from .score import COLUMNS, EXPECTED, RESIDUAL, HeavyTailWarning, HorizonWarning, Scorer, group, refuse_groups
+from .score import COLUMNS, EXPECTED, RESIDUAL, HeavyTailWarning, HorizonWarning, Scorer
 
 __all__ = [
     "COLUMNS",

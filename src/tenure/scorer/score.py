@@ -3,11 +3,8 @@
 import math
 import os
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass
-from itertools import pairwise
-from queue import SimpleQueue
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
@@ -17,27 +14,13 @@ from numpy.typing import NDArray
 from ..posterior import Posterior
 from ..summary import Rfm
 from .answers import Futures, Months, NewCustomer, Scores, Totals
+from .filling import MONTH, Asked, Filled, fill
+from .groups import group
 from .intensity import Floats, fractions
-from .kernel import (
-    SQUARES,
-    TOTALS,
-    Answers,
-    Customers,
-    Held,
-    Population,
-    Question,
-    expect_new_customer,
-    hold,
-    interval_ranks,
-    score_block,
-)
+from .kernel import SQUARES, TOTALS, Population, Question, expect_new_customer, hold
 from .new_customer import first_orders, value_first_orders
 from .params import Params, ScoreError, refuse_no_end
-from .random import customer_keys
 
-GROUPS = 1000
-MONTH = 365.0 / 12.0
-BLOCK = 128  # rows that a thread scores at a time; totals are sums of blocks in order, so threads change no bit
 COLUMNS = (
     "p_alive",
     "p_purchase",
@@ -74,49 +57,6 @@ class HorizonWarning(UserWarning):
 
 class HeavyTailWarning(UserWarning):
     """Some means rest on a few draws of the population."""
-
-
-@dataclass(frozen=True)
-class _Asked:
-    """A question: params, last days of periods, whether they are months to report, whether outcomes are."""
-
-    params: Params
-    ends: Floats
-    with_months: bool = False
-    with_outcomes: bool = True
-
-    @classmethod
-    def of(cls, params: Params, horizon: float, *, observed: float | None, months: bool, outcomes: bool) -> "_Asked":
-        """Cut the horizon into months if asked, and at the day up to which customers were observed."""
-        cuts = {horizon}
-        if months:
-            # A hair is taken off: the twelfth month of a year ends with the year.
-            cuts |= {MONTH * k for k in range(1, math.ceil(horizon / MONTH - 1e-9))}
-        if observed is not None and 0 < observed < horizon:
-            cuts.add(float(observed))
-        return cls(params, np.array(sorted(cuts)), months, outcomes)
-
-    def question(self, draws: int) -> Question:
-        """Put it as the kernel takes it."""
-        params = self.params
-        low, high = interval_ranks(draws, params.level)
-        quadrature = fractions(params.delta * self.ends)
-        return Question(self.ends, params.delta, float(params.margin), quadrature, low, high, self.with_outcomes)
-
-    @property
-    def periods(self) -> int:
-        """Count the periods that have to be told apart."""
-        return self.ends.size if self.ends.size > 1 or self.with_months else 0
-
-
-@dataclass(frozen=True)
-class _Filled:
-    """What the kernel fills: rows by customer, expectations by customer and period, and the sums of groups."""
-
-    table: Floats
-    paths: Floats
-    groups: list[Totals]
-    by_period: Floats
 
 
 class Scorer:
@@ -228,7 +168,7 @@ class Scorer:
         expected = np.empty(0)
         for at, population in enumerate([self._population, *populations]):
             customers = born.customers.assign(customer_id=f"new {at}")
-            sums = self._fill(customers, asked, *_everyone(born), population=population).groups[0]
+            sums = self._fill(customers, asked, *_everyone(born), population).groups[0]
             if at == 0:
                 expected = sums.expected_value
             else:
@@ -243,7 +183,7 @@ class Scorer:
         rfm, _ = _check(customers)
         shape = (len(rfm.customers), self.draws)
         futures = Futures(np.empty(shape, np.int32), np.empty(shape))
-        self._fill(rfm.customers, asked, *_everyone(rfm), futures=futures)
+        fill(rfm.customers, self._population, asked, *_everyone(rfm), threads=self.threads, futures=futures)
         return futures
 
     def expected_new_customer(self, days: NDArray[np.int64]) -> Floats:
@@ -264,7 +204,7 @@ class Scorer:
         horizon: float | None = None,
         months: bool = False,
         outcomes: bool = True,
-    ) -> _Asked:
+    ) -> Asked:
         asked = Params.of(params)
         # A hair is taken off before rounding up: 10 / (1 - 0.9) is 100.00000000000003 in binary.
         least = math.ceil(10 / (1 - asked.level) - 1e-9)
@@ -282,69 +222,23 @@ class Scorer:
                 stacklevel=3,
             )
         days = float(asked.horizon_days) if horizon is None else horizon
-        return _Asked.of(asked, days, observed=self.observed_days, months=months, outcomes=outcomes)
+        return Asked.of(asked, days, observed=self.observed_days, months=months, outcomes=outcomes)
 
     def _fill(
         self,
         customers: pd.DataFrame,
-        asked: _Asked,
+        asked: Asked,
         codes: NDArray[np.int64],
         groups: int,
-        *,
-        futures: Futures | None = None,
         population: Population | None = None,
-    ) -> _Filled:
-        """Score in blocks on threads.
-
-        A block's customers are of one group, and in the order of (x, T, t_x), so that those who share them share the
-        work. Sums are added block by block, in order.
-        """
-        names = ("frequency", "recency", "T", "monetary_value")
-        x, t_x, T, monetary_value = (customers[name].to_numpy(np.float64) for name in names)
-        # Without outcomes nothing is drawn.
-        keys = customer_keys(customers["customer_id"] if asked.with_outcomes else (), asked.params.seed)
-        order = np.lexsort((t_x, T, x, codes))
-        periods = asked.periods
-        filled = _Filled(
-            np.empty((len(customers), SQUARES + 1)),
-            np.zeros((2, len(customers), periods)),
-            [Totals.empty(self.draws) for _ in range(groups)],
-            np.zeros((len(TOTALS), periods, self.draws)),
-        )
-        question = asked.question(self.draws)
-        of_rows, of_draws = Customers(x, t_x, T, monetary_value, keys), population or self._population
-        kept = futures or Futures(np.empty((0, 0), np.int32), np.empty((0, 0)))
-        holds: SimpleQueue[Held] = SimpleQueue()
-        for _ in range(self.threads):
-            holds.put(hold(self.draws, asked.ends.size))
-
-        def score(span: tuple[int, int]) -> tuple[int, int, Floats, Floats]:
-            rows, sums = order[slice(*span)], np.zeros((len(TOTALS), self.draws))
-            by_period = np.zeros(filled.by_period.shape)
-            answers = Answers(filled.table, sums, filled.paths, by_period, kept.counts, kept.values)
-            held = holds.get()
-            try:
-                score_block(rows, of_rows, of_draws, question, held, answers)
-            finally:
-                holds.put(held)
-            return int(codes[rows[0]]), rows.size, sums, by_period
-
-        for at, rows, sums, by_period in self._in_order(score, _spans(codes)):
-            filled.groups[at] += Totals(rows, *sums)
-            np.add(filled.by_period, by_period, out=filled.by_period)
-        return filled
-
-    def _in_order(self, score: Any, spans: list[tuple[int, int]]) -> Iterator[Any]:
-        ahead = self.threads * 4  # blocks whose sums wait at once
-        with ThreadPoolExecutor(self.threads) as pool:
-            for at in range(0, len(spans), ahead):
-                yield from pool.map(score, spans[at : at + ahead])
+    ) -> Filled:
+        return fill(customers, population or self._population, asked, codes, groups, threads=self.threads)
 
     def _answer(
         self,
         frame: pd.DataFrame,
-        filled: _Filled,
-        asked: _Asked,
+        filled: Filled,
+        asked: Asked,
         groups: Mapping[tuple[Any, ...], Totals] | None = None,
         by: tuple[str, ...] = (),
     ) -> Scores:
@@ -391,14 +285,6 @@ def _everyone(rfm: Rfm) -> tuple[NDArray[np.int64], int]:
     return np.zeros(len(rfm.customers), np.int64), 1
 
 
-def _spans(codes: NDArray[np.int64]) -> list[tuple[int, int]]:
-    """Cut the rows, which come sorted by group, into blocks of one group each."""
-    ends = np.cumsum(np.bincount(codes)) if codes.size else np.zeros(0, np.int64)
-    return [
-        (at, min(at + BLOCK, end)) for start, end in pairwise([0, *map(int, ends)]) for at in range(start, end, BLOCK)
-    ]
-
-
 def _frame(table: Floats, given: pd.DataFrame, names: Mapping[str, str]) -> pd.DataFrame:
     """Name the columns of the table that were asked for, beside the ids as given."""
     frame = pd.DataFrame({shown: table[:, COLUMNS.index(name)] for name, shown in names.items()})
@@ -406,7 +292,7 @@ def _frame(table: Floats, given: pd.DataFrame, names: Mapping[str, str]) -> pd.D
     return frame
 
 
-def _share_beyond(filled: _Filled, asked: _Asked, observed: int | None) -> float | None:
+def _share_beyond(filled: Filled, asked: Asked, observed: int | None) -> float | None:
     if observed is None or observed >= asked.ends[-1] or not asked.periods:
         return None
     values = filled.by_period[TOTALS.index("expected_value")].mean(axis=1)
@@ -414,7 +300,7 @@ def _share_beyond(filled: _Filled, asked: _Asked, observed: int | None) -> float
     return float(values[asked.ends > observed].sum() / total) if total > 0 else None
 
 
-def _months(filled: _Filled, asked: _Asked, customers: int) -> Months:
+def _months(filled: Filled, asked: Asked, customers: int) -> Months:
     """Put periods together into months: the day up to which customers were observed may cut one in two."""
     months = np.minimum(np.ceil(asked.ends / MONTH - 1e-9), math.ceil(asked.ends[-1] / MONTH - 1e-9))
     starts = np.flatnonzero(np.diff(months, prepend=0.0))
@@ -422,27 +308,3 @@ def _months(filled: _Filled, asked: _Asked, customers: int) -> Months:
     purchases, value = np.add.reduceat(filled.paths, starts, axis=2)
     days = asked.ends[np.append(starts[1:], asked.ends.size) - 1]
     return Months(days, purchases, value, tuple(Totals(customers, *sums[:, k]) for k in range(days.size)))
-
-
-def refuse_groups(by: Sequence[str], count: int) -> None:
-    """Refuse more groups than `GROUPS`: each holds as many numbers as there are draws."""
-    if count > GROUPS:
-        raise ScoreError(f"Totals were asked by {', '.join(by)}, which make {count:,} groups; the most is {GROUPS:,}.")
-
-
-def group(customers: pd.DataFrame, by: Sequence[str]) -> tuple[list[tuple[Any, ...]], NDArray[np.int64]]:
-    """Give the distinct values of columns, in order, and each customer's place among them; one group without columns.
-
-    Raises ScoreError for a column that is not there, and for more than `GROUPS` groups.
-    """
-    if not by:
-        return [()], np.zeros(len(customers), np.int64)
-    lost = [name for name in by if name not in customers.columns]
-    if lost:
-        there = ", ".join(map(str, customers.columns))
-        raise ScoreError(f"Totals were asked by {', '.join(lost)}, which the customers do not have. They have {there}.")
-    grouped = customers.groupby(list(by), sort=True, dropna=False)
-    refuse_groups(by, grouped.ngroups)
-    codes = np.asarray(grouped.ngroup(), np.int64)
-    _, firsts = np.unique(codes, return_index=True)
-    return [tuple(customers[name].iloc[at] for name in by) for at in map(int, firsts)], codes

@@ -184,17 +184,41 @@ class TransactionsSettings:
 
 
 @dataclass
+class BirthWindowSettings:
+    """From which day to which a customer's first purchase has to be for a model to learn from it."""
+
+    first: str | None
+    last: str | None
+
+    def __post_init__(self) -> None:
+        _require_day("rfm.births.first", self.first)
+        _require_day("rfm.births.last", self.last)
+        if self.first and self.last:
+            rule = f"no later than rfm.births.last ({self.last})"
+            _require(self.first <= self.last, "rfm.births.first", rule, self.first)
+
+
+@dataclass
 class RfmSettings:
-    """The last day of calibration and the last day observed."""
+    """The last day of calibration, the last day observed, and from whom a model learns."""
 
     cutoff: str | None
     end: str | None
+    burn_in_days: int
+    births: BirthWindowSettings
 
     def __post_init__(self) -> None:
         _require_day("rfm.cutoff", self.cutoff)
         _require_day("rfm.end", self.end)
         if self.cutoff and self.end:
             _require(self.cutoff < self.end, "rfm.cutoff", f"before rfm.end ({self.end})", self.cutoff)
+        _require(0 <= self.burn_in_days <= 3650, "rfm.burn_in_days", "from 0 to 3,650", self.burn_in_days)
+        is_one = not (self.burn_in_days and self.births.first)
+        rule = "0 where rfm.births.first is set: both say from when on births count"
+        _require(is_one, "rfm.burn_in_days", rule, self.burn_in_days)
+        first, cutoff = self.births.first, self.cutoff
+        is_before = not (first and cutoff) or first <= cutoff
+        _require(is_before, "rfm.births.first", f"no later than rfm.cutoff ({cutoff})", first)
 
 
 @dataclass

@@ -21,6 +21,7 @@ from .evidence import (
     log_review,
     log_scores,
     log_settings,
+    log_truncation,
     log_versions,
     log_window,
 )
@@ -53,6 +54,7 @@ __all__ = [
     "log_review",
     "log_scores",
     "log_settings",
+    "log_truncation",
     "log_versions",
     "log_window",
     "login",

@@ -484,7 +484,7 @@ def births(found: Truncation) -> Figure:
     figure, (axes,) = _canvas(height=4.8)
     edges = np.arange(len(table) + 1)
     counts, expected, early = (table[name].to_numpy() for name in ("births", "expected", "is_early"))
-    axes.bar(edges[:-1] + 0.5, counts, 0.9, color=DATA, label="births")
+    axes.bar(edges[:-1] + 0.5, np.where(early, np.minimum(counts, expected), counts), 0.9, color=DATA, label="births")
     above = np.where(early, counts - expected, 0.0)
     axes.bar(
         edges[:-1] + 0.5, above, 0.9, bottom=expected, color=ACTUAL, alpha=0.55, linewidth=0,

@@ -194,8 +194,8 @@ def _refuse_acquisitions(source: Source, tables: Tables) -> None:
         return
     said = []
     for is_wrong, what in (
-        ("is_twice", "customers have more than one date of acquisition"),
-        ("is_late", "customers have a date of acquisition after their first sale"),
+        ("is_twice", "more than one date of acquisition"),
+        ("is_late", "a date of acquisition after their first sale"),
     ):
         found = wrong.filter(wrong[is_wrong])
         number = int(found.count().to_pyarrow().as_py())
@@ -203,7 +203,7 @@ def _refuse_acquisitions(source: Source, tables: Tables) -> None:
             first = found.order_by("customer_id").limit(SHOWN)["customer_id"].to_list()
             shown = ", ".join(map(repr, first))
             said.append(
-                f"{number:,} {what} (first: {shown})."
+                f"{number:,} {'customer has' if number == 1 else 'customers have'} {what} (first: {shown})."
                 " transactions.columns.acquired is one day per customer, of the first purchase ever."
             )
     if said:

@@ -2,7 +2,7 @@
 
 First on made-up logs, whose truth is known and which begin two years after the shop; then on a real log, the invoice
 lines of Online Retail II (UCI, CC BY 4.0), whose sheet "Year 2009-2010" was saved as Parquet and which is not part of
-this repository. About four minutes on two cores:
+this repository. About two minutes on two cores:
 
     uv run python experiments/left_truncation.py [LINES.parquet]
 """

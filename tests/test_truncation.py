@@ -10,6 +10,7 @@ from logs import FIRST, log_of, sales_log, settings
 
 from tenure.jobs.app import compose_settings
 from tenure.rfm import (
+    EVERYONE,
     Base,
     Births,
     LeftOut,
@@ -128,7 +129,13 @@ def test_a_burn_in_leaves_out_the_log_s_first_days_and_counts_whom() -> None:
 
 def test_a_window_of_births_is_taken_from_the_settings() -> None:
     told = RfmSettings(None, None, 0, BirthWindowSettings("2020-01-02", "2020-01-05"))
-    assert Births.of(told, sales_log(("a", 0, 1.0))) == Births(date(2020, 1, 2), date(2020, 1, 5), since_before=False)
+    assert Births.of(told, sales_log(("a", 0, 1.0))) == Births(date(2020, 1, 2), date(2020, 1, 5))
+
+
+def test_a_model_learns_from_everyone_unless_told_or_the_log_knows_who_is_old() -> None:
+    shipped = compose_settings("train").rfm
+    assert Births.of(shipped, sales_log(("a", 0, 1.0))) == EVERYONE
+    assert Births.of(shipped, dated_log(("a", 0, 1.0, None))) == NEW
 
 
 @pytest.mark.parametrize(

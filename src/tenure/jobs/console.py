@@ -97,7 +97,7 @@ def print_window(parts: Split, births: Births, truncation: Truncation | None) ->
     if left.outside:
         lines.append(f"{left.outside:,} left out, as they first bought outside {births.in_words}")
     if parts.born_in_holdout:
-        lines.append(f"{parts.born_in_holdout:,} first bought in the holdout")
+        lines.append(f"{parts.born_in_holdout:,} first seen in the holdout")
     out.print("; ".join(lines) + ".")
     out.print(_truncation(truncation))
 

@@ -58,12 +58,12 @@ class Births:
 
     @classmethod
     def of(cls, settings: RfmSettings, transactions: Transactions) -> Births:
-        """Take from the settings whom a model learns from: new customers of the window."""
+        """Take from the settings whom a model learns from: of the window, and new as far as the log knows."""
         window = settings.births
         first, last = (date.fromisoformat(day) if day else None for day in (window.first, window.last))
         if settings.burn_in_days:
             first = transactions.first_day + timedelta(settings.burn_in_days)
-        return cls(first, last, since_before=False)
+        return cls(first, last, since_before=transactions.acquired_before() is None)
 
     @property
     def in_words(self) -> str:

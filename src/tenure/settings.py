@@ -214,13 +214,29 @@ class RfmSettings:
         _require_day("rfm.end", self.end)
         if self.cutoff and self.end:
             _require(self.cutoff < self.end, "rfm.cutoff", f"before rfm.end ({self.end})", self.cutoff)
-        _require(0 <= self.burn_in_days <= 3650, "rfm.burn_in_days", "from 0 to 3,650", self.burn_in_days)
-        is_one = not (self.burn_in_days and self.births.first)
-        rule = "0 where rfm.births.first is set: both say from when on births count"
-        _require(is_one, "rfm.burn_in_days", rule, self.burn_in_days)
+        _require_burn_in(self.burn_in_days, self.births)
         first, cutoff = self.births.first, self.cutoff
         is_before = not (first and cutoff) or first <= cutoff
         _require(is_before, "rfm.births.first", f"no later than rfm.cutoff ({cutoff})", first)
+
+
+def _require_burn_in(days: int, births: BirthWindowSettings) -> None:
+    _require(0 <= days <= 3650, "rfm.burn_in_days", "from 0 to 3,650", days)
+    rule = "0 where rfm.births.first is set: both say from when on births count"
+    _require(not (days and births.first), "rfm.burn_in_days", rule, days)
+
+
+@dataclass
+class RollingSettings:
+    """The last day observed, and from whom a model learns, where `origins` say the cut-offs."""
+
+    end: str | None
+    burn_in_days: int
+    births: BirthWindowSettings
+
+    def __post_init__(self) -> None:
+        _require_day("rfm.end", self.end)
+        _require_burn_in(self.burn_in_days, self.births)
 
 
 @dataclass
@@ -458,7 +474,7 @@ class BacktestJobSettings:
     """Everything `tenure-backtest` can be told."""
 
     transactions: TransactionsSettings
-    rfm: ObservedSettings
+    rfm: RollingSettings
     fit: FitSettings
     origins: OriginSettings
     backtest: BacktestSettings

@@ -13,7 +13,7 @@ from ..errors import InputError
 from ..transactions import Transactions
 
 if TYPE_CHECKING:
-    from ..settings import RfmSettings
+    from ..settings import RfmSettings, RollingSettings
 
 
 class RfmError(InputError):
@@ -57,7 +57,7 @@ class Births:
             raise RfmError(f"No customer is born from {self.first} to {self.last}: the window ends before it begins.")
 
     @classmethod
-    def of(cls, settings: RfmSettings, transactions: Transactions) -> Births:
+    def of(cls, settings: RfmSettings | RollingSettings, transactions: Transactions) -> Births:
         """Take from the settings whom a model learns from: of the window, and new as far as the log knows."""
         window = settings.births
         first, last = (date.fromisoformat(day) if day else None for day in (window.first, window.last))

@@ -122,7 +122,8 @@ def test_customers_from_before_the_log_are_found_left_out_of_training_and_counte
     log.assign(won=log["customer_id"].map(born)).to_parquet(tmp_path / "log.parquet")
     ran = command(
         "tenure-train", "-m", f"transactions.path={tmp_path / 'log.parquet'}", "fit.method=laplace",
-        "backtest.baselines.names=[zero]", "rfm.cutoff=2024-06-30", "transactions.columns.acquired=null,won", folder=tmp_path,
+        "backtest.baselines.names=[zero]", "rfm.cutoff=2024-06-30", "transactions.columns.acquired=null,won",
+        folder=tmp_path,
     )  # fmt: skip
     assert ran.code in (0, 3), ran.err
     before = set(born.index[born < pd.Timestamp("2024-01-01")])

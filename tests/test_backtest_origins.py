@@ -120,3 +120,21 @@ def test_the_command_leaves_the_store_alone_and_refuses_origins_that_do_not_fit(
     assert refused.done.returncode == 2
     assert "No origin fits into the log, 1997-01-01 to 1998-06-30" in refused.done.stderr
     assert not list(tmp_path.iterdir())
+
+
+def test_a_burn_in_is_that_of_training(tmp_path: Path) -> None:
+    import mlflow
+
+    asked = [
+        "rfm.burn_in_days=31", "origins.cutoffs=['1997-09-30']", "origins.horizons_days=[42]",
+        "backtest.baselines.names=[zero,last_period]", "fit.joint_draws=200",
+    ]  # fmt: skip
+    done = tenure_backtest(*asked, folder=tmp_path).done
+    assert done.returncode == 0, done.stderr
+    registry.use(f"sqlite:///{tmp_path / 'mlflow.db'}")
+    runs = mlflow.search_runs(experiment_names=["tenure"], output_format="list")
+    (origin,) = (run for run in runs if run.data.tags["tenure.job"] == "origin")
+    sample = pd.read_csv(Path(__file__).parent.parent / "data" / "cdnow_sample.csv")
+    late = int((sample.groupby("customer_id")["date"].min() > "1997-01-31").sum())
+    assert origin.data.metrics["window.customers"] == origin.data.metrics["customers"] == late
+    assert origin.data.metrics["window.left_out_outside"] == 2357 - late

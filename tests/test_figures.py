@@ -15,6 +15,7 @@ from matplotlib.figure import Figure
 from matplotlib.text import Text
 
 from tenure import figures
+from tenure.rfm import Truncation
 
 NAMES = ("r", "alpha", "a", "b")
 CUTOFF = date(2024, 3, 31)
@@ -115,9 +116,17 @@ PICTURES: dict[str, Callable[[], Figure]] = {
     "deciles of one": lambda: figures.deciles(make_deciles(1)),
     "deciles without sales": lambda: figures.deciles(make_deciles(scale=0.0)),
     "deciles of NaN": lambda: figures.deciles(make_deciles(scale=np.nan)),
+    "births": lambda: figures.births(make_births()),
+    "births without an excess": lambda: figures.births(make_births(early=3)),
     "scored_examples": lambda: figures.scored_examples(make_scores()),
     "scored_examples of one": lambda: figures.scored_examples(make_scores(("one",))),
 }
+
+
+def make_births(early: int = 60) -> Truncation:
+    counts = np.random.default_rng(8).poisson(20, 60)
+    counts[:4] = early
+    return Truncation(date(2024, 1, 1), counts.astype(np.int64))
 
 
 @pytest.fixture(autouse=True)

@@ -23,6 +23,7 @@ from tenure.jobs.app import compose_settings
 from tenure.output import describe, written_whole
 from tenure.scorer import COLUMNS, Params
 from tenure.scorer import params as scorer_params
+from tenure.simulate import write_log
 
 ROOT = Path(__file__).parent.parent
 QUICK = ["fit.draws=400", "fit.tune=400", "fit.joint_draws=400"]
@@ -100,6 +101,44 @@ def test_every_row_and_cent_of_the_log_is_accounted_for_in_print_and_in_the_run(
     assert (kept["rows"], kept["amount"]) == (6919, "244091.940000")
     assert evidence.metrics["data.purchases"] == 6696
     assert evidence.metrics["data.unmatched_refunds_share"] == 0
+
+
+def test_training_says_from_whom_it_learns_and_a_cohort_is_not_suspected(trained: Ran) -> None:
+    assert "\n2,357 customers to 1997-09-30.\n" in trained.out
+    assert "Births before the log began: not looked for, in fewer than 16 weeks of births." in trained.out
+
+
+def test_customers_from_before_the_log_are_found_left_out_of_training_and_counted(tmp_path: Path) -> None:
+    made_up = compose_settings(
+        "simulate",
+        [
+            "simulate.customers=3000", "simulate.start='2024-01-01'", "simulate.end='2024-12-31'",
+            "simulate.births={since: '2022-01-01', until: '2024-12-31', growth: 0}",
+        ],
+    )  # fmt: skip
+    write_log(made_up.simulate, str(tmp_path / "log.parquet"), truth=str(tmp_path / "truth.parquet"), seed=0)
+    born = pd.read_parquet(tmp_path / "truth.parquet").set_index("customer_id")["born"].dt.normalize()
+    log = pd.read_parquet(tmp_path / "log.parquet")
+    log.assign(won=log["customer_id"].map(born)).to_parquet(tmp_path / "log.parquet")
+    ran = command(
+        "tenure-train", "-m", f"transactions.path={tmp_path / 'log.parquet'}", "fit.method=laplace",
+        "backtest.baselines.names=[zero]", "rfm.cutoff=2024-06-30", "transactions.columns.acquired=null,won",
+        folder=tmp_path,
+    )  # fmt: skip
+    assert ran.code in (0, 3), ran.err
+    before = set(born.index[born < pd.Timestamp("2024-01-01")])
+    seen = set(log.loc[pd.to_datetime(log["date"]) <= "2024-06-30", "customer_id"])
+    plain, dated = (line for line in ran.out.splitlines() if "customers to 2024-06-30" in line)
+    assert plain.startswith(f"{len(seen):,} customers to 2024-06-30; ")
+    assert f"{len(seen - before):,} customers to 2024-06-30; {len(seen & before):,} left out, acquired before" in dated
+    assert ran.out.count("Customers from before the log would look like that") == 1
+    registry.use(ran.store)
+    runs = [registry.evidence(run) for run in re.findall(r"Run (\w{32})", ran.out)]
+    assert [run.metrics["window.left_out_since_before"] for run in runs] == [0, len(seen & before)]
+    assert runs[0].metrics["truncation.p_value"] < 1e-6 < runs[1].metrics["truncation.p_value"]
+    for run in runs:
+        assert run.file("data/births.png").stat().st_size > 10_000
+        assert run.metrics["window.customers"] == len(seen) - run.metrics["window.left_out_since_before"]
 
 
 def test_a_log_is_scored_by_a_column_that_rides_along(

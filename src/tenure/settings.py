@@ -186,17 +186,57 @@ class TransactionsSettings:
 
 
 @dataclass
+class BirthWindowSettings:
+    """From which day to which a customer's first purchase has to be for a model to learn from it."""
+
+    first: str | None
+    last: str | None
+
+    def __post_init__(self) -> None:
+        _require_day("rfm.births.first", self.first)
+        _require_day("rfm.births.last", self.last)
+        if self.first and self.last:
+            rule = f"no later than rfm.births.last ({self.last})"
+            _require(self.first <= self.last, "rfm.births.first", rule, self.first)
+
+
+@dataclass
 class RfmSettings:
-    """The last day of calibration and the last day observed."""
+    """The last day of calibration, the last day observed, and from whom a model learns."""
 
     cutoff: str | None
     end: str | None
+    burn_in_days: int
+    births: BirthWindowSettings
 
     def __post_init__(self) -> None:
         _require_day("rfm.cutoff", self.cutoff)
         _require_day("rfm.end", self.end)
         if self.cutoff and self.end:
             _require(self.cutoff < self.end, "rfm.cutoff", f"before rfm.end ({self.end})", self.cutoff)
+        _require_burn_in(self.burn_in_days, self.births)
+        first, cutoff = self.births.first, self.cutoff
+        is_before = not (first and cutoff) or first <= cutoff
+        _require(is_before, "rfm.births.first", f"no later than rfm.cutoff ({cutoff})", first)
+
+
+def _require_burn_in(days: int, births: BirthWindowSettings) -> None:
+    _require(0 <= days <= 3650, "rfm.burn_in_days", "from 0 to 3,650", days)
+    rule = "0 where rfm.births.first is set: both say from when on births count"
+    _require(not (days and births.first), "rfm.burn_in_days", rule, days)
+
+
+@dataclass
+class RollingSettings:
+    """The last day observed, and from whom a model learns, where `origins` say the cut-offs."""
+
+    end: str | None
+    burn_in_days: int
+    births: BirthWindowSettings
+
+    def __post_init__(self) -> None:
+        _require_day("rfm.end", self.end)
+        _require_burn_in(self.burn_in_days, self.births)
 
 
 @dataclass
@@ -434,7 +474,7 @@ class BacktestJobSettings:
     """Everything `tenure-backtest` can be told."""
 
     transactions: TransactionsSettings
-    rfm: ObservedSettings
+    rfm: RollingSettings
     fit: FitSettings
     origins: OriginSettings
     backtest: BacktestSettings

@@ -11,7 +11,7 @@ from tenure import figures, registry
 from tenure.backtest import Holdout, Origin, Rolling, face_holdout, roll_up, rolling_origins
 from tenure.fit import fit
 from tenure.posterior import Posterior
-from tenure.rfm import Split, split
+from tenure.rfm import Births, Split, split
 from tenure.scorer import Scorer
 from tenure.settings import BacktestJobSettings
 from tenure.transactions import Transactions, read
@@ -54,9 +54,10 @@ def _fitted(
     transactions: Transactions, cutoff: date, origins: list[Origin], settings: BacktestJobSettings
 ) -> Iterator[tuple[Origin, Split, Posterior]]:
     """Fit once at a cut-off: the posterior knows no horizon."""
+    births = Births.of(settings.rfm, transactions)
     posterior: Posterior | None = None
     for origin in origins:
-        parts = split(transactions, origin.cutoff, origin.end)
+        parts = split(transactions, origin.cutoff, origin.end, births)
         if posterior is None:
             start = time.perf_counter()
             fitted = fit(parts.calibration, settings.fit, seed=settings.seed)

@@ -15,6 +15,7 @@ from rich.table import Table
 from tenure.backtest import wins
 from tenure.posterior import PARAMETERS
 from tenure.review import Review, Verdict
+from tenure.rfm import EARLY_WEEKS, LEAST_WEEKS, Births, Split, Truncation
 from tenure.settings import ScoreJobSettings, SimulateJobSettings, TrainSettings
 from tenure.transactions import Reconciliation
 
@@ -39,6 +40,7 @@ WORDS = {
     "q": "shape across customers",
     "v": "scale of spend, the log's money",
 }
+SUSPECT = 0.01  # so few steady logs are suspected wrongly
 SHOWN_GROUPS, SHOWN_MONTHS, MONTHS_A_YEAR = 20, 24, 12
 COLOURS = {Verdict.PASS: "green", Verdict.REVIEW: "yellow", Verdict.FAIL: "red"}
 
@@ -88,6 +90,35 @@ def print_reconciliation(accounts: Reconciliation) -> None:
     again = f"; {accounts.duplicates:,} rows repeat another exactly" if accounts.duplicates else ""
     out.print(
         f"{accounts.purchases:,} purchases, one per customer and day, of {accounts.revenue:,.2f} after refunds{again}."
+    )
+
+
+def print_window(parts: Split, births: Births, truncation: Truncation | None) -> None:
+    """Print from whom the model learns and whom it leaves out, and whether the log's births look like its beginning."""
+    out, left = _console(), parts.left_out
+    lines = [f"{len(parts.calibration.customers):,} customers to {parts.cutoff}"]
+    if left.since_before:
+        lines.append(f"{left.since_before:,} left out, acquired before the log began")
+    if left.outside:
+        lines.append(f"{left.outside:,} left out, as they first bought outside {births.in_words}")
+    if parts.born_in_holdout:
+        lines.append(f"{parts.born_in_holdout:,} first seen in the holdout")
+    out.print("; ".join(lines) + ".")
+    out.print(_truncation(truncation))
+
+
+def _truncation(found: Truncation | None) -> str:
+    if found is None:
+        return f"Births before the log began: not looked for, in fewer than {LEAST_WEEKS} weeks of births."
+    told = (
+        f"Births of the first {EARLY_WEEKS} weeks from {found.first}: {found.early:,}, where the later rate gives"
+        f" {EARLY_WEEKS * found.weekly:,.0f}: {found.excess:+,.0f} ± {found.excess_se:,.0f} (p {found.p_value:.2g})."
+    )
+    if found.p_value >= SUSPECT:
+        return told
+    return (
+        f"[yellow]{told} Customers from before the log would look like that: see data/births.png,"
+        " and rfm.burn_in_days, rfm.births or transactions.columns.acquired.[/yellow]"
     )
 
 

@@ -9,7 +9,7 @@ from tenure.fit import fit
 from tenure.posterior import Posterior
 from tenure.promote import Comparison, Decision, PromoteError, compare, decide
 from tenure.review import Verdict
-from tenure.rfm import Base, Split, split
+from tenure.rfm import Base, Births, Split, split
 from tenure.settings import FitSettings, PromoteSettings
 from tenure.transactions import read
 
@@ -99,7 +99,7 @@ def _compare(
         recipe.transactions.path = settings.transactions.path or recipe.transactions.path
         transactions = read(recipe.transactions)
         _require_same_log(transactions.digest, recipe.transactions.path, challenger)
-        parts = split(transactions, recipe.rfm.cutoff, recipe.rfm.end)
+        parts = split(transactions, recipe.rfm.cutoff, recipe.rfm.end, Births.of(recipe.rfm, transactions))
         return _contest(champion, parts, recipe.fit, seed=settings.seed)
     except InputError as error:
         if settings.reason is None:

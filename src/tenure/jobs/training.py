@@ -15,7 +15,7 @@ from tenure import figures, registry
 from tenure.backtest import Backtest, Holdout, face_holdout, track
 from tenure.fit import CheckedFit, Fit, check, fit, predictive
 from tenure.review import Review, Verdict, judge
-from tenure.rfm import Base, Split, daily_counts, split, summarize
+from tenure.rfm import Base, Births, Split, daily_counts, find_truncation, split, summarize
 from tenure.scorer import NewCustomer, Scorer
 from tenure.settings import TrainSettings
 from tenure.summary import Rfm
@@ -49,19 +49,24 @@ def run(settings: TrainSettings, config: str, *, is_sweep: bool) -> int:
     wants = settings.registry.register
     register = (not is_sweep) if wants is None else wants
     transactions = _read(settings)
-    parts = split(transactions, settings.rfm.cutoff, settings.rfm.end)
+    births = Births.of(settings.rfm, transactions)
+    parts = split(transactions, settings.rfm.cutoff, settings.rfm.end, births)
     log.info(
         "calibration to %s: %s customers; holdout %s days to %s",
         parts.cutoff, f"{len(parts.calibration.customers):,}", parts.horizon_days, parts.end,
     )  # fmt: skip
     accounts = transactions.reconcile(parts.end)
     console.print_reconciliation(accounts)
+    truncation = find_truncation(transactions, parts.end, births)
+    console.print_window(parts, births, truncation)
     uri = registry.connect(settings.registry)
     with registry.open_run(settings.registry, "train", config) as opened:
         registry.log_settings(asdict(settings))
         registry.log_data(transactions, accounts, "training")
         registry.log_window(parts)
-        trained = _train(settings, transactions, parts, opened.info.run_id, register=register)
+        if truncation is not None:
+            registry.log_truncation(truncation, figures.births(truncation))
+        trained = _train(settings, transactions, parts, births, opened.info.run_id, register=register)
     console.print_training(trained, settings, registry.ui_command(uri))
     return FAILED_REVIEW if trained.review.verdict is Verdict.FAIL else 0
 
@@ -72,17 +77,17 @@ def _read(settings: TrainSettings) -> Transactions:
 
 
 def _train(
-    settings: TrainSettings, transactions: Transactions, parts: Split, run_id: str, *, register: bool
+    settings: TrainSettings, transactions: Transactions, parts: Split, births: Births, run_id: str, *, register: bool
 ) -> Trained:
     seeds = [int(child.generate_state(1)[0]) for child in np.random.SeedSequence(settings.seed).spawn(3)]
     calibration = _fit("calibration", parts.calibration, settings, seeds[0])
-    holdout = _backtest(calibration.fit, transactions, parts, settings, seeds[2])
+    holdout = _backtest(calibration.fit, transactions, parts, births, settings, seeds[2])
     metrics = {**_prefixed("calibration", calibration.metrics), **holdout.metrics}
     fits = _prefixed("calibration", calibration.fit.methods)
     review = judge(metrics, settings.review.checks, fits=fits)
     final = None
     if review.verdict is not Verdict.FAIL:
-        final = _fit("final", summarize(transactions, parts.end), settings, seeds[1])
+        final = _fit("final", summarize(transactions, parts.end, births), settings, seeds[1])
         metrics |= _prefixed("final", final.metrics)
         review = judge(metrics, settings.review.checks, fits=fits | _prefixed("final", final.fit.methods))
     registry.log_review(review)
@@ -143,7 +148,7 @@ def _fit_figures(checked: CheckedFit, rfm: Rfm, seed: int) -> dict[str, Figure]:
 
 
 def _backtest(
-    calibration: Fit, transactions: Transactions, parts: Split, settings: TrainSettings, seed: int
+    calibration: Fit, transactions: Transactions, parts: Split, births: Births, settings: TrainSettings, seed: int
 ) -> Holdout:
     """Foretell the holdout from the calibration, by the model and by the baselines, and measure."""
     level = settings.review.level
@@ -151,15 +156,14 @@ def _backtest(
     with _stage(f"backtest over {parts.horizon_days} days, beside {len(settings.backtest.baselines.names)} baselines"):
         scorer = Scorer(calibration.posterior.thin(settings.fit.joint_draws))
         backtest, holdout = face_holdout(transactions, parts, scorer, settings.backtest, level=level, seed=seed)
-        tracking = _track(scorer, transactions, parts, level)
+        tracking = _track(scorer, daily_counts(transactions, parts.cutoff, parts.end, births), parts.cutoff, level)
     registry.log_backtest(backtest, holdout, tracking, _backtest_figures(backtest, tracking, parts.cutoff, level))
     return holdout
 
 
-def _track(scorer: Scorer, transactions: Transactions, parts: Split, level: float) -> pd.DataFrame:
-    counts = daily_counts(transactions, parts.cutoff, parts.end)
+def _track(scorer: Scorer, counts: pd.DataFrame, cutoff: date, level: float) -> pd.DataFrame:
     expected = scorer.expected_new_customer(np.arange(len(counts)))
-    return track(counts, expected, cutoff=parts.cutoff, level=level)
+    return track(counts, expected, cutoff=cutoff, level=level)
 
 
 def _backtest_figures(backtest: Backtest, tracking: pd.DataFrame, cutoff: date, level: float) -> dict[str, Figure]:

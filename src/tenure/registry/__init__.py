@@ -22,6 +22,7 @@ from .evidence import (
     log_rolling,
     log_scores,
     log_settings,
+    log_truncation,
     log_versions,
     log_window,
 )
@@ -55,6 +56,7 @@ __all__ = [
     "log_rolling",
     "log_scores",
     "log_settings",
+    "log_truncation",
     "log_versions",
     "log_window",
     "login",

@@ -17,7 +17,7 @@ from tenure.backtest import Backtest, Holdout, Rolling, wins
 from tenure.batch import Scored
 from tenure.promote import Comparison, Decision
 from tenure.review import Review
-from tenure.rfm import Split
+from tenure.rfm import Split, Truncation
 from tenure.scorer import NewCustomer
 from tenure.transactions import Reconciliation, Transactions
 
@@ -63,8 +63,23 @@ def log_data(transactions: Transactions, accounts: Reconciliation, context: str)
 
 
 def log_window(parts: Split) -> None:
-    """Tag the run with its calibration and holdout days."""
+    """Tag the run with its calibration and holdout days; count whom they look at, and whom not."""
     mlflow.set_tags({"cutoff": str(parts.cutoff), "end": str(parts.end)})
+    mlflow.log_metrics(
+        {
+            "window.customers": len(parts.calibration.customers),
+            "window.left_out_since_before": parts.left_out.since_before,
+            "window.left_out_outside": parts.left_out.outside,
+            "window.born_in_holdout": parts.born_in_holdout,
+        }
+    )
+
+
+def log_truncation(found: Truncation, figure: Figure) -> None:
+    """Log the births by week, and how many of the first weeks are too many."""
+    mlflow.log_metrics(found.metrics())
+    _log_table(found.table().set_index("week"), "data/births")
+    log_figures("data", {"births": figure})
 
 
 def log_scores(scored: Scored, seconds: float, figures: Mapping[str, Figure]) -> None:

@@ -74,6 +74,11 @@ class Transactions:
         """Return each customer's segments, from sales up to a day; None where no column rides along."""
         return self.tables.segment_values(until)
 
+    def acquired_before(self) -> Any | None:
+        """Return the `customer_id` of who was acquired before the log's first day; None where the log does not say."""
+        known = self.tables.acquired
+        return None if known is None else known.filter(known["acquired"] < self.first_day).select("customer_id")
+
 
 def read(settings: TransactionsSettings) -> Transactions:
     """Read a purchase log: every row has its fate, or the log is refused with every reason at once.
@@ -112,6 +117,7 @@ def _accounted(source: Source) -> Transactions:
     if not facts["sales"]:
         raise TransactionsError(source.name, "there is no sale in it.")
     _refuse_gaps(source, tables)
+    _refuse_acquisitions(source, tables)
     first, last = tables.span()
     left_out = [
         Line(fate, int(facts[f"rows_{at}"]), _money(facts[f"amount_{at}"])) for at, fate in enumerate(found.fates[:-1])
@@ -179,6 +185,29 @@ def _refuse_gaps(source: Source, tables: Tables) -> None:
         f"no row is dated between {before} and {after}, and {rows:,} {verb} on the lesser side of that gap."
         " Correct the dates, leave those rows out (transactions.query), or raise transactions.longest_gap_days.",
     )
+
+
+def _refuse_acquisitions(source: Source, tables: Tables) -> None:
+    """Refuse customers whose rows disagree on when they were acquired, or tell a day after a sale to them."""
+    wrong = tables.contradictions()
+    if wrong is None:
+        return
+    said = []
+    for is_wrong, what in (
+        ("is_twice", "more than one date of acquisition"),
+        ("is_late", "a date of acquisition after their first sale"),
+    ):
+        found = wrong.filter(wrong[is_wrong])
+        number = int(found.count().to_pyarrow().as_py())
+        if number:
+            first = found.order_by("customer_id").limit(SHOWN)["customer_id"].to_list()
+            shown = ", ".join(map(repr, first))
+            said.append(
+                f"{number:,} {'customer has' if number == 1 else 'customers have'} {what} (first: {shown})."
+                " transactions.columns.acquired is one day per customer, of the first purchase ever."
+            )
+    if said:
+        raise TransactionsError(source.name, *said)
 
 
 def _duplicates(source: Source, found: rules.Rows, tables: Tables) -> int:

@@ -26,7 +26,8 @@ class Tables:
             log without refunds.
         orders: `customer_id`, `order_id`, `date`, `sale`: of the orders that refunds name; None likewise.
         segments: by name `customer_id`, `date`, `value`, `rows`, and the rule: `first` or `mode`.
-        acquired: `customer_id`, `acquired`; None where the log does not say.
+        acquired: `customer_id`, `acquired` and `latest`, the earliest and the latest date of acquisition that its rows
+            give; None where the log does not say.
     """
 
     sales: Any
@@ -71,6 +72,19 @@ class Tables:
         more, back = _row(refunds.aggregate(rows=refunds["rows"].sum(), amount=refunds["refund"].sum()))
         return rows + int(more or 0), amount - (back or Decimal(0))
 
+    def contradictions(self) -> Any | None:
+        """Tell whose dates of acquisition contradict each other (`is_twice`) or a sale before them (`is_late`)."""
+        acquired, sales = self.acquired, self.sales
+        if acquired is None:
+            return None
+        first = sales.group_by("customer_id").aggregate(first=sales["date"].min())
+        both = acquired.join(first, "customer_id")
+        return both.select(
+            "customer_id",
+            is_twice=both["acquired"] != both["latest"],
+            is_late=both["acquired"] > both["first"],
+        )
+
     def segment_values(self, until: date) -> Any | None:
         """Return each customer's value of every segment, from the sales up to a day; None without segments.
 
@@ -108,7 +122,8 @@ def materialize(source: Source, found: rules.Rows, *, are_all: bool, has_refunds
         counted = values.group_by(["customer_id", "date", "value"]).aggregate(rows=values.count())
         segments[name] = (keep(f"segment_{name}", counted), rule)
     if settings.columns.acquired:
-        known = kept.group_by("customer_id").aggregate(acquired=kept["acquired"].min())
+        dated = kept["acquired"]
+        known = kept.group_by("customer_id").aggregate(acquired=dated.min(), latest=dated.max())
         acquired = keep("acquired", known.filter(known["acquired"].notnull()))
     return Tables(sales, refunds, orders, segments, acquired)
 

@@ -1,0 +1,17 @@
+"""Windows and cut-offs: from purchases to customer summaries, splits and distinct histories.
+
+Everything is asked of the log as one Ibis expression, and only what has to be in memory comes there: `summaries` is
+lazy, `base` brings the distinct histories, `summarize` and `split` bring a row per customer.
+"""
+
+from .base import Base, Histories, Spends, base, histories
+from .customers import Streamed, stream, summaries, summarize
+from .split import Split, daily_counts, origins, split
+from .truncation import EARLY_WEEKS, LEAST_WEEKS, Truncation, find_truncation
+from .window import EVERYONE, Births, LeftOut, RfmError
+
+__all__ = [
+    "EARLY_WEEKS", "EVERYONE", "LEAST_WEEKS", "Base", "Births", "Histories", "LeftOut", "RfmError", "Spends", "Split",
+    "Streamed", "Truncation", "base", "daily_counts", "find_truncation", "histories", "origins", "split", "stream",
+    "summaries", "summarize",
+]  # fmt: skip

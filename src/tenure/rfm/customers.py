@@ -1,0 +1,127 @@
+"""Summarise customers: lazily, streamed or in memory."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date, timedelta
+from typing import Any
+
+import ibis
+import numpy as np
+import pandas as pd
+
+from ..summary import FirstOrders, Rfm
+from ..transactions import Transactions
+from .window import EVERYONE, Births, RfmError, end_of, is_ours, know_before, refuse_nobody
+
+SHOWN = 3
+
+
+def summaries(transactions: Transactions, end: date | str | None = None, births: Births = EVERYONE) -> Any:
+    """Summarise every customer seen by the end of observation, lazily: an Ibis table of any size, in no order.
+
+    It holds the five columns of a customer summary and the segments; write it with `to_parquet`, stream it with
+    `to_pyarrow_batches`. Sales and refunds after the end change nothing. Of the contract's rules, that repeat purchases
+    have a mean above 0 is up to the log: `summarize` and `base` refuse one that breaks it.
+    """
+    last = end_of(transactions, end)
+    found = per_customer(transactions, last, births).drop("birth", "first_order")
+    segments = transactions.segment_values(last)
+    return found if segments is None else found.join(segments, "customer_id")
+
+
+def summarize(transactions: Transactions, end: date | str | None = None, births: Births = EVERYONE) -> Rfm:
+    """Summarise every customer seen by the end of observation (the log's last day when None), in memory.
+
+    The first purchase is neither in `frequency` nor in `monetary_value`. Sales after the end change nothing. Customers
+    are sorted by id; the log's segments follow the five columns.
+    """
+    last = end_of(transactions, end)
+    found = per_customer(transactions, last, births)
+    segments = transactions.segment_values(last)
+    if segments is not None:
+        found = found.join(segments, "customer_id")
+    table = found.order_by("customer_id").to_pandas()
+    refuse_nobody(len(table), births)
+    free = table.loc[(table["frequency"] > 0) & (table["monetary_value"] == 0), "customer_id"]
+    refuse_free_repeats(list(free[:SHOWN]), len(free), int((table["frequency"] > 0).sum()))
+    first = table["first_order"].dropna().to_numpy(dtype=np.float64)
+    orders = FirstOrders(float(first.mean()), float(first.std()), first.size) if first.size else None
+    return Rfm.from_frame(table, as_of=last, first_orders=orders, segments=transactions.segments)
+
+
+@dataclass(frozen=True)
+class Streamed:
+    """Every customer's summary, read from the engine some rows at a time and as often as need be, sorted by id.
+
+    Attributes:
+        table: of `summaries`, kept on the engine's side.
+        as_of: the end of observation.
+        rows: how many at a time.
+    """
+
+    table: Any
+    as_of: date
+    rows: int = 250_000
+
+    def parts(self) -> Iterator[pd.DataFrame]:
+        """Give the summaries part by part."""
+        for part in self.table.order_by("customer_id").to_pyarrow_batches(chunk_size=self.rows):
+            if part.num_rows:
+                yield part.to_pandas()
+
+
+def stream(transactions: Transactions, end: date | str | None = None, births: Births = EVERYONE) -> Streamed:
+    """Summarise as `summarize` does, for as many customers as there are."""
+    last = end_of(transactions, end)
+    found = summaries(transactions, last, births).cache()
+    repeat = found.filter(found["frequency"] > 0)
+    free = repeat.filter(repeat["monetary_value"] == 0)
+    counted = [int(table.count().to_pyarrow().as_py()) for table in (found, free, repeat)]
+    refuse_nobody(counted[0], births)
+    first = free.order_by("customer_id").limit(SHOWN)["customer_id"].to_list() if counted[1] else []
+    refuse_free_repeats(first, counted[1], counted[2])
+    return Streamed(found, last)
+
+
+def per_customer(transactions: Transactions, end: date, births: Births) -> Any:
+    """Return the five columns, the `birth` and the `first_order`, an Ibis table.
+
+    Who was acquired before the log has bought before: every purchase in the log is a repeat, and the days of the log
+    are those on which repeats could be seen. Recency and T count from the eve of its first day then, not from the
+    acquisition, as the purchases between the two are in no log; there is no first order.
+    """
+    bought = transactions.purchases(end)
+    grouped = bought.group_by("customer_id").aggregate(
+        birth=bought["date"].min(),
+        last=bought["date"].max(),
+        days=bought.count(),
+        spend=bought["amount"].sum(),
+        first_order=bought["amount"].argmin(bought["date"]),
+    )
+    known = know_before(transactions, grouped)
+    found = known.filter(is_ours(known, births))
+    is_old = found["known_before"]
+    zero = is_old.ifelse(ibis.literal(transactions.first_day - timedelta(1)), found["birth"])
+    frequency = found["days"] - is_old.ifelse(0, 1)
+    repeat_spend = (found["spend"] - is_old.ifelse(found["first_order"] * 0, found["first_order"])).cast("float64")
+    return found.select(
+        "customer_id",
+        frequency=frequency.cast("int64"),
+        recency=found["last"].delta(zero, unit="day").cast("int64"),
+        T=ibis.literal(end).delta(zero, unit="day").cast("int64"),
+        monetary_value=(frequency > 0).ifelse(repeat_spend / frequency, 0.0),
+        birth="birth",
+        first_order=is_old.ifelse(ibis.null("float64"), found["first_order"].cast("float64")),
+    )
+
+
+def refuse_free_repeats(first: list[str], free: int, repeat_buyers: int) -> None:
+    """Refuse repeat buyers (`first` names the first few) whose mean spend would be nothing."""
+    if free:
+        raise RfmError(
+            f"{free:,} of {repeat_buyers:,} repeat buyers spent nothing on repeat purchases"
+            f" (first: {', '.join(map(repr, first))})."
+            " Their mean spend has to be above 0: set transactions.zero_amounts=drop."
+        )

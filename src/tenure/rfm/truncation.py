@@ -1,0 +1,130 @@
+"""Find customers who were active before the log began, by the births that its first weeks have too many of."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, timedelta
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+from scipy import stats
+
+from ..transactions import Transactions
+from .window import EVERYONE, Births, RfmError, births_of, end_of, is_ours
+
+type Ints = npt.NDArray[np.int64]
+
+WEEK_DAYS = 7
+EARLY_WEEKS = 4  # a customer who buys monthly or more often shows up in them
+LEAST_WEEKS = 16  # half of them give the later rate and its spread: eight numbers at least
+
+
+@dataclass(frozen=True)
+class Truncation:
+    """Births (first purchases in the log) by week, and how many the first four weeks have too many.
+
+    Null hypothesis: customers come in at one rate, so that the weeks' births are independent, with one mean and one
+    variance; that of the later half of the weeks, and no less than a Poisson variable's. Whoever was active before the
+    log is born in it on the first purchase that it shows, most of them early. Those who buy seldom are born later, in
+    the later half as well: the excess is less than all that came from before. It says nothing of why: a shrinking
+    inflow, a season or a campaign at the start give an excess too.
+
+    Attributes:
+        first: the first day of the first week.
+        births: of each whole week, up to the last birth's.
+    """
+
+    first: date
+    births: Ints
+
+    def __post_init__(self) -> None:
+        if self.births.dtype != np.int64 or len(self.births) < LEAST_WEEKS or (self.births < 0).any():
+            raise RfmError(f"Births are counted over {LEAST_WEEKS} whole weeks at least, not {len(self.births)}.")
+        if not self._later.any():
+            raise RfmError("There is no birth in the later half of the weeks, and so no rate to compare with.")
+
+    @property
+    def _later(self) -> Ints:
+        return self.births[-(len(self.births) // 2) :]
+
+    @property
+    def early(self) -> int:
+        """Count the births of the first four weeks."""
+        return int(self.births[:EARLY_WEEKS].sum())
+
+    @property
+    def weekly(self) -> float:
+        """Return the mean births a week of the later half."""
+        return float(self._later.mean())
+
+    @property
+    def excess(self) -> float:
+        """Return the first four weeks' births above those that the later weekly rate would give."""
+        return self.early - EARLY_WEEKS * self.weekly
+
+    @cached_property
+    def excess_se(self) -> float:
+        """Return the standard error of the excess: chance in the early weeks, and in the rate."""
+        variance = max(float(self._later.var(ddof=1)), self.weekly)
+        return float(np.sqrt(EARLY_WEEKS * variance * (1 + EARLY_WEEKS / len(self._later))))
+
+    @property
+    def p_value(self) -> float:
+        """Return the probability of such an excess or more under the null hypothesis, by Student's t."""
+        return float(stats.t.sf(self.excess / self.excess_se, len(self._later) - 1))
+
+    @property
+    def share(self) -> float:
+        """Return the excess as a share of all births; negative where the early weeks have fewer."""
+        return self.excess / int(self.births.sum())
+
+    def metrics(self) -> dict[str, float]:
+        """Return the numbers by name."""
+        return {
+            "truncation.early_births": float(self.early),
+            "truncation.weekly_births": self.weekly,
+            "truncation.excess": self.excess,
+            "truncation.excess_se": self.excess_se,
+            "truncation.excess_share": self.share,
+            "truncation.p_value": self.p_value,
+        }
+
+    def table(self) -> pd.DataFrame:
+        """Return a row per week: `week` (its first day), `births`, `expected`, `is_early`, `is_later`."""
+        at = np.arange(len(self.births))
+        return pd.DataFrame(
+            {
+                "week": pd.to_datetime([self.first + timedelta(WEEK_DAYS * int(week)) for week in at]),
+                "births": self.births,
+                "expected": self.weekly,
+                "is_early": at < EARLY_WEEKS,
+                "is_later": at >= len(at) - len(self._later),
+            }
+        )
+
+
+def find_truncation(
+    transactions: Transactions, end: date | str | None = None, births: Births = EVERYONE
+) -> Truncation | None:
+    """Count the births of those looked at by week; None where the weeks are too few to tell anything.
+
+    Weeks count from the log's first day, or from that of the window of births. Weeks after the last birth are no part
+    of it: a log may follow one cohort.
+    """
+    last = end_of(transactions, end)
+    start = max(births.first or transactions.first_day, transactions.first_day)
+    born = births_of(transactions, transactions.purchases(last))
+    ours: Any = born.filter(is_ours(born, births))
+    days = ours.group_by("birth").aggregate(births=ours.count()).to_pandas()
+    if days.empty:
+        return None
+    week = (pd.to_datetime(days["birth"]) - pd.Timestamp(start)).dt.days.to_numpy() // WEEK_DAYS
+    whole = ((min(last, births.last or last) - start).days + 1) // WEEK_DAYS
+    counts = np.bincount(week, weights=days["births"]).astype(np.int64)[:whole]
+    counts = np.trim_zeros(counts, "b")
+    if len(counts) < LEAST_WEEKS:
+        return None
+    return Truncation(start, counts)

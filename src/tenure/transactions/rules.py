@@ -35,8 +35,8 @@ class Rows:
     Attributes:
         table: the log's own columns, and beside them `tenure_customer_id` (text; null for guests), `tenure_date`,
             `tenure_amount` (exact), `tenure_order_id` and `tenure_acquired` where the log has them,
-            `tenure_segment_<name>` for each segment, `tenure_untidy` on a first look, `tenure_fate` (its place in `fates`) and
-            `tenure_fault_<n>`.
+            `tenure_segment_<name>` for each segment, `tenure_untidy` unless it was known before (`is_plain`),
+            `tenure_fate` (its place in `fates`) and `tenure_fault_<n>`.
         faults: what the n-th fault column says of a row.
         fates: every fate that a row can have, in the order in which the rules apply; the last is `KEPT`.
     """

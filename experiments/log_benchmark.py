@@ -83,14 +83,10 @@ def run_peer(log, output, memory, stages):
 
     columns = ["customer_id", "date", "amount"]
     frame = clock(stages, "frame", lambda: pd.read_parquet(log, columns=columns).astype({"date": "datetime64[us]"}))
-    # The log is in each customer's order of time: the peer need not sort it.
-    found = clock(
-        stages,
-        "rfm_summary",
-        lambda: rfm_summary(
-            frame, *columns, observation_period_end=END, datetime_format=None, time_unit="D", sort_transactions=False
-        ),
-    )
+    asked = {"observation_period_end": END, "time_unit": "D"}
+    found = clock(stages, "rfm_summary", lambda: rfm_summary(frame, *columns, **asked))
+    # Each customer's purchases are in the order of time in this log, which the peer cannot know.
+    clock(stages, "rfm_summary, not sorting", lambda: rfm_summary(frame, *columns, **asked, sort_transactions=False))
     found.to_parquet(output)
 
 

@@ -3,9 +3,9 @@
 Logs near CDNOW, made up by `tenure.simulate`, in Parquet. Ours reads with the default rules, writes the summaries to
 Parquet and accounts for every row and every cent. The floor is a bare DuckDB query from file to file that checks
 nothing: customers' days, then customers, in floating point, within the same memory and with no order to keep. The peer
-is `rfm_summary` on a frame in memory, as it comes; reading the frame, and not sorting it, are told apart. Each measurement is a process of
-its own. CPU seconds are of all threads: on a machine that others use they say more than the clock. The summaries are
-compared afterwards. Ten million take five minutes on two cores that others use as well:
+is `rfm_summary` on a frame in memory, as it comes; reading the frame, and not sorting it, are told apart. Each
+measurement is a process of its own. CPU seconds are of all threads: on a machine that others use they say more than the
+clock. The summaries are compared afterwards. Ten million take five minutes on two cores that others use as well:
 
     uv run python experiments/log_benchmark.py [--purchases 10000000 100000000] [--peer 20000000] [--memory 3GB]
         [--folder /where/there/is/room]

@@ -25,7 +25,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from fit_benchmark import TRUTH, make_summary, peak
+from fit_benchmark import BUYING, SPENDING, make_summary, peak
 from numba import njit
 
 from tenure import batch, registry
@@ -37,6 +37,7 @@ from tenure.scorer import COLUMNS, EXPECTED, Scorer
 from tenure.summary import Rfm
 
 DRAWS, RATE, HORIZON = 1000, 0.10, 365
+TRUTH = BUYING | SPENDING
 SPREAD = {"r": 0.03, "alpha": 0.05, "a": 0.15, "b": 0.2, "p": 0.1, "q": 0.05, "v": 0.1}
 BATCH = 1_000_000
 

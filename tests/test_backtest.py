@@ -1,19 +1,20 @@
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
-from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
 from scipy.stats import kstest
 
-from tenure.backtest import METRICS, Backtest, BacktestError, crps, measure, randomized_pit, track
+from tenure.backtest import METRICS, Backtest, BacktestError, Forecast, Samples, measure, point_forecast
+from tenure.backtest.scores import brier, crps, normalized_gini, randomized_pit
+from tenure.backtest.tables import GROUPS, LEVELS
 from tenure.rfm import Split
-from tenure.scorer import Futures
 from tenure.summary import Rfm
 
 CUTOFF, DAYS = date(2024, 6, 30), 180
 LEVEL = 0.90
+PARTS = ("counts", "values", "expected_purchases", "expected_value")
 
 
 @dataclass(frozen=True)
@@ -21,12 +22,19 @@ class Case:
     """Everything that `measure` takes, of a base whose truth is known."""
 
     split: Split
-    futures: Futures
-    expected: pd.DataFrame
+    samples: Samples
+
+    def forecast(self) -> Forecast:
+        def sample(rows: slice) -> Samples:
+            return Samples(*(getattr(self.samples, name)[rows] for name in PARTS))
+
+        return Forecast("made up", *self.samples.counts.shape, sample)
 
     def measure(self, level: float = LEVEL, seed: int = 0) -> Backtest:
-        rng = np.random.default_rng(seed)
-        return measure(self.split, self.futures, self.expected, level=level, rng=rng)
+        return measure(self.split, self.forecast(), level=level, rng=np.random.default_rng(seed))
+
+    def but(self, **changes: np.ndarray) -> "Case":
+        return replace(self, samples=replace(self.samples, **changes))
 
 
 def make_split(frequency: np.ndarray, purchases: np.ndarray, spend: np.ndarray, mean: np.ndarray) -> Split:
@@ -60,10 +68,7 @@ def make_case(size: int = 2000, draws: int = 400, seed: int = 1, *, empty: bool 
     keep = 0 if empty else 1
     frequency = np.minimum(rng.poisson(rate), 40)
     split = make_split(frequency, counts[:, 0] * keep, values[:, 0] * keep, rng.gamma(4.0, 5.0, size))
-    futures = Futures(counts=counts[:, 1:].astype(np.int32), values=values[:, 1:])
-    ids = split.calibration.customers["customer_id"]
-    expected = pd.DataFrame({"customer_id": ids, "expected_purchases": rate, "clv": rate * 20.0})
-    return Case(split, futures, expected)
+    return Case(split, Samples(counts[:, 1:].astype(np.int32), values[:, 1:], rate, rate * 20.0))
 
 
 @pytest.fixture(scope="module")
@@ -96,11 +101,15 @@ def test_crps_is_fair_so_its_mean_does_not_depend_on_the_number_of_simulations()
     assert many == pytest.approx(1 / np.sqrt(np.pi), abs=0.01)
 
 
-def test_crps_does_not_depend_on_the_chunks(monkeypatch: pytest.MonkeyPatch, case: Case) -> None:
-    actual = case.split.holdout["spend"].to_numpy()
-    whole = crps(case.futures.values, actual)
-    monkeypatch.setattr("tenure.backtest._CELLS_AT_ONCE", 1000)
-    np.testing.assert_allclose(crps(case.futures.values, actual), whole, rtol=1e-12, atol=1e-12)
+def test_nothing_depends_on_the_blocks_that_customers_come_in(
+    monkeypatch: pytest.MonkeyPatch, case: Case, backtest: Backtest
+) -> None:
+    monkeypatch.setattr("tenure.backtest.forecast.CELLS_AT_ONCE", 10_000)
+    blocks = case.measure()
+    np.testing.assert_allclose(blocks.value.crps, backtest.value.crps, rtol=1e-12, atol=1e-12)
+    pd.testing.assert_frame_equal(blocks.pit, backtest.pit)
+    np.testing.assert_allclose(blocks.value.totals, backtest.value.totals, rtol=1e-12)
+    assert blocks.metrics["purchases.total_low"] == backtest.metrics["purchases.total_low"]
 
 
 @pytest.mark.parametrize("outcome", ["counts", "value"])
@@ -112,13 +121,13 @@ def test_the_pit_of_simulated_truth_is_uniform(backtest: Backtest, outcome: str)
 def test_the_pit_is_uniform_however_few_the_simulations(draws: int) -> None:
     rng = np.random.default_rng(5)
     counts = rng.poisson(0.4, (20_000, draws + 1))
-    assert kstest(randomized_pit(counts[:, 1:], counts[:, 0], rng), "uniform").pvalue > 0.01
+    assert kstest(randomized_pit(counts[:, 1:], counts[:, 0], rng.random(20_000)), "uniform").pvalue > 0.01
 
 
 def test_an_outcome_beyond_all_simulations_lies_in_the_last_step_of_the_pit() -> None:
     rng = np.random.default_rng(6)
     simulated, actual = np.tile(np.arange(9.0), (3, 1)), np.array([-1.0, 9.0, 4.0])
-    low, high, middle = randomized_pit(simulated, actual, rng)
+    low, high, middle = randomized_pit(simulated, actual, rng.random(3))
     assert 0 <= low < 0.1
     assert 0.9 <= high < 1
     assert 0.4 <= middle < 0.6
@@ -136,30 +145,28 @@ def test_simulated_truth_is_covered_at_every_level(case: Case) -> None:
 
 
 def test_an_interval_of_the_expectation_would_not_be_mistaken_for_a_prediction(case: Case) -> None:
-    means = np.repeat(case.expected["clv"].to_numpy()[:, None], 400, axis=1)
+    means = np.repeat(case.samples.expected_value[:, None], 400, axis=1)
     noise = np.random.default_rng(7).normal(1.0, 0.02, means.shape)
-    futures = Futures(counts=case.futures.counts, values=means * noise)
-    assert replace(case, futures=futures).measure().metrics["value.pit_coverage"] < 0.1
+    assert case.but(values=means * noise).measure().metrics["value.pit_coverage"] < 0.1
 
 
 def test_totals_are_taken_of_column_sums(case: Case, backtest: Backtest) -> None:
-    totals = np.sort(case.futures.values.sum(axis=0))
+    totals = np.sort(case.samples.values.sum(axis=0))
     metrics = backtest.metrics
     assert metrics["value.total_low"] == pytest.approx(totals[int(np.ceil(0.05 * 400)) - 1], rel=1e-12)
     assert metrics["value.total_high"] == pytest.approx(totals[int(np.ceil(0.95 * 400)) - 1], rel=1e-12)
-    assert metrics["purchases.total_low"] in case.futures.counts.sum(axis=0)
-    summed = np.quantile(case.futures.values, [0.05, 0.95], axis=1).sum(axis=1)
+    assert metrics["purchases.total_low"] in case.samples.counts.sum(axis=0)
+    summed = np.quantile(case.samples.values, [0.05, 0.95], axis=1).sum(axis=1)
     assert metrics["value.total_high"] - metrics["value.total_low"] < 0.1 * (summed[1] - summed[0])
 
 
 def test_a_total_outside_its_interval_is_said(case: Case) -> None:
     assert case.measure().metrics["value.total_holds_actual"] == 1.0
-    shrunk = Futures(counts=case.futures.counts, values=case.futures.values * 0.5)
-    assert replace(case, futures=shrunk).measure().metrics["value.total_holds_actual"] == 0.0
+    assert case.but(values=case.samples.values * 0.5).measure().metrics["value.total_holds_actual"] == 0.0
 
 
 def test_errors_are_those_of_the_expectation(case: Case, backtest: Backtest) -> None:
-    actual, expected = case.split.holdout["purchases"], case.expected["expected_purchases"]
+    actual, expected = case.split.holdout["purchases"], pd.Series(case.samples.expected_purchases)
     metrics = backtest.metrics
     assert metrics["purchases.bias"] == pytest.approx(expected.sum() / actual.sum() - 1)
     assert metrics["purchases.mae"] == pytest.approx((expected - actual).abs().mean())
@@ -202,9 +209,7 @@ def test_an_absent_frequency_is_an_empty_row_and_not_its_neighbours() -> None:
     frequency = np.array([0, 0, 3, 9, 12])
     split = make_split(frequency, np.array([0, 1, 2, 4, 6]), np.array([0.0, 5, 10, 20, 30]), np.full(5, 9.0))
     counts = np.random.default_rng(8).poisson(1.0, (5, 20)).astype(np.int32)
-    ids = split.calibration.customers["customer_id"]
-    expected = pd.DataFrame({"customer_id": ids, "expected_purchases": np.arange(5.0), "clv": np.arange(5.0)})
-    table = Case(split, Futures(counts=counts, values=counts * 5.0), expected).measure().by_frequency
+    table = Case(split, Samples(counts, counts * 5.0, np.arange(5.0), np.arange(5.0))).measure().by_frequency
     assert list(table["frequency"]) == ["0", "1", "2", "3", "4", "5", "6", "7+"]
     assert list(table["customers"]) == [2, 0, 0, 1, 0, 0, 0, 2]
     assert table["actual_purchases"].to_numpy() == pytest.approx(
@@ -218,7 +223,7 @@ def test_deciles_are_equal_groups_from_the_highest_expected_value_down(case: Cas
     assert list(table["decile"]) == list(range(1, 11))
     assert set(table["customers"]) == {200}
     assert table["expected_value"].is_monotonic_decreasing
-    top = case.expected["clv"].nlargest(200).index
+    top = np.argsort(-case.samples.expected_value)[:200]
     assert table.loc[0, "actual_value"] == pytest.approx(case.split.holdout.loc[top, "spend"].mean())
     assert table["value_coverage"].mean() == pytest.approx(backtest.metrics["value.pit_coverage"])
 
@@ -227,17 +232,20 @@ def test_customers_of_equal_expected_value_are_not_ranked_by_their_order() -> No
     frequency = np.repeat([0, 1], 500)
     split = make_split(frequency, frequency, frequency * 10.0, np.full(1000, 9.0))
     counts = np.ones((1000, 2), dtype=np.int32)
-    ids = split.calibration.customers["customer_id"]
-    expected = pd.DataFrame({"customer_id": ids, "expected_purchases": 1.0, "clv": 10.0})
-    table = Case(split, Futures(counts=counts, values=counts * 10.0), expected).measure().deciles
+    table = Case(split, Samples(counts, counts * 10.0, np.ones(1000), np.full(1000, 10.0))).measure().deciles
     assert table["actual_purchases"].between(0.3, 0.7).all()
+
+
+UNKNOWN_OF_NOTHING = (
+    "bias", "correlation", "spearman", "gini", "top_decile_capture", "top_decile_most", "decile_error",
+)  # fmt: skip
 
 
 def test_an_empty_holdout_leaves_what_it_cannot_tell_as_nan() -> None:
     metrics = make_case(300, 50, empty=True).measure().metrics
     unknown = {name for name, value in metrics.items() if np.isnan(value)}
     assert unknown == {
-        *(f"{outcome}.{name}" for outcome in ("purchases", "value") for name in ("bias", "correlation", "spearman")),
+        *(f"{outcome}.{name}" for outcome in ("purchases", "value") for name in UNKNOWN_OF_NOTHING),
         "spend_per_purchase.actual",
         "spend_per_purchase.bias",
     }
@@ -264,7 +272,7 @@ def test_a_base_without_a_repeat_buyer_is_measured() -> None:
 
 def test_no_result_names_a_customer(case: Case, backtest: Backtest) -> None:
     ids = set(case.split.calibration.customers["customer_id"])
-    for table in (backtest.by_frequency, backtest.deciles, backtest.pit):
+    for table in (backtest.by_frequency, backtest.deciles, backtest.coverage, backtest.reliability, backtest.pit):
         assert "customer_id" not in table.columns
         assert not ids & set(table.astype(str).to_numpy().ravel())
         assert isinstance(table.index, pd.RangeIndex)
@@ -276,106 +284,138 @@ def test_the_same_seed_gives_the_same_backtest(case: Case, backtest: Backtest) -
     pd.testing.assert_frame_equal(again.pit, backtest.pit)
 
 
-def test_customers_in_another_order_are_refused(case: Case) -> None:
-    shuffled = replace(case, expected=case.expected.iloc[::-1])
-    with pytest.raises(BacktestError, match="the calibration's customers in the calibration's order"):
-        shuffled.measure()
+def test_a_forecast_of_other_customers_is_refused(case: Case) -> None:
+    fewer = Case(case.split, Samples(*(getattr(case.samples, name)[:-1] for name in PARTS)))
+    with pytest.raises(BacktestError, match="made up is of 1,999 customers, the calibration of 2,000"):
+        fewer.measure()
 
 
-def test_futures_of_another_shape_are_refused(case: Case) -> None:
-    cut = Futures(counts=case.futures.counts[:-1], values=case.futures.values)
-    with pytest.raises(BacktestError, match=r"2,000 customers by two draws or more, not \(1999, 400\)"):
-        replace(case, futures=cut).measure()
-    one = Futures(counts=case.futures.counts[:, :1], values=case.futures.values[:, :1])
-    with pytest.raises(BacktestError, match="two draws or more"):
-        replace(case, futures=one).measure()
+def test_samples_of_another_shape_are_refused(case: Case) -> None:
+    with pytest.raises(BacktestError, match=r"2,000 customers by 400 draws, not \(2000, 400\) and \(2000, 399\)"):
+        case.but(values=case.samples.values[:, 1:]).measure()
+    with pytest.raises(BacktestError, match="2,000 customers and 1 draws: at least one and two are needed"):
+        case.but(counts=case.samples.counts[:, :1], values=case.samples.values[:, :1]).measure()
 
 
-def test_expectations_and_futures_that_are_not_finite_are_refused_together(case: Case) -> None:
-    expected = case.expected.assign(clv=np.nan)
-    values = np.where(case.futures.values > 300, np.inf, case.futures.values)
+def test_what_is_no_outcome_is_refused_with_every_reason(case: Case) -> None:
+    values = case.samples.values.copy()
     values[0, 0] = np.inf
-    broken = replace(case, expected=expected, futures=Futures(counts=case.futures.counts, values=values))
-    with pytest.raises(BacktestError, match="expected must be finite; futures must be finite"):
+    broken = case.but(expected_value=case.samples.expected_value * np.nan, values=values, counts=-case.samples.counts)
+    said = "counts must be finite and from 0 up; values must be finite and from 0 up; expected_value must be finite"
+    with pytest.raises(BacktestError, match=said):
         broken.measure()
 
 
-def test_missing_columns_and_a_level_of_ninety_are_refused(case: Case) -> None:
-    with pytest.raises(BacktestError, match="lacks the column clv; level must be between 0 and 1, got 90"):
-        replace(case, expected=case.expected.drop(columns="clv")).measure(90)
+def test_a_level_of_ninety_is_refused(case: Case) -> None:
+    with pytest.raises(BacktestError, match="level must be between 0 and 1, got 90"):
+        case.measure(90)
 
 
 def test_a_backtest_refuses_what_is_not_one(backtest: Backtest) -> None:
     metrics = {name: value for name, value in backtest.metrics.items() if name != "value.crps"}
     with pytest.raises(BacktestError, match=r"metric value\.crps is missing; metric crsp is unknown"):
         replace(backtest, metrics={**metrics, "crsp": 1.0})
-    with pytest.raises(BacktestError, match="pit must have the columns counts, value"):
-        replace(backtest, pit=backtest.pit.assign(customer_id="a"))
+    with pytest.raises(BacktestError, match="deciles must have the columns decile, customers"):
+        replace(backtest, deciles=backtest.deciles.assign(customer_id="a"))
     with pytest.raises(BacktestError, match="pit must lie between 0 and 1"):
-        replace(backtest, pit=backtest.pit + 1)
+        replace(backtest.value, pit=backtest.value.pit + 1)
 
 
-# Tracking.
+# Groups, order, probability of a purchase.
 
 
-def make_purchases(seed: int = 9, customers: int = 60) -> pd.DataFrame:
-    rng = np.random.default_rng(seed)
-    rows = {(f"c{rng.integers(customers)}", int(rng.integers(120) ** 2 / 120)) for _ in range(600)}
-    table = pd.DataFrame(sorted(rows), columns=["customer_id", "day"])
-    table["date"] = pd.Timestamp("2024-01-03") + pd.to_timedelta(table.pop("day"), unit="D")
-    return table.assign(amount=1.0)
+def test_coverage_is_right_in_every_group_at_every_level_when_the_forecast_is(backtest: Backtest) -> None:
+    table = backtest.coverage
+    assert len(table) == 2 * len(GROUPS) * len(LEVELS)
+    sizes = table.drop_duplicates("group").set_index("group")["customers"]
+    assert sizes["everyone"] == sizes["one_time"] + sizes["repeat"] == 10 * sizes["top_decile"] == 2000
+    np.testing.assert_allclose(table[["inside", "below", "above"]].sum(axis=1), 1.0)
+    z = (table["inside"] - table["level"]) / table["inside_se"]
+    assert z.abs().max() < 4
+    for place in ("below", "above"):
+        assert ((table[place] - (1 - table["level"]) / 2) / table["tail_se"]).abs().max() < 4
+    assert backtest.metrics["value.top_decile.above_95"] == pytest.approx(
+        table.query("outcome == 'value' and group == 'top_decile' and level == 0.95")["above"].item()
+    )
 
 
-def make_curves(draws: int = 30, days: int = 130) -> np.ndarray:
-    rng = np.random.default_rng(10)
-    return np.cumsum(rng.gamma(1.0, 0.02, (draws, days)), axis=1) - 0.0
+def test_a_group_that_alone_is_foretold_wrongly_shows_alone(case: Case) -> None:
+    """Who bought once is foretold three times too much: everyone's coverage hides it, the group's does not."""
+    once = case.split.calibration.customers["frequency"].to_numpy() == 0
+    counts = np.where(once[:, None], 3 * case.samples.counts + 1, case.samples.counts)
+    metrics = case.but(counts=counts).measure().metrics
+    assert metrics["purchases.one_time.below_90"] > 0.3
+    assert metrics["purchases.repeat.below_90"] < 0.08
 
 
-def daily(purchases: pd.DataFrame, cutoff: date, end: date) -> pd.DataFrame:
-    first = purchases.groupby("customer_id")["date"].transform("min")
-    ours = purchases[(first <= pd.Timestamp(cutoff)) & (purchases["date"] <= pd.Timestamp(end))]
-    is_birth = ours["date"] == first[ours.index]
-    days = pd.date_range(ours["date"].min(), end, name="date")
-    births, repeats = (ours[rows].groupby("date").size().reindex(days, fill_value=0) for rows in (is_birth, ~is_birth))
-    return pd.DataFrame({"births": births, "repeats": repeats}).reset_index()
+def test_no_member_of_a_group_leaves_its_coverage_unknown() -> None:
+    case = make_case(50, 10)
+    customers = case.split.calibration.customers.assign(frequency=0, recency=0, monetary_value=0.0)
+    split = replace(case.split, calibration=Rfm.from_frame(customers, as_of=CUTOFF))
+    metrics = replace(case, split=split).measure().metrics
+    assert np.isnan(metrics["value.repeat.inside_50"])
+    assert metrics["value.one_time.inside_50"] == metrics["value.everyone.inside_50"]
 
 
-def brute_force_track(purchases: pd.DataFrame, curves: np.ndarray, cutoff: date, day: pd.Timestamp) -> Any:
-    births = purchases.groupby("customer_id")["date"].min()
-    births = births[births <= pd.Timestamp(cutoff)]
-    ours = purchases[purchases["customer_id"].isin(births.index) & (purchases["date"] <= day)]
-    actual = len(ours) - (births <= day).sum()
-    drawn = sum(curves[:, (day - birth).days] for birth in births if birth <= day)
-    return actual, np.mean(drawn), *np.quantile(drawn, [0.05, 0.95], method="inverted_cdf")
+def brute_force_gini(order: np.ndarray, actual: np.ndarray) -> float:
+    """Twice the area between the diagonal and the Lorenz curve, tied customers along one straight piece."""
+    values = [actual[order == value] for value in np.unique(order)]
+    shares = np.cumsum([0.0, *(part.sum() for part in values)]) / actual.sum()
+    places = np.cumsum([0.0, *(len(part) for part in values)]) / len(actual)
+    return float(1 - 2 * np.trapezoid(shares, places))
 
 
-def test_tracking_equals_a_loop_over_customers() -> None:
-    purchases, curves, cutoff, end = make_purchases(), make_curves(), date(2024, 3, 12), date(2024, 4, 27)
-    table = track(daily(purchases, cutoff, end), curves, cutoff=cutoff, level=LEVEL)
-    for row in table.itertuples():
-        wanted = brute_force_track(purchases, curves, cutoff, row.day)
-        assert (row.actual, row.expected, row.low, row.high) == pytest.approx(wanted, rel=1e-12)
+def test_the_gini_is_that_of_lorenz_curves_and_ties_have_no_order() -> None:
+    rng = np.random.default_rng(11)
+    actual, expected = rng.gamma(0.5, 3.0, 200), rng.integers(0, 6, 200).astype(float)
+    wanted = brute_force_gini(expected, actual) / brute_force_gini(actual, actual)
+    assert normalized_gini(expected, actual) == pytest.approx(wanted, rel=1e-10)
+    assert normalized_gini(actual * 2, actual) == pytest.approx(1.0)
+    assert normalized_gini(-actual, actual) == pytest.approx(-1.0)
+    assert normalized_gini(np.ones(200), actual) == 0.0
 
 
-def test_tracking_weeks_meet_the_cutoff_and_stay_within_the_window() -> None:
-    cutoff, end = date(2024, 3, 12), date(2024, 4, 27)
-    table = track(daily(make_purchases(), cutoff, end), make_curves(), cutoff=cutoff, level=LEVEL)
-    assert pd.Timestamp("2024-03-12") in set(table["day"])
-    assert set(table["day"].diff().dropna()) == {pd.Timedelta(days=7)}
-    assert table["day"].iloc[-1] == pd.Timestamp("2024-04-23")
-    assert table["day"].iloc[0] < pd.Timestamp("2024-01-10")
+def test_the_top_decile_captures_its_share_and_never_more_than_the_best_could(case: Case, backtest: Backtest) -> None:
+    spend, metrics = case.split.holdout["spend"].to_numpy(), backtest.metrics
+    top = np.argsort(-case.samples.expected_value)[:200]
+    assert metrics["value.top_decile_capture"] == pytest.approx(spend[top].sum() / spend.sum())
+    assert metrics["value.top_decile_most"] == pytest.approx(np.sort(spend)[-200:].sum() / spend.sum())
+    assert metrics["value.top_decile_capture"] < metrics["value.top_decile_most"]
 
 
-def test_weekly_increments_add_up_to_the_cumulative_track() -> None:
-    cutoff, end = date(2024, 3, 12), date(2024, 4, 27)
-    table = track(daily(make_purchases(), cutoff, end), make_curves(), cutoff=cutoff, level=LEVEL)
-    assert table["weekly_actual"].cumsum().tolist() == table["actual"].tolist()
-    np.testing.assert_allclose(table["weekly_expected"].cumsum(), table["expected"])
+def test_the_deciles_error_is_their_mean_distance(backtest: Backtest) -> None:
+    table, metrics = backtest.deciles, backtest.metrics
+    distance = (table["expected_value"] - table["actual_value"]).abs().mean()
+    assert metrics["value.decile_error"] == pytest.approx(distance / table["actual_value"].mean())
 
 
-def test_tracking_refuses_curves_that_end_too_early_and_a_cut_off_after_the_end() -> None:
-    counts = daily(make_purchases(), date(2024, 3, 12), date(2024, 4, 27))
-    with pytest.raises(BacktestError, match="ends 99 days after the first purchase; the log runs for 115 days"):
-        track(counts, make_curves(days=100), cutoff=date(2024, 3, 12), level=LEVEL)
-    with pytest.raises(BacktestError, match="The cut-off 2024-05-01 is after the end 2024-04-27"):
-        track(counts, make_curves(), cutoff=date(2024, 5, 1), level=LEVEL)
+def test_the_brier_score_does_not_depend_on_the_number_of_simulations() -> None:
+    rng = np.random.default_rng(12)
+    chance, bought = np.full(60_000, 0.3), rng.random(60_000) < 0.3
+    few = brier(rng.binomial(3, chance) / 3, bought, 3).mean()
+    assert few == pytest.approx(0.3 * 0.7, abs=0.005)
+    assert brier(chance, bought, 10**9).mean() == pytest.approx(0.3 * 0.7, abs=0.005)
+
+
+def test_probabilities_of_a_purchase_are_reliable_when_the_forecast_is_right(case: Case, backtest: Backtest) -> None:
+    table, metrics = backtest.reliability, backtest.metrics
+    assert table["customers"].sum() == 2000
+    known = table[table["customers"] > 20]
+    assert ((known["actual"] - known["foretold"]) / known["actual_se"]).abs().max() < 4
+    bought = case.split.holdout["purchases"].to_numpy() > 0
+    assert metrics["p_purchase.actual"] == pytest.approx(bought.mean())
+    assert metrics["p_purchase.brier"] < np.var(bought)
+    assert metrics["p_purchase.calibration_error"] < 0.05
+    doubled = case.but(counts=case.samples.counts + np.int32(1)).measure().metrics
+    assert doubled["p_purchase.calibration_error"] == pytest.approx(1 - bought.mean())
+
+
+def test_a_point_scores_its_absolute_error_and_its_interval_has_no_width(case: Case) -> None:
+    means = case.samples.expected_purchases, case.samples.expected_value
+    backtest = measure(case.split, point_forecast("point", *means, 50), level=LEVEL, rng=np.random.default_rng(0))
+    metrics = backtest.metrics
+    assert backtest.is_point
+    for outcome in ("purchases", "value"):
+        assert metrics[f"{outcome}.crps"] == pytest.approx(metrics[f"{outcome}.mae"])
+        assert metrics[f"{outcome}.total_low"] == metrics[f"{outcome}.total_high"]
+        assert metrics[f"{outcome}.total_low"] == pytest.approx(metrics[f"{outcome}.expected_total"])

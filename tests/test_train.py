@@ -26,7 +26,7 @@ from tenure.scorer import params as scorer_params
 
 ROOT = Path(__file__).parent.parent
 QUICK = ["fit.draws=400", "fit.tune=400", "fit.joint_draws=400"]
-COMMANDS = ("train", "score", "promote")
+COMMANDS = ("train", "score", "simulate", "promote")
 MARK = "zq7f3a9c-"  # found in nothing but an id
 
 

@@ -9,6 +9,7 @@ import datetime as dt
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import pairwise
 from zoneinfo import available_timezones
 
 from .errors import InputError
@@ -40,6 +41,7 @@ CHOICES = {
     "sampler": ("nutpie", "pymc"),
     "no_repeat_buyers": ("refuse", "prior"),
 }
+BASELINES = ("zero", "last_period", "own_rate", "textbook", "nbd", "boosting")
 
 
 class SettingsError(InputError):
@@ -334,6 +336,83 @@ class RegistrySettings:
 
 
 @dataclass
+class BoostingSettings:
+    """How the regression among the baselines is trained."""
+
+    quantiles: list[float]
+    trees: int
+    learning_rate: float
+    leaves: int
+    least_per_leaf: int
+    most_customers: int
+
+    def __post_init__(self) -> None:
+        key = "backtest.baselines.boosting"
+        rises = all(low < high for low, high in pairwise([0.0, *self.quantiles, 1.0]))
+        rule = "two levels or more, rising, above 0 and below 1"
+        _require(rises and len(self.quantiles) >= 2, f"{key}.quantiles", rule, list(self.quantiles))
+        _require(0 < self.learning_rate <= 1, f"{key}.learning_rate", "above 0 and at most 1", self.learning_rate)
+        for name, least in (("trees", 1), ("leaves", 2), ("least_per_leaf", 1), ("most_customers", 100)):
+            value = getattr(self, name)
+            _require(value >= least, f"{key}.{name}", f"at least {least}", value)
+
+
+@dataclass
+class BaselineSettings:
+    """What the model is compared with."""
+
+    names: list[str]
+    boosting: BoostingSettings
+
+    def __post_init__(self) -> None:
+        is_right = set(self.names) <= set(BASELINES) and len(set(self.names)) == len(self.names)
+        _require(is_right, "backtest.baselines.names", f"different ones of {', '.join(BASELINES)}", list(self.names))
+
+
+@dataclass
+class DiscrepancySettings:
+    """The prior of the factor by which totals are off, in logarithms, and when it is learnt."""
+
+    bias_sd: float
+    spread_sd: float
+    least_periods: int
+
+    def __post_init__(self) -> None:
+        for name in ("bias_sd", "spread_sd"):
+            value = getattr(self, name)
+            _require(0 < value <= 2, f"backtest.discrepancy.{name}", "above 0 and at most 2", value)
+        _require(self.least_periods >= 2, "backtest.discrepancy.least_periods", "at least 2", self.least_periods)
+
+
+@dataclass
+class BacktestSettings:
+    """What a holdout is measured beside."""
+
+    baselines: BaselineSettings
+    discrepancy: DiscrepancySettings
+
+
+@dataclass
+class OriginSettings:
+    """The cut-offs of a rolling backtest, and how far it looks ahead from each."""
+
+    horizons_days: list[int]
+    cutoffs: list[str] | None
+    step_days: int
+    least_calibration_days: int
+
+    def __post_init__(self) -> None:
+        days = self.horizons_days
+        rule = f"one or more numbers of days from 1 to {HORIZON_LIMIT_DAYS:,}"
+        is_right = bool(days) and all(1 <= one <= HORIZON_LIMIT_DAYS for one in days)
+        _require(is_right, "origins.horizons_days", rule, list(days))
+        for name in ("step_days", "least_calibration_days"):
+            _require(getattr(self, name) >= 1, f"origins.{name}", "at least 1", getattr(self, name))
+        for day in self.cutoffs or ():
+            _require_day("origins.cutoffs", day)
+
+
+@dataclass
 class TrainSettings:
     """Everything `tenure-train` can be told."""
 
@@ -341,11 +420,30 @@ class TrainSettings:
     rfm: RfmSettings
     fit: FitSettings
     score: ScoreSettings
+    backtest: BacktestSettings
     review: ReviewSettings
     registry: RegistrySettings
     seed: int
 
     def __post_init__(self) -> None:
+        _require(0 <= self.seed < 2**63, "seed", "from 0 to 2^63 - 1", self.seed)
+
+
+@dataclass
+class BacktestJobSettings:
+    """Everything `tenure-backtest` can be told."""
+
+    transactions: TransactionsSettings
+    rfm: ObservedSettings
+    fit: FitSettings
+    origins: OriginSettings
+    backtest: BacktestSettings
+    level: float
+    registry: RegistrySettings
+    seed: int
+
+    def __post_init__(self) -> None:
+        _require(0 < self.level < 1, "level", "above 0 and below 1", self.level)
         _require(0 <= self.seed < 2**63, "seed", "from 0 to 2^63 - 1", self.seed)
 
 

@@ -18,7 +18,13 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
 from tenure.errors import InputError
-from tenure.settings import PromoteSettings, ScoreJobSettings, SimulateJobSettings, TrainSettings
+from tenure.settings import (
+    BacktestJobSettings,
+    PromoteSettings,
+    ScoreJobSettings,
+    SimulateJobSettings,
+    TrainSettings,
+)
 
 DONE, BROKEN, REFUSED = 0, 1, 2
 PACKAGE = Path(__file__).resolve().parents[1]
@@ -36,6 +42,7 @@ ConfigStore.instance().store("train_settings", node=TrainSettings)
 ConfigStore.instance().store("score_settings", node=ScoreJobSettings)
 ConfigStore.instance().store("simulate_settings", node=SimulateJobSettings)
 ConfigStore.instance().store("promote_settings", node=PromoteSettings)
+ConfigStore.instance().store("backtest_settings", node=BacktestJobSettings)
 
 
 def train() -> None:
@@ -46,6 +53,11 @@ def train() -> None:
 def score() -> None:
     """Run `tenure-score`."""
     _run("score", _score)
+
+
+def backtest() -> None:
+    """Run `tenure-backtest`."""
+    _run("backtest", _backtest)
 
 
 def simulate() -> None:
@@ -86,6 +98,13 @@ def _promote(settings: Any, config: str, *, is_sweep: bool) -> int:
     from . import promoting
 
     return promoting.run(cast(PromoteSettings, settings), config)
+
+
+def _backtest(settings: Any, config: str, *, is_sweep: bool) -> int:
+    from . import backtesting
+
+    backtesting.run(cast(BacktestJobSettings, settings), config)
+    return DONE
 
 
 def _run(name: str, job: Callable[..., int]) -> None:

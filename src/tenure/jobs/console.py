@@ -12,12 +12,16 @@ from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
+from tenure.backtest import wins
 from tenure.posterior import PARAMETERS
 from tenure.review import Review, Verdict
 from tenure.settings import ScoreJobSettings, SimulateJobSettings, TrainSettings
 from tenure.transactions import Reconciliation
 
 if TYPE_CHECKING:
+    import pandas as pd
+
+    from tenure.backtest import Holdout, Rolling
     from tenure.batch import Scored
     from tenure.fit import Fit
     from tenure.jobs.promoting import Promotion
@@ -65,6 +69,7 @@ def print_training(trained: "Trained", settings: TrainSettings, ui: str) -> None
     if trained.new_customer is not None:
         out.print(_new_customer(trained.new_customer))
     out.print(_holdout(trained))
+    out.print(_against_baselines(trained.holdout))
     out.print(_verdict(trained.review))
     out.print(_registered(trained, settings.registry.name))
     if trained.promotion is not None:
@@ -127,21 +132,104 @@ def _new_customer(found: "NewCustomer") -> Table:
 
 
 def _holdout(trained: "Trained") -> Table:
-    metrics, parts = trained.backtest.metrics, trained.split
+    metrics, parts = trained.holdout.metrics, trained.split
     level = f"{metrics['level']:.0%}"
     title = f"\nHoldout, {parts.horizon_days} days to {parts.end}: {len(parts.calibration.customers):,} customers"
-    table = _table(title, "", "actual", "expected", f"{level} predictive of the total", "holds", "bias", "PIT inside")
-    for label, name in (("purchases", "purchases"), ("value", "value")):
+    intervals = (f"{level} predictive of the total", "holds", "adjusted*", "holds")
+    table = _table(title, "", "actual", "expected", *intervals, "bias", "PIT inside")
+    for name in ("purchases", "value"):
         number = {key.removeprefix(f"{name}."): value for key, value in metrics.items() if key.startswith(f"{name}.")}
         table.add_row(
-            label,
+            name,
             f"{number['actual_total']:,.0f}",
             f"{number['expected_total']:,.0f}",
             f"{number['total_low']:,.0f} to {number['total_high']:,.0f}",
             "yes" if number["total_holds_actual"] else "no",
+            f"{number['adjusted_low']:,.0f} to {number['adjusted_high']:,.0f}",
+            "yes" if number["adjusted_holds_actual"] else "no",
             f"{number['bias']:+.1%}",
             f"{number['pit_coverage']:.1%}",
         )
+    return table
+
+
+def _against_baselines(holdout: "Holdout") -> str:
+    metrics = holdout.metrics
+    sources = " and ".join(dict.fromkeys(factor.source for factor in holdout.factors.values()))
+    counts = (
+        f"{metrics[f'{key}.beaten']:.0f} of {metrics[f'{key}.compared']:.0f} in {outcome}"
+        for outcome, key in (("purchases", "baselines.purchases"), ("value", "baselines"))
+    )
+    lines = [
+        f"* for a world that changes, by a factor that is {sources}; tenure-backtest learns one",
+        f"Baselines that the model beats, by mean CRPS: {', '.join(counts)}",
+    ]
+    return "\n".join([*lines, *(f"  [yellow]{line}[/yellow]" for line in wins(holdout.comparison))])
+
+
+def print_backtest(rolling: "Rolling", run_id: str, level: float, ui: str) -> None:
+    """Print totals by origin, forecasts by horizon, where baselines win, and what the log teaches of totals."""
+    out = _console()
+    out.print(_totals_by_origin(rolling, level))
+    for (days, outcome), part in rolling.forecasts.groupby(["horizon_days", "outcome"]):
+        out.print(
+            _forecasts(
+                part, f"\nForecasts of {outcome}, {days} days ahead: means over {part['cutoff'].nunique()} origins"
+            )
+        )
+    lost = [f"  [yellow]{line}[/yellow]" for line in rolling.wins] or ["  No baseline is better than the model."]
+    out.print("\n".join(["\n[bold]Where a baseline wins[/bold] by more than two paired standard errors", *lost]))
+    table = _table(
+        "\nFactor of totals after the end of the log", "days", "outcome", "median", f"{level:.0%}", "periods", ""
+    )
+    for row in rolling.factors.to_dict("records"):
+        span = f"{row['low']:.2f} to {row['high']:.2f}"
+        table.add_row(
+            str(row["horizon_days"]),
+            row["outcome"],
+            f"{row['factor']:.2f}",
+            span,
+            f"{row['periods']:.1f}",
+            row["source"],
+        )
+    out.print(table)
+    out.print(f"\nRun [bold]{run_id}[/bold]. To look at it:  {ui}")
+
+
+def _totals_by_origin(rolling: "Rolling", level: float) -> Table:
+    raw, adjusted = f"{level:.0%} raw", f"{level:.0%} adjusted"
+    table = _table(
+        "\nTotals by origin", "cut-off", "days", "", "actual", "expected", "bias", raw, "holds", adjusted, "holds", ""
+    )
+    for row in rolling.totals.to_dict("records"):
+        spans = (
+            f"{low:,.0f} to {high:,.0f}"
+            for low, high in ((row["low"], row["high"]), (row["adjusted_low"], row["adjusted_high"]))
+        )
+        held = ("yes" if holds else "no" for holds in (row["holds"], row["adjusted_holds"]))
+        pairs = [text for pair in zip(spans, held, strict=True) for text in pair]
+        numbers = (f"{row['actual']:,.0f}", f"{row['expected']:,.0f}", f"{row['bias']:+.1%}")
+        table.add_row(row["cutoff"], str(row["horizon_days"]), row["outcome"], *numbers, *pairs, row["factor"])
+    return table
+
+
+def _forecasts(part: "pd.DataFrame", title: str) -> Table:
+    """Lay forecasts side by side; the model wins or loses an origin where two paired standard errors say so."""
+    table = _table(title, "", "mean CRPS", "model wins", "loses", "MAE", "bias", "Gini", "PIT inside", "Brier")
+    for name, rows in part.groupby("forecast", sort=False):
+        means = rows[["crps", "mae", "bias", "gini", "pit_coverage", "brier"]].mean()
+        won, lost = ((rows["winner"] == winner).sum() for winner in ("model", name))
+        paired = ["-", "-"] if name == "model" else [f"{won} of {len(rows)}", f"{lost} of {len(rows)}"]
+        # A forecast without spread has no interval that a PIT could lie in.
+        inside = "-" if name != "model" and bool(rows["is_point"].any()) else f"{means['pit_coverage']:.1%}"
+        others = [
+            f"{means['mae']:.4g}",
+            f"{means['bias']:+.1%}",
+            f"{means['gini']:.3f}",
+            inside,
+            f"{means['brier']:.4f}",
+        ]
+        table.add_row(str(name), f"{means['crps']:.4g}", *paired, *others)
     return table
 
 

@@ -6,14 +6,13 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from datetime import date
-from typing import Any
 
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
 from tenure import figures, registry
-from tenure.backtest import Backtest, measure, track
+from tenure.backtest import Backtest, Holdout, face_holdout, track
 from tenure.fit import CheckedFit, Fit, check, fit, predictive
 from tenure.review import Review, Verdict, judge
 from tenure.rfm import Base, Split, daily_counts, split, summarize
@@ -38,7 +37,7 @@ class Trained:
     split: Split
     calibration: CheckedFit
     final: CheckedFit | None
-    backtest: Backtest
+    holdout: Holdout
     review: Review
     registered: registry.Registered | None
     new_customer: NewCustomer | None
@@ -77,8 +76,8 @@ def _train(
 ) -> Trained:
     seeds = [int(child.generate_state(1)[0]) for child in np.random.SeedSequence(settings.seed).spawn(3)]
     calibration = _fit("calibration", parts.calibration, settings, seeds[0])
-    backtest = _backtest(calibration.fit, transactions, parts, settings, seeds[2])
-    metrics = {**_prefixed("calibration", calibration.metrics), **backtest.metrics}
+    holdout = _backtest(calibration.fit, transactions, parts, settings, seeds[2])
+    metrics = {**_prefixed("calibration", calibration.metrics), **holdout.metrics}
     fits = _prefixed("calibration", calibration.fit.methods)
     review = judge(metrics, settings.review.checks, fits=fits)
     final = None
@@ -98,7 +97,7 @@ def _train(
             if promotion.decision.is_promoted:
                 registered = replace(registered, alias="champion")
     new_customer = None if final is None else _new_customer(final.fit, settings)
-    return Trained(run_id, parts, calibration, final, backtest, review, registered, new_customer, promotion)
+    return Trained(run_id, parts, calibration, final, holdout, review, registered, new_customer, promotion)
 
 
 def _fit(stage: str, rfm: Rfm, settings: TrainSettings, seed: int) -> CheckedFit:
@@ -145,21 +144,16 @@ def _fit_figures(checked: CheckedFit, rfm: Rfm, seed: int) -> dict[str, Figure]:
 
 def _backtest(
     calibration: Fit, transactions: Transactions, parts: Split, settings: TrainSettings, seed: int
-) -> Backtest:
-    """Score the calibration customers over the holdout, undiscounted and at full margin, and measure."""
+) -> Holdout:
+    """Foretell the holdout from the calibration, by the model and by the baselines, and measure."""
     level = settings.review.level
     calibration.posterior.require_unseen(parts.cutoff)
-    with _stage(f"backtest over {parts.horizon_days} days"):
+    with _stage(f"backtest over {parts.horizon_days} days, beside {len(settings.backtest.baselines.names)} baselines"):
         scorer = Scorer(calibration.posterior.thin(settings.fit.joint_draws))
-        asked: dict[str, Any] = {
-            "horizon_days": parts.horizon_days, "discount_rate": 0.0, "margin": 1.0, "level": level, "seed": seed,
-        }  # fmt: skip
-        futures = scorer.simulate(parts.calibration, **asked)
-        expected = scorer.score(parts.calibration, **asked).table
-        backtest = measure(parts, futures, expected, level=level, rng=np.random.default_rng(seed))
+        backtest, holdout = face_holdout(transactions, parts, scorer, settings.backtest, level=level, seed=seed)
         tracking = _track(scorer, transactions, parts, level)
-    registry.log_backtest(backtest, tracking, _backtest_figures(backtest, tracking, parts.cutoff, level))
-    return backtest
+    registry.log_backtest(backtest, holdout, tracking, _backtest_figures(backtest, tracking, parts.cutoff, level))
+    return holdout
 
 
 def _track(scorer: Scorer, transactions: Transactions, parts: Split, level: float) -> pd.DataFrame:

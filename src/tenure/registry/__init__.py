@@ -19,6 +19,7 @@ from .evidence import (
     log_fit,
     log_new_customer,
     log_review,
+    log_rolling,
     log_scores,
     log_settings,
     log_versions,
@@ -26,7 +27,7 @@ from .evidence import (
 )
 from .models import EXAMPLE, Loaded, Registered, load, register
 from .reading import Evidence, evidence
-from .store import RegistryError, connect, open_run, ui_command, use
+from .store import RegistryError, connect, open_origin, open_run, ui_command, use
 
 __all__ = [
     "EXAMPLE",
@@ -51,11 +52,13 @@ __all__ = [
     "log_fit",
     "log_new_customer",
     "log_review",
+    "log_rolling",
     "log_scores",
     "log_settings",
     "log_versions",
     "log_window",
     "login",
+    "open_origin",
     "open_run",
     "register",
     "roll_back",

@@ -13,7 +13,7 @@ import mlflow
 import pandas as pd
 from matplotlib.figure import Figure
 
-from tenure.backtest import Backtest
+from tenure.backtest import Backtest, Holdout, Rolling, wins
 from tenure.batch import Scored
 from tenure.promote import Comparison, Decision
 from tenure.review import Review
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
     from tenure.fit import CheckedFit
 
+SHOWN_CUSTOMERS = 50_000  # whose PIT is logged one by one; a larger base is sampled
 LONG_TEXTS = (".reason", ".advice")
 
 
@@ -122,16 +123,34 @@ def log_fit(stage: str, checked: "CheckedFit", figures: Mapping[str, Figure]) ->
     log_figures(folder_of, figures)
 
 
-def log_backtest(backtest: Backtest, tracking: pd.DataFrame, figures: Mapping[str, Figure]) -> None:
-    """Log what the holdout showed: metrics, tables, figures."""
-    defined = {key: value for key, value in backtest.metrics.items() if math.isfinite(value)}
+def log_backtest(
+    backtest: Backtest, holdout: Holdout, tracking: pd.DataFrame | None, figures: Mapping[str, Figure]
+) -> None:
+    """Log what the holdout showed: metrics, tables, figures, and where baselines win."""
+    metrics = holdout.metrics
+    defined = {key: value for key, value in metrics.items() if math.isfinite(value)}
     mlflow.log_metrics(defined)
-    mlflow.set_tag("metrics.undefined", ", ".join(sorted(set(backtest.metrics) - set(defined))))
-    for name in ("by_frequency", "deciles"):
+    mlflow.set_tag("metrics.undefined", ", ".join(sorted(set(metrics) - set(defined))))
+    mlflow.set_tag("baselines.wins", "; ".join(wins(holdout.comparison)) or "none")
+    mlflow.set_tags({f"{name}.adjusted": factor.source for name, factor in holdout.factors.items()})
+    for name in ("by_frequency", "deciles", "coverage", "reliability"):
         _log_table(getattr(backtest, name), f"backtest/{name}")
-    mlflow.log_text(tracking.to_csv(index=False), "backtest/tracking.csv")
-    mlflow.log_text(backtest.pit.to_csv(index=False), "backtest/pit.csv")
+    _log_table(holdout.comparison, "backtest/baselines")
+    if tracking is not None:
+        mlflow.log_text(tracking.to_csv(index=False), "backtest/tracking.csv")
+    pit = backtest.pit
+    if len(pit) > SHOWN_CUSTOMERS:
+        pit = pit.sample(SHOWN_CUSTOMERS, random_state=0)
+    mlflow.log_text(pit.to_csv(index=False), "backtest/pit.csv")
     log_figures("backtest", figures)
+
+
+def log_rolling(rolling: Rolling) -> None:
+    """Log what several origins showed: the tables, the shares, each win of a baseline."""
+    mlflow.log_metrics({key: value for key, value in rolling.metrics.items() if math.isfinite(value)})
+    for name in ("totals", "forecasts", "factors"):
+        _log_table(getattr(rolling, name), f"rolling/{name}")
+    mlflow.log_text("\n".join(rolling.wins) or "No baseline is better than the model.", "rolling/wins.txt")
 
 
 def log_review(review: Review) -> None:

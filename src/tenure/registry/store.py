@@ -19,7 +19,19 @@ from tenure.errors import InputError
 from tenure.settings import RegistrySettings
 
 SETTINGS = "config/resolved.yaml"  # what a run was told: its recipe can be read back from it
-VERSIONS = ("tenure", "arviz", "mlflow", "numba", "numpy", "nutpie", "pandas", "pymc", "pymc-marketing", "pytensor")
+VERSIONS = (
+    "tenure",
+    "arviz",
+    "mlflow",
+    "numba",
+    "numpy",
+    "nutpie",
+    "pandas",
+    "pymc",
+    "pymc-marketing",
+    "pytensor",
+    "scikit-learn",
+)
 
 
 class RegistryError(InputError):
@@ -66,6 +78,14 @@ def open_run(settings: RegistrySettings, job: str, config: str) -> Iterator[Run]
     with mlflow.start_run(run_name=settings.run_name, tags=settings.tags) as run:
         mlflow.set_tags({"tenure.job": job, **_versions(), **_commit()})
         mlflow.log_text(config, SETTINGS)
+        yield run
+
+
+@contextmanager
+def open_origin(name: str) -> Iterator[Run]:
+    """Open a run inside the open one, for one of its origins."""
+    with mlflow.start_run(run_name=name, nested=True) as run:
+        mlflow.set_tag("tenure.job", "origin")
         yield run
 
 

@@ -1,0 +1,45 @@
+"""Backtests: what was foretold at a cut-off beside what came, and beside what simpler forecasts said."""
+
+from .baselines import BASELINES, Known, baseline_forecasts
+from .compare import compare, comparison_metrics, wins
+from .discrepancy import ASSUMED, Factor, Lesson, learn, lesson
+from .errors import BacktestError
+from .forecast import Forecast, Samples, model_forecast, point_forecast
+from .holdout import Holdout, face_holdout
+from .measure import METRICS, Backtest, measure
+from .origins import Origin, rolling_origins
+from .outcome import Outcome
+from .rolling import Rolling, roll_up
+from .scores import crps
+from .tracking import track
+
+__all__ = [
+    "ASSUMED",
+    "BASELINES",
+    "METRICS",
+    "Backtest",
+    "BacktestError",
+    "Factor",
+    "Forecast",
+    "Holdout",
+    "Known",
+    "Lesson",
+    "Origin",
+    "Outcome",
+    "Rolling",
+    "Samples",
+    "baseline_forecasts",
+    "compare",
+    "comparison_metrics",
+    "crps",
+    "face_holdout",
+    "learn",
+    "lesson",
+    "measure",
+    "model_forecast",
+    "point_forecast",
+    "roll_up",
+    "rolling_origins",
+    "track",
+    "wins",
+]

@@ -1,0 +1,125 @@
+"""The door to scikit-learn: gradient-boosted quantiles, trained at an earlier cut-off and applied at the cut-off."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
+
+from tenure.rfm import split
+from tenure.settings import BoostingSettings
+from tenure.summary import Rfm
+from tenure.transactions import Transactions
+
+from .errors import BacktestError
+from .forecast import Forecast, Samples
+
+if TYPE_CHECKING:
+    from sklearn.ensemble import HistGradientBoostingRegressor
+
+type Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Regression:
+    """A mean and quantiles of one outcome over the training period, from what a summary says of a customer."""
+
+    mean: "HistGradientBoostingRegressor | float"
+    quantiles: "list[HistGradientBoostingRegressor] | Floats"
+
+    def expect(self, features: Floats) -> Floats:
+        """Foretell the mean, shape (customers,)."""
+        if isinstance(self.mean, float):
+            return np.full(len(features), self.mean)
+        return np.asarray(np.maximum(self.mean.predict(features), 0.0), dtype=np.float64)
+
+    def quantile(self, features: Floats) -> Floats:
+        """Foretell the quantiles, shape (customers, levels), sorted where the regressions cross.
+
+        Chernozhukov, Fernandez-Val & Galichon (2010), Quantile and probability curves without crossing,
+        Econometrica 78.
+        """
+        if isinstance(self.quantiles, np.ndarray):
+            return np.tile(self.quantiles, (len(features), 1))
+        found = np.column_stack([level.predict(features) for level in self.quantiles])
+        return np.sort(np.maximum(found, 0.0), axis=1)
+
+
+def boosting(
+    transactions: Transactions, calibration: Rfm, horizon_days: int, draws: int, seed: int, settings: BoostingSettings
+) -> Forecast:
+    """Foretell by regression: at an earlier cut-off, what did summaries say of the days up to this one?
+
+    The earlier cut-off lies a horizon back, but never before half of the calibration's days; what a shorter period
+    teaches is scaled up in proportion to its days. Outcomes are sampled by inverting the quantiles, linear between
+    levels and constant beyond them, with one uniform number per customer and draw for both outcomes. Friedman (2001),
+    Greedy function approximation: a gradient boosting machine, Annals of Statistics 29.
+    """
+    cutoff = calibration.as_of
+    if cutoff is None:
+        raise BacktestError("A calibration says which day it is as of.")
+    period = min(horizon_days, (cutoff - transactions.first_day).days // 2)
+    if period < 1:
+        raise BacktestError(f"The calibration to {cutoff} has no earlier cut-off to learn a regression from.")
+    past = split(transactions, cutoff - timedelta(days=period), cutoff)
+    rng = np.random.default_rng(seed)
+    size = len(past.holdout)
+    taught = rng.choice(size, min(size, settings.most_customers), replace=False)
+    features = _features(past.calibration)[taught]
+    targets = [past.holdout[name].to_numpy(np.float64)[taught] for name in ("purchases", "spend")]
+    purchases, value = (_fit(features, target, settings, int(rng.integers(2**31))) for target in targets)
+    asked, scale = _features(calibration), horizon_days / period
+
+    def sample(rows: slice) -> Samples:
+        customers = asked[rows]
+        uniform = np.random.default_rng([seed, rows.start]).random((len(customers), draws))
+        with threadpool_limits(1):
+            quantiles = [one.quantile(customers) for one in (purchases, value)]
+            means = [scale * one.expect(customers) for one in (purchases, value)]
+        counts, values = (scale * _invert(known, settings.quantiles, uniform) for known in quantiles)
+        return Samples(np.rint(counts), values, *means)
+
+    return Forecast("boosting", len(asked), draws, sample)
+
+
+def _features(rfm: Rfm) -> Floats:
+    """Lay out the summary, and what trees find hard to make of it: the silence since the last purchase, the rate."""
+    x, recency, days, spend = (
+        rfm.customers[name].to_numpy(np.float64) for name in ("frequency", "recency", "T", "monetary_value")
+    )
+    return np.column_stack([x, recency, days, spend, days - recency, x / np.maximum(days, 1.0)])
+
+
+def _fit(features: Floats, target: Floats, settings: BoostingSettings, seed: int) -> Regression:
+    if not target.any():  # nothing was bought, and a Poisson mean of 0 has no logarithm
+        return Regression(0.0, np.zeros(len(settings.quantiles)))
+    from sklearn.ensemble import HistGradientBoostingRegressor
+
+    shared = {
+        "max_iter": settings.trees,
+        "learning_rate": settings.learning_rate,
+        "max_leaf_nodes": settings.leaves,
+        "min_samples_leaf": settings.least_per_leaf,
+        "early_stopping": False,
+        "random_state": seed,
+    }
+    # One thread: sums come in one order wherever it runs, and busy cores are not waited for.
+    with threadpool_limits(1):
+        mean = HistGradientBoostingRegressor(loss="poisson", **shared).fit(features, target)
+        quantiles = [
+            HistGradientBoostingRegressor(loss="quantile", quantile=level, **shared).fit(features, target)
+            for level in settings.quantiles
+        ]
+    return Regression(mean, quantiles)
+
+
+def _invert(quantiles: Floats, levels: list[float], uniform: Floats) -> Floats:
+    """Turn uniform numbers into outcomes by the quantiles of each customer."""
+    known = np.asarray(levels)
+    right = np.clip(np.searchsorted(known, uniform), 1, len(known) - 1)
+    share = np.clip((uniform - known[right - 1]) / (known[right] - known[right - 1]), 0.0, 1.0)
+    low, high = (np.take_along_axis(quantiles, at, axis=1) for at in (right - 1, right))
+    drawn: Floats = low + share * (high - low)
+    return drawn

@@ -1,0 +1,154 @@
+"""How far totals have been off before, carried into the intervals of totals.
+
+A model of customers knows the chance that is in customers and what it does not know of the population. It does not
+know that the world changes: seasons, campaigns, a shop that goes out of fashion. That error is common to all
+customers, so it does not shrink with their number, and the interval of a total that lacks it is far too narrow. It
+shows at rolling origins, and from there it is learnt.
+
+The model. At origin o the actual total A_o and the foretold one M_o differ by
+
+    d_o = log A_o - log M_o = delta + eta_o + e_o,    eta_o ~ N(0, tau^2),    e_o ~ N(0, s_o^2)
+
+delta is what the model always gets wrong over such a horizon, eta_o what a period brings, e_o the error that the model
+itself admits: s_o is the standard deviation of the log of its joint draws of the total. delta ~ N(0, bias_sd^2) and
+tau ~ HalfNormal(spread_sd) are the prior. A new period's factor is exp(delta + eta) with eta ~ N(0, tau^2), and every
+joint draw of the total is multiplied by one. A normal hierarchy with known variances: Gelman et al. (2013), Bayesian
+Data Analysis, 3rd ed., section 5.4; a discrepancy beside a model's own uncertainty: Kennedy & O'Hagan (2001), Bayesian
+calibration of computer models, JRSS B 63.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tenure.settings import DiscrepancySettings
+
+from .errors import BacktestError
+from .outcome import Outcome
+from .scores import central
+
+type Floats = NDArray[np.float64]
+
+GRID = 400
+ASSUMED, LEARNT = "assumed, not learnt", "learnt"
+
+
+@dataclass(frozen=True)
+class Lesson:
+    """What one origin teaches of an outcome's totals.
+
+    Args:
+        cutoff, end: the last days of its calibration and of its holdout.
+        log_ratio: d, log of actual over expected total.
+        log_sd: s, the standard deviation of the log total by the model's own joint draws.
+    """
+
+    cutoff: date
+    end: date
+    log_ratio: float
+    log_sd: float
+
+    def __post_init__(self) -> None:
+        if not (self.cutoff < self.end and np.isfinite([self.log_ratio, self.log_sd]).all() and self.log_sd >= 0):
+            raise BacktestError(f"A lesson has a holdout, a finite log ratio and a standard deviation: {self}.")
+
+
+@dataclass(frozen=True)
+class Factor:
+    """What to multiply joint draws of a total by.
+
+    Args:
+        logs: draws of the log factor.
+        source: `learnt`, or `assumed, not learnt` where it is the prior's.
+        periods: how many holdouts' worth of days it was learnt from, days in several counted once.
+    """
+
+    logs: Floats
+    source: str
+    periods: float
+
+    def adjust(self, totals: Floats, rng: np.random.Generator) -> Floats:
+        """Multiply every joint draw of a total by a draw of the factor."""
+        adjusted: Floats = totals * np.exp(rng.choice(self.logs, totals.size))
+        return adjusted
+
+
+def lesson(outcome: Outcome, cutoff: date, end: date) -> Lesson | None:
+    """Take the lesson of one origin; there is none of a ratio where nothing was bought or nothing foretold."""
+    actual, expected = outcome.actual.sum(), outcome.expected.sum()
+    drawn = outcome.totals[outcome.totals > 0]
+    if actual <= 0 or expected <= 0 or drawn.size < 2:
+        return None
+    return Lesson(cutoff, end, float(np.log(actual / expected)), float(np.log(drawn).std(ddof=1)))
+
+
+def learn(
+    lessons: Sequence[Lesson], known_by: date, settings: DiscrepancySettings, *, draws: int, rng: np.random.Generator
+) -> Factor:
+    """Learn the factor of one outcome and horizon from the origins whose holdouts had ended by a day.
+
+    Holdouts that overlap show the same days: a lesson weighs what its days are worth when each day is shared among
+    all the holdouts that hold it, so the weights add up to the periods that were seen. Fewer than
+    `least_periods` of them leave the prior as it is.
+    """
+    ended = [one for one in lessons if one.end <= known_by]
+    weights = day_shares(ended)
+    periods = float(weights.sum())
+    if periods < settings.least_periods - 1e-9:
+        tau = np.abs(rng.normal(0.0, settings.spread_sd, draws))
+        return Factor(rng.normal(0.0, settings.bias_sd, draws) + rng.normal(0.0, tau), ASSUMED, periods)
+    ratios, sds = (np.array([getattr(one, name) for one in ended]) for name in ("log_ratio", "log_sd"))
+    return Factor(_draw_posterior(ratios, sds, weights, settings, draws, rng), LEARNT, periods)
+
+
+def day_shares(lessons: Sequence[Lesson]) -> Floats:
+    """Weigh each holdout by its days, a day in k holdouts counting as 1/k for each.
+
+    >>> first = Lesson(date(2024, 1, 1), date(2024, 1, 11), 0.0, 0.1)
+    >>> later = Lesson(date(2024, 1, 6), date(2024, 1, 16), 0.0, 0.1)
+    >>> day_shares([first, later])
+    array([0.75, 0.75])
+    """
+    if not lessons:
+        return np.zeros(0)
+    start = min(one.cutoff for one in lessons)
+    held = [slice((one.cutoff - start).days, (one.end - start).days) for one in lessons]
+    cover = np.zeros(max(days.stop for days in held))
+    for days in held:
+        cover[days] += 1
+    return np.array([(1 / cover[days]).mean() for days in held])
+
+
+def adjusted_metrics(outcome: Outcome, factor: Factor, *, level: float, rng: np.random.Generator) -> dict[str, float]:
+    """Measure the total with the factor on it: its mean, its interval, whether that holds the actual total.
+
+    The raw total and its interval stay beside it, and no customer's number is touched.
+    """
+    adjusted = factor.adjust(outcome.totals, rng)
+    low, high = central(adjusted, level)
+    return {
+        "adjusted_total": float(adjusted.mean()),
+        "adjusted_low": float(low),
+        "adjusted_high": float(high),
+        "adjusted_holds_actual": float(low <= outcome.actual.sum() <= high),
+        "adjusted_is_learnt": float(factor.source == LEARNT),
+    }
+
+
+def _draw_posterior(
+    ratios: Floats, sds: Floats, weights: Floats, settings: DiscrepancySettings, draws: int, rng: np.random.Generator
+) -> Floats:
+    """Draw log factors of a new period: tau on a grid, delta given tau exactly, then the period."""
+    tau = (np.arange(GRID) + 0.5) / GRID * 6 * settings.spread_sd
+    variances = tau[:, None] ** 2 + np.maximum(sds, 1e-6) ** 2
+    precision = (weights / variances).sum(axis=1) + settings.bias_sd**-2
+    mean = (weights * ratios / variances).sum(axis=1) / precision
+    fit = (weights * (ratios**2 / variances + np.log(variances))).sum(axis=1) - mean**2 * precision
+    log_density = -0.5 * (fit + np.log(precision) + (tau / settings.spread_sd) ** 2)
+    density = np.exp(log_density - log_density.max())
+    at = rng.choice(GRID, draws, p=density / density.sum())
+    delta = rng.normal(mean[at], precision[at] ** -0.5)
+    return rng.normal(delta, tau[at])

@@ -1,0 +1,139 @@
+"""The tables of a rolling backtest: totals by origin, forecasts by horizon, factors for what comes next."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from tenure.settings import DiscrepancySettings
+
+from .compare import wins
+from .discrepancy import learn
+from .holdout import Holdout
+from .origins import Origin
+from .outcome import OUTCOMES
+from .scores import central
+
+TOTALS = {
+    "actual": "actual_total",
+    "expected": "expected_total",
+    "bias": "bias",
+    "low": "total_low",
+    "high": "total_high",
+    "holds": "total_holds_actual",
+    "adjusted": "adjusted_total",
+    "adjusted_low": "adjusted_low",
+    "adjusted_high": "adjusted_high",
+    "adjusted_holds": "adjusted_holds_actual",
+}
+SCORES = (
+    "crps", "mae", "rmse", "bias", "correlation", "spearman", "gini", "top_decile_capture", "decile_error",
+    "pit_coverage", "pit_low_tail", "pit_high_tail",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Rolling:
+    """What several origins showed.
+
+    Args:
+        totals: by origin and outcome: actual and expected total, its raw interval and the adjusted one, and whether
+            each holds the actual one.
+        forecasts: by origin, forecast and outcome: the scores, and the model's paired difference to it.
+        factors: by horizon and outcome: the factor that the whole log teaches for days after it.
+        wins: each win of a baseline, in words.
+    """
+
+    totals: pd.DataFrame
+    forecasts: pd.DataFrame
+    factors: pd.DataFrame
+    wins: tuple[str, ...]
+
+    @property
+    def metrics(self) -> dict[str, float]:
+        """Give, by horizon and outcome, how often totals held and how often baselines won."""
+        found: dict[str, float] = {}
+        for (days, outcome), part in self.totals.groupby(["horizon_days", "outcome"]):
+            key = f"rolling.{days}_days.{outcome}"
+            found |= {f"{key}.origins": float(len(part)), f"{key}.bias": float(part["bias"].mean())}
+            found |= {f"{key}.total_{name}": float(part[name].mean()) for name in ("holds", "adjusted_holds")}
+        for (days, outcome), part in self.forecasts.groupby(["horizon_days", "outcome"]):
+            key = f"rolling.{days}_days.{outcome}"
+            rivals = part[part["forecast"] != "model"]
+            found[f"{key}.baselines_compared"] = float(len(rivals))
+            found[f"{key}.baselines_beaten"] = float((rivals["difference"] < 0).sum())
+            found[f"{key}.baselines_won"] = float((rivals["winner"] == rivals["forecast"]).sum())
+        return found
+
+
+def roll_up(holdouts: Mapping[Origin, Holdout], settings: DiscrepancySettings, *, level: float, seed: int) -> Rolling:
+    """Lay out what the origins showed."""
+    totals = [row for origin, holdout in holdouts.items() for row in _totals(origin, holdout)]
+    forecasts = pd.concat([_forecasts(origin, holdout) for origin, holdout in holdouts.items()], ignore_index=True)
+    said = tuple(f"{origin}: {line}" for origin, holdout in holdouts.items() for line in wins(holdout.comparison))
+    factors = _factors(holdouts, settings, level, np.random.default_rng([seed, 2]))
+    return Rolling(pd.DataFrame(totals), forecasts, factors, said)
+
+
+def _named(origin: Origin) -> dict[str, object]:
+    return {"cutoff": str(origin.cutoff), "end": str(origin.end), "horizon_days": origin.horizon_days}
+
+
+def _totals(origin: Origin, holdout: Holdout) -> Sequence[dict[str, object]]:
+    metrics = holdout.metrics
+    return [
+        {
+            **_named(origin),
+            "outcome": outcome,
+            "customers": int(metrics["customers"]),
+            **{column: metrics[f"{outcome}.{name}"] for column, name in TOTALS.items()},
+            "factor": holdout.factors[outcome].source,
+            "periods": holdout.factors[outcome].periods,
+        }
+        for outcome in OUTCOMES
+    ]
+
+
+def _forecasts(origin: Origin, holdout: Holdout) -> pd.DataFrame:
+    rows = [
+        {
+            **_named(origin),
+            "forecast": forecast,
+            "outcome": outcome,
+            **{name: metrics[f"{outcome}.{name}"] for name in SCORES},
+            "brier": metrics["p_purchase.brier"],
+        }
+        for forecast, metrics in {"model": holdout.model, **holdout.baselines}.items()
+        for outcome in OUTCOMES
+    ]
+    paired = holdout.comparison[["forecast", "outcome", "is_point", "difference", "difference_se", "winner"]]
+    return pd.DataFrame(rows).merge(paired, how="left", on=["forecast", "outcome"])
+
+
+def _factors(
+    holdouts: Mapping[Origin, Holdout], settings: DiscrepancySettings, level: float, rng: np.random.Generator
+) -> pd.DataFrame:
+    last = max(origin.end for origin in holdouts)
+    rows = []
+    for days in sorted({origin.horizon_days for origin in holdouts}):
+        for outcome in OUTCOMES:
+            lessons = [
+                holdout.lessons[outcome]
+                for origin, holdout in holdouts.items()
+                if origin.horizon_days == days and outcome in holdout.lessons
+            ]
+            factor = learn(lessons, last, settings, draws=10_000, rng=rng)
+            low, high = np.exp(central(factor.logs, level))
+            rows.append(
+                {
+                    "horizon_days": days,
+                    "outcome": outcome,
+                    "factor": float(np.exp(np.median(factor.logs))),
+                    "low": float(low),
+                    "high": float(high),
+                    "source": factor.source,
+                    "periods": factor.periods,
+                }
+            )
+    return pd.DataFrame(rows)

@@ -1,0 +1,106 @@
+"""The scores themselves: of sampled outcomes against actual ones, of an order, of an interval."""
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+type Floats = NDArray[np.float64]
+type Numbers = NDArray[Any]
+
+
+def crps(simulated: Numbers, actual: Floats) -> Floats:
+    """Score each customer's simulated outcomes: the fair CRPS, in the outcome's unit.
+
+    mean |x_s - y| - sum_{s,t} |x_s - x_t| / (2 S (S - 1)): unbiased for the CRPS of the distribution that the
+    S simulations come from, however few they are, so it may fall below zero. Ferro (2014), Fair scores for
+    ensemble forecasts. By sorting: the double sum is 2 sum_k (2k - S + 1) x_(k), k = 0 to S - 1. A sample without
+    spread scores its absolute error.
+
+    >>> crps(np.array([[0.0, 2.0]]), np.array([1.0]))
+    array([0.])
+    """
+    size = simulated.shape[1]
+    weights = (2.0 * np.arange(size) - size + 1) / (size * (size - 1))
+    drawn = np.sort(simulated, axis=1).astype(np.float64)
+    scores: Floats = np.abs(drawn - actual[:, None]).mean(axis=1) - drawn @ weights
+    return scores
+
+
+def randomized_pit(simulated: Numbers, actual: Floats, uniform: Floats) -> Floats:
+    """Place each outcome among its own simulations: uniform on (0, 1) when it is one of their kind.
+
+    u = (#{x_s < y} + V (#{x_s = y} + 1)) / (S + 1) with V uniform: the rank of y among S + 1 exchangeable
+    values, spread evenly over its ties and its own step, so exactly uniform for every S. The randomised PIT
+    of Czado, Gneiting & Held (2009), Predictive model assessment for count data, for an ensemble.
+    """
+    below = np.count_nonzero(simulated < actual[:, None], axis=1)
+    equal = np.count_nonzero(simulated == actual[:, None], axis=1)
+    placed: Floats = (below + uniform * (equal + 1)) / (simulated.shape[1] + 1)
+    return placed
+
+
+def p_purchase(counts: Numbers) -> Floats:
+    """Give the share of a customer's futures with a purchase; a fraction of one counts from a half up."""
+    share: Floats = (counts >= 0.5).mean(axis=1)
+    return share
+
+
+def brier(p: Floats, bought: NDArray[np.bool_], draws: int) -> Floats:
+    """Score a share of draws as a probability: the fair Brier score.
+
+    (p - y)^2 - p (1 - p) / (S - 1): unbiased for the probability that the S draws estimate. Ferro (2014).
+
+    >>> brier(np.array([0.0, 1.0]), np.array([False, False]), 10)
+    array([0., 1.])
+    """
+    scores: Floats = np.square(p - bought) - p * (1 - p) / (draws - 1)
+    return scores
+
+
+def normalized_gini(expected: Floats, actual: Floats) -> float:
+    """Tell how well an order ranks outcomes: 1 as well as they could be, 0 no better than chance.
+
+    The Gini coefficient of the outcomes in the order of `expected` over that in their own order; by mean ranks, so
+    that ties in `expected` have no order: G ~ cov(y, rank) (Lerman & Yitzhaki 1984, Economics Letters 15). NaN where
+    the outcomes are all alike.
+
+    >>> normalized_gini(np.array([1.0, 2.0, 3.0]), np.array([0.0, 1.0, 5.0]))
+    1.0
+    """
+    if len(actual) < 2 or np.ptp(actual) == 0:
+        return float("nan")
+    if np.ptp(expected) == 0:
+        return 0.0
+    centred = actual - actual.mean()
+    return float(centred @ ranks(expected) / (centred @ ranks(actual)))
+
+
+def central(drawn: Floats, level: float) -> Floats:
+    """Bound the central `level` by order statistics (the inverted CDF), over the first axis."""
+    tail = (1 - level) / 2
+    bounds: Floats = np.quantile(drawn, [tail, 1 - tail], axis=0, method="inverted_cdf")
+    return bounds
+
+
+def correlation(a: Floats, b: Floats) -> float:
+    """Correlate (Pearson); NaN where either is constant or there are fewer than two."""
+    if len(a) < 2 or np.ptp(a) == 0 or np.ptp(b) == 0:
+        return float("nan")
+    return float(np.corrcoef(a, b)[0, 1])
+
+
+def ranks(values: Floats) -> Floats:
+    """Rank from 1 up, ties at their mean rank."""
+    return np.asarray(pd.Series(values).rank(), dtype=np.float64)
+
+
+def ratio(over: float, under: float) -> float:
+    """Divide; NaN by zero."""
+    return float(over / under) if under != 0 else float("nan")
+
+
+def standard_error(values: Floats) -> float:
+    """Give the standard error of the mean over customers; NaN of one."""
+    return float(values.std(ddof=1) / np.sqrt(len(values))) if len(values) > 1 else float("nan")

@@ -1,0 +1,90 @@
+"""`tenure-backtest`: log, origins; at each cut-off fit, look ahead, measure beside baselines; the tables of it all."""
+
+import logging
+import time
+from collections.abc import Iterator
+from dataclasses import asdict
+from datetime import date
+from itertools import groupby
+
+from tenure import figures, registry
+from tenure.backtest import Holdout, Origin, Rolling, face_holdout, roll_up, rolling_origins
+from tenure.fit import fit
+from tenure.posterior import Posterior
+from tenure.rfm import Split, split
+from tenure.scorer import Scorer
+from tenure.settings import BacktestJobSettings
+from tenure.transactions import Transactions, read
+
+from . import console
+
+log = logging.getLogger("tenure")
+
+
+def run(settings: BacktestJobSettings, config: str) -> Rolling:
+    """Backtest and report; return what the origins showed."""
+    transactions = read(settings.transactions)
+    last = date.fromisoformat(settings.rfm.end) if settings.rfm.end else transactions.last_day
+    origins = rolling_origins(settings.origins, transactions.first_day, last)
+    log.info("%s origins, %s to %s", len(origins), origins[0], origins[-1])
+    accounts = transactions.reconcile(last)
+    console.print_reconciliation(accounts)
+    uri = registry.connect(settings.registry)
+    with registry.open_run(settings.registry, "backtest", config) as opened:
+        registry.log_settings(asdict(settings))
+        registry.log_data(transactions, accounts, "backtest")
+        rolling = roll(transactions, origins, settings)
+        registry.log_rolling(rolling)
+    console.print_backtest(rolling, opened.info.run_id, settings.level, registry.ui_command(uri))
+    return rolling
+
+
+def roll(transactions: Transactions, origins: list[Origin], settings: BacktestJobSettings) -> Rolling:
+    """Go from origin to origin, the earliest first, so that each learns from those that were over by then."""
+    found: dict[Origin, Holdout] = {}
+    for cutoff, at_cutoff in groupby(origins, key=lambda origin: origin.cutoff):
+        for origin, parts, posterior in _fitted(transactions, cutoff, list(at_cutoff), settings):
+            with registry.open_origin(str(origin)):
+                registry.log_window(parts)
+                found[origin] = _face(transactions, parts, posterior, found, origin, settings)
+    return roll_up(found, settings.backtest.discrepancy, level=settings.level, seed=settings.seed)
+
+
+def _fitted(
+    transactions: Transactions, cutoff: date, origins: list[Origin], settings: BacktestJobSettings
+) -> Iterator[tuple[Origin, Split, Posterior]]:
+    """Fit once at a cut-off: the posterior knows no horizon."""
+    posterior: Posterior | None = None
+    for origin in origins:
+        parts = split(transactions, origin.cutoff, origin.end)
+        if posterior is None:
+            start = time.perf_counter()
+            fitted = fit(parts.calibration, settings.fit, seed=settings.seed)
+            posterior = fitted.posterior.thin(settings.fit.joint_draws)
+            size, method = f"{len(parts.calibration.customers):,}", fitted.posterior.origin["method"]
+            log.info("%s: %s customers fitted by %s in %.1f s", cutoff, size, method, time.perf_counter() - start)
+        yield origin, parts, posterior
+
+
+def _face(
+    transactions: Transactions,
+    parts: Split,
+    posterior: Posterior,
+    found: dict[Origin, Holdout],
+    origin: Origin,
+    settings: BacktestJobSettings,
+) -> Holdout:
+    start, level = time.perf_counter(), settings.level
+    before = [holdout for other, holdout in found.items() if other.horizon_days == origin.horizon_days]
+    lessons = {name: [one.lessons[name] for one in before if name in one.lessons] for name in ("purchases", "value")}
+    backtest, holdout = face_holdout(
+        transactions, parts, Scorer(posterior), settings.backtest, level=level, seed=settings.seed, lessons=lessons
+    )
+    drawn = {
+        "pit": figures.pit(backtest.pit, level),
+        "by_frequency": figures.by_frequency(backtest.by_frequency),
+        "deciles": figures.deciles(backtest.deciles),
+    }
+    registry.log_backtest(backtest, holdout, None, drawn)
+    log.info("%s: measured beside %s baselines in %.1f s", origin, len(holdout.baselines), time.perf_counter() - start)
+    return holdout

@@ -1,0 +1,122 @@
+"""Rolling origins, and the command that goes through them."""
+
+import os
+import sys
+from datetime import date
+from pathlib import Path
+from subprocess import CompletedProcess, run
+from typing import NamedTuple
+
+import pandas as pd
+import pytest
+
+from tenure import registry
+from tenure.backtest import BacktestError, Origin, rolling_origins
+from tenure.settings import OriginSettings, SettingsError
+
+FIRST, LAST = date(2024, 1, 1), date(2024, 12, 31)
+
+
+def make_settings(**changes: object) -> OriginSettings:
+    given = {"horizons_days": [60, 30], "cutoffs": None, "step_days": 30, "least_calibration_days": 200}
+    return OriginSettings(**{**given, **changes})  # type: ignore[arg-type]
+
+
+def test_cutoffs_step_back_from_the_end_and_every_holdout_lies_within_the_log() -> None:
+    origins = rolling_origins(make_settings(), FIRST, LAST)
+    assert origins == [
+        Origin(date(2024, 8, 3), 30), Origin(date(2024, 8, 3), 60),
+        Origin(date(2024, 9, 2), 30), Origin(date(2024, 9, 2), 60),
+        Origin(date(2024, 10, 2), 30), Origin(date(2024, 10, 2), 60),
+        Origin(date(2024, 11, 1), 30), Origin(date(2024, 11, 1), 60),
+        Origin(date(2024, 12, 1), 30),
+    ]  # fmt: skip
+    assert max(origin.end for origin in origins) == LAST
+    assert str(origins[0]) == "2024-08-03 + 30 days"
+
+
+def test_named_cutoffs_are_taken_as_they_are_where_a_holdout_fits() -> None:
+    origins = rolling_origins(make_settings(cutoffs=["2024-11-20", "2024-03-01"]), FIRST, LAST)
+    assert [str(origin) for origin in origins] == [
+        "2024-03-01 + 30 days", "2024-03-01 + 60 days", "2024-11-20 + 30 days",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "changes", [{"horizons_days": [400]}, {"least_calibration_days": 340}, {"cutoffs": ["2025-01-01"]}]
+)
+def test_a_log_too_short_for_any_origin_is_refused(changes: dict[str, object]) -> None:
+    with pytest.raises(BacktestError, match="No origin fits into the log, 2024-01-01 to 2024-12-31"):
+        rolling_origins(make_settings(**changes), FIRST, LAST)
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"horizons_days": []}, "origins.horizons_days must be one or more numbers of days"),
+        ({"step_days": 0}, "origins.step_days must be at least 1, got 0"),
+        ({"cutoffs": ["soon"]}, "origins.cutoffs must be a date such as"),
+    ],
+)
+def test_origins_that_cannot_be_are_refused_by_their_key(changes: dict[str, object], said: str) -> None:
+    with pytest.raises(SettingsError, match=said):
+        make_settings(**changes)
+
+
+class Ran(NamedTuple):
+    folder: Path
+    done: CompletedProcess[str]
+
+
+def tenure_backtest(*arguments: str, folder: Path) -> Ran:
+    environment = {key: value for key, value in os.environ.items() if not key.startswith("MLFLOW")}
+    asked = [str(Path(sys.executable).with_name("tenure-backtest")), *arguments]
+    return Ran(folder, run(asked, cwd=folder, env=environment, capture_output=True, text=True, check=False))
+
+
+@pytest.fixture(scope="module")
+def rolled(tmp_path_factory: pytest.TempPathFactory) -> Ran:
+    """Five cut-offs of the sample, six weeks apart."""
+    asked = [
+        "origins.horizons_days=[42]", "origins.step_days=42", "origins.least_calibration_days=330",
+        "backtest.baselines.names=[zero,own_rate]", "fit.joint_draws=200",
+    ]  # fmt: skip
+    return tenure_backtest(*asked, folder=tmp_path_factory.mktemp("rolled"))
+
+
+def test_the_command_prints_totals_forecasts_and_who_won(rolled: Ran) -> None:
+    assert rolled.done.returncode == 0, rolled.done.stderr
+    for said in ("Totals by origin", "90% adjusted", "Forecasts of value, 42 days ahead: means over 5 origins",
+                 "Where a baseline wins", "Factor of totals after the end of the log", "uv run mlflow ui"):  # fmt: skip
+        assert said in rolled.done.stdout
+    assert "5 origins" in rolled.done.stderr
+
+
+def test_the_command_logs_a_run_per_origin_inside_one_with_the_tables(rolled: Ran) -> None:
+    import mlflow
+
+    registry.use(f"sqlite:///{rolled.folder / 'mlflow.db'}")
+    runs = mlflow.search_runs(experiment_names=["tenure"], output_format="list")
+    (parent,) = (run for run in runs if run.data.tags["tenure.job"] == "backtest")
+    children = [run for run in runs if run.data.tags["tenure.job"] == "origin"]
+    assert {run.data.tags["mlflow.parentRunId"] for run in children} == {parent.info.run_id}
+    evidence = registry.evidence(parent.info.run_id)
+    totals, forecasts = evidence.table("rolling/totals"), evidence.table("rolling/forecasts")
+    assert len(children) == totals["cutoff"].nunique() == 5
+    assert len(forecasts) == 5 * 3 * 2
+    assert list(totals["factor"].str.startswith("assumed")) == [True] * 6 + [False] * 4
+    one = next(run for run in children if run.info.run_name == f"{totals['cutoff'][0]} + 42 days")
+    assert one.data.metrics["purchases.actual_total"] == totals["actual"][0]
+    assert one.data.metrics["baselines.compared"] == 2
+    assert one.data.tags["value.adjusted"] == "assumed, not learnt"
+    assert evidence.metrics["rolling.42_days.purchases.origins"] == 5
+    held = ((totals["low"] <= totals["actual"]) & (totals["actual"] <= totals["high"])).astype(float)
+    pd.testing.assert_series_equal(held, totals["holds"], check_names=False)
+
+
+def test_the_command_leaves_the_store_alone_and_refuses_origins_that_do_not_fit(rolled: Ran, tmp_path: Path) -> None:
+    assert {path.name for path in rolled.folder.iterdir()} == {"mlflow.db", "mlruns"}
+    refused = tenure_backtest("origins.horizons_days=[900]", folder=tmp_path)
+    assert refused.done.returncode == 2
+    assert "No origin fits into the log, 1997-01-01 to 1998-06-30" in refused.done.stderr
+    assert not list(tmp_path.iterdir())

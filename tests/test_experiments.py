@@ -1,0 +1,13 @@
+"""Records can be made again: their scripts still find what they import."""
+
+import importlib
+from pathlib import Path
+
+import pytest
+
+SCRIPTS = sorted(path.stem for path in (Path(__file__).parent.parent / "experiments").glob("*.py"))
+
+
+@pytest.mark.parametrize("name", SCRIPTS)
+def test_every_script_imports_what_is_there(name: str) -> None:
+    assert importlib.import_module(name).__doc__, "a script says what it asks and by which command"

@@ -8,6 +8,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -407,6 +408,21 @@ def test_guests_are_dropped_and_counted_or_refused(tmp_path: Path) -> None:
     assert [row[0] for row in rows(known)] == ["a", "nan"]
 
 
+@pytest.mark.parametrize("ids", [["-1", "1", "(?)", " (?)"], [-1, 1, -1, -1], [-1.0, 1.0, -1.0, None]])
+def test_a_placeholder_stands_for_nobody_whatever_the_type_of_the_ids(tmp_path: Path, ids: list[Any]) -> None:
+    columns = {"customer_id": ids, "date": [date(2020, 1, 1)] * 4, "amount": [1.0] * 4}
+    log = read_table(tmp_path, columns, placeholders=["-1", "(?)"])
+    assert fates(log) == {"no customer": (3, 3.0), "sales": (1, 1.0)}
+    assert [row[0] for row in rows(log)] == ["1"]
+
+
+@pytest.mark.parametrize("space", [" ", "\t", "\v", "\f", "\r", "\n"])
+def test_space_around_an_id_is_no_part_of_it(tmp_path: Path, space: str) -> None:
+    ids = ["a", f"{space}a", f"a{space}"]
+    log = read_table(tmp_path, {"customer_id": ids, "date": [date(2020, 1, 1)] * 3, "amount": [1.0] * 3})
+    assert rows(log) == [("a", "2020-01-01", 3.0)]
+
+
 def test_ids_that_went_through_a_float_are_read_where_nothing_was_lost(tmp_path: Path) -> None:
     log = read_text(tmp_path, "customer_id,date,amount\n12346.0,2020-01-01,5\n12346,2020-01-01,1\n1.5.0,2020-01-01,2\n")
     assert rows(log) == [("1.5.0", "2020-01-01", 2.0), ("12346", "2020-01-01", 6.0)]
@@ -601,6 +617,18 @@ def test_all_faults_of_a_file_are_told_at_once(tmp_path: Path) -> None:
 def test_line_numbers_count_empty_lines_and_line_breaks_in_quotes(tmp_path: Path) -> None:
     text = 'customer_id,date,amount,note\n\na,2020-01-01,1,"two\nlines"\n\nb,2020-01-01,x,\n'
     assert "(first: line 6: 'x')" in faults(tmp_path, text)[0]
+
+
+def test_rows_are_numbered_in_their_order_however_many_threads_read_them(tmp_path: Path) -> None:
+    count, wrong = 700_000, 654_321
+    amounts = np.ones(count)
+    amounts[wrong] = np.nan
+    ids = np.arange(count) // 2
+    frame = pd.DataFrame({"customer_id": ids, "date": pd.Timestamp("2020-01-01"), "amount": amounts})
+    pq.write_table(pa.Table.from_pandas(frame), tmp_path / "log.parquet", row_group_size=50_000)
+    for query in (None, "select * from log"):
+        with pytest.raises(TransactionsError, match=f"row {wrong + 1:,}: nothing"):
+            read(settings(tmp_path / "log.parquet", query=query, threads=4))
 
 
 def test_a_row_of_empty_cells_is_not_an_empty_line(tmp_path: Path) -> None:

@@ -36,47 +36,61 @@ class Cell(NamedTuple):
     faults: list[Fault]
 
 
-def customer(column: Any, name: str, *, is_plain: bool) -> Cell:
+def customer(column: Any, name: str, placeholders: list[str], is_untidy: Any | None) -> Cell:
     """Read customer ids as text; integers and floats that are whole become the integers' text.
 
     Args:
         column: the ids as they are.
         name: the log's name of the column.
-        is_plain: no id is `untidy`, as was found before: each is its own text, and nothing is looked for again.
+        placeholders: ids that stand for nobody; they are null.
+        is_untidy: of each, see `untidy`; None when none is, as was found before: each is its own text, and nothing is
+            looked for again.
     """
     kind = column.type()
     if kind.is_string():
-        return Cell(column, []) if is_plain else _text_id(column, name)
+        return Cell(column, []) if is_untidy is None else _text_id(column, name, placeholders, is_untidy)
     if kind.is_integer() or (kind.is_decimal() and kind.scale == 0):
-        return Cell(column.cast("string"), [])
+        return Cell(_somebody(column.cast("string"), placeholders), [])
     if kind.is_floating():
         given = column.isnan().ifelse(ibis.null(kind), column)
         whole = (given.floor() == given) & (given.abs() < EXACT_BELOW)
-        text = whole.ifelse(given, ibis.null(kind)).cast("int64").cast("string")
+        text = _somebody(whole.ifelse(given, ibis.null(kind)).cast("int64").cast("string"), placeholders)
         return Cell(text, [Fault("a customer id that is a float and no whole number below 2^53", ~whole, LOST, name)])
     what = f"a customer id of the type {kind}"
     return Cell(ibis.null("string"), [Fault(what, ibis.literal(True), "An id is text or an integer.", name)])
 
 
-def untidy(column: Any) -> Any:
-    """Tell the ids that have to be looked at closely: blank, with a space in them, or with what floats have."""
+def untidy(column: Any, placeholders: list[str]) -> Any:
+    """Tell the ids that have to be looked at closely: nobody's, or with a space or what floats have in them."""
     if not column.type().is_string():
         return ibis.literal(False)
-    return ((column == "") | column.re_search(r"[\s.+]")).fill_null(False)
+    return column.re_search(rf"{_nobody(placeholders)}|[\s\v.+]").fill_null(False)
 
 
-def _text_id(column: Any, name: str) -> Cell:
+def _text_id(column: Any, name: str, placeholders: list[str], is_untidy: Any) -> Cell:
     # Few ids are untidy, and a CASE works on those alone: each of these steps costs more than all the rest.
-    is_untidy = untidy(column)
-    text = column.strip().nullif("")
+    text = column.strip()
     is_whole = text.re_search(r"^-?[0-9]+\.0+$")
     integer = text.re_extract(r"^(-?[0-9]+)", 1)
     is_beyond = is_whole & (integer.try_cast("float64").abs() >= EXACT_BELOW)
     is_power = text.re_search(r"^[+-]?[0-9](?:\.[0-9]+)?[eE]\+[0-9]+$")
-    value = is_untidy.ifelse(is_whole.ifelse(integer, text), column)
+    read = is_whole.ifelse(integer, text)
+    somebody = read.re_search(_nobody(placeholders)).ifelse(ibis.null("string"), read)
+    value = is_untidy.ifelse(somebody, column)
     return Cell(
         value, [Fault("a customer id that is a float", is_untidy.ifelse(is_beyond | is_power, False), LOST, name)]
     )
+
+
+def _nobody(placeholders: list[str]) -> str:
+    """Match what stands for nobody: nothing at all, and every placeholder. A long list of values would be joined."""
+    return f"^(?:{'|'.join(map(re.escape, ['', *placeholders]))})$"
+
+
+def _somebody(text: Any, placeholders: list[str]) -> Any:
+    """Drop the placeholders among the texts of integers; words are none of them."""
+    numbers = [word for word in placeholders if re.fullmatch("-?[0-9]+", word)]
+    return text.isin(numbers).ifelse(ibis.null("string"), text) if numbers else text
 
 
 def amount(column: Any, name: str, csv: CsvSettings) -> Cell:

@@ -35,8 +35,8 @@ class Rows:
     Attributes:
         table: the log's own columns, and beside them `tenure_customer_id` (text; null for guests), `tenure_date`,
             `tenure_amount` (exact), `tenure_order_id` and `tenure_acquired` where the log has them,
-            `tenure_segment_<name>` for each segment, `tenure_untidy`, `tenure_fate` (its place in `fates`) and
-            `tenure_fault_<n>`.
+            `tenure_segment_<name>` for each segment, `tenure_untidy` unless it was known before (`is_plain`),
+            `tenure_fate` (its place in `fates`) and `tenure_fault_<n>`.
         faults: what the n-th fault column says of a row.
         fates: every fate that a row can have, in the order in which the rules apply; the last is `KEPT`.
     """
@@ -69,15 +69,14 @@ def judge(raw: Any, settings: TransactionsSettings, *, is_plain: bool = False) -
     if settings.duplicates == "drop":
         own = [name for name in raw.columns if name not in (FILE, ROW)]
         raw = raw.mutate(**{REPEATED: ibis.row_number().over(group_by=own) > 0})
-    read, faults = _read(raw, settings, is_plain=is_plain)
+    if not is_plain:
+        # Views of their own, here and below: what is read once is not worked out again wherever it is asked for.
+        untidy = cells.untidy(raw[settings.columns.customer_id], _placeholders(settings))
+        raw = raw.mutate(tenure_untidy=untidy).alias(ibis.util.gen_name("tenure_seen"))
+    read, faults = _read(raw, settings, raw["tenure_untidy"] if not is_plain else None)
     columns = {f"tenure_{name}": value for name, value in read.items()}
     columns |= {f"tenure_fault_{at}": fault.rows.fill_null(False) for at, fault in enumerate(faults)}
-    # A view of its own: what is read once is not written out again wherever a rule asks for it.
-    table = raw.mutate(tenure_untidy=cells.untidy(raw[settings.columns.customer_id]), **columns)
-    table = table.alias(ibis.util.gen_name("tenure_read"))
-    if not is_plain:
-        nobody = table["tenure_customer_id"].isin([str(word) for word in settings.placeholders])
-        table = table.mutate(tenure_customer_id=nobody.ifelse(ibis.null("string"), table["tenure_customer_id"]))
+    table = raw.mutate(**columns).alias(ibis.util.gen_name("tenure_read"))
     unwanted = _unwanted(table, settings)
     table = table.mutate(**{f"tenure_fault_{len(faults) + at}": fault.rows for at, fault in enumerate(unwanted)})
     rules = _rules(table, settings)
@@ -97,9 +96,9 @@ def _unwanted(table: Any, settings: TransactionsSettings) -> list[Fault]:
     return faults
 
 
-def _read(raw: Any, settings: TransactionsSettings, *, is_plain: bool) -> tuple[dict[str, Any], list[Fault]]:
+def _read(raw: Any, settings: TransactionsSettings, is_untidy: Any | None) -> tuple[dict[str, Any], list[Fault]]:
     named = settings.columns
-    customer = cells.customer(raw[named.customer_id], named.customer_id, is_plain=is_plain)
+    customer = cells.customer(raw[named.customer_id], named.customer_id, _placeholders(settings), is_untidy)
     day = cells.day(raw[named.date], named.date, settings)
     amount = cells.amount(raw[named.amount], named.amount, settings.csv)
     read = {"customer_id": customer.value, "date": day.value, "amount": amount.value}
@@ -113,6 +112,10 @@ def _read(raw: Any, settings: TransactionsSettings, *, is_plain: bool) -> tuple[
     for name in settings.segments:
         read[f"segment_{name}"] = raw[name].cast("string").fill_null("(none)")
     return read, faults
+
+
+def _placeholders(settings: TransactionsSettings) -> list[str]:
+    return [str(word) for word in settings.placeholders]
 
 
 def _acquired_late(acquired: Any, day: Any, name: str) -> Fault:

@@ -75,6 +75,8 @@ def connect(engine: EngineSettings) -> tuple[Any, Path]:
         **threads,
     )
     connection.raw_sql("SET TimeZone = 'UTC'")
+    # Nothing is asked in the order of insertion, which would keep all threads but one waiting: see `number`.
+    connection.raw_sql("SET preserve_insertion_order = false")
     weakref.finalize(connection, folder.cleanup)  # tables refer to their connection: the last one takes it along
     return connection, Path(folder.name)
 

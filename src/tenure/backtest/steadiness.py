@@ -10,29 +10,30 @@ from tenure.transactions import Transactions
 from .history import repeats_by_half
 from .scores import ratio
 
-METRICS = ("spend_change", "spend_change_se", "spend_change_purchases")
+METRICS = ("spend_change", "spend_change_se", "spend_change_customers")
 
 
 def spend_change(transactions: Transactions, split: Split) -> dict[str, float]:
-    """Compare spend per repeat purchase between the halves of the calibration's days.
+    """Compare what customers spent on a repeat purchase in the later half of the calibration's days and in the earlier.
 
-    `spend_change` is the later half's mean over the earlier one's, less 1; `spend_change_purchases` the number of
-    repeat purchases in the half that has fewer. The standard error is over customers, whose purchases resemble each
-    other, by linearising the ratio (Cochran 1977, Sampling Techniques, section 6.3). First purchases are left out, as
-    the spend model leaves them out. NaN where a half has none, or spent nothing.
+    Of `spend_change_customers`, who bought again in both: `spend_change` is their mean in the later half over that in
+    the earlier, less 1. Customers are set beside themselves, so that it matters little who bought when, and how much
+    they differ. A customer of m and n purchases weighs m n / (m + n): chance moves the difference of two such means by
+    the inverse. The standard error is over customers, by linearising the ratio (Cochran 1977, Sampling Techniques,
+    section 6.3). NaN of fewer than two.
     """
     customers = split.calibration.customers
     middle = split.cutoff - timedelta(days=int(customers["T"].max()) // 2)
     found = repeats_by_half(transactions, middle, split.cutoff, customers["customer_id"])
-    count = found[["early_purchases", "late_purchases"]].to_numpy(np.float64)
-    spend = found[["early_spend", "late_spend"]].to_numpy(np.float64)
-    purchases, total = count.sum(axis=0), spend.sum(axis=0)
-    least = {"spend_change_purchases": float(purchases.min())}
-    if not (purchases.min() > 0 and total.min() > 0):
-        return {"spend_change": np.nan, "spend_change_se": np.nan, **least}
-    mean = total / purchases
-    pull = (spend - mean * count) / total  # of each customer on the logarithm of each half's mean
-    size = len(pull)
-    error = np.sqrt(ratio(size, size - 1) * np.square(pull[:, 1] - pull[:, 0]).sum())
-    change = float(mean[1] / mean[0])
-    return {"spend_change": change - 1, "spend_change_se": change * float(error), **least}
+    counts = found[["early_purchases", "late_purchases"]].to_numpy(np.float64)
+    is_both = counts.min(axis=1) > 0
+    means = found[["early_spend", "late_spend"]].to_numpy(np.float64)[is_both] / counts[is_both]
+    weighed = means * (counts[is_both].prod(axis=1) / counts[is_both].sum(axis=1))[:, None]
+    size, totals = len(means), weighed.sum(axis=0)
+    of = {"spend_change_customers": float(size)}
+    if size < 2 or totals.min() <= 0:
+        return {"spend_change": np.nan, "spend_change_se": np.nan, **of}
+    change = ratio(totals[1], totals[0])
+    shares = weighed / totals
+    error = change * np.sqrt(size / (size - 1) * np.square(shares[:, 1] - shares[:, 0]).sum())
+    return {"spend_change": change - 1, "spend_change_se": float(error), **of}

@@ -238,6 +238,13 @@ def test_a_baseline_that_wins_is_named_with_its_figures(perfect: Backtest, parts
     metrics = comparison_metrics(table)
     assert metrics["baselines.compared"] == metrics["baselines.won"] == metrics["baselines.purchases.won"] == 1
     assert metrics["baselines.beaten"] == 0
+    assert metrics["baselines.won_share"] == metrics["baselines.purchases.won_share"] == 1
+
+
+def test_of_no_baseline_no_share_is_won(perfect: Backtest) -> None:
+    metrics = comparison_metrics(compare(perfect, []))
+    assert metrics["baselines.compared"] == metrics["baselines.won"] == 0
+    assert np.isnan(metrics["baselines.won_share"])
 
 
 def test_a_difference_within_two_standard_errors_is_nobodys_win(parts: Split) -> None:

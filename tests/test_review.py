@@ -5,13 +5,17 @@ from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from hydra import compose, initialize_config_dir
 from hydra.core.config_store import ConfigStore
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
+from scipy import stats
 
 from tenure.backtest import METRICS
+from tenure.backtest.shift import METRICS as SHIFTS
+from tenure.backtest.steadiness import METRICS as STEADINESS
 from tenure.review import Check, LimitSettings, Review, ReviewSettings, ReviewSettingsError, Verdict, judge
 
 CONF = Path(__file__).parents[1] / "conf"
@@ -50,11 +54,13 @@ def judged() -> Iterator[tuple[str, str]]:
                 yield name, metric
                 continue
             for fit, method in FITS.items():
-                if kind.removeprefix("{") in ("fit", method, fit.split(".")[1]):
+                if kind.removeprefix("{") in ("fit", method, *fit.split(".")):
                     yield name, fit + rest
 
 
 JUDGED = [pytest.param(name, metric, id=f"{name}-{metric}") for name, metric in judged()]
+IF_THERE = {name for name, limit in SETTINGS.checks.items() if None in limit.when.values()}
+DUE = [case for case in JUDGED if case.values[0] not in IF_THERE]
 
 
 def good_value(limit: LimitSettings) -> float:
@@ -67,7 +73,12 @@ def good_value(limit: LimitSettings) -> float:
 
 
 def good_metrics() -> dict[str, float]:
-    return {metric: good_value(SETTINGS.checks[name]) for name, metric in judged()}
+    """Give numbers that pass, of a log that is large enough for every check to be asked."""
+    metrics = {metric: good_value(SETTINGS.checks[name]) for name, metric in judged()}
+    for limit in SETTINGS.checks.values():
+        for count, least in limit.when.items():
+            metrics[count] = max(least or 0.0, metrics.get(count, 0.0))
+    return metrics
 
 
 def verdict_of(review: Review, name: str, metric: str) -> Verdict:
@@ -110,7 +121,7 @@ def test_every_check_can_ask_for_a_review(name: str, metric: str) -> None:
 @pytest.mark.parametrize(("name", "metric"), JUDGED)
 def test_every_check_can_fail(name: str, metric: str) -> None:
     values = beyond(SETTINGS.checks[name].fail, [None, None])
-    assert len(values) == len(beyond(SETTINGS.checks[name].review, [None, None]))
+    assert 0 < len(values) <= len(beyond(SETTINGS.checks[name].review, [None, None]))
     for value in values:
         review = judge({**good_metrics(), metric: value}, SETTINGS.checks, fits=FITS)
         assert verdict_of(review, name, metric) is Verdict.FAIL
@@ -126,7 +137,7 @@ def test_a_judged_number_that_is_not_finite_fails(name: str, metric: str, value:
     assert review.concerns[0].finding == f"{metric} is {value}, not a finite number: no evidence is not a pass"
 
 
-@pytest.mark.parametrize(("name", "metric"), JUDGED)
+@pytest.mark.parametrize(("name", "metric"), DUE)
 def test_a_missing_metric_fails(name: str, metric: str) -> None:
     metrics = {other: value for other, value in good_metrics().items() if other != metric}
     review = judge(metrics, SETTINGS.checks, fits=FITS)
@@ -137,9 +148,87 @@ def test_a_missing_metric_fails(name: str, metric: str) -> None:
 def test_every_judged_metric_is_one_that_a_run_measures() -> None:
     of_fits = {f"{fit}.{name}" for fit, method in FITS.items() for name in {"point_estimate", *BY_METHOD[method]}}
     of_fits |= {"calibration.spend.infinite_variance", "final.spend.infinite_variance"}
-    named = {metric for _, metric in judged()}
-    assert named - of_fits <= set(METRICS)
+    of_fits |= {f"final.{name}" for name in SHIFTS if not name.endswith("_se")}
+    of_the_log = {*STEADINESS, "data.unmatched_refunds_share"}
+    compared = {"baselines.compared", "baselines.won_share", "baselines.purchases.won_share"}
+    named = {metric for name, metric in judged() if name not in IF_THERE}
+    counts = {count for name, limit in SETTINGS.checks.items() for count in limit.when if name not in IF_THERE}
+    assert (named | counts) - of_fits <= {*METRICS, *of_the_log, *compared}
     assert of_fits <= named
+
+
+@pytest.mark.parametrize(
+    ("name", "count", "value"),
+    [
+        ("one_time_tails", "one_time_buyers", 199),
+        ("repeat_tails", "repeat_buyers", 199),
+        ("top_decile_tails", "customers", 1999),
+        ("spend_change", "spend_change_customers", 29),
+        ("baselines", "baselines.compared", 0),
+    ],
+)
+def test_a_log_that_cannot_hold_the_evidence_is_not_asked_for_it(name: str, count: str, value: float) -> None:
+    lacking = dict.fromkeys(SETTINGS.checks[name].metrics, math.nan)
+    review = judge({**good_metrics(), **lacking, count: value}, SETTINGS.checks, fits=FITS)
+    assert review.verdict is Verdict.PASS
+    assert name not in {check.name for check in review.checks}
+    for unknown in ({count: math.nan}, {}):
+        known = {key: number for key, number in good_metrics().items() if key != count}
+        asked = judge({**known, **lacking, **unknown}, SETTINGS.checks, fits=FITS)
+        assert {check.verdict for check in asked.checks if check.name == name} == {Verdict.FAIL}
+
+
+def test_births_before_the_log_are_judged_where_they_were_looked_for() -> None:
+    name, metric = "births_before_the_log", "truncation.excess_share"
+    known = {key: number for key, number in good_metrics().items() if key != metric}
+    assert name not in {check.name for check in judge(known, SETTINGS.checks, fits=FITS).checks}
+    for value, verdict in ((-0.2, "PASS"), (0.04, "PASS"), (0.3, "REVIEW"), (0.6, "FAIL"), (math.nan, "FAIL")):
+        assert verdict_of(judge({**known, metric: value}, SETTINGS.checks, fits=FITS), name, metric) == verdict
+
+
+def test_only_the_refit_can_have_moved() -> None:
+    calibration = {fit: method for fit, method in FITS.items() if fit.startswith("calibration.")}
+    for fits, due in ((calibration, set()), (FITS, {"final.purchases.shift", "final.spend.shift"})):
+        review = judge(good_metrics(), SETTINGS.checks, fits=fits)
+        assert {check.metric for check in review.checks if check.name == "refit_shift"} == due
+
+
+@pytest.mark.parametrize(
+    ("metric", "good", "bad", "finding"),
+    [
+        ("final.purchases.shift", 0.09, 0.18, "final.purchases.shift is 0.18 (chance alone: ± 0.01)"),
+        ("final.spend.shift", -0.09, -0.3, "final.spend.shift is -0.3 (chance alone: ± 0.01)"),
+        ("spend_change", 0.1, -0.2, "spend_change is -0.2 (chance alone: ± 0.01)"),
+        ("data.unmatched_refunds_share", 0.05, 0.08, "data.unmatched_refunds_share is 0.08"),
+        ("one_time_share", 0.6, 0.97, "one_time_share is 0.97"),
+        ("one_time_share", 0.6, 0.0, "one_time_share is 0"),
+        ("baselines.won_share", 0.0, 1 / 6, "baselines.won_share is 0.1667"),
+        ("baselines.purchases.won_share", 0.0, 1 / 6, "baselines.purchases.won_share is 0.1667"),
+        ("value.top_decile.above_90", 0.1, 0.13, "value.top_decile.above_90 is 0.13 (chance alone: ± 0.01)"),
+        ("purchases.one_time.below_90", 0.02, 0.01, "purchases.one_time.below_90 is 0.01 (chance alone: ± 0.01)"),
+    ],
+)
+def test_a_concern_says_its_number_its_limit_and_what_to_do(metric: str, good: float, bad: float, finding: str) -> None:
+    error = {f"{metric}_se": 0.01} if "± 0.01" in finding else {}
+    assert not judge({**good_metrics(), metric: good}, SETTINGS.checks, fits=FITS).concerns
+    (concern,) = judge({**good_metrics(), metric: bad, **error}, SETTINGS.checks, fits=FITS).concerns
+    assert concern.finding == finding
+    assert concern.limit.startswith("REVIEW ")
+    assert concern.advice
+
+
+def test_chance_takes_a_right_group_out_of_its_band_once_in_a_hundred_times_at_most() -> None:
+    """What conf/review says of the bands of groups, at the least size that they are asked of."""
+    for name in ("one_time_tails", "repeat_tails", "top_decile_tails"):
+        limit = SETTINGS.checks[name]
+        (least,) = limit.when.values()
+        assert least is not None
+        size = int(least / 10 if name == "top_decile_tails" else least)
+        assert size == 200
+        share = np.arange(size + 1) / size
+        low, high = limit.review
+        outside = stats.binom.pmf(np.arange(size + 1), size, 0.05)[(share < low) | (share > high)].sum()
+        assert outside == pytest.approx(0.01, abs=0.001)
 
 
 def test_the_same_metric_is_judged_once() -> None:
@@ -274,6 +363,7 @@ def test_a_check_cannot_pass_without_a_number() -> None:
         ({"metrics": [" "]}, "metrics may begin with"),
         ({"reason": " "}, "reason must not be blank"),
         ({"advice": ""}, "advice must not be blank"),
+        ({"when": {"n": math.nan}}, "when.n must be a finite number or null, got nan"),
     ],
 )
 def test_limits_that_cannot_be_right_are_refused_with_their_full_key(changes: dict[str, Any], fault: str) -> None:

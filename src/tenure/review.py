@@ -6,7 +6,7 @@ or limits that name nothing, are FAIL, because no evidence is not a pass.
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, field, fields
 from enum import StrEnum
 from numbers import Real
 from typing import Any
@@ -16,8 +16,8 @@ import pandas as pd
 from .errors import InputError
 
 # What a metric's name may begin with, and which fitted models it then stands for.
-ANY, MODELS, METHODS = "{fit}", ("{purchases}", "{spend}"), ("{nuts}", "{laplace}")
-PLACEHOLDERS = (ANY, *MODELS, *METHODS)
+ANY, MODELS, METHODS, STAGES = "{fit}", ("{purchases}", "{spend}"), ("{nuts}", "{laplace}"), ("{final}",)
+PLACEHOLDERS = (ANY, *MODELS, *METHODS, *STAGES)
 
 
 class ReviewSettingsError(InputError):
@@ -46,11 +46,13 @@ class LimitSettings:
     Args:
         metrics: what is judged. A name may begin with `{fit}`, each fitted model that is due, such as
             `calibration.spend`; `{purchases}` or `{spend}`, those of that model; `{nuts}` or `{laplace}`, those whose
-            draws came by that method.
+            draws came by that method; `{final}`, those of the refit.
         review: the band [low, high] outside which a person must look; null is no bound.
         fail: the band [low, high] outside which the model must not be used; null is no bound.
         reason: why the limits are what they are.
         advice: what to do when a metric is outside.
+        when: counts, each with the least of it from which the evidence can exist, such as `repeat_buyers: 200`; below,
+            the metrics are not asked for. A count that is missing excuses nothing. null: wherever the count is there.
     """
 
     metrics: list[str]
@@ -58,6 +60,7 @@ class LimitSettings:
     fail: list[float | None]
     reason: str
     advice: str
+    when: dict[str, float | None] = field(default_factory=dict)
 
 
 @dataclass
@@ -135,7 +138,7 @@ def judge(metrics: Mapping[str, float], limits: Mapping[str, LimitSettings], *, 
 
     Args:
         metrics: the numbers of a run; those that no limit names are ignored.
-        limits: by check, `review.checks` of the settings.
+        limits: by check, `review.checks` of the settings; those whose `when` does not hold are passed over.
         fits: the fitted models that are due, such as `calibration.spend`, each with the method that gave its draws.
             A due metric that is missing is FAIL, so that a refit which forgot to report cannot pass on the
             calibration's numbers.
@@ -148,6 +151,7 @@ def judge(metrics: Mapping[str, float], limits: Mapping[str, LimitSettings], *, 
     checks = [
         _check(name, limit, metric, metrics)
         for name, limit in limits.items()
+        if _is_asked(limit, metrics)
         for metric in _metrics_due(limit.metrics, fits)
     ]
     return Review(tuple(checks) or (_NO_LIMITS,))
@@ -165,6 +169,18 @@ _NO_LIMITS = Check(
 )
 
 
+def _is_asked(limit: LimitSettings, metrics: Mapping[str, float]) -> bool:
+    """Tell whether the run can hold the evidence; no evidence of that is no reason not to ask."""
+    return all(_is_there(metrics, count, least) for count, least in limit.when.items())
+
+
+def _is_there(metrics: Mapping[str, float], count: str, least: float | None) -> bool:
+    if least is None:
+        return count in metrics
+    value = _finite(metrics.get(count))
+    return value is None or value >= least
+
+
 def _metrics_due(names: Sequence[str], fits: Mapping[str, str]) -> list[str]:
     due = []
     for name in names:
@@ -178,7 +194,8 @@ def _metrics_due(names: Sequence[str], fits: Mapping[str, str]) -> list[str]:
 
 def _stands(placeholder: str, fit: str, method: str) -> bool:
     """Tell whether a placeholder stands for a fitted model."""
-    return placeholder in (ANY, f"{{{method}}}", f"{{{fit.rpartition('.')[2]}}}")
+    stage, _, model = fit.rpartition(".")
+    return placeholder in (ANY, f"{{{method}}}", f"{{{model}}}", f"{{{stage}}}")
 
 
 def _check(name: str, limit: LimitSettings, metric: str, metrics: Mapping[str, float]) -> Check:
@@ -247,6 +264,11 @@ def _limit_faults(limit: LimitSettings) -> list[str]:
         f"metrics may begin with {', '.join(PLACEHOLDERS)} and hold no other placeholder, got {name!r}"
         for name in limit.metrics
         if not name.strip() or set("{}") & set(_bare(name))
+    ]
+    faults += [
+        f"when.{count} must be a finite number or null, got {least}"
+        for count, least in limit.when.items()
+        if least is not None and not math.isfinite(least)
     ]
     return faults + [f"{part} must not be blank" for part in ("reason", "advice") if not getattr(limit, part).strip()]
 

@@ -11,6 +11,8 @@ from .origins import Origin, rolling_origins
 from .outcome import Outcome
 from .rolling import Rolling, roll_up
 from .scores import crps
+from .shift import shift
+from .steadiness import spend_change
 from .tracking import track
 
 __all__ = [
@@ -40,6 +42,8 @@ __all__ = [
     "point_forecast",
     "roll_up",
     "rolling_origins",
+    "shift",
+    "spend_change",
     "track",
     "wins",
 ]

@@ -48,8 +48,8 @@ def comparison_metrics(table: pd.DataFrame) -> dict[str, float]:
     """Flatten a comparison: each difference and its error, and how many baselines the model beats.
 
     `baselines.beaten` counts those whose mean CRPS of value is above the model's, `baselines.won` those that are better
-    than the model by more than two paired standard errors, out of `baselines.compared`; the same of purchases under
-    `baselines.purchases`.
+    than the model by more than two paired standard errors, out of `baselines.compared`, and `baselines.won_share` the
+    share of those (NaN of none); the same of purchases under `baselines.purchases`.
     """
     metrics: dict[str, float] = {}
     for row in table.to_dict("records"):
@@ -60,6 +60,7 @@ def comparison_metrics(table: pd.DataFrame) -> dict[str, float]:
         metrics[f"{key}.compared"] = float(len(part))
         metrics[f"{key}.beaten"] = float((part["difference"] < 0).sum())
         metrics[f"{key}.won"] = float((part["winner"] == part["forecast"]).sum())
+        metrics[f"{key}.won_share"] = ratio(metrics[f"{key}.won"], len(part))
     return metrics
 
 

@@ -18,6 +18,7 @@ from .discrepancy import Factor, Lesson, adjusted_metrics, learn, lesson
 from .forecast import model_forecast
 from .measure import Backtest, measure
 from .outcome import OUTCOMES
+from .steadiness import spend_change
 
 
 @dataclass(frozen=True)
@@ -31,6 +32,7 @@ class Holdout:
         factors: by outcome, what the total was adjusted by.
         adjusted: the adjusted totals' metrics.
         lessons: by outcome, what this holdout teaches once it is over.
+        steadiness: whether spend was steady within the calibration, of `spend_change`.
     """
 
     model: Mapping[str, float]
@@ -39,11 +41,12 @@ class Holdout:
     factors: Mapping[str, Factor] = field(repr=False)
     adjusted: Mapping[str, float]
     lessons: Mapping[str, Lesson]
+    steadiness: Mapping[str, float]
 
     @property
     def metrics(self) -> dict[str, float]:
-        """Give the model's metrics, how it compares, and its totals adjusted."""
-        return {**self.model, **comparison_metrics(self.comparison), **self.adjusted}
+        """Give the model's metrics, how it compares, its totals adjusted, and how steady spend was."""
+        return {**self.model, **comparison_metrics(self.comparison), **self.adjusted, **self.steadiness}
 
 
 def face_holdout(
@@ -97,4 +100,5 @@ def face_holdout(
     taught = {name: lesson(getattr(model, name), split.cutoff, split.end) for name in OUTCOMES}
     comparison = pd.concat(compared, ignore_index=True) if compared else compare(model, [])
     lessons_taught = {name: one for name, one in taught.items() if one is not None}
-    return model, Holdout(model.metrics, measured, comparison, factors, adjusted, lessons_taught)
+    steadiness = spend_change(transactions, split)
+    return model, Holdout(model.metrics, measured, comparison, factors, adjusted, lessons_taught, steadiness)

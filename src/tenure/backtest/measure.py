@@ -54,6 +54,8 @@ _ORDER = ("gini", "top_decile_capture", "top_decile_most", "decile_error")
 _TAILS = tuple(
     f"pit_{place}{error}" for place in ("coverage", "low_tail", "high_tail") for error in ("", "_se")
 )  # fmt: skip
+# Of a group, what the review judges: the tails of its 90% intervals.
+_JUDGED, _JUDGED_TAILS = 0.90, ("below_90", "above_90")
 _P_PURCHASE = ("mean", "actual", "brier", "brier_se", "calibration_error")
 _SPEND = ("expected", "actual", "bias", "bias_se")
 _FACTS = (
@@ -61,6 +63,7 @@ _FACTS = (
     "horizon_days",
     "customers",
     "repeat_buyers",
+    "one_time_buyers",
     "one_time_share",
     "holdout_buyers",
     "born_in_holdout",
@@ -77,6 +80,7 @@ METRICS = (
         for level in LEVELS
         for place in PLACES
     ),
+    *(f"{outcome}.{group}.{tail}_se" for outcome in OUTCOMES for group in GROUPS for tail in _JUDGED_TAILS),
     *(f"p_purchase.{name}" for name in _P_PURCHASE),
     *(f"spend_per_purchase.{name}" for name in _SPEND),
     *_FACTS,
@@ -254,10 +258,15 @@ def _tails(pit: Floats, level: float) -> dict[str, float]:
 
 
 def _coverage_metrics(coverage: pd.DataFrame) -> dict[str, float]:
-    return {
+    rows = coverage.to_dict("records")
+    shares = {
         f"{row['outcome']}.{row['group']}.{place}_{100 * row['level']:.0f}": row[place]
-        for row in coverage.to_dict("records")
+        for row in rows
         for place in PLACES
+    }
+    judged = [row for row in rows if row["level"] == _JUDGED]
+    return shares | {
+        f"{row['outcome']}.{row['group']}.{tail}_se": row["tail_se"] for row in judged for tail in _JUDGED_TAILS
     }
 
 
@@ -292,6 +301,7 @@ def _facts(split: "Split", level: float) -> dict[str, float]:
         "horizon_days": split.horizon_days,
         "customers": len(customers),
         "repeat_buyers": len(repeat),
+        "one_time_buyers": len(customers) - len(repeat),
         "one_time_share": 1 - len(repeat) / len(customers),
         "holdout_buyers": (split.holdout["purchases"] > 0).sum(),
         "born_in_holdout": split.born_in_holdout,

@@ -12,7 +12,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from tenure import figures, registry
-from tenure.backtest import Backtest, Holdout, face_holdout, track
+from tenure.backtest import Backtest, Holdout, face_holdout, shift, track
 from tenure.fit import CheckedFit, Fit, check, fit, predictive
 from tenure.review import Review, Verdict, judge
 from tenure.rfm import Base, Births, Split, daily_counts, find_truncation, split, summarize
@@ -64,9 +64,11 @@ def run(settings: TrainSettings, config: str, *, is_sweep: bool) -> int:
         registry.log_settings(asdict(settings))
         registry.log_data(transactions, accounts, "training")
         registry.log_window(parts)
+        facts = registry.data_metrics(accounts)
         if truncation is not None:
             registry.log_truncation(truncation, figures.births(truncation))
-        trained = _train(settings, transactions, parts, births, opened.info.run_id, register=register)
+            facts |= truncation.metrics()
+        trained = _train(settings, transactions, parts, births, facts, opened.info.run_id, register=register)
     console.print_training(trained, settings, registry.ui_command(uri))
     return FAILED_REVIEW if trained.review.verdict is Verdict.FAIL else 0
 
@@ -77,18 +79,27 @@ def _read(settings: TrainSettings) -> Transactions:
 
 
 def _train(
-    settings: TrainSettings, transactions: Transactions, parts: Split, births: Births, run_id: str, *, register: bool
+    settings: TrainSettings,
+    transactions: Transactions,
+    parts: Split,
+    births: Births,
+    facts: Mapping[str, float],
+    run_id: str,
+    *,
+    register: bool,
 ) -> Trained:
     seeds = [int(child.generate_state(1)[0]) for child in np.random.SeedSequence(settings.seed).spawn(3)]
     calibration = _fit("calibration", parts.calibration, settings, seeds[0])
     holdout = _backtest(calibration.fit, transactions, parts, births, settings, seeds[2])
-    metrics = {**_prefixed("calibration", calibration.metrics), **holdout.metrics}
+    metrics = {**facts, **_prefixed("calibration", calibration.metrics), **holdout.metrics}
     fits = _prefixed("calibration", calibration.fit.methods)
     review = judge(metrics, settings.review.checks, fits=fits)
     final = None
     if review.verdict is not Verdict.FAIL:
         final = _fit("final", summarize(transactions, parts.end, births), settings, seeds[1])
-        metrics |= _prefixed("final", final.metrics)
+        moved = shift(calibration.fit.posterior, final.fit.posterior, parts.horizon_days)
+        registry.log_diagnostics("final", moved)
+        metrics |= _prefixed("final", {**final.metrics, **moved})
         review = judge(metrics, settings.review.checks, fits=fits | _prefixed("final", final.fit.methods))
     registry.log_review(review)
     registered = promotion = None

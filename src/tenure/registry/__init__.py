@@ -11,6 +11,7 @@ from .aliases import (
     roll_back,
 )
 from .evidence import (
+    data_metrics,
     log_backtest,
     log_comparison,
     log_data,
@@ -41,6 +42,7 @@ __all__ = [
     "Version",
     "connect",
     "crown",
+    "data_metrics",
     "evidence",
     "find_champion",
     "find_version",

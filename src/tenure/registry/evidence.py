@@ -51,15 +51,18 @@ def log_data(transactions: Transactions, accounts: Reconciliation, context: str)
         mlflow.log_input(dataset, context=context)
     mlflow.set_tag("data.digest", transactions.digest)
     mlflow.log_dict(accounts.as_dict(), "data/reconciliation.json")
-    mlflow.log_metrics(
-        {
-            "data.rows": accounts.rows,
-            "data.purchases": accounts.purchases,
-            "data.revenue": float(accounts.revenue),
-            "data.duplicates": accounts.duplicates,
-            "data.unmatched_refunds_share": accounts.unmatched_share,
-        }
-    )
+    mlflow.log_metrics(data_metrics(accounts))
+
+
+def data_metrics(accounts: Reconciliation) -> dict[str, float]:
+    """List a log's numbers, of which the review judges some."""
+    return {
+        "data.rows": accounts.rows,
+        "data.purchases": accounts.purchases,
+        "data.revenue": float(accounts.revenue),
+        "data.duplicates": accounts.duplicates,
+        "data.unmatched_refunds_share": accounts.unmatched_share,
+    }
 
 
 def log_window(parts: Split) -> None:
@@ -184,7 +187,7 @@ def log_comparison(comparison: Comparison) -> None:
 
 
 def log_diagnostics(stage: str, diagnostics: Mapping[str, float]) -> None:
-    """Log what vouches for a fit whose draws are not kept, as metrics under `stage`."""
+    """Log numbers that vouch for a fit, as metrics under `stage`."""
     defined = {key: value for key, value in diagnostics.items() if math.isfinite(value)}
     mlflow.log_metrics({f"{stage}.{key}": value for key, value in defined.items()})
 

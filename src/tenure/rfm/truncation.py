@@ -89,6 +89,7 @@ class Truncation:
             "truncation.excess": self.excess,
             "truncation.excess_se": self.excess_se,
             "truncation.excess_share": self.share,
+            "truncation.excess_share_se": self.excess_se / int(self.births.sum()),
             "truncation.p_value": self.p_value,
         }
 

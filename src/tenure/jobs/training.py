@@ -11,9 +11,10 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from tenure import figures, registry
+from tenure import figures, registry, report
 from tenure.backtest import Backtest, Holdout, face_holdout, track
 from tenure.fit import CheckedFit, Fit, check, fit, predictive
+from tenure.outlook import outlook
 from tenure.review import Review, Verdict, judge
 from tenure.rfm import Base, Split, daily_counts, split, summarize
 from tenure.scorer import NewCustomer, Scorer
@@ -62,6 +63,8 @@ def run(settings: TrainSettings, config: str, *, is_sweep: bool) -> int:
         registry.log_data(transactions, accounts, "training")
         registry.log_window(parts)
         trained = _train(settings, transactions, parts, opened.info.run_id, register=register)
+        with _stage("write the report"):
+            registry.log_report(report.render(registry.evidence(opened.info.run_id)))
     console.print_training(trained, settings, registry.ui_command(uri))
     return FAILED_REVIEW if trained.review.verdict is Verdict.FAIL else 0
 
@@ -80,9 +83,10 @@ def _train(
     metrics = {**_prefixed("calibration", calibration.metrics), **holdout.metrics}
     fits = _prefixed("calibration", calibration.fit.methods)
     review = judge(metrics, settings.review.checks, fits=fits)
-    final = None
+    final = whole = None
     if review.verdict is not Verdict.FAIL:
-        final = _fit("final", summarize(transactions, parts.end), settings, seeds[1])
+        whole = summarize(transactions, parts.end)
+        final = _fit("final", whole, settings, seeds[1])
         metrics |= _prefixed("final", final.metrics)
         review = judge(metrics, settings.review.checks, fits=fits | _prefixed("final", final.fit.methods))
     registry.log_review(review)
@@ -96,7 +100,10 @@ def _train(
                 )
             if promotion.decision.is_promoted:
                 registered = replace(registered, alias="champion")
-    new_customer = None if final is None else _new_customer(final.fit, settings)
+    new_customer = None
+    if final is not None and whole is not None:
+        new_customer = _new_customer(final.fit, settings)
+        _look_ahead(final.fit, whole, holdout, settings)
     return Trained(run_id, parts, calibration, final, holdout, review, registered, new_customer, promotion)
 
 
@@ -198,6 +205,16 @@ def _new_customer(final: Fit, settings: TrainSettings) -> NewCustomer:
     found = scorer.new_customer(**asdict(settings.score), seed=settings.seed)
     registry.log_new_customer(found)
     return found
+
+
+def _look_ahead(final: Fit, whole: Rfm, holdout: Holdout, settings: TrainSettings) -> None:
+    """Sum up what the log's customers come to, as `score` asks; their own rows are not kept."""
+    asked = settings.score
+    with _stage(f"look {asked.horizon_days} days ahead: {len(whole.customers):,} customers"):
+        scorer = Scorer(final.posterior.thin(settings.fit.joint_draws))
+        scores = scorer.score(whole, **asdict(asked), seed=settings.seed)
+        rng = np.random.default_rng([settings.seed, 2])
+        registry.log_outlook(outlook(scores, whole.customers["frequency"], holdout.factors, rng=rng))
 
 
 def _prefixed[Value](stage: str, values: Mapping[str, Value]) -> dict[str, Value]:

@@ -2,14 +2,25 @@
 
 import base64
 import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from html.parser import HTMLParser
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pytest
 
 from tenure import registry, report
+from tenure.jobs.app import compose_settings
 from tenure.review import Check, Review, Verdict
 
 HOSTILE = "<script>alert('x')</script><img src=x onerror=alert(1)>"
@@ -55,12 +66,13 @@ def _review(verdict: Verdict) -> Review:
 def _tables() -> dict[str, dict[str, object]]:
     coverage = {"outcome": "value", "group": "everyone", "level": [0.5, 0.9], "customers": 9, "inside": [0.51, 0.88]}
     bins = {"low": [0.0, 0.1], "high": [0.1, 0.2], "customers": [0, 9], "foretold": [None, 0.15]}
-    means = {f"{kind}_{outcome}": [2.0, 1.0] for kind in ("actual", "expected") for outcome in ("purchases", "value")}
+    means = {f"{kind}_purchases": [2.0, 1.0, 0.5] for kind in ("actual", "expected")}
+    means |= {"actual_value": [1000.0, 9.0, 20.0], "expected_value": [30.0, 20.0, 10.0]}
     against = {"forecast": ["zero", HOSTILE], "outcome": "value", "crps": 3.0, "crps_of_model": 2.0, "difference": -1.0}
     return {
         "backtest/coverage": {**coverage, "inside_se": 0.01},
         "backtest/reliability": {**bins, "actual": [None, 0.2], "actual_se": [None, 0.1]},
-        "backtest/deciles": {"decile": [1, 2], "customers": 5, **means, "value_coverage": 0.9},
+        "backtest/deciles": {"decile": [1, 2, 3], "customers": 5, **means, "value_coverage": 0.9},
         "backtest/baselines": {**against, "difference_se": 0.1, "winner": ["model", None]},
         "diagnostics/final/purchases_summary": {"mean": [0.25], "r_hat": [1.0]},
     }
@@ -184,3 +196,79 @@ def test_the_command_of_a_run_is_read_back_and_an_old_run_has_none(made_up: InFo
     _write(made_up.folder, "config/resolved.yaml", "seed: 1\n# tenure-train seed=2\n")
     assert made_up.command() == ""
     assert "The command was not kept" in report.render(made_up)
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[str]:
+    """Serve a fresh store by MLflow itself."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        address = ("127.0.0.1", free.getsockname()[1])
+    store = ["--backend-store-uri", f"sqlite:///{tmp_path}/ui.db", "--artifacts-destination", str(tmp_path / "kept")]
+    asked = [sys.executable, "-m", "mlflow", "server", *store, "--host", address[0], "--port", str(address[1])]
+    environment = {key: value for key, value in os.environ.items() if not key.startswith("MLFLOW")}
+    environment["MLFLOW_SERVER_ENABLE_JOB_EXECUTION"] = "false"
+    with (tmp_path / "server.log").open("w") as said:
+        started = subprocess.Popen(
+            [*asked, "--workers", "1"], env=environment, stdout=said, stderr=said, start_new_session=True
+        )
+    uri = f"http://{address[0]}:{address[1]}"
+    try:
+        _await(lambda: urllib.request.urlopen(f"{uri}/health", timeout=5).status == 200, seconds=180)
+        yield uri
+    finally:
+        os.killpg(started.pid, signal.SIGTERM)
+        started.wait(30)
+
+
+def _await(is_ready: Callable[[], bool], seconds: int) -> None:
+    end = time.monotonic() + seconds
+    while True:
+        try:
+            assert is_ready()
+            return
+        except OSError:
+            if time.monotonic() > end:
+                raise
+            time.sleep(0.5)
+
+
+@pytest.mark.slow
+def test_the_report_opens_in_mlflow_without_an_error_and_its_tables_sort(
+    made_up: InFolder, server: str, tmp_path: Path
+) -> None:
+    """Run with `uv run --group browser pytest -m slow tests/test_report.py`, where there is a Chromium."""
+    browsers = pytest.importorskip("playwright.sync_api", reason="needs uv's group `browser`")
+    chromium = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    if chromium is None:
+        pytest.skip("there is no Chromium on this machine")
+    settings = compose_settings("train", [f"registry.tracking_uri={server}"]).registry
+    registry.connect(settings)
+    with registry.open_run(settings, "train", "seed: 1") as run:
+        registry.log_report(report.render(made_up))
+    page_of_run = f"{server}/#/experiments/{run.info.experiment_id}/runs/{run.info.run_id}/artifacts/report.html"
+    complaints: list[str] = []
+    with browsers.sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox", "--disable-gpu"])
+        page = browser.new_page(viewport={"width": 1500, "height": 1000})
+        page.on("pageerror", lambda error: complaints.append(str(error)))
+        page.on("dialog", lambda dialog: (complaints.append(dialog.message), dialog.dismiss()))
+        page.on("console", lambda said: complaints.append(f"{said.text} {said.location}") if _counts(said) else None)
+        page.goto(page_of_run)
+        shown = page.frame_locator("iframe")
+        shown.locator("#reproduce").wait_for(timeout=120_000)
+        assert shown.locator("h1").inner_text() == "Verdict: REVIEW"
+        assert page.locator("iframe").get_attribute("sandbox") == "allow-scripts"
+        broken = "[...document.images].filter((image) => !image.naturalWidth).length"
+        assert page.frames[-1].evaluate(f"[{broken}, document.images.length]") == [0, 5]
+        values, head = (shown.locator(f"#deciles {part}:nth-child(5)") for part in ("td", "th"))
+        for order in (["9.00", "20.00", "1,000.00"], ["1,000.00", "20.00", "9.00"]):
+            head.locator("button").click()
+            assert values.all_inner_texts() == order
+        browser.close()
+    assert not complaints
+
+
+def _counts(said: Any) -> bool:
+    """Tell whether the browser complains of the report, and not of MLflow's own requests."""
+    return said.type in {"error", "warning"} and "/ajax-api/" not in said.location["url"]

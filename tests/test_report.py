@@ -180,11 +180,19 @@ def test_the_page_says_the_verdict_and_lists_what_did_not_pass(made_up: InFolder
     assert ("Look at the season." in page) is (verdict is not Verdict.PASS)
 
 
+def test_a_failed_model_tells_nothing_of_the_business_even_where_it_was_refitted(made_up: InFolder) -> None:
+    _write(made_up.folder, "review/review.json", json.dumps(_review(Verdict.FAIL).to_dict()))
+    page = report.render(made_up)
+    assert "1,001 to 1,002" not in page
+    assert "no number below may be relied on" in page
+    assert Page(page).sections == SECTIONS
+
+
 def test_a_run_that_was_not_refitted_says_so_instead_of_a_forecast(made_up: InFolder) -> None:
     known = {key: value for key, value in made_up.metrics.items() if not key.startswith(("base.", "final."))}
     (made_up.folder / "backtest" / "tracking.png").unlink()
     page = report.render(replace(made_up, metrics=known, tags={}))
-    assert "the model was not fitted to the whole log" in page
+    assert "it was not fitted to the whole log" in page
     assert "No model was registered." in page
     assert "of the fit to the days up to the cut-off" in page
     assert "Not logged by this run: Repeat purchases by week" in page

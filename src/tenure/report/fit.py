@@ -6,12 +6,8 @@ from .cells import Cell, Table, frame, plain
 from .pictures import Picture, picture
 
 STAGES = {"calibration": "the days up to the cut-off", "final": "the whole log"}
-
-
 MODELS = ("purchases", "spend")
 KINDS = ("prior_posterior", "check", "rank", "energy")
-
-
 DIAGNOSTICS = {
     "rhat_max": "R-hat, highest",
     "ess_bulk_min": "ESS bulk, lowest",

@@ -18,7 +18,7 @@ from .pictures import picture
 MEANING = {
     Verdict.PASS: "Every check is within its limits: the model may be used as the card below says.",
     Verdict.REVIEW: "A person has to look at what is listed here, and decide, before the model is used.",
-    Verdict.FAIL: "The model must not be used. It was not refitted to the whole log and not registered.",
+    Verdict.FAIL: "The model must not be used, and no number below may be relied on.",
 }
 
 
@@ -40,7 +40,6 @@ def _content(evidence: Evidence) -> dict[str, Any]:
     stage = "final" if _has_final(evidence) else "calibration"
     return {
         "evidence": evidence,
-        "none": NONE,
         **_verdict(evidence),
         **business(evidence),
         "tracking": [totals(evidence), picture(evidence, "backtest/tracking")],

@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from tenure import batch, registry
+from tenure import batch, registry, report
 from tenure import settings as settings_module
 from tenure.errors import InputError
 from tenure.fit import compare
@@ -217,6 +217,27 @@ def test_pictures_and_tables_are_logged(evidence: registry.Evidence) -> None:
         < 36
         < told.loc["mean spend per purchase", "posterior_high"]
     )
+
+
+def test_the_run_holds_its_report_and_it_can_be_made_again_from_the_run_alone(evidence: registry.Evidence) -> None:
+    page = evidence.file("report.html").read_text()
+    assert report.render(evidence) == page
+    assert 500_000 < len(page) < 3_000_000
+    assert page.count("data:image/png;base64,") == 13
+    assert "Not logged" not in page
+    assert "Not told" not in page
+    assert "://" not in page
+    command = re.search(r"<pre>(.*)</pre>", page)
+    assert command is not None
+    assert command.group(1).endswith(" ".join(QUICK))
+    for said in ("1,882", "6,696 purchases", evidence.run_id, evidence.tags["data.digest"], "1997-01-01 to 1998-06-30"):
+        assert said in page
+    base = {key.removeprefix("base."): value for key, value in evidence.metrics.items() if key.startswith("base.")}
+    assert base["customers"] == 2357
+    for outcome in ("purchases", "value"):
+        found = {end: base[f"{outcome}.{end}"] for end in ("adjusted_low", "low", "mean_low", "expected")}
+        assert sorted(found, key=found.__getitem__) == list(found)
+        assert base[f"{outcome}.mean_high"] < base[f"{outcome}.high"] < base[f"{outcome}.adjusted_high"]
 
 
 def test_no_artifact_holds_an_id_of_the_log(trained: Ran, evidence: registry.Evidence) -> None:

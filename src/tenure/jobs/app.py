@@ -4,7 +4,9 @@ Heavy libraries are imported when a job starts, so that a wrong setting is refus
 """
 
 import logging
+import shlex
 import sys
+import textwrap
 import traceback
 import warnings
 from collections.abc import Callable, Sequence
@@ -131,10 +133,17 @@ def _attempt(job: Callable[..., int], config: DictConfig) -> int:
     is_sweep = HydraConfig.get().mode == RunMode.MULTIRUN
     try:
         settings = OmegaConf.to_object(config)
-        return job(settings, OmegaConf.to_yaml(config, resolve=True), is_sweep=is_sweep)
+        told = textwrap.indent(_command(), "# ", lambda _: True) + "\n" + OmegaConf.to_yaml(config, resolve=True)
+        return job(settings, told, is_sweep=is_sweep)
     except InputError as error:
         print(f"error: {error}", file=sys.stderr)
         return error.exit_code
     except Exception:
         traceback.print_exc()
         return BROKEN
+
+
+def _command() -> str:
+    """Write the command as a shell takes it; of a sweep, that of the present run alone."""
+    asked = HydraConfig.get()
+    return shlex.join([f"tenure-{asked.job.config_name}", *asked.overrides.task])

@@ -11,9 +11,10 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from tenure import figures, registry
+from tenure import figures, registry, report
 from tenure.backtest import Backtest, Holdout, face_holdout, shift, track
 from tenure.fit import CheckedFit, Fit, check, fit, predictive
+from tenure.outlook import outlook
 from tenure.review import Review, Verdict, judge
 from tenure.rfm import Base, Births, Split, daily_counts, find_truncation, split, summarize
 from tenure.scorer import NewCustomer, Scorer
@@ -69,6 +70,8 @@ def run(settings: TrainSettings, config: str, *, is_sweep: bool) -> int:
             registry.log_truncation(truncation, figures.births(truncation))
             facts |= truncation.metrics()
         trained = _train(settings, transactions, parts, births, facts, opened.info.run_id, register=register)
+        with _stage("write the report"):
+            registry.log_report(report.render(registry.evidence(opened.info.run_id)))
     console.print_training(trained, settings, registry.ui_command(uri))
     return FAILED_REVIEW if trained.review.verdict is Verdict.FAIL else 0
 
@@ -94,9 +97,11 @@ def _train(
     metrics = {**facts, **_prefixed("calibration", calibration.metrics), **holdout.metrics}
     fits = _prefixed("calibration", calibration.fit.methods)
     review = judge(metrics, settings.review.checks, fits=fits)
-    final = None
+    final = whole = None
     if review.verdict is not Verdict.FAIL:
-        final = _fit("final", summarize(transactions, parts.end, births), settings, seeds[1])
+        whole = summarize(transactions, parts.end)  # everyone is valued; the new alone are learnt from
+        learnt = whole if births == Births() else summarize(transactions, parts.end, births)
+        final = _fit("final", learnt, settings, seeds[1])
         moved = shift(calibration.fit.posterior, final.fit.posterior, parts.horizon_days)
         registry.log_diagnostics("final", moved)
         metrics |= _prefixed("final", {**final.metrics, **moved})
@@ -112,7 +117,10 @@ def _train(
                 )
             if promotion.decision.is_promoted:
                 registered = replace(registered, alias="champion")
-    new_customer = None if final is None else _new_customer(final.fit, settings)
+    new_customer = None
+    if final is not None and whole is not None:
+        new_customer = _new_customer(final.fit, settings)
+        _look_ahead(final.fit, whole, holdout, settings)
     return Trained(run_id, parts, calibration, final, holdout, review, registered, new_customer, promotion)
 
 
@@ -213,6 +221,16 @@ def _new_customer(final: Fit, settings: TrainSettings) -> NewCustomer:
     found = scorer.new_customer(**asdict(settings.score), seed=settings.seed)
     registry.log_new_customer(found)
     return found
+
+
+def _look_ahead(final: Fit, whole: Rfm, holdout: Holdout, settings: TrainSettings) -> None:
+    """Sum up what the log's customers come to, as `score` asks; their own rows are not kept."""
+    asked = settings.score
+    with _stage(f"look {asked.horizon_days} days ahead: {len(whole.customers):,} customers"):
+        scorer = Scorer(final.posterior.thin(settings.fit.joint_draws))
+        scores = scorer.score(whole, **asdict(asked), seed=settings.seed)
+        rng = np.random.default_rng([settings.seed, 2])
+        registry.log_outlook(outlook(scores, whole.customers["frequency"], holdout.factors, rng=rng))
 
 
 def _prefixed[Value](stage: str, values: Mapping[str, Value]) -> dict[str, Value]:

@@ -49,7 +49,7 @@ def log_data(transactions: Transactions, accounts: Reconciliation, context: str)
             digest=transactions.digest[:32],
         )
         mlflow.log_input(dataset, context=context)
-    mlflow.set_tag("data.digest", transactions.digest)
+    mlflow.set_tags({"data.digest": transactions.digest, "data.first_day": str(transactions.first_day)})
     mlflow.log_dict(accounts.as_dict(), "data/reconciliation.json")
     mlflow.log_metrics(data_metrics(accounts))
 
@@ -109,6 +109,16 @@ def log_new_customer(found: NewCustomer) -> None:
     """Log what a customer who is not yet acquired is worth."""
     row = found.table().iloc[0].to_dict()
     mlflow.log_metrics({f"new_customer.{key}": float(value) for key, value in row.items()})
+
+
+def log_outlook(numbers: Mapping[str, float]) -> None:
+    """Log what the log's customers come to over the horizon, as metrics under `base`."""
+    mlflow.log_metrics({f"base.{key}": value for key, value in numbers.items() if math.isfinite(value)})
+
+
+def log_report(page: str) -> None:
+    """Log the run's page for its readers."""
+    mlflow.log_text(page, "report.html")
 
 
 def log_fit(stage: str, checked: "CheckedFit", figures: Mapping[str, Figure]) -> None:

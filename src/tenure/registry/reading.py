@@ -2,7 +2,8 @@
 
 import json
 from dataclasses import dataclass
-from pathlib import Path
+from itertools import takewhile
+from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
 import mlflow
@@ -42,6 +43,11 @@ class Evidence:
         except (MlflowException, OSError) as error:
             raise NoModelError(f"Run {self.run_id} holds no settings any more: {error}") from error
 
+    def command(self) -> str:
+        """Read the command that made the run; empty where the run is older than its being kept."""
+        lines = self.recipe().splitlines()
+        return "\n".join(line.removeprefix("# ") for line in takewhile(lambda line: line.startswith("# "), lines))
+
     def table(self, path: str) -> pd.DataFrame:
         """Read a logged table, such as `backtest/tracking`."""
         return pd.read_csv(self.file(f"{path}.csv"))
@@ -55,6 +61,11 @@ class Evidence:
         from tenure.fit import Loo
 
         return Loo.load(self.file(f"diagnostics/{stage}/{model}_loo.npz"))
+
+    def holds(self, path: str) -> bool:
+        """Tell whether the run logged a file of this path."""
+        folder = str(PurePosixPath(path).parent)
+        return path in {item.path for item in client().list_artifacts(self.run_id, None if folder == "." else folder)}
 
     def file(self, path: str) -> Path:
         """Fetch a logged file."""

@@ -1,0 +1,59 @@
+"""What vouches for the fit: parameters, the prior's part, the sampler."""
+
+from tenure.registry import Evidence
+
+from .cells import Cell, Table, frame, plain
+from .pictures import Picture, picture
+
+STAGES = {"calibration": "the days up to the cut-off", "final": "the whole log"}
+MODELS = ("purchases", "spend")
+KINDS = ("prior_posterior", "check", "rank", "energy")
+DIAGNOSTICS = {
+    "rhat_max": "R-hat, highest",
+    "ess_bulk_min": "ESS bulk, lowest",
+    "ess_tail_min": "ESS tail, lowest",
+    "divergences": "divergences",
+    "bfmi_min": "BFMI, lowest",
+    "proposal_khat": "k-hat of the weights",
+    "effective_draws": "effective draws",
+    "khat_max": "k-hat of leave-one-out, highest",
+    "prior_sensitivity_max": "prior's pull, highest",
+}
+
+
+def posterior(evidence: Evidence, stage: str) -> list[Table | Picture]:
+    """Gather the section: what vouches for both fits, then tables and pictures of one `stage`."""
+    folder = f"diagnostics/{stage}"
+    tables = [
+        (f"{folder}/prior_consequences", "What prior and posterior say of the business: medians and 90% ranges."),
+        *((f"{folder}/{model}_summary", f"Parameters of {model}. Look for R-hat near 1.") for model in MODELS),
+        *((f"{folder}/{model}_sensitivity", f"Who decides on {model}: the prior or the data.") for model in MODELS),
+    ]
+    pictures = ["prior_consequences"]
+    pictures += [f"{model}_{kind}" for kind in KINDS for model in MODELS]
+    return [
+        _diagnostics(evidence),
+        *(frame(evidence.table(path), caption) for path, caption in tables if evidence.holds(f"{path}.csv")),
+        *(picture(evidence, f"{folder}/{name}") for name in pictures if evidence.holds(f"{folder}/{name}.png")),
+    ]
+
+
+def _diagnostics(evidence: Evidence) -> Table:
+    fits = [(stage, model) for stage in STAGES for model in MODELS if f"{stage}.{model}.method" in evidence.tags]
+    logged = evidence.metrics
+    known = [name for name in DIAGNOSTICS if any(f"{at}.{model}.{name}" in logged for at, model in fits)]
+    rows = [
+        [
+            Cell(STAGES[stage]),
+            Cell(model),
+            Cell(evidence.tags[f"{stage}.{model}.method"]),
+            *(plain(logged.get(f"{stage}.{model}.{name}")) for name in known),
+        ]
+        for stage, model in fits
+    ]
+    return Table(
+        "What vouches for the draws. Look for R-hat below 1.01, effective sizes above 400, no divergence, and k-hat "
+        "below 0.7; the limits are in the checks above.",
+        ("fitted to", "model", "method", *(DIAGNOSTICS[name] for name in known)),
+        rows,
+    )

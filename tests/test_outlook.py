@@ -1,0 +1,52 @@
+"""What a base comes to: the scorer's own totals, and who is in it."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from tenure.backtest import Factor
+from tenure.outlook import outlook
+from tenure.posterior import Posterior
+from tenure.scorer import Scorer, Scores
+
+STEADY = Factor(np.zeros(3), "assumed", 0.0)
+CHANGING = Factor(np.log([0.5, 1.0, 2.0]), "assumed", 0.0)
+
+
+@pytest.fixture(scope="module")
+def scores(posterior: Posterior, summaries: pd.DataFrame) -> Scores:
+    return Scorer(posterior).score(summaries, horizon_days=180, level=0.8)
+
+
+def _outlook(scores: Scores, summaries: pd.DataFrame, factor: Factor) -> dict[str, float]:
+    factors = {"purchases": factor, "value": factor}
+    return outlook(scores, summaries["frequency"], factors, rng=np.random.default_rng(0))
+
+
+def test_totals_are_the_scorers_and_a_world_that_does_not_change_adjusts_nothing(
+    scores: Scores, summaries: pd.DataFrame
+) -> None:
+    found, totals = _outlook(scores, summaries, STEADY), scores.totals.table(0.8)
+    for outcome, total in (("purchases", "purchases"), ("value", "clv")):
+        for end, value in totals.loc[total].items():
+            assert found[f"{outcome}.{end}"] == value
+        drawn = np.sort(getattr(scores.totals, outcome))
+        for end in ("low", "high"):
+            near = np.abs(drawn - totals.loc[total, end]).argmin()
+            assert drawn[near - 1] <= found[f"{outcome}.adjusted_{end}"] <= drawn[near + 1]
+
+
+def test_a_world_that_changes_widens_totals_to_both_sides(scores: Scores, summaries: pd.DataFrame) -> None:
+    found = _outlook(scores, summaries, CHANGING)
+    for outcome in ("purchases", "value"):
+        assert found[f"{outcome}.adjusted_low"] < 0.6 * found[f"{outcome}.expected"]
+        assert found[f"{outcome}.adjusted_high"] > 1.7 * found[f"{outcome}.expected"]
+
+
+def test_shares_are_of_customers_and_the_top_tenth_is_of_value(scores: Scores, summaries: pd.DataFrame) -> None:
+    found, table = _outlook(scores, summaries, STEADY), scores.table
+    assert found["customers"] == 700
+    assert found["one_time_share"] == pytest.approx((summaries["frequency"] == 0).sum() / 700)
+    assert found["active_share"] == pytest.approx(table["p_alive"].sum() / 700)
+    assert found["buying_share"] == pytest.approx(table["p_purchase"].sum() / 700)
+    assert found["top_tenth_share"] == pytest.approx(table["clv"].nlargest(70).sum() / table["clv"].sum())

@@ -1,0 +1,282 @@
+"""The report: of a made-up run, hostile on purpose. Of a real one see test_train; in a browser, the slow test below."""
+
+import base64
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from tenure import registry, report
+from tenure.jobs.app import compose_settings
+from tenure.review import Check, Review, Verdict
+
+HOSTILE = "<script>alert('x')</script><img src=x onerror=alert(1)>"
+SECTIONS = [
+    "verdict", "business", "tracking", "calibration", "deciles", "baselines", "posterior", "reconciliation", "card",
+    "reproduce",
+]  # fmt: skip
+PIXEL = base64.b64decode("iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAQAAAC1HAwCAAAAC0lEQVR42mNk+A8AAQUBAScY42YAAAAASUVORK5CYII=")
+TOTALS = {f"{kind}_{end}": 90.0 for kind in ("total", "adjusted") for end in ("low", "high")}
+BASE = ("expected", "low", "high", "mean_low", "mean_high", "adjusted_low", "adjusted_high")
+
+
+@dataclass(frozen=True)
+class InFolder(registry.Evidence):
+    """Evidence whose files lie in a folder."""
+
+    folder: Path = field(kw_only=True)
+
+    def holds(self, path: str) -> bool:
+        return (self.folder / path).is_file()
+
+    def file(self, path: str) -> Path:
+        return self.folder / path
+
+
+def _write(folder: Path, path: str, content: str | bytes | pd.DataFrame) -> None:
+    target = folder / path
+    target.parent.mkdir(parents=True, exist_ok=True)
+    if isinstance(content, bytes):
+        target.write_bytes(content)
+    else:
+        target.write_text(content if isinstance(content, str) else content.to_csv())
+
+
+def _review(verdict: Verdict) -> Review:
+    sound = Check("rhat", "final.purchases.rhat_max", 1.0, Verdict.PASS, "R-hat is 1", "REVIEW above 1.01", "why", "")
+    odd = Check(
+        "bias", "value.bias", 0.3, verdict, "the bias is 0.3", "FAIL above 0.25", HOSTILE, "Look at the season."
+    )
+    return Review((sound,) if verdict is Verdict.PASS else (sound, odd))
+
+
+def _tables() -> dict[str, dict[str, object]]:
+    coverage = {"outcome": "value", "group": "everyone", "level": [0.5, 0.9], "customers": 9, "inside": [0.51, 0.88]}
+    bins = {"low": [0.0, 0.1], "high": [0.1, 0.2], "customers": [0, 9], "foretold": [None, 0.15]}
+    means = {f"{kind}_purchases": [2.0, 1.0, 0.5] for kind in ("actual", "expected")}
+    means |= {"actual_value": [1000.0, 9.0, 20.0], "expected_value": [30.0, 20.0, 10.0]}
+    against = {"forecast": ["zero", HOSTILE], "outcome": "value", "crps": 3.0, "crps_of_model": 2.0, "difference": -1.0}
+    return {
+        "backtest/coverage": {**coverage, "inside_se": 0.01},
+        "backtest/reliability": {**bins, "actual": [None, 0.2], "actual_se": [None, 0.1]},
+        "backtest/deciles": {"decile": [1, 2, 3], "customers": 5, **means, "value_coverage": 0.9},
+        "backtest/baselines": {**against, "difference_se": 0.1, "winner": ["model", None]},
+        "diagnostics/final/purchases_summary": {"mean": [0.25], "r_hat": [1.0]},
+    }
+
+
+@pytest.fixture
+def made_up(tmp_path: Path) -> InFolder:
+    """Make up the evidence of a run that went to REVIEW, with hostile words wherever a person may put words."""
+    _write(tmp_path, "review/review.json", json.dumps(_review(Verdict.REVIEW).to_dict()))
+    _write(tmp_path, "config/resolved.yaml", f"# tenure-train seed=1 {HOSTILE}\nseed: 1\n")
+    lines = [
+        {"fate": "sales", "rows": 10, "amount": "12345678901234567.89"},
+        {"fate": HOSTILE, "rows": 1, "amount": "-5.10"},
+    ]
+    kept = {"until": "2025-12-31", "lines": lines, "rows": 11, "amount": "12345678901234562.79"}
+    kept |= {"purchases": 9, "revenue": "95.00", "duplicates": 0}
+    _write(tmp_path, "data/reconciliation.json", json.dumps(kept))
+    for name in ("tracking", "pit", "by_frequency", "deciles"):
+        _write(tmp_path, f"backtest/{name}.png", PIXEL)
+    for path, columns in _tables().items():
+        _write(tmp_path, f"{path}.csv", pd.DataFrame(columns))
+    _write(tmp_path, "diagnostics/final/purchases_check.png", PIXEL)
+    metrics = {"customers": 9.0, "horizon_days": 273.0, "final.purchases.rhat_max": 1.0, "base.customers": 9.0}
+    for outcome in ("purchases", "value"):
+        metrics |= {f"{outcome}.{key}": value for key, value in TOTALS.items()}
+        metrics |= {f"base.{outcome}.{key}": float(at) for at, key in enumerate(BASE, 1000)}
+    params = {"score.horizon_days": "365", "score.discount_rate": "0.1", "score.margin": "1.0", "score.level": "0.9"}
+    params |= {"review.level": "0.9", "fit.purchases": "bg_nbd", "transactions.path": HOSTILE}
+    tags = {"mlflow.runName": HOSTILE, "baselines.wins": HOSTILE, "final.purchases.method": "nuts", "end": "2025-12-31"}
+    return InFolder("0123abc", metrics, params, tags, folder=tmp_path)
+
+
+class Page(HTMLParser):
+    """What a browser would make of the page: sections in order, what is loaded, the tags that are there."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.sections: list[str] = []
+        self.loads: list[str] = []
+        self.tags: list[str] = []
+        self.handlers: list[str] = []
+        self.feed(page)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append(tag)
+        named = {name: value or "" for name, value in attrs}
+        self.sections += [named["id"]] if tag == "section" else []
+        self.loads += [value for name, value in named.items() if name in {"src", "href", "srcset", "data", "action"}]
+        self.handlers += [name for name in named if name.startswith("on")]
+
+
+def test_all_sections_are_there_and_the_verdict_is_first(made_up: InFolder) -> None:
+    page = report.render(made_up)
+    assert Page(page).sections == SECTIONS
+    assert page.index("<body>") < page.index("Verdict:") < page.index("Look at the season.") < page.index("business")
+
+
+def test_the_page_loads_nothing(made_up: InFolder) -> None:
+    page = report.render(made_up)
+    loads = Page(page).loads
+    assert len(loads) == 5
+    assert all(load.startswith("data:image/png;base64,") for load in loads)
+    assert not {"link", "iframe", "object", "embed", "base"} & set(Page(page).tags)
+    for word in ("http://", "https://", "@import", "url(", "fetch(", "import("):
+        assert word not in page
+
+
+def test_what_a_run_says_is_text_and_never_markup(made_up: InFolder) -> None:
+    page = report.render(made_up)
+    assert HOSTILE not in page
+    assert page.count("&lt;script&gt;alert(") >= 6
+    assert Page(page).tags.count("script") == 1
+    assert not Page(page).handlers
+    hostile = replace(made_up, run_id=HOSTILE, params={**made_up.params, "score.horizon_days": "365"})
+    assert Page(report.render(hostile)).tags.count("script") == 1
+
+
+def test_totals_over_the_horizon_come_with_every_interval_and_a_warning_beyond_what_was_validated(
+    made_up: InFolder,
+) -> None:
+    page = report.render(made_up)
+    for said in ("1,001 to 1,002", "1,003 to 1,004", "1,005 to 1,006", "The holdout could check 273 days."):
+        assert said in page
+    within = replace(made_up, params={**made_up.params, "score.horizon_days": "273"})
+    assert "The holdout could check" not in report.render(within)
+
+
+def test_at_margin_one_value_is_called_revenue(made_up: InFolder) -> None:
+    assert "revenue, not profit" in report.render(made_up)
+    less = replace(made_up, params={**made_up.params, "score.margin": "0.35"})
+    assert "revenue, not profit" not in report.render(less)
+
+
+def test_no_cent_of_the_reconciliation_is_lost(made_up: InFolder) -> None:
+    page = report.render(made_up)
+    assert "12,345,678,901,234,567.89" in page
+    assert "12,345,678,901,234,562.79" in page
+
+
+@pytest.mark.parametrize("verdict", list(Verdict))
+def test_the_page_says_the_verdict_and_lists_what_did_not_pass(made_up: InFolder, verdict: Verdict) -> None:
+    _write(made_up.folder, "review/review.json", json.dumps(_review(verdict).to_dict()))
+    page = report.render(made_up)
+    assert f'<span class="badge {verdict}">{verdict}</span>' in page
+    assert ("Look at the season." in page) is (verdict is not Verdict.PASS)
+
+
+def test_a_failed_model_tells_nothing_of_the_business_even_where_it_was_refitted(made_up: InFolder) -> None:
+    _write(made_up.folder, "review/review.json", json.dumps(_review(Verdict.FAIL).to_dict()))
+    page = report.render(made_up)
+    assert "1,001 to 1,002" not in page
+    assert "no number below may be relied on" in page
+    assert Page(page).sections == SECTIONS
+
+
+def test_a_run_that_was_not_refitted_says_so_instead_of_a_forecast(made_up: InFolder) -> None:
+    known = {key: value for key, value in made_up.metrics.items() if not key.startswith(("base.", "final."))}
+    (made_up.folder / "backtest" / "tracking.png").unlink()
+    page = report.render(replace(made_up, metrics=known, tags={}))
+    assert "it was not fitted to the whole log" in page
+    assert "No model was registered." in page
+    assert "of the fit to the days up to the cut-off" in page
+    assert "Not logged by this run: Repeat purchases by week" in page
+    assert Page(page).sections == SECTIONS
+
+
+def test_the_command_of_a_run_is_read_back_and_an_old_run_has_none(made_up: InFolder) -> None:
+    assert made_up.command() == f"tenure-train seed=1 {HOSTILE}"
+    _write(made_up.folder, "config/resolved.yaml", "seed: 1\n# tenure-train seed=2\n")
+    assert made_up.command() == ""
+    assert "The command was not kept" in report.render(made_up)
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[str]:
+    """Serve a fresh store by MLflow itself."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        address = ("127.0.0.1", free.getsockname()[1])
+    store = ["--backend-store-uri", f"sqlite:///{tmp_path}/ui.db", "--artifacts-destination", str(tmp_path / "kept")]
+    asked = [sys.executable, "-m", "mlflow", "server", *store, "--host", address[0], "--port", str(address[1])]
+    environment = {key: value for key, value in os.environ.items() if not key.startswith("MLFLOW")}
+    environment["MLFLOW_SERVER_ENABLE_JOB_EXECUTION"] = "false"
+    with (tmp_path / "server.log").open("w") as said:
+        started = subprocess.Popen(
+            [*asked, "--workers", "1"], env=environment, stdout=said, stderr=said, start_new_session=True
+        )
+    uri = f"http://{address[0]}:{address[1]}"
+    try:
+        _await(lambda: urllib.request.urlopen(f"{uri}/health", timeout=5).status == 200, seconds=180)
+        yield uri
+    finally:
+        os.killpg(started.pid, signal.SIGTERM)
+        started.wait(30)
+
+
+def _await(is_ready: Callable[[], bool], seconds: int) -> None:
+    end = time.monotonic() + seconds
+    while True:
+        try:
+            assert is_ready()
+            return
+        except OSError:
+            if time.monotonic() > end:
+                raise
+            time.sleep(0.5)
+
+
+@pytest.mark.slow
+def test_the_report_opens_in_mlflow_without_an_error_and_its_tables_sort(
+    made_up: InFolder, server: str, tmp_path: Path
+) -> None:
+    """Run with `uv run --group browser pytest -m slow tests/test_report.py`, where there is a Chromium."""
+    browsers = pytest.importorskip("playwright.sync_api", reason="needs uv's group `browser`")
+    chromium = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    if chromium is None:
+        pytest.skip("there is no Chromium on this machine")
+    settings = compose_settings("train", [f"registry.tracking_uri={server}"]).registry
+    registry.connect(settings)
+    with registry.open_run(settings, "train", "seed: 1") as run:
+        registry.log_report(report.render(made_up))
+    page_of_run = f"{server}/#/experiments/{run.info.experiment_id}/runs/{run.info.run_id}/artifacts/report.html"
+    complaints: list[str] = []
+    with browsers.sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox", "--disable-gpu"])
+        page = browser.new_page(viewport={"width": 1500, "height": 1000})
+        page.on("pageerror", lambda error: complaints.append(str(error)))
+        page.on("dialog", lambda dialog: (complaints.append(dialog.message), dialog.dismiss()))
+        page.on("console", lambda said: complaints.append(f"{said.text} {said.location}") if _counts(said) else None)
+        page.goto(page_of_run)
+        shown = page.frame_locator("iframe")
+        shown.locator("#reproduce").wait_for(timeout=120_000)
+        assert shown.locator("h1").inner_text() == "Verdict: REVIEW"
+        assert page.locator("iframe").get_attribute("sandbox") == "allow-scripts"
+        broken = "[...document.images].filter((image) => !image.naturalWidth).length"
+        assert page.frames[-1].evaluate(f"[{broken}, document.images.length]") == [0, 5]
+        values, head = (shown.locator(f"#deciles {part}:nth-child(5)") for part in ("td", "th"))
+        for order in (["9.00", "20.00", "1,000.00"], ["1,000.00", "20.00", "9.00"]):
+            head.locator("button").click()
+            assert values.all_inner_texts() == order
+        browser.close()
+    assert not complaints
+
+
+def _counts(said: Any) -> bool:
+    """Tell whether the browser complains of the report, and not of MLflow's own requests."""
+    return said.type in {"error", "warning"} and "/ajax-api/" not in said.location["url"]

@@ -19,7 +19,10 @@ from tenure.jobs.app import compose_settings
 from tenure.jobs.recipes import RecipeError, read_fit, read_recipe
 
 QUICK = ["fit.method=laplace", "fit.draws=200", "fit.joint_draws=200"]
-RELAXED = [f"review.checks.{outcome}_bias.review=[-0.24,0.24]" for outcome in ("purchases", "value")]
+RELAXED = [
+    *(f"review.checks.{outcome}_bias.review=[-0.24,0.24]" for outcome in ("purchases", "value")),
+    "review.checks.refit_shift.review=[-0.4,0.4]",
+]
 
 type Run = Callable[..., int]
 

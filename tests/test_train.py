@@ -380,7 +380,7 @@ def test_scoring_tells_the_way_there_and_the_value_to_infinity(trained: Ran, evi
     assert (table["residual_value"] > table["clv"]).all()
     run = registry.evidence(re.findall(r"Run (\w+)", scored.out)[0])
     assert run.metrics["total.residual_value.expected"] == pytest.approx(table["residual_value"].sum())
-    assert 0 < run.metrics["score.share_beyond"] < 1
+    assert 0 < run.metrics["score.share_beyond"] < run.metrics["score.residual_share_beyond"] < 1
     assert len(run.table("scores/months")) == 48
     assert run.file("scores/months.png").stat().st_size > 10_000
 

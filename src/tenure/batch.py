@@ -77,10 +77,14 @@ class SummaryFile:
 
 @dataclass(frozen=True)
 class Scored:
-    """What was scored, its rows written and gone: totals, groups, months, and where the scores come from."""
+    """What was scored, its rows written and gone: totals, groups, months, and where the scores come from.
+
+    `residual` are totals to infinity, if asked for; `residual_beyond` is their `Scores.share_beyond`.
+    """
 
     scores: Scores
     residual: Totals | None
+    residual_beyond: float | None
     model: str
     as_of: str | None
     run_id: str
@@ -142,7 +146,7 @@ def merge(scores: Scores | None, more: Scores) -> Scores:
     totals, groups = more.totals, dict(more.groups)
     if scores is not None:
         parts = [(scores.share_beyond, scores.totals), (beyond, more.totals)]
-        beyond = _share(parts)
+        beyond = share_of_all(parts)
         totals, unsteady = scores.totals + more.totals, scores.unsteady + unsteady
         for key, group_totals in scores.groups.items():
             groups[key] = group_totals + groups[key] if key in groups else group_totals
@@ -150,7 +154,7 @@ def merge(scores: Scores | None, more: Scores) -> Scores:
     return Scores(more.table.iloc[:0], totals, more.params, ordered, more.by, months, beyond, unsteady)
 
 
-def _share(parts: list[tuple[float | None, Totals]]) -> float | None:
+def share_of_all(parts: list[tuple[float | None, Totals]]) -> float | None:
     """Put shares of expected value together."""
     known = [(share, totals.expected_value.mean()) for share, totals in parts if share is not None]
     whole = sum(weight for _, weight in known)

@@ -130,6 +130,7 @@ def _run(name: str, job: Callable[..., int]) -> None:
 def _attempt(job: Callable[..., int], config: DictConfig) -> int:
     warnings.formatwarning = lambda message, *_, **__: f"warning: {message}"
     logging.captureWarnings(True)
+    warnings.filterwarnings("ignore", "fetch_record_batch", DeprecationWarning)  # Ibis asks DuckDB by its older name
     is_sweep = HydraConfig.get().mode == RunMode.MULTIRUN
     try:
         settings = OmegaConf.to_object(config)

@@ -374,6 +374,9 @@ def _print_cautions(out: Console, scored: "Scored") -> None:
     scores = scored.scores
     if scores.share_beyond is not None:
         out.print(f"{scores.share_beyond:.1%} of the value lies farther ahead than any customer was observed.")
+    if scored.residual_beyond is not None:
+        what = "of the residual value lies farther ahead than any customer was observed."
+        out.print(f"{scored.residual_beyond:.1%} {what}")
     if scores.unsteady:
         out.print(
             f"[yellow]The mean values of {scores.unsteady:,} of {scored.customers:,} customers rest on a few draws of "

@@ -12,7 +12,7 @@ from tenure import batch, figures, registry
 from tenure.batch import Scored, Summaries, SummaryFile
 from tenure.output import require_writable, written_whole
 from tenure.rfm import stream
-from tenure.scorer import RESIDUAL, Scorer, Totals
+from tenure.scorer import RESIDUAL, Scorer, Scores, Totals
 from tenure.settings import ScoreJobSettings
 from tenure.transactions import Reconciliation, Transactions, read
 
@@ -64,7 +64,7 @@ def score_parts(
     # An older version's own scorer may know neither groups nor months, and is not asked for any unless they are.
     more: dict[str, Any] = {"by": settings.by} if settings.by else {}
     more |= {"by_month": True} if settings.by_month else {}
-    scores, residual = None, None
+    scores, residual, beyond = None, None, None
     with (
         written_whole(settings.output) as path,
         console.progress("score", rows) as advance,
@@ -80,20 +80,22 @@ def score_parts(
                     expected_purchases_by_month=list(found.months.purchases), clv_by_month=list(found.months.value)
                 )
             if settings.residual:
-                table, sums = _with_residual(scorer, part, table, asked)
-                residual = sums if residual is None else residual + sums
+                table, ever = _with_residual(scorer, part, table, asked)
+                whole = Totals.empty(scorer.draws) if residual is None else residual
+                beyond = batch.share_of_all([(beyond, whole), (ever.share_beyond, ever.totals)])
+                residual = whole + ever.totals
             output.write(table)
             scores = batch.merge(scores, found)
             advance(len(part))
         params = asdict(scores.params) if scores is not None else {}
         output.close({**about, "params": params, "customers": rows})
     assert scores is not None  # noqa: S101 (a file without rows is not closed)
-    return Scored(scores, residual, about["model"], about["as_of"], about["run_id"])
+    return Scored(scores, residual, beyond, about["model"], about["as_of"], about["run_id"])
 
 
 def _with_residual(
     scorer: Scorer, part: pd.DataFrame, table: pd.DataFrame, asked: dict[str, Any]
-) -> tuple[pd.DataFrame, Totals]:
+) -> tuple[pd.DataFrame, Scores]:
     params = {name: value for name, value in asked.items() if name != "horizon_days"}
     found = scorer.residual(part, **params)
-    return table.join(found.table[list(RESIDUAL.values())]), found.totals
+    return table.join(found.table[list(RESIDUAL.values())]), found

@@ -93,7 +93,8 @@ def log_scores(scored: Scored, seconds: float, figures: Mapping[str, Figure]) ->
         totals.loc["residual_value"] = scored.residual.table(level).loc["clv"]
     mlflow.set_tag("model", scored.model)
     numbers = {"score.customers": scored.customers, "score.seconds": seconds, "score.unsteady": scores.unsteady}
-    numbers |= {} if scores.share_beyond is None else {"score.share_beyond": scores.share_beyond}
+    shares = {"score.share_beyond": scores.share_beyond, "score.residual_share_beyond": scored.residual_beyond}
+    numbers |= {name: share for name, share in shares.items() if share is not None}
     mlflow.log_metrics(numbers)
     rows = totals.to_dict("index").items()
     mlflow.log_metrics({f"total.{name}.{end}": float(value) for name, row in rows for end, value in row.items()})

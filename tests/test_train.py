@@ -65,8 +65,9 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Ran:
     return command("tenure-train", f"transactions.path={data / 'log.csv'}", *QUICK, folder=folder)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture
 def evidence(trained: Ran) -> registry.Evidence:
+    """Read the training anew for each test: others point MLflow at stores of their own."""
     assert trained.code == 0, trained.err
     registry.use(trained.store)
     return registry.evidence("models:/clv@challenger")

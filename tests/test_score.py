@@ -290,7 +290,7 @@ def test_totals_add_up_over_batches(scorer: Scorer, summaries: pd.DataFrame) -> 
 
 
 def test_a_very_frequent_customer_is_simulated_right() -> None:
-    """Beyond 16 purchases a future goes on in time slices: counts exact, spends summed, times within a slice."""
+    """Beyond a few purchases the rest of a future is drawn at once: how many, until when, worth how much."""
     base = customers((10_000, 10_000, 10_000, 5.0), (300, 300, 302, 20.0))
     scorer = Scorer(fixed(4000))
     table = scorer.score(base, horizon_days=3650, discount_rate=0.1).table

@@ -10,7 +10,7 @@ from tenure.backtest import ASSUMED, BacktestError, Factor, Lesson, Outcome, lea
 from tenure.backtest.discrepancy import LEARNT, adjusted_metrics, day_shares
 from tenure.settings import DiscrepancySettings
 
-SETTINGS = DiscrepancySettings(bias_sd=0.1, spread_sd=0.1, least_periods=3)
+SETTINGS = DiscrepancySettings(bias_sd=0.1, spread_sd=0.1, least_periods=3, learnt_from=None)
 START = date(2024, 1, 1)
 LEVEL, DRAWS = 0.90, 400
 OWN = 0.04  # the error of the log total that the model itself admits

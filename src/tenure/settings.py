@@ -416,12 +416,16 @@ class DiscrepancySettings:
     bias_sd: float
     spread_sd: float
     least_periods: int
+    learnt_from: str | None
 
     def __post_init__(self) -> None:
         for name in ("bias_sd", "spread_sd"):
             value = getattr(self, name)
             _require(0 < value <= 2, f"backtest.discrepancy.{name}", "above 0 and at most 2", value)
         _require(self.least_periods >= 2, "backtest.discrepancy.least_periods", "at least 2", self.least_periods)
+        is_id = self.learnt_from is None or re.fullmatch("[0-9a-f]{32}", self.learnt_from) is not None
+        rule = "the id of a run of tenure-backtest, 32 characters of 0-9 and a-f, or null"
+        _require(is_id, "backtest.discrepancy.learnt_from", rule, self.learnt_from)
 
 
 @dataclass
@@ -485,6 +489,11 @@ class BacktestJobSettings:
     def __post_init__(self) -> None:
         _require(0 < self.level < 1, "level", "above 0 and below 1", self.level)
         _require(0 <= self.seed < 2**63, "seed", "from 0 to 2^63 - 1", self.seed)
+        learnt_from, rule = (
+            self.backtest.discrepancy.learnt_from,
+            "null in a backtest, which learns from its own origins",
+        )
+        _require(learnt_from is None, "backtest.discrepancy.learnt_from", rule, learnt_from)
 
 
 @dataclass

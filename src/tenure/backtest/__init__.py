@@ -4,6 +4,7 @@ from .baselines import BASELINES, Known, baseline_forecasts
 from .compare import compare, comparison_metrics, wins
 from .discrepancy import ASSUMED, Factor, Lesson, learn, lesson
 from .errors import BacktestError
+from .factors import Factors, learn_factors
 from .forecast import Forecast, Samples, model_forecast, point_forecast
 from .holdout import Holdout, face_holdout
 from .measure import METRICS, Backtest, measure
@@ -22,6 +23,7 @@ __all__ = [
     "Backtest",
     "BacktestError",
     "Factor",
+    "Factors",
     "Forecast",
     "Holdout",
     "Known",
@@ -36,6 +38,7 @@ __all__ = [
     "crps",
     "face_holdout",
     "learn",
+    "learn_factors",
     "lesson",
     "measure",
     "model_forecast",

@@ -33,6 +33,7 @@ from .scores import central
 type Floats = NDArray[np.float64]
 
 GRID = 400
+NEAR = 0.1  # horizons that differ by no more than this share of the longer one are taken for one
 ASSUMED, LEARNT = "assumed, not learnt", "learnt"
 
 
@@ -54,6 +55,11 @@ class Lesson:
     def __post_init__(self) -> None:
         if not (self.cutoff < self.end and np.isfinite([self.log_ratio, self.log_sd]).all() and self.log_sd >= 0):
             raise BacktestError(f"A lesson has a holdout, a finite log ratio and a standard deviation: {self}.")
+
+    @property
+    def horizon_days(self) -> int:
+        """Count the days of the holdout."""
+        return (self.end - self.cutoff).days
 
 
 @dataclass(frozen=True)
@@ -102,6 +108,15 @@ def learn(
         return Factor(rng.normal(0.0, settings.bias_sd, draws) + rng.normal(0.0, tau), ASSUMED, periods)
     ratios, sds = (np.array([getattr(one, name) for one in ended]) for name in ("log_ratio", "log_sd"))
     return Factor(_draw_posterior(ratios, sds, weights, settings, draws, rng), LEARNT, periods)
+
+
+def is_near(days: int, others: int) -> bool:
+    """Tell whether what was learnt over one horizon may be said of another.
+
+    >>> is_near(182, 180), is_near(91, 182)
+    (True, False)
+    """
+    return abs(days - others) <= NEAR * max(days, others)
 
 
 def day_shares(lessons: Sequence[Lesson]) -> Floats:

@@ -12,6 +12,7 @@ from .aliases import (
 )
 from .evidence import (
     data_metrics,
+    flat_settings,
     log_backtest,
     log_comparison,
     log_data,
@@ -48,6 +49,7 @@ __all__ = [
     "evidence",
     "find_champion",
     "find_version",
+    "flat_settings",
     "load",
     "log_backtest",
     "log_comparison",

@@ -42,7 +42,7 @@ def _base_totals(evidence: Evidence, asked: Mapping[str, Any]) -> Table:
         ]
         for outcome, label in (("purchases", "purchases"), ("value", "discounted margin"))
     ]
-    source = evidence.tags.get("value.adjusted", NONE)
+    source = evidence.tags.get("base.adjusted", evidence.tags.get("value.adjusted", NONE))
     return Table(
         "Plan with the wide interval: it allows for a world that changes, by a factor that is "
         f"{source}. The narrow one knows customers' chance and the parameters' uncertainty only, and the credible one "

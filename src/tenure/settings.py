@@ -415,6 +415,7 @@ class DiscrepancySettings:
 
     bias_sd: float
     spread_sd: float
+    spread_df: float
     least_periods: int
     learnt_from: str | None
 
@@ -422,6 +423,7 @@ class DiscrepancySettings:
         for name in ("bias_sd", "spread_sd"):
             value = getattr(self, name)
             _require(0 < value <= 2, f"backtest.discrepancy.{name}", "above 0 and at most 2", value)
+        _require(1 <= self.spread_df <= 1000, "backtest.discrepancy.spread_df", "from 1 to 1,000", self.spread_df)
         _require(self.least_periods >= 2, "backtest.discrepancy.least_periods", "at least 2", self.least_periods)
         is_id = self.learnt_from is None or re.fullmatch("[0-9a-f]{32}", self.learnt_from) is not None
         rule = "the id of a run of tenure-backtest, 32 characters of 0-9 and a-f, or null"

@@ -4,7 +4,7 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -13,9 +13,12 @@ import pandas as pd
 import pytest
 
 from tenure import registry
+from tenure.backtest import Lesson
 from tenure.errors import InputError
 from tenure.jobs.app import compose_settings
+from tenure.jobs.learning import read_lessons
 from tenure.posterior import Posterior
+from tenure.transactions import read
 
 DATA = Path(__file__).parent.parent / "data" / "cdnow_sample.csv"
 QUICK = ["fit.method=laplace", "fit.joint_draws=400", "backtest.baselines.names=[zero]"]
@@ -125,6 +128,7 @@ def test_groups_are_adjusted_and_customers_and_infinity_are_not(taught: Taught, 
     customers.to_parquet(tmp_path / "customers.parquet")
     said, run = scored(
         taught, tmp_path / "s.parquet", "model=models:/clv@challenger", "by=[country]", "residual=true",
+        "score.horizon_days=200",
         f"summary.path={tmp_path / 'customers.parquet'}",
     )  # fmt: skip
     groups = run.table("scores/groups")
@@ -138,7 +142,8 @@ def test_groups_are_adjusted_and_customers_and_infinity_are_not(taught: Taught, 
     assert line.split()[-4] == "-"
     import mlflow
 
-    alone = mlflow.pyfunc.load_model("models:/clv@challenger").predict(customers.drop(columns="country"))
+    model = mlflow.pyfunc.load_model("models:/clv@challenger")
+    alone = model.predict(customers.drop(columns="country"), params={"horizon_days": 200})
     table = pd.read_parquet(tmp_path / "s.parquet")
     pd.testing.assert_frame_equal(table[list(alone.columns)], alone, check_exact=True)
     assert not [name for name in table if "adjusted" in name]
@@ -184,22 +189,43 @@ def _nothing(tmp_path: Path, taught: Taught) -> list[str]:
     return [f"backtest.discrepancy.learnt_from={'0' * 32}"]
 
 
+def learn_from(*arguments: str) -> Mapping[str, Sequence[Lesson]]:
+    settings = compose_settings("train", arguments)
+    return read_lessons(settings, read(settings.transactions))
+
+
 @pytest.mark.parametrize(
     ("make", "said"),
     [
         (_another_log, "its log is another, of digest"),
-        (_another_recipe, "4 of its settings differ (first: fit.purchases (bg_nbd there, mbg_nbd here)"),
+        (_another_recipe, r"4 of its settings differ \(first: fit.purchases \(bg_nbd there, mbg_nbd here\)"),
         (_a_training, "it is of the job train, not backtest"),
         (_nothing, f"There is no run {'0' * 32}"),
     ],
 )
-def test_a_run_that_cannot_teach_is_refused_before_anything_is_fitted(
+def test_a_run_that_cannot_teach_is_refused(
     taught: Taught, tmp_path: Path, make: Callable[[Path, Taught], list[str]], said: str
 ) -> None:
-    refused = command("train", *QUICK, *make(tmp_path, taught), folder=taught.folder)
-    assert refused.returncode == 2
-    assert said in refused.stderr
-    assert "fit calibration" not in refused.stderr
+    taught.use()
+    with pytest.raises(InputError, match=said):
+        learn_from(*make(tmp_path, taught))
+
+
+def test_lessons_are_those_of_the_origins_whatever_the_draws_and_the_place_of_the_log(
+    taught: Taught, tmp_path: Path
+) -> None:
+    (tmp_path / "moved.csv").write_bytes(DATA.read_bytes())
+    taught.use()
+    lessons = learn_from(
+        f"backtest.discrepancy.learnt_from={taught.backtest_id}", f"transactions.path={tmp_path / 'moved.csv'}",
+        "fit.method=nuts", "fit.draws=500", "transactions.engine.threads=1",
+    )  # fmt: skip
+    totals = registry.evidence(taught.backtest_id).table("rolling/totals")
+    for outcome, part in totals.groupby("outcome"):
+        assert [str(one.cutoff) for one in lessons[str(outcome)]] == list(part["cutoff"])
+        ratios = np.log(part["actual"] / part["expected"])
+        np.testing.assert_allclose([one.log_ratio for one in lessons[str(outcome)]], ratios, rtol=1e-9)
+    assert learn_from() == {}
 
 
 def test_what_cannot_be_a_run_is_refused_and_a_backtest_learns_from_itself() -> None:

@@ -9,7 +9,7 @@ from .forecast import Forecast, Samples, model_forecast, point_forecast
 from .holdout import Holdout, face_holdout
 from .measure import METRICS, Backtest, measure
 from .origins import Origin, rolling_origins
-from .outcome import Outcome
+from .outcome import OUTCOMES, Outcome
 from .rolling import Rolling, roll_up
 from .scores import crps
 from .shift import shift
@@ -20,6 +20,7 @@ __all__ = [
     "ASSUMED",
     "BASELINES",
     "METRICS",
+    "OUTCOMES",
     "Backtest",
     "BacktestError",
     "Factor",

@@ -5,24 +5,23 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
-from datetime import date
 
 import numpy as np
-import pandas as pd
 from matplotlib.figure import Figure
 
 from tenure import figures, registry, report
-from tenure.backtest import Backtest, Factors, Holdout, Lesson, face_holdout, learn_factors, shift, track
+from tenure.backtest import Factors, Holdout, Lesson, learn_factors, shift
 from tenure.fit import CheckedFit, Fit, check, fit, predictive
 from tenure.outlook import outlook
 from tenure.review import Review, Verdict, judge
-from tenure.rfm import Base, Births, Split, daily_counts, find_truncation, split, summarize
+from tenure.rfm import Base, Births, Split, find_truncation, split, summarize
 from tenure.scorer import NewCustomer, Scorer
 from tenure.settings import TrainSettings
 from tenure.summary import Rfm
 from tenure.transactions import Transactions, read
 
 from . import console, promoting
+from .facing import face
 from .learning import read_lessons
 
 FAILED_REVIEW = 3
@@ -179,31 +178,18 @@ def _backtest(
     settings: TrainSettings,
     seed: int,
 ) -> Holdout:
-    """Foretell the holdout from the calibration, by the model and by the baselines, and measure."""
-    level = settings.review.level
-    calibration.posterior.require_unseen(parts.cutoff)
+    """Foretell the holdout from the calibration, and measure."""
     with _stage(f"backtest over {parts.horizon_days} days, beside {len(settings.backtest.baselines.names)} baselines"):
-        scorer = Scorer(calibration.posterior.thin(settings.fit.joint_draws))
-        backtest, holdout = face_holdout(
-            transactions, parts, scorer, settings.backtest, level=level, seed=seed, lessons=lessons
+        return face(
+            transactions,
+            parts,
+            births,
+            calibration.posterior.thin(settings.fit.joint_draws),
+            settings.backtest,
+            lessons=lessons,
+            level=settings.review.level,
+            seed=seed,
         )
-        tracking = _track(scorer, daily_counts(transactions, parts.cutoff, parts.end, births), parts.cutoff, level)
-    registry.log_backtest(backtest, holdout, tracking, _backtest_figures(backtest, tracking, parts.cutoff, level))
-    return holdout
-
-
-def _track(scorer: Scorer, counts: pd.DataFrame, cutoff: date, level: float) -> pd.DataFrame:
-    expected = scorer.expected_new_customer(np.arange(len(counts)))
-    return track(counts, expected, cutoff=cutoff, level=level)
-
-
-def _backtest_figures(backtest: Backtest, tracking: pd.DataFrame, cutoff: date, level: float) -> dict[str, Figure]:
-    return {
-        "tracking": figures.tracking(tracking, cutoff, level),
-        "pit": figures.pit(backtest.pit, level),
-        "by_frequency": figures.by_frequency(backtest.by_frequency),
-        "deciles": figures.deciles(backtest.deciles),
-    }
 
 
 def _factors(lessons: Mapping[str, Sequence[Lesson]], parts: Split, settings: TrainSettings) -> Factors:

@@ -156,9 +156,7 @@ def log_fit(stage: str, checked: "CheckedFit", figures: Mapping[str, Figure]) ->
     log_figures(folder_of, figures)
 
 
-def log_backtest(
-    backtest: Backtest, holdout: Holdout, tracking: pd.DataFrame | None, figures: Mapping[str, Figure]
-) -> None:
+def log_backtest(backtest: Backtest, holdout: Holdout, tracking: pd.DataFrame, figures: Mapping[str, Figure]) -> None:
     """Log what the holdout showed: metrics, tables, figures, and where baselines win."""
     metrics = holdout.metrics
     defined = {key: value for key, value in metrics.items() if math.isfinite(value)}
@@ -169,8 +167,7 @@ def log_backtest(
     for name in ("by_frequency", "deciles", "coverage", "reliability"):
         _log_table(getattr(backtest, name), f"backtest/{name}")
     _log_table(holdout.comparison, "backtest/baselines")
-    if tracking is not None:
-        mlflow.log_text(tracking.to_csv(index=False), "backtest/tracking.csv")
+    mlflow.log_text(tracking.to_csv(index=False), "backtest/tracking.csv")
     pit = backtest.pit
     if len(pit) > SHOWN_CUSTOMERS:
         pit = pit.sample(SHOWN_CUSTOMERS, random_state=0)

@@ -2,15 +2,7 @@
 
 import base64
 import json
-import os
 import shutil
-import signal
-import socket
-import subprocess
-import sys
-import time
-import urllib.request
-from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from html.parser import HTMLParser
 from pathlib import Path
@@ -204,41 +196,6 @@ def test_the_command_of_a_run_is_read_back_and_an_old_run_has_none(made_up: InFo
     _write(made_up.folder, "config/resolved.yaml", "seed: 1\n# tenure-train seed=2\n")
     assert made_up.command() == ""
     assert "The command was not kept" in report.render(made_up)
-
-
-@pytest.fixture
-def server(tmp_path: Path) -> Iterator[str]:
-    """Serve a fresh store by MLflow itself."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        address = ("127.0.0.1", free.getsockname()[1])
-    store = ["--backend-store-uri", f"sqlite:///{tmp_path}/ui.db", "--artifacts-destination", str(tmp_path / "kept")]
-    asked = [sys.executable, "-m", "mlflow", "server", *store, "--host", address[0], "--port", str(address[1])]
-    environment = {key: value for key, value in os.environ.items() if not key.startswith("MLFLOW")}
-    environment["MLFLOW_SERVER_ENABLE_JOB_EXECUTION"] = "false"
-    with (tmp_path / "server.log").open("w") as said:
-        started = subprocess.Popen(
-            [*asked, "--workers", "1"], env=environment, stdout=said, stderr=said, start_new_session=True
-        )
-    uri = f"http://{address[0]}:{address[1]}"
-    try:
-        _await(lambda: urllib.request.urlopen(f"{uri}/health", timeout=5).status == 200, seconds=180)
-        yield uri
-    finally:
-        os.killpg(started.pid, signal.SIGTERM)
-        started.wait(30)
-
-
-def _await(is_ready: Callable[[], bool], seconds: int) -> None:
-    end = time.monotonic() + seconds
-    while True:
-        try:
-            assert is_ready()
-            return
-        except OSError:
-            if time.monotonic() > end:
-                raise
-            time.sleep(0.5)
 
 
 @pytest.mark.slow

@@ -36,6 +36,7 @@ from .scores import central
 type Floats = NDArray[np.float64]
 
 GRID = 1000
+DRAWS = 4000  # of a factor; by chance the width of its 90% interval is then 2% off, with 500 draws 7%
 NEAR = 0.1  # horizons that differ by no more than this share of the longer one are taken for one
 ASSUMED, LEARNT = "assumed, not learnt", "learnt"
 
@@ -80,9 +81,10 @@ class Factor:
     periods: float
 
     def adjust(self, totals: Floats, rng: np.random.Generator) -> Floats:
-        """Multiply every joint draw of a total by a draw of the factor."""
+        """Multiply joint draws of a total by draws of the factor, all of both: the fewer are taken in turns."""
+        size = max(totals.size, self.logs.size)
         with np.errstate(over="ignore"):  # a heavy tail may hold a draw beyond any number, and beyond any interval
-            adjusted: Floats = totals * np.exp(rng.choice(self.logs, totals.size))
+            adjusted: Floats = np.resize(totals, size) * np.exp(rng.permutation(np.resize(self.logs, size)))
         return adjusted
 
 

@@ -11,11 +11,9 @@ import numpy as np
 
 from tenure.settings import DiscrepancySettings
 
-from .discrepancy import ASSUMED, LEARNT, Factor, Lesson, is_near, learn
+from .discrepancy import ASSUMED, DRAWS, LEARNT, Factor, Lesson, is_near, learn
 from .errors import BacktestError
 from .outcome import OUTCOMES
-
-DRAWS = 4000  # of each factor: a 5% quantile of the log is then known to about a thirtieth of a standard deviation
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from tenure.transactions import Transactions
 
 from .baselines import Known, baseline_forecasts
 from .compare import compare, comparison_metrics
-from .discrepancy import Factor, Lesson, adjusted_metrics, is_near, learn, lesson
+from .discrepancy import DRAWS, Factor, Lesson, adjusted_metrics, is_near, learn, lesson
 from .forecast import model_forecast
 from .measure import Backtest, measure
 from .outcome import OUTCOMES
@@ -91,7 +91,7 @@ def face_holdout(
     factors = {}
     for name in OUTCOMES:
         alike = [one for one in (lessons or {}).get(name, ()) if is_near(one.horizon_days, split.horizon_days)]
-        factors[name] = learn(alike, split.cutoff, settings.discrepancy, draws=scorer.draws, rng=rng)
+        factors[name] = learn(alike, split.cutoff, settings.discrepancy, draws=DRAWS, rng=rng)
     adjusted = {
         f"{name}.{key}": value
         for name, factor in factors.items()

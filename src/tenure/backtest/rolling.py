@@ -9,7 +9,7 @@ import pandas as pd
 from tenure.settings import DiscrepancySettings
 
 from .compare import wins
-from .discrepancy import Lesson, learn
+from .discrepancy import DRAWS, Lesson, learn
 from .holdout import Holdout
 from .origins import Origin
 from .outcome import OUTCOMES
@@ -134,7 +134,7 @@ def _factors(
                 for origin, holdout in holdouts.items()
                 if origin.horizon_days == days and outcome in holdout.lessons
             ]
-            factor = learn(lessons, last, settings, draws=10_000, rng=rng)
+            factor = learn(lessons, last, settings, draws=DRAWS, rng=rng)
             low, high = np.exp(central(factor.logs, level))
             rows.append(
                 {

@@ -12,7 +12,7 @@ from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-from tenure.backtest import ASSUMED, wins
+from tenure.backtest import ASSUMED, OUTCOMES, wins
 from tenure.posterior import PARAMETERS
 from tenure.review import Review, Verdict
 from tenure.rfm import EARLY_WEEKS, LEAST_WEEKS, Births, Split, Truncation
@@ -40,6 +40,7 @@ WORDS = {
     "q": "shape across customers",
     "v": "scale of spend, the log's money",
 }
+SPANS = {"": "{} predictive", "adjusted_": "{} adjusted*", "mean_": "{} credible of the mean"}  # of a total, by prefix
 SUSPECT = 0.01  # so few steady logs are suspected wrongly
 SHOWN_GROUPS, SHOWN_MONTHS, MONTHS_A_YEAR = 20, 24, 12
 COLOURS = {Verdict.PASS: "green", Verdict.REVIEW: "yellow", Verdict.FAIL: "red"}
@@ -364,15 +365,11 @@ def _adjusted_by(scored: "Scored") -> str:
         )
     days, level = scored.scores.params.horizon_days, scored.scores.params.level
     spans = []
-    for outcome in ("purchases", "value"):
-        low, median, high = np.exp(
-            np.quantile(scored.factors.over(outcome, days).logs, [(1 - level) / 2, 0.5, (1 + level) / 2])
-        )
+    for outcome in OUTCOMES:
+        logs = scored.factors.over(outcome, days).logs
+        low, median, high = np.exp(np.quantile(logs, [(1 - level) / 2, 0.5, (1 + level) / 2]))
         spans.append(f"{outcome} {median:.2f} ({low:.2f} to {high:.2f})")
-    return (
-        f"* for a world that changes, by a factor common to all customers, {scored.adjusted_by}:"
-        f" {spans[0] if len(set(spans)) == 1 else ', '.join(spans)}"
-    )
+    return f"* for a world that changes, by a factor common to all customers, {scored.adjusted_by}: {', '.join(spans)}"
 
 
 def _print_groups(out: Console, scored: "Scored", level: str) -> None:
@@ -386,9 +383,6 @@ def _print_groups(out: Console, scored: "Scored", level: str) -> None:
         names = (str(row[name]) for name in scores.by)
         table.add_row(*names, f"{row['customers']:,}", f"{row['expected']:,.0f}", *_spans(row))
     out.print(table)
-
-
-SPANS = {"": "{} predictive", "adjusted_": "{} adjusted*", "mean_": "{} credible of the mean"}
 
 
 def _span_titles(totals: pd.DataFrame, level: str) -> list[str]:

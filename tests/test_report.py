@@ -62,7 +62,7 @@ def _tables() -> dict[str, dict[str, object]]:
     means |= {"actual_value": [1000.0, 9.0, 20.0], "expected_value": [30.0, 20.0, 10.0]}
     against = {"forecast": ["zero", HOSTILE], "outcome": "value", "crps": 3.0, "crps_of_model": 2.0, "difference": -1.0}
     return {
-        "backtest/coverage": {**coverage, "inside_se": 0.01},
+        "backtest/coverage": {**coverage, "inside_se": 0.01, "below": 0.06, "above": 0.06, "tail_se": 0.01},
         "backtest/reliability": {**bins, "actual": [None, 0.2], "actual_se": [None, 0.1]},
         "backtest/deciles": {"decile": [1, 2, 3], "customers": 5, **means, "value_coverage": 0.9},
         "backtest/baselines": {**against, "difference_se": 0.1, "winner": ["model", None]},
@@ -237,3 +237,50 @@ def test_the_report_opens_in_mlflow_without_an_error_and_its_tables_sort(
 def _counts(said: Any) -> bool:
     """Tell whether the browser complains of the report, and not of MLflow's own requests."""
     return said.type in {"error", "warning"} and "/ajax-api/" not in said.location["url"]
+
+
+def test_parts_are_shown_one_by_one_as_on_the_page(made_up: InFolder) -> None:
+    page = report.render(made_up)
+    for part in (report.totals(made_up), report.baselines(made_up), report.picture(made_up, "backtest/pit")):
+        assert report.html(part).strip() in page
+    shown = report.html(report.Note(HOSTILE, "soft"), [("log", HOSTILE)], report.reconciliation(made_up)[0])
+    assert HOSTILE not in shown
+    assert Page(shown).tags[:5] == ["p", "dl", "dt", "dd", "figure"]
+
+
+def test_tails_stand_beside_the_interval_that_the_review_judges(made_up: InFolder) -> None:
+    (row,) = report.tails(made_up).rows
+    assert [cell.text for cell in row] == ["value", "everyone", "9", "6.0% ± 1.0%", "88.0% ± 1.0%", "6.0% ± 1.0%"]
+
+
+def test_totals_say_where_the_adjustment_comes_from(made_up: InFolder) -> None:
+    told = replace(made_up, tags={**made_up.tags, "value.adjusted": "assumed, not learnt"})
+    assert "by a factor that is assumed, not learnt" in report.totals(told).caption
+
+
+def test_the_refits_move_is_told_beside_chance_and_none_where_there_is_no_refit(made_up: InFolder) -> None:
+    moved = {"final.purchases.shift": 0.184, "final.purchases.shift_se": 0.088, "final.spend.shift": -0.01}
+    table = report.shift(replace(made_up, metrics={**made_up.metrics, **moved}))
+    assert isinstance(table, report.Table)
+    assert [cell.text for cell in table.rows[0]][1:] == ["+18.4%", "8.8%"]
+    assert isinstance(report.shift(made_up), report.Note)
+
+
+def test_a_versions_history_is_who_when_and_why_and_an_unpromoted_one_has_none() -> None:
+    tags = {"promotion.because": HOSTILE, "promotion.by": "ana", "rollback.to": "1", "verdict": "PASS"}
+    (table,) = report.history(registry.Version("clv", 2, "0123abc", tags))
+    assert isinstance(table, report.Table)
+    assert [[cell.text for cell in row] for row in table.rows] == [
+        ["made champion", "because", HOSTILE],
+        ["made champion", "by", "ana"],
+        ["sent back", "to", "1"],
+    ]
+    (told,) = report.history(registry.Version("clv", 2, "0123abc", {"verdict": "PASS"}))
+    assert "never promoted" in str(told)
+
+
+def test_a_review_without_concerns_says_so(made_up: InFolder) -> None:
+    assert isinstance(report.concerns(_review(Verdict.PASS)), report.Note)
+    table = report.concerns(_review(Verdict.FAIL))
+    assert isinstance(table, report.Table)
+    assert [cell.text for cell in table.rows[0]] == ["FAIL", "the bias is 0.3", "Look at the season."]

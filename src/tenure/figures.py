@@ -433,6 +433,31 @@ def _draw_pit(axes: Axes, values: Floats, tail: float, name: str) -> None:
 
 
 @rc_context(STYLE)
+def reliability(table: pd.DataFrame) -> Figure:
+    """Draw the share that bought by the probability that was foretold; table of `Backtest`."""
+    figure, (axes,) = _canvas(height=5.2)
+    some = table[table["customers"] > 0]
+    axes.plot([0, 1], [0, 1], color=INK, linewidth=1, linestyle=":", label="right")
+    axes.errorbar(
+        some["foretold"], some["actual"], 2 * some["actual_se"], fmt="o", color=ACTUAL, markersize=6,
+        ecolor=ACTUAL, elinewidth=1.2, label="actual, ± two standard errors of chance",
+    )  # fmt: skip
+    for row in some.to_dict("records"):
+        axes.annotate(f"{row['customers']:,}", (row["foretold"], 0), (0, 3), textcoords="offset points",
+                      ha="center", fontsize=9, color=INK)  # fmt: skip
+    axes.set(xlim=(0, 1), ylim=(0, 1), xlabel="foretold probability of a purchase in the holdout (mean of a tenth)")
+    axes.set_ylabel("share that bought")
+    axes.legend(loc="upper left")
+    off = np.average(np.abs(some["actual"] - some["foretold"]), weights=some["customers"])
+    return _explain(
+        figure,
+        f"Foretold probability of a purchase against who bought: {off:.1%} apart on average",
+        "Look for points on the dotted line. Above it, more bought than foretold; below, fewer. The numbers at the "
+        "bottom are customers: few customers jump about.",
+    )
+
+
+@rc_context(STYLE)
 def by_frequency(table: pd.DataFrame) -> Figure:
     """Draw mean holdout purchases, actual and expected, by calibration frequency; table of `Backtest`."""
     figure, (axes,) = _canvas(height=5.0)
@@ -506,6 +531,102 @@ def births(found: Truncation) -> Figure:
         "log began are born on their first purchase in it. A level that falls all along, or a peak that returns each "
         "year, is another thing: the shop's inflow.",
     )
+
+
+# Several runs
+
+
+@rc_context(STYLE)
+def ranges(table: pd.DataFrame, title: str, caption: str) -> Figure:
+    """Draw 90% ranges of several quantities, run beside run.
+
+    Args:
+        table: columns quantity, run, low, middle, high; a range without width is a point.
+        title: what one sees.
+        caption: what to look for.
+    """
+    quantities, runs = list(dict.fromkeys(table["quantity"])), list(dict.fromkeys(table["run"]))
+    rows, columns = _grid(len(quantities))
+    figure, panels = _canvas(rows, columns, height=1.5 + rows * (1.0 + 0.28 * len(runs)), sharey=True)
+    for axes, quantity in zip(panels, quantities, strict=False):
+        for row in table[table["quantity"] == quantity].to_dict("records"):
+            at = runs.index(row["run"])
+            color = CHAINS[at % len(CHAINS)]
+            axes.plot([row["low"], row["high"]], [at, at], color=color, linewidth=5, alpha=0.45, solid_capstyle="butt")
+            axes.plot(row["middle"], at, "o", color=color, markersize=6, markeredgecolor="white")
+        axes.set_xlabel(MEANINGS.get(quantity, quantity), fontsize=10)
+        axes.grid(axis="x", color=DATA, linewidth=0.5, alpha=0.6)
+    _name_runs(panels[0], runs)
+    for axes in panels[len(quantities) :]:
+        axes.set_visible(False)
+    return _explain(figure, title, caption)
+
+
+@rc_context(STYLE)
+def totals(table: pd.DataFrame, level: str) -> Figure:
+    """Draw how far each run's total of its holdout was off, with its raw and its adjusted interval.
+
+    Args:
+        table: columns outcome, run, and over the actual total, less 1: low, middle, high, adjusted_low, adjusted_high.
+        level: of the intervals, in words.
+    """
+    outcomes, runs = list(dict.fromkeys(table["outcome"])), list(dict.fromkeys(table["run"]))
+    figure, panels = _canvas(1, len(outcomes), height=2.0 + 0.42 * len(runs), sharey=True)
+    for axes, outcome in zip(panels, outcomes, strict=True):
+        for row in table[table["outcome"] == outcome].to_dict("records"):
+            at = runs.index(row["run"])
+            color = CHAINS[at % len(CHAINS)]
+            axes.plot([row["adjusted_low"], row["adjusted_high"]], [at, at], color=color, linewidth=1.5)
+            axes.plot([row["low"], row["high"]], [at, at], color=color, linewidth=7, alpha=0.5, solid_capstyle="butt")
+            axes.plot(row["middle"], at, "o", color=color, markersize=7, markeredgecolor="white")
+        axes.axvline(0, color=ACTUAL, linewidth=1.5)
+        axes.xaxis.set_major_formatter(lambda value, _: f"{value:+.0%}")
+        axes.set_title(outcome)
+        axes.set_xlabel("foretold total over the actual one, less 1", fontsize=10)
+    _name_runs(panels[0], runs)
+    return _explain(
+        figure,
+        "The holdout's total, foretold against what came",
+        f"Look for a thick bar ({level} predictive) that reaches the line: what came. The thin one allows for a world "
+        "that changes. Each run is beside its own holdout, so runs of different days may both stand here.",
+    )
+
+
+@rc_context(STYLE)
+def trackings(tables: Mapping[str, pd.DataFrame], runs: Sequence[str]) -> Figure:
+    """Draw how each run's expected purchases ran away from the actual ones, day by day after its own cut-off.
+
+    Args:
+        tables: by run, of `backtest.track`, with `days` since the run's cut-off.
+        runs: all runs, so that each keeps its colour in every picture.
+    """
+    figure, (weekly, off) = _canvas(2, height=8.0)
+    for name, table in tables.items():
+        color = CHAINS[list(runs).index(name) % len(CHAINS)]
+        weekly.plot(table["days"], table["weekly_actual"], "o", color=color, markersize=2.5, alpha=0.6)
+        weekly.plot(table["days"], table["weekly_expected"], color=color, label=name)
+        after = table[table["days"] >= 0]
+        came, foretold = (after[column] - after[column].iloc[0] for column in ("actual", "expected"))
+        is_some = came > 0
+        off.plot(after["days"][is_some], foretold[is_some] / came[is_some] - 1, color=color, label=name)
+    weekly.axvline(0, color=INK, linewidth=1)
+    weekly.set(ylabel="repeat purchases a week", ylim=(0, None), xlabel="days after the run's cut-off")
+    weekly.yaxis.set_major_formatter(_thousands)
+    weekly.legend(loc="upper left", ncols=2)
+    off.axhline(0, color=ACTUAL, linewidth=1.5)
+    off.yaxis.set_major_formatter(lambda value, _: f"{value:+.0%}")
+    off.set(ylabel="expected so far over actual, less 1", xlabel="days after the run's cut-off")
+    return _explain(
+        figure,
+        "Repeat purchases by week (lines: expected, dots: actual), and the error of their sum since the cut-off",
+        "Look below for lines that settle near zero; one that drifts off errs more the farther ahead. The first weeks "
+        "jump about, as few purchases have come. Runs of different logs may be compared below only.",
+    )
+
+
+def _name_runs(axes: Axes, runs: Sequence[str]) -> None:
+    axes.set_yticks(range(len(runs)), [_shorten(name) for name in runs], parse_math=False)
+    axes.set_ylim(len(runs) - 0.5, -0.5)
 
 
 # Scores

@@ -6,16 +6,19 @@ and nowhere else, and escapes whatever comes from a run. Notebooks take the same
 them.
 """
 
+from . import side_by_side
 from .business import business
 from .cells import Note, Table
-from .fit import diagnostics, last_stage, posterior, shift
+from .fit import STAGES, diagnostics, last_stage, posterior, shift
 from .holdout import baselines, coverage, deciles, reliability, tails, totals
 from .origin import card, reconciliation, reproduce, versions
 from .page import html, render
 from .pictures import picture
-from .verdict import checks, concerns, history, registered
+from .verdict import MEANING, checks, concerns, history, registered
 
 __all__ = [
+    "MEANING",
+    "STAGES",
     "Note",
     "Table",
     "baselines",
@@ -37,6 +40,7 @@ __all__ = [
     "render",
     "reproduce",
     "shift",
+    "side_by_side",
     "tails",
     "totals",
     "versions",

@@ -34,8 +34,8 @@ def business(evidence: Evidence) -> list[Table | Note]:
 def _intro(asked: Mapping[str, Any]) -> str:
     told = (
         f"Over {asked['days']} days from the end of the log, at margin {asked['margin']}, discounted at "
-        f"{asked['rate']} a year. Totals are summed within each simulated future and only then turned into intervals; customers' own "
-        "intervals must never be added up."
+        f"{asked['rate']} a year. Totals are summed within each simulated future and only then turned into intervals; "
+        "customers' own intervals must never be added up."
     )
     return told + (" At margin 1 all of it is revenue, not profit." if asked["is_revenue"] else "")
 

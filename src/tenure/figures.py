@@ -46,6 +46,7 @@ STYLE: Any = {
     "xtick.labelsize": 10,
     "ytick.labelsize": 10,
 }
+DASHES = ("-", "--", "-.", ":")
 WIDTH_INCHES = 10.0
 BAND = 0.90
 MEANINGS = {
@@ -554,7 +555,7 @@ def ranges(table: pd.DataFrame, title: str, caption: str) -> Figure:
             color = CHAINS[at % len(CHAINS)]
             axes.plot([row["low"], row["high"]], [at, at], color=color, linewidth=5, alpha=0.45, solid_capstyle="butt")
             axes.plot(row["middle"], at, "o", color=color, markersize=6, markeredgecolor="white")
-        axes.set_xlabel(MEANINGS.get(quantity, quantity), fontsize=10)
+        axes.set_xlabel(textwrap.fill(MEANINGS.get(quantity, quantity), 90 // columns), fontsize=10)
         axes.grid(axis="x", color=DATA, linewidth=0.5, alpha=0.6)
     _name_runs(panels[0], runs)
     for axes in panels[len(quantities) :]:
@@ -579,8 +580,8 @@ def totals(table: pd.DataFrame, level: str) -> Figure:
             axes.plot([row["adjusted_low"], row["adjusted_high"]], [at, at], color=color, linewidth=1.5)
             axes.plot([row["low"], row["high"]], [at, at], color=color, linewidth=7, alpha=0.5, solid_capstyle="butt")
             axes.plot(row["middle"], at, "o", color=color, markersize=7, markeredgecolor="white")
-        axes.axvline(0, color=ACTUAL, linewidth=1.5)
-        axes.xaxis.set_major_formatter(lambda value, _: f"{value:+.0%}")
+        axes.axvline(0, color=INK, linewidth=1.5)
+        axes.xaxis.set_major_formatter(_signed_share)
         axes.set_title(outcome)
         axes.set_xlabel("foretold total over the actual one, less 1", fontsize=10)
     _name_runs(panels[0], runs)
@@ -600,27 +601,33 @@ def trackings(tables: Mapping[str, pd.DataFrame], runs: Sequence[str]) -> Figure
         tables: by run, of `backtest.track`, with `days` since the run's cut-off.
         runs: all runs, so that each keeps its colour in every picture.
     """
-    figure, (weekly, off) = _canvas(2, height=8.0)
+    figure, (weekly, off) = _canvas(2, height=8.2)
+    drawn: list[pd.DataFrame] = []
     for name, table in tables.items():
-        color = CHAINS[list(runs).index(name) % len(CHAINS)]
-        weekly.plot(table["days"], table["weekly_actual"], "o", color=color, markersize=2.5, alpha=0.6)
-        weekly.plot(table["days"], table["weekly_expected"], color=color, label=name)
+        at = list(runs).index(name)
+        # Dashes, so that a curve under another is seen.
+        look: Any = {"color": CHAINS[at % len(CHAINS)], "linestyle": DASHES[at % len(DASHES)], "linewidth": 1.8}
+        weekly.plot(table["days"], table["weekly_expected"], label=_shorten(name), **look)
+        came = table[["days", "weekly_actual"]]
+        if not any(came.equals(other) for other in drawn):
+            weekly.plot(came["days"], came["weekly_actual"], "o", color=look["color"], markersize=2.5, alpha=0.6)
+            drawn.append(came)
         after = table[table["days"] >= 0]
-        came, foretold = (after[column] - after[column].iloc[0] for column in ("actual", "expected"))
-        is_some = came > 0
-        off.plot(after["days"][is_some], foretold[is_some] / came[is_some] - 1, color=color, label=name)
+        actual, expected = (after[column] - after[column].iloc[0] for column in ("actual", "expected"))
+        off.plot(after["days"][actual > 0], (expected / actual - 1)[actual > 0], **look)
     weekly.axvline(0, color=INK, linewidth=1)
     weekly.set(ylabel="repeat purchases a week", ylim=(0, None), xlabel="days after the run's cut-off")
     weekly.yaxis.set_major_formatter(_thousands)
-    weekly.legend(loc="upper left", ncols=2)
-    off.axhline(0, color=ACTUAL, linewidth=1.5)
-    off.yaxis.set_major_formatter(lambda value, _: f"{value:+.0%}")
+    weekly.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=4)
+    off.axhline(0, color=INK, linewidth=1)
+    off.yaxis.set_major_formatter(_signed_share)
     off.set(ylabel="expected so far over actual, less 1", xlabel="days after the run's cut-off")
     return _explain(
         figure,
-        "Repeat purchases by week (lines: expected, dots: actual), and the error of their sum since the cut-off",
-        "Look below for lines that settle near zero; one that drifts off errs more the farther ahead. The first weeks "
-        "jump about, as few purchases have come. Runs of different logs may be compared below only.",
+        "Repeat purchases by week, and the error of their sum since the cut-off",
+        "Above, lines are expected and dots actual. Look below for lines that settle near zero; one that drifts off "
+        "errs more the farther ahead. The first weeks jump about, as few purchases have come. Runs of different logs "
+        "may be compared below only.",
     )
 
 
@@ -732,6 +739,10 @@ def _label_log_axis(axes: Axes, low: float, high: float) -> None:
     axes.xaxis.set_major_locator(LogLocator(subs=(1.0,) if is_long else (1.0, 2.0, 5.0)))
     axes.xaxis.set_major_formatter(lambda value, _: f"{value:g}")
     axes.xaxis.set_minor_formatter(NullFormatter())
+
+
+def _signed_share(value: float, _: float) -> str:
+    return f"{value:+.0%}" if abs(value) > 1e-9 else "0%"
 
 
 def _thousands(value: float, _: float) -> str:

@@ -82,7 +82,7 @@ def diagnostics(evidence: Evidence) -> Table:
     ]
     return Table(
         "What vouches for the draws. Look for R-hat below 1.01, effective sizes above 400, no divergence, and k-hat "
-        "below 0.7; the limits are in the checks above.",
+        "below 0.7; the limits are in the checks.",
         ("fitted to", "model", "method", *(DIAGNOSTICS[name] for name in known)),
         rows,
     )

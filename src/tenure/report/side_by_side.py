@@ -12,6 +12,7 @@ import pandas as pd
 from tenure.errors import InputError
 from tenure.fit import compare
 from tenure.registry import Evidence, evidence
+from tenure.review import Check, Verdict
 
 from .cells import NONE, Cell, Note, Table, count, money, percent, plain
 from .fit import MODELS, last_stage
@@ -22,7 +23,8 @@ type Runs = Mapping[str, Evidence]
 type Write = Callable[[float | None], Cell]
 
 KHAT_LIMIT = 0.7  # above, a leave-one-out sum is not to be trusted: Vehtari et al. (2024), JMLR 25
-TAKEN_APART = ("transactions.path", "rfm.cutoff", "rfm.end")  # told by the log's digest and the days themselves
+TOLD_OTHERWISE = ("transactions.path", "rfm.cutoff", "rfm.end")  # by the log's digest, and by the days themselves
+OF_THE_MODEL = ("validated_horizon_days",)  # MLflow keeps it with the settings
 ENDS = {"low": 0.05, "middle": 0.5, "high": 0.95}
 
 
@@ -118,7 +120,7 @@ def _below(run: Evidence, *prefixes: str) -> dict[str, str]:
 
 def settings(runs: Runs) -> Table | Note:
     """Lay out the settings that are not the same in all."""
-    keys = dict.fromkeys(key for run in runs.values() for key in run.params)
+    keys = dict.fromkeys(key for run in runs.values() for key in run.params if key not in OF_THE_MODEL)
     told = {key: [run.params.get(key, NONE) for run in runs.values()] for key in keys}
     rows = [[Cell(key), *map(Cell, values)] for key, values in told.items() if len(set(values)) > 1]
     if not rows:
@@ -127,53 +129,59 @@ def settings(runs: Runs) -> Table | Note:
 
 
 def checks(runs: Runs) -> Table | Note:
-    """Lay out the checks whose verdicts are not the same in all; one that was not due somewhere differs too."""
+    """Lay out the checks that did not pass everywhere and come to different verdicts; not asked for is one of them."""
     judged = [{check.metric: check for check in run.review().checks} for run in runs.values()]
     rows = []
     for metric in dict.fromkeys(metric for found in judged for metric in found):
         asked = [found.get(metric) for found in judged]
-        if len({None if check is None else check.verdict for check in asked}) > 1:
-            told = [
-                Cell(NONE) if check is None else Cell(f"{check.verdict} {plain(check.value).text}") for check in asked
-            ]
-            rows.append([Cell(metric), *told])
+        verdicts = {None if check is None else check.verdict for check in asked}
+        if len(verdicts) > 1 and verdicts - {None, Verdict.PASS}:
+            rows.append([Cell(metric), *(Cell(NONE if check is None else _told(check)) for check in asked)])
     if not rows:
-        return Note("No check comes to another verdict in one run than in another.")
-    caption = f"The checks that come to different verdicts, each with its number; {NONE}: not asked for in that run."
+        return Note("No check is outside its limits in one run and not in another.")
+    caption = (
+        "The checks that are outside their limits in some and not in all, each with its number. Look for those "
+        f"that the run you prefer does not pass. {NONE}: not asked for in that run."
+    )
     return Table(caption, ("metric", *runs), rows)
 
 
+def _told(check: Check) -> str:
+    return f"{check.verdict} {plain(check.value).text}"
+
+
 def holdout(runs: Runs) -> Table:
-    """Lay out how each did on its own holdout, and say whether that was the same for all."""
-    reasons = [why_apart(first, second, is_judged=True) for first, second in _pairs_with_first(runs)]
-    apart = sorted({reason for reason in reasons if reason})
+    """Lay out how each did on its own holdout, and say whose task was another."""
+    first, *others = runs
+    reasons = {name: why_apart(runs[first], runs[name], is_judged=True) for name in others}
+    apart = [f"{name} ({reason})" for name, reason in reasons.items() if reason]
     caption = (
         "What the holdout showed. All judged the same customers on the same days, so that the lines may be compared; "
         "small differences may be chance."
         if not apart
-        else "What the holdout showed of each by itself. Errors of one run must not be compared with another's here, "
-        f"as the task was not the same: {'; '.join(apart)}."
+        else f"What the holdout showed. These had another task than {first}, so that their errors must not be compared "
+        f"with its: {', '.join(apart)}."
     )
-    return Table(caption, ("", *runs), _rows(runs, HOLDOUT))
+    return Table(caption, ("", *runs), [[Cell(label), *_each(runs, key, write)] for label, key, write in HOLDOUT])
+
+
+def _each(runs: Runs, key: str, write: Write) -> list[Cell]:
+    return [write(run.metrics.get(key)) for run in runs.values()]
 
 
 def outlook(runs: Runs) -> Table:
     """Lay out what each says of the business; a run that failed says nothing."""
+    failed = [run.review().verdict is Verdict.FAIL for run in runs.values()]
+    rows = []
+    for label, key, write in OUTLOOK:
+        told = zip(_each(runs, key, write), failed, strict=True)
+        rows.append([Cell(label), *(Cell(NONE) if is_failed else cell for cell, is_failed in told)])
     return Table(
         "What each says of the business, over its own horizon and at its own margin (see the settings that differ). "
         "A failed run says nothing.",
         ("", *runs),
-        _rows(runs, OUTLOOK),
+        rows,
     )
-
-
-def _rows(runs: Runs, lines: Sequence[tuple[str, str, Write]]) -> list[list[Cell]]:
-    return [[Cell(label), *(write(run.metrics.get(key)) for run in runs.values())] for label, key, write in lines]
-
-
-def _pairs_with_first(runs: Runs) -> list[tuple[Evidence, Evidence]]:
-    first, *others = runs.values()
-    return [(first, other) for other in others]
 
 
 def why_apart(first: Evidence, second: Evidence, *, is_judged: bool) -> str | None:
@@ -194,7 +202,7 @@ def why_apart(first: Evidence, second: Evidence, *, is_judged: bool) -> str | No
             return f"{words} {days[0]} and {days[1]}"
     rules = [_below(run, "transactions.", "rfm.") for run in (first, second)]
     differ = [key for key in {**rules[0], **rules[1]} if rules[0].get(key) != rules[1].get(key)]
-    differ = [key for key in differ if key not in TAKEN_APART]
+    differ = [key for key in differ if key not in TOLD_OTHERWISE]
     if differ:
         return f"rows or customers are chosen by other rules: {', '.join(differ)}"
     return None

@@ -52,5 +52,5 @@ def history(version: Version) -> list[Table | Note]:
         [Cell(FATES[group]), Cell(fact), Cell(value)] for group in FATES for (of, _, fact), value in kept if of == group
     ]
     if not rows:
-        return [Note(f"{version.uri} was never promoted: a challenger, or waiting for one to decide.", "missing")]
+        return [Note(f"{version.uri} was never promoted, nor sent back.", "missing")]
     return [Table(f"What became of {version.uri}, from its tags as they are now.", ("", "", ""), rows)]

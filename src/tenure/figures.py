@@ -20,7 +20,7 @@ from matplotlib.axes import Axes
 from matplotlib.dates import AutoDateLocator, ConciseDateFormatter, date2num
 from matplotlib.figure import Figure
 from matplotlib.rcsetup import cycler
-from matplotlib.ticker import LogLocator, NullFormatter
+from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter
 from numpy.typing import NDArray
 from scipy.stats import binom
 
@@ -445,7 +445,7 @@ def reliability(table: pd.DataFrame) -> Figure:
     )  # fmt: skip
     for row in some.to_dict("records"):
         axes.annotate(f"{row['customers']:,}", (row["foretold"], 0), (0, 3), textcoords="offset points",
-                      ha="center", fontsize=9, color=INK)  # fmt: skip
+                      ha="center", fontsize=10, color=INK)  # fmt: skip
     axes.set(xlim=(0, 1), ylim=(0, 1), xlabel="foretold probability of a purchase in the holdout (mean of a tenth)")
     axes.set_ylabel("share that bought")
     axes.legend(loc="upper left")
@@ -582,6 +582,7 @@ def totals(table: pd.DataFrame, level: str) -> Figure:
             axes.plot(row["middle"], at, "o", color=color, markersize=7, markeredgecolor="white")
         axes.axvline(0, color=INK, linewidth=1.5)
         axes.xaxis.set_major_formatter(_signed_share)
+        axes.xaxis.set_major_locator(MaxNLocator(5))
         axes.set_title(outcome)
         axes.set_xlabel("foretold total over the actual one, less 1", fontsize=10)
     _name_runs(panels[0], runs)
@@ -618,16 +619,16 @@ def trackings(tables: Mapping[str, pd.DataFrame], runs: Sequence[str]) -> Figure
     weekly.axvline(0, color=INK, linewidth=1)
     weekly.set(ylabel="repeat purchases a week", ylim=(0, None), xlabel="days after the run's cut-off")
     weekly.yaxis.set_major_formatter(_thousands)
-    weekly.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=4)
+    weekly.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=3)
     off.axhline(0, color=INK, linewidth=1)
     off.yaxis.set_major_formatter(_signed_share)
     off.set(ylabel="expected so far over actual, less 1", xlabel="days after the run's cut-off")
     return _explain(
         figure,
         "Repeat purchases by week, and the error of their sum since the cut-off",
-        "Above, lines are expected and dots actual. Look below for lines that settle near zero; one that drifts off "
-        "errs more the farther ahead. The first weeks jump about, as few purchases have come. Runs of different logs "
-        "may be compared below only.",
+        "Look below for lines that settle near zero; one that drifts off errs more the farther ahead. The first weeks "
+        "jump about, as few purchases have come. Above, lines are expected and dots actual: to be compared within one "
+        "log only.",
     )
 
 

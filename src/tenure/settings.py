@@ -41,6 +41,7 @@ CHOICES = {
     "sampler": ("nutpie", "pymc"),
     "no_repeat_buyers": ("refuse", "prior"),
 }
+MODEL = "models:/[^/@]+(@[^/@]+|/[1-9][0-9]*)"
 BASELINES = ("zero", "last_period", "own_rate", "textbook", "nbd", "boosting")
 
 
@@ -718,7 +719,7 @@ class PromoteSettings:
     seed: int
 
     def __post_init__(self) -> None:
-        is_model = re.fullmatch(r"models:/[^/@]+(@[^/@]+|/[1-9][0-9]*)", self.model) is not None
+        is_model = re.fullmatch(MODEL, self.model) is not None
         rule = "a model by alias or number: models:/clv@challenger or models:/clv/3"
         _require(is_model, "model", rule, self.model)
         for key in ("reason", "by"):
@@ -731,3 +732,19 @@ class PromoteSettings:
     def model_name(self) -> str:
         """Name the registered model, whichever of its versions is meant."""
         return re.split("[@/]", self.model.removeprefix("models:/"))[0]
+
+
+@dataclass
+class ReportJobSettings:
+    """Everything `tenure-report` can be told."""
+
+    model: str
+    output: str
+    registry: RegistrySettings
+
+    def __post_init__(self) -> None:
+        is_known = re.fullmatch(rf"{MODEL}|[0-9a-f]{{32}}", self.model) is not None
+        rule = (
+            "a model by alias or number (models:/clv@challenger, models:/clv/3) or the id of a run (32 digits, 0 to f)"
+        )
+        _require(is_known, "model", rule, self.model)

@@ -71,8 +71,7 @@ def run(settings: TrainSettings, config: str, *, is_sweep: bool) -> int:
             registry.log_truncation(truncation, figures.births(truncation))
             facts |= truncation.metrics()
         trained = _train(settings, transactions, parts, births, lessons, facts, opened.info.run_id, register=register)
-        with _stage("write the report"):
-            registry.log_report(report.render(registry.evidence(opened.info.run_id)))
+        _report(opened.info.run_id)
     console.print_training(trained, settings, registry.ui_command(uri))
     return FAILED_REVIEW if trained.review.verdict is Verdict.FAIL else 0
 
@@ -247,6 +246,15 @@ def _look_ahead(final: Fit, whole: Rfm, factors: Factors, settings: TrainSetting
         scorer = Scorer(final.posterior.thin(settings.fit.joint_draws))
         scores = scorer.score(whole, **asdict(asked), seed=settings.seed)
         registry.log_outlook(outlook(scores, whole.customers["frequency"], factors), factors.source(asked.horizon_days))
+
+
+def _report(run_id: str) -> None:
+    """Log the run's page. Where that fails the run stands: what the page shows is logged, and a model may be too."""
+    try:
+        with _stage("write the report"):
+            registry.log_report(report.render(registry.evidence(run_id)))
+    except Exception:
+        log.warning("The report was not written. To try again: tenure-report model=%s", run_id, exc_info=True)
 
 
 def _prefixed[Value](stage: str, values: Mapping[str, Value]) -> dict[str, Value]:

@@ -42,14 +42,18 @@ def train(*arguments: str, folder: Path) -> Swept:
 
 @pytest.fixture(scope="module")
 def swept(tmp_path_factory: pytest.TempPathFactory) -> Swept:
-    """Sweep a small made-up log on a fresh store, by a review that fails the earlier split for its long holdout."""
+    """Sweep a small made-up log on a fresh store, by a review that fails the earlier split for its long holdout.
+
+    Whether to register is left to the rule for sweeps.
+    """
     folder, log = tmp_path_factory.mktemp("swept"), tmp_path_factory.mktemp("log") / "log.parquet"
     write_log(compose_settings("simulate", ["simulate.customers=1500"]).simulate, str(log), seed=3)
     days = [f"review.checks.customers.{key}" for key in ("metrics", "review", "fail")]
     return train(
         "experiment=compare", f"transactions.path={log}", f"{days[0]}=[horizon_days]",
         f"{days[1]}=[null,{FAILING}]", f"{days[2]}=[null,{FAILING}]",
-        "fit.draws=300", "fit.joint_draws=300", "backtest.baselines.names=[zero]", folder=folder,
+        "fit.draws=300", "fit.joint_draws=300", "backtest.baselines.names=[zero]",
+        "registry.register=null", folder=folder,
     )  # fmt: skip
 
 
@@ -104,14 +108,18 @@ def test_a_sweep_of_eight_on_a_fresh_store_lands_all_its_runs_and_registers_noth
     assert {client.get_run(run.run_id).info.status for run in runs.values()} == {"FINISHED"}
     assert not client.search_registered_models()
     assert not list(swept.folder.rglob("MLmodel"))
-    assert swept.done.stdout.count("Nothing was registered") == 8
+    assert swept.done.stdout.count("Nothing was registered: registry.register says so.") == 4
+    assert swept.done.stdout.count("Nothing was registered: the review failed it.") == 4
     for name, run in runs.items():
         model, prior, cutoff = name.split()
         assert run.params["fit.purchases"] == model
         assert run.params["fit.priors.purchases.mean_rate.parameters.sigma"] == {"weak": "2.0", "vague": "4.0"}[prior]
         assert (run.tags["priors"], run.tags["cutoff"]) == (prior, cutoff)
         assert (run.tags["verdict"] == "FAIL") == (cutoff == "1997-09-30")
-        assert run.tags["calibration.purchases.method"] == "laplace"
+        assert run.tags["calibration.purchases.method"] == run.tags["calibration.spend.method"] == "laplace"
+        assert run.metrics["calibration.purchases.proposal_khat"] < 0.7
+        assert "calibration.purchases.rhat_max" not in run.metrics  # a sampler's, and so is a trace
+        assert not run.holds("diagnostics/calibration/purchases_trace.png")
 
 
 def test_the_command_that_a_run_holds_repeats_it_alone(swept: Swept) -> None:

@@ -53,21 +53,41 @@ def test_draws_of_a_prior_are_its_own(base, settings, family):
     assert np.ptp(rest - np.sum(others, axis=0)) < 1e-8
 
 
-def test_the_shipped_prior_is_as_wide_as_it_says():
-    """The comments of conf/fit/priors/weak.yaml state nine-in-ten ranges; they are what the numbers give."""
-    priors = compose_settings("train").fit.priors
-    stated = {
+STATED = {  # median and nine-in-ten range, by the comments of conf/fit/priors
+    "weak": {
         ("purchases", "mean_rate"): (1, 1 / 27, 27),
         ("purchases", "heterogeneity"): (0.6, 0.05, 7),
         ("purchases", "dropout_concentration"): (2, 0.26, 16),
         ("spend", "mean_spend"): (1, 0.2, 5),
         ("spend", "variation_within"): (0.5, 0.16, 1.6),
         ("spend", "variation_between"): (0.7, 0.31, 1.6),
-    }
-    for (group, name), ends in stated.items():
-        numbers = getattr(getattr(priors, group), name).parameters
+    },
+    "vague": {
+        ("purchases", "mean_rate"): (1, 1 / 720, 720),
+        ("purchases", "heterogeneity"): (0.6, 0.004, 84),
+        ("purchases", "dropout_concentration"): (2, 0.03, 120),
+        ("spend", "mean_spend"): (1, 1 / 27, 27),
+        ("spend", "variation_within"): (0.5, 0.05, 5),
+        ("spend", "variation_between"): (0.7, 0.14, 3.7),
+    },
+}
+
+
+@pytest.mark.parametrize("name", STATED)
+def test_a_shipped_prior_is_as_wide_as_it_says(name):
+    priors = compose_settings("train", [f"fit/priors={name}"]).fit.priors
+    for (group, quantity), ends in STATED[name].items():
+        numbers = getattr(getattr(priors, group), quantity).parameters
         told = np.exp(numbers["mu"] + numbers["sigma"] * stats.norm.ppf([0.5, 0.05, 0.95]))
-        assert told == pytest.approx(ends, rel=0.12), name
+        assert told == pytest.approx(ends, rel=0.12), quantity
+
+
+def test_the_vague_prior_has_the_medians_of_the_weak_one_and_twice_its_spreads():
+    weak, vague = (compose_settings("train", [f"fit/priors={name}"]).fit.priors for name in STATED)
+    for group, quantity in STATED["weak"]:
+        narrow, wide = (getattr(getattr(priors, group), quantity).parameters for priors in (weak, vague))
+        assert (wide["mu"], wide["sigma"]) == (narrow["mu"], 2 * narrow["sigma"])
+    assert vague.purchases.dropout_mean.parameters == {"alpha": 0.5, "beta": 0.5}
 
 
 def test_consequences_are_what_simulated_customers_do(base, settings):

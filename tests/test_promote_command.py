@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import asdict
 from pathlib import Path
 
+import hydra
 import mlflow
 import pytest
 from omegaconf import OmegaConf
@@ -15,7 +16,7 @@ from omegaconf import OmegaConf
 from tenure import promote, registry
 from tenure.errors import InputError
 from tenure.jobs import promoting, training
-from tenure.jobs.app import compose_settings
+from tenure.jobs.app import compose_settings, shipped
 from tenure.jobs.recipes import RecipeError, read_fit, read_recipe
 
 QUICK = ["fit.method=laplace", "fit.draws=200", "fit.joint_draws=200"]
@@ -202,6 +203,15 @@ def test_an_older_recipe_takes_todays_defaults_for_what_came_later_and_keeps_its
     assert "older than fit.no_repeat_buyers, fit.priors.spend: they take" in caplog.text
     assert found.priors.purchases.mean_rate.parameters == {"lam": 2.0}
     assert found.priors.spend == compose_settings("train").fit.priors.spend
+
+
+def test_an_older_recipe_is_followed_while_a_command_runs_and_the_command_goes_on() -> None:
+    """The shipped defaults are composed inside of a job, whose own Hydra is at work."""
+    told = asdict(compose_settings("train"))
+    del told["fit"]["no_repeat_buyers"]
+    with hydra.initialize_config_dir(shipped("conf"), version_base="1.3"):
+        assert read_fit(OmegaConf.to_yaml(told)).no_repeat_buyers == "refuse"
+        assert hydra.compose("train", ["seed=7"]).seed == 7
 
 
 @pytest.mark.parametrize("fit", [{"magic": 1}, {"method": "magic"}, {"chains": "many"}])

@@ -20,7 +20,6 @@ import pytest
 from tenure import batch, registry, report
 from tenure import settings as settings_module
 from tenure.errors import InputError
-from tenure.fit import compare
 from tenure.jobs import reporting, training
 from tenure.jobs.app import compose_settings
 from tenure.output import describe, written_whole
@@ -439,33 +438,6 @@ def test_a_failed_review_is_logged_and_not_registered(trained: Ran, failed: Ran)
     assert "model" not in registry.evidence(run_id).tags
     with pytest.raises(registry.NoModelError):
         registry.find_version("models:/clv/2")
-
-
-def test_a_sweep_over_purchase_models_lands_its_runs_and_registers_nothing(tmp_path: Path) -> None:
-    """By importance sampling, whose numbers are not a sampler's; the pair can be compared customer by customer."""
-    swept = command("tenure-train", "-m", "fit.purchases=bg_nbd,mbg_nbd", "fit.method=laplace", folder=tmp_path)
-    assert swept.code == 0, swept.err
-    registry.use(swept.store)
-    runs = [path.parents[2] for path in tmp_path.rglob("review/review.json")]
-    assert len(runs) == 2
-    found = {run.params["fit.purchases"]: run for run in (registry.evidence(path.name) for path in runs)}
-    assert set(found) == {"bg_nbd", "mbg_nbd"}
-    assert swept.out.count("Nothing was registered: registry.register says so.") == 2
-    for run in found.values():
-        assert run.tags["verdict"] == "REVIEW"
-        assert run.tags["calibration.purchases.method"] == run.tags["final.spend.method"] == "laplace"
-        assert run.metrics["calibration.purchases.proposal_khat"] < 0.5
-        assert "calibration.purchases.rhat_max" not in run.metrics
-        with pytest.raises(Exception, match="trace"):
-            run.file("diagnostics/calibration/purchases_trace.png")
-    first, second = (found[name].loo("calibration", "purchases") for name in ("bg_nbd", "mbg_nbd"))
-    assert first.count.sum() == 2357
-    assert first.elpd == found["bg_nbd"].metrics["calibration.purchases.loo_elpd"]
-    difference = compare(second, first)
-    assert difference.elpd == pytest.approx(second.elpd - first.elpd)
-    assert 0 < difference.se < first.se / 4
-    same = compare(*(run.loo("calibration", "spend") for run in found.values()))
-    assert (same.elpd, same.se) == (0, 0)
 
 
 @pytest.mark.parametrize(

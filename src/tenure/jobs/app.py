@@ -9,15 +9,17 @@ import sys
 import textwrap
 import traceback
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, cast
 
 import hydra
 from hydra.core.config_store import ConfigStore
+from hydra.core.global_hydra import GlobalHydra
 from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig, OmegaConf, open_dict
 
 from tenure.errors import InputError
 from tenure.settings import (
@@ -81,8 +83,24 @@ def report() -> None:
 
 def compose_settings(name: str, overrides: Sequence[str] = ()) -> Any:
     """Compose a command's settings (`train`, `score`, ...) outside of it, as scripts and tests need them."""
-    with hydra.initialize_config_dir(shipped("conf"), version_base="1.3"):
-        return OmegaConf.to_object(hydra.compose(name, list(overrides)))
+    with _beside_a_running_command():
+        with hydra.initialize_config_dir(shipped("conf"), version_base="1.3"):
+            config = hydra.compose(name, list(overrides), return_hydra_config=True)
+        HydraConfig.instance().set_config(config)  # which `${hydra:...}` reads
+        with open_dict(config):
+            del config["hydra"]
+        return OmegaConf.to_object(config)
+
+
+@contextmanager
+def _beside_a_running_command() -> Iterator[None]:
+    """Put aside what Hydra knows of the command that runs, which may ask for the settings of another; then restore."""
+    of_hydra, of_settings = GlobalHydra.instance().hydra, HydraConfig.instance().cfg
+    GlobalHydra.instance().clear()
+    try:
+        yield
+    finally:
+        GlobalHydra.instance().hydra, HydraConfig.instance().cfg = of_hydra, of_settings
 
 
 def _train(settings: Any, config: str, *, is_sweep: bool) -> int:
@@ -137,7 +155,16 @@ def _run(name: str, job: Callable[..., int]) -> None:
     except SystemExit as end:
         # Hydra refused the settings before any job began.
         sys.exit(REFUSED if end.code == 1 and not codes else end.code)
-    sys.exit(max(codes, default=DONE))
+    sys.exit(worst(codes))
+
+
+def worst(codes: Sequence[int]) -> int:
+    """Give a sweep's exit code, the worst of its runs': our own mistake, then a wrong input, then a verdict.
+
+    >>> worst([0, 3, 1, 2]), worst([0, 3]), worst([0, 0])
+    (1, 3, 0)
+    """
+    return min((code for code in codes if code != DONE), default=DONE)
 
 
 def _attempt(job: Callable[..., int], config: DictConfig) -> int:
@@ -160,4 +187,5 @@ def _attempt(job: Callable[..., int], config: DictConfig) -> int:
 def _command() -> str:
     """Write the command as a shell takes it; of a sweep, that of the present run alone."""
     asked = HydraConfig.get()
-    return shlex.join([f"tenure-{asked.job.config_name}", *asked.overrides.task])
+    alone = ["hydra.mode=RUN"] if asked.sweeper.params else []  # an experiment that is a sweep would ask for all of it
+    return shlex.join([f"tenure-{asked.job.config_name}", *asked.overrides.task, *alone])

@@ -1,0 +1,177 @@
+"""Set the runs of a sweep side by side, split by split, and print the tables of experiments/compare.md.
+
+uv run tenure-train experiment=compare
+uv run python experiments/compare.py [EXPERIMENT]
+
+Runs of one split met the same customers and days, so that each is compared with the shipped recipe's, customer by
+customer: by the elpd of one left out of the fit, and by the CRPS of the holdout, foretold again by both with the same
+random numbers. Between splits nothing is compared. A run of its own in EXPERIMENT keeps the tables and a picture.
+"""
+
+import sys
+from collections import defaultdict
+from dataclasses import replace
+from pathlib import Path
+
+import mlflow
+from matplotlib import rc_context
+from matplotlib.figure import Figure
+from omegaconf import OmegaConf
+
+from tenure import fit, promote, registry
+from tenure.figures import CHAINS, STYLE
+from tenure.jobs.app import compose_settings
+from tenure.jobs.recipes import read_recipe
+from tenure.posterior import Posterior
+from tenure.rfm import Births, split
+from tenure.transactions import read
+
+CLEAR = promote.TOLERATED  # standard errors
+# Below, a difference in elpd says nothing, whatever its standard error (Sivula, Magnusson, Matamoros & Vehtari 2020,
+# arXiv:2008.10296); and the error of finitely many draws, which is not in it, is far smaller.
+LEAST_ELPD = 4.0
+ROWS = [
+    ("effective parameters of the purchase model", "calibration.purchases.loo_p", "{:.1f}"),
+    ("largest k-hat, a customer left out", "calibration.purchases.khat_max", "{:.2f}"),
+    ("purchases in the holdout, bias of the total", "purchases.bias", "{:+.1%}"),
+    ("randomised PIT inside 90%", "purchases.pit_coverage", "{:.1%}"),
+    ("lower 5% tail", "purchases.pit_low_tail", "{:.1%}"),
+    ("upper 5% tail", "purchases.pit_high_tail", "{:.1%}"),
+    ("correlation", "purchases.correlation", "{:.3f}"),
+    ("value in the holdout, bias of the total", "value.bias", "{:+.1%}"),
+    ("randomised PIT of value inside 90%", "value.pit_coverage", "{:.1%}"),
+]
+# What decides: by name, the format of a figure and of its difference from the reference's, and the least that counts.
+MEASURES = {
+    "elpd of purchases": ("{:,.1f}", "{:+.1f} ± {:.1f}", LEAST_ELPD),
+    "elpd of spend": ("{:,.1f}", "{:+.1f} ± {:.1f}", LEAST_ELPD),
+    "CRPS of purchases": ("{:.4f}", "{:+.4f} ± {:.4f}", 0.0),
+    "CRPS of value": ("{:.3f}", "{:+.3f} ± {:.3f}", 0.0),
+}
+
+
+def main(experiment="compare"):
+    settings = compose_settings("train", ["experiment=compare", f"registry.experiment={experiment}"])
+    registry.connect(settings.registry)
+    splits = find_runs(experiment)
+    if not splits:
+        sys.exit(f"{mlflow.get_tracking_uri()} holds no finished run of experiment=compare in {experiment}.")
+    shipped = f"{settings.fit.purchases} {settings.registry.tags['priors']}"
+    parts, found = [], {}
+    for runs in splits.values():
+        title, reference = describe(runs), shipped if shipped in runs else next(iter(runs))
+        own, differences = compare(runs, reference)
+        parts.append(f"{title}.\n\n{tabulate(runs)}\n\n{tabulate_differences(reference, own, differences)}\n")
+        found[title] = differences
+    page = "\n".join(parts)
+    print(f"\n{page}")
+    keep(page, draw(found), replace(settings.registry, run_name="side by side", tags={}), splits)
+
+
+def find_runs(experiment):
+    """Find the runs of each split, by recipe; a later run of a recipe takes the place of an earlier one."""
+    splits = defaultdict(dict)
+    finished = "attributes.status = 'FINISHED' and tags.`tenure.job` = 'train'"
+    for run in mlflow.search_runs(
+        experiment_names=[experiment], filter_string=finished, order_by=["start_time ASC"], output_format="list"
+    ):
+        evidence = registry.evidence(run.info.run_id)
+        tags = evidence.tags
+        if "priors" in tags:
+            same_days = (tags["data.digest"], tags["cutoff"], tags["end"])
+            splits[same_days][f"{evidence.params['fit.purchases']} {tags['priors']}"] = evidence
+    return dict(sorted(splits.items()))
+
+
+def describe(runs):
+    one = next(iter(runs.values()))
+    log, days, customers = one.params["transactions.path"], one.metrics["horizon_days"], one.metrics["customers"]
+    return f"{Path(log).name}, calibrated to {one.tags['cutoff']}, {days:.0f} days held out, {customers:,.0f} customers"
+
+
+def compare(runs, reference):
+    """Give the reference's own figures, by measure, and each other recipe's differences from it with their errors."""
+    recipe = read_recipe(runs[reference].recipe())
+    transactions = read(recipe.transactions)
+    if transactions.digest != runs[reference].tags["data.digest"]:
+        sys.exit(f"{recipe.transactions.path} is not the log any more that these runs were trained on.")
+    parts = split(transactions, recipe.rfm.cutoff, recipe.rfm.end, Births.of(recipe.rfm, transactions))
+    posteriors = {
+        name: Posterior.load(run.file("posterior/calibration.npz")).thin(recipe.fit.joint_draws)
+        for name, run in runs.items()
+    }
+    loos = {name: [run.loo("calibration", model) for model in ("purchases", "spend")] for name, run in runs.items()}
+    own, differences = {}, {}
+    for name in runs:
+        met = promote.compare(parts, posteriors[reference], posteriors[name], seed=recipe.seed)
+        contests = (met.purchases, met.value)
+        if name == reference:
+            figures = [loo.elpd for loo in loos[name]] + [one.champion_crps for one in contests]
+            own = dict(zip(MEASURES, figures, strict=True))
+            continue
+        gains = [fit.compare(ours, theirs) for ours, theirs in zip(loos[name], loos[reference], strict=True)]
+        pairs = [(one.elpd, one.se) for one in gains] + [(one.difference, one.difference_se) for one in contests]
+        differences[name] = dict(zip(MEASURES, pairs, strict=True))
+    return own, differences
+
+
+def tabulate(runs):
+    lines = [["", *runs], ["---"] * (len(runs) + 1)]
+    lines += [[label, *(form.format(run.metrics[key]) for run in runs.values())] for label, key, form in ROWS]
+    lines += [["verdict", *(run.tags["verdict"] for run in runs.values())]]
+    lines += [["run", *(f"`{run.run_id}`" for run in runs.values())]]
+    return as_markdown(lines)
+
+
+def tabulate_differences(reference, own, differences):
+    """Print differences with their paired standard errors; in bold those that are clear, for better or worse."""
+    lines = [["less the reference", *MEASURES], ["---"] * (len(MEASURES) + 1)]
+    lines += [[f"{reference} itself", *(MEASURES[name][0].format(figure) for name, figure in own.items())]]
+    for recipe, measured in differences.items():
+        lines.append([recipe, *(as_cell(name, *pair) for name, pair in measured.items())])
+    return as_markdown(lines)
+
+
+def as_cell(measure, difference, error):
+    _, form, least = MEASURES[measure]
+    cell = form.format(difference, error)
+    return f"**{cell}**" if abs(difference) > max(CLEAR * error, least) else cell
+
+
+def as_markdown(lines):
+    return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
+
+
+def draw(found):
+    """Draw every difference from the reference, with two standard errors to either side, a colour per split."""
+    names = sorted({name for differences in found.values() for name in differences})
+    with rc_context(STYLE):
+        figure = Figure(figsize=(13, 1.5 + len(names)), layout="constrained")
+        panels = figure.subplots(1, len(MEASURES), sharey=True)
+        for panel, measure in zip(panels, MEASURES, strict=True):
+            least = MEASURES[measure][2]
+            panel.axvline(0, color="grey", linewidth=0.8)
+            panel.axvspan(-least, least, color="grey", alpha=0.15, linewidth=0)  # no difference, whatever its error
+            panel.set(title=measure, yticks=range(len(names)), yticklabels=names)
+            for at, (title, differences) in enumerate(found.items()):
+                pairs = [differences[name][measure] for name in differences]
+                panel.errorbar(
+                    [difference for difference, _ in pairs],
+                    [names.index(name) + 0.5 * at / len(found) for name in differences],
+                    xerr=[CLEAR * error for _, error in pairs],
+                    fmt="o", color=CHAINS[at % len(CHAINS)], label=title,
+                )  # fmt: skip
+        figure.legend(*panels[0].get_legend_handles_labels(), loc="outside lower center")
+    return figure
+
+
+def keep(page, figure, settings, splits):
+    ids = [run.run_id for runs in splits.values() for run in runs.values()]
+    with registry.open_run(settings, "compare", OmegaConf.to_yaml({"runs": ids})) as opened:
+        mlflow.log_text(page, "compare.md")
+        mlflow.log_figure(figure, "differences.png")
+    print(f"Kept in run {opened.info.run_id}.")
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:2])

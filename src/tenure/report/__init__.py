@@ -10,7 +10,7 @@ from . import side_by_side
 from .business import business
 from .cells import Note, Table
 from .fit import STAGES, diagnostics, last_stage, posterior, shift
-from .holdout import baselines, coverage, deciles, reliability, tails, totals
+from .holdout import baselines, tails, totals
 from .origin import card, reconciliation, reproduce, versions
 from .page import html, render
 from .pictures import picture
@@ -26,8 +26,6 @@ __all__ = [
     "card",
     "checks",
     "concerns",
-    "coverage",
-    "deciles",
     "diagnostics",
     "history",
     "html",
@@ -36,7 +34,6 @@ __all__ = [
     "posterior",
     "reconciliation",
     "registered",
-    "reliability",
     "render",
     "reproduce",
     "shift",

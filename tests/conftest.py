@@ -7,6 +7,7 @@ their compiled functions in a folder named after all the sources.
 
 import hashlib
 import os
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
@@ -15,6 +16,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from servers import mlflow_server
 
 ROOT = Path(__file__).parent.parent
 
@@ -33,6 +35,13 @@ from tenure.rfm import Split, split  # noqa: E402
 from tenure.settings import FitSettings  # noqa: E402
 from tenure.summary import Rfm  # noqa: E402
 from tenure.transactions import read  # noqa: E402
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[str]:
+    """Serve a fresh store by MLflow itself."""
+    with mlflow_server(tmp_path) as uri:
+        yield uri
 
 
 @pytest.fixture(scope="session")

@@ -1,5 +1,8 @@
 """Moving the champion: tags, rollback, and races, in a real registry with versions that hold no model."""
 
+import subprocess
+import sys
+import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from itertools import count
@@ -29,6 +32,12 @@ def name(store: str) -> str:
     name = next(NAMES)
     MlflowClient().create_registered_model(name)
     return name
+
+
+@pytest.fixture(autouse=True)
+def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody else is at work here unless a test has him be."""
+    monkeypatch.setattr(aliases, "SETTLING_SECONDS", 0.0)
 
 
 def add(name: str, verdict: str | None = "PASS") -> Version:
@@ -96,22 +105,41 @@ def test_a_champion_other_than_the_one_compared_with_is_a_lost_race_that_changes
     assert tags_of(third) == before
 
 
-def test_an_alias_moved_by_another_right_after_is_a_lost_race_that_is_told(
+def test_a_rival_who_looked_before_us_and_sets_after_us_is_a_lost_race_that_is_told(
     name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     first, second, third = add(name), add(name), add(name)
     crown(first, None)
-    honest = MlflowClient.set_registered_model_alias
+    waited = []
 
-    def interrupted(self: MlflowClient, name: str, alias: str, version: str) -> None:
-        honest(self, name, alias, version)
-        honest(self, name, alias, str(third.number))
+    def rival_sets(seconds: float) -> None:
+        waited.append(seconds)
+        MlflowClient().set_registered_model_alias(name, "champion", str(third.number))
 
-    monkeypatch.setattr(MlflowClient, "set_registered_model_alias", interrupted)
+    monkeypatch.setattr(aliases.time, "sleep", rival_sets)
     with pytest.raises(NotMovedError, match="a moment later version 3 was"):
         crown(second, first)
+    assert waited == [aliases.SETTLING_SECONDS]
     assert pointers(name)["champion"] == 3
     assert tags_of(second)["promotion.lost_to"] == "3"
+
+
+def test_a_rival_who_is_champion_while_we_write_our_tags_is_not_overtaken(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, second, third = add(name), add(name), add(name)
+    crown(first, None)
+    before, honest = tags_of(second), aliases._tag
+
+    def rival_sets(version: Version, group: str, facts: dict[str, str]) -> None:
+        honest(version, group, facts)
+        MlflowClient().set_registered_model_alias(name, "champion", str(third.number))
+
+    monkeypatch.setattr(aliases, "_tag", rival_sets)
+    with pytest.raises(NotMovedError, match=r"is version 3 now, no longer 1.*Nothing was changed"):
+        crown(second, first)
+    assert pointers(name)["champion"] == 3
+    assert tags_of(second) == before
 
 
 def test_rollback_returns_to_who_was_champion_before_as_often_as_there_is_one(name: str) -> None:
@@ -175,3 +203,43 @@ def test_where_nobody_has_a_name_login_says_so(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr(aliases.getpass, "getuser", nameless)
     assert registry.login() is None
     assert issubclass(NotMovedError, RegistryError)
+
+
+RIVAL = """
+import sys, time
+from tenure import registry
+uri, version, at = sys.argv[1:]
+registry.use(uri)
+new = registry.find_version(version)
+old = registry.find_champion(new.name)
+time.sleep(max(0.0, float(at) - time.time()))
+try:
+    registry.crown(new, old, by="a rival", because="a race")
+except registry.NotMovedError:
+    sys.exit(3)
+"""
+
+
+@pytest.mark.slow
+def test_of_two_who_promote_at_once_on_a_real_server_one_is_champion_and_the_other_is_told(
+    server: str, store: str
+) -> None:
+    """Without the second look and the wait before it, both took themselves for champion in ten of twelve races."""
+    try:
+        registry.use(server)
+        for race in range(4):
+            name = f"race{race}"
+            MlflowClient().create_registered_model(name)
+            for _ in range(3):
+                MlflowClient().create_model_version(name, source="s3://nowhere/model", tags={"verdict": "PASS"})
+            crown(registry.find_version(f"models:/{name}/1"), None)
+            together = str(time.time() + 8)
+            rivals = {
+                number: subprocess.Popen([sys.executable, "-c", RIVAL, server, f"models:/{name}/{number}", together])
+                for number in (2, 3)
+            }
+            codes = {number: rival.wait(120) for number, rival in rivals.items()}
+            assert sorted(codes.values()) == [0, 3]
+            assert codes[pointers(name)["champion"]] == 0
+    finally:
+        registry.use(store)

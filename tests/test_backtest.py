@@ -8,7 +8,8 @@ from scipy.stats import kstest
 
 from tenure.backtest import METRICS, Backtest, BacktestError, Forecast, Samples, measure, point_forecast
 from tenure.backtest.scores import brier, crps, normalized_gini, randomized_pit
-from tenure.backtest.tables import GROUPS, LEVELS
+from tenure.backtest.tables import GROUPS, LEVELS, largest_gap, tabulate_reliability
+from tenure.jobs.app import compose_settings
 from tenure.rfm import Split
 from tenure.summary import Rfm
 
@@ -406,8 +407,42 @@ def test_probabilities_of_a_purchase_are_reliable_when_the_forecast_is_right(cas
     assert metrics["p_purchase.actual"] == pytest.approx(bought.mean())
     assert metrics["p_purchase.brier"] < np.var(bought)
     assert metrics["p_purchase.calibration_error"] < 0.05
+    assert metrics["p_purchase.largest_gap"] < 0.05
     doubled = case.but(counts=case.samples.counts + np.int32(1)).measure().metrics
     assert doubled["p_purchase.calibration_error"] == pytest.approx(1 - bought.mean())
+
+
+def told(chance: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+    """Let customers buy as was foretold."""
+    return chance, rng.random(len(chance)) < chance
+
+
+def test_the_largest_gap_finds_a_small_group_that_the_mean_error_loses() -> None:
+    """Fifty of two thousand are given below 10%, and four in ten of them buy; all others are told what comes."""
+    rng = np.random.default_rng(14)
+    chance, bought = told(rng.uniform(0.1, 0.9, 2000), rng)
+    assert largest_gap(tabulate_reliability(chance, bought)) == (0.0, pytest.approx(0.03, abs=0.02))
+    chance, bought = np.append(chance, np.full(50, 0.06)), np.append(bought, np.arange(50) < 20)
+    table = tabulate_reliability(chance, bought)
+    error = np.sqrt(0.06 * 0.94 / 50)
+    assert largest_gap(table) == pytest.approx((0.40 - 0.06 - 2 * error, error))
+    distance = (table["foretold"] - table["actual"]).abs() * table["customers"]
+    assert distance.sum() / table["customers"].sum() < 0.04
+
+
+def test_fewer_than_thirty_show_no_gap_and_nobody_none_at_all() -> None:
+    few = tabulate_reliability(np.full(29, 0.05), np.ones(29, bool))
+    assert np.isnan(largest_gap(few)).all()
+    assert largest_gap(tabulate_reliability(np.full(30, 0.05), np.ones(30, bool)))[0] > 0.8
+
+
+@pytest.mark.parametrize("size", [300, 1000, 10_000])
+def test_chance_alone_shows_a_gap_that_matters_once_in_two_hundred_times_at_most(size: int) -> None:
+    """Forecasts that are right, many with little chance and few with much, as the base of a shop has them."""
+    rng = np.random.default_rng(size)
+    gaps = [largest_gap(tabulate_reliability(*told(rng.beta(0.6, 1.4, size), rng)))[0] for _ in range(1000)]
+    limit = compose_settings("train").review.checks["p_purchase_gap"].review[1]
+    assert np.mean(np.array(gaps) > limit) <= 0.005
 
 
 def test_a_point_scores_its_absolute_error_and_its_interval_has_no_width(case: Case) -> None:

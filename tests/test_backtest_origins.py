@@ -109,6 +109,11 @@ def test_the_command_logs_a_run_per_origin_inside_one_with_the_tables(rolled: Ra
     assert one.data.metrics["purchases.actual_total"] == totals["actual"][0]
     assert one.data.metrics["baselines.compared"] == 2
     assert one.data.tags["value.adjusted"] == "assumed, not learnt"
+    followed = registry.evidence(one.info.run_id).table("backtest/tracking")
+    after = followed[followed["day"] > totals["cutoff"][0]]
+    assert len(after) == 42 / 7
+    assert after["weekly_actual"].sum() == totals["actual"][0]
+    assert followed["actual"].iloc[-1] == followed["weekly_actual"].sum()
     assert evidence.metrics["rolling.42_days.purchases.origins"] == 5
     held = ((totals["low"] <= totals["actual"]) & (totals["actual"] <= totals["high"])).astype(float)
     pd.testing.assert_series_equal(held, totals["holds"], check_names=False)

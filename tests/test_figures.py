@@ -116,11 +116,59 @@ PICTURES: dict[str, Callable[[], Figure]] = {
     "deciles of one": lambda: figures.deciles(make_deciles(1)),
     "deciles without sales": lambda: figures.deciles(make_deciles(scale=0.0)),
     "deciles of NaN": lambda: figures.deciles(make_deciles(scale=np.nan)),
+    "reliability": lambda: figures.reliability(make_reliability()),
+    "reliability of one": lambda: figures.reliability(make_reliability(at_most=1)),
+    "ranges": lambda: figures.ranges(make_ranges(), "Parameters", "Look here."),
+    "ranges of points": lambda: figures.ranges(make_ranges(spread=0.0), "Parameters", "Look here."),
+    "ranges in words": lambda: figures.ranges(make_ranges(names=LONG), "The business", "Look here."),
+    "totals": lambda: figures.totals(make_totals(), "90%"),
+    "totals of nothing": lambda: figures.totals(make_totals(actual=np.nan), "90%"),
+    "trackings": lambda: figures.trackings(make_trackings(), RUNS),
+    "trackings of one": lambda: figures.trackings({RUNS[3]: make_trackings()[RUNS[3]]}, RUNS),
     "births": lambda: figures.births(make_births()),
     "births without an excess": lambda: figures.births(make_births(early=3)),
     "scored_examples": lambda: figures.scored_examples(make_scores()),
     "scored_examples of one": lambda: figures.scored_examples(make_scores(("one",))),
 }
+
+
+RUNS = [f"clv/{at}" for at in range(1, 6)] + ["a-name-of-exactly-24-ltr", "much-longer-than-all-that", "$odd_name$"]
+LONG = (
+    "repeat purchases of a new customer in a year",
+    "share of customers without a repeat purchase in a year",
+    "mean spend per purchase",
+)
+
+
+def make_reliability(at_most: int = 50) -> pd.DataFrame:
+    low = np.arange(10) / 10
+    customers = np.minimum([0, 900, 40, 12, 7, 5, 3, 0, 2, 1], at_most)
+    foretold = np.where(customers > 0, low + 0.05, np.nan)
+    error = np.sqrt(foretold * (1 - foretold) / np.maximum(customers, 1))
+    columns = {"low": low, "high": low + 0.1, "customers": customers, "foretold": foretold}
+    return pd.DataFrame({**columns, "actual": np.minimum(foretold * 1.2, 1.0), "actual_se": error})
+
+
+def make_ranges(spread: float = 0.2, names: tuple[str, ...] = (*NAMES, "p", "q", "v")) -> pd.DataFrame:
+    rows = [(name, run, 1 + at) for name in names for at, run in enumerate(RUNS)]
+    table = pd.DataFrame(rows, columns=["quantity", "run", "middle"])
+    return table.assign(low=table["middle"] * (1 - spread), high=table["middle"] * (1 + spread))
+
+
+def make_totals(actual: float = 1.0) -> pd.DataFrame:
+    rows = [(outcome, run, 0.9 + 0.05 * at) for outcome in ("purchases", "value") for at, run in enumerate(RUNS)]
+    table = pd.DataFrame(rows, columns=["outcome", "run", "foretold"])
+    off = {"low": -0.1, "middle": 0.0, "high": 0.1, "adjusted_low": -0.3, "adjusted_high": 0.4}
+    return table.assign(**{name: (table["foretold"] + by) / actual - 1 for name, by in off.items()})
+
+
+def make_trackings() -> dict[str, pd.DataFrame]:
+    tables = {}
+    for at, run in enumerate(RUNS):
+        table = make_tracking()
+        days = (table["day"] - pd.Timestamp(CUTOFF)).dt.days
+        tables[run] = table.assign(days=days, expected=table["expected"] * (1 + 0.02 * at))
+    return tables
 
 
 def make_births(early: int = 60) -> Truncation:
@@ -271,3 +319,23 @@ def test_divergences_and_p_values_are_told() -> None:
     assert f"{count} divergences" in figures.trace(tree, NAMES).get_suptitle()
     title = figures.rank(tree, NAMES).axes[0].get_title(loc="left")
     assert re.fullmatch(r"r \(p-value [01]\.\d\d\)", title)
+
+
+def test_a_run_keeps_its_line_and_its_colour_in_every_picture_and_equal_weeks_are_drawn_once() -> None:
+    tables = make_trackings()
+    weekly, off = figures.trackings({name: tables[name] for name in RUNS[2:4]}, RUNS).axes
+    lines = {line.get_label(): line.get_color() for line in weekly.lines if line.get_label() in RUNS}
+    assert lines == {RUNS[2]: figures.CHAINS[2], RUNS[3]: figures.CHAINS[3]}
+    dots = [line for line in weekly.lines if line.get_marker() == "o"]
+    assert len(dots) == 1
+    named = figures.ranges(make_ranges(), "Parameters", "Look here.").axes[0]
+    assert [line.get_color() for line in named.lines[::2]] == list(figures.CHAINS)
+    ended = [line.get_ydata()[-1] for line in off.lines[:2]]
+    assert ended == pytest.approx([0.9 * 1.04 - 1, 0.9 * 1.06 - 1])
+
+
+def test_the_average_gap_of_probabilities_weighs_by_customers() -> None:
+    table = pd.DataFrame(
+        {"low": [0.0, 0.1], "high": [0.1, 0.2], "customers": [300, 100], "foretold": [0.05, 0.15]}
+    ).assign(actual=[0.05, 0.35], actual_se=0.02)
+    assert "5.0% apart on average" in figures.reliability(table).get_suptitle()

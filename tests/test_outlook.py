@@ -1,11 +1,13 @@
 """What a base comes to: the scorer's own totals, and who is in it."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
 
-from tenure.backtest import Factor
-from tenure.outlook import outlook
+from tenure.backtest import Factor, Factors
+from tenure.outlook import adjusted_totals, outlook
 from tenure.posterior import Posterior
 from tenure.scorer import Scorer, Scores
 
@@ -19,8 +21,7 @@ def scores(posterior: Posterior, summaries: pd.DataFrame) -> Scores:
 
 
 def _outlook(scores: Scores, summaries: pd.DataFrame, factor: Factor) -> dict[str, float]:
-    factors = {"purchases": factor, "value": factor}
-    return outlook(scores, summaries["frequency"], factors, rng=np.random.default_rng(0))
+    return outlook(scores, summaries["frequency"], Factors(factor))
 
 
 def test_totals_are_the_scorers_and_a_world_that_does_not_change_adjusts_nothing(
@@ -50,3 +51,24 @@ def test_shares_are_of_customers_and_the_top_tenth_is_of_value(scores: Scores, s
     assert found["active_share"] == pytest.approx(table["p_alive"].sum() / 700)
     assert found["buying_share"] == pytest.approx(table["p_purchase"].sum() / 700)
     assert found["top_tenth_share"] == pytest.approx(table["clv"].nlargest(70).sum() / table["clv"].sum())
+
+
+def test_totals_are_adjusted_by_the_factor_of_their_own_horizon_and_outcome(
+    posterior: Posterior, summaries: pd.DataFrame
+) -> None:
+    twice = Factor(np.full(3, np.log(2.0)), "learnt", 4.0)
+    factors = Factors(STEADY, {"value": {180: twice}})
+    for days, doubled in ((180, 2.0), (365, 1.0)):
+        scores = Scorer(posterior).score(summaries, horizon_days=days)
+        found = adjusted_totals(scores.totals, factors, scores.params)
+        plain = adjusted_totals(scores.totals, Factors(STEADY), scores.params)
+        pd.testing.assert_series_equal(found.loc["purchases"], plain.loc["purchases"])
+        pd.testing.assert_series_equal(found.loc["clv"], doubled * plain.loc["clv"])
+
+
+def test_groups_share_the_factor_of_the_base_to_the_draw(posterior: Posterior, summaries: pd.DataFrame) -> None:
+    """Two halves with the same customers in either have half the base's adjusted interval: chance is not drawn anew."""
+    scores = Scorer(posterior).score(summaries, horizon_days=180)
+    half = replace(scores.totals, purchases=scores.totals.purchases / 2, value=scores.totals.value / 2)
+    base, group = (adjusted_totals(totals, Factors(CHANGING), scores.params) for totals in (scores.totals, half))
+    pd.testing.assert_frame_equal(group, base / 2)

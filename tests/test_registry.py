@@ -95,3 +95,18 @@ def test_a_cache_that_holds_something_else_is_not_believed(
     (code,) = (tmp_path / "cache" / "tenure").iterdir()
     (code / "posterior.py").write_text("raise ImportError('someone was here')")
     assert (load().predict(CUSTOMERS)["clv"] > 0).all()
+
+
+def test_a_notebook_finds_the_store_that_the_environment_names_or_that_lies_near(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    inside = tmp_path / "notebooks"
+    inside.mkdir()
+    assert registry.find_store(inside) == f"sqlite:///{inside / 'mlflow.db'}"
+    (tmp_path / "mlflow.db").touch()
+    assert registry.find_store(inside) == f"sqlite:///{tmp_path / 'mlflow.db'}"
+    (inside / "mlflow.db").touch()
+    assert registry.find_store(inside) == f"sqlite:///{inside / 'mlflow.db'}"
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "sqlite:///elsewhere.db")
+    assert registry.find_store(inside) == "sqlite:///elsewhere.db"

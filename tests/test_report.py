@@ -2,22 +2,15 @@
 
 import base64
 import json
-import os
 import shutil
-import signal
-import socket
-import subprocess
-import sys
-import time
-import urllib.request
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import pytest
+from runs import InFolder, write
 
 from tenure import registry, report
 from tenure.jobs.app import compose_settings
@@ -31,28 +24,6 @@ SECTIONS = [
 PIXEL = base64.b64decode("iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAQAAAC1HAwCAAAAC0lEQVR42mNk+A8AAQUBAScY42YAAAAASUVORK5CYII=")
 TOTALS = {f"{kind}_{end}": 90.0 for kind in ("total", "adjusted") for end in ("low", "high")}
 BASE = ("expected", "low", "high", "mean_low", "mean_high", "adjusted_low", "adjusted_high")
-
-
-@dataclass(frozen=True)
-class InFolder(registry.Evidence):
-    """Evidence whose files lie in a folder."""
-
-    folder: Path = field(kw_only=True)
-
-    def holds(self, path: str) -> bool:
-        return (self.folder / path).is_file()
-
-    def file(self, path: str) -> Path:
-        return self.folder / path
-
-
-def _write(folder: Path, path: str, content: str | bytes | pd.DataFrame) -> None:
-    target = folder / path
-    target.parent.mkdir(parents=True, exist_ok=True)
-    if isinstance(content, bytes):
-        target.write_bytes(content)
-    else:
-        target.write_text(content if isinstance(content, str) else content.to_csv())
 
 
 def _review(verdict: Verdict) -> Review:
@@ -70,7 +41,7 @@ def _tables() -> dict[str, dict[str, object]]:
     means |= {"actual_value": [1000.0, 9.0, 20.0], "expected_value": [30.0, 20.0, 10.0]}
     against = {"forecast": ["zero", HOSTILE], "outcome": "value", "crps": 3.0, "crps_of_model": 2.0, "difference": -1.0}
     return {
-        "backtest/coverage": {**coverage, "inside_se": 0.01},
+        "backtest/coverage": {**coverage, "inside_se": 0.01, "below": 0.06, "above": 0.06, "tail_se": 0.01},
         "backtest/reliability": {**bins, "actual": [None, 0.2], "actual_se": [None, 0.1]},
         "backtest/deciles": {"decile": [1, 2, 3], "customers": 5, **means, "value_coverage": 0.9},
         "backtest/baselines": {**against, "difference_se": 0.1, "winner": ["model", None]},
@@ -81,20 +52,20 @@ def _tables() -> dict[str, dict[str, object]]:
 @pytest.fixture
 def made_up(tmp_path: Path) -> InFolder:
     """Make up the evidence of a run that went to REVIEW, with hostile words wherever a person may put words."""
-    _write(tmp_path, "review/review.json", json.dumps(_review(Verdict.REVIEW).to_dict()))
-    _write(tmp_path, "config/resolved.yaml", f"# tenure-train seed=1 {HOSTILE}\nseed: 1\n")
+    write(tmp_path, "review/review.json", json.dumps(_review(Verdict.REVIEW).to_dict()))
+    write(tmp_path, "config/resolved.yaml", f"# tenure-train seed=1 {HOSTILE}\nseed: 1\n")
     lines = [
         {"fate": "sales", "rows": 10, "amount": "12345678901234567.89"},
         {"fate": HOSTILE, "rows": 1, "amount": "-5.10"},
     ]
     kept = {"until": "2025-12-31", "lines": lines, "rows": 11, "amount": "12345678901234562.79"}
     kept |= {"purchases": 9, "revenue": "95.00", "duplicates": 0}
-    _write(tmp_path, "data/reconciliation.json", json.dumps(kept))
+    write(tmp_path, "data/reconciliation.json", json.dumps(kept))
     for name in ("tracking", "pit", "by_frequency", "deciles"):
-        _write(tmp_path, f"backtest/{name}.png", PIXEL)
+        write(tmp_path, f"backtest/{name}.png", PIXEL)
     for path, columns in _tables().items():
-        _write(tmp_path, f"{path}.csv", pd.DataFrame(columns))
-    _write(tmp_path, "diagnostics/final/purchases_check.png", PIXEL)
+        write(tmp_path, f"{path}.csv", pd.DataFrame(columns))
+    write(tmp_path, "diagnostics/final/purchases_check.png", PIXEL)
     metrics = {"customers": 9.0, "horizon_days": 273.0, "final.purchases.rhat_max": 1.0, "base.customers": 9.0}
     for outcome in ("purchases", "value"):
         metrics |= {f"{outcome}.{key}": value for key, value in TOTALS.items()}
@@ -174,14 +145,14 @@ def test_no_cent_of_the_reconciliation_is_lost(made_up: InFolder) -> None:
 
 @pytest.mark.parametrize("verdict", list(Verdict))
 def test_the_page_says_the_verdict_and_lists_what_did_not_pass(made_up: InFolder, verdict: Verdict) -> None:
-    _write(made_up.folder, "review/review.json", json.dumps(_review(verdict).to_dict()))
+    write(made_up.folder, "review/review.json", json.dumps(_review(verdict).to_dict()))
     page = report.render(made_up)
     assert f'<span class="badge {verdict}">{verdict}</span>' in page
     assert ("Look at the season." in page) is (verdict is not Verdict.PASS)
 
 
 def test_a_failed_model_tells_nothing_of_the_business_even_where_it_was_refitted(made_up: InFolder) -> None:
-    _write(made_up.folder, "review/review.json", json.dumps(_review(Verdict.FAIL).to_dict()))
+    write(made_up.folder, "review/review.json", json.dumps(_review(Verdict.FAIL).to_dict()))
     page = report.render(made_up)
     assert "1,001 to 1,002" not in page
     assert "no number below may be relied on" in page
@@ -201,44 +172,9 @@ def test_a_run_that_was_not_refitted_says_so_instead_of_a_forecast(made_up: InFo
 
 def test_the_command_of_a_run_is_read_back_and_an_old_run_has_none(made_up: InFolder) -> None:
     assert made_up.command() == f"tenure-train seed=1 {HOSTILE}"
-    _write(made_up.folder, "config/resolved.yaml", "seed: 1\n# tenure-train seed=2\n")
+    write(made_up.folder, "config/resolved.yaml", "seed: 1\n# tenure-train seed=2\n")
     assert made_up.command() == ""
     assert "The command was not kept" in report.render(made_up)
-
-
-@pytest.fixture
-def server(tmp_path: Path) -> Iterator[str]:
-    """Serve a fresh store by MLflow itself."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        address = ("127.0.0.1", free.getsockname()[1])
-    store = ["--backend-store-uri", f"sqlite:///{tmp_path}/ui.db", "--artifacts-destination", str(tmp_path / "kept")]
-    asked = [sys.executable, "-m", "mlflow", "server", *store, "--host", address[0], "--port", str(address[1])]
-    environment = {key: value for key, value in os.environ.items() if not key.startswith("MLFLOW")}
-    environment["MLFLOW_SERVER_ENABLE_JOB_EXECUTION"] = "false"
-    with (tmp_path / "server.log").open("w") as said:
-        started = subprocess.Popen(
-            [*asked, "--workers", "1"], env=environment, stdout=said, stderr=said, start_new_session=True
-        )
-    uri = f"http://{address[0]}:{address[1]}"
-    try:
-        _await(lambda: urllib.request.urlopen(f"{uri}/health", timeout=5).status == 200, seconds=180)
-        yield uri
-    finally:
-        os.killpg(started.pid, signal.SIGTERM)
-        started.wait(30)
-
-
-def _await(is_ready: Callable[[], bool], seconds: int) -> None:
-    end = time.monotonic() + seconds
-    while True:
-        try:
-            assert is_ready()
-            return
-        except OSError:
-            if time.monotonic() > end:
-                raise
-            time.sleep(0.5)
 
 
 @pytest.mark.slow
@@ -280,3 +216,50 @@ def test_the_report_opens_in_mlflow_without_an_error_and_its_tables_sort(
 def _counts(said: Any) -> bool:
     """Tell whether the browser complains of the report, and not of MLflow's own requests."""
     return said.type in {"error", "warning"} and "/ajax-api/" not in said.location["url"]
+
+
+def test_parts_are_shown_one_by_one_as_on_the_page(made_up: InFolder) -> None:
+    page = report.render(made_up)
+    for part in (report.totals(made_up), report.baselines(made_up), report.picture(made_up, "backtest/pit")):
+        assert report.html(part).strip() in page
+    shown = report.html(report.Note(HOSTILE, "soft"), [("log", HOSTILE)], report.reconciliation(made_up)[0])
+    assert HOSTILE not in shown
+    assert Page(shown).tags[:5] == ["p", "dl", "dt", "dd", "figure"]
+
+
+def test_tails_stand_beside_the_interval_that_the_review_judges(made_up: InFolder) -> None:
+    (row,) = report.tails(made_up).rows
+    assert [cell.text for cell in row] == ["value", "everyone", "9", "6.0% ± 1.0%", "88.0% ± 1.0%", "6.0% ± 1.0%"]
+
+
+def test_totals_say_where_the_adjustment_comes_from(made_up: InFolder) -> None:
+    told = replace(made_up, tags={**made_up.tags, "value.adjusted": "assumed, not learnt"})
+    assert "by a factor that is assumed, not learnt" in report.totals(told).caption
+
+
+def test_the_refits_move_is_told_beside_chance_and_none_where_there_is_no_refit(made_up: InFolder) -> None:
+    moved = {"final.purchases.shift": 0.184, "final.purchases.shift_se": 0.088, "final.spend.shift": -0.01}
+    table = report.shift(replace(made_up, metrics={**made_up.metrics, **moved}))
+    assert isinstance(table, report.Table)
+    assert [cell.text for cell in table.rows[0]][1:] == ["+18.4%", "8.8%"]
+    assert isinstance(report.shift(made_up), report.Note)
+
+
+def test_a_versions_history_is_who_when_and_why_and_an_unpromoted_one_has_none() -> None:
+    tags = {"promotion.because": HOSTILE, "promotion.by": "ana", "rollback.to": "1", "verdict": "PASS"}
+    (table,) = report.history(registry.Version("clv", 2, "0123abc", tags))
+    assert isinstance(table, report.Table)
+    assert [[cell.text for cell in row] for row in table.rows] == [
+        ["made champion", "because", HOSTILE],
+        ["made champion", "by", "ana"],
+        ["sent back", "to", "1"],
+    ]
+    (told,) = report.history(registry.Version("clv", 2, "0123abc", {"verdict": "PASS"}))
+    assert "never promoted" in str(told)
+
+
+def test_a_review_without_concerns_says_so(made_up: InFolder) -> None:
+    assert isinstance(report.concerns(_review(Verdict.PASS)), report.Note)
+    table = report.concerns(_review(Verdict.FAIL))
+    assert isinstance(table, report.Table)
+    assert [cell.text for cell in table.rows[0]] == ["FAIL", "the bias is 0.3", "Look at the season."]

@@ -164,6 +164,7 @@ def test_every_judged_metric_is_one_that_a_run_measures() -> None:
         ("repeat_tails", "repeat_buyers", 199),
         ("top_decile_tails", "customers", 1999),
         ("spend_change", "spend_change_customers", 29),
+        ("p_purchase_gap", "customers", 299),
         ("baselines", "baselines.compared", 0),
     ],
 )
@@ -199,6 +200,7 @@ def test_only_the_refit_can_have_moved() -> None:
         ("final.purchases.shift", 0.09, 0.18, "final.purchases.shift is 0.18 (chance alone: ± 0.01)"),
         ("final.spend.shift", -0.09, -0.3, "final.spend.shift is -0.3 (chance alone: ± 0.01)"),
         ("spend_change", 0.1, -0.2, "spend_change is -0.2 (chance alone: ± 0.01)"),
+        ("p_purchase.largest_gap", 0.1, 0.3, "p_purchase.largest_gap is 0.3 (chance alone: ± 0.01)"),
         ("data.unmatched_refunds_share", 0.05, 0.08, "data.unmatched_refunds_share is 0.08"),
         ("one_time_share", 0.6, 0.97, "one_time_share is 0.97"),
         ("one_time_share", 0.6, 0.0, "one_time_share is 0"),

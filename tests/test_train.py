@@ -8,7 +8,9 @@ import shlex
 import subprocess
 import sys
 import zipfile
+from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -18,15 +20,17 @@ import pytest
 from tenure import batch, registry, report
 from tenure import settings as settings_module
 from tenure.errors import InputError
+from tenure.jobs import reporting, training
 from tenure.jobs.app import compose_settings
 from tenure.output import describe, written_whole
+from tenure.review import Review
 from tenure.scorer import COLUMNS, Params
 from tenure.scorer import params as scorer_params
 from tenure.simulate import write_log
 
 ROOT = Path(__file__).parent.parent
 QUICK = ["fit.draws=400", "fit.tune=400", "fit.joint_draws=400"]
-COMMANDS = ("train", "score", "simulate", "promote")
+COMMANDS = ("train", "score", "simulate", "promote", "report")
 MARK = "zq7f3a9c-"  # found in nothing but an id
 
 
@@ -62,6 +66,14 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Ran:
     log["customer_id"] = MARK + log["customer_id"].astype("str")
     log.to_csv(data / "log.csv", index=False)
     return command("tenure-train", f"transactions.path={data / 'log.csv'}", *QUICK, folder=folder)
+
+
+@pytest.fixture(scope="session")
+def failed(trained: Ran) -> Ran:
+    """Train what the review fails, beside what it does not."""
+    asked = ["fit.method=map", "review.checks.customers.review=[3000,null]", "review.checks.customers.fail=[3000,null]"]
+    log = next(trained.folder.parent.glob("data*/log.csv"))
+    return command("tenure-train", f"transactions.path={log}", *asked, *QUICK, folder=trained.folder)
 
 
 @pytest.fixture
@@ -412,18 +424,20 @@ def test_a_failing_write_leaves_the_old_file_and_no_other(tmp_path: Path) -> Non
     assert target.read_text() == "old"
 
 
-def test_a_failed_review_is_logged_and_not_registered(tmp_path: Path) -> None:
-    asked = ["fit.method=map", "review.checks.customers.review=[3000,null]", "review.checks.customers.fail=[3000,null]"]
-    failed = command("tenure-train", *asked, *QUICK, folder=tmp_path)
+def test_a_failed_review_is_logged_and_not_registered(trained: Ran, failed: Ran) -> None:
     assert failed.code == 3, failed.err
     assert "Verdict: FAIL" in failed.out
     assert "FAIL customers is 2357" in failed.out
     assert "Nothing was registered: the review failed it." in failed.out
     assert "fitted to the calibration days by map: a point estimate, without intervals" in failed.out
     assert "FAIL calibration.spend.point_estimate is 1" in failed.out
-    assert command("tenure-score", folder=tmp_path).code == 4
-    (review,) = tmp_path.rglob("review.json")
+    (run_id,) = re.findall(r"Run (\w{32})", failed.out)
+    (review,) = trained.folder.rglob(f"{run_id}/artifacts/review/review.json")
     assert json.loads(review.read_text())["verdict"] == "FAIL"
+    registry.use(trained.store)
+    assert "model" not in registry.evidence(run_id).tags
+    with pytest.raises(registry.NoModelError):
+        registry.find_version("models:/clv/2")
 
 
 @pytest.mark.parametrize(
@@ -519,16 +533,147 @@ def test_fresh_stores_can_be_opened_from_several_processes_at_once(tmp_path: Pat
         assert process.returncode == 0, err.decode()
 
 
-def test_the_notebook_is_stripped_and_runs_from_a_model_uri(
-    trained: Ran, evidence: registry.Evidence, monkeypatch: pytest.MonkeyPatch
-) -> None:
+NOTEBOOKS = [ROOT / "notebooks" / f"{name}.ipynb" for name in ("model_review", "compare_runs")]
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_notebooks_are_stripped_and_fit_nothing(path: Path) -> None:
+    import nbformat
+
+    book = nbformat.read(path, as_version=4)
+    code = [cell for cell in book.cells if cell.cell_type == "code"]
+    assert code
+    assert not any(cell.outputs or cell.execution_count for cell in code)
+    assert not any("fit(" in cell.source for cell in code)
+
+
+def execute(name: str, asked: dict[str, str], ran: Ran, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Execute a notebook as `jupyter execute` does, and return it as text: what it shows names no customer."""
     import nbformat
     from nbclient import NotebookClient
 
-    book = nbformat.read(ROOT / "notebooks" / "model_review.ipynb", as_version=4)
-    assert not any(cell.get("outputs") for cell in book.cells)
-    assert "fit(" not in json.dumps(book)
-    monkeypatch.setenv("TENURE_REVIEW", "models:/clv@challenger")
-    monkeypatch.setenv("MLFLOW_TRACKING_URI", trained.store)
-    NotebookClient(book, timeout=240, kernel_name="python3").execute(cwd=str(trained.folder))
-    assert "Verdict: REVIEW" in json.dumps(book)
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)  # the store is found beside the kernel
+    for key, value in asked.items():
+        monkeypatch.setenv(key, value)
+    book = nbformat.read(ROOT / "notebooks" / f"{name}.ipynb", as_version=4)
+    NotebookClient(book, timeout=240, kernel_name="python3").execute(cwd=str(ran.folder))
+    shown = "\n".join(json.dumps(cell.get("outputs", [])) for cell in book.cells)
+    assert MARK not in shown
+    return shown
+
+
+def test_the_review_is_read_from_a_model_uri(trained: Ran, monkeypatch: pytest.MonkeyPatch) -> None:
+    shown = execute("model_review", {"TENURE_REVIEW": "models:/clv@challenger"}, trained, monkeypatch)
+    for said in (
+        "## Verdict: REVIEW", "models:/clv/1 was never promoted", "6,696 purchases", "births cover fewer than 16 weeks",
+        "assumed, not learnt", "boosting", "one-time buyers", "of the fit to the whole log", "moved by",
+        "a new customer", "slipping", "tenure-train transactions.path=",
+    ):  # fmt: skip
+        assert said in shown, said
+    assert "Not logged" not in shown
+    assert shown.count('"image/png"') == 6  # weeks, places, probabilities, deciles, frequencies, made-up customers
+
+
+def test_a_failed_run_without_weeks_is_reviewed_and_set_beside_a_model(
+    trained: Ran, failed: Ran, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (run_id,) = re.findall(r"Run (\w{32})", failed.out)
+    for weeks in trained.folder.rglob(f"{run_id}/artifacts/backtest/tracking.*"):
+        weeks.unlink()
+    shown = execute("model_review", {"TENURE_REVIEW": run_id}, trained, monkeypatch)
+    for said in (
+        "## Verdict: FAIL", "the run registered no model", "did not log its weeks",
+        "There is no refit to the whole log", "of the fit to the days up to the cut-off",
+        "Not told: the review failed the model", "Not scored",
+    ):  # fmt: skip
+        assert said in shown, said
+    assert shown.count('"image/png"') == 4
+    shown = execute("compare_runs", {"TENURE_COMPARE": f"models:/clv@challenger {run_id}"}, trained, monkeypatch)
+    for said in (
+        "clv@challenger", "fit.method", "FAIL 1", "All judged the same customers on the same days",
+        "Did not log their weeks", "no leave-one-out was logged by one of them", "Of the fit to the days up to",
+    ):  # fmt: skip
+        assert said in shown, said
+    assert shown.count('"image/png"') == 4
+
+
+def test_the_report_is_written_again_by_a_command_of_a_model_and_of_a_failed_run(
+    trained: Ran, failed: Ran, evidence: registry.Evidence, tmp_path: Path
+) -> None:
+    asked = ["model=models:/clv@challenger", f"output={tmp_path / 'again.html'}"]
+    ran = command("tenure-report", *asked, folder=trained.folder)
+    assert ran.code == 0, ran.err
+    assert (tmp_path / "again.html").read_text() == evidence.file("report.html").read_text()
+    assert f"Run {evidence.run_id}, verdict REVIEW" in ran.out
+    (run_id,) = re.findall(r"Run (\w{32})", failed.out)
+    settings = compose_settings("report", [f"model={run_id}", f"output={tmp_path / 'failed.html'}"])
+    assert reporting.run(replace(settings, registry=replace(settings.registry, tracking_uri=trained.store))) == 0
+    assert '<span class="badge FAIL">' in (tmp_path / "failed.html").read_text()
+
+
+@pytest.mark.parametrize(
+    ("asked", "code", "said"),
+    [
+        (["model=models:/other@champion"], 4, "There is no model other"),
+        (["model=models:/clv/77"], 4, "There is no models:/clv/77"),
+        ([f"model={'f' * 32}"], 4, f"There is no run {'f' * 32}"),
+        (["output=nowhere/report.html", "model=models:/clv/77"], 2, "folder that does not exist"),
+    ],
+)
+def test_a_report_of_no_model_or_to_no_place_is_refused(
+    evidence: registry.Evidence, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, asked: list[str], code: int, said: str
+) -> None:
+    store = mlflow_uri()
+    monkeypatch.chdir(tmp_path)
+    settings = compose_settings("report", asked)
+    with pytest.raises(InputError, match=re.escape(said)) as refused:
+        reporting.run(replace(settings, registry=replace(settings.registry, tracking_uri=store)))
+    assert refused.value.exit_code == code
+    assert not list(tmp_path.iterdir())
+
+
+def mlflow_uri() -> str:
+    import mlflow
+
+    return str(mlflow.get_tracking_uri())
+
+
+def test_a_report_of_a_run_that_is_no_training_is_refused_in_words(
+    evidence: registry.Evidence, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert evidence.run_id
+    settings = compose_settings("report").registry
+    with registry.open_run(settings, "score", "seed: 0") as opened:
+        pass
+    with pytest.raises(registry.NoModelError, match=rf"Run {opened.info.run_id} \(job: score\) holds no review"):
+        report.render(registry.evidence(opened.info.run_id))
+
+
+def test_a_report_that_cannot_be_written_costs_no_training(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The fit itself is left out: what is told is what becomes of the run after it."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+
+    def fail(_: registry.Evidence) -> str:
+        raise ZeroDivisionError("no page today")
+
+    trained = SimpleNamespace(review=Review(()))
+    monkeypatch.setattr(training, "_train", lambda *_, **__: trained)
+    monkeypatch.setattr(training.console, "print_training", lambda *_: None)
+    monkeypatch.setattr(training.report, "render", fail)
+    settings = compose_settings("train")
+    assert training.run(settings, "seed: 0", is_sweep=False) == 3
+    registry.use(f"sqlite:///{tmp_path / 'mlflow.db'}")
+    (run,) = search_runs()
+    assert run.info.status == "FINISHED"
+    (warning,) = [record for record in caplog.records if record.levelname == "WARNING"]
+    assert f"tenure-report model={run.info.run_id}" in warning.getMessage()
+    assert "ZeroDivisionError: no page today" in caplog.text
+
+
+def search_runs() -> list[Any]:
+    import mlflow
+
+    return list(mlflow.search_runs(search_all_experiments=True, output_format="list"))

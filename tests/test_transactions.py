@@ -8,6 +8,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import ibis
 import numpy as np
 import pandas as pd
 import pyarrow as pa
@@ -17,7 +18,7 @@ from logs import CDNOW, purchases, settings
 
 from tenure.rfm import base, split
 from tenure.settings import ExcludeSettings, SettingsError
-from tenure.transactions import Line, Transactions, TransactionsError, read
+from tenure.transactions import Line, Transactions, TransactionsError, read, rules
 
 
 def written(folder: Path, text: str | bytes, name: str = "log.csv") -> Path:
@@ -760,3 +761,13 @@ def test_one_row_is_a_log(tmp_path: Path) -> None:
     log = read_text(tmp_path, "customer_id,date,amount\na,2020-01-01,1")
     assert rows(log) == [("a", "2020-01-01", 1.0)]
     assert log.first_day == log.last_day == date(2020, 1, 1)
+
+
+@pytest.mark.parametrize("kind", ["date", "timestamp", "timestamp('UTC')", "string"])
+def test_the_rules_are_written_for_other_engines_too(kind: str) -> None:
+    """Nothing on the way from a raw row to its fate is DuckDB's alone: Ibis has SQL for it in PostgreSQL's words."""
+    raw = ibis.table({"customer_id": "string", "date": kind, "amount": "float64", "order_id": "string"}, name="log")
+    asked = settings(order_id="order_id", cancellations="^C(.*)", timezone="Europe/Paris", duplicates="drop")
+    written = str(ibis.to_sql(rules.judge(raw, asked).table, dialect="postgres"))
+    assert '"tenure_fate"' in written
+    assert "TIMEZONE" in written.upper() or kind in ("date", "timestamp")

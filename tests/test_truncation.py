@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import date, timedelta
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -103,6 +104,14 @@ def test_weeks_are_counted_whole_and_up_to_the_last_birth() -> None:
     assert cut.births.tolist() == [7] * 17
     assert cut.table()["week"].iloc[-1] == pd.Timestamp(FIRST + timedelta(16 * 7))
     assert cut.table()["is_later"].sum() == 8
+
+
+def test_weeks_that_a_run_logged_are_read_back_as_they_were(tmp_path: Path) -> None:
+    found = weeks(*[60] * 4, *range(10, 34))
+    found.table().set_index("week").to_csv(tmp_path / "births.csv")
+    again = Truncation.from_table(pd.read_csv(tmp_path / "births.csv"))
+    assert again.first == found.first
+    assert again.metrics() == found.metrics()
 
 
 def test_too_few_weeks_are_refused() -> None:

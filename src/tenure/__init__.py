@@ -2,7 +2,7 @@
 
 From a purchase log to a registered model that says what each customer is worth over a horizon, and how sure it is.
 `tenure.load` gives the posterior and a scorer of any run or registered model; the commands are `tenure-train`,
-`tenure-score`, `tenure-promote` and `tenure-simulate`.
+`tenure-score`, `tenure-backtest`, `tenure-promote`, `tenure-report` and `tenure-simulate`.
 """
 
 from typing import TYPE_CHECKING

@@ -15,7 +15,9 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from .backtest import Factors
 from .errors import InputError
+from .outlook import adjusted_totals
 from .output import METADATA_KEY
 from .scorer import Months, Scores, Totals, customer_keys, group, refuse_groups
 from .summary import Fault, Rfm, SummaryError, canonical_ids, repeated
@@ -79,7 +81,8 @@ class SummaryFile:
 class Scored:
     """What was scored, its rows written and gone: totals, groups, months, and where the scores come from.
 
-    `residual` are totals to infinity, if asked for; `residual_beyond` is their `Scores.share_beyond`.
+    `residual` are totals to infinity, if asked for; `residual_beyond` is their `Scores.share_beyond`. `factors` are
+    what the model's totals are adjusted by; None of a model that was registered without.
     """
 
     scores: Scores
@@ -88,11 +91,34 @@ class Scored:
     model: str
     as_of: str | None
     run_id: str
+    factors: Factors | None = None
 
     @property
     def customers(self) -> int:
         """Count the customers."""
         return self.scores.totals.customers
+
+    @property
+    def adjusted_by(self) -> str | None:
+        """Say where the factor on the adjusted totals comes from; None where there is none."""
+        return None if self.factors is None else self.factors.source(self.scores.params.horizon_days)
+
+    def totals_table(self) -> pd.DataFrame:
+        """Tabulate the totals, raw and adjusted, and `residual_value`, which has no horizon to be adjusted over."""
+        table = self.scores.totals.table(self.scores.params.level)
+        if self.factors is not None:
+            table = table.join(adjusted_totals(self.scores.totals, self.factors, self.scores.params))
+        if self.residual is not None:
+            table.loc["residual_value"] = self.residual.table(self.scores.params.level).loc["clv"]
+        return table
+
+    def group_table(self) -> pd.DataFrame:
+        """Tabulate each group's totals, adjusted ones beside the raw: they have the error that all groups share."""
+        table = self.scores.group_table()
+        if self.factors is None or table.empty:
+            return table
+        each = [adjusted_totals(totals, self.factors, self.scores.params) for totals in self.scores.groups.values()]
+        return table.join(pd.concat(each, ignore_index=True))
 
 
 def check(summaries: Summaries, by: Sequence[str] = ()) -> int:

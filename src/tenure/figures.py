@@ -20,7 +20,7 @@ from matplotlib.axes import Axes
 from matplotlib.dates import AutoDateLocator, ConciseDateFormatter, date2num
 from matplotlib.figure import Figure
 from matplotlib.rcsetup import cycler
-from matplotlib.ticker import LogLocator, NullFormatter
+from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter
 from numpy.typing import NDArray
 from scipy.stats import binom
 
@@ -46,6 +46,7 @@ STYLE: Any = {
     "xtick.labelsize": 10,
     "ytick.labelsize": 10,
 }
+DASHES = ("-", "--", "-.", ":")
 WIDTH_INCHES = 10.0
 BAND = 0.90
 MEANINGS = {
@@ -433,6 +434,31 @@ def _draw_pit(axes: Axes, values: Floats, tail: float, name: str) -> None:
 
 
 @rc_context(STYLE)
+def reliability(table: pd.DataFrame) -> Figure:
+    """Draw the share that bought by the probability that was foretold; table of `Backtest`."""
+    figure, (axes,) = _canvas(height=5.2)
+    some = table[table["customers"] > 0]
+    axes.plot([0, 1], [0, 1], color=INK, linewidth=1, linestyle=":", label="right")
+    axes.errorbar(
+        some["foretold"], some["actual"], 2 * some["actual_se"], fmt="o", color=ACTUAL, markersize=6,
+        ecolor=ACTUAL, elinewidth=1.2, label="actual, ± two standard errors of chance",
+    )  # fmt: skip
+    for row in some.to_dict("records"):
+        axes.annotate(f"{row['customers']:,}", (row["foretold"], 0), (0, 3), textcoords="offset points",
+                      ha="center", fontsize=10, color=INK)  # fmt: skip
+    axes.set(xlim=(0, 1), ylim=(0, 1), xlabel="foretold probability of a purchase in the holdout (mean of a tenth)")
+    axes.set_ylabel("share that bought")
+    axes.legend(loc="upper left")
+    off = np.average(np.abs(some["actual"] - some["foretold"]), weights=some["customers"])
+    return _explain(
+        figure,
+        f"Foretold probability of a purchase against who bought: {off:.1%} apart on average",
+        "Look for points on the dotted line. Above it, more bought than foretold; below, fewer. The numbers at the "
+        "bottom are customers: few customers jump about.",
+    )
+
+
+@rc_context(STYLE)
 def by_frequency(table: pd.DataFrame) -> Figure:
     """Draw mean holdout purchases, actual and expected, by calibration frequency; table of `Backtest`."""
     figure, (axes,) = _canvas(height=5.0)
@@ -506,6 +532,109 @@ def births(found: Truncation) -> Figure:
         "log began are born on their first purchase in it. A level that falls all along, or a peak that returns each "
         "year, is another thing: the shop's inflow.",
     )
+
+
+# Several runs
+
+
+@rc_context(STYLE)
+def ranges(table: pd.DataFrame, title: str, caption: str) -> Figure:
+    """Draw 90% ranges of several quantities, run beside run.
+
+    Args:
+        table: columns quantity, run, low, middle, high; a range without width is a point.
+        title: what one sees.
+        caption: what to look for.
+    """
+    quantities, runs = list(dict.fromkeys(table["quantity"])), list(dict.fromkeys(table["run"]))
+    rows, columns = _grid(len(quantities))
+    figure, panels = _canvas(rows, columns, height=1.5 + rows * (1.0 + 0.28 * len(runs)), sharey=True)
+    for axes, quantity in zip(panels, quantities, strict=False):
+        for row in table[table["quantity"] == quantity].to_dict("records"):
+            at = runs.index(row["run"])
+            color = CHAINS[at % len(CHAINS)]
+            axes.plot([row["low"], row["high"]], [at, at], color=color, linewidth=5, alpha=0.45, solid_capstyle="butt")
+            axes.plot(row["middle"], at, "o", color=color, markersize=6, markeredgecolor="white")
+        axes.set_xlabel(textwrap.fill(MEANINGS.get(quantity, quantity), 90 // columns), fontsize=10)
+        axes.grid(axis="x", color=DATA, linewidth=0.5, alpha=0.6)
+    _name_runs(panels[0], runs)
+    for axes in panels[len(quantities) :]:
+        axes.set_visible(False)
+    return _explain(figure, title, caption)
+
+
+@rc_context(STYLE)
+def totals(table: pd.DataFrame, level: str) -> Figure:
+    """Draw how far each run's total of its holdout was off, with its raw and its adjusted interval.
+
+    Args:
+        table: columns outcome, run, and over the actual total, less 1: low, middle, high, adjusted_low, adjusted_high.
+        level: of the intervals, in words.
+    """
+    outcomes, runs = list(dict.fromkeys(table["outcome"])), list(dict.fromkeys(table["run"]))
+    figure, panels = _canvas(1, len(outcomes), height=2.0 + 0.42 * len(runs), sharey=True)
+    for axes, outcome in zip(panels, outcomes, strict=True):
+        for row in table[table["outcome"] == outcome].to_dict("records"):
+            at = runs.index(row["run"])
+            color = CHAINS[at % len(CHAINS)]
+            axes.plot([row["adjusted_low"], row["adjusted_high"]], [at, at], color=color, linewidth=1.5)
+            axes.plot([row["low"], row["high"]], [at, at], color=color, linewidth=7, alpha=0.5, solid_capstyle="butt")
+            axes.plot(row["middle"], at, "o", color=color, markersize=7, markeredgecolor="white")
+        axes.axvline(0, color=INK, linewidth=1.5)
+        axes.xaxis.set_major_formatter(_signed_share)
+        axes.xaxis.set_major_locator(MaxNLocator(5))
+        axes.set_title(outcome)
+        axes.set_xlabel("foretold total over the actual one, less 1", fontsize=10)
+    _name_runs(panels[0], runs)
+    return _explain(
+        figure,
+        "The holdout's total, foretold against what came",
+        f"Look for a thick bar ({level} predictive) that reaches the line: what came. The thin one allows for a world "
+        "that changes. Each run is beside its own holdout, so runs of different days may both stand here.",
+    )
+
+
+@rc_context(STYLE)
+def trackings(tables: Mapping[str, pd.DataFrame], runs: Sequence[str]) -> Figure:
+    """Draw how each run's expected purchases ran away from the actual ones, day by day after its own cut-off.
+
+    Args:
+        tables: by run, of `backtest.track`, with `days` since the run's cut-off.
+        runs: all runs, so that each keeps its colour in every picture.
+    """
+    figure, (weekly, off) = _canvas(2, height=8.2)
+    drawn: list[pd.DataFrame] = []
+    for name, table in tables.items():
+        at = list(runs).index(name)
+        # Dashes, so that a curve under another is seen.
+        look: Any = {"color": CHAINS[at % len(CHAINS)], "linestyle": DASHES[at % len(DASHES)], "linewidth": 1.8}
+        weekly.plot(table["days"], table["weekly_expected"], label=_shorten(name), **look)
+        came = table[["days", "weekly_actual"]]
+        if not any(came.equals(other) for other in drawn):
+            weekly.plot(came["days"], came["weekly_actual"], "o", color=look["color"], markersize=2.5, alpha=0.6)
+            drawn.append(came)
+        after = table[table["days"] >= 0]
+        actual, expected = (after[column] - after[column].iloc[0] for column in ("actual", "expected"))
+        off.plot(after["days"][actual > 0], (expected / actual - 1)[actual > 0], **look)
+    weekly.axvline(0, color=INK, linewidth=1)
+    weekly.set(ylabel="repeat purchases a week", ylim=(0, None), xlabel="days after the run's cut-off")
+    weekly.yaxis.set_major_formatter(_thousands)
+    weekly.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=3)
+    off.axhline(0, color=INK, linewidth=1)
+    off.yaxis.set_major_formatter(_signed_share)
+    off.set(ylabel="expected so far over actual, less 1", xlabel="days after the run's cut-off")
+    return _explain(
+        figure,
+        "Repeat purchases by week, and the error of their sum since the cut-off",
+        "Look below for lines that settle near zero; one that drifts off errs more the farther ahead. The first weeks "
+        "jump about, as few purchases have come. Above, lines are expected and dots actual: to be compared within one "
+        "log only.",
+    )
+
+
+def _name_runs(axes: Axes, runs: Sequence[str]) -> None:
+    axes.set_yticks(range(len(runs)), [_shorten(name) for name in runs], parse_math=False)
+    axes.set_ylim(len(runs) - 0.5, -0.5)
 
 
 # Scores
@@ -611,6 +740,10 @@ def _label_log_axis(axes: Axes, low: float, high: float) -> None:
     axes.xaxis.set_major_locator(LogLocator(subs=(1.0,) if is_long else (1.0, 2.0, 5.0)))
     axes.xaxis.set_major_formatter(lambda value, _: f"{value:g}")
     axes.xaxis.set_minor_formatter(NullFormatter())
+
+
+def _signed_share(value: float, _: float) -> str:
+    return f"{value:+.0%}" if abs(value) > 1e-9 else "0%"
 
 
 def _thousands(value: float, _: float) -> str:

@@ -1,26 +1,21 @@
 """What the customers of a log come to over the horizon, in numbers that name none of them."""
 
-from collections.abc import Mapping
-
 import numpy as np
 import pandas as pd
 
-from .backtest import Factor
-from .scorer import Scores
+from .backtest import Factors
+from .scorer import Params, Scores, Totals
 
 TOTALS = {"purchases": "purchases", "value": "clv"}  # what an outcome is called in the table of totals
 
 
-def outlook(
-    scores: Scores, frequency: "pd.Series[int]", factors: Mapping[str, Factor], *, rng: np.random.Generator
-) -> dict[str, float]:
+def outlook(scores: Scores, frequency: "pd.Series[int]", factors: Factors) -> dict[str, float]:
     """Sum up the scores of a base: its totals with every interval, who is active, on whom the value rests.
 
     Args:
         scores: of all customers of the log, totals included.
         frequency: their repeat purchase days.
-        factors: by outcome, what its totals are adjusted by for a world that changes.
-        rng: draws the factors.
+        factors: what its totals are adjusted by for a world that changes.
     """
     table, level = scores.table, scores.params.level
     values = np.sort(table["clv"].to_numpy(np.float64))[::-1]
@@ -34,10 +29,22 @@ def outlook(
         "unsteady": float(scores.unsteady),
     }
     numbers |= {} if scores.share_beyond is None else {"share_beyond": scores.share_beyond}
-    totals = scores.totals.table(level)
+    totals = scores.totals.table(level).join(adjusted_totals(scores.totals, factors, scores.params))
     for outcome, name in TOTALS.items():
-        drawn = factors[outcome].adjust(getattr(scores.totals, outcome), rng)
-        low, high = np.quantile(drawn, [(1 - level) / 2, (1 + level) / 2])
-        row = {**totals.loc[name].to_dict(), "adjusted_low": low, "adjusted_high": high}
-        numbers |= {f"{outcome}.{key}": float(value) for key, value in row.items()}
+        row = totals.loc[name].astype(float).to_dict()
+        numbers |= {f"{outcome}.{key}": value for key, value in row.items()}
     return numbers
+
+
+def adjusted_totals(totals: Totals, factors: Factors, params: Params) -> pd.DataFrame:
+    """Tabulate `adjusted_low` and `adjusted_high` of the rows of `Totals.table`, for a world that changes.
+
+    The factor is common to all customers, so every sum of a scoring has the same draws of it: the base's and each
+    group's. A group may change by more than the base does; its interval holds the common part.
+    """
+    rows = {}
+    for outcome, name in TOTALS.items():
+        rng = np.random.default_rng([params.seed, 2])
+        drawn = factors.over(outcome, params.horizon_days).adjust(getattr(totals, outcome), rng)
+        rows[name] = np.quantile(drawn, [(1 - params.level) / 2, (1 + params.level) / 2])
+    return pd.DataFrame.from_dict(rows, orient="index", columns=["adjusted_low", "adjusted_high"])

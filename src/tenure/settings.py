@@ -41,6 +41,7 @@ CHOICES = {
     "sampler": ("nutpie", "pymc"),
     "no_repeat_buyers": ("refuse", "prior"),
 }
+MODEL = "models:/[^/@]+(@[^/@]+|/[1-9][0-9]*)"
 BASELINES = ("zero", "last_period", "own_rate", "textbook", "nbd", "boosting")
 
 
@@ -415,13 +416,19 @@ class DiscrepancySettings:
 
     bias_sd: float
     spread_sd: float
+    spread_df: float
     least_periods: int
+    learnt_from: str | None
 
     def __post_init__(self) -> None:
         for name in ("bias_sd", "spread_sd"):
             value = getattr(self, name)
             _require(0 < value <= 2, f"backtest.discrepancy.{name}", "above 0 and at most 2", value)
+        _require(1 <= self.spread_df <= 1000, "backtest.discrepancy.spread_df", "from 1 to 1,000", self.spread_df)
         _require(self.least_periods >= 2, "backtest.discrepancy.least_periods", "at least 2", self.least_periods)
+        is_id = self.learnt_from is None or re.fullmatch("[0-9a-f]{32}", self.learnt_from) is not None
+        rule = "the id of a run of tenure-backtest, 32 characters of 0-9 and a-f, or null"
+        _require(is_id, "backtest.discrepancy.learnt_from", rule, self.learnt_from)
 
 
 @dataclass
@@ -485,6 +492,11 @@ class BacktestJobSettings:
     def __post_init__(self) -> None:
         _require(0 < self.level < 1, "level", "above 0 and below 1", self.level)
         _require(0 <= self.seed < 2**63, "seed", "from 0 to 2^63 - 1", self.seed)
+        learnt_from, rule = (
+            self.backtest.discrepancy.learnt_from,
+            "null in a backtest, which learns from its own origins",
+        )
+        _require(learnt_from is None, "backtest.discrepancy.learnt_from", rule, learnt_from)
 
 
 @dataclass
@@ -707,7 +719,7 @@ class PromoteSettings:
     seed: int
 
     def __post_init__(self) -> None:
-        is_model = re.fullmatch(r"models:/[^/@]+(@[^/@]+|/[1-9][0-9]*)", self.model) is not None
+        is_model = re.fullmatch(MODEL, self.model) is not None
         rule = "a model by alias or number: models:/clv@challenger or models:/clv/3"
         _require(is_model, "model", rule, self.model)
         for key in ("reason", "by"):
@@ -720,3 +732,19 @@ class PromoteSettings:
     def model_name(self) -> str:
         """Name the registered model, whichever of its versions is meant."""
         return re.split("[@/]", self.model.removeprefix("models:/"))[0]
+
+
+@dataclass
+class ReportJobSettings:
+    """Everything `tenure-report` can be told."""
+
+    model: str
+    output: str
+    registry: RegistrySettings
+
+    def __post_init__(self) -> None:
+        is_known = re.fullmatch(rf"{MODEL}|[0-9a-f]{{32}}", self.model) is not None
+        rule = (
+            "a model by alias or number (models:/clv@challenger, models:/clv/3) or the id of a run (32 digits, 0 to f)"
+        )
+        _require(is_known, "model", rule, self.model)

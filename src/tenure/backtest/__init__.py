@@ -4,11 +4,12 @@ from .baselines import BASELINES, Known, baseline_forecasts
 from .compare import compare, comparison_metrics, wins
 from .discrepancy import ASSUMED, Factor, Lesson, learn, lesson
 from .errors import BacktestError
+from .factors import Factors, learn_factors
 from .forecast import Forecast, Samples, model_forecast, point_forecast
 from .holdout import Holdout, face_holdout
 from .measure import METRICS, Backtest, measure
 from .origins import Origin, rolling_origins
-from .outcome import Outcome
+from .outcome import OUTCOMES, Outcome
 from .rolling import Rolling, roll_up
 from .scores import crps
 from .shift import shift
@@ -19,9 +20,11 @@ __all__ = [
     "ASSUMED",
     "BASELINES",
     "METRICS",
+    "OUTCOMES",
     "Backtest",
     "BacktestError",
     "Factor",
+    "Factors",
     "Forecast",
     "Holdout",
     "Known",
@@ -36,6 +39,7 @@ __all__ = [
     "crps",
     "face_holdout",
     "learn",
+    "learn_factors",
     "lesson",
     "measure",
     "model_forecast",

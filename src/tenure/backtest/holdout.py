@@ -14,7 +14,7 @@ from tenure.transactions import Transactions
 
 from .baselines import Known, baseline_forecasts
 from .compare import compare, comparison_metrics
-from .discrepancy import Factor, Lesson, adjusted_metrics, learn, lesson
+from .discrepancy import DRAWS, Factor, Lesson, adjusted_metrics, is_near, learn, lesson
 from .forecast import model_forecast
 from .measure import Backtest, measure
 from .outcome import OUTCOMES
@@ -68,7 +68,7 @@ def face_holdout(
         settings: the baselines, and the prior of the totals' factor.
         level: of the predictive intervals.
         seed: of everything that is drawn.
-        lessons: by outcome, those of other origins of the same horizon; the ones that ended by the cut-off are learnt
+        lessons: by outcome, those of other origins; the ones of such a horizon that ended by the cut-off are learnt
             from.
     """
     asked: dict[str, Any] = {"horizon_days": split.horizon_days, "seed": seed}
@@ -88,10 +88,10 @@ def face_holdout(
         measured[baseline.name] = one.metrics  # what it was per customer is let go of, one baseline after the other
         compared.append(compare(model, [one]))
     rng = np.random.default_rng([seed, 1])
-    factors = {
-        name: learn((lessons or {}).get(name, ()), split.cutoff, settings.discrepancy, draws=scorer.draws, rng=rng)
-        for name in OUTCOMES
-    }
+    factors = {}
+    for name in OUTCOMES:
+        alike = [one for one in (lessons or {}).get(name, ()) if is_near(one.horizon_days, split.horizon_days)]
+        factors[name] = learn(alike, split.cutoff, settings.discrepancy, draws=DRAWS, rng=rng)
     adjusted = {
         f"{name}.{key}": value
         for name, factor in factors.items()

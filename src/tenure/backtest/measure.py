@@ -33,6 +33,7 @@ from .tables import (
     LEVELS,
     PLACES,
     customers_means,
+    largest_gap,
     share_by_place,
     share_error,
     sort_into_deciles,
@@ -56,7 +57,7 @@ _TAILS = tuple(
 )  # fmt: skip
 # Of a group, what the review judges: the tails of its 90% intervals.
 _JUDGED, _JUDGED_TAILS = 0.90, ("below_90", "above_90")
-_P_PURCHASE = ("mean", "actual", "brier", "brier_se", "calibration_error")
+_P_PURCHASE = ("mean", "actual", "brier", "brier_se", "calibration_error", "largest_gap", "largest_gap_se")
 _SPEND = ("expected", "actual", "bias", "bias_se")
 _FACTS = (
     "level",
@@ -274,7 +275,8 @@ def _p_purchase_metrics(chance: Floats, bought: Bools, reliability: pd.DataFrame
     scores = brier(chance, bought, draws)
     known = reliability[reliability["customers"] > 0]
     distance = (known["foretold"] - known["actual"]).abs() * known["customers"]
-    found = (chance.mean(), bought.mean(), scores.mean(), standard_error(scores), distance.sum() / len(chance))
+    error = distance.sum() / len(chance)
+    found = (chance.mean(), bought.mean(), scores.mean(), standard_error(scores), error, *largest_gap(reliability))
     return {f"p_purchase.{name}": number for name, number in zip(_P_PURCHASE, found, strict=True)}
 
 

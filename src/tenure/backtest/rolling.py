@@ -1,7 +1,7 @@
 """The tables of a rolling backtest: totals by origin, forecasts by horizon, factors for what comes next."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, fields
 
 import numpy as np
 import pandas as pd
@@ -9,7 +9,7 @@ import pandas as pd
 from tenure.settings import DiscrepancySettings
 
 from .compare import wins
-from .discrepancy import learn
+from .discrepancy import DRAWS, Lesson, learn
 from .holdout import Holdout
 from .origins import Origin
 from .outcome import OUTCOMES
@@ -42,12 +42,14 @@ class Rolling:
             each holds the actual one.
         forecasts: by origin, forecast and outcome: the scores, and the model's paired difference to it.
         factors: by horizon and outcome: the factor that the whole log teaches for days after it.
+        lessons: by origin and outcome: what taught it, for a training to learn from.
         wins: each win of a baseline, in words.
     """
 
     totals: pd.DataFrame
     forecasts: pd.DataFrame
     factors: pd.DataFrame
+    lessons: pd.DataFrame
     wins: tuple[str, ...]
 
     @property
@@ -73,7 +75,7 @@ def roll_up(holdouts: Mapping[Origin, Holdout], settings: DiscrepancySettings, *
     forecasts = pd.concat([_forecasts(origin, holdout) for origin, holdout in holdouts.items()], ignore_index=True)
     said = tuple(f"{origin}: {line}" for origin, holdout in holdouts.items() for line in wins(holdout.comparison))
     factors = _factors(holdouts, settings, level, np.random.default_rng([seed, 2]))
-    return Rolling(pd.DataFrame(totals), forecasts, factors, said)
+    return Rolling(pd.DataFrame(totals), forecasts, factors, _lessons(holdouts), said)
 
 
 def _named(origin: Origin) -> dict[str, object]:
@@ -111,6 +113,15 @@ def _forecasts(origin: Origin, holdout: Holdout) -> pd.DataFrame:
     return pd.DataFrame(rows).merge(paired, how="left", on=["forecast", "outcome"])
 
 
+def _lessons(holdouts: Mapping[Origin, Holdout]) -> pd.DataFrame:
+    taught = [
+        {"outcome": outcome, **asdict(lesson)}
+        for holdout in holdouts.values()
+        for outcome, lesson in holdout.lessons.items()
+    ]
+    return pd.DataFrame(taught, columns=["outcome", *(column.name for column in fields(Lesson))])
+
+
 def _factors(
     holdouts: Mapping[Origin, Holdout], settings: DiscrepancySettings, level: float, rng: np.random.Generator
 ) -> pd.DataFrame:
@@ -123,7 +134,7 @@ def _factors(
                 for origin, holdout in holdouts.items()
                 if origin.horizon_days == days and outcome in holdout.lessons
             ]
-            factor = learn(lessons, last, settings, draws=10_000, rng=rng)
+            factor = learn(lessons, last, settings, draws=DRAWS, rng=rng)
             low, high = np.exp(central(factor.logs, level))
             rows.append(
                 {

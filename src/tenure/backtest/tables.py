@@ -15,6 +15,7 @@ type Bools = NDArray[np.bool_]
 GROUPS = ("everyone", "one_time", "repeat", "top_decile")
 LEVELS = (0.50, 0.80, 0.90, 0.95)
 FREQUENCIES = ("0", "1", "2", "3", "4", "5", "6", "7+")
+LEAST_IN_TENTH = 30  # with fewer, two standard errors are not what a normal distribution says of them
 PLACES = ("inside", "below", "above")
 MEANS = ("actual_purchases", "expected_purchases", "actual_value", "expected_value")
 COLUMNS = {
@@ -71,6 +72,24 @@ def tabulate_reliability(chance: Floats, bought: Bools) -> pd.DataFrame:
         table.insert(at, name, column)
     table.insert(2, "customers", count)
     return table.reset_index(drop=True)
+
+
+def largest_gap(reliability: pd.DataFrame) -> tuple[float, float]:
+    """Find the tenth of foretold probability that is most off beyond chance: by how much, and its standard error.
+
+    The distance of the share foretold from the share who bought, less two of the standard errors that chance gives it,
+    0 where that explains it all; tenths of fewer than `LEAST_IN_TENTH` customers do not count, NaN where none does. The
+    maximum calibration error of Naeini, Cooper & Hauskrecht (2015), Obtaining well calibrated probabilities using
+    Bayesian binning, AAAI 29, net of the consistency bars of Bröcker & Smith (2007), Increasing the reliability of
+    reliability diagrams, Weather and Forecasting 22. A mean over customers would lose a small group in a large base.
+    """
+    known = reliability[reliability["customers"] >= LEAST_IN_TENTH]
+    if known.empty:
+        return np.nan, np.nan
+    error = known["actual_se"].to_numpy(np.float64)
+    beyond = (known["foretold"] - known["actual"]).abs().to_numpy(np.float64) - 2 * error
+    worst = beyond.argmax()
+    return max(float(beyond[worst]), 0.0), float(error[worst])
 
 
 def customers_means(purchases: Outcome, value: Outcome) -> pd.DataFrame:

@@ -25,6 +25,7 @@ from tenure.errors import InputError
 from tenure.settings import (
     BacktestJobSettings,
     PromoteSettings,
+    ReportJobSettings,
     ScoreJobSettings,
     SimulateJobSettings,
     TrainSettings,
@@ -47,6 +48,7 @@ ConfigStore.instance().store("score_settings", node=ScoreJobSettings)
 ConfigStore.instance().store("simulate_settings", node=SimulateJobSettings)
 ConfigStore.instance().store("promote_settings", node=PromoteSettings)
 ConfigStore.instance().store("backtest_settings", node=BacktestJobSettings)
+ConfigStore.instance().store("report_settings", node=ReportJobSettings)
 
 
 def train() -> None:
@@ -72,6 +74,11 @@ def simulate() -> None:
 def promote() -> None:
     """Run `tenure-promote`."""
     _run("promote", _promote)
+
+
+def report() -> None:
+    """Run `tenure-report`."""
+    _run("report", _report)
 
 
 def compose_settings(name: str, overrides: Sequence[str] = ()) -> Any:
@@ -125,6 +132,12 @@ def _backtest(settings: Any, config: str, *, is_sweep: bool) -> int:
 
     backtesting.run(cast(BacktestJobSettings, settings), config)
     return DONE
+
+
+def _report(settings: Any, config: str, *, is_sweep: bool) -> int:
+    from . import reporting
+
+    return reporting.run(cast(ReportJobSettings, settings))
 
 
 def _run(name: str, job: Callable[..., int]) -> None:

@@ -7,16 +7,16 @@ from dataclasses import asdict
 from datetime import date
 from itertools import groupby
 
-from tenure import figures, registry
-from tenure.backtest import Holdout, Origin, Rolling, face_holdout, roll_up, rolling_origins
+from tenure import registry
+from tenure.backtest import OUTCOMES, Holdout, Origin, Rolling, roll_up, rolling_origins
 from tenure.fit import fit
 from tenure.posterior import Posterior
 from tenure.rfm import Births, Split, split
-from tenure.scorer import Scorer
 from tenure.settings import BacktestJobSettings
 from tenure.transactions import Transactions, read
 
 from . import console
+from .facing import face
 
 log = logging.getLogger("tenure")
 
@@ -41,20 +41,20 @@ def run(settings: BacktestJobSettings, config: str) -> Rolling:
 
 def roll(transactions: Transactions, origins: list[Origin], settings: BacktestJobSettings) -> Rolling:
     """Go from origin to origin, the earliest first, so that each learns from those that were over by then."""
+    births = Births.of(settings.rfm, transactions)
     found: dict[Origin, Holdout] = {}
     for cutoff, at_cutoff in groupby(origins, key=lambda origin: origin.cutoff):
-        for origin, parts, posterior in _fitted(transactions, cutoff, list(at_cutoff), settings):
+        for origin, parts, posterior in _fitted(transactions, births, cutoff, list(at_cutoff), settings):
             with registry.open_origin(str(origin)):
                 registry.log_window(parts)
-                found[origin] = _face(transactions, parts, posterior, found, origin, settings)
+                found[origin] = _face(transactions, parts, births, posterior, found, origin, settings)
     return roll_up(found, settings.backtest.discrepancy, level=settings.level, seed=settings.seed)
 
 
 def _fitted(
-    transactions: Transactions, cutoff: date, origins: list[Origin], settings: BacktestJobSettings
+    transactions: Transactions, births: Births, cutoff: date, origins: list[Origin], settings: BacktestJobSettings
 ) -> Iterator[tuple[Origin, Split, Posterior]]:
     """Fit once at a cut-off: the posterior knows no horizon."""
-    births = Births.of(settings.rfm, transactions)
     posterior: Posterior | None = None
     for origin in origins:
         parts = split(transactions, origin.cutoff, origin.end, births)
@@ -70,22 +70,23 @@ def _fitted(
 def _face(
     transactions: Transactions,
     parts: Split,
+    births: Births,
     posterior: Posterior,
     found: dict[Origin, Holdout],
     origin: Origin,
     settings: BacktestJobSettings,
 ) -> Holdout:
-    start, level = time.perf_counter(), settings.level
-    before = [holdout for other, holdout in found.items() if other.horizon_days == origin.horizon_days]
-    lessons = {name: [one.lessons[name] for one in before if name in one.lessons] for name in ("purchases", "value")}
-    backtest, holdout = face_holdout(
-        transactions, parts, Scorer(posterior), settings.backtest, level=level, seed=settings.seed, lessons=lessons
+    start = time.perf_counter()
+    lessons = {name: [one.lessons[name] for one in found.values() if name in one.lessons] for name in OUTCOMES}
+    holdout = face(
+        transactions,
+        parts,
+        births,
+        posterior,
+        settings.backtest,
+        lessons=lessons,
+        level=settings.level,
+        seed=settings.seed,
     )
-    drawn = {
-        "pit": figures.pit(backtest.pit, level),
-        "by_frequency": figures.by_frequency(backtest.by_frequency),
-        "deciles": figures.deciles(backtest.deciles),
-    }
-    registry.log_backtest(backtest, holdout, None, drawn)
     log.info("%s: measured beside %s baselines in %.1f s", origin, len(holdout.baselines), time.perf_counter() - start)
     return holdout

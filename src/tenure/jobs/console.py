@@ -12,7 +12,7 @@ from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-from tenure.backtest import wins
+from tenure.backtest import ASSUMED, OUTCOMES, wins
 from tenure.posterior import PARAMETERS
 from tenure.review import Review, Verdict
 from tenure.rfm import EARLY_WEEKS, LEAST_WEEKS, Births, Split, Truncation
@@ -40,6 +40,7 @@ WORDS = {
     "q": "shape across customers",
     "v": "scale of spend, the log's money",
 }
+SPANS = {"": "{} predictive", "adjusted_": "{} adjusted*", "mean_": "{} credible of the mean"}  # of a total, by prefix
 SUSPECT = 0.01  # so few steady logs are suspected wrongly
 SHOWN_GROUPS, SHOWN_MONTHS, MONTHS_A_YEAR = 20, 24, 12
 COLOURS = {Verdict.PASS: "green", Verdict.REVIEW: "yellow", Verdict.FAIL: "red"}
@@ -187,12 +188,13 @@ def _holdout(trained: "Trained") -> Table:
 def _against_baselines(holdout: "Holdout") -> str:
     metrics = holdout.metrics
     sources = " and ".join(dict.fromkeys(factor.source for factor in holdout.factors.values()))
+    hint = "" if holdout.metrics["value.adjusted_is_learnt"] else "; tenure-backtest learns one"
     counts = (
         f"{metrics[f'{key}.beaten']:.0f} of {metrics[f'{key}.compared']:.0f} in {outcome}"
         for outcome, key in (("purchases", "baselines.purchases"), ("value", "baselines"))
     )
     lines = [
-        f"* for a world that changes, by a factor that is {sources}; tenure-backtest learns one",
+        f"* for a world that changes, by a factor that is {sources}{hint}",
         f"Baselines that the model beats, by mean CRPS: {', '.join(counts)}",
     ]
     return "\n".join([*lines, *(f"  [yellow]{line}[/yellow]" for line in wins(holdout.comparison))])
@@ -224,6 +226,8 @@ def print_backtest(rolling: "Rolling", run_id: str, level: float, ui: str) -> No
             row["source"],
         )
     out.print(table)
+    if (rolling.factors["source"] != ASSUMED).any():
+        out.print(f"To register a model with it:  uv run tenure-train backtest.discrepancy.learnt_from={run_id}")
     out.print(f"\nRun [bold]{run_id}[/bold]. To look at it:  {ui}")
 
 
@@ -337,36 +341,58 @@ def print_scores(scored: "Scored", settings: ScoreJobSettings, ui: str) -> None:
         f"{params.horizon_days} days ahead, discounted at {params.discount_rate:.1%} a year"
     )
     level = f"{params.level:.0%}"
-    table = _table(title, "total", "expected", f"{level} predictive", f"{level} credible of the mean")
-    totals = scored.scores.totals.table(params.level)
-    if scored.residual is not None:
-        totals.loc["residual value"] = scored.residual.table(params.level).loc["clv"]
+    totals = scored.totals_table()
+    table = _table(title, "total", "expected", *_span_titles(totals, level))
     for name, row in totals.iterrows():
-        table.add_row(str(name), f"{row['expected']:,.0f}", *_spans(row))
+        table.add_row(str(name).replace("_", " "), f"{row['expected']:,.0f}", *_spans(row))
     out.print(table)
+    out.print(_adjusted_by(scored))
     _print_cautions(out, scored)
     if scored.scores.months is not None:
         _print_months(out, scored.scores, level)
     if scored.scores.by:
-        _print_groups(out, scored.scores, level)
+        _print_groups(out, scored, level)
     out.print(f"\nModel {scored.model}. Written: [bold]{settings.output}[/bold]")
     out.print(f"Run [bold]{scored.run_id}[/bold]. To look at it:  {ui}")
 
 
-def _print_groups(out: Console, scores: "Scores", level: str) -> None:
+def _adjusted_by(scored: "Scored") -> str:
+    """Say what the adjusted totals rest on, or that there are none."""
+    if scored.factors is None:
+        return (
+            "[yellow]No totals adjusted for a world that changes: this version was registered without the factor. Those"
+            " above know customers' chance and the parameters' uncertainty alone.[/yellow]"
+        )
+    days, level = scored.scores.params.horizon_days, scored.scores.params.level
+    spans = []
+    for outcome in OUTCOMES:
+        logs = scored.factors.over(outcome, days).logs
+        low, median, high = np.exp(np.quantile(logs, [(1 - level) / 2, 0.5, (1 + level) / 2]))
+        spans.append(f"{outcome} {median:.2f} ({low:.2f} to {high:.2f})")
+    return f"* for a world that changes, by a factor common to all customers, {scored.adjusted_by}: {', '.join(spans)}"
+
+
+def _print_groups(out: Console, scored: "Scored", level: str) -> None:
     """Print the groups of most value; all are in the run."""
-    found = scores.group_table().query("total == 'clv'").sort_values("expected", ascending=False)
+    scores = scored.scores
+    found = scored.group_table().query("total == 'clv'").sort_values("expected", ascending=False)
     more = f", the {SHOWN_GROUPS} of most value of {len(found):,}" if len(found) > SHOWN_GROUPS else ""
     title = f"\nclv by {', '.join(scores.by)}{more}"
-    table = _table(title, *scores.by, "customers", "expected", f"{level} predictive", f"{level} credible of the mean")
+    table = _table(title, *scores.by, "customers", "expected", *_span_titles(found, level))
     for _, row in found.head(SHOWN_GROUPS).iterrows():
         names = (str(row[name]) for name in scores.by)
         table.add_row(*names, f"{row['customers']:,}", f"{row['expected']:,.0f}", *_spans(row))
     out.print(table)
 
 
+def _span_titles(totals: pd.DataFrame, level: str) -> list[str]:
+    return [title.format(level) for kind, title in SPANS.items() if f"{kind}low" in totals]
+
+
 def _spans(row: "pd.Series[Any]") -> list[str]:
-    return [f"{row[f'{kind}low']:,.0f} to {row[f'{kind}high']:,.0f}" for kind in ("", "mean_")]
+    """Write a row's intervals, a dash where it has none."""
+    ends = [(row[f"{kind}low"], row[f"{kind}high"]) for kind in SPANS if f"{kind}low" in row]
+    return ["-" if pd.isna(low) else f"{low:,.0f} to {high:,.0f}" for low, high in ends]
 
 
 def _print_cautions(out: Console, scored: "Scored") -> None:

@@ -9,6 +9,7 @@ from typing import Any
 import pandas as pd
 
 from tenure import batch, figures, registry
+from tenure.backtest import Factors
 from tenure.batch import Scored, Summaries, SummaryFile
 from tenure.output import require_writable, written_whole
 from tenure.rfm import stream
@@ -38,7 +39,7 @@ def run(settings: ScoreJobSettings, config: str) -> int:
             registry.log_data(*log_read, "scoring")
         start = time.perf_counter()
         about = {"model": model, "model_tags": loaded.about, "as_of": as_of, "run_id": opened.info.run_id}
-        scored = score_parts(loaded.scorer, summaries, rows, settings, about)
+        scored = score_parts(loaded.scorer, summaries, rows, settings, about, loaded.factors)
         months, level = scored.scores.months, settings.score.level
         drawn = {} if months is None else {"months": figures.months(months.table(level), level)}
         registry.log_scores(scored, time.perf_counter() - start, drawn)
@@ -57,9 +58,14 @@ def _customers(
 
 
 def score_parts(
-    scorer: Scorer, summaries: Summaries, rows: int, settings: ScoreJobSettings, about: dict[str, Any]
+    scorer: Scorer,
+    summaries: Summaries,
+    rows: int,
+    settings: ScoreJobSettings,
+    about: dict[str, Any],
+    factors: Factors | None = None,
 ) -> Scored:
-    """Score part by part; write the rows, keep the sums."""
+    """Score part by part; write the rows, keep the sums. The factors are for the sums alone: no row knows them."""
     asked = {**asdict(settings.score), "seed": settings.seed}
     # An older version's own scorer may know neither groups nor months, and is not asked for any unless they are.
     more: dict[str, Any] = {"by": settings.by} if settings.by else {}
@@ -90,7 +96,7 @@ def score_parts(
         params = asdict(scores.params) if scores is not None else {}
         output.close({**about, "params": params, "customers": rows})
     assert scores is not None  # noqa: S101 (a file without rows is not closed)
-    return Scored(scores, residual, beyond, about["model"], about["as_of"], about["run_id"])
+    return Scored(scores, residual, beyond, about["model"], about["as_of"], about["run_id"], factors)
 
 
 def _with_residual(

@@ -2,27 +2,27 @@
 
 import logging
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
-from datetime import date
 
 import numpy as np
-import pandas as pd
 from matplotlib.figure import Figure
 
 from tenure import figures, registry, report
-from tenure.backtest import Backtest, Holdout, face_holdout, shift, track
+from tenure.backtest import Factors, Holdout, Lesson, learn_factors, shift
 from tenure.fit import CheckedFit, Fit, check, fit, predictive
 from tenure.outlook import outlook
 from tenure.review import Review, Verdict, judge
-from tenure.rfm import Base, Births, Split, daily_counts, find_truncation, split, summarize
+from tenure.rfm import Base, Births, Split, find_truncation, split, summarize
 from tenure.scorer import NewCustomer, Scorer
 from tenure.settings import TrainSettings
 from tenure.summary import Rfm
 from tenure.transactions import Transactions, read
 
 from . import console, promoting
+from .facing import face
+from .learning import read_lessons
 
 FAILED_REVIEW = 3
 REPLICATES = 200
@@ -61,6 +61,7 @@ def run(settings: TrainSettings, config: str, *, is_sweep: bool) -> int:
     truncation = find_truncation(transactions, parts.end, births)
     console.print_window(parts, births, truncation)
     uri = registry.connect(settings.registry)
+    lessons = read_lessons(settings, transactions)
     with registry.open_run(settings.registry, "train", config) as opened:
         registry.log_settings(asdict(settings))
         registry.log_data(transactions, accounts, "training")
@@ -69,9 +70,8 @@ def run(settings: TrainSettings, config: str, *, is_sweep: bool) -> int:
         if truncation is not None:
             registry.log_truncation(truncation, figures.births(truncation))
             facts |= truncation.metrics()
-        trained = _train(settings, transactions, parts, births, facts, opened.info.run_id, register=register)
-        with _stage("write the report"):
-            registry.log_report(report.render(registry.evidence(opened.info.run_id)))
+        trained = _train(settings, transactions, parts, births, lessons, facts, opened.info.run_id, register=register)
+        _report(opened.info.run_id)
     console.print_training(trained, settings, registry.ui_command(uri))
     return FAILED_REVIEW if trained.review.verdict is Verdict.FAIL else 0
 
@@ -86,6 +86,7 @@ def _train(
     transactions: Transactions,
     parts: Split,
     births: Births,
+    lessons: Mapping[str, Sequence[Lesson]],
     facts: Mapping[str, float],
     run_id: str,
     *,
@@ -93,7 +94,7 @@ def _train(
 ) -> Trained:
     seeds = [int(child.generate_state(1)[0]) for child in np.random.SeedSequence(settings.seed).spawn(3)]
     calibration = _fit("calibration", parts.calibration, settings, seeds[0])
-    holdout = _backtest(calibration.fit, transactions, parts, births, settings, seeds[2])
+    holdout = _backtest(calibration.fit, transactions, parts, births, lessons, settings, seeds[2])
     metrics = {**facts, **_prefixed("calibration", calibration.metrics), **holdout.metrics}
     fits = _prefixed("calibration", calibration.fit.methods)
     review = judge(metrics, settings.review.checks, fits=fits)
@@ -107,9 +108,10 @@ def _train(
         metrics |= _prefixed("final", {**final.metrics, **moved})
         review = judge(metrics, settings.review.checks, fits=fits | _prefixed("final", final.fit.methods))
     registry.log_review(review)
+    factors = _factors(lessons, parts, settings)
     registered = promotion = None
     if register and final is not None and review.verdict is not Verdict.FAIL:
-        registered = _register(final.fit, transactions, parts, review, settings, run_id)
+        registered = _register(final.fit, factors, transactions, parts, review, settings, run_id)
         if registered.alias == "challenger" and review.verdict is Verdict.PASS:
             with _stage("compare with the champion"):
                 promotion = promoting.stand(
@@ -120,7 +122,7 @@ def _train(
     new_customer = None
     if final is not None and whole is not None:
         new_customer = _new_customer(final.fit, settings)
-        _look_ahead(final.fit, whole, holdout, settings)
+        _look_ahead(final.fit, whole, factors, settings)
     return Trained(run_id, parts, calibration, final, holdout, review, registered, new_customer, promotion)
 
 
@@ -167,35 +169,46 @@ def _fit_figures(checked: CheckedFit, rfm: Rfm, seed: int) -> dict[str, Figure]:
 
 
 def _backtest(
-    calibration: Fit, transactions: Transactions, parts: Split, births: Births, settings: TrainSettings, seed: int
+    calibration: Fit,
+    transactions: Transactions,
+    parts: Split,
+    births: Births,
+    lessons: Mapping[str, Sequence[Lesson]],
+    settings: TrainSettings,
+    seed: int,
 ) -> Holdout:
-    """Foretell the holdout from the calibration, by the model and by the baselines, and measure."""
-    level = settings.review.level
-    calibration.posterior.require_unseen(parts.cutoff)
+    """Foretell the holdout from the calibration, and measure."""
     with _stage(f"backtest over {parts.horizon_days} days, beside {len(settings.backtest.baselines.names)} baselines"):
-        scorer = Scorer(calibration.posterior.thin(settings.fit.joint_draws))
-        backtest, holdout = face_holdout(transactions, parts, scorer, settings.backtest, level=level, seed=seed)
-        tracking = _track(scorer, daily_counts(transactions, parts.cutoff, parts.end, births), parts.cutoff, level)
-    registry.log_backtest(backtest, holdout, tracking, _backtest_figures(backtest, tracking, parts.cutoff, level))
-    return holdout
+        return face(
+            transactions,
+            parts,
+            births,
+            calibration.posterior.thin(settings.fit.joint_draws),
+            settings.backtest,
+            lessons=lessons,
+            level=settings.review.level,
+            seed=seed,
+        )
 
 
-def _track(scorer: Scorer, counts: pd.DataFrame, cutoff: date, level: float) -> pd.DataFrame:
-    expected = scorer.expected_new_customer(np.arange(len(counts)))
-    return track(counts, expected, cutoff=cutoff, level=level)
-
-
-def _backtest_figures(backtest: Backtest, tracking: pd.DataFrame, cutoff: date, level: float) -> dict[str, Figure]:
-    return {
-        "tracking": figures.tracking(tracking, cutoff, level),
-        "pit": figures.pit(backtest.pit, level),
-        "by_frequency": figures.by_frequency(backtest.by_frequency),
-        "deciles": figures.deciles(backtest.deciles),
-    }
+def _factors(lessons: Mapping[str, Sequence[Lesson]], parts: Split, settings: TrainSettings) -> Factors:
+    """Learn what totals after the log are adjusted by; the holdout, which ended before them, may have taught it."""
+    asked = settings.backtest.discrepancy
+    factors = learn_factors(lessons, parts.end, asked, learnt_from=asked.learnt_from, seed=settings.seed)
+    log.info(
+        "totals over %s days: a factor %s", settings.score.horizon_days, factors.source(settings.score.horizon_days)
+    )
+    return factors
 
 
 def _register(
-    final: Fit, transactions: Transactions, parts: Split, review: Review, settings: TrainSettings, run_id: str
+    final: Fit,
+    factors: Factors,
+    transactions: Transactions,
+    parts: Split,
+    review: Review,
+    settings: TrainSettings,
+    run_id: str,
 ) -> registry.Registered:
     tags = {
         "data_digest": transactions.digest,
@@ -203,6 +216,8 @@ def _register(
         "as_of": str(parts.end),
         "purchases": settings.fit.purchases,
         "method": final.posterior.origin["method"],
+        "totals.adjusted": factors.source(settings.score.horizon_days),
+        "totals.learnt_from": factors.learnt_from or "none",
     }
     with _stage(f"register {settings.registry.name}"):
         return registry.register(
@@ -212,6 +227,7 @@ def _register(
             verdict=review.verdict.value,
             validated_horizon_days=parts.horizon_days,
             tags=tags,
+            factors=factors,
         )
 
 
@@ -223,14 +239,22 @@ def _new_customer(final: Fit, settings: TrainSettings) -> NewCustomer:
     return found
 
 
-def _look_ahead(final: Fit, whole: Rfm, holdout: Holdout, settings: TrainSettings) -> None:
+def _look_ahead(final: Fit, whole: Rfm, factors: Factors, settings: TrainSettings) -> None:
     """Sum up what the log's customers come to, as `score` asks; their own rows are not kept."""
     asked = settings.score
     with _stage(f"look {asked.horizon_days} days ahead: {len(whole.customers):,} customers"):
         scorer = Scorer(final.posterior.thin(settings.fit.joint_draws))
         scores = scorer.score(whole, **asdict(asked), seed=settings.seed)
-        rng = np.random.default_rng([settings.seed, 2])
-        registry.log_outlook(outlook(scores, whole.customers["frequency"], holdout.factors, rng=rng))
+        registry.log_outlook(outlook(scores, whole.customers["frequency"], factors), factors.source(asked.horizon_days))
+
+
+def _report(run_id: str) -> None:
+    """Log the run's page. Where that fails the run stands: what the page shows is logged, and a model may be too."""
+    try:
+        with _stage("write the report"):
+            registry.log_report(report.render(registry.evidence(run_id)))
+    except Exception:
+        log.warning("The report was not written. To try again: tenure-report model=%s", run_id, exc_info=True)
 
 
 def _prefixed[Value](stage: str, values: Mapping[str, Value]) -> dict[str, Value]:

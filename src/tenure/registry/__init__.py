@@ -12,6 +12,7 @@ from .aliases import (
 )
 from .evidence import (
     data_metrics,
+    flat_settings,
     log_backtest,
     log_comparison,
     log_data,
@@ -31,7 +32,7 @@ from .evidence import (
 )
 from .models import EXAMPLE, Loaded, Registered, load, register
 from .reading import Evidence, evidence
-from .store import RegistryError, connect, open_origin, open_run, ui_command, use
+from .store import RegistryError, connect, find_store, open_origin, open_run, ui_command, use
 
 __all__ = [
     "EXAMPLE",
@@ -47,7 +48,9 @@ __all__ = [
     "data_metrics",
     "evidence",
     "find_champion",
+    "find_store",
     "find_version",
+    "flat_settings",
     "load",
     "log_backtest",
     "log_comparison",

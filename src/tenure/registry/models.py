@@ -17,6 +17,7 @@ from mlflow.models import ModelSignature
 from mlflow.types import ColSpec, ParamSchema, ParamSpec, Schema
 from mlflow.types.schema import AnyType
 
+from tenure.backtest import Factors
 from tenure.posterior import Posterior
 from tenure.review import Verdict
 from tenure.scorer import COLUMNS, Params, Scorer
@@ -57,22 +58,31 @@ class Registered:
 
 @dataclass(frozen=True)
 class Loaded:
-    """A model or run in Python: its posterior, a scorer, and what is known of it."""
+    """A model or run in Python: its posterior, a scorer, what is known of it, what adjusts its totals (if known)."""
 
     posterior: Posterior
     scorer: Scorer
     about: dict[str, str]
+    factors: Factors | None = None
 
 
 def register(
-    posterior: Posterior, name: str, *, run_id: str, verdict: str, validated_horizon_days: int, tags: Mapping[str, str]
+    posterior: Posterior,
+    name: str,
+    *,
+    run_id: str,
+    verdict: str,
+    validated_horizon_days: int,
+    tags: Mapping[str, str],
+    factors: Factors | None = None,
 ) -> Registered:
     """Log the scorer with its posterior and code, register it, and give it its alias.
 
-    A first PASS becomes `champion`; anything else `challenger`, until a promotion decides.
+    A first PASS becomes `champion`; anything else `challenger`, until a promotion decides. The factors of totals lie
+    beside the posterior: the scorer, which answers for customers one by one, does not know them.
     """
     with tempfile.TemporaryDirectory() as folder:
-        artifacts = _pack(posterior, Path(folder))
+        artifacts = _pack(posterior, factors, Path(folder))
         info = mlflow.pyfunc.log_model(
             name=name,
             python_model=str(Path(__file__).with_name("model_code.py")),
@@ -118,8 +128,14 @@ def _load_model(uri: str) -> Loaded:
             model = mlflow.pyfunc.load_model(found)
     except (MlflowException, OSError) as error:
         raise NoModelError(f"{uri} cannot be loaded from {mlflow.get_registry_uri()}: {error}") from error
-    scorer = model.unwrap_python_model().scorer
-    return Loaded(scorer.posterior, scorer, {"model": found, **_version_tags(found)})
+    inside = model.unwrap_python_model()
+    factors = getattr(inside, "factors", None)  # an older version knows of none
+    return Loaded(
+        inside.scorer.posterior,
+        inside.scorer,
+        {"model": found, **_version_tags(found)},
+        None if factors is None else Factors.load(factors),
+    )
 
 
 def _version_tags(uri: str) -> dict[str, str]:
@@ -139,7 +155,7 @@ def _load_run(run_id: str) -> Loaded:
     return Loaded(posterior, Scorer(posterior), {"run": run_id, **run.data.tags})
 
 
-def _pack(posterior: Posterior, folder: Path) -> dict[str, str]:
+def _pack(posterior: Posterior, factors: Factors | None, folder: Path) -> dict[str, str]:
     code = folder / "code"
     code.mkdir()
     (code / "__init__.py").write_text(
@@ -153,7 +169,11 @@ def _pack(posterior: Posterior, folder: Path) -> dict[str, str]:
         else:
             shutil.copy(source, code / name)
     posterior.save(folder / "posterior.npz")
-    return {"code": str(code), "posterior": str(folder / "posterior.npz")}
+    packed = {"code": str(code), "posterior": str(folder / "posterior.npz")}
+    if factors is not None:
+        factors.save(folder / "factors.npz")
+        packed["factors"] = str(folder / "factors.npz")
+    return packed
 
 
 def _defaults() -> dict[str, Any]:

@@ -11,9 +11,10 @@ import pandas as pd
 import xarray as xr
 from mlflow.exceptions import MlflowException
 
+from tenure.posterior import Posterior
 from tenure.review import Review
 
-from .aliases import NoModelError, find
+from .aliases import NoModelError, find_version
 from .store import SETTINGS, client
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Evidence:
-    """Everything that a training run logged: numbers at hand, tables and traces on request."""
+    """Everything that a training run logged: numbers at hand; tables, draws and traces on request."""
 
     run_id: str
     metrics: dict[str, float]
@@ -30,8 +31,22 @@ class Evidence:
     tags: dict[str, str]
 
     def review(self) -> Review:
-        """Read the review as it was judged."""
-        return Review.from_dict(json.loads(self.file("review/review.json").read_text()))
+        """Read the review as it was judged.
+
+        Raises NoModelError where there is none: the run is no training, or ended before it was judged.
+        """
+        try:
+            kept = self.file("review/review.json").read_text()
+        except (MlflowException, OSError) as error:
+            job = self.tags.get("tenure.job", "unknown")
+            raise NoModelError(
+                f"Run {self.run_id} (job: {job}) holds no review; a training run that came to a verdict does."
+            ) from error
+        return Review.from_dict(json.loads(kept))
+
+    def posterior(self, stage: str) -> Posterior:
+        """Read the draws of the population of a fit: `calibration` or `final`."""
+        return Posterior.load(self.file(f"posterior/{stage}.npz"))
 
     def recipe(self) -> str:
         """Read the settings that the run was told, as YAML.
@@ -79,8 +94,7 @@ def evidence(uri: str) -> Evidence:
     """
     run_id = uri
     if uri.startswith("models:/"):
-        name, _, number = find(uri).removeprefix("models:/").partition("/")
-        run_id = client().get_model_version(name, number).run_id
+        run_id = find_version(uri).run_id
     try:
         run = client().get_run(run_id)
     except MlflowException as error:

@@ -19,6 +19,7 @@ from tenure.errors import InputError
 from tenure.settings import RegistrySettings
 
 SETTINGS = "config/resolved.yaml"  # what a run was told: its recipe can be read back from it
+LOCAL_STORE = "mlflow.db"  # of conf/registry/local.yaml
 VERSIONS = (
     "tenure",
     "arviz",
@@ -65,6 +66,15 @@ def use(uri: str) -> None:
         logging.getLogger(chatty).setLevel(logging.ERROR)
     mlflow.set_tracking_uri(uri)
     mlflow.set_registry_uri(uri)
+
+
+def find_store(folder: Path) -> str:
+    """Name the store that a notebook in `folder` reads: the environment's, else the SQLite file there or one above.
+
+    Jobs leave `mlflow.db` where they are started, and a notebook's kernel starts beside the notebook.
+    """
+    nearby = next((at for at in (folder, folder.parent) if (at / LOCAL_STORE).is_file()), folder)
+    return os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{nearby / LOCAL_STORE}"
 
 
 def ui_command(uri: str) -> str:

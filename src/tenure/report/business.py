@@ -4,21 +4,40 @@ from collections.abc import Mapping
 from typing import Any
 
 from tenure.registry import Evidence
+from tenure.review import Verdict
 
-from .cells import NONE, Cell, Table, count, money, percent, span
+from .cells import NONE, Cell, Note, Table, count, money, percent, span
+
+FOR_EVER = (
+    "In the BG/NBD model whoever bought on one day only is active for ever, so that the share of active customers "
+    "counts all of them."
+)
 
 
-def business(evidence: Evidence) -> dict[str, Any]:
-    """Gather the section; what the run does not hold is None."""
+def business(evidence: Evidence) -> list[Table | Note]:
+    """Gather the section: nothing where the model failed or was not fitted to the whole log."""
+    if "base.customers" not in evidence.metrics or evidence.review().verdict is Verdict.FAIL:
+        return [Note("Not told: the review failed the model, or it was not fitted to the whole log.", "missing")]
     asked = _asked(evidence)
-    return {
-        "asked": asked,
-        "base": _base_totals(evidence, asked) if "base.customers" in evidence.metrics else None,
-        "people": _people(evidence, asked),
-        "new_customer": _new_customer(evidence, asked) if "new_customer.clv" in evidence.metrics else None,
-        "is_beyond": asked["days"] > evidence.metrics.get("horizon_days", 0.0),
-        "validated": count(evidence.metrics.get("horizon_days")).text,
-    }
+    told: list[Table | Note] = [Note(_intro(asked))]
+    if asked["days"] > evidence.metrics.get("horizon_days", 0.0):
+        checked = count(evidence.metrics.get("horizon_days")).text
+        told.append(
+            Note(f"The holdout could check {checked} days. What lies beyond them is an extrapolation.", "REVIEW")
+        )
+    told += [_base_totals(evidence, asked), _people(evidence, asked)]
+    if evidence.params.get("fit.purchases") == "bg_nbd":
+        told.append(Note(FOR_EVER, "soft"))
+    return [*told, _new_customer(evidence, asked)] if "new_customer.clv" in evidence.metrics else told
+
+
+def _intro(asked: Mapping[str, Any]) -> str:
+    told = (
+        f"Over {asked['days']} days from the end of the log, at margin {asked['margin']}, discounted at "
+        f"{asked['rate']} a year. Totals are summed within each simulated future and only then turned into intervals; "
+        "customers' own intervals must never be added up."
+    )
+    return told + (" At margin 1 all of it is revenue, not profit." if asked["is_revenue"] else "")
 
 
 def _asked(evidence: Evidence) -> dict[str, Any]:
@@ -42,7 +61,7 @@ def _base_totals(evidence: Evidence, asked: Mapping[str, Any]) -> Table:
         ]
         for outcome, label in (("purchases", "purchases"), ("value", "discounted margin"))
     ]
-    source = evidence.tags.get("value.adjusted", NONE)
+    source = evidence.tags.get("base.adjusted", evidence.tags.get("value.adjusted", NONE))
     return Table(
         "Plan with the wide interval: it allows for a world that changes, by a factor that is "
         f"{source}. The narrow one knows customers' chance and the parameters' uncertainty only, and the credible one "

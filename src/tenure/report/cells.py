@@ -23,6 +23,13 @@ class Table(NamedTuple):
     rows: Sequence[Sequence[Cell]]
 
 
+class Note(NamedTuple):
+    """A paragraph, and how it is told: `soft`, `missing`, or a verdict."""
+
+    text: str
+    tone: str = ""
+
+
 def frame(table: pd.DataFrame, caption: str) -> Table:
     """Show a logged table as it is; a column without a name held the row's."""
     columns = ["parameter" if column.startswith("Unnamed") else column.replace("_", " ") for column in table.columns]

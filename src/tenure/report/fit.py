@@ -2,7 +2,7 @@
 
 from tenure.registry import Evidence
 
-from .cells import Cell, Table, frame, plain
+from .cells import Cell, Note, Table, frame, percent, plain
 from .pictures import Picture, picture
 
 STAGES = {"calibration": "the days up to the cut-off", "final": "the whole log"}
@@ -21,7 +21,7 @@ DIAGNOSTICS = {
 }
 
 
-def posterior(evidence: Evidence, stage: str) -> list[Table | Picture]:
+def posterior(evidence: Evidence, stage: str) -> list[Table | Picture | Note]:
     """Gather the section: what vouches for both fits, then tables and pictures of one `stage`."""
     folder = f"diagnostics/{stage}"
     tables = [
@@ -32,13 +32,42 @@ def posterior(evidence: Evidence, stage: str) -> list[Table | Picture]:
     pictures = ["prior_consequences"]
     pictures += [f"{model}_{kind}" for kind in KINDS for model in MODELS]
     return [
-        _diagnostics(evidence),
+        diagnostics(evidence),
+        shift(evidence),
         *(frame(evidence.table(path), caption) for path, caption in tables if evidence.holds(f"{path}.csv")),
         *(picture(evidence, f"{folder}/{name}") for name in pictures if evidence.holds(f"{folder}/{name}.png")),
     ]
 
 
-def _diagnostics(evidence: Evidence) -> Table:
+def last_stage(evidence: Evidence) -> str:
+    """Name the last fit that the run came to: a model that failed is not refitted."""
+    return "final" if any(key.startswith("final.") for key in evidence.metrics) else "calibration"
+
+
+def shift(evidence: Evidence) -> Table | Note:
+    """Lay out how far the refit to the whole log moved from the fit that was judged."""
+    metrics = evidence.metrics
+    if "final.purchases.shift" not in metrics:
+        return Note("There is no refit to the whole log, so none that could have moved.", "missing")
+    rows = [
+        [
+            Cell(label),
+            percent(metrics.get(f"final.{model}.shift"), signed=True),
+            percent(metrics.get(f"final.{model}.shift_se")),
+        ]
+        for model, label in (("purchases", "purchases of a new customer"), ("spend", "mean of one purchase"))
+    ]
+    return Table(
+        "How far the refit to the whole log moved from the fit that was judged. Look for a move of no more than chance "
+        "gives: beyond it the days held out were unlike those before, and what is registered is not "
+        "quite what was judged.",
+        ("", "moved by", "chance alone, ±"),
+        rows,
+    )
+
+
+def diagnostics(evidence: Evidence) -> Table:
+    """Lay out the numbers that vouch for each fit."""
     fits = [(stage, model) for stage in STAGES for model in MODELS if f"{stage}.{model}.method" in evidence.tags]
     logged = evidence.metrics
     known = [name for name in DIAGNOSTICS if any(f"{at}.{model}.{name}" in logged for at, model in fits)]
@@ -53,7 +82,7 @@ def _diagnostics(evidence: Evidence) -> Table:
     ]
     return Table(
         "What vouches for the draws. Look for R-hat below 1.01, effective sizes above 400, no divergence, and k-hat "
-        "below 0.7; the limits are in the checks above.",
+        "below 0.7; the limits are in the checks.",
         ("fitted to", "model", "method", *(DIAGNOSTICS[name] for name in known)),
         rows,
     )

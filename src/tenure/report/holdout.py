@@ -1,5 +1,6 @@
 """What the holdout showed: totals, intervals, deciles, baselines."""
 
+import numpy as np
 import pandas as pd
 
 from tenure.registry import Evidence
@@ -31,7 +32,8 @@ def totals(evidence: Evidence) -> Table:
     ]
     return Table(
         f"Totals of the {count(metrics.get('horizon_days')).text} days held out. Look at the bias first, then whether "
-        "the interval holds what happened; the adjusted one allows for a world that changes.",
+        "the interval holds what happened; the adjusted one allows for a world that changes, by "
+        f"a factor that is {evidence.tags.get('value.adjusted', NONE)}.",
         ("", "actual", "expected", "bias", f"{level} predictive", "holds", f"{level} adjusted", "holds"),
         rows,
     )
@@ -41,13 +43,15 @@ def calibration(evidence: Evidence) -> list[Table | Picture]:
     """Gather the section on intervals and probabilities."""
     return [
         picture(evidence, "backtest/pit"),
-        _coverage(evidence),
-        _reliability(evidence),
+        coverage(evidence),
+        tails(evidence),
+        reliability(evidence),
         picture(evidence, "backtest/by_frequency"),
     ]
 
 
-def _coverage(evidence: Evidence) -> Table:
+def coverage(evidence: Evidence) -> Table:
+    """Lay out the shares of customers inside their intervals, by group and level."""
     levels: dict[float, None] = {}
     lines: dict[tuple[str, str], list[Cell]] = {}
     for row in evidence.table("backtest/coverage").to_dict("records"):
@@ -63,7 +67,32 @@ def _coverage(evidence: Evidence) -> Table:
     )
 
 
-def _reliability(evidence: Evidence) -> Table:
+def tails(evidence: Evidence) -> Table:
+    """Lay out the shares of customers below and above their interval, by group, at the review's level."""
+    level = float(evidence.params["review.level"])
+    kept = evidence.table("backtest/coverage")
+    rows = [
+        [
+            Cell(str(row["outcome"])),
+            Cell(GROUPS.get(str(row["group"]), str(row["group"]))),
+            count(row["customers"]),
+            with_error(row["below"], row["tail_se"]),
+            with_error(row["inside"], row["inside_se"]),
+            with_error(row["above"], row["tail_se"]),
+        ]
+        for row in kept[np.isclose(kept["level"], level)].to_dict("records")
+    ]
+    return Table(
+        f"Where outcomes fell beside the {level:.0%} interval, ± the standard error that chance gives. Look for "
+        f"{(1 - level) / 2:.1%} below and as many above, in every group: more below means that too many bought "
+        "less than foretold, more above that too many bought more.",
+        ("outcome", "group", "customers", "below", "inside", "above"),
+        rows,
+    )
+
+
+def reliability(evidence: Evidence) -> Table:
+    """Lay out foretold and actual shares of buyers, by foretold probability."""
     rows = [
         [
             Cell(f"{row['low']:.0%} to {row['high']:.0%}", row["low"]),

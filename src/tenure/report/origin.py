@@ -2,16 +2,15 @@
 
 import json
 from decimal import Decimal
-from typing import Any
 
 from tenure.registry import Evidence
 
-from .cells import NONE, Cell, Table, count
+from .cells import NONE, Cell, Note, Table, count
 
 PURCHASE_MODELS = {"bg_nbd": "BG/NBD", "mbg_nbd": "MBG/NBD"}
 
 
-def reconciliation(evidence: Evidence) -> dict[str, Any]:
+def reconciliation(evidence: Evidence) -> list[Table | Note]:
     """Gather the section: each fate's rows and cents, and the purchases in words."""
     kept = json.loads(evidence.file("data/reconciliation.json").read_text())
     rows = [[Cell(line["fate"]), count(line["rows"]), _exact(line["amount"])] for line in kept["lines"]]
@@ -25,7 +24,7 @@ def reconciliation(evidence: Evidence) -> dict[str, Any]:
         f"{kept['purchases']:,} purchases, one per customer and day, of {Decimal(kept['revenue']):,.2f} after refunds; "
         f"{kept['duplicates']:,} rows repeat another exactly."
     )
-    return {"reconciliation": table, "purchases_told": told}
+    return [table, Note(told)]
 
 
 def card(evidence: Evidence) -> list[tuple[str, str]]:

@@ -46,6 +46,11 @@ class Truncation:
         if not self._later.any():
             raise RfmError("There is no birth in the later half of the weeks, and so no rate to compare with.")
 
+    @classmethod
+    def from_table(cls, table: pd.DataFrame) -> Truncation:
+        """Read back what `table` gave, from a run that logged it."""
+        return cls(pd.Timestamp(table["week"].iloc[0]).date(), table["births"].to_numpy(np.int64))
+
     @property
     def _later(self) -> Ints:
         return self.births[-(len(self.births) // 2) :]

@@ -1,0 +1,51 @@
+"""One holdout in the open run: foretold, measured, followed week by week, logged."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from tenure import figures, registry
+from tenure.backtest import Holdout, Lesson, face_holdout, track
+from tenure.posterior import Posterior
+from tenure.rfm import Births, Split, daily_counts
+from tenure.scorer import Scorer
+from tenure.settings import BacktestSettings
+from tenure.transactions import Transactions
+
+
+def face(
+    transactions: Transactions,
+    parts: Split,
+    births: Births,
+    posterior: Posterior,
+    settings: BacktestSettings,
+    *,
+    lessons: Mapping[str, Sequence[Lesson]],
+    level: float,
+    seed: int,
+) -> Holdout:
+    """Foretell the holdout by the model and by the baselines, and log what came of it.
+
+    Args:
+        transactions: the log.
+        parts: its calibration and its holdout.
+        births: whom the calibration learnt from.
+        posterior: the calibration's; one that has seen a day of the holdout is refused.
+        settings: the baselines, and the prior of the totals' factor.
+        lessons: by outcome, what other origins taught of totals.
+        level: of the intervals.
+        seed: of what is drawn.
+    """
+    posterior.require_unseen(parts.cutoff)
+    scorer = Scorer(posterior)
+    backtest, holdout = face_holdout(transactions, parts, scorer, settings, level=level, seed=seed, lessons=lessons)
+    counts = daily_counts(transactions, parts.cutoff, parts.end, births)
+    tracking = track(counts, scorer.expected_new_customer(np.arange(len(counts))), cutoff=parts.cutoff, level=level)
+    drawn = {
+        "tracking": figures.tracking(tracking, parts.cutoff, level),
+        "pit": figures.pit(backtest.pit, level),
+        "by_frequency": figures.by_frequency(backtest.by_frequency),
+        "deciles": figures.deciles(backtest.deciles),
+    }
+    registry.log_backtest(backtest, holdout, tracking, drawn)
+    return holdout

@@ -1,0 +1,22 @@
+"""`tenure-report`: a training run's page again, from its id or its model."""
+
+from pathlib import Path
+
+from tenure import registry, report
+from tenure.output import require_writable, written_whole
+from tenure.settings import ReportJobSettings
+
+from . import console
+
+
+def run(settings: ReportJobSettings) -> int:
+    """Write the report; return the exit code."""
+    require_writable(settings.output)
+    registry.connect(settings.registry)
+    evidence = registry.evidence(settings.model)
+    page = report.render(evidence)
+    with written_whole(settings.output) as path:
+        path.write_text(page, encoding="utf-8")
+    where = Path(settings.output).expanduser()
+    console.print_line(f"Run {evidence.run_id}, verdict {evidence.review().verdict}: its report is {where}.")
+    return 0

@@ -1,0 +1,235 @@
+"""From a rolling backtest to the totals that a batch job prints: what was learnt travels with the registered model."""
+
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from tenure import registry
+from tenure.backtest import Lesson
+from tenure.errors import InputError
+from tenure.jobs.app import compose_settings
+from tenure.jobs.learning import read_lessons
+from tenure.posterior import Posterior
+from tenure.transactions import read
+
+DATA = Path(__file__).parent.parent / "data" / "cdnow_sample.csv"
+QUICK = ["fit.method=laplace", "fit.joint_draws=400", "backtest.baselines.names=[zero]"]
+
+
+class Taught(NamedTuple):
+    """A folder with a backtest of six weeks at a time, and a model that learnt from it."""
+
+    folder: Path
+    backtest: subprocess.CompletedProcess[str]
+    train: subprocess.CompletedProcess[str]
+
+    @property
+    def backtest_id(self) -> str:
+        return run_id(self.backtest)
+
+    def use(self) -> None:
+        registry.use(f"sqlite:///{self.folder / 'mlflow.db'}")
+
+
+def run_id(done: subprocess.CompletedProcess[str]) -> str:
+    (found,) = re.findall(r"^Run (\w{32})", done.stdout, re.MULTILINE)
+    return str(found)
+
+
+def command(name: str, *arguments: str, folder: Path) -> subprocess.CompletedProcess[str]:
+    environment = {key: value for key, value in os.environ.items() if not key.startswith("MLFLOW")}
+    asked = [str(Path(sys.executable).with_name(f"tenure-{name}")), *arguments]
+    return subprocess.run(asked, cwd=folder, env=environment, capture_output=True, text=True, check=False)
+
+
+@pytest.fixture(scope="module")
+def taught(tmp_path_factory: pytest.TempPathFactory) -> Taught:
+    folder = tmp_path_factory.mktemp("taught")
+    origins = ["origins.horizons_days=[42]", "origins.step_days=42", "origins.least_calibration_days=330"]
+    backtest = command("backtest", *origins, *QUICK, folder=folder)
+    assert backtest.returncode == 0, backtest.stderr
+    learnt_from = f"backtest.discrepancy.learnt_from={run_id(backtest)}"
+    train = command("train", learnt_from, *QUICK, folder=folder)
+    assert train.returncode == 0, train.stderr
+    return Taught(folder, backtest, train)
+
+
+def scored(taught: Taught, output: Path, *arguments: str) -> tuple[str, registry.Evidence]:
+    asked = [f"output={output}", *(arguments or ["model=models:/clv@challenger"])]
+    done = command("score", *asked, folder=taught.folder)
+    assert done.returncode == 0, done.stderr
+    taught.use()
+    return done.stdout, registry.evidence(run_id(done))
+
+
+def test_a_backtest_says_how_to_register_what_it_learnt(taught: Taught) -> None:
+    said = f"uv run tenure-train backtest.discrepancy.learnt_from={taught.backtest_id}"
+    assert said in taught.backtest.stdout
+
+
+def test_a_version_says_what_its_totals_are_adjusted_by(taught: Taught) -> None:
+    taught.use()
+    tags = registry.find_version("models:/clv@challenger").tags
+    assert tags["totals.learnt_from"] == taught.backtest_id
+    assert tags["totals.adjusted"] == "assumed, not learnt (learnt over 42 days only)"
+    factors = registry.load("models:/clv@challenger").factors
+    assert factors is not None
+    assert factors.source(42) == "learnt over 42 days, 5.0 periods"
+
+
+def test_the_holdout_is_not_adjusted_by_what_other_horizons_taught(taught: Taught) -> None:
+    """It has 273 days, the origins 42; and of those only what had ended by the cut-off could count."""
+    assert "by a factor that is assumed, not learnt; tenure-backtest learns one" in taught.train.stdout
+
+
+def test_totals_are_adjusted_by_what_was_learnt_over_their_horizon(taught: Taught, tmp_path: Path) -> None:
+    said, run = scored(taught, tmp_path / "s.parquet", "model=models:/clv@challenger", "score.horizon_days=42")
+    assert "90% adjusted*" in said
+    assert "common to all customers, learnt over 42 days, 5.0 periods: purchases" in said
+    assert run.tags["totals.adjusted"] == "learnt over 42 days, 5.0 periods"
+    rolled = registry.evidence(taught.backtest_id).table("rolling/factors").set_index("outcome")
+    for outcome, total in (("purchases", "purchases"), ("value", "clv")):
+        number = {end: run.metrics[f"total.{total}.{end}"] for end in ("expected", "low", "high")}
+        low, high = (run.metrics[f"total.{total}.adjusted_{end}"] for end in ("low", "high"))
+        assert low < number["low"] < number["expected"] < number["high"] < high
+        assert rolled.loc[outcome, "low"] * number["high"] > low
+        assert rolled.loc[outcome, "high"] * number["low"] < high
+
+
+def test_a_batch_job_says_of_the_log_what_the_training_said(taught: Taught, tmp_path: Path) -> None:
+    """Another process, the file of the registered model, the same customers and params: the same numbers."""
+    said, run = scored(taught, tmp_path / "s.parquet")
+    assert "assumed, not learnt (learnt over 42 days only): purchases" in said
+    taught.use()
+    trained = registry.evidence("models:/clv@challenger")
+    assert trained.tags["base.adjusted"] == run.tags["totals.adjusted"]
+    for outcome, total in (("purchases", "purchases"), ("value", "clv")):
+        for end in ("expected", "low", "high", "mean_low", "mean_high", "adjusted_low", "adjusted_high"):
+            assert run.metrics[f"total.{total}.{end}"] == pytest.approx(
+                trained.metrics[f"base.{outcome}.{end}"], rel=1e-12
+            )
+
+
+def test_groups_are_adjusted_and_customers_and_infinity_are_not(taught: Taught, tmp_path: Path) -> None:
+    rng = np.random.default_rng(3)
+    customers = pd.DataFrame({"customer_id": [f"c{at}" for at in range(300)], "T": rng.integers(300, 540, 300)})
+    customers["frequency"] = rng.integers(0, 9, 300)
+    customers["recency"] = np.where(customers["frequency"] > 0, customers["T"] - 30, 0)
+    customers["monetary_value"] = np.where(customers["frequency"] > 0, 30.0, 0.0)
+    customers["country"] = np.where(np.arange(300) < 200, "DE", "FR")
+    customers.to_parquet(tmp_path / "customers.parquet")
+    said, run = scored(
+        taught, tmp_path / "s.parquet", "model=models:/clv@challenger", "by=[country]", "residual=true",
+        "score.horizon_days=200",
+        f"summary.path={tmp_path / 'customers.parquet'}",
+    )  # fmt: skip
+    groups = run.table("scores/groups")
+    assert len(groups) == 4
+    assert (groups["adjusted_low"] < groups["low"]).all()
+    assert (groups["adjusted_high"] > groups["high"]).all()
+    totals = run.table("scores/totals").set_index("total")
+    assert np.isnan(totals.loc["residual_value", "adjusted_low"])
+    assert "total.residual_value.adjusted_low" not in run.metrics
+    (line,) = (line for line in said.splitlines() if line.startswith("residual value"))
+    assert line.split()[-4] == "-"
+    import mlflow
+
+    model = mlflow.pyfunc.load_model("models:/clv@challenger")
+    alone = model.predict(customers.drop(columns="country"), params={"horizon_days": 200})
+    table = pd.read_parquet(tmp_path / "s.parquet")
+    pd.testing.assert_frame_equal(table[list(alone.columns)], alone, check_exact=True)
+    assert not [name for name in table if "adjusted" in name]
+
+
+def test_a_version_without_factors_has_raw_totals_and_says_so(
+    taught: Taught, tmp_path: Path, posterior: Posterior, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As versions are that were registered before there were any."""
+    import mlflow
+
+    monkeypatch.chdir(taught.folder)
+    taught.use()
+    with mlflow.start_run() as run:
+        registry.register(
+            posterior, "old", run_id=run.info.run_id, verdict="REVIEW", validated_horizon_days=365, tags={}
+        )
+    assert registry.load("models:/old@challenger").factors is None
+    said, found = scored(taught, tmp_path / "s.parquet", "model=models:/old@challenger")
+    assert "No totals adjusted for a world that changes: this version was registered without" in said
+    assert "adjusted*" not in said
+    assert found.tags["totals.adjusted"] == "none"
+    assert "total.clv.low" in found.metrics
+    assert "total.clv.adjusted_low" not in found.metrics
+
+
+def _another_log(tmp_path: Path, taught: Taught) -> list[str]:
+    rows = DATA.read_text().splitlines()
+    (tmp_path / "log.csv").write_text("\n".join(rows[:-1]) + "\n")
+    return [f"transactions.path={tmp_path / 'log.csv'}", f"backtest.discrepancy.learnt_from={taught.backtest_id}"]
+
+
+def _another_recipe(tmp_path: Path, taught: Taught) -> list[str]:
+    changes = ["fit.purchases=mbg_nbd", "rfm.burn_in_days=7", "transactions.zero_amounts=drop", "fit.method=map"]
+    return [*changes, f"backtest.discrepancy.learnt_from={taught.backtest_id}"]
+
+
+def _a_training(tmp_path: Path, taught: Taught) -> list[str]:
+    return [f"backtest.discrepancy.learnt_from={run_id(taught.train)}"]
+
+
+def _nothing(tmp_path: Path, taught: Taught) -> list[str]:
+    return [f"backtest.discrepancy.learnt_from={'0' * 32}"]
+
+
+def learn_from(*arguments: str) -> Mapping[str, Sequence[Lesson]]:
+    settings = compose_settings("train", arguments)
+    return read_lessons(settings, read(settings.transactions))
+
+
+@pytest.mark.parametrize(
+    ("make", "said"),
+    [
+        (_another_log, "its log is another, of digest"),
+        (_another_recipe, r"4 of its settings differ \(first: fit.purchases \(bg_nbd there, mbg_nbd here\)"),
+        (_a_training, "it is of the job train, not backtest"),
+        (_nothing, f"There is no run {'0' * 32}"),
+    ],
+)
+def test_a_run_that_cannot_teach_is_refused(
+    taught: Taught, tmp_path: Path, make: Callable[[Path, Taught], list[str]], said: str
+) -> None:
+    taught.use()
+    with pytest.raises(InputError, match=said):
+        learn_from(*make(tmp_path, taught))
+
+
+def test_lessons_are_those_of_the_origins_whatever_the_draws_and_the_place_of_the_log(
+    taught: Taught, tmp_path: Path
+) -> None:
+    (tmp_path / "moved.csv").write_bytes(DATA.read_bytes())
+    taught.use()
+    lessons = learn_from(
+        f"backtest.discrepancy.learnt_from={taught.backtest_id}", f"transactions.path={tmp_path / 'moved.csv'}",
+        "fit.method=nuts", "fit.draws=500", "transactions.engine.threads=1",
+    )  # fmt: skip
+    totals = registry.evidence(taught.backtest_id).table("rolling/totals")
+    for outcome, part in totals.groupby("outcome"):
+        assert [str(one.cutoff) for one in lessons[str(outcome)]] == list(part["cutoff"])
+        ratios = np.log(part["actual"] / part["expected"])
+        np.testing.assert_allclose([one.log_ratio for one in lessons[str(outcome)]], ratios, rtol=1e-9)
+    assert learn_from() == {}
+
+
+def test_what_cannot_be_a_run_is_refused_and_a_backtest_learns_from_itself() -> None:
+    with pytest.raises(InputError, match=r"backtest\.discrepancy\.learnt_from must be the id of a run"):
+        compose_settings("train", ["backtest.discrepancy.learnt_from=last"])
+    with pytest.raises(InputError, match=r"backtest\.discrepancy\.learnt_from must be null in a backtest"):
+        compose_settings("backtest", [f"backtest.discrepancy.learnt_from={'0' * 32}"])

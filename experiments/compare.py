@@ -19,7 +19,7 @@ from matplotlib.figure import Figure
 from omegaconf import OmegaConf
 
 from tenure import fit, promote, registry
-from tenure.figures import CHAINS, STYLE
+from tenure.figures.style import CHAINS, STYLE
 from tenure.jobs.app import compose_settings
 from tenure.jobs.recipes import read_recipe
 from tenure.posterior import Posterior

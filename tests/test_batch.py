@@ -11,8 +11,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from tenure import batch
+from tenure import batch, registry
 from tenure.batch import BatchError, ScoreFile, SummaryFile
+from tenure.jobs.app import compose_settings
+from tenure.jobs.scoring import require_known
 from tenure.output import describe, written_whole
 from tenure.posterior import Posterior
 from tenure.scorer import ScoreError, Scorer
@@ -130,6 +132,20 @@ def test_groups_that_cannot_be_made_are_refused_before_scoring(summaries: pd.Dat
         batch.check(SummaryFrame(many, rows=100), ["customer_id"])
     with pytest.raises(ScoreError, match="which the customers do not have"):
         batch.check(SummaryFrame(summaries), ["region"])
+
+
+def test_what_an_older_versions_scorer_does_not_know_is_refused_in_words(posterior: Posterior) -> None:
+    class Older:
+        def score(self, customers: pd.DataFrame, **params: Any) -> None: ...
+
+    asked = compose_settings("score", ["residual=true", "by_month=true", "by=[country]"])
+    older: Any = Older()
+    with pytest.raises(
+        registry.RegistryError, match=r"^models:/clv/1 .* residual=true, by_month=true, by=\[\.\.\.\]: train"
+    ):
+        require_known(older, asked, "models:/clv/1")
+    require_known(older, compose_settings("score"), "models:/clv/1")
+    require_known(Scorer(posterior), asked, "models:/clv/1")
 
 
 def test_an_output_is_there_whole_and_describes_itself(tmp_path: Path, summaries: pd.DataFrame) -> None:

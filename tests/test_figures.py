@@ -15,6 +15,7 @@ from matplotlib.figure import Figure
 from matplotlib.text import Text
 
 from tenure import figures
+from tenure.figures import style
 from tenure.rfm import Truncation
 
 NAMES = ("r", "alpha", "a", "b")
@@ -325,11 +326,11 @@ def test_a_run_keeps_its_line_and_its_colour_in_every_picture_and_equal_weeks_ar
     tables = make_trackings()
     weekly, off = figures.trackings({name: tables[name] for name in RUNS[2:4]}, RUNS).axes
     lines = {line.get_label(): line.get_color() for line in weekly.lines if line.get_label() in RUNS}
-    assert lines == {RUNS[2]: figures.CHAINS[2], RUNS[3]: figures.CHAINS[3]}
+    assert lines == {RUNS[2]: style.CHAINS[2], RUNS[3]: style.CHAINS[3]}
     dots = [line for line in weekly.lines if line.get_marker() == "o"]
     assert len(dots) == 1
     named = figures.ranges(make_ranges(), "Parameters", "Look here.").axes[0]
-    assert [line.get_color() for line in named.lines[::2]] == list(figures.CHAINS)
+    assert [line.get_color() for line in named.lines[::2]] == list(style.CHAINS)
     ended = [line.get_ydata()[-1] for line in off.lines[:2]]
     assert ended == pytest.approx([0.9 * 1.04 - 1, 0.9 * 1.06 - 1])
 

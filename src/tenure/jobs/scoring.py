@@ -1,5 +1,6 @@
 """`tenure-score`: find the model, read the customers, score, write, log."""
 
+import inspect
 import logging
 import time
 import warnings
@@ -32,6 +33,7 @@ def run(settings: ScoreJobSettings, config: str) -> int:
     uri = registry.connect(settings.registry)
     loaded = registry.load(settings.model)
     model = loaded.about["model"]
+    require_known(loaded.scorer, settings, model)
     log.info("%s customers; model %s", f"{rows:,}", model)
     with registry.open_run(settings.registry, "score", config) as opened:
         registry.log_settings(asdict(settings))
@@ -45,6 +47,22 @@ def run(settings: ScoreJobSettings, config: str) -> int:
         registry.log_scores(scored, time.perf_counter() - start, drawn)
     console.print_scores(scored, settings, registry.ui_command(uri))
     return 0
+
+
+def require_known(scorer: Scorer, settings: ScoreJobSettings, model: str) -> None:
+    """Refuse a question that a version's own scorer, as old as the version, has no answer to."""
+    known = inspect.signature(scorer.score).parameters
+    asked = {
+        "residual=true": (settings.residual, hasattr(scorer, "residual")),
+        "by_month=true": (settings.by_month, "by_month" in known),
+        "by=[...]": (bool(settings.by), "by" in known),
+    }
+    unknown = [name for name, (is_asked, is_known) in asked.items() if is_asked and not is_known]
+    if unknown:
+        raise registry.RegistryError(
+            f"{model} answers with the scorer that it was registered with, which does not know {', '.join(unknown)}:"
+            " train again with the version of tenure that is installed here, or do without."
+        )
 
 
 def _customers(
@@ -67,7 +85,7 @@ def score_parts(
 ) -> Scored:
     """Score part by part; write the rows, keep the sums. The factors are for the sums alone: no row knows them."""
     asked = {**asdict(settings.score), "seed": settings.seed}
-    # An older version's own scorer may know neither groups nor months, and is not asked for any unless they are.
+    # An older version's own scorer knows neither groups nor months, and is not asked for any unless the settings are.
     more: dict[str, Any] = {"by": settings.by} if settings.by else {}
     more |= {"by_month": True} if settings.by_month else {}
     scores, residual, beyond = None, None, None

@@ -1,0 +1,33 @@
+"""Draw one picture per question that a reader of a run may ask; each is a matplotlib Figure.
+
+matplotlib and ArviZ's plots are known here and nowhere else. A picture says in its title what one sees and in
+its caption what to look for. None names a customer, but `scored_examples`, which is for made-up ones. Nothing is
+left behind: no open pyplot figure, no changed setting.
+"""
+
+from .customers import months, scored_examples
+from .fit import consequences, energy, prior_posterior, purchases_check, rank, spend_check, trace
+from .holdout import by_frequency, deciles, pit, reliability, tracking
+from .log import births
+from .runs import ranges, totals, trackings
+
+__all__ = [
+    "births",
+    "by_frequency",
+    "consequences",
+    "deciles",
+    "energy",
+    "months",
+    "pit",
+    "prior_posterior",
+    "purchases_check",
+    "ranges",
+    "rank",
+    "reliability",
+    "scored_examples",
+    "spend_check",
+    "totals",
+    "trace",
+    "tracking",
+    "trackings",
+]

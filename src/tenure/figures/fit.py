@@ -1,0 +1,305 @@
+"""A fit: the sampler, the posterior beside the prior, data beside what the posterior replicates."""
+
+from collections.abc import Mapping, Sequence
+
+import arviz as az
+import numpy as np
+import xarray as xr
+from matplotlib import rc_context
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from .style import (
+    ACTUAL,
+    BAND,
+    DATA,
+    INK,
+    MEANINGS,
+    MODEL,
+    STYLE,
+    WIDTH_INCHES,
+    Floats,
+    Ints,
+    ends_of,
+    explain,
+    label_log_axis,
+    new_canvas,
+    panel_grid,
+    take_figure,
+    thousands,
+)
+
+# How far from its posterior median a parameter's axis may reach, as a factor.
+PRIOR_REACH = 100.0
+MOST_COUNTS, MOST_SPENDS = 16, 30
+
+
+@rc_context(STYLE)
+def trace(trace_tree: xr.DataTree, names: Sequence[str]) -> Figure:
+    """Draw each parameter's draws by chain: their density, and their order."""
+    collection = az.plot_trace_dist(
+        trace_tree,
+        var_names=list(names),
+        backend="matplotlib",
+        aes={"color": ["chain"]},
+        aes_by_visuals={"dist": ["color"], "trace": ["color"]},
+        visuals={"trace": {"width": 0.5, "alpha": 0.8}},
+        figure_kwargs={"figsize": (WIDTH_INCHES, 1.2 + 1.9 * len(names)), "layout": "constrained"},
+    )
+    figure = take_figure(collection)
+    rows = np.reshape(np.array(figure.axes, dtype=object), (-1, 2))
+    for row, name in zip(rows, names, strict=True):
+        row[0].set_xlabel(MEANINGS.get(name, name), fontsize=10)
+        row[1].set(ylabel=name, xlabel="")
+    rows[-1, 1].set_xlabel("draw", fontsize=10)
+    sizes = trace_tree["posterior"].sizes
+    divergences = int(trace_tree["sample_stats"]["diverging"].sum())
+    return explain(
+        figure,
+        f"Draws of {', '.join(names)}: {sizes['chain']} chains of {sizes['draw']:,}, {divergences:,} divergences",
+        "Look for one curve per chain that lies on the others (left) and for level noise without drift or stuck "
+        "stretches (right). Colours are chains; black marks, if any, are divergences.",
+    )
+
+
+@rc_context(STYLE)
+def rank(trace_tree: xr.DataTree, names: Sequence[str]) -> Figure:
+    """Draw how far each chain's ranks are from those of well-mixed chains."""
+    rows, columns = panel_grid(len(names))
+    collection = az.plot_rank(
+        _with_two_chains(trace_tree),
+        var_names=list(names),
+        backend="matplotlib",
+        col_wrap=columns,
+        visuals={"xlabel": False, "title": False, "remove_axis": False},
+        figure_kwargs={"figsize": (WIDTH_INCHES, 1.4 + 2.3 * rows), "layout": "constrained"},
+    )
+    figure = take_figure(collection)
+    for axes, name in zip(figure.axes, names, strict=False):
+        axes.set_title(" ".join([name, *_taken_p_values(axes)]))
+        axes.axhline(0, color=INK, linewidth=0.8, linestyle=":")
+        axes.set_xlabel("rank among all draws (share)", fontsize=10)
+    for axes in figure.axes[::columns]:
+        axes.set_ylabel("excess of lower ranks", fontsize=10)
+    return explain(
+        figure,
+        f"Ranks of {', '.join(names)}: does every chain visit every region equally often?",
+        "Look for lines that wander around zero: one per chain, or per half of a single one. A line that bends away "
+        "alone sampled another region. Below a p-value of 0.01 they differ by more than chance (ArviZ's test).",
+    )
+
+
+def _with_two_chains(trace_tree: xr.DataTree) -> xr.DataTree:
+    """Cut a single chain in halves, as R-hat does, because ranks compare chains."""
+    posterior = trace_tree["posterior"].to_dataset()
+    if posterior.sizes["chain"] > 1:
+        return trace_tree
+    size = posterior.sizes["draw"] // 2
+    halves = [posterior.isel(draw=slice(start, start + size)) for start in (0, size)]
+    renamed = [half.assign_coords(chain=[at], draw=np.arange(size)) for at, half in enumerate(halves)]
+    return xr.DataTree.from_dict({"posterior": xr.concat(renamed, dim="chain")})
+
+
+def _taken_p_values(axes: Axes) -> list[str]:
+    """Take ArviZ's note of its test, 'p=0.89(α=0.01)', out of the picture."""
+    found = [text.get_text().split("(")[0].partition("=")[2] for text in axes.texts]
+    for text in list(axes.texts):
+        text.remove()
+    return [f"(p-value {value})" for value in found]
+
+
+@rc_context(STYLE)
+def energy(trace_tree: xr.DataTree) -> Figure:
+    """Draw the sampler's energies beside the steps between them, with each chain's BFMI."""
+    levels = trace_tree["sample_stats"]["energy"].transpose("chain", "draw").values
+    steps = np.diff(levels, axis=1).ravel()
+    centred = (levels - levels.mean(axis=1, keepdims=True)).ravel()
+    bfmi = np.ravel(az.bfmi(trace_tree)["energy"].values)
+    figure, (axes,) = new_canvas(height=4.8)
+    edges = np.histogram_bin_edges(np.concatenate([centred, steps]), 50).tolist()
+    axes.hist(centred, edges, density=True, color=DATA, label="energy, less its mean")
+    axes.hist(steps, edges, density=True, histtype="step", color=MODEL, linewidth=1.8, label="step in energy")
+    axes.set(xlabel="energy (nats)", ylabel="density (per nat)")
+    by_chain = ", ".join(f"{value:.2f}" for value in bfmi)
+    axes.legend(loc="upper right", title=f"BFMI by chain: {by_chain}", alignment="left")
+    return explain(
+        figure,
+        f"Energy of the sampler and its steps: lowest BFMI {np.min(bfmi):.2f}",
+        "Look for two shapes of like width. Steps much narrower than the energies (BFMI below 0.3) mean that the "
+        "sampler crawls and that the tails are not explored.",
+    )
+
+
+@rc_context(STYLE)
+def prior_posterior(trace_tree: xr.DataTree, names: Sequence[str]) -> Figure:
+    """Draw each parameter's prior and posterior on a logarithmic axis."""
+    rows, columns = panel_grid(len(names))
+    figure, panels = new_canvas(rows, columns, height=1.4 + 2.6 * rows)
+    for axes, name in zip(panels, names, strict=False):
+        prior, posterior = (trace_tree[group].to_dataset()[name].to_numpy().ravel() for group in ("prior", "posterior"))
+        _draw_prior_posterior(axes, prior[prior > 0], posterior)
+        axes.set_xlabel(MEANINGS.get(name, name), fontsize=10)
+    for axes in panels[len(names) :]:
+        axes.set_visible(False)
+    panels[0].legend(loc="upper left", ncols=2)
+    return explain(
+        figure,
+        f"Prior and posterior of {', '.join(names)}",
+        "Look for a posterior much narrower than its prior and well inside it: then the data speak. Each curve is "
+        f"scaled to its own peak. Axes reach at most {PRIOR_REACH:.0f}-fold from the posterior's median; how much of "
+        "the prior lies beyond is written.",
+    )
+
+
+def _draw_prior_posterior(axes: Axes, prior: Floats, posterior: Floats) -> None:
+    middle = np.median(posterior)
+    wanted = np.concatenate([np.quantile(prior, [0.005, 0.995]), posterior])
+    reach = np.clip([wanted.min(), wanted.max()], middle / PRIOR_REACH, middle * PRIOR_REACH)
+    low, high = float(reach[0] * 0.9), float(reach[1] * 1.1)
+    grid = np.geomspace(low, high, 400)
+    for draws, color, label, shade in ((prior, INK, "prior", 0.08), (posterior, MODEL, "posterior", 0.3)):
+        height = _density(np.log(draws), np.log(grid))
+        axes.plot(grid, height, color=color, linestyle="--" if label == "prior" else "-", label=label)
+        axes.fill_between(grid, 0, height, color=color, alpha=shade, linewidth=0)
+    beyond = np.mean((prior < low) | (prior > high))
+    axes.set_title(f"{beyond:.1%} of the prior is off this axis", fontsize=10, color=INK)
+    axes.set(xscale="log", xlim=(low, high), ylim=(0, 1.3), yticks=[])
+    label_log_axis(axes, low, high)
+
+
+def _density(draws: Floats, grid: Floats) -> Floats:
+    """Estimate a density by Gaussian kernels with Silverman's (1986) bandwidth, scaled to a peak of 1."""
+    middle_half = float(np.diff(np.quantile(draws, [0.25, 0.75]))[0])
+    spread = min(float(draws.std()), middle_half / 1.34) or 1e-3
+    width = 0.9 * spread * draws.size**-0.2
+    height = np.exp(-0.5 * np.square((grid[:, None] - draws[None, :]) / width)).sum(axis=1)
+    return np.asarray(height / max(float(height.max()), float(np.finfo(np.float64).tiny)))
+
+
+@rc_context(STYLE)
+def consequences(prior: Mapping[str, Floats], posterior: Mapping[str, Floats]) -> Figure:
+    """Draw what prior and posterior say in business terms: 90% ranges and medians, by quantity."""
+    figure, panels = new_canvas(len(prior), height=1.5 + 1.35 * len(prior))
+    for axes, (name, before) in zip(panels, prior.items(), strict=True):
+        for at, (draws, color) in enumerate(((posterior[name], MODEL), (before, INK))):
+            low, middle, high = np.quantile(draws, [0.05, 0.5, 0.95])
+            axes.plot([low, high], [at, at], color=color, linewidth=6, alpha=0.45, solid_capstyle="butt")
+            axes.plot(middle, at, "o", color=color)
+            axes.annotate(
+                f"{_short(middle)}   ({_short(low)} to {_short(high)})",
+                (1.02, at), xycoords=("axes fraction", "data"), va="center", fontsize=10,
+            )  # fmt: skip
+        axes.set(yticks=[0, 1], ylim=(-0.6, 1.6), title=name)
+        axes.set_yticklabels(["posterior", "prior"])
+        if name.startswith("share"):
+            axes.set_xlim(0, 1)
+        else:
+            axes.set_xscale("log")
+            label_log_axis(axes, *axes.get_xlim())
+    return explain(
+        figure,
+        "What the prior says about the business, and what the data made of it",
+        "Look for a prior that covers what you think possible, and for a posterior much narrower: where they are "
+        "alike, the prior speaks. Bars are 90% ranges, dots medians, written out at the right.",
+    )
+
+
+def _short(value: float) -> str:
+    """Write a number in as few signs as tell it apart."""
+    return f"{value:,.0f}" if value >= 1000 else f"{value:.3g}"
+
+
+@rc_context(STYLE)
+def purchases_check(observed: Ints, replicated: Ints) -> Figure:
+    """Draw how many customers made 0, 1, 2... repeat purchases, and how many in the replicates.
+
+    Args:
+        observed: calibration frequency by customer.
+        replicated: the same from the posterior, shape (replicates, customers).
+    """
+    top = max(int(np.ceil(np.quantile(observed, 0.99))), 1)
+    width = -(-top // MOST_COUNTS)
+    last = -(-top // width)
+    seen, drawn = _tally(observed, width, last), np.stack([_tally(row, width, last) for row in replicated])
+    low, high = np.quantile(drawn, ends_of(BAND), axis=0)
+    middle = drawn.mean(axis=0)
+    # A bar stands at its count, so that a count that nobody has is a gap and not its neighbour's bar.
+    at = np.arange(last + 1) * width + (width - 1) / 2
+    figure, (axes,) = new_canvas(height=5.4)
+    axes.bar(at, seen, 0.8 * width, color=DATA, label="observed")
+    axes.vlines(at, low, high, color=MODEL, linewidth=2, label=f"replicates: {BAND:.0%} band")
+    axes.plot(at, middle, "o", color=MODEL, markersize=5, label="replicates: mean")
+    axes.set_xticks(at, [_count_label(step, width, last) for step in range(last + 1)])
+    axes.tick_params("x", labelrotation=0 if width == 1 else 45)
+    axes.set(xlabel="repeat purchases in the calibration (days with one)", ylabel="customers (square-root scale)")
+    _scale_by_square_root(axes, max(float(seen.max()), float(high.max()), float(middle.max())))
+    axes.legend(loc="upper right")
+    inside = int(np.count_nonzero((seen >= low) & (seen <= high)))
+    return explain(
+        figure,
+        f"Repeat purchases: {inside} of {last + 1} observed numbers of customers lie in the replicates' band",
+        "Look for bars that end outside their band, above all at 0 (one-time buyers) and at the right end (the "
+        "heaviest buyers). One in ten may by chance.",
+    )
+
+
+def _tally(counts: Ints, width: int, last: int) -> Ints:
+    return np.bincount(np.minimum(np.asarray(counts) // width, last), minlength=last + 1)
+
+
+def _count_label(step: int, width: int, last: int) -> str:
+    start = step * width
+    if step == last:
+        return f"{start}+"
+    return str(start) if width == 1 else f"{start}-{start + width - 1}"
+
+
+def _scale_by_square_root(axes: Axes, top: float) -> None:
+    """Scale the y axis so that chance spreads all counts alike, with round ticks about equally far apart."""
+    raw = top * np.square(np.arange(1, 7) / 6)
+    digits = 10.0 ** np.floor(np.log10(np.maximum(raw, 1)))
+    ticks = np.unique(np.round(raw / digits) * digits)
+    axes.set_yscale("function", functions=(lambda y: np.sqrt(np.maximum(y, 0)), np.square))
+    axes.set_yticks([0.0, *(float(tick) for tick in ticks if tick >= 1)])
+    axes.yaxis.set_major_formatter(thousands)
+    axes.set_ylim(0, max(top, 1) * 1.1)
+
+
+@rc_context(STYLE)
+def spend_check(observed: Floats, replicated: Floats) -> Figure:
+    """Draw how the repeat buyers' mean spends are spread, and how in the replicates.
+
+    Args:
+        observed: mean spend per repeat purchase by repeat buyer.
+        replicated: the same from the posterior, shape (replicates, buyers).
+    """
+    edges = _spend_edges(observed, replicated)
+    seen, drawn = _shares(observed, edges), np.stack([_shares(row, edges) for row in replicated])
+    low, high = np.quantile(drawn, ends_of(BAND), axis=0)
+    figure, (axes,) = new_canvas(height=5.0)
+    axes.stairs(high, edges, baseline=low, fill=True, color=MODEL, alpha=0.25, label=f"replicates: {BAND:.0%} band")
+    axes.stairs(drawn.mean(axis=0), edges, color=MODEL, linewidth=1.2, linestyle="--", label="replicates: mean")
+    axes.stairs(seen, edges, color=ACTUAL, linewidth=2, label="observed")
+    axes.set(xscale="log", xlim=(edges[0], edges[-1]), ylim=(0, None))
+    axes.set(xlabel="mean spend per repeat purchase (the log's currency)", ylabel="repeat buyers (%)")
+    label_log_axis(axes, float(edges[0]), float(edges[-1]))
+    axes.legend(loc="upper right")
+    inside = int(np.count_nonzero((seen >= low) & (seen <= high)))
+    beyond = float(np.mean((observed < edges[0]) | (observed > edges[-1])))
+    return explain(
+        figure,
+        f"Mean spend of repeat buyers: {inside} of {len(seen)} observed shares lie in the replicates' band",
+        "Look for a shift, or for a tail that leaves the band; single spikes are often common prices. One in ten may "
+        f"be outside by chance. {beyond:.1%} of the observed buyers are off this axis.",
+    )
+
+
+def _spend_edges(observed: Floats, replicated: Floats) -> Floats:
+    least = np.finfo(np.float64).tiny
+    ends = [np.quantile(np.maximum(values, least), [0.002, 0.998]) for values in (observed, replicated)]
+    bars = int(np.clip(np.sqrt(len(observed)), 5, MOST_SPENDS))
+    return np.geomspace(np.min(ends) / 1.05, np.max(ends) * 1.05, bars + 1)
+
+
+def _shares(values: Floats, edges: Floats) -> Floats:
+    return np.asarray(100.0 * np.histogram(values, edges)[0] / len(values))

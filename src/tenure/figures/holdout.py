@@ -1,0 +1,173 @@
+"""A holdout: what came beside what was foretold."""
+
+from datetime import date
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from matplotlib import rc_context
+from matplotlib.axes import Axes
+from matplotlib.dates import AutoDateLocator, ConciseDateFormatter, date2num
+from matplotlib.figure import Figure
+from scipy.stats import binom
+
+from .style import ACTUAL, BAND, DATA, INK, MODEL, STYLE, Floats, ends_of, explain, new_canvas, thousands
+
+PIT_BARS = 20
+
+
+@rc_context(STYLE)
+def tracking(table: pd.DataFrame, cutoff: date, level: float) -> Figure:
+    """Draw repeat purchases week by week, actual and expected, across the cut-off.
+
+    Args:
+        table: of `backtest.track`.
+        cutoff: last day of the calibration.
+        level: of the table's credible interval.
+    """
+    figure, (total, weekly) = new_canvas(2, height=7.2, sharex=True)
+    day, cut, interval = _day_number(table["day"]), _day_number(cutoff), f"{level:.0%} credible interval"
+    total.fill_between(day, table["low"], table["high"], color=MODEL, alpha=0.25, linewidth=0, label=interval)
+    for axes, prefix, name in ((total, "", "repeat purchases so far"), (weekly, "weekly_", "repeat purchases a week")):
+        axes.plot(day, table[f"{prefix}expected"], color=MODEL, linestyle="--", label="expected")
+        axes.plot(day, table[f"{prefix}actual"], "o-", color=ACTUAL, markersize=2.5, linewidth=1.2, label="actual")
+        axes.axvline(cut, color=INK, linewidth=1)
+        axes.set(ylabel=name, ylim=(0, None))
+        axes.yaxis.set_major_formatter(thousands)
+    total.legend(loc="upper left")
+    _label_days(weekly, total, cutoff)
+    came, foretold = (_after(table, cutoff, column) for column in ("actual", "expected"))
+    return explain(
+        figure,
+        f"After the cut-off {came:,.0f} repeat purchases came; the average curve foretold {foretold:,.0f}",
+        "Look for a gap that opens after the cut-off and keeps growing. Expected is the population's mean curve, "
+        "summed over first purchases; the interval is of that mean alone, so actual weeks spread wider.",
+    )
+
+
+def _label_days(lower: Axes, upper: Axes, cutoff: date) -> None:
+    days = AutoDateLocator()  # type: ignore[no-untyped-call]
+    lower.xaxis.set_major_locator(days)
+    lower.xaxis.set_major_formatter(ConciseDateFormatter(days))  # type: ignore[no-untyped-call]
+    lower.set_xlabel("last day of the week")
+    left, right = lower.get_xlim()
+    is_late = _day_number(cutoff) > left + 0.8 * (right - left)
+    upper.annotate(
+        f"cut-off {cutoff}",
+        (_day_number(cutoff), 0.04),
+        (-5 if is_late else 5, 0),
+        xycoords=("data", "axes fraction"),
+        textcoords="offset points",
+        ha="right" if is_late else "left",
+        fontsize=10,
+    )
+
+
+def _day_number(days: Any) -> Any:
+    return date2num(days)  # type: ignore[no-untyped-call]
+
+
+def _after(table: pd.DataFrame, cutoff: date, column: str) -> float:
+    before = table.loc[table["day"] <= pd.Timestamp(cutoff), column]
+    return float(table[column].iloc[-1] - (before.iloc[-1] if len(before) else 0))
+
+
+@rc_context(STYLE)
+def pit(pit_table: pd.DataFrame, level: float) -> Figure:
+    """Draw where customers' outcomes fell among their own simulated outcomes.
+
+    Args:
+        pit_table: of `Backtest.pit`.
+        level: of the predictive intervals, whose tails are shaded.
+    """
+    figure, panels = new_canvas(1, 2, height=4.9, sharey=True)
+    for axes, column, name in zip(panels, ("counts", "value"), ("purchases", "value"), strict=True):
+        _draw_pit(axes, pit_table[column].to_numpy(np.float64), (1 - level) / 2, name)
+    panels[0].set_ylabel("customers")
+    panels[0].legend(loc="lower center", frameon=True, framealpha=0.9)
+    inside = [f"{np.mean(np.abs(pit_table[column] - 0.5) <= level / 2):.1%}" for column in ("counts", "value")]
+    return explain(
+        figure,
+        f"{inside[0]} of customers' purchases and {inside[1]} of their values lie in their {level:.0%} interval",
+        "Look for flat bars. High at both ends: intervals too narrow; high in the middle: too wide. Rising to the "
+        "right: forecasts too low; to the left: too high. Ties are broken at random.",
+    )
+
+
+def _draw_pit(axes: Axes, values: Floats, tail: float, name: str) -> None:
+    low, high = binom.ppf(ends_of(BAND), len(values), 1 / PIT_BARS)
+    axes.hist(values, bins=PIT_BARS, range=(0, 1), color=DATA, edgecolor="white")
+    axes.axhspan(low, high, color=MODEL, alpha=0.25, linewidth=0, label=f"{BAND:.0%} band of a right model")
+    axes.axhline(len(values) / PIT_BARS, color=MODEL, linewidth=1.2, label="mean of a right model")
+    for start, label in ((0.0, "outside the interval"), (1 - tail, None)):
+        axes.axvspan(start, start + tail, color=ACTUAL, alpha=0.25, linewidth=0, label=label)
+    shares = f"{np.mean(values < tail):.1%} below, {np.mean(values > 1 - tail):.1%} above"
+    axes.set_title(f"{name}: {shares} ({tail:.1%} each is right)", fontsize=10)
+    axes.set(xlabel=f"place of the actual {name} among those simulated", xlim=(0, 1))
+
+
+@rc_context(STYLE)
+def reliability(table: pd.DataFrame) -> Figure:
+    """Draw the share that bought by the probability that was foretold; table of `Backtest`."""
+    figure, (axes,) = new_canvas(height=5.2)
+    some = table[table["customers"] > 0]
+    axes.plot([0, 1], [0, 1], color=INK, linewidth=1, linestyle=":", label="right")
+    axes.errorbar(
+        some["foretold"], some["actual"], 2 * some["actual_se"], fmt="o", color=ACTUAL, markersize=6,
+        ecolor=ACTUAL, elinewidth=1.2, label="actual, ± two standard errors of chance",
+    )  # fmt: skip
+    for row in some.to_dict("records"):
+        axes.annotate(f"{row['customers']:,}", (row["foretold"], 0), (0, 3), textcoords="offset points",
+                      ha="center", fontsize=10, color=INK)  # fmt: skip
+    axes.set(xlim=(0, 1), ylim=(0, 1), xlabel="foretold probability of a purchase in the holdout (mean of a tenth)")
+    axes.set_ylabel("share that bought")
+    axes.legend(loc="upper left")
+    off = np.average(np.abs(some["actual"] - some["foretold"]), weights=some["customers"])
+    return explain(
+        figure,
+        f"Foretold probability of a purchase against who bought: {off:.1%} apart on average",
+        "Look for points on the dotted line. Above it, more bought than foretold; below, fewer. The numbers at the "
+        "bottom are customers: few customers jump about.",
+    )
+
+
+@rc_context(STYLE)
+def by_frequency(table: pd.DataFrame) -> Figure:
+    """Draw mean holdout purchases, actual and expected, by calibration frequency; table of `Backtest`."""
+    figure, (axes,) = new_canvas(height=5.0)
+    at = np.arange(len(table))
+    sizes = [f"({size:,})" for size in table["customers"]]
+    axes.plot(at, table["expected_purchases"], "s--", color=MODEL, label="expected")
+    axes.plot(at, table["actual_purchases"], "o-", color=ACTUAL, label="actual")
+    axes.set_xticks(at, [f"{frequency}\n{size}" for frequency, size in zip(table["frequency"], sizes, strict=True)])
+    axes.set(xlim=(-0.5, len(table) - 0.5), ylim=(0, None), ylabel="mean purchases in the holdout")
+    axes.set_xlabel("repeat purchases in the calibration (number of customers)")
+    axes.legend(loc="upper left")
+    return explain(
+        figure,
+        "Mean holdout purchases of customers by how often they had bought before",
+        "Look for a gap that has one sign everywhere or grows with frequency. Groups of few customers jump about.",
+    )
+
+
+@rc_context(STYLE)
+def deciles(table: pd.DataFrame) -> Figure:
+    """Draw mean holdout value, actual and expected, by decile of expected value; table of `Backtest`."""
+    figure, (axes,) = new_canvas(height=5.0)
+    at = np.arange(len(table))
+    axes.bar(at - 0.2, table["actual_value"], 0.38, color=ACTUAL, label="actual")
+    axes.bar(at + 0.2, table["expected_value"], 0.38, color=MODEL, label="expected")
+    axes.set_xticks(at, [str(decile) for decile in table["decile"]])
+    axes.set(xlabel="decile of expected value (1 is the highest)", ylim=(0, None))
+    axes.set_ylabel("mean value per customer (the log's currency)")
+    axes.yaxis.set_major_formatter(thousands)
+    axes.legend(loc="upper right")
+    totals = (table["customers"] * table["actual_value"]).to_numpy(np.float64)
+    whole = float(np.nansum(totals))
+    share = f"the first brought {totals[0] / whole:.0%} of it" if whole > 0 else "there was none"
+    return explain(
+        figure,
+        f"Holdout value by decile of expected value: {share}",
+        "Look for actual bars that fall from left to right (the order is right) and that are as high as the expected "
+        "ones (so is the level).",
+    )

@@ -1,0 +1,81 @@
+"""The settings of every job, typed. The numbers live in `conf/`; here are their names, types and ranges.
+
+Fields have no defaults: each number has one home, the YAML. Everything that can be wrong with a setting without
+looking at data is refused here, with the full key. They are not frozen because OmegaConf takes frozen dataclasses for
+read-only configs and would not merge the YAML into them.
+"""
+
+from .backtest import (
+    BASELINES,
+    BacktestSettings,
+    BaselineSettings,
+    BoostingSettings,
+    DiscrepancySettings,
+    OriginSettings,
+)
+from .checks import SettingsError
+from .fit import FitSettings, Priors, PriorSettings, PurchasePriors, ScaleSettings, SpendPriors
+from .jobs import (
+    BacktestJobSettings,
+    PromoteSettings,
+    RegistrySettings,
+    ReportJobSettings,
+    ScoreJobSettings,
+    SimulateJobSettings,
+    TrainSettings,
+)
+from .log import (
+    ColumnSettings,
+    CsvSettings,
+    EngineSettings,
+    ExcludeSettings,
+    MovedLogSettings,
+    SummarySettings,
+    TransactionsSettings,
+)
+from .score import HORIZON_LIMIT_DAYS, LEAST_RATE, ScoreSettings
+from .simulate import BirthSettings, DirtSettings, RefundSettings, SeasonSettings, SimulateSettings, TruthSettings
+from .window import BirthWindowSettings, ObservedSettings, RfmSettings, RollingSettings
+
+__all__ = [
+    "BASELINES",
+    "HORIZON_LIMIT_DAYS",
+    "LEAST_RATE",
+    "BacktestJobSettings",
+    "BacktestSettings",
+    "BaselineSettings",
+    "BirthSettings",
+    "BirthWindowSettings",
+    "BoostingSettings",
+    "ColumnSettings",
+    "CsvSettings",
+    "DirtSettings",
+    "DiscrepancySettings",
+    "EngineSettings",
+    "ExcludeSettings",
+    "FitSettings",
+    "MovedLogSettings",
+    "ObservedSettings",
+    "OriginSettings",
+    "PriorSettings",
+    "Priors",
+    "PromoteSettings",
+    "PurchasePriors",
+    "RefundSettings",
+    "RegistrySettings",
+    "ReportJobSettings",
+    "RfmSettings",
+    "RollingSettings",
+    "ScaleSettings",
+    "ScoreJobSettings",
+    "ScoreSettings",
+    "SeasonSettings",
+    "SettingsError",
+    "SimulateJobSettings",
+    "SimulateSettings",
+    "SpendPriors",
+    "SummarySettings",
+    "TrainSettings",
+    "TransactionsSettings",
+    "TruthSettings",
+]

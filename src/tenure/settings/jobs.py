@@ -1,0 +1,152 @@
+"""Everything that each command can be told."""
+
+import re
+from dataclasses import dataclass
+
+from ..review import ReviewSettings
+from .backtest import BacktestSettings, OriginSettings
+from .checks import require
+from .fit import FitSettings
+from .log import MovedLogSettings, SummarySettings, TransactionsSettings
+from .score import LEAST_RATE, ScoreSettings
+from .simulate import SimulateSettings
+from .window import ObservedSettings, RfmSettings, RollingSettings
+
+MODEL = "models:/[^/@]+(@[^/@]+|/[1-9][0-9]*)"
+
+
+@dataclass
+class RegistrySettings:
+    """Where runs and models go. `register` null: a single run registers, a sweep does not."""
+
+    tracking_uri: str
+    experiment: str
+    name: str
+    register: bool | None
+    run_name: str | None
+    tags: dict[str, str]
+
+
+@dataclass
+class TrainSettings:
+    """Everything `tenure-train` can be told."""
+
+    transactions: TransactionsSettings
+    rfm: RfmSettings
+    fit: FitSettings
+    score: ScoreSettings
+    backtest: BacktestSettings
+    review: ReviewSettings
+    registry: RegistrySettings
+    seed: int
+
+    def __post_init__(self) -> None:
+        require(0 <= self.seed < 2**63, "seed", "from 0 to 2^63 - 1", self.seed)
+
+
+@dataclass
+class BacktestJobSettings:
+    """Everything `tenure-backtest` can be told."""
+
+    transactions: TransactionsSettings
+    rfm: RollingSettings
+    fit: FitSettings
+    origins: OriginSettings
+    backtest: BacktestSettings
+    level: float
+    registry: RegistrySettings
+    seed: int
+
+    def __post_init__(self) -> None:
+        require(0 < self.level < 1, "level", "above 0 and below 1", self.level)
+        require(0 <= self.seed < 2**63, "seed", "from 0 to 2^63 - 1", self.seed)
+        learnt_from, rule = (
+            self.backtest.discrepancy.learnt_from,
+            "null in a backtest, which learns from its own origins",
+        )
+        require(learnt_from is None, "backtest.discrepancy.learnt_from", rule, learnt_from)
+
+
+@dataclass
+class ScoreJobSettings:
+    """Everything `tenure-score` can be told."""
+
+    model: str
+    output: str
+    by: list[str]
+    by_month: bool
+    residual: bool
+    transactions: TransactionsSettings
+    summary: SummarySettings
+    rfm: ObservedSettings
+    score: ScoreSettings
+    registry: RegistrySettings
+    seed: int
+
+    def __post_init__(self) -> None:
+        is_model = self.model.startswith(("models:/", "runs:/"))
+        require(is_model, "model", "a model URI such as models:/clv@champion or models:/clv/3", self.model)
+        require(self.output.endswith(".parquet"), "output", "a path that ends in .parquet", self.output)
+        rate, rule = self.score.discount_rate, f"at least {LEAST_RATE:g} with residual=true, which has no other end"
+        require(not self.residual or rate >= LEAST_RATE, "score.discount_rate", rule, rate)
+        require(0 <= self.seed < 2**63, "seed", "from 0 to 2^63 - 1", self.seed)
+
+
+@dataclass
+class SimulateJobSettings:
+    """Everything `tenure-simulate` can be told."""
+
+    simulate: SimulateSettings
+    output: str
+    truth: str | None
+    seed: int
+
+    def __post_init__(self) -> None:
+        require(self.output.strip() != "", "output", "the path of a .parquet file, or of a new folder", self.output)
+        is_right = self.truth is None or (self.truth.endswith(".parquet") and self.truth != self.output)
+        require(is_right, "truth", "a path that ends in .parquet and is not output, or null", self.truth)
+        require(0 <= self.seed < 2**63, "seed", "from 0 to 2^63 - 1", self.seed)
+
+
+@dataclass
+class PromoteSettings:
+    """Everything `tenure-promote` can be told."""
+
+    model: str
+    reason: str | None
+    by: str | None
+    rollback: bool
+    transactions: MovedLogSettings
+    registry: RegistrySettings
+    seed: int
+
+    def __post_init__(self) -> None:
+        is_model = re.fullmatch(MODEL, self.model) is not None
+        rule = "a model by alias or number: models:/clv@challenger or models:/clv/3"
+        require(is_model, "model", rule, self.model)
+        for key in ("reason", "by"):
+            value = getattr(self, key)
+            is_right = value is None or (bool(value.strip()) and len(value) <= 2000)
+            require(is_right, key, "some words, 2,000 characters at most, or null", value)
+        require(0 <= self.seed < 2**63, "seed", "from 0 to 2^63 - 1", self.seed)
+
+    @property
+    def model_name(self) -> str:
+        """Name the registered model, whichever of its versions is meant."""
+        return re.split("[@/]", self.model.removeprefix("models:/"))[0]
+
+
+@dataclass
+class ReportJobSettings:
+    """Everything `tenure-report` can be told."""
+
+    model: str
+    output: str
+    registry: RegistrySettings
+
+    def __post_init__(self) -> None:
+        is_known = re.fullmatch(rf"{MODEL}|[0-9a-f]{{32}}", self.model) is not None
+        rule = (
+            "a model by alias or number (models:/clv@challenger, models:/clv/3) or the id of a run (32 digits, 0 to f)"
+        )
+        require(is_known, "model", rule, self.model)

@@ -1,0 +1,145 @@
+"""The purchase log, or a summary instead of it: where it is, how it is written, which rows count."""
+
+import re
+from dataclasses import dataclass
+from zoneinfo import available_timezones
+
+from .checks import require, require_choice, require_day, require_pattern
+
+LOG_CHOICES = {
+    "format": ("auto", "csv", "parquet", "duckdb"),
+    "guests": ("drop", "refuse"),
+    "zero_amounts": ("count", "drop"),
+    "negative_amounts": ("refund", "drop", "refuse"),
+    "duplicates": ("keep", "drop"),
+}
+
+
+@dataclass
+class ColumnSettings:
+    """Which columns of the purchase log are which."""
+
+    customer_id: str
+    date: str
+    amount: str
+    order_id: str | None
+    acquired: str | None
+
+    def __post_init__(self) -> None:
+        names = list(self.named().values())
+        twice = sorted({name for name in names if names.count(name) > 1})
+        require(not twice, "transactions.columns", "a different column for each role", ", ".join(twice))
+
+    def named(self) -> dict[str, str]:
+        """Return the roles that a column is named for."""
+        return {role: str(name) for role, name in vars(self).items() if name is not None}
+
+
+@dataclass
+class CsvSettings:
+    """How a CSV purchase log is written."""
+
+    separator: str
+    decimal: str
+    thousands: str | None
+    encoding: str
+    date_format: str | None
+    day_first: bool
+
+    def __post_init__(self) -> None:
+        require(len(self.separator) == 1, "transactions.csv.separator", "one character", self.separator)
+        require(len(self.decimal) == 1, "transactions.csv.decimal", "one character", self.decimal)
+        apart = len({self.separator, self.decimal, self.thousands}) == 3
+        rule = "different from the separator and the thousands mark"
+        require(apart, "transactions.csv.decimal", rule, self.decimal)
+
+
+@dataclass
+class ExcludeSettings:
+    """One rule that leaves rows out: a column whose text matches, or whose number lies above or below."""
+
+    column: str
+    matches: str | None = None
+    above: float | None = None
+    below: float | None = None
+
+    def __post_init__(self) -> None:
+        by_text, by_number = self.matches is not None, (self.above, self.below) != (None, None)
+        rule = "given either `matches`, or `above` and `below` or one of them"
+        require(by_text != by_number, f"transactions.exclude (column {self.column})", rule, vars(self))
+        if self.matches is not None:
+            require_pattern("transactions.exclude.*.matches", self.matches)
+
+
+@dataclass
+class EngineSettings:
+    """How much of the machine DuckDB may use."""
+
+    memory_limit: str
+    temp_directory: str | None
+    threads: int | None
+
+    def __post_init__(self) -> None:
+        is_size = re.fullmatch(r"[0-9]+(\.[0-9]+)? ?(MB|GB|TB|MiB|GiB|TiB)", self.memory_limit) is not None
+        require(is_size, "transactions.engine.memory_limit", "a size such as 4GB", self.memory_limit)
+        is_right = self.threads is None or self.threads >= 1
+        require(is_right, "transactions.engine.threads", "from 1 up, or null", self.threads)
+
+
+@dataclass
+class TransactionsSettings:
+    """Where the purchase log is, how to read it, and by which rules its rows count."""
+
+    path: str
+    format: str
+    table: str | None
+    query: str | None
+    columns: ColumnSettings
+    csv: CsvSettings
+    timezone: str | None
+    stamped_in: str | None
+    guests: str
+    placeholders: list[str]
+    zero_amounts: str
+    negative_amounts: str
+    cancellations: str | None
+    duplicates: str
+    exclude: dict[str, ExcludeSettings]
+    segments: dict[str, str]
+    longest_gap_days: int
+    engine: EngineSettings
+
+    def __post_init__(self) -> None:
+        for name, known in LOG_CHOICES.items():
+            require_choice(f"transactions.{name}", getattr(self, name), known)
+        for name, rule in self.segments.items():
+            require_choice(f"transactions.segments.{name}", rule, ("first", "mode"))
+        for key in ("timezone", "stamped_in"):
+            zone = getattr(self, key)
+            rule = "a timezone such as Europe/Paris, or null"
+            require(zone is None or zone in available_timezones(), f"transactions.{key}", rule, zone)
+        both = self.stamped_in is None or self.timezone is not None
+        require(both, "transactions.timezone", "the shop's where transactions.stamped_in is set", self.timezone)
+        if self.cancellations is not None:
+            require_pattern("transactions.cancellations", self.cancellations)
+            rule = "named where transactions.cancellations is set"
+            require(self.columns.order_id is not None, "transactions.columns.order_id", rule, None)
+        require(self.longest_gap_days >= 1, "transactions.longest_gap_days", "from 1 up", self.longest_gap_days)
+
+
+@dataclass
+class SummarySettings:
+    """A customer summary to score instead of a purchase log."""
+
+    path: str | None
+    as_of: str | None
+
+    def __post_init__(self) -> None:
+        require_day("summary.as_of", self.as_of)
+
+
+@dataclass
+class MovedLogSettings:
+    """Where the challenger's purchase log is by now."""
+
+    path: str | None

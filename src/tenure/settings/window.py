@@ -1,0 +1,69 @@
+"""Whose summaries, and up to which day."""
+
+from dataclasses import dataclass
+
+from .checks import require, require_day
+
+
+@dataclass
+class BirthWindowSettings:
+    """From which day to which a customer's first purchase has to be for a model to learn from it."""
+
+    first: str | None
+    last: str | None
+
+    def __post_init__(self) -> None:
+        require_day("rfm.births.first", self.first)
+        require_day("rfm.births.last", self.last)
+        if self.first and self.last:
+            rule = f"no later than rfm.births.last ({self.last})"
+            require(self.first <= self.last, "rfm.births.first", rule, self.first)
+
+
+@dataclass
+class RfmSettings:
+    """The last day of calibration, the last day observed, and from whom a model learns."""
+
+    cutoff: str | None
+    end: str | None
+    burn_in_days: int
+    births: BirthWindowSettings
+
+    def __post_init__(self) -> None:
+        require_day("rfm.cutoff", self.cutoff)
+        require_day("rfm.end", self.end)
+        if self.cutoff and self.end:
+            require(self.cutoff < self.end, "rfm.cutoff", f"before rfm.end ({self.end})", self.cutoff)
+        _require_burn_in(self.burn_in_days, self.births)
+        first, cutoff = self.births.first, self.cutoff
+        is_before = not (first and cutoff) or first <= cutoff
+        require(is_before, "rfm.births.first", f"no later than rfm.cutoff ({cutoff})", first)
+
+
+def _require_burn_in(days: int, births: BirthWindowSettings) -> None:
+    require(0 <= days <= 3650, "rfm.burn_in_days", "from 0 to 3,650", days)
+    rule = "0 where rfm.births.first is set: both say from when on births count"
+    require(not (days and births.first), "rfm.burn_in_days", rule, days)
+
+
+@dataclass
+class RollingSettings:
+    """The last day observed, and from whom a model learns, where `origins` say the cut-offs."""
+
+    end: str | None
+    burn_in_days: int
+    births: BirthWindowSettings
+
+    def __post_init__(self) -> None:
+        require_day("rfm.end", self.end)
+        _require_burn_in(self.burn_in_days, self.births)
+
+
+@dataclass
+class ObservedSettings:
+    """The last day observed, where nothing is held out."""
+
+    end: str | None
+
+    def __post_init__(self) -> None:
+        require_day("rfm.end", self.end)

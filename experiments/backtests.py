@@ -12,7 +12,7 @@ from omegaconf import OmegaConf
 
 from tenure import registry
 from tenure.jobs import backtesting
-from tenure.jobs.app import compose_settings
+from tenure.jobs.compose import compose_settings
 
 ORIGINS = [
     "origins.horizons_days=[28,91]",

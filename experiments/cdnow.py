@@ -12,7 +12,7 @@ import numpy as np
 
 from tenure import registry
 from tenure.fit import maximum_likelihood
-from tenure.jobs.app import compose_settings
+from tenure.jobs.compose import compose_settings
 from tenure.rfm import split
 from tenure.transactions import read
 

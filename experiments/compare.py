@@ -20,7 +20,7 @@ from omegaconf import OmegaConf
 
 from tenure import fit, promote, registry
 from tenure.figures.style import CHAINS, STYLE
-from tenure.jobs.app import compose_settings
+from tenure.jobs.compose import compose_settings
 from tenure.jobs.recipes import read_recipe
 from tenure.posterior import Posterior
 from tenure.rfm import Births, split

@@ -21,7 +21,7 @@ import pandas as pd
 from tenure.backtest import Lesson, Outcome, face_holdout, learn, rolling_origins
 from tenure.backtest.discrepancy import adjusted_metrics
 from tenure.fit import fit
-from tenure.jobs.app import compose_settings
+from tenure.jobs.compose import compose_settings
 from tenure.rfm import split
 from tenure.scorer import Scorer
 from tenure.transactions import read

@@ -43,7 +43,7 @@ def make_summary(customers):
     import numpy as np
     import pandas as pd
 
-    from tenure.jobs.app import compose_settings
+    from tenure.jobs.compose import compose_settings
     from tenure.rfm import split
     from tenure.simulate import PurchaseLaw, SpendLaw, draw_histories, draw_mean_spends
     from tenure.summary import Rfm
@@ -90,7 +90,7 @@ def peak():
 def load_ours(method, iterations):
     """Import ours; give a function from a summary to the effective draws of its posterior."""
     from tenure.fit import fit
-    from tenure.jobs.app import compose_settings
+    from tenure.jobs.compose import compose_settings
     from tenure.summary import Rfm
 
     settings = replace(

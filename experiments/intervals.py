@@ -16,7 +16,7 @@ import pandas as pd
 from rich.progress import track
 
 from tenure.fit import fit
-from tenure.jobs.app import compose_settings
+from tenure.jobs.compose import compose_settings
 from tenure.posterior import PURCHASE_MODELS
 from tenure.scorer import Scorer
 from tenure.simulate import PurchaseLaw, SpendLaw, draw_last

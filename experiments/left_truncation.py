@@ -18,7 +18,7 @@ import numpy as np
 import pandas as pd
 
 from tenure.fit import fit
-from tenure.jobs.app import compose_settings
+from tenure.jobs.compose import compose_settings
 from tenure.rfm import EVERYONE, Births, find_truncation, split
 from tenure.scorer import HeavyTailWarning, Scorer
 from tenure.simulate import write_log

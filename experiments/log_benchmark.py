@@ -63,7 +63,7 @@ def run_ours(log, output, memory, stages):
     import ibis.backends.duckdb  # noqa: F401  (Ibis loads it at first use; nobody's imports are counted)
 
     from tenure import rfm, transactions
-    from tenure.jobs.app import compose_settings
+    from tenure.jobs.compose import compose_settings
 
     changes = [f"transactions.path={log}", *([f"transactions.engine.memory_limit={memory}"] if memory else [])]
     settings = compose_settings("score", changes).transactions
@@ -118,7 +118,7 @@ def in_its_own_process(name, log, output, memory):
 def make_log(purchases, folder):
     """Make a log of about so many purchases; return its path and its rows."""
     from tenure import simulate
-    from tenure.jobs.app import compose_settings
+    from tenure.jobs.compose import compose_settings
 
     settings = compose_settings("simulate", [f"simulate.customers={round(purchases / PER_CUSTOMER)}"])
     log = Path(folder) / f"log-{purchases}"

@@ -12,7 +12,7 @@ import pandas as pd
 
 import tenure
 from tenure import figures, registry
-from tenure.jobs.app import compose_settings
+from tenure.jobs.compose import compose_settings
 
 DOCS = Path(__file__).resolve().parents[1] / "docs"
 

@@ -16,7 +16,7 @@ import pytensor.tensor as pt
 from pymc_extras.prior import Prior
 from pymc_marketing.clv.distributions import BetaGeoNBD
 
-from tenure.jobs.app import compose_settings
+from tenure.jobs.compose import compose_settings
 from tenure.rfm import split
 from tenure.transactions import read
 

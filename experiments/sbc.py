@@ -26,7 +26,7 @@ from tenure.fit.likelihood import PurchaseTable, SpendTable
 from tenure.fit.prior import draw_prior
 from tenure.fit.run import explore
 from tenure.fit.target import PurchaseTarget, SpendTarget
-from tenure.jobs.app import compose_settings
+from tenure.jobs.compose import compose_settings
 from tenure.posterior import PURCHASE_PARAMETERS, SPEND_PARAMETERS
 from tenure.simulate import PurchaseLaw, SpendLaw, draw_histories, draw_mean_spends
 

@@ -30,7 +30,7 @@ from numba import njit
 
 from tenure import batch, registry
 from tenure.fit import library_model
-from tenure.jobs.app import compose_settings
+from tenure.jobs.compose import compose_settings
 from tenure.jobs.scoring import score_parts
 from tenure.posterior import Posterior
 from tenure.scorer import COLUMNS, EXPECTED, Scorer

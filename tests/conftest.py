@@ -29,7 +29,7 @@ def _digest_of_compiled_sources() -> str:
 os.environ.setdefault("NUMBA_CACHE_DIR", str(ROOT / ".pytest_cache" / "numba" / _digest_of_compiled_sources()))
 
 from tenure.fit import Fit, fit  # noqa: E402 (Numba reads the folder's name when it is imported)
-from tenure.jobs.app import compose_settings  # noqa: E402
+from tenure.jobs.compose import compose_settings  # noqa: E402
 from tenure.posterior import Posterior  # noqa: E402
 from tenure.rfm import Split, split  # noqa: E402
 from tenure.settings import FitSettings  # noqa: E402

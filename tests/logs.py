@@ -9,7 +9,7 @@ from typing import Any
 import ibis
 import pandas as pd
 
-from tenure.jobs.app import compose_settings
+from tenure.jobs.compose import compose_settings
 from tenure.settings import TransactionsSettings
 from tenure.transactions import Transactions, of_table
 

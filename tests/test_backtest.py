@@ -9,7 +9,7 @@ from scipy.stats import kstest
 from tenure.backtest import METRICS, Backtest, BacktestError, Forecast, Samples, measure, point_forecast
 from tenure.backtest.scores import brier, crps, normalized_gini, randomized_pit
 from tenure.backtest.tables import GROUPS, LEVELS, largest_gap, tabulate_reliability
-from tenure.jobs.app import compose_settings
+from tenure.jobs.compose import compose_settings
 from tenure.rfm import Split
 from tenure.summary import Rfm
 

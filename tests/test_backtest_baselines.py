@@ -25,7 +25,7 @@ from tenure.backtest import (
 )  # fmt: skip
 from tenure.backtest.boosting import Regression, boosting
 from tenure.backtest.nbd import draw_shapes, nbd
-from tenure.jobs.app import compose_settings
+from tenure.jobs.compose import compose_settings
 from tenure.posterior import Posterior
 from tenure.rfm import Histories, Split, histories, split
 from tenure.scorer import Scorer

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from tenure.backtest import BacktestError, Factor, Factors, Lesson, learn_factors
-from tenure.jobs.app import compose_settings
+from tenure.jobs.compose import compose_settings
 from tenure.posterior import Posterior
 
 SETTINGS = compose_settings("train").backtest.discrepancy

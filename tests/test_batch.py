@@ -13,7 +13,7 @@ import pytest
 
 from tenure import batch, registry
 from tenure.batch import BatchError, ScoreFile, SummaryFile
-from tenure.jobs.app import compose_settings
+from tenure.jobs.compose import compose_settings
 from tenure.jobs.scoring import require_known
 from tenure.output import describe, written_whole
 from tenure.posterior import Posterior

@@ -13,7 +13,7 @@ import mlflow
 import pytest
 
 from tenure import registry
-from tenure.jobs.app import compose_settings
+from tenure.jobs.compose import compose_settings
 from tenure.simulate import write_log
 
 MODELS, PRIORS, CUTOFFS = ("bg_nbd", "mbg_nbd"), ("weak", "vague"), ("1997-09-30", "1997-12-31")

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from tenure.fit import FitError, check, fit
-from tenure.jobs.app import compose_settings
+from tenure.jobs.compose import compose_settings
 from tenure.review import Verdict, judge
 from tenure.rfm import Base
 from tenure.summary import Rfm

@@ -9,7 +9,7 @@ from scipy import stats
 from tenure.fit import check, fit
 from tenure.fit.prior import SENSITIVE, draw_prior, sensitivity
 from tenure.fit.target import PurchaseTarget, SpendTarget
-from tenure.jobs.app import compose_settings
+from tenure.jobs.compose import compose_settings
 from tenure.rfm import Base
 from tenure.settings import PriorSettings
 from tenure.summary import Rfm

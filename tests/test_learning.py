@@ -15,7 +15,7 @@ import pytest
 from tenure import registry
 from tenure.backtest import Lesson
 from tenure.errors import InputError
-from tenure.jobs.app import compose_settings
+from tenure.jobs.compose import compose_settings
 from tenure.jobs.learning import read_lessons
 from tenure.posterior import Posterior
 from tenure.transactions import read

@@ -16,7 +16,7 @@ from omegaconf import OmegaConf
 from tenure import promote, registry
 from tenure.errors import InputError
 from tenure.jobs import promoting, training
-from tenure.jobs.app import compose_settings, shipped
+from tenure.jobs.compose import compose_settings, shipped
 from tenure.jobs.recipes import RecipeError, read_fit, read_recipe
 
 QUICK = ["fit.method=laplace", "fit.draws=200", "fit.joint_draws=200"]

@@ -13,7 +13,7 @@ import pytest
 from runs import InFolder, write
 
 from tenure import registry, report
-from tenure.jobs.app import compose_settings
+from tenure.jobs.compose import compose_settings
 from tenure.review import Check, Review, Verdict
 
 HOSTILE = "<script>alert('x')</script><img src=x onerror=alert(1)>"

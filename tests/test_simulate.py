@@ -17,7 +17,7 @@ from omegaconf.errors import OmegaConfBaseException
 from scipy.stats import kstest
 
 from tenure.fit import fit
-from tenure.jobs.app import compose_settings
+from tenure.jobs.compose import compose_settings
 from tenure.output import OutputError, describe
 from tenure.posterior import PARAMETERS, PURCHASE_MODELS, Posterior
 from tenure.rfm import summarize

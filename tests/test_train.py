@@ -21,7 +21,7 @@ from tenure import batch, registry, report
 from tenure import settings as settings_module
 from tenure.errors import InputError
 from tenure.jobs import reporting, training
-from tenure.jobs.app import compose_settings
+from tenure.jobs.compose import compose_settings
 from tenure.output import describe, written_whole
 from tenure.review import Review
 from tenure.scorer import COLUMNS, Params
@@ -520,7 +520,7 @@ def test_every_documented_command_line_composes(source: str) -> None:
 def test_fresh_stores_can_be_opened_from_several_processes_at_once(tmp_path: Path) -> None:
     """Measured without the lock: three of four crash."""
     script = (
-        "from tenure import registry; from tenure.jobs.app import compose_settings;"
+        "from tenure import registry; from tenure.jobs.compose import compose_settings;"
         "registry.connect(compose_settings('train').registry)"
     )
     environment = {key: value for key, value in os.environ.items() if not key.startswith("MLFLOW")}

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 from logs import FIRST, log_of, sales_log, settings
 
-from tenure.jobs.app import compose_settings
+from tenure.jobs.compose import compose_settings
 from tenure.rfm import (
     EVERYONE,
     Base,

@@ -4,10 +4,11 @@
 """
 
 from .check import CheckedFit, check
+from .fitted import FittedModel
 from .loo import Loo, LooDifference, compare
 from .mode import maximum_likelihood
 from .prior import Consequences
-from .run import Fit, FitError, FittedModel, fit
+from .run import Fit, FitError, fit
 from .stock import library_model
 
 __all__ = [

@@ -1,7 +1,6 @@
 """The prior: draws of it, what it says in business terms, and whether it, rather than the data, decides."""
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
@@ -9,11 +8,9 @@ import pandas as pd
 from tenure.posterior import Posterior
 from tenure.scorer import Scorer
 
+from .fitted import FittedModel
 from .likelihood import Floats
 from .target import Target
-
-if TYPE_CHECKING:
-    from .run import FittedModel
 
 YEAR_DAYS = 365
 REACH = 40.0  # of a drawn coordinate, so that a very wide prior stays a number
@@ -82,7 +79,7 @@ def _in_business_terms(population: Posterior) -> dict[str, Floats]:
     }
 
 
-def sensitivity(fitted: "FittedModel") -> pd.DataFrame:
+def sensitivity(fitted: FittedModel) -> pd.DataFrame:
     """Scale the prior, and the likelihood, by a power near 1, and see how far each parameter's posterior moves.
 
     Kallioinen et al. (2024), by ArviZ. Rows are parameters; `prior` and `likelihood` are the sensitivities, and

@@ -9,17 +9,13 @@ import sys
 import textwrap
 import traceback
 import warnings
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from pathlib import Path
+from collections.abc import Callable, Sequence
 from typing import Any, cast
 
 import hydra
-from hydra.core.config_store import ConfigStore
-from hydra.core.global_hydra import GlobalHydra
 from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
-from omegaconf import DictConfig, OmegaConf, open_dict
+from omegaconf import DictConfig, OmegaConf
 
 from tenure.errors import InputError
 from tenure.settings import (
@@ -31,24 +27,9 @@ from tenure.settings import (
     TrainSettings,
 )
 
+from .compose import shipped
+
 DONE, BROKEN, REFUSED = 0, 1, 2
-PACKAGE = Path(__file__).resolve().parents[1]
-
-
-def shipped(path: str) -> str:
-    """Find a file or folder that the project ships: in the checkout, or inside the installed package."""
-    checkout = PACKAGE.parents[1]
-    is_checkout = (checkout / "conf" / "train.yaml").is_file()
-    return str((checkout if is_checkout else PACKAGE) / path)
-
-
-OmegaConf.register_new_resolver("shipped", shipped, replace=True)
-ConfigStore.instance().store("train_settings", node=TrainSettings)
-ConfigStore.instance().store("score_settings", node=ScoreJobSettings)
-ConfigStore.instance().store("simulate_settings", node=SimulateJobSettings)
-ConfigStore.instance().store("promote_settings", node=PromoteSettings)
-ConfigStore.instance().store("backtest_settings", node=BacktestJobSettings)
-ConfigStore.instance().store("report_settings", node=ReportJobSettings)
 
 
 def train() -> None:
@@ -79,28 +60,6 @@ def promote() -> None:
 def report() -> None:
     """Run `tenure-report`."""
     _run("report", _report)
-
-
-def compose_settings(name: str, overrides: Sequence[str] = ()) -> Any:
-    """Compose a command's settings (`train`, `score`, ...) outside of it, as scripts and tests need them."""
-    with _beside_a_running_command():
-        with hydra.initialize_config_dir(shipped("conf"), version_base="1.3"):
-            config = hydra.compose(name, list(overrides), return_hydra_config=True)
-        HydraConfig.instance().set_config(config)  # which `${hydra:...}` reads
-        with open_dict(config):
-            del config["hydra"]
-        return OmegaConf.to_object(config)
-
-
-@contextmanager
-def _beside_a_running_command() -> Iterator[None]:
-    """Put aside what Hydra knows of the command that runs, which may ask for the settings of another; then restore."""
-    of_hydra, of_settings = GlobalHydra.instance().hydra, HydraConfig.instance().cfg
-    GlobalHydra.instance().clear()
-    try:
-        yield
-    finally:
-        GlobalHydra.instance().hydra, HydraConfig.instance().cfg = of_hydra, of_settings
 
 
 def _train(settings: Any, config: str, *, is_sweep: bool) -> int:

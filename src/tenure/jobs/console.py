@@ -25,11 +25,11 @@ if TYPE_CHECKING:
     from tenure.backtest import Holdout, Rolling
     from tenure.batch import Scored
     from tenure.fit import Fit
-    from tenure.jobs.promoting import Promotion
-    from tenure.jobs.training import Trained
     from tenure.promote import Comparison
     from tenure.scorer import NewCustomer, Scores
     from tenure.simulate import Simulated
+
+    from .outcomes import Promotion, Trained
 
 WORDS = {
     "r": "heterogeneity of purchase rates",

@@ -1,7 +1,7 @@
 """`tenure-promote`: fit both recipes where the challenger calibrated, compare, decide, move the alias, log."""
 
 import logging
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 
 from tenure import registry
 from tenure.errors import InputError
@@ -14,20 +14,11 @@ from tenure.settings import FitSettings, PromoteSettings
 from tenure.transactions import read
 
 from . import console
+from .outcomes import Promotion
 from .recipes import read_fit, read_recipe
 
 REFUSED = 3
 log = logging.getLogger("tenure")
-
-
-@dataclass(frozen=True)
-class Promotion:
-    """Who stood against whom, by which figures, and what was decided."""
-
-    champion: registry.Version | None
-    challenger: registry.Version
-    comparison: Comparison | None
-    decision: Decision
 
 
 def run(settings: PromoteSettings, config: str) -> int:

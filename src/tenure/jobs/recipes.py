@@ -9,7 +9,7 @@ from omegaconf.errors import OmegaConfBaseException
 from tenure.errors import InputError
 from tenure.settings import FitSettings, TrainSettings
 
-from .app import compose_settings
+from .compose import compose_settings
 
 log = logging.getLogger("tenure")
 

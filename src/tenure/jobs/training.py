@@ -4,7 +4,7 @@ import logging
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 
 import numpy as np
 from matplotlib.figure import Figure
@@ -23,26 +23,12 @@ from tenure.transactions import Transactions, read
 from . import console, promoting
 from .facing import face
 from .learning import read_lessons
+from .outcomes import Trained
 
 FAILED_REVIEW = 3
 REPLICATES = 200
 CHECKED = 50_000  # customers in the posterior-predictive pictures; a larger base is sampled
 log = logging.getLogger("tenure")
-
-
-@dataclass(frozen=True)
-class Trained:
-    """What a training run came to, for the summary in the terminal."""
-
-    run_id: str
-    split: Split
-    calibration: CheckedFit
-    final: CheckedFit | None
-    holdout: Holdout
-    review: Review
-    registered: registry.Registered | None
-    new_customer: NewCustomer | None
-    promotion: promoting.Promotion | None
 
 
 def run(settings: TrainSettings, config: str, *, is_sweep: bool) -> int:

@@ -1,0 +1,65 @@
+"""One model's posterior with what vouches for it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from .likelihood import Floats
+from .target import Target
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+
+@dataclass(frozen=True)
+class FittedModel:
+    """One model's posterior with what vouches for it.
+
+    Args:
+        target: the density that was explored.
+        method: what gave the draws: `nuts`, `laplace`, `map` (one point, repeated) or `prior` (nothing was observed).
+        u: draws in unconstrained coordinates, shape (chains, draws, coordinates).
+        prior: draws of the prior in the same, shape (draws, coordinates).
+        diagnostics: flat numbers.
+        stats: the sampler's own, by chain and draw; none where no chain was run.
+        note: why another method than the one asked for gave the draws.
+    """
+
+    target: Target
+    method: str
+    u: Floats
+    prior: Floats
+    diagnostics: Mapping[str, float]
+    stats: "xr.Dataset | None" = None
+    note: str = ""
+
+    @property
+    def is_point(self) -> bool:
+        """Tell whether the draws are one point estimate, which says nothing of uncertainty."""
+        return self.method == "map"
+
+    @property
+    def is_learnt(self) -> bool:
+        """Tell whether the draws are a posterior's: neither a point nor the prior."""
+        return self.method in ("nuts", "laplace")
+
+    @cached_property
+    def draws(self) -> dict[str, Floats]:
+        """Give the model's parameters, each of shape (chains, draws)."""
+        values = self.target.quantities(self.u)
+        return {name: np.ascontiguousarray(values[name]) for name in self.target.parameters}
+
+    def tree(self) -> "xr.DataTree":
+        """Lay the draws out for ArviZ: groups posterior, prior and, from chains, sample_stats; no customer rows."""
+        import xarray as xr
+
+        groups = {
+            name: xr.Dataset({key: (("chain", "draw"), value) for key, value in self.target.quantities(u).items()})
+            for name, u in (("posterior", self.u), ("prior", self.prior[None]))
+        }
+        if self.stats is not None:
+            groups["sample_stats"] = self.stats
+        return xr.DataTree.from_dict(groups)

@@ -133,8 +133,7 @@ def test_the_command_that_a_run_holds_repeats_it_alone(swept: Swept) -> None:
 def test_the_runs_are_set_side_by_side_split_by_split_and_kept_in_a_run_of_their_own(
     swept: Swept, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
-    monkeypatch.chdir(swept.folder)
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{swept.folder / 'mlflow.db'}")
     compare.main()
     said = capsys.readouterr().out
     runs = swept.runs()

@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 from numpy.testing import assert_allclose
 
+from tenure import figures
 from tenure.fit import fit
 from tenure.fit.diagnostics import diagnose
 from tenure.rfm import Base
@@ -171,6 +172,16 @@ def test_the_posterior_holds_the_scales_and_no_customer(fitted, calibration):
     assert origin["first_orders"]["customers"] == origin["customers"] == len(calibration.customers)
     for model in fitted.models.values():
         assert set(model.tree().children) == {"posterior", "prior", "sample_stats"}
+
+
+def test_every_chain_is_a_line_of_its_own_in_the_picture_of_ranks(fitted):
+    """Without coordinates ArviZ draws one line per draw, across the chains."""
+    model = fitted.models["purchases"]
+    drawn = figures.rank(model.tree(), model.target.parameters)
+    chains, draws = model.u.shape[:2]
+    for axes in drawn.axes:
+        lines = [line for line in axes.lines if len(line.get_xdata()) == draws]
+        assert len(lines) == chains
 
 
 def test_importing_the_fit_imports_no_sampler():

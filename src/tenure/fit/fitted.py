@@ -57,7 +57,11 @@ class FittedModel:
         import xarray as xr
 
         groups = {
-            name: xr.Dataset({key: (("chain", "draw"), value) for key, value in self.target.quantities(u).items()})
+            name: xr.Dataset(
+                {key: (("chain", "draw"), value) for key, value in self.target.quantities(u).items()},
+                # Without them ArviZ takes a chain for one more dimension of the parameter.
+                {"chain": np.arange(u.shape[0]), "draw": np.arange(u.shape[1])},
+            )
             for name, u in (("posterior", self.u), ("prior", self.prior[None]))
         }
         if self.stats is not None:

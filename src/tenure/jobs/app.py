@@ -10,7 +10,7 @@ import textwrap
 import traceback
 import warnings
 from collections.abc import Callable, Sequence
-from typing import Any, cast
+from typing import Any
 
 import hydra
 from hydra.core.hydra_config import HydraConfig
@@ -18,14 +18,6 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
 from tenure.errors import InputError
-from tenure.settings import (
-    BacktestJobSettings,
-    PromoteSettings,
-    ReportJobSettings,
-    ScoreJobSettings,
-    SimulateJobSettings,
-    TrainSettings,
-)
 
 from .compose import shipped
 
@@ -65,38 +57,38 @@ def report() -> None:
 def _train(settings: Any, config: str, *, is_sweep: bool) -> int:
     from . import training
 
-    return training.run(cast(TrainSettings, settings), config, is_sweep=is_sweep)
+    return training.run(settings, config, is_sweep=is_sweep)
 
 
 def _score(settings: Any, config: str, *, is_sweep: bool) -> int:
     from . import scoring
 
-    return scoring.run(cast(ScoreJobSettings, settings), config)
+    return scoring.run(settings, config)
 
 
 def _simulate(settings: Any, config: str, *, is_sweep: bool) -> int:
     from . import simulating
 
-    return simulating.run(cast(SimulateJobSettings, settings))
+    return simulating.run(settings)
 
 
 def _promote(settings: Any, config: str, *, is_sweep: bool) -> int:
     from . import promoting
 
-    return promoting.run(cast(PromoteSettings, settings), config)
+    return promoting.run(settings, config)
 
 
 def _backtest(settings: Any, config: str, *, is_sweep: bool) -> int:
     from . import backtesting
 
-    backtesting.run(cast(BacktestJobSettings, settings), config)
+    backtesting.run(settings, config)
     return DONE
 
 
 def _report(settings: Any, config: str, *, is_sweep: bool) -> int:
     from . import reporting
 
-    return reporting.run(cast(ReportJobSettings, settings))
+    return reporting.run(settings)
 
 
 def _run(name: str, job: Callable[..., int]) -> None:

@@ -18,8 +18,8 @@ from tenure.review import Check, Review, Verdict
 
 HOSTILE = "<script>alert('x')</script><img src=x onerror=alert(1)>"
 SECTIONS = [
-    "verdict", "business", "tracking", "calibration", "deciles", "baselines", "posterior", "reconciliation", "card",
-    "reproduce",
+    "verdict", "business", "tracking", "calibration", "deciles", "baselines", "posterior", "reconciliation", "checks",
+    "card", "reproduce",
 ]  # fmt: skip
 PIXEL = base64.b64decode("iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAQAAAC1HAwCAAAAC0lEQVR42mNk+A8AAQUBAScY42YAAAAASUVORK5CYII=")
 TOTALS = {f"{kind}_{end}": 90.0 for kind in ("total", "adjusted") for end in ("low", "high")}

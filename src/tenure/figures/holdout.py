@@ -41,7 +41,8 @@ def tracking(table: pd.DataFrame, cutoff: date, level: float) -> Figure:
         figure,
         f"After the cut-off {came:,.0f} repeat purchases came; the average curve foretold {foretold:,.0f}",
         "Look for a gap that opens after the cut-off and keeps growing. Expected is the population's mean curve, "
-        "summed over first purchases; the interval is of that mean alone, so actual weeks spread wider.",
+        "summed over first purchases; the table of totals sums customers' own forecasts, which know their past. The "
+        "interval is of that mean alone, so actual weeks spread wider.",
     )
 
 

@@ -8,7 +8,7 @@ from .fitted import FittedModel
 from .loo import Loo, LooDifference, compare
 from .mode import maximum_likelihood
 from .prior import Consequences
-from .run import Fit, FitError, fit
+from .run import Fit, FitError, fit, require_repeat_buyers
 from .stock import library_model
 
 __all__ = [
@@ -24,4 +24,5 @@ __all__ = [
     "fit",
     "library_model",
     "maximum_likelihood",
+    "require_repeat_buyers",
 ]

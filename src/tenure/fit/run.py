@@ -70,7 +70,7 @@ def fit(data: Base | Rfm, settings: FitSettings, *, seed: int, progress: bool = 
     draw s of the other is a joint draw.
     """
     base = data if isinstance(data, Base) else Base.of(data)
-    _require(base, settings)
+    require_repeat_buyers(base, settings)
     targets = (PurchaseTarget.of(base, settings), SpendTarget.of(base, settings))
     seeds = [int(child.generate_state(1)[0]) for child in np.random.SeedSequence(seed).spawn(len(targets))]
     models = {
@@ -89,7 +89,8 @@ def fit(data: Base | Rfm, settings: FitSettings, *, seed: int, progress: bool = 
     return Fit(Posterior(draws, settings.purchases, origin), models)
 
 
-def _require(base: Base, settings: FitSettings) -> None:
+def require_repeat_buyers(base: Base, settings: FitSettings) -> None:
+    """Refuse a base in which nobody bought again, unless the settings say what then."""
     if not base.customers:
         raise FitError("There are no customers to fit to.")
     if base.repeat_buyers:

@@ -21,7 +21,7 @@ from tenure.errors import InputError
 
 from .compose import shipped
 
-DONE, BROKEN, REFUSED = 0, 1, 2
+DONE, BROKEN, REFUSED, INTERRUPTED = 0, 1, 2, 130
 
 
 def train() -> None:
@@ -130,6 +130,9 @@ def _attempt(job: Callable[..., int], config: DictConfig) -> int:
     except InputError as error:
         print(f"error: {error}", file=sys.stderr)
         return error.exit_code
+    except KeyboardInterrupt:
+        print("interrupted: a run that was open is marked FAILED, and nothing is registered by it", file=sys.stderr)
+        sys.exit(INTERRUPTED)  # the other runs of a sweep are not begun
     except Exception:
         traceback.print_exc()
         return BROKEN

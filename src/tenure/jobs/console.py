@@ -118,7 +118,8 @@ def _truncation(found: Truncation | None) -> str:
     if found.p_value >= SUSPECT:
         return told
     return (
-        f"[yellow]{told} Customers from before the log would look like that: see data/births.png,"
+        f"[yellow]{told} Customers from before the log would look like that, and so does a log that follows one cohort:"
+        " see data/births.png,"
         " and rfm.burn_in_days, rfm.births or transactions.columns.acquired.[/yellow]"
     )
 
@@ -188,7 +189,7 @@ def _holdout(trained: "Trained") -> Table:
 def _against_baselines(holdout: "Holdout") -> str:
     metrics = holdout.metrics
     sources = " and ".join(dict.fromkeys(factor.source for factor in holdout.factors.values()))
-    hint = "" if holdout.metrics["value.adjusted_is_learnt"] else "; tenure-backtest learns one"
+    hint = "" if holdout.metrics["value.adjusted_is_learnt"] else "; tenure-backtest learns one, for its own horizons"
     counts = (
         f"{metrics[f'{key}.beaten']:.0f} of {metrics[f'{key}.compared']:.0f} in {outcome}"
         for outcome, key in (("purchases", "baselines.purchases"), ("value", "baselines"))
@@ -226,8 +227,11 @@ def print_backtest(rolling: "Rolling", run_id: str, level: float, ui: str) -> No
             row["source"],
         )
     out.print(table)
-    if (rolling.factors["source"] != ASSUMED).any():
-        out.print(f"To register a model with it:  uv run tenure-train backtest.discrepancy.learnt_from={run_id}")
+    learnt = sorted(set(rolling.factors.loc[rolling.factors["source"] != ASSUMED, "horizon_days"]))
+    if learnt:
+        days = " or ".join(map(str, learnt))
+        out.print(f"To register a model with it, for scores {days} days ahead:")
+        out.print(f"  uv run tenure-train backtest.discrepancy.learnt_from={run_id}")
     out.print(f"\nRun [bold]{run_id}[/bold]. To look at it:  {ui}")
 
 

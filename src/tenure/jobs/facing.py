@@ -44,6 +44,7 @@ def face(
     drawn = {
         "tracking": figures.tracking(tracking, parts.cutoff, level),
         "pit": figures.pit(backtest.pit, level),
+        "reliability": figures.reliability(backtest.reliability),
         "by_frequency": figures.by_frequency(backtest.by_frequency),
         "deciles": figures.deciles(backtest.deciles),
     }

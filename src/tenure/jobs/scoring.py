@@ -94,7 +94,7 @@ def score_parts(
         console.progress("score", rows) as advance,
         warnings.catch_warnings(),
     ):
-        warnings.simplefilter("once")  # and not once a part
+        warnings.simplefilter("once", append=True)  # and not once a part; what is silenced stays silent
         output = batch.ScoreFile(path)
         for part in summaries.parts():
             found = scorer.score(part, **more, **asked)

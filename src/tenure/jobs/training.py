@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 
 from tenure import figures, registry, report
 from tenure.backtest import Factors, Holdout, Lesson, learn_factors, shift
-from tenure.fit import CheckedFit, Fit, check, fit, predictive
+from tenure.fit import CheckedFit, Fit, check, fit, predictive, require_repeat_buyers
 from tenure.outlook import outlook
 from tenure.review import Review, Verdict, judge
 from tenure.rfm import Base, Births, Split, find_truncation, split, summarize
@@ -46,6 +46,7 @@ def run(settings: TrainSettings, config: str, *, is_sweep: bool) -> int:
     console.print_reconciliation(accounts)
     truncation = find_truncation(transactions, parts.end, births)
     console.print_window(parts, births, truncation)
+    require_repeat_buyers(Base.of(parts.calibration), settings.fit)
     uri = registry.connect(settings.registry)
     lessons = read_lessons(settings, transactions)
     with registry.open_run(settings.registry, "train", config) as opened:

@@ -121,7 +121,7 @@ def load(uri: str) -> Loaded:
 
 
 def _load_model(uri: str) -> Loaded:
-    found = find(uri)
+    found = find_version(uri).uri if uri.startswith("models:/") else find(uri)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")

@@ -45,6 +45,7 @@ def calibration(evidence: Evidence) -> list[Table | Picture]:
         picture(evidence, "backtest/pit"),
         coverage(evidence),
         tails(evidence),
+        picture(evidence, "backtest/reliability"),
         reliability(evidence),
         picture(evidence, "backtest/by_frequency"),
     ]

@@ -23,6 +23,10 @@ PICTURES = {
         "Where customers' outcomes fell among those simulated",
         "Flat is right. Bars high at both ends: intervals too narrow. A slope: forecasts too high or too low.",
     ),
+    "reliability": (
+        "The probability of a purchase that was foretold, and the share who bought",
+        "Points on the line are right. One far off it is a group not to be chosen by that probability.",
+    ),
     "by_frequency": (
         "Mean holdout purchases by how often customers had bought before",
         "A gap of one sign everywhere is a bias; one that grows with frequency means that heavy buyers are misjudged.",

@@ -72,6 +72,8 @@ def split(
     last = as_day(end, "rfm.end") if end is not None else transactions.last_day
     first = transactions.first_day
     at = as_day(cutoff, "rfm.cutoff") if cutoff is not None else first + (last - first) // 2
+    if first == last and cutoff is None:
+        raise RfmError(f"There is no day to hold out: {span(transactions)}.")
     if not first <= at < last:
         between = f"between the log's first purchase and the day before rfm.end ({last})"
         raise RfmError(f"rfm.cutoff has to lie {between}, and is {at}: {span(transactions)}.")

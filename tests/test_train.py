@@ -517,6 +517,19 @@ def test_every_documented_command_line_composes(source: str) -> None:
         compose_settings(name, shlex.split(overrides))
 
 
+@pytest.mark.parametrize("sweep", [[], ["-m", "seed=1,2"]])
+def test_an_interruption_ends_a_command_and_a_sweep_in_one_line(tmp_path: Path, sweep: list[str]) -> None:
+    script = (
+        "import sys; from tenure.jobs import app\n"
+        "def interrupted(*_, **__): print('begun'); raise KeyboardInterrupt\n"
+        f"app._simulate = interrupted; sys.argv = ['tenure-simulate', *{sweep}]; app.simulate()"
+    )
+    done = subprocess.run([sys.executable, "-c", script], cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout.count("begun")) == (130, 1)
+    assert done.stderr.splitlines()[-1].startswith("interrupted: ")
+    assert "Traceback" not in done.stderr
+
+
 def test_fresh_stores_can_be_opened_from_several_processes_at_once(tmp_path: Path) -> None:
     """Measured without the lock: three of four crash."""
     script = (

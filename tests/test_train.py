@@ -23,6 +23,7 @@ from tenure.errors import InputError
 from tenure.jobs import reporting, training
 from tenure.jobs.compose import compose_settings
 from tenure.output import describe, written_whole
+from tenure.report.pictures import PICTURES
 from tenure.review import Review
 from tenure.scorer import COLUMNS, Params
 from tenure.scorer import params as scorer_params
@@ -235,7 +236,7 @@ def test_the_run_holds_its_report_and_it_can_be_made_again_from_the_run_alone(ev
     page = evidence.file("report.html").read_text()
     assert report.render(evidence) == page
     assert 500_000 < len(page) < 3_000_000
-    assert page.count("data:image/png;base64,") == 13
+    assert page.count("data:image/png;base64,") == len(PICTURES)
     assert "Not logged" not in page
     assert "Not told" not in page
     assert "://" not in page

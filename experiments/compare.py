@@ -27,9 +27,6 @@ from tenure.rfm import Births, split
 from tenure.transactions import read
 
 CLEAR = promote.TOLERATED  # standard errors
-# Below, a difference in elpd says nothing, whatever its standard error (Sivula, Magnusson, Matamoros & Vehtari 2020,
-# arXiv:2008.10296); and the error of finitely many draws, which is not in it, is far smaller.
-LEAST_ELPD = 4.0
 ROWS = [
     ("effective parameters of the purchase model", "calibration.purchases.loo_p", "{:.1f}"),
     ("largest k-hat, a customer left out", "calibration.purchases.khat_max", "{:.2f}"),
@@ -41,10 +38,11 @@ ROWS = [
     ("value in the holdout, bias of the total", "value.bias", "{:+.1%}"),
     ("randomised PIT of value inside 90%", "value.pit_coverage", "{:.1%}"),
 ]
-# What decides: by name, the format of a figure and of its difference from the reference's, and the least that counts.
+# What decides: by name, the format of a figure and of its difference from the reference's, and the least that counts
+# (in elpd more than the error of finitely many draws, which is in no standard error).
 MEASURES = {
-    "elpd of purchases": ("{:,.1f}", "{:+.1f} ± {:.1f}", LEAST_ELPD),
-    "elpd of spend": ("{:,.1f}", "{:+.1f} ± {:.1f}", LEAST_ELPD),
+    "elpd of purchases": ("{:,.1f}", "{:+.1f} ± {:.1f}", fit.LEAST_ELPD),
+    "elpd of spend": ("{:,.1f}", "{:+.1f} ± {:.1f}", fit.LEAST_ELPD),
     "CRPS of purchases": ("{:.4f}", "{:+.4f} ± {:.4f}", 0.0),
     "CRPS of value": ("{:.3f}", "{:+.3f} ± {:.3f}", 0.0),
 }

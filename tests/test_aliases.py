@@ -169,6 +169,12 @@ def test_a_champion_again_carries_its_new_promotion_alone(name: str) -> None:
     assert not {"promotion.value.difference", "rollback.by", "rollback.to"} & set(tags)
 
 
+@pytest.mark.parametrize("uri", ["models:/{name}/7", "models:/nobody/1"])
+def test_a_version_that_is_not_there_is_not_loaded_and_named(name: str, uri: str) -> None:
+    with pytest.raises(NoModelError, match=rf"^There is no {uri.format(name=name)} in the registry at "):
+        registry.load(uri.format(name=name))
+
+
 def test_rollback_refuses_what_is_gone_or_has_failed_since(name: str) -> None:
     with pytest.raises(NoModelError, match=r"no champion|no model"):
         registry.roll_back(name, by="ben", because="-")

@@ -5,13 +5,16 @@
 
 from .check import CheckedFit, check
 from .fitted import FittedModel
-from .loo import Loo, LooDifference, compare
+from .loo import LEAST_ELPD, Loo, LooDifference, compare
 from .mode import maximum_likelihood
+from .pareto import LIMIT as KHAT_LIMIT
 from .prior import Consequences
 from .run import Fit, FitError, fit, require_repeat_buyers
 from .stock import library_model
 
 __all__ = [
+    "KHAT_LIMIT",
+    "LEAST_ELPD",
     "CheckedFit",
     "Consequences",
     "Fit",

@@ -80,6 +80,11 @@ class Loo:
         return cls(**{name: value if value.ndim else value.item() for name, value in read.items()})
 
 
+# Below such a difference in elpd its standard error is not to be relied on: Sivula, Magnusson, Matamoros & Vehtari
+# (2020), arXiv:2008.10296.
+LEAST_ELPD = 4.0
+
+
 @dataclass(frozen=True)
 class LooDifference:
     """How much better the first of two models foretells a left-out customer, summed over the same customers."""

@@ -70,7 +70,7 @@ def fit(data: Base | Rfm, settings: FitSettings, *, seed: int, progress: bool = 
     draw s of the other is a joint draw.
     """
     base = data if isinstance(data, Base) else Base.of(data)
-    require_repeat_buyers(base, settings)
+    require_repeat_buyers(base.customers, base.repeat_buyers, settings)
     targets = (PurchaseTarget.of(base, settings), SpendTarget.of(base, settings))
     seeds = [int(child.generate_state(1)[0]) for child in np.random.SeedSequence(seed).spawn(len(targets))]
     models = {
@@ -89,13 +89,13 @@ def fit(data: Base | Rfm, settings: FitSettings, *, seed: int, progress: bool = 
     return Fit(Posterior(draws, settings.purchases, origin), models)
 
 
-def require_repeat_buyers(base: Base, settings: FitSettings) -> None:
+def require_repeat_buyers(customers: int, repeat_buyers: int, settings: FitSettings) -> None:
     """Refuse a base in which nobody bought again, unless the settings say what then."""
-    if not base.customers:
+    if not customers:
         raise FitError("There are no customers to fit to.")
-    if base.repeat_buyers:
+    if repeat_buyers:
         return
-    nobody = f"None of {base.customers:,} customers bought again, so nothing is known of spend on repeat purchases"
+    nobody = f"None of {customers:,} customers bought again, so nothing is known of spend on repeat purchases"
     if settings.no_repeat_buyers == "refuse":
         raise FitError(
             f"{nobody}. Take a longer log or a later rfm.cutoff; or let the prior speak for the spend with "

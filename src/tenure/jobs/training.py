@@ -46,7 +46,8 @@ def run(settings: TrainSettings, config: str, *, is_sweep: bool) -> int:
     console.print_reconciliation(accounts)
     truncation = find_truncation(transactions, parts.end, births)
     console.print_window(parts, births, truncation)
-    require_repeat_buyers(Base.of(parts.calibration), settings.fit)
+    known = parts.calibration.customers["frequency"]
+    require_repeat_buyers(len(known), int((known > 0).sum()), settings.fit)  # before a run is opened
     uri = registry.connect(settings.registry)
     lessons = read_lessons(settings, transactions)
     with registry.open_run(settings.registry, "train", config) as opened:

@@ -22,7 +22,18 @@ from tenure.posterior import Posterior
 from tenure.review import Verdict
 from tenure.scorer import COLUMNS, Params, Scorer
 
-from .aliases import CHALLENGER, CHAMPION, NoModelError, NotMovedError, by_alias, crown, find, find_version, login
+from .aliases import (
+    CHALLENGER,
+    CHAMPION,
+    MISSING,
+    NoModelError,
+    NotMovedError,
+    by_alias,
+    crown,
+    find,
+    find_version,
+    login,
+)
 from .store import client
 
 log = logging.getLogger("tenure")
@@ -121,13 +132,16 @@ def load(uri: str) -> Loaded:
 
 
 def _load_model(uri: str) -> Loaded:
-    found = find_version(uri).uri if uri.startswith("models:/") else find(uri)
+    found = find(uri)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             model = mlflow.pyfunc.load_model(found)
     except (MlflowException, OSError) as error:
-        raise NoModelError(f"{uri} cannot be loaded from {mlflow.get_registry_uri()}: {error}") from error
+        where = mlflow.get_registry_uri()
+        if getattr(error, "error_code", None) in MISSING:
+            raise NoModelError(f"There is no {uri} in the registry at {where}.") from error
+        raise NoModelError(f"{uri} cannot be loaded from {where}: {error}") from error
     inside = model.unwrap_python_model()
     factors = getattr(inside, "factors", None)  # an older version knows of none
     return Loaded(

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from tenure.errors import InputError
-from tenure.fit import compare
+from tenure.fit import KHAT_LIMIT, LEAST_ELPD, compare
 from tenure.registry import Evidence, evidence
 from tenure.review import Check, Verdict
 
@@ -22,7 +22,6 @@ from .origin import PURCHASE_MODELS
 type Runs = Mapping[str, Evidence]
 type Write = Callable[[float | None], Cell]
 
-KHAT_LIMIT = 0.7  # above, a leave-one-out sum is not to be trusted: Vehtari et al. (2024), JMLR 25
 TOLD_OTHERWISE = ("transactions.path", "rfm.cutoff", "rfm.end")  # by the log's digest, and by the days themselves
 OF_THE_MODEL = ("validated_horizon_days",)  # MLflow keeps it with the settings
 ENDS = {"low": 0.05, "middle": 0.5, "high": 0.95}
@@ -212,8 +211,7 @@ def differences(runs: Runs) -> Table:
     """Lay out paired differences of the expected log predictive density, each run beside the first like it.
 
     Each customer's own density, left out, in one run less that in the other, summed; the error is over customers.
-    Vehtari, Gelman & Gabry (2017), Statistics and Computing 27. Below a difference of 4 the error itself is not to be
-    relied on: Sivula, Magnusson & Vehtari (2020), arXiv:2008.10296.
+    Vehtari, Gelman & Gabry (2017), Statistics and Computing 27. A difference below `LEAST_ELPD` is a tie.
     """
     rows: list[list[Cell]] = []
     names = list(runs)
@@ -228,7 +226,7 @@ def differences(runs: Runs) -> Table:
     return Table(
         "Which of two foretells a customer better whom it has not seen, on the days of the calibration: the difference "
         "of elpd, ± its standard error, positive where the run is better than the one it stands beside. Look for more "
-        "than two errors, and for more than 4: less is a tie.",
+        f"than two errors, and for more than {LEAST_ELPD:g}: less is a tie.",
         ("run", "beside", "model", "difference of elpd", "better beyond two errors"),
         rows,
     )
@@ -246,7 +244,7 @@ def _difference(runs: Runs, name: str, beside: str, model: str) -> list[Cell]:
         return [*start, Cell(f"means nothing: {error}"), Cell(NONE)]
     # Where not everyone was left out, either sum is off by chance as well.
     doubt = float(np.sqrt(found.se**2 + ours.subsampling_se**2 + theirs.subsampling_se**2))
-    better = "neither" if abs(found.elpd) <= max(2 * doubt, 4.0) else name if found.elpd > 0 else beside
+    better = "neither" if abs(found.elpd) <= max(2 * doubt, LEAST_ELPD) else name if found.elpd > 0 else beside
     worst = max(ours.khat_max, theirs.khat_max)
     if worst > KHAT_LIMIT:
         better = f"not to be told: k-hat is {worst:.2f}"

@@ -10,6 +10,7 @@ from .aliases import (
     login,
     roll_back,
 )
+from .errors import RegistryError, StoreUnreachableError, in_words
 from .evidence import (
     data_metrics,
     flat_settings,
@@ -32,7 +33,7 @@ from .evidence import (
 )
 from .models import EXAMPLE, Loaded, Registered, load, register
 from .reading import Evidence, evidence
-from .store import RegistryError, connect, find_store, open_origin, open_run, ui_command, use
+from .store import connect, find_store, open_origin, open_run, ui_command, use
 
 __all__ = [
     "EXAMPLE",
@@ -42,6 +43,7 @@ __all__ = [
     "NotMovedError",
     "Registered",
     "RegistryError",
+    "StoreUnreachableError",
     "Version",
     "connect",
     "crown",
@@ -51,6 +53,7 @@ __all__ = [
     "find_store",
     "find_version",
     "flat_settings",
+    "in_words",
     "load",
     "log_backtest",
     "log_comparison",

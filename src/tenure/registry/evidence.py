@@ -13,6 +13,7 @@ import mlflow
 import pandas as pd
 from matplotlib.figure import Figure
 
+from tenure.addresses import mask
 from tenure.backtest import Backtest, Holdout, Rolling, wins
 from tenure.batch import Scored
 from tenure.promote import Comparison, Decision
@@ -39,7 +40,8 @@ def log_settings(settings: Mapping[str, Any]) -> None:
 
 def flat_settings(settings: Mapping[str, Any]) -> dict[str, str]:
     """Give the parameters that `log_settings` logs."""
-    return {key: str(value) for key, value in _flatten(settings).items() if not key.endswith(LONG_TEXTS)}
+    flat = {key: str(value) for key, value in _flatten(settings).items() if not key.endswith(LONG_TEXTS)}
+    return {key: mask(value) if key.endswith("tracking_uri") else value for key, value in flat.items()}
 
 
 def log_data(transactions: Transactions, accounts: Reconciliation, context: str) -> None:

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
+from mlflow.entities.model_registry import ModelVersion
 from mlflow.exceptions import MlflowException
 
 from tenure.review import Verdict
@@ -80,17 +81,21 @@ def find_version(uri: str) -> Version:
     else:
         name, _, number = name.partition("/")
     try:
-        found = client().get_model_version(name, number)
+        version = client().get_model_version(name, number)
     except MlflowException as error:
         if error.error_code not in MISSING:
             raise
         raise NoModelError(f"There is no {uri} in the registry at {where()}.") from error
-    if not is_complete(found.tags):
+    _require_complete(uri, version)
+    return Version(name, int(version.version), version.run_id or "", dict(version.tags))
+
+
+def _require_complete(uri: str, version: ModelVersion) -> None:
+    if not is_complete(version.tags):
         raise NoModelError(
-            f"{uri} is not complete: its registration by run {found.run_id or 'unknown'} was interrupted, or another "
+            f"{uri} is not complete: its registration by run {version.run_id or 'unknown'} was interrupted, or another "
             "version took its place. Choose another version, or run tenure-train again."
         )
-    return Version(name, int(found.version), found.run_id or "", dict(found.tags))
 
 
 def find_champion(name: str) -> Version | None:

@@ -136,7 +136,7 @@ def test_a_store_held_for_a_while_is_waited_for_with_a_message(
     settings: RegistrySettings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr(locks, "QUIET_SECONDS", 0.1)
-    held = FileLock(tmp_path / "mlflow.db.lock")
+    held = FileLock(tmp_path / "mlflow.db.lock", thread_local=False)  # another thread releases it
     held.acquire()
     (tmp_path / "mlflow.db.lock").write_text("tenure db-host 4711\n")
     threading.Timer(1.0, held.release).start()
@@ -255,7 +255,7 @@ def test_a_deleted_experiment_is_named_with_what_to_do(settings: RegistrySetting
 
 def ended_process() -> dict[str, str]:
     """Return the tags of a process that has ended."""
-    child = psutil.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
+    child = psutil.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
     started = f"{child.create_time():.2f}"
     child.kill()
     child.wait()
@@ -289,7 +289,7 @@ def test_open_runs_and_models_of_dead_processes_are_closed_and_no_others(
     assert closed == {"dead", "nested", "number used again"}
     assert {client.get_run(runs[name]).info.status for name in set(runs) - closed} == {"RUNNING"}
     statuses = {name: client.get_logged_model(model_id).status for name, model_id in pending.items()}
-    assert {name: str(status) for name, status in statuses.items()} == {"dead": "FAILED", "alive": "PENDING"}
+    assert {name: status.value for name, status in statuses.items()} == {"dead": "FAILED", "alive": "PENDING"}
     assert "3 runs of processes that were killed are marked KILLED" in caplog.text
     caplog.clear()
     registry.connect(settings)

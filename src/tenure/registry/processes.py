@@ -15,6 +15,7 @@ from mlflow.exceptions import MlflowException
 
 MACHINE, PID, STARTED = "tenure.machine", "tenure.pid", "tenure.process_started"
 SAME_SECONDS = 5.0  # a process's start, read twice, may differ by a correction of the clock
+NEWEST = 100  # logged models that are looked at
 log = logging.getLogger("tenure")
 
 
@@ -35,8 +36,11 @@ def close_dead_runs(client: MlflowClient, experiment_id: str) -> list[str]:
         client.set_terminated(run_id, "KILLED")
     if dead:
         log.warning("%d runs of processes that were killed are marked KILLED; first: %s", len(dead), dead[0])
-    for model in client.search_logged_models([experiment_id], "status = 'PENDING'"):
-        if model.source_run_id and _is_left(client, model.source_run_id):
+    newest = [{"field_name": "creation_time", "ascending": False}]
+    # MLflow finds no model by its status: the store holds a number, and a filter has to be a text.
+    for model in client.search_logged_models([experiment_id], max_results=NEWEST, order_by=newest):
+        is_open = model.status == LoggedModelStatus.PENDING
+        if is_open and model.source_run_id and _is_left(client, model.source_run_id):
             client.finalize_logged_model(model.model_id, LoggedModelStatus.FAILED)
     return dead
 

@@ -15,6 +15,7 @@ from mlflow import MlflowClient
 
 from tenure import registry
 from tenure.jobs.compose import compose_settings
+from tenure.posterior import Posterior
 
 CUSTOMERS, DAYS, KILLS = 300, 300, 40
 QUICK = ("fit.method=laplace", "fit.draws=200", "fit.joint_draws=200", "backtest.baselines.names=[zero]")
@@ -59,7 +60,7 @@ def train_four(folder: Path, store: str, log: Path) -> None:
     registry.use(store)
     client = MlflowClient()
     wanted = client.get_experiment_by_name("tenure").experiment_id
-    runs = [run for run in mlflow.search_runs(search_all_experiments=True, output_format="list")]
+    runs = list(mlflow.search_runs(search_all_experiments=True, output_format="list"))
     trainings = [run for run in runs if run.data.tags.get("tenure.job") == "train"]
     assert len(trainings) == 4
     assert {(run.info.experiment_id, run.info.status) for run in runs} == {(wanted, "FINISHED")}
@@ -103,8 +104,11 @@ def kill_one(process: subprocess.Popen[str], after: float, number: signal.Signal
 
 
 @pytest.mark.slow
-def test_killed_commands_leave_nothing_half_done(tmp_path: Path, purchase_log: Path) -> None:
+def test_killed_commands_leave_nothing_half_done(
+    tmp_path: Path, purchase_log: Path, posterior: Posterior, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Kill trainings and scorings at random moments; the next command of each kind finds and leaves a sound store."""
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
     before, store = mlflow.get_tracking_uri(), f"sqlite:///{tmp_path / 'mlflow.db'}"
     folder, output = tmp_path / "job", tmp_path / "job" / "scores.parquet"
     rng = np.random.default_rng(7)
@@ -114,15 +118,15 @@ def test_killed_commands_leave_nothing_half_done(tmp_path: Path, purchase_log: P
         return start("score", folder, store, f"transactions.path={purchase_log}", model, f"output={output}")
 
     try:
-        registry.use(store)
-        # The review of so small a log is beside the point: the limits are set aside, so that a version is there.
-        whole = start_training(folder, store, purchase_log)
-        _, err = whole.communicate(timeout=900)
-        assert whole.returncode in {0, 3}, err
-        has_model = whole.returncode == 0
+        settings = compose_settings("train", [f"registry.tracking_uri={store}"]).registry
+        registry.connect(settings)
+        with registry.open_run(settings, "train", "seed: 0") as run:
+            registry.register(
+                posterior, "clv", run_id=run.info.run_id, verdict="REVIEW", validated_horizon_days=365, tags={}
+            )
         for kill in range(KILLS):
             number = (signal.SIGKILL, signal.SIGTERM)[kill % 2]
-            process = score() if has_model and kill % 4 < 2 else start_training(folder, store, purchase_log)
+            process = score() if kill % 4 < 2 else start_training(folder, store, purchase_log)
             code = kill_one(process, float(rng.uniform(3.0, 30.0)), number)
             assert code in {0, 3, -signal.SIGKILL, -signal.SIGTERM, 128 + signal.SIGTERM}
             if output.exists():
@@ -130,12 +134,12 @@ def test_killed_commands_leave_nothing_half_done(tmp_path: Path, purchase_log: P
         last = start_training(folder, store, purchase_log)
         _, err = last.communicate(timeout=900)
         assert last.returncode in {0, 3}, err
-        registry.connect(compose_settings("train", [f"registry.tracking_uri={store}"]).registry)
+        registry.connect(settings)
         runs = mlflow.search_runs(search_all_experiments=True, output_format="list")
         assert "RUNNING" not in {run.info.status for run in runs}
         for version in MlflowClient().search_model_versions("name = 'clv'"):
             assert (version.tags["complete"] == "true") != ("abandoned" in version.tags)
-        for number in MlflowClient().get_registered_model("clv").aliases.values() if has_model else ():
+        for number in MlflowClient().get_registered_model("clv").aliases.values():
             assert registry.find_version(f"models:/clv/{number}")
         assert not list(folder.glob(".*parquet*"))
     finally:

@@ -531,22 +531,6 @@ def test_an_interruption_ends_a_command_and_a_sweep_in_one_line(tmp_path: Path, 
     assert "Traceback" not in done.stderr
 
 
-def test_fresh_stores_can_be_opened_from_several_processes_at_once(tmp_path: Path) -> None:
-    """Measured without the lock: three of four crash."""
-    script = (
-        "from tenure import registry; from tenure.jobs.compose import compose_settings;"
-        "registry.connect(compose_settings('train').registry)"
-    )
-    environment = {key: value for key, value in os.environ.items() if not key.startswith("MLFLOW")}
-    started = [
-        subprocess.Popen([sys.executable, "-c", script], cwd=tmp_path, env=environment, stderr=subprocess.PIPE)
-        for _ in range(3)
-    ]
-    for process in started:
-        _, err = process.communicate()
-        assert process.returncode == 0, err.decode()
-
-
 NOTEBOOKS = [ROOT / "notebooks" / f"{name}.ipynb" for name in ("model_review", "compare_runs")]
 
 

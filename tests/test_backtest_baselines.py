@@ -15,7 +15,6 @@ from tenure.backtest import (
     Forecast,
     Known,
     Samples,
-    baseline_forecasts,
     compare,
     comparison_metrics,
     face_holdout,
@@ -64,7 +63,7 @@ def known(log: Transactions, parts: Split, posterior: Posterior, settings: Backt
 
 @pytest.fixture(scope="module")
 def forecasts(known: Known) -> dict[str, Forecast]:
-    return {forecast.name: forecast for forecast in baseline_forecasts(known)}
+    return {name: BASELINES[name](known) for name in known.settings.names}
 
 
 def everyone(forecast: Forecast) -> Samples:
@@ -89,10 +88,11 @@ def test_no_holdout_value_is_an_input_of_any_baseline(
     )
     changed = log_of(pd.concat([known[~after], moved]))
     parts = split(changed, CUTOFF, END)
-    for forecast in baseline_forecasts(known_of(changed, parts, posterior, settings)):
-        before, now = everyone(forecasts[forecast.name]), everyone(forecast)
+    known_now = known_of(changed, parts, posterior, settings)
+    for name in known_now.settings.names:
+        before, now = everyone(forecasts[name]), everyone(BASELINES[name](known_now))
         for part in ("counts", "values", "expected_purchases", "expected_value"):
-            np.testing.assert_array_equal(getattr(now, part), getattr(before, part), err_msg=forecast.name)
+            np.testing.assert_array_equal(getattr(now, part), getattr(before, part), err_msg=name)
 
 
 def test_the_last_period_is_what_the_days_before_the_cutoff_brought(

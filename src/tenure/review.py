@@ -1,7 +1,13 @@
 """Judge the numbers of a run: PASS, REVIEW or FAIL, with a reason and advice.
 
 It is handed metrics and limits and computes neither. It fails closed: a metric that is missing or not finite,
-or limits that name nothing, are FAIL, because no evidence is not a pass.
+or limits that name nothing, are FAIL, because no evidence is not a pass. A check that cannot apply to a log says so by
+a condition on counts (`when`).
+
+Chance: where a metric has a standard error (`<metric>_se`), the verdict is FAIL if the metric is beyond the limit of
+FAIL by more than two of them. It is FAIL whatever the error if the metric is at least twice as far as that limit from
+the neutral value: the middle of the `review` band; of a band with one bound, the value in it that is nearest to 0.
+An error that is not a finite number allows nothing.
 """
 
 import math
@@ -14,10 +20,14 @@ from typing import Any
 import pandas as pd
 
 from .errors import InputError
+from .failures import Failure
 
 # What a metric's name may begin with, and which fitted models it then stands for.
 ANY, MODELS, METHODS, STAGES = "{fit}", ("{purchases}", "{spend}"), ("{nuts}", "{laplace}"), ("{final}",)
 PLACEHOLDERS = (ANY, *MODELS, *METHODS, *STAGES)
+ERRORS = 2.0  # standard errors beyond the limit of FAIL
+TWICE = 2.0  # the limit's distance from the neutral value
+FAILED_PART = "failed_part"
 
 
 class ReviewSettingsError(InputError):
@@ -52,7 +62,7 @@ class LimitSettings:
         reason: why the limits are what they are.
         advice: what to do when a metric is outside.
         when: counts, each with the least of it from which the evidence can exist, such as `repeat_buyers: 200`; below,
-            the metrics are not asked for. A count that is missing excuses nothing. null: wherever the count is there.
+            the check does not apply. A count that is missing excuses nothing.
     """
 
     metrics: list[str]
@@ -60,7 +70,7 @@ class LimitSettings:
     fail: list[float | None]
     reason: str
     advice: str
-    when: dict[str, float | None] = field(default_factory=dict)
+    when: dict[str, float] = field(default_factory=dict)
 
 
 @dataclass
@@ -100,9 +110,15 @@ class Check:
 
 @dataclass(frozen=True)
 class Review:
-    """All checks of a run; its verdict is the worst of theirs, and FAIL where there are none."""
+    """All checks of a run; its verdict is the worst of theirs, and FAIL where there are none.
+
+    Attributes:
+        checks: one per judged metric.
+        skipped: a sentence for each check that does not apply.
+    """
 
     checks: tuple[Check, ...]
+    skipped: tuple[str, ...] = ()
 
     @property
     def verdict(self) -> Verdict:
@@ -122,12 +138,18 @@ class Review:
     def to_dict(self) -> dict[str, Any]:
         """Turn the review into JSON values."""
         checks = [{**asdict(check), "verdict": check.verdict.value} for check in self.checks]
-        return {"verdict": self.verdict.value, "checks": checks}
+        return {"verdict": self.verdict.value, "checks": checks, "skipped": list(self.skipped)}
+
+    def with_failures(self, failures: Sequence[Failure]) -> "Review":
+        """Return the review with a finding for each part that failed, which is at best REVIEW."""
+        checks = [check for check in self.checks if check.name != FAILED_PART]
+        return Review((*checks, *map(_failed_part, failures)), self.skipped)
 
     @classmethod
     def from_dict(cls, stored: Mapping[str, Any]) -> "Review":
         """Read what `to_dict` gave; a verdict that its own checks do not bear out is refused."""
-        review = cls(tuple(Check(**{**check, "verdict": Verdict(check["verdict"])}) for check in stored["checks"]))
+        checks = tuple(Check(**{**check, "verdict": Verdict(check["verdict"])}) for check in stored["checks"])
+        review = cls(checks, tuple(stored["skipped"]))
         if review.verdict != stored["verdict"]:
             raise ValueError(f"The stored verdict is {stored['verdict']}, its checks say {review.verdict}.")
         return review
@@ -148,13 +170,14 @@ def judge(metrics: Mapping[str, float], limits: Mapping[str, LimitSettings], *, 
         raise ReviewSettingsError(faults)
     if not fits:
         raise ValueError("fits must name at least one, such as 'calibration.spend': no evidence is not a pass.")
-    checks = [
-        _check(name, limit, metric, metrics)
-        for name, limit in limits.items()
-        if _is_asked(limit, metrics)
-        for metric in _metrics_due(limit.metrics, fits)
-    ]
-    return Review(tuple(checks) or (_NO_LIMITS,))
+    checks, skipped = list[Check](), list[str]()
+    for name, limit in limits.items():
+        lacks = [_lack(count, least, metrics) for count, least in limit.when.items()]
+        if any(lacks):
+            skipped.append(f"{name} does not apply: {' and '.join(filter(None, lacks))}")
+        else:
+            checks += [_check(name, limit, metric, metrics) for metric in _metrics_due(limit.metrics, fits)]
+    return Review(tuple(checks) or (_NO_LIMITS,), tuple(skipped))
 
 
 _NO_LIMITS = Check(
@@ -169,16 +192,23 @@ _NO_LIMITS = Check(
 )
 
 
-def _is_asked(limit: LimitSettings, metrics: Mapping[str, float]) -> bool:
-    """Tell whether the run can hold the evidence; no evidence of that is no reason not to ask."""
-    return all(_is_there(metrics, count, least) for count, least in limit.when.items())
+def _failed_part(failure: Failure) -> Check:
+    return Check(
+        name=FAILED_PART,
+        metric=f"failures.{failure.part}",
+        value=1.0,
+        verdict=Verdict.REVIEW,
+        finding=f"{failure.part} failed and is left out: {failure.cause}",
+        limit="REVIEW above 0",
+        reason="What failed shows nothing. The other checks do not depend on it.",
+        advice=f"See {failure.path} in the run; without this part, decide by the other findings.",
+    )
 
 
-def _is_there(metrics: Mapping[str, float], count: str, least: float | None) -> bool:
-    if least is None:
-        return count in metrics
+def _lack(count: str, least: float, metrics: Mapping[str, float]) -> str:
+    """Say why a check does not apply; nothing where it does. A count that is missing is no reason, nor is NaN."""
     value = _finite(metrics.get(count))
-    return value is None or value >= least
+    return "" if value is None or value >= least else f"{count} is {value:g}, below {least:g}"
 
 
 def _metrics_due(names: Sequence[str], fits: Mapping[str, str]) -> list[str]:
@@ -199,14 +229,14 @@ def _stands(placeholder: str, fit: str, method: str) -> bool:
 
 
 def _check(name: str, limit: LimitSettings, metric: str, metrics: Mapping[str, float]) -> Check:
-    value = _finite(metrics.get(metric))
-    verdict = Verdict.FAIL if value is None else _verdict(value, limit)
+    value, error = _finite(metrics.get(metric)), _error(metric, metrics)
+    verdict = Verdict.FAIL if value is None else _verdict(value, error, limit)
     return Check(
         name=name,
         metric=metric,
         value=value,
         verdict=verdict,
-        finding=_finding(metric, metrics),
+        finding=_finding(metric, metrics, limit),
         limit=_limit_text(limit),
         reason=limit.reason,
         advice="" if verdict is Verdict.PASS else limit.advice,
@@ -217,25 +247,72 @@ def _finite(value: object) -> float | None:
     return float(value) if isinstance(value, Real) and math.isfinite(value) else None
 
 
-def _verdict(value: float, limit: LimitSettings) -> Verdict:
-    if not _within(value, limit.fail):
+def _error(metric: str, metrics: Mapping[str, float]) -> float | None:
+    error = _finite(metrics.get(f"{metric}_se"))
+    return error if error is not None and error >= 0 else None
+
+
+def _verdict(value: float, error: float | None, limit: LimitSettings) -> Verdict:
+    if _crossed(value, limit.fail) is not None and not _is_chance(value, error, limit):
         return Verdict.FAIL
-    return Verdict.PASS if _within(value, limit.review) else Verdict.REVIEW
+    return Verdict.PASS if _crossed(value, limit.review) is None else Verdict.REVIEW
 
 
-def _within(value: float, band: Sequence[float | None]) -> bool:
+def _is_chance(value: float, error: float | None, limit: LimitSettings) -> bool:
+    """Decide whether a value beyond the limit of FAIL may be there by chance."""
+    bound = _crossed(value, limit.fail)
+    if bound is None or error is None or _is_twice(value, bound, limit):
+        return False
+    return abs(value - bound) <= ERRORS * error
+
+
+def _is_twice(value: float, bound: float, limit: LimitSettings) -> bool:
+    neutral = _neutral(limit.review)
+    # A hair is allowed for: 0.30 lies twice as far from 0.10 as 0.20 does, but not in binary.
+    return abs(value - neutral) >= TWICE * abs(bound - neutral) * (1 - 1e-12)
+
+
+def _neutral(band: Sequence[float | None]) -> float:
     low, high = band
-    return (low is None or value >= low) and (high is None or value <= high)
+    if low is not None and high is not None:
+        return (low + high) / 2
+    return max(low, 0.0) if low is not None else min(high or 0.0, 0.0)
 
 
-def _finding(metric: str, metrics: Mapping[str, float]) -> str:
-    """Say the number with its chance error where one was handed over as `<metric>_se`."""
+def _crossed(value: float, band: Sequence[float | None]) -> float | None:
+    """Return the bound that a value lies beyond; None within the band."""
+    low, high = band
+    if low is not None and value < low:
+        return low
+    return high if high is not None and value > high else None
+
+
+def _finding(metric: str, metrics: Mapping[str, float], limit: LimitSettings) -> str:
+    """Say the number, its standard error, and the limit that it is beyond."""
     if metric not in metrics:
         return f"{metric} is missing: no evidence is not a pass"
-    value, error = _finite(metrics[metric]), _finite(metrics.get(f"{metric}_se"))
+    value, error = _finite(metrics[metric]), _error(metric, metrics)
     if value is None:
         return f"{metric} is {metrics[metric]}, not a finite number: no evidence is not a pass"
-    return f"{metric} is {value:.4g}" + ("" if error is None else f" (chance alone: ± {error:.2g})")
+    said = f"{metric} is {value:.4g}"
+    if f"{metric}_se" in metrics:
+        said += ", standard error unknown" if error is None else f", standard error {error:.2g}"
+    return said + _beyond(value, error, limit)
+
+
+def _beyond(value: float, error: float | None, limit: LimitSettings) -> str:
+    fail, review = _crossed(value, limit.fail), _crossed(value, limit.review)
+    bound, name = (review, "REVIEW") if fail is None else (fail, "FAIL")
+    if bound is None:
+        return ""
+    said = f": {'below' if value < bound else 'above'} the {name} limit {bound:g}"
+    if fail is None or error is None:
+        return said
+    if _is_chance(value, error, limit):
+        return f"{said} by no more than two standard errors, which calls for a review"
+    if abs(value - bound) > ERRORS * error:
+        return f"{said} by more than two standard errors"
+    return f"{said}, twice as far out, which no standard error excuses"
 
 
 def _limit_text(limit: LimitSettings) -> str:
@@ -266,9 +343,9 @@ def _limit_faults(limit: LimitSettings) -> list[str]:
         if not name.strip() or set("{}") & set(_bare(name))
     ]
     faults += [
-        f"when.{count} must be a finite number or null, got {least}"
+        f"when.{count} must be a finite number, got {least}"
         for count, least in limit.when.items()
-        if least is not None and not math.isfinite(least)
+        if not math.isfinite(least)
     ]
     return faults + [f"{part} must not be blank" for part in ("reason", "advice") if not getattr(limit, part).strip()]
 

@@ -12,6 +12,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from ..posterior import Posterior
+from ..streams import stream
 from ..summary import Rfm
 from .answers import Futures, Months, NewCustomer, Scores, Totals
 from .filling import MONTH, Asked, Filled, fill
@@ -159,7 +160,7 @@ class Scorer:
         horizon = TO_INFINITY / Params.of(params).delta if to_infinity else None
         asked = self._ask(params, horizon=horizon)
         repeats = math.ceil(futures / self.draws)
-        rng = np.random.default_rng(asked.params.seed)
+        rng = stream(asked.params.seed, "scorer.new_customer")
         means, first, populations = value_first_orders(self._population, orders, repeats, rng)
         outcomes = np.empty((repeats, self.draws))
         born = Rfm.from_frame(

@@ -22,6 +22,7 @@ from tenure.backtest import (
     point_forecast,
     wins,
 )  # fmt: skip
+from tenure.backtest.baselines import BASELINES as FORECASTERS
 from tenure.backtest.boosting import Regression, boosting
 from tenure.backtest.nbd import draw_shapes, nbd
 from tenure.jobs.compose import compose_settings
@@ -29,6 +30,7 @@ from tenure.posterior import Posterior
 from tenure.rfm import Histories, Split, histories, split
 from tenure.scorer import Scorer
 from tenure.settings import BASELINES, BacktestSettings
+from tenure.streams import stream
 from tenure.summary import Rfm
 from tenure.transactions import Transactions, read
 
@@ -63,7 +65,7 @@ def known(log: Transactions, parts: Split, posterior: Posterior, settings: Backt
 
 @pytest.fixture(scope="module")
 def forecasts(known: Known) -> dict[str, Forecast]:
-    return {name: BASELINES[name](known) for name in known.settings.names}
+    return {name: FORECASTERS[name](known) for name in known.settings.names}
 
 
 def everyone(forecast: Forecast) -> Samples:
@@ -90,7 +92,7 @@ def test_no_holdout_value_is_an_input_of_any_baseline(
     parts = split(changed, CUTOFF, END)
     known_now = known_of(changed, parts, posterior, settings)
     for name in known_now.settings.names:
-        before, now = everyone(forecasts[name]), everyone(BASELINES[name](known_now))
+        before, now = everyone(forecasts[name]), everyone(FORECASTERS[name](known_now))
         for part in ("counts", "values", "expected_purchases", "expected_value"):
             np.testing.assert_array_equal(getattr(now, part), getattr(before, part), err_msg=name)
 
@@ -139,7 +141,7 @@ def test_the_nbd_is_the_published_one_on_cdnow(calibration: Rfm) -> None:
 
 def test_the_nbd_foretells_negative_binomial_counts(calibration: Rfm, posterior: Posterior) -> None:
     forecast = nbd(calibration, posterior, 91, 200, seed=2)
-    r, alpha = draw_shapes(histories(calibration), 200, np.random.default_rng(2))
+    r, alpha = draw_shapes(histories(calibration), 200, stream(2, "backtest.nbd.parameters"))
     at = int(np.argmax(calibration.customers["frequency"] == 3))
     x, days = (float(calibration.customers[name].iloc[at]) for name in ("frequency", "T"))
     samples = forecast.sample(slice(at, at + 1))

@@ -1,0 +1,141 @@
+"""Small and odd but honest logs, trained end to end: none fails for evidence that it cannot hold."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from logs import sales_log
+
+from tenure import registry
+from tenure.backtest.scores import count_distinct
+from tenure.jobs import training
+from tenure.jobs.compose import compose_settings
+from tenure.jobs.outcomes import Trained
+from tenure.review import Review, Verdict
+from tenure.transactions import Transactions
+
+type Sale = tuple[str, int, float]
+type Price = Callable[[np.random.Generator, int], float]
+
+DAYS, CUTOFF = 400, 250
+QUICK = (
+    "fit.method=laplace",
+    "fit.draws=200",
+    "fit.joint_draws=200",
+    "backtest.baselines.names=[zero,own_rate,textbook,nbd]",
+    "registry.register=false",
+    "rfm.cutoff=2020-09-07",
+    "rfm.end=2021-02-04",
+)
+
+
+def gammas(rng: np.random.Generator, day: int) -> float:
+    return float(round(rng.gamma(4.0, 8.0), 2) + 0.01)
+
+
+def shop(customers: int, price: Price = gammas, seed: int = 1) -> list[Sale]:
+    """Simulate BG/NBD customers who come in over the first 200 days."""
+    rng = np.random.default_rng(seed)
+    sales = [("clock", 0, 10.0), ("clock", DAYS, 10.0)]
+    for number in range(customers):
+        day, rate, dropout = int(rng.integers(0, 200)), rng.gamma(1.0, 0.02), rng.beta(1.0, 6.0)
+        while day <= DAYS:
+            sales.append((f"c{number}", day, price(rng, day)))
+            if rng.random() < dropout:
+                break
+            day += 1 + int(rng.exponential(1 / rate))
+    return sales
+
+
+def before(sales: Sequence[Sale]) -> list[Sale]:
+    """Leave out who bought in the holdout, but for one customer on the last day."""
+    return [sale for sale in sales if sale[1] <= CUTOFF or sale[0] == "clock"]
+
+
+def first_two(sales: Sequence[Sale]) -> list[Sale]:
+    """Keep two purchases of each customer: of repeat buyers one frequency is left."""
+    seen: dict[str, int] = {}
+    kept = []
+    for sale in sorted(sales, key=lambda sale: sale[1]):
+        seen[sale[0]] = seen.get(sale[0], 0) + 1
+        if seen[sale[0]] <= 2 or sale[0] == "clock":
+            kept.append(sale)
+    return kept
+
+
+def daily() -> list[Sale]:
+    rng = np.random.default_rng(3)
+    ends = rng.integers(60, DAYS + 200, 120)
+    return [(f"d{at}", day, gammas(rng, day)) for at in range(120) for day in range(at, min(int(ends[at]), DAYS) + 1)]
+
+
+def no_one_time() -> list[Sale]:
+    counts: dict[str, int] = {}
+    sales = shop(400)
+    for name, day, _ in sales:
+        counts[name] = counts.get(name, 0) + (day <= CUTOFF)
+    return [sale for sale in sales if counts[sale[0]] >= 2 or sale[0] == "clock"]
+
+
+LOGS: dict[str, Callable[[], list[Sale]]] = {
+    "one price": lambda: shop(500, lambda rng, day: 19.99),
+    "one price but for rounding": lambda: shop(500, lambda rng, day: 0.3 if rng.random() < 0.5 else 0.1 + 0.2),
+    "a free price for everybody who comes again late": lambda: shop(500, lambda rng, day: 0.0 if day > 150 else 5.0),
+    "free in the holdout": lambda: shop(500, lambda rng, day: gammas(rng, day) if day <= CUTOFF else 0.0),
+    "free in the first half": lambda: shop(500, lambda rng, day: gammas(rng, day) if day > 125 else 0.0),
+    "thirty customers": lambda: shop(30),
+    "nobody in the holdout": lambda: before(shop(500)),
+    "one repeat purchase each": lambda: first_two(shop(800)),
+    "nobody bought once only": no_one_time,
+    "daily buyers": daily,
+}
+HONEST = ("one price", "one price but for rounding")
+
+
+@pytest.fixture
+def train(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., tuple[Review, Trained]]:
+    """Train on sales in this process, in a store of its own."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+
+    def run(log: Transactions, *changes: str) -> tuple[Review, Trained]:
+        kept: list[Any] = []
+        monkeypatch.setattr(training, "_read", lambda _: log)
+        monkeypatch.setattr(training.console, "print_training", lambda trained, *_: kept.append(trained))
+        training.run(compose_settings("train", [*QUICK, *changes]), "seed: 0", is_sweep=False)
+        (trained,) = kept
+        review = registry.evidence(trained.run_id).review()
+        assert review == trained.review
+        return review, trained
+
+    return run
+
+
+@pytest.mark.parametrize("name", LOGS)
+def test_no_odd_log_fails_for_evidence_that_it_cannot_hold(
+    name: str, train: Callable[..., tuple[Review, Trained]]
+) -> None:
+    review, _ = train(sales_log(*LOGS[name]()))
+    assert not [check.finding for check in review.checks if check.value is None]
+    if name in HONEST:
+        failed = [check.finding for check in review.concerns if check.verdict is Verdict.FAIL]
+        assert not failed
+        assert any(line.startswith("spend_frequency_correlation does not apply") for line in review.skipped)
+
+
+@pytest.mark.parametrize(
+    ("values", "count"),
+    [
+        ([], 0),
+        ([5.0], 1),
+        ([0.3, 0.1 + 0.2, 0.3], 1),
+        ([29.97 / 3, 9.99, 49.95 / 5], 1),
+        ([1e-12, 2e-12], 2),
+        ([1e15, 1e15 + 1], 1),
+        ([9.99, 10.0, 9.99], 2),
+    ],
+)
+def test_values_that_differ_by_rounding_alone_are_one(values: list[float], count: int) -> None:
+    assert count_distinct(np.array(values)) == count

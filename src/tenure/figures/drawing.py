@@ -13,6 +13,6 @@ def draw(folder: str, pictures: Mapping[str, Callable[[], Figure]], failures: Fa
     for name, picture in pictures.items():
         with failures.contain(f"figure {folder}/{name}"):
             figure = picture()
-            figure.canvas.draw()  # what cannot be rendered fails here, and not while it is logged
+            figure.draw_without_rendering()  # what cannot be rendered fails here, and not while it is logged
             drawn[name] = figure
     return drawn

@@ -105,6 +105,12 @@ def print_window(parts: Split, births: Births, truncation: Truncation | None) ->
     if parts.born_in_holdout:
         lines.append(f"{parts.born_in_holdout:,} first seen in the holdout")
     out.print("; ".join(lines) + ".")
+    repeat = parts.calibration.customers.query("frequency > 0")
+    if free := int((repeat["monetary_value"] == 0).sum()):
+        out.print(
+            f"{free:,} of {len(repeat):,} repeat buyers paid nothing for their repeat purchases: left out of the spend"
+            " fit, valued at the population's mean spend."
+        )
     out.print(_truncation(truncation))
 
 

@@ -418,6 +418,11 @@ def _print_cautions(out: Console, scored: "Scored") -> None:
             f"[yellow]The mean values of {scores.unsteady:,} of {scored.customers:,} customers rest on a few draws of "
             "the population, and may be off by more than a tenth.[/yellow]"
         )
+    if scores.free_repeat_buyers:
+        out.print(
+            f"{scores.free_repeat_buyers:,} of {scored.customers:,} customers paid nothing for their repeat purchases: "
+            "valued at the population's mean spend."
+        )
 
 
 def _print_months(out: Console, scores: "Scores", level: str) -> None:

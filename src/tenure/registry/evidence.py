@@ -97,6 +97,7 @@ def log_scores(scored: Scored, seconds: float, figures: Mapping[str, Figure]) ->
     totals = scored.totals_table()
     mlflow.set_tags({"model": scored.model, "totals.adjusted": scored.adjusted_by or "none"})
     numbers = {"score.customers": scored.customers, "score.seconds": seconds, "score.unsteady": scores.unsteady}
+    numbers["score.free_repeat_buyers"] = scores.free_repeat_buyers
     shares = {"score.share_beyond": scores.share_beyond, "score.residual_share_beyond": scored.residual_beyond}
     numbers |= {name: share for name, share in shares.items() if share is not None}
     mlflow.log_metrics(numbers)

@@ -9,11 +9,14 @@ import pytest
 from logs import sales_log
 
 from tenure import registry
+from tenure.backtest.baselines import BASELINES
 from tenure.backtest.scores import count_distinct
+from tenure.failures import STRICT
+from tenure.fit import FitError
 from tenure.jobs import training
 from tenure.jobs.compose import compose_settings
 from tenure.jobs.outcomes import Trained
-from tenure.review import Review, Verdict
+from tenure.review import Check, Review, Verdict
 from tenure.transactions import Transactions
 
 type Sale = tuple[str, int, float]
@@ -91,6 +94,7 @@ LOGS: dict[str, Callable[[], list[Sale]]] = {
     "nobody bought once only": no_one_time,
     "daily buyers": daily,
 }
+QUICK_LOGS = ("one price", "free in the holdout", "thirty customers", "nobody in the holdout")
 HONEST = ("one price", "one price but for rounding")
 
 
@@ -113,7 +117,9 @@ def train(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., tupl
     return run
 
 
-@pytest.mark.parametrize("name", LOGS)
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=() if name in QUICK_LOGS else pytest.mark.slow) for name in LOGS]
+)
 @pytest.mark.filterwarnings("ignore::tenure.scorer.HeavyTailWarning")
 def test_no_odd_log_fails_for_evidence_that_it_cannot_hold(
     name: str, train: Callable[..., tuple[Review, Trained]]
@@ -124,6 +130,88 @@ def test_no_odd_log_fails_for_evidence_that_it_cannot_hold(
         failed = [check.finding for check in review.concerns if check.verdict is Verdict.FAIL]
         assert not failed
         assert any(line.startswith("spend_frequency_correlation does not apply") for line in review.skipped)
+
+
+def some_free(sales: Sequence[Sale]) -> list[Sale]:
+    """Let every customer of ten pay on the first day alone."""
+    first: dict[str, int] = {}
+    for name, day, _ in sales:
+        first[name] = min(day, first.get(name, day))
+    return [(name, day, 0.0 if name.endswith("7") and day > first[name] else paid) for name, day, paid in sales]
+
+
+def test_free_repeat_buyers_are_counted_printed_and_a_finding(
+    train: Callable[..., tuple[Review, Trained]], capsys: pytest.CaptureFixture[str]
+) -> None:
+    review, trained = train(sales_log(*some_free(shop(500))), "backtest.baselines.names=[own_rate,nbd,boosting]")
+    metrics = registry.evidence(trained.run_id).metrics
+    free, repeat = metrics["free_repeat_buyers"], metrics["repeat_buyers"]
+    assert 0.05 < free / repeat < 0.15
+    assert metrics["baselines.compared"] == 3
+    said = f"{free:.0f} of {repeat:.0f} repeat buyers paid nothing for their repeat purchases"
+    assert said in capsys.readouterr().out
+    (concern,) = [check for check in review.concerns if check.name == "free_repeats"]
+    assert concern.verdict is Verdict.REVIEW
+    assert concern.finding.startswith("free_repeat_share is 0.")
+
+
+def test_where_all_repeats_were_free_no_run_is_opened(train: Callable[..., tuple[Review, Trained]]) -> None:
+    sales = [(f"g{at}", day, 25.0 if day == at else 0.0) for at in range(60) for day in (at, 100 + at, 300 + at)]
+    with pytest.raises(FitError, match="repeat buyers paid for a repeat purchase") as caught:
+        train(sales_log(*sales))
+    assert caught.value.exit_code == 2
+    assert not Path("mlflow.db").exists()
+
+
+def test_a_baseline_and_a_figure_that_fail_end_no_training_and_are_findings(
+    train: Callable[..., tuple[Review, Trained]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    message = "no such thing for '{}', nor for {}, of 500".format("c7", "c8")  # and not so in the source's line
+
+    def fail(*_: Any) -> Any:
+        raise ValueError(message)
+
+    monkeypatch.delenv(STRICT)
+    monkeypatch.setitem(BASELINES, "nbd", fail)
+    monkeypatch.setattr(training.figures, "pit", fail)
+    monkeypatch.setattr(training.figures, "spend_check", fail)
+    review, trained = train(sales_log(*shop(500, lambda rng, day: 19.99)))
+    findings = {check.finding for check in review.concerns if check.name == "failed_part"}
+    cause = "failed and is left out: ValueError: no such thing for <customer>, nor for <customer>, of 500"
+    parts = ["baseline nbd", "figure backtest/pit", "figure diagnostics/calibration/spend_check"]
+    assert {f"{part} {cause}" for part in parts} <= findings
+    assert review.verdict is Verdict.REVIEW
+    evidence = registry.evidence(trained.run_id)
+    trace = evidence.file("failures/baseline_nbd.txt").read_text()
+    assert "test_odd_logs.py" in trace
+    assert "c7" not in trace
+    assert evidence.metrics["baselines.compared"] == 3
+    assert not evidence.holds("backtest/pit.png")
+    page = evidence.file("report.html").read_text()
+    assert "baseline nbd failed and is left out" in page
+
+
+def test_a_report_that_fails_is_found_before_anything_is_registered(
+    train: Callable[..., tuple[Review, Trained]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(_: registry.Evidence) -> str:
+        raise ZeroDivisionError("no page today")
+
+    def register(*_: Any, **facts: Any) -> registry.Registered:
+        verdicts.append(facts["verdict"])
+        return registry.Registered("clv", 1, "challenger")
+
+    verdicts: list[str] = []
+    passed = Check("a", "m", 0.0, Verdict.PASS, "m is 0", "", "", "")
+    monkeypatch.delenv(STRICT)
+    monkeypatch.setattr(training, "judge", lambda *_, **__: Review((passed,)))
+    monkeypatch.setattr(training.report, "render", fail)
+    monkeypatch.setattr(training.registry, "register", register)
+    review, _ = train(sales_log(*shop(60)), "registry.register=true", "backtest.baselines.names=[zero]")
+    assert verdicts == ["REVIEW"]
+    assert [check.finding for check in review.concerns] == [
+        "report failed and is left out: ZeroDivisionError: no page today"
+    ]
 
 
 @pytest.mark.parametrize(

@@ -67,12 +67,12 @@ def boosting(
     past = split(transactions, cutoff - timedelta(days=period), cutoff)
     rng = stream(seed, "backtest.boosting.sample")
     size = len(past.holdout)
-    taught = rng.choice(size, min(size, settings.most_customers), replace=False)
-    features = _features(past.calibration)[taught]
+    chosen = rng.choice(size, min(size, settings.most_customers), replace=False)
+    features = _features(past.calibration)[chosen]
     purchases, value = (
         _fit(
             features,
-            past.holdout[name].to_numpy(np.float64)[taught],
+            past.holdout[name].to_numpy(np.float64)[chosen],
             settings,
             derive_seed(seed, "backtest.boosting.trees", name),
         )

@@ -43,7 +43,7 @@ from .store import client
 log = logging.getLogger("tenure")
 PACKAGE = Path(__file__).resolve().parents[1]
 # What travels inside the model, with relative imports among themselves only.
-TRAVELS = ("errors.py", "summary.py", "posterior.py", "scorer")
+TRAVELS = ("errors.py", "streams.py", "summary.py", "posterior.py", "scorer")
 REQUIREMENTS = ("mlflow", "numba", "numpy", "pandas")
 SUMMARY_COLUMNS = ("customer_id", "frequency", "recency", "T", "monetary_value")
 EXAMPLE = pd.DataFrame(

@@ -25,11 +25,20 @@ class _Told(NamedTuple):
 
 
 class Line(NamedTuple):
-    """One fate: how many raw rows met it, and how much money, in the log's currency."""
+    """One fate: how many raw rows met it, and how much money, in the log's currency.
+
+    `unread` of the rows, which a rule left out, have no amount that can be read: they count as no money.
+    """
 
     fate: str
     rows: int
     amount: Decimal
+    unread: int = 0
+
+    @property
+    def label(self) -> str:
+        """Return the fate, with the count of rows whose amounts could not be read."""
+        return f"{self.fate} ({self.unread:,} without a readable amount)" if self.unread else self.fate
 
 
 @dataclass(frozen=True)
@@ -75,7 +84,7 @@ class Reconciliation:
 
     def as_dict(self) -> dict[str, Any]:
         """Return it as what JSON can hold; amounts as text, so that no cent is lost."""
-        lines = [{"fate": line.fate, "rows": line.rows, "amount": str(line.amount)} for line in self.lines]
+        lines = [line._asdict() | {"amount": str(line.amount)} for line in self.lines]
         return {
             "until": str(self.until),
             "lines": lines,

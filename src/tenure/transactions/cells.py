@@ -178,14 +178,16 @@ def _example(csv: CsvSettings) -> str:
 def day(column: Any, name: str, settings: TransactionsSettings, *, required: bool = True) -> Cell:
     """Read the calendar day in the shop's timezone."""
     kind = column.type()
-    if kind.is_string() or (kind.is_integer() and settings.csv.date_format):
+    is_text = kind.is_string() or (kind.is_integer() and settings.csv.date_format is not None)
+    if is_text:
         text = column.cast("string").strip().nullif("")
         is_missing = text.isnull()
         value, faults = _text_day(text, name, settings)
     else:
         is_missing = column.isnull()
         value, faults = _typed_day(column, name, settings)
-    span = f"Dates lie in {FIRST_YEAR} to {LAST_YEAR}; is transactions.csv.date_format right?"
+    what = "transactions.csv.date_format" if is_text else "the unit of the time stamps"
+    span = f"Dates lie in {FIRST_YEAR} to {LAST_YEAR}; is {what} right?"
     outside = (value < date(FIRST_YEAR, 1, 1)) | (value > date(LAST_YEAR, 12, 31))  # infinities have no year
     faults = [*faults, Fault("a date out of range", outside, span, name)]
     faults = [fault._replace(rows=fault.rows & ~is_missing) for fault in faults]

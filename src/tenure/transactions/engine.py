@@ -106,10 +106,10 @@ def _fault(error: duckdb.Error, name: str, settings: TransactionsSettings) -> Tr
     for kind, pattern, words in _FAULTS:
         if isinstance(error, kind) and re.search(pattern, text, re.IGNORECASE):
             return TransactionsError(name, words.format(memory_limit=settings.engine.memory_limit))
+    if re.match(r"[A-Za-z ]+Error: (CSV Error on|The CSV Parser|CSV options)", text):
+        return UntidyError(name, "cannot be read as CSV. Look at the quotes and at transactions.csv.separator.")
     if settings.query and not isinstance(error, duckdb.IOException):
         return TransactionsError(name, f"transactions.query cannot be run: {of_query(error)}")
-    if "CSV" in text:
-        return UntidyError(name, "cannot be read as CSV. Look at the quotes and at transactions.csv.separator.")
     return _of_files(name, settings)
 
 
@@ -131,7 +131,7 @@ _MEMORY = "needs more memory than transactions.engine.memory_limit={memory_limit
 _FAULTS: list[tuple[type[Exception], str, str]] = [  # the error, a part of its text, what to say instead
     (duckdb.Error, "No space left|max_temp_directory_size", _FULL),
     (duckdb.OutOfMemoryException, "", _MEMORY),
-    (duckdb.ConversionException, r"timestamp(_ns|\()|timestamp conversion", BEYOND),
+    (duckdb.ConversionException, r"timestamp(_ns|\()|timestamp conversion|to local timestamp", BEYOND),
     (duckdb.Error, "invalid (perl|escape)|regular expression|argument for repetition", PATTERN),
     (duckdb.IOException, "Could not set lock", _WRITTEN),
     (duckdb.Error, "newer version|storage version", _NEWER),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from glob import glob
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -119,6 +120,8 @@ def refuse_foreign(file: Path, given: str) -> None:
     for first, why in _STARTS.items():
         if start.startswith(first):
             raise TransactionsError(file, why)
+    if re.match(rb"\s*(\{\s*\"|\[\s*[\[{])", start):
+        raise TransactionsError(file, _JSON)
     is_database = start[8:12] == _DUCKDB
     if start.startswith(_PARQUET) and given != "parquet":
         raise TransactionsError(file, "is a Parquet file: set transactions.format=parquet.")

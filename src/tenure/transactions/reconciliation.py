@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 from .fault import TransactionsError
 
+BLANK = "blank rows"
 SALE = "sales"
 GIVEN_BACK = "sales refunded in full: no purchase"
 NETTED = "refunds netted against sales"
@@ -38,7 +39,8 @@ class Line(NamedTuple):
     @property
     def label(self) -> str:
         """Return the fate, with the count of rows whose amounts could not be read."""
-        return f"{self.fate} ({self.unread:,} without a readable amount)" if self.unread else self.fate
+        is_noteworthy = self.unread and self.fate != BLANK
+        return f"{self.fate} ({self.unread:,} without a readable amount)" if is_noteworthy else self.fate
 
 
 @dataclass(frozen=True)

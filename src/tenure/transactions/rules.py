@@ -11,12 +11,12 @@ import ibis
 
 from . import cells
 from .fault import Fault, TransactionsError
+from .reconciliation import BLANK
 from .source import FILE, ROW
 
 if TYPE_CHECKING:
     from tenure.settings import ExcludeSettings, TransactionsSettings
 
-BLANK = "blank rows"
 GUEST = "no customer"
 CANCELLED = "cancellations that give nothing back"
 TWICE = "exact duplicates, dropped"

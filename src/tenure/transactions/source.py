@@ -88,6 +88,8 @@ def open_source(settings: TransactionsSettings, *, tidy: bool = False) -> Source
 
 
 def _refuse_mixture(settings: TransactionsSettings, kind: str, found: list[Path]) -> None:
+    if kind == "duckdb":
+        files.refuse_foreign(found[0], kind)
     if kind == "duckdb" and not (settings.table or settings.query):
         raise TransactionsError(settings.path, "is a database: name its table in transactions.table, or a query.")
     if kind != "duckdb" and settings.table:
@@ -154,7 +156,6 @@ def _open_parquet(connection: Any, found: list[Path], settings: TransactionsSett
 
 
 def _open_duckdb(connection: Any, found: list[Path], settings: TransactionsSettings, folder: Path, tidy: bool) -> Any:
-    files.refuse_foreign(found[0], "duckdb")
     connection.raw_sql(f"ATTACH {quoted(str(found[0]))} AS {DATABASE} (READ_ONLY)")
     if not settings.table:
         _view(connection, "SELECT 1 AS nothing WHERE false")

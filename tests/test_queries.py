@@ -49,7 +49,7 @@ CONFINED = "transactions.query reads the log alone, and nothing else on this mac
         "select * from glob('/etc/*')",
         "select * from 'https://example.invalid/x.parquet'",
         "select * from log where exists (select 1 from read_text('/etc/passwd'))",
-        "from sniff_csv('/etc/passwd')",
+        "select Delimiter as customer_id, '2020-01-01' as date, 1 as amount from sniff_csv('/etc/passwd')",
     ],
 )
 def test_a_query_reads_no_other_file(log: Path, query: str) -> None:

@@ -496,9 +496,10 @@ def test_a_pattern_that_cannot_be_used_is_a_fault_in_a_line(tmp_path: Path) -> N
     )
 
 
-def test_an_interruption_is_no_fault_of_the_log() -> None:
+@pytest.mark.parametrize("error", [duckdb.InterruptException("Interrupted!"), RuntimeError("Query interrupted")])
+def test_an_interruption_is_no_fault_of_the_log(error: Exception) -> None:
     with pytest.raises(KeyboardInterrupt), in_words("log", settings()):
-        raise duckdb.InterruptException("Interrupted!")
+        raise error
 
 
 def test_accounts_keep_the_count_of_amounts_that_were_not_read(tmp_path: Path) -> None:

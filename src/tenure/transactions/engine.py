@@ -94,6 +94,10 @@ def in_words(name: str, settings: TransactionsSettings) -> Iterator[None]:
         yield
     except duckdb.InterruptException as error:
         raise KeyboardInterrupt from error
+    except RuntimeError as error:
+        if "interrupted" in str(error):  # Ctrl-C, as the engine reports it
+            raise KeyboardInterrupt from error
+        raise
     except duckdb.Error as error:
         raise _fault(error, name, settings) from error
     except OSError as error:

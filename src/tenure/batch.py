@@ -15,6 +15,8 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from . import remote
+from .addresses import mask
 from .backtest import Factors
 from .errors import InputError
 from .outlook import adjusted_totals
@@ -53,8 +55,13 @@ class SummaryFile:
     rows: int = ROWS
 
     def __post_init__(self) -> None:
+        why = remote.refusal(self.path)
+        if why:
+            raise BatchError(f"summary.path {mask(self.path)} {why}")
         if not self.path.endswith((".csv", ".parquet")):
             raise BatchError(f"summary.path must end in .csv or .parquet, got {self.path!r}.")
+        if Path(self.path).exists() and not Path(self.path).is_file():
+            raise BatchError(f"summary.path {self.path!r} is no file: a folder, a device or a pipe is not read.")
 
     def parts(self) -> Iterator[pd.DataFrame]:
         """Read some rows at a time; at least one part, if an empty one."""

@@ -11,6 +11,8 @@ from typing import Any
 
 import pyarrow.parquet as pq
 
+from . import remote
+from .addresses import mask
 from .errors import InputError
 
 METADATA_KEY = b"tenure"
@@ -22,6 +24,7 @@ class OutputError(InputError):
 
 def require_writable(path: str, key: str = "output") -> None:
     """Refuse a file that could not be written, before any work is done; `key` is the setting that names it."""
+    _require_local(path, key)
     folder = Path(path).expanduser().resolve().parent
     if not folder.is_dir():
         raise OutputError(f"{key} {path!r} lies in a folder that does not exist: {folder}.")
@@ -31,6 +34,7 @@ def require_writable(path: str, key: str = "output") -> None:
 
 def require_new_folder(path: str, key: str = "output") -> None:
     """Refuse a folder that could not be made, before any work is done. What is there is never replaced."""
+    _require_local(path, key)
     target = Path(path).expanduser().resolve()
     if target.is_file() or (target.is_dir() and any(target.iterdir())):
         raise OutputError(f"{key} {path!r} is there already, and a folder is not replaced. Remove it, or name another.")
@@ -38,6 +42,12 @@ def require_new_folder(path: str, key: str = "output") -> None:
         raise OutputError(f"{key} {path!r} lies in a folder that does not exist: {target.parent}.")
     if not os.access(target.parent, os.W_OK):
         raise OutputError(f"{key} {path!r} cannot be written in {target.parent}.")
+
+
+def _require_local(path: str, key: str) -> None:
+    why = remote.refusal(path, written=True)
+    if why:
+        raise OutputError(f"{key} {mask(path)} {why}")
 
 
 @contextmanager

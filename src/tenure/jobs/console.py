@@ -84,7 +84,7 @@ def print_reconciliation(accounts: Reconciliation) -> None:
     """Print the fate of every row and every cent."""
     table = _table(f"\nThe log, to {accounts.until}: every row and every cent", "", "rows", "amount")
     for line in accounts.lines:
-        table.add_row(line.fate, f"{line.rows:,}", f"{line.amount:,.2f}")
+        table.add_row(line.label, f"{line.rows:,}", f"{line.amount:,.2f}")
     table.add_row("[bold]all of it[/bold]", f"{accounts.rows:,}", f"{accounts.amount:,.2f}")
     out = _console()
     out.print(table)

@@ -19,6 +19,7 @@ from tenure.promote import Comparison, Decision
 from tenure.review import Review
 from tenure.rfm import Split, Truncation
 from tenure.scorer import NewCustomer
+from tenure.text import spreadsheet_safe
 from tenure.transactions import Reconciliation, Transactions
 
 from .aliases import Version
@@ -167,11 +168,11 @@ def log_backtest(backtest: Backtest, holdout: Holdout, tracking: pd.DataFrame, f
     for name in ("by_frequency", "deciles", "coverage", "reliability"):
         _log_table(getattr(backtest, name), f"backtest/{name}")
     _log_table(holdout.comparison, "backtest/baselines")
-    mlflow.log_text(tracking.to_csv(index=False), "backtest/tracking.csv")
+    mlflow.log_text(spreadsheet_safe(tracking).to_csv(index=False), "backtest/tracking.csv")
     pit = backtest.pit
     if len(pit) > SHOWN_CUSTOMERS:
         pit = pit.sample(SHOWN_CUSTOMERS, random_state=0)
-    mlflow.log_text(pit.to_csv(index=False), "backtest/pit.csv")
+    mlflow.log_text(spreadsheet_safe(pit).to_csv(index=False), "backtest/pit.csv")
     log_figures("backtest", figures)
 
 
@@ -221,7 +222,7 @@ def log_figures(folder: str, figures: Mapping[str, Figure]) -> None:
 
 
 def _log_table(table: pd.DataFrame, path: str) -> None:
-    mlflow.log_text(table.to_csv(), f"{path}.csv")
+    mlflow.log_text(spreadsheet_safe(table).to_csv(), f"{path}.csv")
     mlflow.log_text(table.to_html(float_format="{:.4g}".format), f"{path}.html")
 
 

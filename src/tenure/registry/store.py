@@ -14,11 +14,14 @@ import mlflow
 from filelock import FileLock
 from mlflow import MlflowClient
 from mlflow.entities import Run
+from mlflow.exceptions import MlflowException
 
 from tenure.errors import InputError
 from tenure.settings import RegistrySettings
+from tenure.text import masked
 
 SETTINGS = "config/resolved.yaml"  # what a run was told: its recipe can be read back from it
+RUN_ID = "MLFLOW_RUN_ID"  # by which MLflow names a run to go on with
 LOCAL_STORE = "mlflow.db"  # of conf/registry/local.yaml
 VERSIONS = (
     "tenure",
@@ -52,7 +55,7 @@ def connect(settings: RegistrySettings) -> str:
         with FileLock(Path(tempfile.gettempdir()) / f"tenure-{lock}.lock"):
             mlflow.set_experiment(settings.experiment)
     except Exception as error:
-        raise RegistryError(f"The MLflow store at {uri} cannot be used: {error}") from error
+        raise RegistryError(f"The MLflow store at {masked(uri)} cannot be used: {masked(str(error))}") from error
     return uri
 
 
@@ -79,22 +82,55 @@ def find_store(folder: Path) -> str:
 
 def ui_command(uri: str) -> str:
     """Give the command, or the address, that shows the store."""
-    return uri if uri.startswith("http") else f"uv run mlflow ui --backend-store-uri {uri}"
+    return masked(uri) if uri.startswith("http") else f"uv run mlflow ui --backend-store-uri {masked(uri)}"
 
 
 @contextmanager
 def open_run(settings: RegistrySettings, job: str, config: str) -> Iterator[Run]:
-    """Open a run with the job's name, versions, commit and resolved settings; a failure marks it FAILED."""
-    with mlflow.start_run(run_name=settings.run_name, tags=settings.tags) as run:
+    """Open a run with the job's name, versions, commit and resolved settings; a failure marks it FAILED, an interruption KILLED."""
+    _require_free_run()
+    with mlflow.start_run(run_name=settings.run_name, tags=settings.tags) as run, _killed_if_interrupted():
         mlflow.set_tags({"tenure.job": job, **_versions(), **_commit()})
         mlflow.log_text(config, SETTINGS)
         yield run
 
 
+def _require_free_run() -> None:
+    """Refuse the run that MLFLOW_RUN_ID names unless it is RUNNING in this store and no job has used it yet."""
+    run_id = os.environ.get(RUN_ID)
+    if not run_id:
+        return
+    found = [run for run in _runs(run_id) if run.info.status == "RUNNING" and "tenure.job" not in run.data.tags]
+    if not found:
+        raise RegistryError(
+            f"{RUN_ID} in the environment is {run_id!r}, which is no run of this store that is RUNNING and that no"
+            " job of Tenure has used. Unset it, or name such a run."
+        )
+
+
+def _runs(run_id: str) -> list[Run]:
+    try:
+        return [mlflow.get_run(run_id)]
+    except MlflowException as error:
+        if error.error_code in ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"):
+            return []
+        raise
+
+
+@contextmanager
+def _killed_if_interrupted() -> Iterator[None]:
+    """End the open run as KILLED where a person or the system stopped the job; any other error makes it FAILED."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        mlflow.end_run("KILLED")
+        raise
+
+
 @contextmanager
 def open_origin(name: str) -> Iterator[Run]:
     """Open a run inside the open one, for one of its origins."""
-    with mlflow.start_run(run_name=name, nested=True) as run:
+    with mlflow.start_run(run_name=name, nested=True) as run, _killed_if_interrupted():
         mlflow.set_tag("tenure.job", "origin")
         yield run
 

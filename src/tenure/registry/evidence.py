@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from tenure.fit import CheckedFit
 
 SHOWN_CUSTOMERS = 50_000  # whose PIT is logged one by one; a larger base is sampled
+FEW_CUSTOMERS = 20  # up to which any number of groups is logged
 LONG_TEXTS = (".reason", ".advice")
 
 
@@ -103,11 +104,22 @@ def log_scores(scored: Scored, seconds: float, figures: Mapping[str, Figure]) ->
     numbers = {f"total.{name}.{end}": float(value) for name, row in rows for end, value in row.items()}
     mlflow.log_metrics({name: value for name, value in numbers.items() if math.isfinite(value)})
     _log_table(totals.rename_axis("total"), "scores/totals")
-    if scores.by:
+    if scores.by and is_personal(len(scores.groups), scored.customers):
+        mlflow.set_tag("scores.groups", "not logged: nearly as many groups as customers")
+    elif scores.by:
         _log_table(scored.group_table().set_index(list(scores.by)), "scores/groups")
     if scores.months is not None:
         _log_table(scores.months.table(level).set_index("month"), "scores/months")
     log_figures("scores", figures)
+
+
+def is_personal(groups: int, customers: int) -> bool:
+    """Return whether groups are so many that most of them are one customer each, and would name customers.
+
+    >>> is_personal(51, 100), is_personal(50, 100), is_personal(15, 20)
+    (True, False, False)
+    """
+    return customers > FEW_CUSTOMERS and 2 * groups > customers
 
 
 def log_new_customer(found: NewCustomer) -> None:

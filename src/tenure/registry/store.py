@@ -87,7 +87,10 @@ def ui_command(uri: str) -> str:
 
 @contextmanager
 def open_run(settings: RegistrySettings, job: str, config: str) -> Iterator[Run]:
-    """Open a run with the job's name, versions, commit and resolved settings; a failure marks it FAILED, an interruption KILLED."""
+    """Open a run with the job's name, versions, commit and resolved settings.
+
+    A failure marks it FAILED, an interruption KILLED.
+    """
     _require_free_run()
     with mlflow.start_run(run_name=settings.run_name, tags=settings.tags) as run, _killed_if_interrupted():
         mlflow.set_tags({"tenure.job": job, **_versions(), **_commit()})

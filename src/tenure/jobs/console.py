@@ -1,5 +1,6 @@
 """What a person reads in the terminal: results on stdout."""
 
+import shlex
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -17,6 +18,7 @@ from tenure.posterior import PARAMETERS
 from tenure.review import Review, Verdict
 from tenure.rfm import EARLY_WEEKS, LEAST_WEEKS, Births, Split, Truncation
 from tenure.settings import ScoreJobSettings, SimulateJobSettings, TrainSettings
+from tenure.text import printable, shown
 from tenure.transactions import Reconciliation
 
 if TYPE_CHECKING:
@@ -68,7 +70,7 @@ def print_training(trained: "Trained", settings: TrainSettings, ui: str) -> None
     out.print()
     out.print(_parameters(fitted.fit, window))
     for warning in fitted.warnings:
-        out.print(f"[yellow]{warning}[/yellow]")
+        out.print(f"[yellow]{_plain(warning)}[/yellow]")
     if trained.new_customer is not None:
         out.print(_new_customer(trained.new_customer))
     out.print(_holdout(trained))
@@ -77,14 +79,14 @@ def print_training(trained: "Trained", settings: TrainSettings, ui: str) -> None
     out.print(_registered(trained, settings.registry.name))
     if trained.promotion is not None:
         print_promotion(trained.promotion)
-    out.print(f"\nRun [bold]{trained.run_id}[/bold]. To look at it:  {ui}")
+    out.print(f"\nRun [bold]{trained.run_id}[/bold]. To look at it:  {_plain(ui)}")
 
 
 def print_reconciliation(accounts: Reconciliation) -> None:
     """Print the fate of every row and every cent."""
     table = _table(f"\nThe log, to {accounts.until}: every row and every cent", "", "rows", "amount")
     for line in accounts.lines:
-        table.add_row(line.label, f"{line.rows:,}", f"{line.amount:,.2f}")
+        table.add_row(_plain(line.label), f"{line.rows:,}", f"{line.amount:,.2f}")
     table.add_row("[bold]all of it[/bold]", f"{accounts.rows:,}", f"{accounts.amount:,.2f}")
     out = _console()
     out.print(table)
@@ -133,6 +135,11 @@ def _truncation(found: Truncation | None) -> str:
 def _console() -> Console:
     # Lines are not broken: commands and URIs are there to be copied, and a pipe has no width.
     return Console(highlight=False, soft_wrap=True, width=None if sys.stdout.isatty() else 140)
+
+
+def _plain(value: object) -> str:
+    """Return a text from data or settings as it may be printed: no markup, no control characters, no passwords."""
+    return escape(printable(shown(str(value))))
 
 
 def _table(title: str, *columns: str) -> Table:
@@ -238,7 +245,7 @@ def print_backtest(rolling: "Rolling", run_id: str, level: float, ui: str) -> No
         days = " or ".join(map(str, learnt))
         out.print(f"To register a model with it, for scores {days} days ahead:")
         out.print(f"  uv run tenure-train backtest.discrepancy.learnt_from={run_id}")
-    out.print(f"\nRun [bold]{run_id}[/bold]. To look at it:  {ui}")
+    out.print(f"\nRun [bold]{run_id}[/bold]. To look at it:  {_plain(ui)}")
 
 
 def _totals_by_origin(rolling: "Rolling", level: float) -> Table:
@@ -288,7 +295,8 @@ def _verdict(review: Review) -> str:
 
 def _registered(trained: "Trained", name: str) -> str:
     if trained.registered is None:
-        why = "the review failed it" if trained.review.verdict is Verdict.FAIL else "registry.register says so"
+        is_failed = trained.review.verdict is Verdict.FAIL
+        why = "the review failed it" if is_failed else "registry.register is false, or the run is one of a sweep"
         return f"\nNothing was registered: {why}."
     model = trained.registered
     command = f"tenure-score model=models:/{name}@{model.alias}" if model.alias != "champion" else "tenure-score"
@@ -334,12 +342,12 @@ def _comparison(found: "Comparison") -> Table:
 
 def print_line(text: str) -> None:
     """Print one result."""
-    _console().print(text)
+    _console().print(escape(shown(text)))
 
 
 def print_run(run_id: str, ui: str) -> None:
     """Print where everything else is."""
-    _console().print(f"\nRun [bold]{run_id}[/bold]. To look at it:  {ui}")
+    _console().print(f"\nRun [bold]{run_id}[/bold]. To look at it:  {_plain(ui)}")
 
 
 def print_scores(scored: "Scored", settings: ScoreJobSettings, ui: str) -> None:
@@ -362,8 +370,8 @@ def print_scores(scored: "Scored", settings: ScoreJobSettings, ui: str) -> None:
         _print_months(out, scored.scores, level)
     if scored.scores.by:
         _print_groups(out, scored, level)
-    out.print(f"\nModel {scored.model}. Written: [bold]{settings.output}[/bold]")
-    out.print(f"Run [bold]{scored.run_id}[/bold]. To look at it:  {ui}")
+    out.print(f"\nModel {scored.model}. Written: [bold]{_plain(settings.output)}[/bold]")
+    out.print(f"Run [bold]{scored.run_id}[/bold]. To look at it:  {_plain(ui)}")
 
 
 def _adjusted_by(scored: "Scored") -> str:
@@ -387,10 +395,11 @@ def _print_groups(out: Console, scored: "Scored", level: str) -> None:
     scores = scored.scores
     found = scored.group_table().query("total == 'clv'").sort_values("expected", ascending=False)
     more = f", the {SHOWN_GROUPS} of most value of {len(found):,}" if len(found) > SHOWN_GROUPS else ""
-    title = f"\nclv by {', '.join(scores.by)}{more}"
-    table = _table(title, *scores.by, "customers", "expected", *_span_titles(found, level))
+    columns = [_plain(name) for name in scores.by]
+    title = f"\nclv by {', '.join(columns)}{more}"
+    table = _table(title, *columns, "customers", "expected", *_span_titles(found, level))
     for _, row in found.head(SHOWN_GROUPS).iterrows():
-        names = (str(row[name]) for name in scores.by)
+        names = (_plain(row[name]) for name in scores.by)
         table.add_row(*names, f"{row['customers']:,}", f"{row['expected']:,.0f}", *_spans(row))
     out.print(table)
 
@@ -451,10 +460,10 @@ def print_simulated(simulated: "Simulated", settings: SimulateJobSettings) -> No
     out.print(table)
     out.print(f"Bought on one day alone: {holds['one_time'] / max(holds['customers'], 1):.1%} of customers")
     files = f" ({simulated.files} files)" if simulated.files > 1 else ""
-    out.print(f"\nWritten: [bold]{simulated.output}[/bold]{files}")
+    out.print(f"\nWritten: [bold]{_plain(simulated.output)}[/bold]{files}")
     if settings.truth is not None:
-        out.print(f"Each customer's truth: [bold]{settings.truth}[/bold]")
-    out.print(f"To fit it:  uv run tenure-train {' '.join(_next(settings))}")
+        out.print(f"Each customer's truth: [bold]{_plain(settings.truth)}[/bold]")
+    out.print(f"To fit it:  uv run tenure-train {_plain(shlex.join(_next(settings)))}")
 
 
 def _counts(simulated: "Simulated") -> list[tuple[str, int]]:

@@ -22,6 +22,7 @@ from tenure.review import Review
 from tenure.rfm import Split, Truncation
 from tenure.scorer import NewCustomer
 from tenure.streams import stream
+from tenure.text import spreadsheet_safe
 from tenure.transactions import Reconciliation, Transactions
 
 from .aliases import Version
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from tenure.fit import CheckedFit
 
 SHOWN_CUSTOMERS = 50_000  # whose PIT is logged one by one; a larger base is sampled
+FEW_CUSTOMERS = 20  # up to which any number of groups is logged
 LONG_TEXTS = (".reason", ".advice")
 
 
@@ -107,11 +109,22 @@ def log_scores(scored: Scored, seconds: float, figures: Mapping[str, Figure]) ->
     numbers = {f"total.{name}.{end}": float(value) for name, row in rows for end, value in row.items()}
     mlflow.log_metrics({name: value for name, value in numbers.items() if math.isfinite(value)})
     _log_table(totals.rename_axis("total"), "scores/totals")
-    if scores.by:
+    if scores.by and is_personal(len(scores.groups), scored.customers):
+        mlflow.set_tag("scores.groups", "not logged: nearly as many groups as customers")
+    elif scores.by:
         _log_table(scored.group_table().set_index(list(scores.by)), "scores/groups")
     if scores.months is not None:
         _log_table(scores.months.table(level).set_index("month"), "scores/months")
     log_figures("scores", figures)
+
+
+def is_personal(groups: int, customers: int) -> bool:
+    """Return whether groups are so many that most of them are one customer each, and would name customers.
+
+    >>> is_personal(51, 100), is_personal(50, 100), is_personal(15, 20)
+    (True, False, False)
+    """
+    return customers > FEW_CUSTOMERS and 2 * groups > customers
 
 
 def log_new_customer(found: NewCustomer) -> None:
@@ -172,11 +185,11 @@ def log_backtest(backtest: Backtest, holdout: Holdout, tracking: pd.DataFrame, f
     for name in ("by_frequency", "deciles", "coverage", "reliability"):
         _log_table(getattr(backtest, name), f"backtest/{name}")
     _log_table(holdout.comparison, "backtest/baselines")
-    mlflow.log_text(tracking.to_csv(index=False), "backtest/tracking.csv")
+    mlflow.log_text(spreadsheet_safe(tracking).to_csv(index=False), "backtest/tracking.csv")
     pit = backtest.pit
     if len(pit) > SHOWN_CUSTOMERS:
         pit = pit.sample(SHOWN_CUSTOMERS, random_state=stream(0, "registry.pit"))
-    mlflow.log_text(pit.to_csv(index=False), "backtest/pit.csv")
+    mlflow.log_text(spreadsheet_safe(pit).to_csv(index=False), "backtest/pit.csv")
     log_figures("backtest", figures)
 
 
@@ -232,7 +245,7 @@ def log_figures(folder: str, figures: Mapping[str, Figure]) -> None:
 
 
 def _log_table(table: pd.DataFrame, path: str) -> None:
-    mlflow.log_text(table.to_csv(), f"{path}.csv")
+    mlflow.log_text(spreadsheet_safe(table).to_csv(), f"{path}.csv")
     mlflow.log_text(table.to_html(float_format="{:.4g}".format), f"{path}.html")
 
 

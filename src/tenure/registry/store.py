@@ -23,6 +23,7 @@ from .processes import close_dead_runs, process_tags
 from .servers import limit_retries, patience, require_answer
 
 SETTINGS = "config/resolved.yaml"  # what a run was told: its recipe can be read back from it
+RUN_ID = "MLFLOW_RUN_ID"  # by which MLflow names a run to go on with
 LOCAL_STORE = "mlflow.db"  # of conf/registry/local.yaml
 VERSIONS = (
     "tenure",
@@ -119,12 +120,17 @@ def ui_command(uri: str) -> str:
 
 @contextmanager
 def open_run(settings: RegistrySettings, job: str, config: str) -> Iterator[Run]:
-    """Open a run with the job's name, process, versions, commit and resolved settings; a failure marks it FAILED."""
+    """Open a run with the job's name, process, versions, commit and resolved settings.
+
+    A failure marks it FAILED, an interruption KILLED.
+    """
+    _require_free_run()
     experiment = find_experiment(settings.experiment)
     tags = {**settings.tags, **process_tags()}
     with (
         patience() as end_patience,
         mlflow.start_run(run_name=settings.run_name, experiment_id=experiment, tags=tags) as run,
+        _killed_if_interrupted(),
     ):
         try:
             mlflow.set_tags({"tenure.job": job, **_versions(), **_commit()})
@@ -136,12 +142,47 @@ def open_run(settings: RegistrySettings, job: str, config: str) -> Iterator[Run]
             raise
 
 
+def _require_free_run() -> None:
+    """Refuse the run that MLFLOW_RUN_ID names unless it is RUNNING in this store and no job has used it yet."""
+    run_id = os.environ.get(RUN_ID)
+    if not run_id:
+        return
+    found = [run for run in _runs(run_id) if run.info.status == "RUNNING" and "tenure.job" not in run.data.tags]
+    if not found:
+        raise RegistryError(
+            f"{RUN_ID} in the environment is {run_id!r}, which is no run of this store that is RUNNING and that no"
+            " job of Tenure has used. Unset it, or name such a run."
+        )
+
+
+def _runs(run_id: str) -> list[Run]:
+    try:
+        return [mlflow.get_run(run_id)]
+    except MlflowException as error:
+        if error.error_code in ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"):
+            return []
+        raise
+
+
+@contextmanager
+def _killed_if_interrupted() -> Iterator[None]:
+    """End the open run as KILLED where a person or the system stopped the job; any other error makes it FAILED."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        mlflow.end_run("KILLED")
+        raise
+
+
 @contextmanager
 def open_origin(name: str) -> Iterator[Run]:
     """Open a run inside the open one, for one of its origins."""
     parent = mlflow.active_run()
     experiment = None if parent is None else parent.info.experiment_id
-    with mlflow.start_run(run_name=name, experiment_id=experiment, nested=True, tags=process_tags()) as run:
+    with (
+        mlflow.start_run(run_name=name, experiment_id=experiment, nested=True, tags=process_tags()) as run,
+        _killed_if_interrupted(),
+    ):
         mlflow.set_tag("tenure.job", "origin")
         yield run
 

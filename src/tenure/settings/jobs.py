@@ -14,6 +14,9 @@ from .window import ObservedSettings, RfmSettings, RollingSettings
 
 MODEL = "models:/[^/@]+(@[^/@]+|/[1-9][0-9]*)"
 
+LONGEST_NAME, LONGEST_TAG = 250, 5000
+TAG = r"(?![/.])[\w\-.:/ ]{1,250}(?<!/)"
+
 
 @dataclass
 class RegistrySettings:
@@ -25,6 +28,20 @@ class RegistrySettings:
     register: bool | None
     run_name: str | None
     tags: dict[str, str]
+
+    def __post_init__(self) -> None:
+        """Refuse what MLflow would refuse after all the work is done."""
+        rule = f"1 to {LONGEST_NAME} characters, none of them / : . % or a quote"
+        is_right = len(self.name.strip()) > 0 and len(self.name) <= LONGEST_NAME and not set(self.name) & set("/:.%\"'")
+        require(is_right and self.name.isprintable(), "registry.name", rule, self.name)
+        names = {"registry.experiment": self.experiment, "registry.run_name": self.run_name}
+        for key, name in names.items():
+            is_named = name is None or (len(name.strip()) > 0 and len(name) <= LONGEST_NAME and name.isprintable())
+            require(is_named, key, f"1 to {LONGEST_NAME} printable characters", name)
+        for key, value in self.tags.items():
+            is_tag = re.fullmatch(TAG, key) is not None and ".." not in key.split("/")
+            require(is_tag, "registry.tags", "named by letters, digits, spaces and _ - . : /, 250 at most", key)
+            require(len(value) <= LONGEST_TAG, f"registry.tags.{key}", f"{LONGEST_TAG:,} characters at most", value)
 
 
 @dataclass

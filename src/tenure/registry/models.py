@@ -137,11 +137,11 @@ def _load_model(uri: str) -> Loaded:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             model = mlflow.pyfunc.load_model(found)
-    except (MlflowException, OSError) as error:
+    except Exception as error:  # files of a model fail in their own code's ways
         where = mlflow.get_registry_uri()
         if getattr(error, "error_code", None) in MISSING:
             raise NoModelError(f"There is no {uri} in the registry at {where}.") from error
-        raise NoModelError(f"{uri} cannot be loaded from {where}: {error}") from error
+        raise NoModelError(f"{uri} cannot be loaded from {where}: {' '.join(str(error).split())}") from error
     inside = model.unwrap_python_model()
     factors = getattr(inside, "factors", None)  # an older version knows of none
     return Loaded(

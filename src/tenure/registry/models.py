@@ -17,7 +17,6 @@ from mlflow.models import ModelSignature
 from mlflow.types import ColSpec, ParamSchema, ParamSpec, Schema
 from mlflow.types.schema import AnyType
 
-from tenure.addresses import mask
 from tenure.backtest import Factors
 from tenure.posterior import Posterior
 from tenure.review import Verdict
@@ -37,7 +36,7 @@ from .aliases import (
 )
 from .completeness import REGISTRATION, begin, finish
 from .downloads import new_folder
-from .errors import raise_if_lost, where
+from .errors import one_line, raise_if_lost, where
 from .store import client
 
 log = logging.getLogger("tenure")
@@ -141,11 +140,11 @@ def _load_model(uri: str) -> Loaded:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             model = mlflow.pyfunc.load_model(found, dst_path=str(new_folder()))
-    except (MlflowException, OSError) as error:
+    except Exception as error:  # files of a model fail in their own code's ways
         raise_if_lost(error)
         if getattr(error, "error_code", None) in MISSING:
             raise NoModelError(f"There is no {uri} in the registry at {where()}.") from error
-        raise NoModelError(f"{uri} cannot be loaded from {where()}: {mask(str(error))}") from error
+        raise NoModelError(f"{uri} cannot be loaded from {where()}: {one_line(str(error))}.") from error
     inside = model.unwrap_python_model()
     factors = getattr(inside, "factors", None)  # an older version knows of none
     return Loaded(

@@ -1,5 +1,6 @@
 """What a person reads in the terminal: results on stdout."""
 
+import logging
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -53,11 +54,27 @@ def is_terminal() -> bool:
 
 @contextmanager
 def progress(what: str, rows: int) -> Iterator[Callable[[int], None]]:
-    """Show a bar on stderr while someone watches; give what advances it by some rows."""
+    """Show a bar on stderr while someone watches; yield what advances it by some rows."""
     columns = (TextColumn(what), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True), disable=not is_terminal(), transient=True) as bar:
+    with (
+        Progress(*columns, console=Console(stderr=True), disable=not is_terminal(), transient=True) as bar,
+        _log_above(),
+    ):
         task = bar.add_task(what, total=rows)
         yield lambda done: bar.advance(task, done)
+
+
+@contextmanager
+def _log_above() -> Iterator[None]:
+    """Send what is logged to where `sys.stderr` leads by now: of a bar, above it and not into it."""
+    handlers = [one for one in logging.getLogger().handlers if isinstance(one, logging.StreamHandler)]
+    before = [(one, one.setStream(sys.stderr)) for one in handlers if one.stream is sys.__stderr__]
+    try:
+        yield
+    finally:
+        for handler, stream in before:
+            if stream is not None:
+                handler.setStream(stream)
 
 
 def print_training(trained: "Trained", settings: TrainSettings, ui: str) -> None:
@@ -364,7 +381,7 @@ def _adjusted_by(scored: "Scored") -> str:
     """Say what the adjusted totals rest on, or that there are none."""
     if scored.factors is None:
         return (
-            "[yellow]No totals adjusted for a world that changes: this version was registered without the factor. Those"
+            "[yellow]No totals adjusted for a world that changes: this model was trained without the factor. Those"
             " above know customers' chance and the parameters' uncertainty alone.[/yellow]"
         )
     days, level = scored.scores.params.horizon_days, scored.scores.params.level

@@ -18,7 +18,7 @@ from tenure.rfm import Base, Births, Split, find_truncation, split, summarize
 from tenure.scorer import NewCustomer, Scorer
 from tenure.settings import TrainSettings
 from tenure.summary import Rfm
-from tenure.transactions import Transactions, read
+from tenure.transactions import Transactions, choose_type, kind_of, read
 
 from . import console, promoting
 from .facing import face
@@ -48,11 +48,13 @@ def run(settings: TrainSettings, config: str, *, is_sweep: bool) -> int:
     console.print_window(parts, births, truncation)
     known = parts.calibration.customers["frequency"]
     require_repeat_buyers(len(known), int((known > 0).sum()), settings.fit)  # before a run is opened
+    id_type = kind_of(choose_type(transactions, settings.transactions.id_type))
     uri = registry.connect(settings.registry)
     lessons = read_lessons(settings, transactions)
     with registry.open_run(settings.registry, "train", config) as opened:
         registry.log_settings(asdict(settings))
         registry.log_data(transactions, accounts, "training")
+        registry.log_id_type(id_type)
         registry.log_window(parts)
         facts = registry.data_metrics(accounts)
         if truncation is not None:
@@ -97,6 +99,7 @@ def _train(
         review = judge(metrics, settings.review.checks, fits=fits | _prefixed("final", final.fit.methods))
     registry.log_review(review)
     factors = _factors(lessons, parts, settings)
+    registry.log_factors(factors)
     registered = promotion = None
     if register and final is not None and review.verdict is not Verdict.FAIL:
         registered = _register(final.fit, factors, transactions, parts, review, settings, run_id)
@@ -200,6 +203,7 @@ def _register(
 ) -> registry.Registered:
     tags = {
         "data_digest": transactions.digest,
+        "id_type": kind_of(choose_type(transactions, settings.transactions.id_type)),
         "first_day": str(transactions.first_day),
         "as_of": str(parts.end),
         "purchases": settings.fit.purchases,

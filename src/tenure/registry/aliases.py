@@ -5,6 +5,7 @@ the alias is read right before it is set and again a moment after, and whoever w
 """
 
 import getpass
+import re
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -17,11 +18,13 @@ from tenure.review import Verdict
 
 from .store import RegistryError, client
 
-CHAMPION, CHALLENGER = "champion", "challenger"
+CHAMPION, CHALLENGER, LATEST = "champion", "challenger", "latest"
 PROMOTION, ROLLBACK, NOBODY = "promotion", "rollback", "none"
 # Between a rival's last look at the alias and its setting it lies one request to the server: whoever would overtake us
 # has done so by then. Without the wait both of two rivals took themselves for champion in ten of twelve races.
 SETTLING_SECONDS = 2.0
+SHOWN = 5
+_HOW = "A model is named models:/clv@champion, models:/clv/3 or models:/clv/latest."
 MISSING = ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE")
 
 
@@ -58,27 +61,54 @@ class Version:
         return Verdict(stored) if stored in list(Verdict) else Verdict.FAIL
 
 
-def find(uri: str) -> str:
-    """Return the URI of an existing version by number, or raise NoModelError that says what there is instead."""
-    name, _, alias = uri.removeprefix("models:/").partition("@")
-    if not uri.startswith("models:/") or not alias:
-        return uri
-    number = by_alias(name, alias)
-    if number is None:
-        raise NoModelError(_what_there_is(name, alias))
-    return f"models:/{name}/{number}"
-
-
 def find_version(uri: str) -> Version:
-    """Find a version by alias or number, or raise NoModelError."""
-    name, _, number = find(uri).removeprefix("models:/").partition("/")
+    """Find a version by alias or by number, or as the latest (`models:/clv/latest`), by its highest number.
+
+    Raises NoModelError that says what there is instead.
+    """
+    name, alias, number = _parts(uri)
+    if alias:
+        behind = by_alias(name, alias)
+        if behind is None:
+            raise NoModelError(_what_there_is(name, alias))
+        number = str(behind)
+    elif number == LATEST:
+        number = str(max(_numbers(name), default=0))
     try:
-        found = client().get_model_version(name, number)
+        version = client().get_model_version(name, number)
     except MlflowException as error:
         if error.error_code not in MISSING:
             raise
-        raise NoModelError(f"There is no {uri} in the registry at {mlflow.get_registry_uri()}.") from error
-    return Version(name, int(found.version), found.run_id or "", dict(found.tags))
+        raise NoModelError(_which_numbers(uri, name)) from error
+    return Version(name, int(version.version), version.run_id or "", dict(version.tags))
+
+
+def _parts(uri: str) -> tuple[str, str, str]:
+    """Split a model URI into name, alias and number, of which the alias or the number is empty."""
+    found = re.fullmatch(r"models:/([^/@]+)(?:@([^/@]+)|/([^/@]+))", uri)
+    if found is None:
+        raise NoModelError(f"{uri!r} names no model. {_HOW}")
+    name, alias, number = found[1], found[2] or "", found[3] or ""
+    if number and number != LATEST and not re.fullmatch("[1-9][0-9]*", number):
+        raise NoModelError(
+            f"There is no {uri}: after the slash stands a number or {LATEST}, and an alias follows an @."
+            f" Did you mean models:/{name}@{number}?"
+        )
+    return name, alias, number
+
+
+def _numbers(name: str) -> list[int]:
+    mark = '"' if "'" in name else "'"
+    return [int(version.version) for version in client().search_model_versions(f"name={mark}{name}{mark}")]
+
+
+def _which_numbers(uri: str, name: str) -> str:
+    where = f"in the registry at {mlflow.get_registry_uri()}"
+    numbers = sorted(_numbers(name))
+    if not numbers:
+        return f"There is no {uri} {where}; {_models_there()}"
+    first = ", ".join(map(str, numbers[-SHOWN:]))
+    return f"There is no {uri} {where}. The latest versions of {name} there: {first}."
 
 
 def find_champion(name: str) -> Version | None:
@@ -195,7 +225,9 @@ def _what_there_is(name: str, alias: str) -> str:
             f"The model {name} has no {alias} {where}. There is a challenger, version {challenger}, which no one has "
             f"promoted. To score with it: tenure-score model=models:/{name}@challenger"
         )
+    return f"There is no model {name} with alias {alias} {where}; {_models_there()}"
+
+
+def _models_there() -> str:
     names = ", ".join(sorted(model.name for model in client().search_registered_models())) or "none"
-    return (
-        f"There is no model {name} with alias {alias} {where}; the models there: {names}. tenure-train registers one."
-    )
+    return f"the models there: {names}. tenure-train registers one."

@@ -13,7 +13,7 @@ import mlflow
 import pandas as pd
 from matplotlib.figure import Figure
 
-from tenure.backtest import Backtest, Holdout, Rolling, wins
+from tenure.backtest import Backtest, Factors, Holdout, Rolling, wins
 from tenure.batch import Scored
 from tenure.promote import Comparison, Decision
 from tenure.review import Review
@@ -56,6 +56,18 @@ def log_data(transactions: Transactions, accounts: Reconciliation, context: str)
     mlflow.set_tags({"data.digest": transactions.digest, "data.first_day": str(transactions.first_day)})
     mlflow.log_dict(accounts.as_dict(), "data/reconciliation.json")
     mlflow.log_metrics(data_metrics(accounts))
+
+
+def log_id_type(id_type: str) -> None:
+    """Tag the run with the type of the log's ids, `integer` or `text`, for the output of later scores."""
+    mlflow.set_tag("id_type", id_type)
+
+
+def log_factors(factors: Factors) -> None:
+    """Log what totals are adjusted by, beside the posteriors."""
+    with tempfile.TemporaryDirectory() as folder:
+        factors.save(Path(folder) / "factors.npz")
+        mlflow.log_artifact(str(Path(folder) / "factors.npz"), "posterior")
 
 
 def data_metrics(accounts: Reconciliation) -> dict[str, float]:

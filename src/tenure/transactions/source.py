@@ -41,6 +41,7 @@ class Source:
         name: where it came from.
         digest: sha256 of the bytes, and of the query, if any.
         settings: how it was read.
+        has_types: whether its columns have types; a CSV's are text whatever they hold.
     """
 
     connection: Any
@@ -49,6 +50,7 @@ class Source:
     name: str
     digest: str
     settings: TransactionsSettings
+    has_types: bool = True
 
     def place(self, file: str | None, row: int) -> str:
         """Name a row: 'line 2', or 'row 1' where it has no line; with its file where there are several."""
@@ -100,7 +102,7 @@ def open_source(settings: TransactionsSettings) -> Source:
         table = connection.table(VIEW)
     if settings.query:
         table, numbered = _query(connection, settings.query, settings)
-    return Source(connection, table, numbered, name, digest, settings)
+    return Source(connection, table, numbered, name, digest, settings, has_types=kind != "csv")
 
 
 @contextmanager

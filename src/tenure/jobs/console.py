@@ -83,7 +83,7 @@ def print_training(trained: "Trained", settings: TrainSettings, ui: str) -> None
     fitted = trained.final or trained.calibration
     window = "the whole log" if trained.final else "the calibration days"
     out.print()
-    out.print(_parameters(fitted.fit, window))
+    out.print(_parameters(fitted.fit, window, settings.review.level))
     for warning in fitted.warnings:
         out.print(f"[yellow]{warning}[/yellow]")
     if trained.new_customer is not None:
@@ -153,17 +153,17 @@ def _table(title: str, *columns: str) -> Table:
     return table
 
 
-def _parameters(fitted: "Fit", window: str) -> Table:
+def _parameters(fitted: "Fit", window: str, level: float) -> Table:
     posterior = fitted.posterior
     is_point = "map" in fitted.methods.values()
-    what = "a point estimate, without intervals" if is_point else "90% credible"
+    what = "a point estimate, without intervals" if is_point else f"{level:.0%} credible"
     table = _table(
         f"Population, fitted to {window} by {posterior.origin['method']}: {what}", "", "mean", "low", "high", ""
     )
     table.columns[-1].justify = "left"
     for name in PARAMETERS:
         draws = posterior.draws[name]
-        ends: list[float] = [] if is_point else list(np.quantile(draws, [0.05, 0.95]))
+        ends: list[float] = [] if is_point else list(np.quantile(draws, [(1 - level) / 2, (1 + level) / 2]))
         numbers = [f"{value:.4g}" for value in (draws.mean(), *ends)]
         table.add_row(name, *numbers, *["-"] * (3 - len(numbers)), f"[dim]{WORDS[name]}[/dim]")
     return table

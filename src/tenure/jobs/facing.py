@@ -40,7 +40,8 @@ def face(
     scorer = Scorer(posterior)
     backtest, holdout = face_holdout(transactions, parts, scorer, settings, level=level, seed=seed, lessons=lessons)
     counts = daily_counts(transactions, parts.cutoff, parts.end, births)
-    tracking = track(counts, scorer.expected_new_customer(np.arange(len(counts))), cutoff=parts.cutoff, level=level)
+    curve, forecast = scorer.expected_new_customer(np.arange(len(counts))), holdout.metrics["purchases.expected_total"]
+    tracking = track(counts, curve, cutoff=parts.cutoff, level=level, forecast=forecast)
     drawn = {
         "tracking": figures.tracking(tracking, parts.cutoff, level),
         "pit": figures.pit(backtest.pit, level),

@@ -118,7 +118,7 @@ def _train(
 
 
 def _fit(stage: str, rfm: Rfm, settings: TrainSettings, seed: int) -> CheckedFit:
-    base = Base.of(rfm)
+    base, level = Base.of(rfm), settings.review.level
     with _stage(f"fit {stage}: {base.customers:,} customers, {len(base.histories.count):,} distinct histories"):
         fitted = fit(base, settings.fit, seed=seed, progress=console.is_terminal())
     with _stage(f"check {stage}: leave-one-out, the prior's part"):
@@ -126,14 +126,14 @@ def _fit(stage: str, rfm: Rfm, settings: TrainSettings, seed: int) -> CheckedFit
     for warning in checked.warnings:
         log.warning("%s", warning)
     with _stage(f"draw and log {stage} diagnostics"):
-        registry.log_fit(stage, checked, _fit_figures(checked, rfm, seed))
+        registry.log_fit(stage, checked, _fit_figures(checked, rfm, seed, level), level=level)
     return checked
 
 
-def _fit_figures(checked: CheckedFit, rfm: Rfm, seed: int) -> dict[str, Figure]:
+def _fit_figures(checked: CheckedFit, rfm: Rfm, seed: int, level: float) -> dict[str, Figure]:
     fitted = checked.fit
     told = checked.consequences
-    drawn = {"prior_consequences": figures.consequences(told.prior, told.posterior)}
+    drawn = {"prior_consequences": figures.consequences(told.prior, told.posterior, level)}
     for name, model in fitted.models.items():
         tree, parameters = model.tree(), model.target.parameters
         if model.method == "nuts":  # the others have no chains to look at
@@ -148,14 +148,14 @@ def _fit_figures(checked: CheckedFit, rfm: Rfm, seed: int) -> dict[str, Figure]:
     replicated = predictive.replicate_purchases(
         fitted.posterior, customers["T"].to_numpy(), rng=rng, replicates=REPLICATES
     )
-    drawn["purchases_check"] = figures.purchases_check(customers["frequency"].to_numpy(), replicated)
+    drawn["purchases_check"] = figures.purchases_check(customers["frequency"].to_numpy(), replicated, level)
     repeat = customers[customers["frequency"] > 0]
     if repeat.empty:
         return drawn
     spends = predictive.replicate_spends(
         fitted.posterior, repeat["frequency"].to_numpy(), rng=rng, replicates=REPLICATES
     )
-    drawn["spend_check"] = figures.spend_check(repeat["monetary_value"].to_numpy(float), spends)
+    drawn["spend_check"] = figures.spend_check(repeat["monetary_value"].to_numpy(float), spends, level)
     return drawn
 
 

@@ -138,8 +138,11 @@ def log_report(page: str) -> None:
     mlflow.log_text(page, "report.html")
 
 
-def log_fit(stage: str, checked: "CheckedFit", figures: Mapping[str, Figure]) -> None:
-    """Log a fit under `stage` (`calibration`, `final`): diagnostics, posterior, tables, traces, figures."""
+def log_fit(stage: str, checked: "CheckedFit", figures: Mapping[str, Figure], *, level: float) -> None:
+    """Log a fit under `stage` (`calibration`, `final`): diagnostics, posterior, tables, traces, figures.
+
+    Intervals in the tables are of `level`.
+    """
     fit, folder_of = checked.fit, f"diagnostics/{stage}"
     mlflow.log_metrics({f"{stage}.{key}": value for key, value in checked.metrics.items()})
     for name, model in fit.models.items():
@@ -159,12 +162,12 @@ def log_fit(stage: str, checked: "CheckedFit", figures: Mapping[str, Figure]) ->
     for name, tree in trees.items():
         if fit.models[name].is_point:
             continue
-        table = pd.DataFrame(az.summary(tree["posterior"].to_dataset()))
+        table = pd.DataFrame(az.summary(tree["posterior"].to_dataset(), ci_prob=level))
         first = list(fit.models[name].target.parameters)
         _log_table(table.loc[[*first, *table.index.difference(first)]], f"{folder_of}/{name}_summary")
     for name, sensitivity in checked.sensitivities.items():
         _log_table(sensitivity, f"{folder_of}/{name}_sensitivity")
-    _log_table(checked.consequences.table(), f"{folder_of}/prior_consequences")
+    _log_table(checked.consequences.table(level), f"{folder_of}/prior_consequences")
     log_figures(folder_of, figures)
 
 

@@ -5,6 +5,7 @@ id (8 bytes) is kept, to find who is there twice.
 """
 
 import json
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -60,11 +61,13 @@ class SummaryFile:
     Attributes:
         path: of the file.
         id_type: `integer` or `text`, of the ids; None: a Parquet column's own, text of a CSV.
+        stamp: of the file when it was first looked at; one that changes meanwhile is refused.
         rows: how many at a time.
     """
 
     path: str
     id_type: str | None = None
+    stamp: tuple[int, int, int] | None = None
     rows: int = ROWS
 
     def __post_init__(self) -> None:
@@ -76,6 +79,7 @@ class SummaryFile:
         try:
             for part in self._parquet() if self._is_parquet else self._csv():
                 yield self._typed(part)
+            self._require_unchanged()
         except (OSError, ValueError, pa.ArrowException) as error:
             if isinstance(error, InputError):
                 raise
@@ -87,18 +91,28 @@ class SummaryFile:
         Raises IdTypeError for ids that are no integers where integers are asked for.
         """
         wanted = setting or (None if self._is_parquet else of_model)
+        stamp = self._stamp() if os.path.exists(self.path) else None  # without it reading says what is wrong
+        stamped = replace(self, stamp=stamp)
         if wanted == TEXT or (self._is_parquet and wanted is None):
-            return replace(self, id_type=wanted)
+            return replace(stamped, id_type=wanted)
         rows, number, first = 0, 0, list[str]()
-        for part in self.parts():
+        for part in stamped.parts():
             if "customer_id" not in part:
-                return self  # `check` says so, and what else is missing
+                return stamped  # `check` says so, and what else is missing
             ids = part["customer_id"].dropna().astype(str)
             others = ids[~is_whole(ids)]
             rows, number, first = rows + len(part), number + len(others), [*first, *others[:SHOWN]][:SHOWN]
         if number and wanted == INTEGER:
             raise refuse_others(number, rows, first, is_setting=setting is not None)
-        return replace(self, id_type=TEXT if number else INTEGER)
+        return replace(stamped, id_type=TEXT if number else INTEGER)
+
+    def _stamp(self) -> tuple[int, int, int]:
+        facts = os.stat(self.path)
+        return facts.st_ino, facts.st_size, facts.st_mtime_ns
+
+    def _require_unchanged(self) -> None:
+        if self.stamp is not None and self._stamp() != self.stamp:
+            raise BatchError(f"{self.path} was changed while it was read. Score a file that nobody writes to.")
 
     @property
     def _is_parquet(self) -> bool:

@@ -1,14 +1,20 @@
 """What is written is written whole or not at all, and says in its own Parquet metadata what it is."""
 
+import fcntl
 import json
 import os
 import shutil
+import socket
+import stat
 import tempfile
-from collections.abc import Iterator
+import time
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
+from glob import escape
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 
 from .errors import InputError
@@ -29,6 +35,17 @@ def require_writable(path: str, key: str = "output") -> None:
     if target.is_dir():
         raise OutputError(f"{key} {path!r} is a folder; name a file.")
     _require_folder(target.parent, path, key)
+    require_alone(path, key)
+
+
+def refuse_input(path: str, inputs: Iterable[str | Path], key: str = "output") -> None:
+    """Refuse a file that is one of the inputs, or lies in a folder that is one, under whatever name."""
+    target = Path(path).expanduser().resolve()
+    for given in inputs:
+        source = Path(given).expanduser()
+        is_same = source.exists() and target.exists() and source.samefile(target)
+        if is_same or source.resolve() == target or (source.is_dir() and source.resolve() in target.parents):
+            raise OutputError(f"{key} {path!r} is the input {str(given)!r}, or lies in it: name another file.")
 
 
 def require_new_folder(path: str, key: str = "output") -> None:
@@ -64,18 +81,90 @@ def _made(folder: Path) -> Iterator[None]:
 
 @contextmanager
 def written_whole(path: str) -> Iterator[Path]:
-    """Yield a temporary file that takes the place of `path`, unless writing it fails, and then leaves no trace."""
+    """Yield a temporary file that takes the place of `path`, unless writing it fails, and then leaves no trace.
+
+    It keeps the mode of the file that it replaces, else follows the umask, and is on disk before it takes its place.
+    The process holds a lock on it, so that another job with the same output is refused and a dead one's file removed.
+    """
     target = Path(path).expanduser().resolve()
     with _made(target.parent):
-        handle, name = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
-        os.close(handle)
+        mine = f"{_partial(target)}{time.time_ns():020d}.{socket.gethostname()}-{os.getpid()}."
+        handle, name = tempfile.mkstemp(prefix=mine, dir=target.parent)
+        partial = Path(name)
         try:
-            yield Path(name)
-            os.chmod(name, 0o644)
-            os.replace(name, target)
+            fcntl.flock(handle, fcntl.LOCK_EX)
+            require_alone(path, before=partial.name)
+            yield partial
+            os.chmod(partial, stat.S_IMODE(target.stat().st_mode) if target.exists() else 0o666 & ~_umask())
+            os.fsync(handle)
+            os.replace(partial, target)
+            _sync(target.parent)
         except BaseException:
-            os.unlink(name)
+            partial.unlink(missing_ok=True)
             raise
+        finally:
+            os.close(handle)
+
+
+def require_alone(path: str, key: str = "output", before: str = "~") -> None:
+    """Refuse a file that another living process writes, and remove what dead ones left of it.
+
+    Args:
+        path: of the file.
+        key: the setting that names it.
+        before: the name of a partial file; those with later names, whose processes began later, are not looked at.
+    """
+    target = Path(path).expanduser().resolve()
+    for other in sorted(target.parent.glob(f"{escape(_partial(target))}*")):
+        if other.name < before and _is_written(other):
+            host, _, pid = (
+                other.name.removeprefix(_partial(target)).partition(".")[2].rpartition(".")[0].rpartition("-")
+            )
+            raise OutputError(
+                f"{key} {path!r} is being written by another process ({pid} on {host}). Wait for it to end, or name"
+                " another file."
+            )
+
+
+def _is_written(partial: Path) -> bool:
+    """Return whether a living process writes a partial file; remove it otherwise."""
+    try:
+        with partial.open("rb") as file:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            partial.unlink()
+    except BlockingIOError:
+        return True
+    except OSError:  # gone by now, or somebody else's
+        pass
+    return False
+
+
+def keep(partial: Path, path: str) -> Path:
+    """Move a file of `written_whole` that is complete, but may not take its place, to a name beside it; return that."""
+    target = Path(path).expanduser().resolve()
+    kept = target.with_name(f"{target.stem}.kept{target.suffix}")
+    os.replace(partial, kept)
+    return kept
+
+
+def _partial(target: Path) -> str:
+    return f".{target.name}.partial-"
+
+
+def _umask() -> int:
+    """Read the umask, which can only be read by setting it."""
+    umask = os.umask(0o077)
+    os.umask(umask)
+    return umask
+
+
+def _sync(folder: Path) -> None:
+    """Make a renaming lasting."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
 
 
 @contextmanager
@@ -86,11 +175,20 @@ def folder_written_whole(path: str) -> Iterator[Path]:
         name = tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent)
         try:
             yield Path(name)
-            os.chmod(name, 0o755)  # noqa: S103 (a folder like any other)
+            os.chmod(name, 0o777 & ~_umask())
             os.replace(name, target)
         except BaseException:
             shutil.rmtree(name)
             raise
+
+
+def is_described(path: Path) -> bool:
+    """Return whether a file of ours is complete: what it says of itself is written last."""
+    try:
+        describe(path)
+    except (OutputError, OSError, pa.ArrowException):
+        return False
+    return True
 
 
 def describe(path: str | Path) -> dict[str, Any]:

@@ -4,20 +4,22 @@ import inspect
 import logging
 import time
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from tenure import batch, figures, registry, units
 from tenure.backtest import Factors
 from tenure.batch import Scored, Summaries, SummaryFile
 from tenure.errors import InputError
-from tenure.output import require_writable, written_whole
+from tenure.output import is_described, keep, refuse_input, require_writable, written_whole
 from tenure.review import Verdict
 from tenure.rfm import HISTORY, stream
 from tenure.scorer import RESIDUAL, Scorer, Totals
 from tenure.settings import ScoreJobSettings
-from tenure.transactions import Reconciliation, Transactions, choose_type, read
+from tenure.transactions import Reconciliation, Transactions, choose_type, input_files, read
 
 from . import console
 from .columns import with_columns
@@ -43,6 +45,7 @@ class Customers(NamedTuple):
 def run(settings: ScoreJobSettings, config: str) -> int:
     """Score and report; return the exit code."""
     require_writable(settings.output)
+    refuse_input(settings.output, [settings.summary.path or settings.transactions.path])
     uri = registry.connect(settings.registry)
     loaded = registry.load(settings.model)  # before the customers are read, which may take long
     model = model_of(loaded.about)
@@ -53,19 +56,36 @@ def run(settings: ScoreJobSettings, config: str) -> int:
         console.print_reconciliation(customers.log_read[1])
     rows = check_customers(customers, loaded.scorer, settings)
     log.info("%s customers; model %s", f"{rows:,}", model)
-    with registry.open_run(settings.registry, "score", config) as opened:
+    about: dict[str, Any] = {"model": model, "model_tags": loaded.about, "verdict": verdict.value}
+    # Put in its place last: where the output is, its run is complete.
+    with (
+        written_whole(settings.output) as path,
+        kept_if_lost(path, settings.output),
+        registry.open_run(settings.registry, "score", config) as opened,
+    ):
         registry.log_settings(asdict(settings))
         if customers.log_read is not None:
             registry.log_data(*customers.log_read, "scoring")
         start = time.perf_counter()
-        about: dict[str, Any] = {"model": model, "model_tags": loaded.about, "verdict": verdict.value}
         about |= {"as_of": customers.as_of, "run_id": opened.info.run_id}
-        scored = score_parts(loaded.scorer, customers.summaries, rows, settings, about, loaded.factors)
+        scored = score_parts(loaded.scorer, customers.summaries, rows, settings, about, path, loaded.factors)
         months, level = scored.scores.months, settings.score.level
         drawn = {} if months is None else {"months": figures.months(months.table(level), level)}
         registry.log_scores(scored, time.perf_counter() - start, drawn)
     console.print_scores(scored, settings, registry.ui_command(uri))
     return 0
+
+
+@contextmanager
+def kept_if_lost(path: Path, output: str) -> Iterator[None]:
+    """Keep scores that are complete under another name where their run cannot be, as the store fails meanwhile."""
+    try:
+        yield
+    except Exception:
+        if is_described(path):
+            kept = keep(path, output)
+            log.error("The scores were computed, but their run could not be logged. They are kept in %s", kept)
+        raise
 
 
 def model_of(about: Mapping[str, str]) -> str:
@@ -119,6 +139,7 @@ def _customers(settings: ScoreJobSettings, about: Mapping[str, str]) -> Customer
     if settings.summary.path is not None:
         file = SummaryFile(settings.summary.path).with_type(setting, of_model)
         return Customers(file, settings.summary.as_of, None)
+    refuse_input(settings.output, input_files(settings.transactions))
     transactions = read(settings.transactions)
     further = [name for name in settings.score.columns if name in HISTORY]
     id_type = choose_type(transactions, setting, of_model)
@@ -150,6 +171,7 @@ def score_parts(
     rows: int,
     settings: ScoreJobSettings,
     about: dict[str, Any],
+    path: Path,
     factors: Factors | None = None,
 ) -> Scored:
     """Score part by part; write the rows, keep the sums. The factors are for the sums alone: no row depends on them."""
@@ -161,7 +183,6 @@ def score_parts(
     shows_blocks = "advance" in inspect.signature(scorer.score).parameters
     scores, residual, beyond = None, None, None
     with (
-        written_whole(settings.output) as path,
         console.progress("score", rows * (2 if settings.residual else 1)) as advance,
         warnings.catch_warnings(),
     ):

@@ -6,11 +6,12 @@
 """
 
 from .fault import TransactionsError
+from .files import find as input_files
 from .ids import CANONICAL, INTEGER, STRING, TEXT, IdTypeError, choose_type, kind_of, refuse_others
 from .log import Transactions, of_table, read
 from .reconciliation import Line, Reconciliation
 
 __all__ = [
     "CANONICAL", "INTEGER", "STRING", "TEXT", "IdTypeError", "Line", "Reconciliation", "Transactions",
-    "TransactionsError", "choose_type", "kind_of", "of_table", "read", "refuse_others",
+    "TransactionsError", "choose_type", "input_files", "kind_of", "of_table", "read", "refuse_others",
 ]  # fmt: skip

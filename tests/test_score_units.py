@@ -116,6 +116,16 @@ def test_a_summary_of_years_later_is_no_other_unit_where_its_day_is_known(scorer
         compare_time(later, scorer, None)
 
 
+def test_where_expectations_are_level_a_few_purchases_more_are_no_other_unit(posterior: Posterior) -> None:
+    """A population that leaves at once and a cohort of ten years ago: hardly a purchase is still expected."""
+    leaving = {**posterior.draws, "a": posterior.draws["a"] * 0 + 6.0, "b": posterior.draws["b"] * 0 + 2.0}
+    scorer = Scorer(Posterior(leaving, "bg_nbd", MEDIAN))
+    per_customer = float(scorer.expected_new_customer(np.array([3_650])).mean())
+    bought = np.arange(2_000) < round(2_000 * per_customer * 1.3)
+    cohort = pd.DataFrame({"T": 3_650, "frequency": bought.astype(int), "recency": 9 * bought})
+    compare_time(seen(cohort.assign(monetary_value=30.0 * bought)), scorer, None)
+
+
 def spending(median: float, customers: int) -> Seen:
     """See repeat buyers around a median, and one-time buyers, whose zero is no spend."""
     spends = np.append(median * np.exp(np.linspace(-1, 1, customers)), 0.0)

@@ -11,7 +11,8 @@ Time. A log has dates, so that only a summary can be wrong. How many purchases t
 of customers with the same T is not enough: the best hundredth have ten times as many, and since expectations level off
 (customers leave) weeks for days come to 4.5 times as many in the sample, not 7. So the clock itself is estimated: the
 factor on every T at which the model expects as many purchases as there are. Weeks come to 6.8, months to 26, hours to
-1/25. From a factor of 5 on, it is an error if selection is no explanation:
+1/25. From a factor of 5 on, it is an error if the number of purchases differs by a factor of 2.5 too (where
+expectations are level, a few purchases more are many days) and selection is no explanation:
 - More purchases than there should be: at that clock the model has to explain not only how many purchases there are but
   how they are spread over customers, one-time buyers included. A wrong unit stretches the time of all alike; a list of
   the best has no customers with few purchases.
@@ -37,7 +38,7 @@ from .scorer import Scorer
 type Floats = NDArray[np.float64]
 
 ERROR, WARNING = 20.0, 3.0  # factors of money
-CLOCK = 5.0  # factor of time
+CLOCK, SURPLUS = 5.0, 2.5  # factors of time and of purchases
 LEAST_BUYERS = 30
 LIKE = 0.25  # largest gap between two distributions of one shape; a list of the best has one above 0.4
 HORIZONS = np.geomspace(0.05, 1e6, 64)  # days at which a new customer's purchases are expected
@@ -101,9 +102,11 @@ def compare_time(seen: Seen, scorer: Scorer, as_of: str | None) -> None:
     history = seen.history()
     if history.loc[history["frequency"] > 0, "size"].sum() < LEAST_BUYERS:
         return
-    clock = _clock(history, scorer)
-    is_other = _spread_alike(history, clock, scorer) if clock >= CLOCK else False
-    if clock <= 1 / CLOCK:
+    clock, ratio = _clock(history, scorer)
+    is_other = False
+    if clock >= CLOCK and ratio >= SURPLUS:
+        is_other = _spread_alike(history, clock, scorer)
+    if clock <= 1 / CLOCK and ratio <= 1 / SURPLUS:
         is_other = _observed_too_long(history, scorer, as_of)
     if is_other:
         times = f"{clock:,.1f} times as long" if clock > 1 else f"{1 / clock:,.1f} times as short"
@@ -114,14 +117,16 @@ def compare_time(seen: Seen, scorer: Scorer, as_of: str | None) -> None:
         )
 
 
-def _clock(history: pd.DataFrame, scorer: Scorer) -> float:
-    """Find the factor on every T at which the model expects as many purchases as there are."""
+def _clock(history: pd.DataFrame, scorer: Scorer) -> tuple[float, float]:
+    """Find the factor on every T at which the model expects as many purchases as there are, and that on them at T."""
     expected = np.append(0.0, scorer.expected_new_customer(HORIZONS).mean(axis=0))
     by_T = history.groupby("T")["size"].sum()
     times, sizes = by_T.index.to_numpy(np.float64), by_T.to_numpy(np.float64)
     days = np.append(0.0, HORIZONS)
     totals = np.array([np.interp(factor * times, days, expected) @ sizes for factor in CLOCKS])
-    return float(CLOCKS[min(int(np.searchsorted(totals, _purchases(history))), CLOCKS.size - 1)])
+    purchases, at_T = _purchases(history), float(np.interp(times, days, expected) @ sizes)
+    clock = float(CLOCKS[min(int(np.searchsorted(totals, purchases)), CLOCKS.size - 1)])
+    return clock, purchases / at_T if at_T > 0 else np.inf
 
 
 def _purchases(history: pd.DataFrame) -> int:

@@ -10,6 +10,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import pandas as pd
+
 from tenure import batch, figures, registry, units
 from tenure.backtest import Factors
 from tenure.batch import Scored, Summaries, SummaryFile
@@ -17,7 +19,7 @@ from tenure.errors import InputError
 from tenure.output import is_described, keep, refuse_input, require_writable, written_whole
 from tenure.review import Verdict
 from tenure.rfm import HISTORY, stream
-from tenure.scorer import RESIDUAL, Scorer, Totals
+from tenure.scorer import RESIDUAL, Scorer, Scores, Totals
 from tenure.settings import ScoreJobSettings
 from tenure.transactions import Reconciliation, Transactions, choose_type, input_files, read
 
@@ -191,12 +193,7 @@ def score_parts(
         bar |= {"advance": advance} if shows_blocks else {}
         for part in summaries.parts():
             part_scores = scorer.score(part, **bar, **more, **asked)
-            table = part_scores.table
-            if settings.by_month and part_scores.months is not None:
-                months = part_scores.months
-                table = table.assign(
-                    expected_purchases_by_month=list(months.purchases), clv_by_month=list(months.value)
-                )
+            table = _with_months(part_scores) if settings.by_month else part_scores.table
             if settings.residual:
                 params = {name: value for name, value in asked.items() if name != "horizon_days"}
                 ever = scorer.residual(part, **bar, **params)
@@ -212,3 +209,11 @@ def score_parts(
         output.close({**about, "params": params, "customers": rows})
     assert scores is not None  # noqa: S101 (a file without rows is not closed)
     return Scored(scores, residual, beyond, about["model"], about["as_of"], about["run_id"], factors)
+
+
+def _with_months(scores: Scores) -> pd.DataFrame:
+    """Return the table with the two columns of lists."""
+    months = scores.months
+    if months is None:
+        return scores.table
+    return scores.table.assign(expected_purchases_by_month=list(months.purchases), clv_by_month=list(months.value))

@@ -120,10 +120,13 @@ def test_where_expectations_are_level_a_few_purchases_more_are_no_other_unit(pos
     """A population that leaves at once and a cohort of ten years ago: hardly a purchase is still expected."""
     leaving = {**posterior.draws, "a": posterior.draws["a"] * 0 + 6.0, "b": posterior.draws["b"] * 0 + 2.0}
     scorer = Scorer(Posterior(leaving, "bg_nbd", MEDIAN))
-    per_customer = float(scorer.expected_new_customer(np.array([3_650])).mean())
-    bought = np.arange(2_000) < round(2_000 * per_customer * 1.3)
-    cohort = pd.DataFrame({"T": 3_650, "frequency": bought.astype(int), "recency": 9 * bought})
-    compare_time(seen(cohort.assign(monetary_value=30.0 * bought)), scorer, None)
+    new = pd.DataFrame({"customer_id": ["new"], "frequency": 0, "recency": 0, "T": 0, "monetary_value": 0.0})
+    frequency = np.sort(np.tile(scorer.simulate(new, horizon_days=3_650).counts[0], 10))
+    more = round(0.3 * frequency.sum())
+    assert (frequency[:more] == 0).all()
+    frequency[:more] = 1
+    cohort = pd.DataFrame({"T": 3_650, "frequency": frequency, "monetary_value": np.where(frequency > 0, 30.0, 0.0)})
+    compare_time(seen(cohort.assign(recency=9 * frequency)), scorer, None)
 
 
 def spending(median: float, customers: int) -> Seen:

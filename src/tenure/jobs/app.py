@@ -17,6 +17,7 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
+from tenure.addresses import mask
 from tenure.errors import InputError
 
 from .compose import shipped
@@ -133,9 +134,20 @@ def _attempt(job: Callable[..., int], config: DictConfig) -> int:
     except KeyboardInterrupt:
         print("interrupted: a run that was open is marked FAILED, and nothing is registered by it", file=sys.stderr)
         sys.exit(INTERRUPTED)  # the other runs of a sweep are not begun
-    except Exception:
-        traceback.print_exc()
+    except Exception as error:
+        return _of_store(error)
+
+
+def _of_store(error: Exception) -> int:
+    """Print what an exception says about the store and return its exit code; print another with its traceback."""
+    from tenure import registry  # a job that raised one of its errors has imported it already
+
+    words = registry.in_words(error)
+    if words is None:
+        print(mask("".join(traceback.format_exception(error))), file=sys.stderr)
         return BROKEN
+    print(f"error: {words}", file=sys.stderr)
+    return words.exit_code
 
 
 def _command() -> str:

@@ -10,6 +10,7 @@ from .aliases import (
     login,
     roll_back,
 )
+from .errors import RegistryError, StoreUnreachableError, in_words
 from .evidence import (
     data_metrics,
     flat_settings,
@@ -19,6 +20,7 @@ from .evidence import (
     log_decision,
     log_diagnostics,
     log_factors,
+    log_failures,
     log_fit,
     log_id_type,
     log_new_customer,
@@ -34,7 +36,7 @@ from .evidence import (
 )
 from .models import EXAMPLE, Loaded, Registered, load, register
 from .reading import Evidence, evidence
-from .store import RegistryError, connect, find_store, open_origin, open_run, ui_command, use
+from .store import connect, find_store, open_origin, open_run, ui_command, use
 
 __all__ = [
     "EXAMPLE",
@@ -44,6 +46,7 @@ __all__ = [
     "NotMovedError",
     "Registered",
     "RegistryError",
+    "StoreUnreachableError",
     "Version",
     "connect",
     "crown",
@@ -53,6 +56,7 @@ __all__ = [
     "find_store",
     "find_version",
     "flat_settings",
+    "in_words",
     "load",
     "log_backtest",
     "log_comparison",
@@ -60,6 +64,7 @@ __all__ = [
     "log_decision",
     "log_diagnostics",
     "log_factors",
+    "log_failures",
     "log_fit",
     "log_id_type",
     "log_new_customer",

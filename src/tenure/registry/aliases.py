@@ -11,12 +11,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-import mlflow
+from mlflow.entities.model_registry import ModelVersion
 from mlflow.exceptions import MlflowException
 
 from tenure.review import Verdict
 
-from .store import RegistryError, client
+from .completeness import is_complete
+from .errors import RegistryError, where
+from .store import client
 
 CHAMPION, CHALLENGER, LATEST = "champion", "challenger", "latest"
 PROMOTION, ROLLBACK, NOBODY = "promotion", "rollback", "none"
@@ -80,6 +82,7 @@ def find_version(uri: str) -> Version:
         if error.error_code not in MISSING:
             raise
         raise NoModelError(_which_numbers(uri, name)) from error
+    _require_complete(uri, version)
     return Version(name, int(version.version), version.run_id or "", dict(version.tags))
 
 
@@ -103,12 +106,20 @@ def _numbers(name: str) -> list[int]:
 
 
 def _which_numbers(uri: str, name: str) -> str:
-    where = f"in the registry at {mlflow.get_registry_uri()}"
+    store = f"in the registry at {where()}"
     numbers = sorted(_numbers(name))
     if not numbers:
-        return f"There is no {uri} {where}; {_models_there()}"
+        return f"There is no {uri} {store}; {_models_there()}"
     first = ", ".join(map(str, numbers[-SHOWN:]))
-    return f"There is no {uri} {where}. The latest versions of {name} there: {first}."
+    return f"There is no {uri} {store}. The latest versions of {name} there: {first}."
+
+
+def _require_complete(uri: str, version: ModelVersion) -> None:
+    if not is_complete(version.tags):
+        raise NoModelError(
+            f"{uri} is not complete: its registration by run {version.run_id or 'unknown'} was interrupted, or another "
+            "version took its place. Choose another version, or run tenure-train again."
+        )
 
 
 def find_champion(name: str) -> Version | None:
@@ -117,9 +128,10 @@ def find_champion(name: str) -> Version | None:
 
 
 def by_alias(name: str, alias: str) -> int | None:
-    """Find the number behind an alias; None where there is no such alias or model."""
+    """Return the number behind an alias; None where there is no such alias or model, or its version is not complete."""
     try:
-        return int(client().get_model_version_by_alias(name, alias).version)
+        found = client().get_model_version_by_alias(name, alias)
+        return int(found.version) if is_complete(found.tags) else None
     except MlflowException as error:
         if error.error_code in MISSING:
             return None
@@ -218,14 +230,14 @@ def _now() -> str:
 
 
 def _what_there_is(name: str, alias: str) -> str:
-    where = f"in the registry at {mlflow.get_registry_uri()}"
+    store = f"in the registry at {where()}"
     challenger = by_alias(name, CHALLENGER)
     if challenger is not None:
         return (
-            f"The model {name} has no {alias} {where}. There is a challenger, version {challenger}, which no one has "
+            f"The model {name} has no {alias} {store}. There is a challenger, version {challenger}, which no one has "
             f"promoted. To score with it: tenure-score model=models:/{name}@challenger"
         )
-    return f"There is no model {name} with alias {alias} {where}; {_models_there()}"
+    return f"There is no model {name} with alias {alias} {store}; {_models_there()}"
 
 
 def _models_there() -> str:

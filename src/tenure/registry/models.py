@@ -19,6 +19,7 @@ from mlflow.models import ModelSignature
 from mlflow.types import ColSpec, ParamSchema, ParamSpec, Schema
 from mlflow.types.schema import AnyType
 
+from tenure.addresses import mask
 from tenure.backtest import Factors
 from tenure.posterior import Posterior
 from tenure.review import Verdict
@@ -27,7 +28,6 @@ from tenure.scorer import COLUMNS, Params, Scorer
 from .aliases import (
     CHALLENGER,
     CHAMPION,
-    MISSING,
     NoModelError,
     NotMovedError,
     by_alias,
@@ -35,12 +35,15 @@ from .aliases import (
     find_version,
     login,
 )
+from .completeness import REGISTRATION, begin, finish
+from .downloads import new_folder
+from .errors import raise_if_lost, where
 from .store import client
 
 log = logging.getLogger("tenure")
 PACKAGE = Path(__file__).resolve().parents[1]
 # What travels inside the model, with relative imports among themselves only.
-TRAVELS = ("errors.py", "summary.py", "posterior.py", "scorer")
+TRAVELS = ("errors.py", "streams.py", "summary.py", "posterior.py", "scorer")
 POSTERIORS = ("posterior/final.npz", "posterior/calibration.npz")  # of a run, the last first
 FACTORS = "posterior/factors.npz"
 REQUIREMENTS = ("mlflow", "numba", "numpy", "pandas")
@@ -105,13 +108,13 @@ def register(
             input_example=(EXAMPLE, {**_defaults(), "horizon_days": min(365, validated_horizon_days)}),
             pip_requirements=[f"{package}=={version(package)}" for package in REQUIREMENTS],
             model_config={"validated_horizon_days": validated_horizon_days},
-            registered_model_name=name,
             tags={"run_id": run_id, "verdict": verdict},
         )
-    number = int(info.registered_model_version)
-    facts = {"verdict": verdict, "validated_horizon_days": str(validated_horizon_days), **tags}
-    for key, value in facts.items():
-        client().set_model_version_tag(name, str(number), key, value)
+    begun = begin()
+    facts = {"run_id": run_id, "verdict": verdict, "validated_horizon_days": str(validated_horizon_days), **tags}
+    created = mlflow.register_model(f"models:/{info.model_id}", name, tags={**facts, **begun})
+    number = int(created.version)
+    finish(client(), name, str(number), begun[REGISTRATION])
     registered = Registered(name, number, _first_alias(name, number, verdict))
     mlflow.set_tags({"model": registered.uri, "alias": registered.alias})
     return registered
@@ -151,9 +154,10 @@ def _load_model(uri: str) -> Loaded:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            model = mlflow.pyfunc.load_model(version.uri)
+            model = mlflow.pyfunc.load_model(version.uri, dst_path=str(new_folder()))
     except (MlflowException, OSError) as error:
-        raise NoModelError(f"{version.uri} cannot be loaded from {mlflow.get_registry_uri()}: {error}") from error
+        raise_if_lost(error)
+        raise NoModelError(f"{version.uri} cannot be loaded from {where()}: {mask(str(error))}") from error
     inside = model.unwrap_python_model()
     factors = getattr(inside, "factors", None)  # an older version knows of none
     return Loaded(
@@ -166,26 +170,25 @@ def _load_model(uri: str) -> Loaded:
 
 def _load_run(run_id: str) -> Loaded:
     """Load a run's posterior; the scorer has the draws and the validated horizon that a version of the run has."""
-    where = mlflow.get_tracking_uri()
     try:
         run = client().get_run(run_id)
     except MlflowException as error:
-        if error.error_code not in MISSING:
-            raise
-        raise NoModelError(f"There is no run {run_id} at {where}.") from error
+        raise_if_lost(error)
+        raise NoModelError(f"There is no run {run_id} at {where()}.") from error
     logged = {item.path for item in client().list_artifacts(run_id, "posterior")}
     last = next((path for path in POSTERIORS if path in logged), None)
     if last is None:
         job = run.data.tags.get("tenure.job", "unknown")
         raise NoModelError(
-            f"Run {run_id} (job: {job}, {run.info.status}) at {where} has no posterior; a training run that came to its"
-            " verdict has one."
+            f"Run {run_id} (job: {job}, {run.info.status}) at {where()} has no posterior; a training run that came"
+            " to its verdict has one."
         )
-    posterior = Posterior.load(client().download_artifacts(run_id, last))
+    posterior = Posterior.load(client().download_artifacts(run_id, last, str(new_folder())))
     tags, joint = run.data.tags, int(run.data.params.get("fit.joint_draws", posterior.size))
     scorer = Scorer(posterior.thin(joint), validated_horizon_days=_holdout_days(tags))
-    has_factors = FACTORS in logged
-    factors = Factors.load(client().download_artifacts(run_id, FACTORS)) if has_factors else None
+    factors = None
+    if FACTORS in logged:
+        factors = Factors.load(client().download_artifacts(run_id, FACTORS, str(new_folder())))
     return Loaded(posterior, scorer, {"run": run_id, "status": run.info.status, **tags}, factors)
 
 

@@ -121,12 +121,13 @@ def test_the_model_is_looked_for_before_the_log_is_read(store: Path) -> None:
 def test_versions_are_found_by_number_or_as_the_latest_and_an_alias_needs_an_at(store: Path) -> None:
     mlflow.MlflowClient().create_registered_model("clv")
     for _ in range(11):
-        mlflow.MlflowClient().create_model_version("clv", source="file:///nowhere")
+        mlflow.MlflowClient().create_model_version("clv", source="file:///nowhere", tags={"complete": "true"})
+    mlflow.MlflowClient().create_model_version("clv", source="file:///nowhere", tags={"complete": "false"})
     assert registry.find_version("models:/clv/latest").uri == "models:/clv/11"
     with pytest.raises(NoModelError, match=r"Did you mean models:/clv@champion\?"):
         registry.find_version("models:/clv/champion")
-    with pytest.raises(NoModelError, match=r"models:/clv/12 .* The latest versions of clv there: 7, 8, 9, 10, 11\."):
-        registry.find_version("models:/clv/12")
+    with pytest.raises(NoModelError, match=r"models:/clv/13 .* The latest versions of clv there: 7, 8, 9, 10, 11\."):
+        registry.find_version("models:/clv/13")
     with pytest.raises(NoModelError, match="the models there: clv"):
         registry.find_version("models:/other/latest")
     with pytest.raises(NoModelError, match=r"'clv' is neither .* Did you mean models:/clv@champion\?"):

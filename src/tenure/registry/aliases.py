@@ -64,7 +64,7 @@ class Version:
 
 
 def find_version(uri: str) -> Version:
-    """Find a version by alias or by number, or as the latest (`models:/clv/latest`), by its highest number.
+    """Find a version by alias or by number, or as the latest complete one (`models:/clv/latest`).
 
     Raises NoModelError that says what there is instead.
     """
@@ -101,8 +101,10 @@ def _parts(uri: str) -> tuple[str, str, str]:
 
 
 def _numbers(name: str) -> list[int]:
+    """List the numbers of the complete versions."""
     mark = '"' if "'" in name else "'"
-    return [int(version.version) for version in client().search_model_versions(f"name={mark}{name}{mark}")]
+    versions = client().search_model_versions(f"name={mark}{name}{mark}")
+    return [int(version.version) for version in versions if is_complete(version.tags)]
 
 
 def _which_numbers(uri: str, name: str) -> str:

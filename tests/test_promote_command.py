@@ -189,7 +189,7 @@ def test_what_does_not_exist_is_exit_code_four(passed: registry.Version) -> None
     [
         ("model=clv", "model"),
         ("model=runs:/abc/model", "model"),
-        ("model=models:/clv/latest", "model"),
+        ("model=models:/clv/1/2", "model"),
         ("reason='  '", "reason"),
         ("by=''", "by"),
         (f"by={'a' * 2001}", "by"),

@@ -615,7 +615,7 @@ def test_the_report_is_written_again_by_a_command_of_a_model_and_of_a_failed_run
         (["model=models:/other@champion"], 4, "There is no model other"),
         (["model=models:/clv/77"], 4, "There is no models:/clv/77"),
         ([f"model={'f' * 32}"], 4, f"There is no run {'f' * 32}"),
-        (["output=nowhere/report.html", "model=models:/clv/77"], 2, "folder that does not exist"),
+        (["output=taken/report.html", "model=models:/clv/77"], 2, "which is a file and no folder"),
     ],
 )
 def test_a_report_of_no_model_or_to_no_place_is_refused(
@@ -623,11 +623,12 @@ def test_a_report_of_no_model_or_to_no_place_is_refused(
 ) -> None:
     store = mlflow_uri()
     monkeypatch.chdir(tmp_path)
+    Path("taken").touch()
     settings = compose_settings("report", asked)
     with pytest.raises(InputError, match=re.escape(said)) as refused:
         reporting.run(replace(settings, registry=replace(settings.registry, tracking_uri=store)))
     assert refused.value.exit_code == code
-    assert not list(tmp_path.iterdir())
+    assert [found.name for found in tmp_path.iterdir()] == ["taken"]
 
 
 def mlflow_uri() -> str:

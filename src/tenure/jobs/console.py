@@ -1,5 +1,6 @@
 """What a person reads in the terminal: results on stdout."""
 
+import logging
 import shlex
 import sys
 from collections.abc import Callable, Iterator
@@ -55,11 +56,27 @@ def is_terminal() -> bool:
 
 @contextmanager
 def progress(what: str, rows: int) -> Iterator[Callable[[int], None]]:
-    """Show a bar on stderr while someone watches; give what advances it by some rows."""
+    """Show a bar on stderr while someone watches; yield what advances it by some rows."""
     columns = (TextColumn(what), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True), disable=not is_terminal(), transient=True) as bar:
+    with (
+        Progress(*columns, console=Console(stderr=True), disable=not is_terminal(), transient=True) as bar,
+        _log_above(),
+    ):
         task = bar.add_task(what, total=rows)
         yield lambda done: bar.advance(task, done)
+
+
+@contextmanager
+def _log_above() -> Iterator[None]:
+    """Send what is logged to where `sys.stderr` leads by now: of a bar, above it and not into it."""
+    handlers = [one for one in logging.getLogger().handlers if isinstance(one, logging.StreamHandler)]
+    before = [(one, one.setStream(sys.stderr)) for one in handlers if one.stream is sys.__stderr__]
+    try:
+        yield
+    finally:
+        for handler, stream in before:
+            if stream is not None:
+                handler.setStream(stream)
 
 
 def print_training(trained: "Trained", settings: TrainSettings, ui: str) -> None:
@@ -68,7 +85,7 @@ def print_training(trained: "Trained", settings: TrainSettings, ui: str) -> None
     fitted = trained.final or trained.calibration
     window = "the whole log" if trained.final else "the calibration days"
     out.print()
-    out.print(_parameters(fitted.fit, window))
+    out.print(_parameters(fitted.fit, window, settings.review.level))
     for warning in fitted.warnings:
         out.print(f"[yellow]{_plain(warning)}[/yellow]")
     if trained.new_customer is not None:
@@ -149,17 +166,17 @@ def _table(title: str, *columns: str) -> Table:
     return table
 
 
-def _parameters(fitted: "Fit", window: str) -> Table:
+def _parameters(fitted: "Fit", window: str, level: float) -> Table:
     posterior = fitted.posterior
     is_point = "map" in fitted.methods.values()
-    what = "a point estimate, without intervals" if is_point else "90% credible"
+    what = "a point estimate, without intervals" if is_point else f"{level:.0%} credible"
     table = _table(
         f"Population, fitted to {window} by {posterior.origin['method']}: {what}", "", "mean", "low", "high", ""
     )
     table.columns[-1].justify = "left"
     for name in PARAMETERS:
         draws = posterior.draws[name]
-        ends: list[float] = [] if is_point else list(np.quantile(draws, [0.05, 0.95]))
+        ends: list[float] = [] if is_point else list(np.quantile(draws, [(1 - level) / 2, (1 + level) / 2]))
         numbers = [f"{value:.4g}" for value in (draws.mean(), *ends)]
         table.add_row(name, *numbers, *["-"] * (3 - len(numbers)), f"[dim]{WORDS[name]}[/dim]")
     return table
@@ -378,7 +395,7 @@ def _adjusted_by(scored: "Scored") -> str:
     """Say what the adjusted totals rest on, or that there are none."""
     if scored.factors is None:
         return (
-            "[yellow]No totals adjusted for a world that changes: this version was registered without the factor. Those"
+            "[yellow]No totals adjusted for a world that changes: this model was trained without the factor. Those"
             " above know customers' chance and the parameters' uncertainty alone.[/yellow]"
         )
     days, level = scored.scores.params.horizon_days, scored.scores.params.level

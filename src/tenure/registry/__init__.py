@@ -19,8 +19,10 @@ from .evidence import (
     log_data,
     log_decision,
     log_diagnostics,
+    log_factors,
     log_failures,
     log_fit,
+    log_id_type,
     log_new_customer,
     log_outlook,
     log_report,
@@ -32,6 +34,7 @@ from .evidence import (
     log_versions,
     log_window,
 )
+from .manifest import ModelFilesError, verify
 from .models import EXAMPLE, Loaded, Registered, load, register
 from .reading import Evidence, evidence
 from .store import connect, find_store, open_origin, open_run, ui_command, use
@@ -40,6 +43,7 @@ __all__ = [
     "EXAMPLE",
     "Evidence",
     "Loaded",
+    "ModelFilesError",
     "NoModelError",
     "NotMovedError",
     "Registered",
@@ -61,8 +65,10 @@ __all__ = [
     "log_data",
     "log_decision",
     "log_diagnostics",
+    "log_factors",
     "log_failures",
     "log_fit",
+    "log_id_type",
     "log_new_customer",
     "log_outlook",
     "log_report",
@@ -80,4 +86,5 @@ __all__ = [
     "roll_back",
     "ui_command",
     "use",
+    "verify",
 ]

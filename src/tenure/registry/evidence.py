@@ -14,7 +14,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from tenure.addresses import mask
-from tenure.backtest import Backtest, Holdout, Rolling, wins
+from tenure.backtest import Backtest, Factors, Holdout, Rolling, wins
 from tenure.batch import Scored
 from tenure.failures import Failure
 from tenure.promote import Comparison, Decision
@@ -62,6 +62,18 @@ def log_data(transactions: Transactions, accounts: Reconciliation, context: str)
     mlflow.set_tags({"data.digest": transactions.digest, "data.first_day": str(transactions.first_day)})
     mlflow.log_dict(accounts.as_dict(), "data/reconciliation.json")
     mlflow.log_metrics(data_metrics(accounts))
+
+
+def log_id_type(id_type: str) -> None:
+    """Tag the run with the type of the log's ids, `integer` or `text`, for the output of later scores."""
+    mlflow.set_tag("id_type", id_type)
+
+
+def log_factors(factors: Factors) -> None:
+    """Log what totals are adjusted by, beside the posteriors."""
+    with tempfile.TemporaryDirectory() as folder:
+        factors.save(Path(folder) / "factors.npz")
+        mlflow.log_artifact(str(Path(folder) / "factors.npz"), "posterior")
 
 
 def data_metrics(accounts: Reconciliation) -> dict[str, float]:
@@ -144,8 +156,11 @@ def log_report(page: str) -> None:
     mlflow.log_text(page, "report.html")
 
 
-def log_fit(stage: str, checked: "CheckedFit", figures: Mapping[str, Figure]) -> None:
-    """Log a fit under `stage` (`calibration`, `final`): diagnostics, posterior, tables, traces, figures."""
+def log_fit(stage: str, checked: "CheckedFit", figures: Mapping[str, Figure], *, level: float) -> None:
+    """Log a fit under `stage` (`calibration`, `final`): diagnostics, posterior, tables, traces, figures.
+
+    Intervals in the tables are of `level`.
+    """
     fit, folder_of = checked.fit, f"diagnostics/{stage}"
     mlflow.log_metrics({f"{stage}.{key}": value for key, value in checked.metrics.items()})
     for name, model in fit.models.items():
@@ -165,12 +180,12 @@ def log_fit(stage: str, checked: "CheckedFit", figures: Mapping[str, Figure]) ->
     for name, tree in trees.items():
         if fit.models[name].is_point:
             continue
-        table = pd.DataFrame(az.summary(tree["posterior"].to_dataset()))
+        table = pd.DataFrame(az.summary(tree["posterior"].to_dataset(), ci_prob=level))
         first = list(fit.models[name].target.parameters)
         _log_table(table.loc[[*first, *table.index.difference(first)]], f"{folder_of}/{name}_summary")
     for name, sensitivity in checked.sensitivities.items():
         _log_table(sensitivity, f"{folder_of}/{name}_sensitivity")
-    _log_table(checked.consequences.table(), f"{folder_of}/prior_consequences")
+    _log_table(checked.consequences.table(level), f"{folder_of}/prior_consequences")
     log_figures(folder_of, figures)
 
 

@@ -108,6 +108,7 @@ class TransactionsSettings:
     stamped_in: str | None
     guests: str
     placeholders: list[str]
+    id_type: str | None
     zero_amounts: str
     negative_amounts: str
     cancellations: str | None
@@ -120,6 +121,8 @@ class TransactionsSettings:
     def __post_init__(self) -> None:
         for name, known in LOG_CHOICES.items():
             require_choice(f"transactions.{name}", getattr(self, name), known)
+        if self.id_type is not None:
+            require_choice("transactions.id_type", self.id_type, ("integer", "text"))
         for name, rule in self.segments.items():
             require_choice(f"transactions.segments.{name}", rule, ("first", "mode"))
         for key in ("timezone", "stamped_in"):

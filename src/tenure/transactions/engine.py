@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import re
+import shutil
+import socket
 import tempfile
 import weakref
 from collections.abc import Iterator
@@ -20,6 +23,7 @@ from .fault import TransactionsError, first_few, paste
 if TYPE_CHECKING:
     from tenure.settings import EngineSettings, TransactionsSettings
 
+_LEFT = "tenure-log-"  # what a working folder's name starts with; then the machine and the process
 CONFINED = "transactions.query reads the log alone, and nothing else on this machine or the network"
 ALLOWED = "transactions.allow_paths=[...] lists more files and folders that it may read"
 PATTERN = (
@@ -39,7 +43,9 @@ class UntidyError(TransactionsError):
 def connect(engine: EngineSettings) -> tuple[Any, Path]:
     """Start DuckDB on a folder of its own, within the memory that the settings allow."""
     try:
-        folder = tempfile.TemporaryDirectory(prefix="tenure-", dir=engine.temp_directory, ignore_cleanup_errors=True)
+        _remove_leftovers(Path(engine.temp_directory or tempfile.gettempdir()))
+        mine = f"{_LEFT}{socket.gethostname()}-{os.getpid()}-"
+        folder = tempfile.TemporaryDirectory(prefix=mine, dir=engine.temp_directory, ignore_cleanup_errors=True)
     except OSError as error:
         raise TransactionsError("transactions.engine.temp_directory", f"{error}.") from error
     threads = {} if engine.threads is None else {"threads": engine.threads}
@@ -55,6 +61,24 @@ def connect(engine: EngineSettings) -> tuple[Any, Path]:
     connection.raw_sql("SET preserve_insertion_order = false")
     weakref.finalize(connection, folder.cleanup)  # tables refer to their connection: the last one takes it along
     return connection, Path(folder.name)
+
+
+def _remove_leftovers(parent: Path) -> None:
+    """Remove the folders of dead processes of this machine, in which rows of their logs lie."""
+    for folder in parent.glob(f"{_LEFT}{escape(socket.gethostname())}-*"):
+        pid = folder.name.removeprefix(f"{_LEFT}{socket.gethostname()}-").partition("-")[0]
+        if pid.isdecimal() and not _is_alive(int(pid)):
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def _is_alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:  # somebody else's
+        return True
+    return True
 
 
 def confine(connection: Any, found: list[Path], folder: Path, settings: TransactionsSettings) -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import ibis
 
-from . import refunds, rules
+from . import ids, refunds, rules
 from .engine import UntidyError, in_words
 from .fault import SHOWN, TransactionsError, describe, paste
 from .reconciliation import AFTER, Line, Reconciliation, lines_of
@@ -36,6 +36,7 @@ class Transactions:
         rows, amount: of the raw log.
         left_out: the rows that no rule lets count, whatever their day.
         duplicates: rows that count and equal an earlier one in every column.
+        id_type: of the column of customer ids (`ids.own_type`); None where the log has no types.
     """
 
     source: str
@@ -48,6 +49,7 @@ class Transactions:
     amount: Decimal
     left_out: tuple[Line, ...]
     duplicates: int
+    id_type: str | None = None
 
     def purchases(self, until: date | None = None) -> Any:
         """Return `customer_id`, `date` and `amount` (refunds taken off) as an Ibis table, one row per purchase.
@@ -141,6 +143,7 @@ def _accounted(source: Source) -> Transactions:
         amount=_money(facts["amount"]),
         left_out=tuple(left_out),
         duplicates=_duplicates(source, found, tables),
+        id_type=ids.own_type(source),
     )
 
 

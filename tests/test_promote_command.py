@@ -155,9 +155,24 @@ def test_another_log_than_the_challengers_is_refused_and_a_reason_does_without_f
     assert "promotion.value.difference" not in tags
 
 
+def test_the_sql_of_another_persons_run_is_shown_and_runs_only_where_it_is_trusted(
+    passed: registry.Version, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    recipe = compose_settings("train", [*QUICK, "transactions.query='select * from log'"])
+    text = OmegaConf.to_yaml(OmegaConf.structured(recipe))
+    monkeypatch.setattr("tenure.registry.reading.Evidence.recipe", lambda self: text)
+    asked = ["model=models:/clv/2"]
+    assert promote_now("model=models:/clv/1", "reason=a person decided") == 0
+    with pytest.raises(promote.PromoteError, match=r"trust_query=true: 'select \* from log'"):
+        promote_now(*asked)
+    with caplog.at_level(logging.INFO, "tenure"), pytest.raises(InputError, match="is not the log that"):
+        promote_now(*asked, "transactions.trust_query=true")
+    assert "run the query of models:/clv/2: 'select * from log'" in caplog.text
+
+
 def test_a_failed_version_is_refused_whatever_the_reason(passed: registry.Version) -> None:
     client = mlflow.MlflowClient()
-    made = client.create_model_version("clv", source="file:///nowhere", tags={"verdict": "FAIL"})
+    made = client.create_model_version("clv", source="file:///nowhere", tags={"verdict": "FAIL", "complete": "true"})
     assert promote_now(f"model=models:/clv/{made.version}", "reason=the director wants it") == 3
     assert registry.find_champion("clv") != registry.find_version(f"models:/clv/{made.version}")
 
@@ -212,6 +227,13 @@ def test_an_older_recipe_is_followed_while_a_command_runs_and_the_command_goes_o
     with hydra.initialize_config_dir(shipped("conf"), version_base="1.3"):
         assert read_fit(OmegaConf.to_yaml(told)).no_repeat_buyers == "refuse"
         assert hydra.compose("train", ["seed=7"]).seed == 7
+
+
+def test_a_recipe_reads_nothing_of_this_machine() -> None:
+    told = asdict(compose_settings("train"))
+    told["transactions"]["path"] = "${oc.env:HOME}/sales.csv"
+    with pytest.raises(RecipeError, match="interpolation, which is not followed"):
+        read_recipe(OmegaConf.to_yaml(told))
 
 
 @pytest.mark.parametrize("fit", [{"magic": 1}, {"method": "magic"}, {"chains": "many"}])

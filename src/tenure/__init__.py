@@ -5,12 +5,14 @@ From a purchase log to a registered model that says what each customer is worth 
 `tenure-score`, `tenure-backtest`, `tenure-promote`, `tenure-report` and `tenure-simulate`.
 """
 
+from importlib.metadata import version
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from .registry import Loaded
 
-__all__ = ["load"]
+__all__ = ["__version__", "load"]
+__version__ = version("tenure")
 
 
 def load(uri: str) -> "Loaded":

@@ -169,15 +169,17 @@ def merge(scores: Scores | None, more: Scores) -> Scores:
         none = np.empty((0, len(sums)))
         months = Months(months.days, none, none, sums)
     beyond, unsteady = getattr(more, "share_beyond", None), getattr(more, "unsteady", 0)
+    free = getattr(more, "free_repeat_buyers", 0)
     totals, groups = more.totals, dict(more.groups)
     if scores is not None:
         parts = [(scores.share_beyond, scores.totals), (beyond, more.totals)]
         beyond = share_of_all(parts)
         totals, unsteady = scores.totals + more.totals, scores.unsteady + unsteady
+        free += scores.free_repeat_buyers
         for key, group_totals in scores.groups.items():
             groups[key] = group_totals + groups[key] if key in groups else group_totals
     ordered = dict(sorted(groups.items(), key=lambda item: [(pd.isna(part), str(part)) for part in item[0]]))
-    return Scores(more.table.iloc[:0], totals, more.params, ordered, more.by, months, beyond, unsteady)
+    return Scores(more.table.iloc[:0], totals, more.params, ordered, more.by, months, beyond, unsteady, free)
 
 
 def share_of_all(parts: list[tuple[float | None, Totals]]) -> float | None:

@@ -1,32 +1,14 @@
 """Texts that come from data, made safe for where they are shown: a terminal, a log, a spreadsheet."""
 
-import re
 import unicodedata
 from typing import Any
 
 import pandas as pd
 
-_USER = re.compile(r"(?P<scheme>\b[A-Za-z][A-Za-z0-9+.\-]*://)(?P<user>[^\s/:@]*):(?P<password>[^\s/]*)@")
-_TOKEN = re.compile(r"(?P<scheme>\b[A-Za-z][A-Za-z0-9+.\-]*://)(?P<password>[^\s/:@]{16,})@")
-_SECRET = re.compile(
-    r"(?P<key>[?&;][^\s=&;?]*(?:password|passwd|pwd|secret|token|api_?key|access_?key|sslkey|signature|sig)[^\s=&;]*=)"
-    r"[^\s&;'\"]+",
-    re.IGNORECASE,
-)
+from .addresses import mask
+
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 _HIDDEN = ("Cc", "Cf", "Cs", "Co", "Zl", "Zp")  # control, format (text direction, invisible), surrogates, line ends
-MASK = "***"
-
-
-def masked(text: str) -> str:
-    """Return a text with the passwords of the addresses in it masked.
-
-    >>> masked("postgresql://ann:S3CRET@host/db?sslmode=require&password=x")
-    'postgresql://ann:***@host/db?sslmode=require&password=***'
-    """
-    text = _USER.sub(rf"\g<scheme>\g<user>:{MASK}@", text)
-    text = _TOKEN.sub(rf"\g<scheme>{MASK}@", text)
-    return _SECRET.sub(rf"\g<key>{MASK}", text)
 
 
 def printable(text: str, *, keep: str = "") -> str:
@@ -40,7 +22,7 @@ def printable(text: str, *, keep: str = "") -> str:
 
 def shown(text: str) -> str:
     """Return a message as it may be printed or logged: passwords masked, control characters escaped, lines kept."""
-    return printable(masked(text), keep="\n")
+    return printable(mask(text), keep="\n")
 
 
 def spreadsheet_safe(table: pd.DataFrame) -> pd.DataFrame:

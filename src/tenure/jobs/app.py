@@ -147,9 +147,20 @@ def _attempt(job: Callable[..., int], config: DictConfig, ended: Ended) -> int:
         if (fault := disk_fault(error)) is not None:
             print(f"error: {shown(fault)}", file=sys.stderr)
             return REFUSED
-        print(shown(traceback.format_exc()), file=sys.stderr)
+        return _of_store(error)
+
+
+def _of_store(error: Exception) -> int:
+    """Print what an exception says about the store and return its exit code; print another with its traceback."""
+    from tenure import registry  # a job that raised one of its errors has imported it already
+
+    words = registry.in_words(error)
+    if words is None:
+        print(shown("".join(traceback.format_exception(error))), file=sys.stderr)
         print("internal error: please report it, with the lines above", file=sys.stderr)
         return BROKEN
+    print(f"error: {shown(str(words))}", file=sys.stderr)
+    return words.exit_code
 
 
 def _exit(ended: Ended) -> NoReturn:

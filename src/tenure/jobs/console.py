@@ -107,6 +107,12 @@ def print_window(parts: Split, births: Births, truncation: Truncation | None) ->
     if parts.born_in_holdout:
         lines.append(f"{parts.born_in_holdout:,} first seen in the holdout")
     out.print("; ".join(lines) + ".")
+    repeat = parts.calibration.customers.query("frequency > 0")
+    if free := int((repeat["monetary_value"] == 0).sum()):
+        out.print(
+            f"{free:,} of {len(repeat):,} repeat buyers paid nothing for their repeat purchases: left out of the spend"
+            " fit, valued at the population's mean spend."
+        )
     out.print(_truncation(truncation))
 
 
@@ -420,6 +426,11 @@ def _print_cautions(out: Console, scored: "Scored") -> None:
         out.print(
             f"[yellow]The mean values of {scores.unsteady:,} of {scored.customers:,} customers rest on a few draws of "
             "the population, and may be off by more than a tenth.[/yellow]"
+        )
+    if scores.free_repeat_buyers:
+        out.print(
+            f"{scores.free_repeat_buyers:,} of {scored.customers:,} customers paid nothing for their repeat purchases: "
+            "valued at the population's mean spend."
         )
 
 

@@ -88,6 +88,7 @@ def _compare(
     try:
         recipe = read_recipe(registry.evidence(challenger.run_id).recipe())
         recipe.transactions.path = settings.transactions.path or recipe.transactions.path
+        _require_trust(recipe.transactions.query, challenger, settings)
         transactions = read(recipe.transactions)
         _require_same_log(transactions.digest, recipe.transactions.path, challenger)
         parts = split(transactions, recipe.rfm.cutoff, recipe.rfm.end, Births.of(recipe.rfm, transactions))
@@ -97,6 +98,18 @@ def _compare(
             raise
         log.warning("promoted by the reason alone, without figures: %s", error)
         return None
+
+
+def _require_trust(query: str | None, challenger: registry.Version, settings: PromoteSettings) -> None:
+    """Refuse SQL out of a run, which anyone who can write to the store may have put there, unless it is trusted."""
+    if query is None:
+        return
+    if not settings.transactions.trust_query:
+        raise PromoteError(
+            f"{challenger.uri} was trained through a query, which this command does not run unasked."
+            f" Read it, then allow it with transactions.trust_query=true: {' '.join(query.split())!r}."
+        )
+    log.info("run the query of %s: %r", challenger.uri, " ".join(query.split()))
 
 
 def _require_same_log(digest: str, path: str, challenger: registry.Version) -> None:

@@ -1,6 +1,7 @@
 """Read back what an earlier `tenure-train` was told."""
 
 import logging
+from collections.abc import Iterator
 from typing import Any, cast
 
 from omegaconf import OmegaConf
@@ -33,6 +34,7 @@ def read_fit(text: str) -> FitSettings:
 
 
 def _read(schema: type, logged: Any, prefix: str) -> object:
+    _refuse_interpolations(logged)
     try:
         told = OmegaConf.merge(OmegaConf.structured(schema), logged)
         later = sorted(OmegaConf.missing_keys(told))
@@ -46,3 +48,19 @@ def _read(schema: type, logged: Any, prefix: str) -> object:
         return cast(object, OmegaConf.to_object(told))
     except (OmegaConfBaseException, ValueError) as error:
         raise RecipeError(f"This version of Tenure cannot follow the recipe: {error}") from error
+
+
+def _refuse_interpolations(logged: Any) -> None:
+    """Refuse `${...}` in a run's settings: it was resolved when they were logged, and would now read this machine."""
+    followed = [text for text in _texts(OmegaConf.to_container(logged, resolve=False)) if "${" in text]
+    if followed:
+        raise RecipeError(f"The recipe holds an interpolation, which is not followed: {followed[0]!r}.")
+
+
+def _texts(value: Any) -> Iterator[str]:
+    """Yield every text within nested settings."""
+    if isinstance(value, dict | list):
+        for item in value.values() if isinstance(value, dict) else value:
+            yield from _texts(item)
+    elif isinstance(value, str):
+        yield value

@@ -10,6 +10,7 @@ from .aliases import (
     login,
     roll_back,
 )
+from .errors import RegistryError, StoreUnreachableError, in_words
 from .evidence import (
     data_metrics,
     flat_settings,
@@ -18,6 +19,7 @@ from .evidence import (
     log_data,
     log_decision,
     log_diagnostics,
+    log_failures,
     log_fit,
     log_new_customer,
     log_outlook,
@@ -32,7 +34,7 @@ from .evidence import (
 )
 from .models import EXAMPLE, Loaded, Registered, load, register
 from .reading import Evidence, evidence
-from .store import RegistryError, connect, find_store, open_origin, open_run, ui_command, use
+from .store import connect, find_store, open_origin, open_run, ui_command, use
 
 __all__ = [
     "EXAMPLE",
@@ -42,6 +44,7 @@ __all__ = [
     "NotMovedError",
     "Registered",
     "RegistryError",
+    "StoreUnreachableError",
     "Version",
     "connect",
     "crown",
@@ -51,12 +54,14 @@ __all__ = [
     "find_store",
     "find_version",
     "flat_settings",
+    "in_words",
     "load",
     "log_backtest",
     "log_comparison",
     "log_data",
     "log_decision",
     "log_diagnostics",
+    "log_failures",
     "log_fit",
     "log_new_customer",
     "log_outlook",

@@ -5,23 +5,27 @@ the alias is read right before it is set and again a moment after, and whoever w
 """
 
 import getpass
+import re
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-import mlflow
+from mlflow.entities.model_registry import ModelVersion
 from mlflow.exceptions import MlflowException
 
 from tenure.review import Verdict
 
-from .store import RegistryError, client
+from .completeness import is_complete
+from .errors import RegistryError, where
+from .store import client
 
 CHAMPION, CHALLENGER = "champion", "challenger"
 PROMOTION, ROLLBACK, NOBODY = "promotion", "rollback", "none"
 # Between a rival's last look at the alias and its setting it lies one request to the server: whoever would overtake us
 # has done so by then. Without the wait both of two rivals took themselves for champion in ten of twelve races.
 SETTLING_SECONDS = 2.0
+_VERSION = re.compile(r"models:/[^/@]+(@[^/]+|/\d+)")
 MISSING = ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE")
 
 
@@ -59,26 +63,39 @@ class Version:
 
 
 def find(uri: str) -> str:
-    """Return the URI of an existing version by number, or raise NoModelError that says what there is instead."""
-    name, _, alias = uri.removeprefix("models:/").partition("@")
-    if not uri.startswith("models:/") or not alias:
-        return uri
-    number = by_alias(name, alias)
-    if number is None:
-        raise NoModelError(_what_there_is(name, alias))
-    return f"models:/{name}/{number}"
+    """Return the URI of an existing, complete version by number, or raise NoModelError that says what there is instead.
+
+    A URI of anything else than a version, such as of a run's model, is returned as it is.
+    """
+    return find_version(uri).uri if _VERSION.fullmatch(uri) else uri
 
 
 def find_version(uri: str) -> Version:
-    """Find a version by alias or number, or raise NoModelError."""
-    name, _, number = find(uri).removeprefix("models:/").partition("/")
+    """Return a complete version by alias or number, or raise NoModelError."""
+    name, _, alias = uri.removeprefix("models:/").partition("@")
+    if alias:
+        behind = by_alias(name, alias)
+        if behind is None:
+            raise NoModelError(_what_there_is(name, alias))
+        number = str(behind)
+    else:
+        name, _, number = name.partition("/")
     try:
-        found = client().get_model_version(name, number)
+        version = client().get_model_version(name, number)
     except MlflowException as error:
         if error.error_code not in MISSING:
             raise
-        raise NoModelError(f"There is no {uri} in the registry at {mlflow.get_registry_uri()}.") from error
-    return Version(name, int(found.version), found.run_id or "", dict(found.tags))
+        raise NoModelError(f"There is no {uri} in the registry at {where()}.") from error
+    _require_complete(uri, version)
+    return Version(name, int(version.version), version.run_id or "", dict(version.tags))
+
+
+def _require_complete(uri: str, version: ModelVersion) -> None:
+    if not is_complete(version.tags):
+        raise NoModelError(
+            f"{uri} is not complete: its registration by run {version.run_id or 'unknown'} was interrupted, or another "
+            "version took its place. Choose another version, or run tenure-train again."
+        )
 
 
 def find_champion(name: str) -> Version | None:
@@ -87,9 +104,10 @@ def find_champion(name: str) -> Version | None:
 
 
 def by_alias(name: str, alias: str) -> int | None:
-    """Find the number behind an alias; None where there is no such alias or model."""
+    """Return the number behind an alias; None where there is no such alias or model, or its version is not complete."""
     try:
-        return int(client().get_model_version_by_alias(name, alias).version)
+        found = client().get_model_version_by_alias(name, alias)
+        return int(found.version) if is_complete(found.tags) else None
     except MlflowException as error:
         if error.error_code in MISSING:
             return None
@@ -188,14 +206,14 @@ def _now() -> str:
 
 
 def _what_there_is(name: str, alias: str) -> str:
-    where = f"in the registry at {mlflow.get_registry_uri()}"
+    store = f"in the registry at {where()}"
     challenger = by_alias(name, CHALLENGER)
     if challenger is not None:
         return (
-            f"The model {name} has no {alias} {where}. There is a challenger, version {challenger}, which no one has "
+            f"The model {name} has no {alias} {store}. There is a challenger, version {challenger}, which no one has "
             f"promoted. To score with it: tenure-score model=models:/{name}@challenger"
         )
     names = ", ".join(sorted(model.name for model in client().search_registered_models())) or "none"
     return (
-        f"There is no model {name} with alias {alias} {where}; the models there: {names}. tenure-train registers one."
+        f"There is no model {name} with alias {alias} {store}; the models there: {names}. tenure-train registers one."
     )

@@ -4,7 +4,7 @@ import json
 import math
 import tempfile
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,12 +13,15 @@ import mlflow
 import pandas as pd
 from matplotlib.figure import Figure
 
+from tenure.addresses import mask
 from tenure.backtest import Backtest, Holdout, Rolling, wins
 from tenure.batch import Scored
+from tenure.failures import Failure
 from tenure.promote import Comparison, Decision
 from tenure.review import Review
 from tenure.rfm import Split, Truncation
 from tenure.scorer import NewCustomer
+from tenure.streams import stream
 from tenure.text import spreadsheet_safe
 from tenure.transactions import Reconciliation, Transactions
 
@@ -41,7 +44,8 @@ def log_settings(settings: Mapping[str, Any]) -> None:
 
 def flat_settings(settings: Mapping[str, Any]) -> dict[str, str]:
     """Give the parameters that `log_settings` logs."""
-    return {key: str(value) for key, value in _flatten(settings).items() if not key.endswith(LONG_TEXTS)}
+    flat = {key: str(value) for key, value in _flatten(settings).items() if not key.endswith(LONG_TEXTS)}
+    return {key: mask(value) if key.endswith("tracking_uri") else value for key, value in flat.items()}
 
 
 def log_data(transactions: Transactions, accounts: Reconciliation, context: str) -> None:
@@ -84,11 +88,11 @@ def log_window(parts: Split) -> None:
     )
 
 
-def log_truncation(found: Truncation, figure: Figure) -> None:
+def log_truncation(found: Truncation, figures: Mapping[str, Figure]) -> None:
     """Log the births by week, and how many of the first weeks are too many."""
     mlflow.log_metrics(found.metrics())
     _log_table(found.table().set_index("week"), "data/births")
-    log_figures("data", {"births": figure})
+    log_figures("data", figures)
 
 
 def log_scores(scored: Scored, seconds: float, figures: Mapping[str, Figure]) -> None:
@@ -97,6 +101,7 @@ def log_scores(scored: Scored, seconds: float, figures: Mapping[str, Figure]) ->
     totals = scored.totals_table()
     mlflow.set_tags({"model": scored.model, "totals.adjusted": scored.adjusted_by or "none"})
     numbers = {"score.customers": scored.customers, "score.seconds": seconds, "score.unsteady": scores.unsteady}
+    numbers["score.free_repeat_buyers"] = scores.free_repeat_buyers
     shares = {"score.share_beyond": scores.share_beyond, "score.residual_share_beyond": scored.residual_beyond}
     numbers |= {name: share for name, share in shares.items() if share is not None}
     mlflow.log_metrics(numbers)
@@ -183,7 +188,7 @@ def log_backtest(backtest: Backtest, holdout: Holdout, tracking: pd.DataFrame, f
     mlflow.log_text(spreadsheet_safe(tracking).to_csv(index=False), "backtest/tracking.csv")
     pit = backtest.pit
     if len(pit) > SHOWN_CUSTOMERS:
-        pit = pit.sample(SHOWN_CUSTOMERS, random_state=0)
+        pit = pit.sample(SHOWN_CUSTOMERS, random_state=stream(0, "registry.pit"))
     mlflow.log_text(spreadsheet_safe(pit).to_csv(index=False), "backtest/pit.csv")
     log_figures("backtest", figures)
 
@@ -201,6 +206,12 @@ def log_review(review: Review) -> None:
     mlflow.set_tag("verdict", review.verdict.value)
     mlflow.log_text(json.dumps(review.to_dict(), indent=2), "review/review.json")
     _log_table(review.to_frame(), "review/review")
+
+
+def log_failures(failures: Sequence[Failure]) -> None:
+    """Log where each part failed that the run went on without."""
+    for failure in failures:
+        mlflow.log_text(failure.trace, failure.path)
 
 
 def log_comparison(comparison: Comparison) -> None:

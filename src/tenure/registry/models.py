@@ -17,6 +17,7 @@ from mlflow.models import ModelSignature
 from mlflow.types import ColSpec, ParamSchema, ParamSpec, Schema
 from mlflow.types.schema import AnyType
 
+from tenure.addresses import mask
 from tenure.backtest import Factors
 from tenure.posterior import Posterior
 from tenure.review import Verdict
@@ -34,12 +35,15 @@ from .aliases import (
     find_version,
     login,
 )
+from .completeness import REGISTRATION, begin, finish
+from .downloads import new_folder
+from .errors import raise_if_lost, where
 from .store import client
 
 log = logging.getLogger("tenure")
 PACKAGE = Path(__file__).resolve().parents[1]
 # What travels inside the model, with relative imports among themselves only.
-TRAVELS = ("errors.py", "summary.py", "posterior.py", "scorer")
+TRAVELS = ("errors.py", "streams.py", "summary.py", "posterior.py", "scorer")
 REQUIREMENTS = ("mlflow", "numba", "numpy", "pandas")
 SUMMARY_COLUMNS = ("customer_id", "frequency", "recency", "T", "monetary_value")
 EXAMPLE = pd.DataFrame(
@@ -102,13 +106,13 @@ def register(
             input_example=(EXAMPLE, {**_defaults(), "horizon_days": min(365, validated_horizon_days)}),
             pip_requirements=[f"{package}=={version(package)}" for package in REQUIREMENTS],
             model_config={"validated_horizon_days": validated_horizon_days},
-            registered_model_name=name,
             tags={"run_id": run_id, "verdict": verdict},
         )
-    number = int(info.registered_model_version)
-    facts = {"verdict": verdict, "validated_horizon_days": str(validated_horizon_days), **tags}
-    for key, value in facts.items():
-        client().set_model_version_tag(name, str(number), key, value)
+    begun = begin()
+    facts = {"run_id": run_id, "verdict": verdict, "validated_horizon_days": str(validated_horizon_days), **tags}
+    created = mlflow.register_model(f"models:/{info.model_id}", name, tags={**facts, **begun})
+    number = int(created.version)
+    finish(client(), name, str(number), begun[REGISTRATION])
     registered = Registered(name, number, _first_alias(name, number, verdict))
     mlflow.set_tags({"model": registered.uri, "alias": registered.alias})
     return registered
@@ -136,12 +140,12 @@ def _load_model(uri: str) -> Loaded:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            model = mlflow.pyfunc.load_model(found)
+            model = mlflow.pyfunc.load_model(found, dst_path=str(new_folder()))
     except (MlflowException, OSError) as error:
-        where = mlflow.get_registry_uri()
+        raise_if_lost(error)
         if getattr(error, "error_code", None) in MISSING:
-            raise NoModelError(f"There is no {uri} in the registry at {where}.") from error
-        raise NoModelError(f"{uri} cannot be loaded from {where}: {error}") from error
+            raise NoModelError(f"There is no {uri} in the registry at {where()}.") from error
+        raise NoModelError(f"{uri} cannot be loaded from {where()}: {mask(str(error))}") from error
     inside = model.unwrap_python_model()
     factors = getattr(inside, "factors", None)  # an older version knows of none
     return Loaded(
@@ -162,10 +166,10 @@ def _load_run(run_id: str) -> Loaded:
         run = client().get_run(run_id)
         logged = {item.path for item in client().list_artifacts(run_id, "posterior")}
         last = next(path for path in ("posterior/final.npz", "posterior/calibration.npz") if path in logged)
-        posterior = Posterior.load(client().download_artifacts(run_id, last))
+        posterior = Posterior.load(client().download_artifacts(run_id, last, str(new_folder())))
     except (MlflowException, StopIteration) as error:
-        where = mlflow.get_tracking_uri()
-        raise NoModelError(f"There is no run {run_id} with a posterior at {where}.") from error
+        raise_if_lost(error)
+        raise NoModelError(f"There is no run {run_id} with a posterior at {where()}.") from error
     return Loaded(posterior, Scorer(posterior), {"run": run_id, **run.data.tags})
 
 

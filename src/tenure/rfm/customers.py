@@ -13,17 +13,14 @@ import pandas as pd
 
 from ..summary import FirstOrders, Rfm
 from ..transactions import Transactions
-from .window import EVERYONE, Births, RfmError, end_of, is_ours, know_before, refuse_nobody
-
-SHOWN = 3
+from .window import EVERYONE, Births, end_of, is_ours, know_before, refuse_nobody
 
 
 def summaries(transactions: Transactions, end: date | str | None = None, births: Births = EVERYONE) -> Any:
     """Summarise every customer seen by the end of observation, lazily: an Ibis table of any size, in no order.
 
     It holds the five columns of a customer summary and the segments; write it with `to_parquet`, stream it with
-    `to_pyarrow_batches`. Sales and refunds after the end change nothing. Of the contract's rules, that repeat purchases
-    have a mean above 0 is up to the log: `summarize` and `base` refuse one that breaks it.
+    `to_pyarrow_batches`. Sales and refunds after the end change nothing.
     """
     last = end_of(transactions, end)
     found = per_customer(transactions, last, births).drop("birth", "first_order")
@@ -44,8 +41,6 @@ def summarize(transactions: Transactions, end: date | str | None = None, births:
         found = found.join(segments, "customer_id")
     table = found.order_by("customer_id").to_pandas()
     refuse_nobody(len(table), births)
-    free = table.loc[(table["frequency"] > 0) & (table["monetary_value"] == 0), "customer_id"]
-    refuse_free_repeats(list(free[:SHOWN]), len(free), int((table["frequency"] > 0).sum()))
     first = table["first_order"].dropna().to_numpy(dtype=np.float64)
     orders = FirstOrders(float(first.mean()), float(first.std()), first.size) if first.size else None
     return Rfm.from_frame(table, as_of=last, first_orders=orders, segments=transactions.segments)
@@ -76,12 +71,7 @@ def stream(transactions: Transactions, end: date | str | None = None, births: Bi
     """Summarise as `summarize` does, for as many customers as there are."""
     last = end_of(transactions, end)
     found = summaries(transactions, last, births).cache()
-    repeat = found.filter(found["frequency"] > 0)
-    free = repeat.filter(repeat["monetary_value"] == 0)
-    counted = [int(table.count().to_pyarrow().as_py()) for table in (found, free, repeat)]
-    refuse_nobody(counted[0], births)
-    first = free.order_by("customer_id").limit(SHOWN)["customer_id"].to_list() if counted[1] else []
-    refuse_free_repeats(first, counted[1], counted[2])
+    refuse_nobody(int(found.count().to_pyarrow().as_py()), births)
     return Streamed(found, last)
 
 
@@ -115,13 +105,3 @@ def per_customer(transactions: Transactions, end: date, births: Births) -> Any:
         birth="birth",
         first_order=is_old.ifelse(ibis.null("float64"), found["first_order"].cast("float64")),
     )
-
-
-def refuse_free_repeats(first: list[str], free: int, repeat_buyers: int) -> None:
-    """Refuse repeat buyers (`first` names the first few) whose mean spend would be nothing."""
-    if free:
-        raise RfmError(
-            f"{free:,} of {repeat_buyers:,} repeat buyers spent nothing on repeat purchases"
-            f" (first: {', '.join(map(repr, first))})."
-            " Their mean spend has to be above 0: set transactions.zero_amounts=drop."
-        )

@@ -101,6 +101,8 @@ class Scores:
             None where the horizon does not reach so far, or the posterior does not say how far it saw.
         unsteady: how many customers' mean values rest on so few draws that another posterior sample of this size would
             move them by more than a tenth (one standard error).
+        free_repeat_buyers: how many customers' repeat purchases were all free; their `expected_spend` is the
+            population's.
     """
 
     table: pd.DataFrame
@@ -111,6 +113,7 @@ class Scores:
     months: Months | None = None
     share_beyond: float | None = None
     unsteady: int = 0
+    free_repeat_buyers: int = 0
 
     def group_table(self) -> pd.DataFrame:
         """Tabulate each group's totals: the columns `by`, `customers`, `total` (purchases, clv) and `Totals.table`."""

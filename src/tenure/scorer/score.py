@@ -4,7 +4,7 @@ import math
 import os
 import warnings
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 
 import numpy as np
@@ -12,6 +12,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from ..posterior import Posterior
+from ..streams import stream
 from ..summary import Rfm
 from .answers import Futures, Months, NewCustomer, Scores, Totals
 from .filling import MONTH, Asked, Filled, fill
@@ -109,7 +110,8 @@ class Scorer:
         frame = _frame(filled.table, given, {name: name for name in COLUMNS})
         whole = ["purchases_low", "purchases_high"]
         frame[whole] = frame[whole].astype("int64")
-        return self._answer(frame, filled, asked, dict(zip(keys, filled.groups, strict=True)) if by else {}, tuple(by))
+        groups = dict(zip(keys, filled.groups, strict=True)) if by else {}
+        return replace(self._answer(frame, filled, asked, groups, tuple(by)), free_repeat_buyers=_count_free(rfm))
 
     def expect(self, customers: pd.DataFrame | Rfm, **params: Any) -> pd.DataFrame:
         """Give `customer_id` and the columns `EXPECTED` of `score`, the same to the bit, without simulating outcomes.
@@ -159,7 +161,7 @@ class Scorer:
         horizon = TO_INFINITY / Params.of(params).delta if to_infinity else None
         asked = self._ask(params, horizon=horizon)
         repeats = math.ceil(futures / self.draws)
-        rng = np.random.default_rng(asked.params.seed)
+        rng = stream(asked.params.seed, "scorer.new_customer")
         means, first, populations = value_first_orders(self._population, orders, repeats, rng)
         outcomes = np.empty((repeats, self.draws))
         born = Rfm.from_frame(
@@ -298,6 +300,10 @@ def _share_beyond(filled: Filled, asked: Asked, observed: int | None) -> float |
     values = filled.by_period[TOTALS.index("expected_value")].mean(axis=1)
     total = values.sum()
     return float(values[asked.ends > observed].sum() / total) if total > 0 else None
+
+
+def _count_free(rfm: Rfm) -> int:
+    return int(((rfm.customers["frequency"] > 0) & (rfm.customers["monetary_value"] == 0)).sum())
 
 
 def _months(filled: Filled, asked: Asked, customers: int) -> Months:

@@ -140,6 +140,7 @@ class SummarySettings:
 
 @dataclass
 class MovedLogSettings:
-    """Where the challenger's purchase log is by now."""
+    """Where the challenger's purchase log is by now, and if the SQL that it was trained through may run here."""
 
     path: str | None
+    trust_query: bool

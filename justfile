@@ -1,0 +1,23 @@
+# The recipes are the steps of CI (.ci/run). `just --list` shows them.
+
+# Lint, format, types, import rules
+check:
+    uv run ruff check
+    uv run ruff format --check
+    uv run mypy
+    uv run lint-imports
+
+# The tests that CI runs; arguments go to pytest
+test *arguments:
+    uv run pytest {{arguments}}
+
+# The tests that take minutes
+slow *arguments:
+    uv run pytest -m slow {{arguments}}
+
+# Everything that CI runs
+ci: check test
+
+# Differences between the golden scores and the scores of this code
+golden:
+    uv run python experiments/golden_scores.py

@@ -22,7 +22,8 @@ from tenure.errors import InputError
 from tenure.text import shown
 
 from .compose import shipped
-from .ending import Ended, catch_signals, disk_fault
+from .ending import Ended, catch_signals, disk_fault, end_with_reader
+from .sweeps import Result, Run, print_heading, print_table
 
 DONE, BROKEN, REFUSED = 0, 1, 2
 
@@ -57,7 +58,7 @@ def report() -> None:
     _run("report", _report)
 
 
-def _train(settings: Any, config: str, *, is_sweep: bool) -> int:
+def _train(settings: Any, config: str, *, is_sweep: bool) -> Result:
     from . import training
 
     return training.run(settings, config, is_sweep=is_sweep)
@@ -81,11 +82,10 @@ def _promote(settings: Any, config: str, *, is_sweep: bool) -> int:
     return promoting.run(settings, config)
 
 
-def _backtest(settings: Any, config: str, *, is_sweep: bool) -> int:
+def _backtest(settings: Any, config: str, *, is_sweep: bool) -> Result:
     from . import backtesting
 
-    backtesting.run(settings, config)
-    return DONE
+    return backtesting.run(settings, config)
 
 
 def _report(settings: Any, config: str, *, is_sweep: bool) -> int:
@@ -94,19 +94,20 @@ def _report(settings: Any, config: str, *, is_sweep: bool) -> int:
     return reporting.run(settings)
 
 
-def _run(name: str, job: Callable[..., int]) -> None:
+def _run(name: str, job: Callable[..., int | Result]) -> None:
     """Compose, run and exit. Hydra ends with 1 whatever went wrong; here 1 is left to our own mistakes."""
     if "--version" in sys.argv[1:]:
         print(f"tenure {importlib.metadata.version('tenure')}")
         return
-    codes: list[int] = []
+    runs: list[Run] = []
     ended = catch_signals()
+    end_with_reader()
 
     @hydra.main(  # type: ignore[untyped-decorator]
         version_base="1.3", config_path=shipped("conf"), config_name=name
     )
     def main(config: DictConfig) -> None:
-        codes.append(_attempt(job, config, ended))
+        runs.append(_attempt(job, config, ended))
 
     try:
         main()
@@ -114,8 +115,12 @@ def _run(name: str, job: Callable[..., int]) -> None:
         _exit(ended)  # before any job began
     except SystemExit as end:
         # Hydra refused the settings before any job began.
-        sys.exit(REFUSED if end.code == 1 and not codes else end.code)
-    sys.exit(worst(codes))
+        sys.exit(REFUSED if end.code == 1 and not runs else end.code)
+    finally:
+        if len(runs) > 1:
+            print_table(runs)
+        sys.stdout.flush()  # here, and not when Python ends, where a reader that has gone is an error
+    sys.exit(worst([run.result.exit_code for run in runs]))
 
 
 def worst(codes: Sequence[int]) -> int:
@@ -127,15 +132,28 @@ def worst(codes: Sequence[int]) -> int:
     return min((code for code in codes if code != DONE), default=DONE)
 
 
-def _attempt(job: Callable[..., int], config: DictConfig, ended: Ended) -> int:
+def _attempt(job: Callable[..., int | Result], config: DictConfig, ended: Ended) -> Run:
+    """Run one job, announced if it is one of a sweep, and return its result whatever happens."""
+    asked = HydraConfig.get()
+    is_sweep = asked.mode == RunMode.MULTIRUN
+    number = asked.job.num if is_sweep else 0
+    overrides = list(asked.overrides.task)
+    if is_sweep:
+        print_heading(number, overrides)
+    result = _result(job, config, ended, is_sweep=is_sweep)
+    return Run(number, overrides, result if isinstance(result, Result) else Result(result))
+
+
+def _result(
+    job: Callable[..., int | Result], config: DictConfig, ended: Ended, *, is_sweep: bool
+) -> int | Result:
     warnings.formatwarning = lambda message, *_, **__: f"warning: {shown(str(message))}"
     logging.captureWarnings(True)
     warnings.filterwarnings("ignore", "fetch_record_batch", DeprecationWarning)  # Ibis asks DuckDB by its older name
-    is_sweep = HydraConfig.get().mode == RunMode.MULTIRUN
     try:
         settings = OmegaConf.to_object(config)
-        told = textwrap.indent(_command(), "# ", lambda _: True) + "\n" + OmegaConf.to_yaml(config, resolve=True)
-        return job(settings, told, is_sweep=is_sweep)
+        resolved = textwrap.indent(_command(), "# ", lambda _: True) + "\n" + OmegaConf.to_yaml(config, resolve=True)
+        return job(settings, resolved, is_sweep=is_sweep)
     except InputError as error:
         print(f"error: {shown(str(error))}", file=sys.stderr)
         return error.exit_code

@@ -14,6 +14,7 @@ from .errors import RegistryError, StoreUnreachableError, in_words
 from .evidence import (
     data_metrics,
     flat_settings,
+    is_personal,
     log_backtest,
     log_comparison,
     log_data,
@@ -58,6 +59,7 @@ __all__ = [
     "find_store",
     "find_version",
     "flat_settings",
+    "is_personal",
     "in_words",
     "load",
     "log_backtest",

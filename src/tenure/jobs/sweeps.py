@@ -61,7 +61,10 @@ def print_table(runs: Sequence[Run]) -> None:
     """Print the runs of a sweep side by side."""
     from rich.console import Console
 
-    Console(highlight=False, width=WIDTH).print(compare(runs))
+    out = Console(highlight=False, width=WIDTH)
+    out.print(f"\n[bold]The sweep: {len(runs)} runs[/bold]", compare(runs), sep="\n")
+    if any(run.result.loos for run in runs):
+        out.print(CAPTION)
 
 
 def compare(runs: Sequence[Run]) -> "Table":
@@ -72,10 +75,7 @@ def compare(runs: Sequence[Run]) -> "Table":
     shared = set(runs[0].overrides).intersection(*(run.overrides for run in runs)) if len(runs) > 1 else set()
     rows = [_row(run, [one for one in run.overrides if one not in shared], runs) for run in runs]
     columns = [name for name in rows[0] if any(row[name] != NONE for row in rows)]
-    table = Table(title=f"\nThe sweep: {len(runs)} runs", title_justify="left", title_style="bold", box=None)
-    table.pad_edge = False
-    if any(name.startswith("elpd") for name in columns):
-        table.caption, table.caption_justify = CAPTION, "left"
+    table = Table(box=None, pad_edge=False)
     for at, name in enumerate(columns):
         table.add_column(name, justify="left" if at < 3 else "right", no_wrap=True)
     for row in rows:

@@ -55,7 +55,9 @@ def test_an_id_does_not_break_the_line_of_a_message(summaries: pd.DataFrame, sig
     with pytest.raises(SummaryError) as caught:
         Rfm.from_frame(table)
     message = str(caught.value)
-    assert sign not in message.replace("\n", "") if sign != "\n" else message.count("\n") == len(caught.value.faults) - 1
+    assert (
+        sign not in message.replace("\n", "") if sign != "\n" else message.count("\n") == len(caught.value.faults) - 1
+    )
     assert repr(f"a{sign}b") in message
     assert f"(first: {f'twice{sign}'!r})" in message
 
@@ -75,7 +77,7 @@ def test_groups_that_are_nearly_customers_are_not_printed(
     scores = batch.merge(None, Scorer(posterior).score(base, by=["street"]))
     console._print_groups(console._console(), Scored(scores, None, None, "m", None, "r"), "90%")
     shown = capsys.readouterr().out
-    assert (" s1 " in f" {shown} ".replace("\n", " ")) == is_shown
+    assert ("expected" in shown) == is_shown
     if not is_shown:
         assert f"clv by street: {groups:,} groups of 700 customers" in shown
         assert "neither printed nor logged" in shown
@@ -114,8 +116,9 @@ def test_a_signal_during_sampling_ends_the_command_and_its_run_is_killed(
         "import os, sys, threading, time\nfrom types import SimpleNamespace\nimport numpy as np, nutpie\n"
         "from tenure import registry\nfrom tenure.fit import nuts\nfrom tenure.jobs import app\n"
         "from tenure.jobs.compose import compose_settings\n"
-        "fit = compose_settings('train', ['fit.draws=1000000', 'fit.joint_draws=1000']).fit\n"
-        "target = SimpleNamespace(density=lambda u: (-0.5 * float(u @ u), -u))\n"
+        "fit = compose_settings('train', ['fit.draws=100000', 'fit.joint_draws=1000']).fit\n"
+        "def density(u):\n    time.sleep(1e-3)\n    return -0.5 * float(u @ u), -u\n"
+        "target = SimpleNamespace(density=density)\n"
         "mode = SimpleNamespace(point=np.zeros(2), factor=np.eye(2), log_density=0.0)\n"
         "def job(settings, config, **_):\n"
         "    registry.connect(settings.registry)\n"

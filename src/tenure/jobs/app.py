@@ -96,12 +96,12 @@ def _report(settings: Any, config: str, *, is_sweep: bool) -> int:
 
 def _run(name: str, job: Callable[..., int | Result]) -> None:
     """Compose, run and exit. Hydra ends with 1 whatever went wrong; here 1 is left to our own mistakes."""
+    end_with_reader()
     if "--version" in sys.argv[1:]:
-        print(f"tenure {importlib.metadata.version('tenure')}")
+        print(f"tenure {importlib.metadata.version('tenure')}", flush=True)
         return
     runs: list[Run] = []
     ended = catch_signals()
-    end_with_reader()
 
     @hydra.main(  # type: ignore[untyped-decorator]
         version_base="1.3", config_path=shipped("conf"), config_name=name
@@ -144,9 +144,7 @@ def _attempt(job: Callable[..., int | Result], config: DictConfig, ended: Ended)
     return Run(number, overrides, result if isinstance(result, Result) else Result(result))
 
 
-def _result(
-    job: Callable[..., int | Result], config: DictConfig, ended: Ended, *, is_sweep: bool
-) -> int | Result:
+def _result(job: Callable[..., int | Result], config: DictConfig, ended: Ended, *, is_sweep: bool) -> int | Result:
     warnings.formatwarning = lambda message, *_, **__: f"warning: {shown(str(message))}"
     logging.captureWarnings(True)
     warnings.filterwarnings("ignore", "fetch_record_batch", DeprecationWarning)  # Ibis asks DuckDB by its older name

@@ -311,7 +311,7 @@ def _verdict(review: Review) -> str:
     return "\n".join(lines)
 
 
-def why_unregistered(verdict: Verdict, register: bool | None) -> str:  # noqa: FBT001 (the setting)
+def why_unregistered(verdict: Verdict, register: bool | None) -> str:
     """Return why a training registered nothing; of a register that is null: the run is one of a sweep."""
     if verdict is Verdict.FAIL:
         return "the review failed it"
@@ -324,7 +324,9 @@ def _registered(trained: "Trained", settings: RegistrySettings) -> str:
     if trained.registered is None:
         return f"\nNothing was registered: {why_unregistered(trained.review.verdict, settings.register)}."
     model = trained.registered
-    command = f"tenure-score model=models:/{settings.name}@{model.alias}" if model.alias != "champion" else "tenure-score"
+    command = (
+        f"tenure-score model=models:/{settings.name}@{model.alias}" if model.alias != "champion" else "tenure-score"
+    )
     lines = [f"\nRegistered [bold]{model.name}[/bold] version {model.version} as [bold]{model.alias}[/bold]."]
     if trained.review.verdict is Verdict.REVIEW:
         lines[0] += " A person has to look before it becomes champion."

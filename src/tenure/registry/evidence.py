@@ -36,7 +36,9 @@ if TYPE_CHECKING:
 SHOWN_CUSTOMERS = 50_000  # whose PIT is logged one by one; a larger base is sampled
 FEW_CUSTOMERS = 20  # up to which any number of groups is logged
 LONG_TEXTS = (".reason", ".advice")  # of the review's checks
-PLAIN_KEY = re.compile(r"[\w\-]([\w\- ]*[\w\-])?")  # a dot would be read as a level, and MLflow refuses most other signs
+PLAIN_KEY = re.compile(
+    r"[\w\-]([\w\- ]*[\w\-])?"
+)  # a dot would be read as a level, and MLflow refuses most other signs
 LONGEST_KEY = 250
 
 

@@ -6,11 +6,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
 from tenure.text import printable, shown
 
 if TYPE_CHECKING:
-    from rich.table import Table
-
     from tenure.fit import Loo
 
 NONE = "-"
@@ -59,19 +61,14 @@ def print_heading(number: int, overrides: Sequence[str], name: str | None = None
 
 def print_table(runs: Sequence[Run]) -> None:
     """Print the runs of a sweep side by side."""
-    from rich.console import Console
-
     out = Console(highlight=False, width=WIDTH)
     out.print(f"\n[bold]The sweep: {len(runs)} runs[/bold]", compare(runs), sep="\n")
     if any(run.result.loos for run in runs):
         out.print(CAPTION)
 
 
-def compare(runs: Sequence[Run]) -> "Table":
+def compare(runs: Sequence[Run]) -> Table:
     """Build the table of a sweep: a row per run, without the columns that are empty in every row."""
-    from rich.markup import escape
-    from rich.table import Table
-
     shared = set(runs[0].overrides).intersection(*(run.overrides for run in runs)) if len(runs) > 1 else set()
     rows = [_row(run, [one for one in run.overrides if one not in shared], runs) for run in runs]
     columns = [name for name in rows[0] if any(row[name] != NONE for row in rows)]
@@ -101,7 +98,7 @@ def _difference(run: Run, model: str, runs: Sequence[Run]) -> str:
     """Compare a run's elpd with that of the first run that was fitted to the same data."""
     if model not in run.result.loos:
         return NONE
-    from tenure.fit import compare as compare_loos  # imported by the job already
+    from tenure.fit import compare as compare_loos  # noqa: PLC0415 (heavy, and imported by the job already)
 
     alike = [one for one in runs if one.result.fitted_to == run.result.fitted_to and model in one.result.loos]
     if alike[0] is run:

@@ -40,10 +40,13 @@ def _connection() -> Any:
     return ibis.duckdb.connect(threads=1)
 
 
-def log_of(rows: pd.DataFrame, **changes: Any) -> Transactions:
+def log_of(
+    rows: pd.DataFrame, *, end: date | str | None = None, today: date | None = None, **changes: Any
+) -> Transactions:
     """Account for a frame of `customer_id`, `date`, `amount` and whatever else the settings name."""
     table = _connection().create_table(ibis.util.gen_name("given"), rows)
-    return of_table(table, settings("made up", **changes), source="made up", digest="0" * 64)
+    named = settings("made up", **changes)
+    return of_table(table, named, source="made up", digest="0" * 64, end=end, today=today)
 
 
 def sales_log(*sales: tuple[str, int, float], **changes: Any) -> Transactions:

@@ -70,7 +70,7 @@ def _customers(
 ) -> tuple[Summaries, str | None, tuple[Transactions, Reconciliation] | None]:
     if settings.summary.path is not None:
         return SummaryFile(settings.summary.path), settings.summary.as_of, None
-    transactions = read(settings.transactions)
+    transactions = read(settings.transactions, end=settings.rfm.end)
     found = stream(transactions, settings.rfm.end)
     return found, str(found.as_of), (transactions, transactions.reconcile(found.as_of))
 

@@ -27,6 +27,7 @@ def _digest_of_compiled_sources() -> str:
 
 
 os.environ.setdefault("NUMBA_CACHE_DIR", str(ROOT / ".pytest_cache" / "numba" / _digest_of_compiled_sources()))
+os.environ.setdefault("TENURE_STRICT", "1")  # what a run would go on without is raised
 
 from tenure.fit import Fit, fit  # noqa: E402 (Numba reads the folder's name when it is imported)
 from tenure.jobs.compose import compose_settings  # noqa: E402

@@ -15,7 +15,6 @@ from tenure.backtest import (
     Forecast,
     Known,
     Samples,
-    baseline_forecasts,
     compare,
     comparison_metrics,
     face_holdout,
@@ -23,6 +22,7 @@ from tenure.backtest import (
     point_forecast,
     wins,
 )  # fmt: skip
+from tenure.backtest.baselines import BASELINES as FORECASTERS
 from tenure.backtest.boosting import Regression, boosting
 from tenure.backtest.nbd import draw_shapes, nbd
 from tenure.jobs.compose import compose_settings
@@ -30,6 +30,7 @@ from tenure.posterior import Posterior
 from tenure.rfm import Histories, Split, histories, split
 from tenure.scorer import Scorer
 from tenure.settings import BASELINES, BacktestSettings
+from tenure.streams import stream
 from tenure.summary import Rfm
 from tenure.transactions import Transactions, read
 
@@ -64,7 +65,7 @@ def known(log: Transactions, parts: Split, posterior: Posterior, settings: Backt
 
 @pytest.fixture(scope="module")
 def forecasts(known: Known) -> dict[str, Forecast]:
-    return {forecast.name: forecast for forecast in baseline_forecasts(known)}
+    return {name: FORECASTERS[name](known) for name in known.settings.names}
 
 
 def everyone(forecast: Forecast) -> Samples:
@@ -89,10 +90,11 @@ def test_no_holdout_value_is_an_input_of_any_baseline(
     )
     changed = log_of(pd.concat([known[~after], moved]))
     parts = split(changed, CUTOFF, END)
-    for forecast in baseline_forecasts(known_of(changed, parts, posterior, settings)):
-        before, now = everyone(forecasts[forecast.name]), everyone(forecast)
+    known_now = known_of(changed, parts, posterior, settings)
+    for name in known_now.settings.names:
+        before, now = everyone(forecasts[name]), everyone(FORECASTERS[name](known_now))
         for part in ("counts", "values", "expected_purchases", "expected_value"):
-            np.testing.assert_array_equal(getattr(now, part), getattr(before, part), err_msg=forecast.name)
+            np.testing.assert_array_equal(getattr(now, part), getattr(before, part), err_msg=name)
 
 
 def test_the_last_period_is_what_the_days_before_the_cutoff_brought(
@@ -139,7 +141,7 @@ def test_the_nbd_is_the_published_one_on_cdnow(calibration: Rfm) -> None:
 
 def test_the_nbd_foretells_negative_binomial_counts(calibration: Rfm, posterior: Posterior) -> None:
     forecast = nbd(calibration, posterior, 91, 200, seed=2)
-    r, alpha = draw_shapes(histories(calibration), 200, np.random.default_rng(2))
+    r, alpha = draw_shapes(histories(calibration), 200, stream(2, "backtest.nbd.parameters"))
     at = int(np.argmax(calibration.customers["frequency"] == 3))
     x, days = (float(calibration.customers[name].iloc[at]) for name in ("frequency", "T"))
     samples = forecast.sample(slice(at, at + 1))

@@ -8,6 +8,7 @@ import pytest
 from logs import FIRST, log_of, sales_log
 
 from tenure.backtest import spend_change
+from tenure.backtest.steadiness import UNBOUNDED
 from tenure.rfm import split
 from tenure.transactions import Transactions
 
@@ -78,3 +79,12 @@ def test_where_nobody_or_one_bought_again_in_both_halves_nothing_is_said(sales: 
     assert found["spend_change_customers"] == len(sales)
     assert np.isnan(found["spend_change"])
     assert np.isnan(found["spend_change_se"])
+
+
+@pytest.mark.parametrize(("early", "late", "change"), [(0.0, 5.0, UNBOUNDED), (5.0, 0.0, -1.0)])
+def test_a_half_that_was_all_free_is_a_change_that_can_be_said(early: float, late: float, change: float) -> None:
+    sales = [(f"c{at}", day, early if day <= 100 else late) for at in range(3) for day in (0, 50, 150, 200)]
+    sales += [("free", day, 0.0) for day in (0, 50, 150, 200)]  # who is not in the spend model is not compared
+    log = sales_log(*sales, ("c0", 300, 1.0))
+    found = spend_change(log, split(log, FIRST + timedelta(200)))
+    assert found == {"spend_change": change, "spend_change_se": 0.0, "spend_change_customers": 3.0}

@@ -298,3 +298,18 @@ def test_far_out_the_density_is_minus_infinity_or_a_number(calibration, fit_sett
         value, gradient = target.density(point)
         assert value < 0
         assert np.isfinite(gradient).all()
+
+
+@pytest.mark.parametrize("beyond", [0.0, np.inf, np.nan])
+@pytest.mark.parametrize("at", [0, 1, 2])
+def test_a_kernel_that_a_sampler_leads_out_of_the_doubles_is_minus_infinity(at, beyond):
+    """PyMC's own sampler takes such steps while it warms up."""
+    for kernel, table, size in (
+        (purchase_kernel, PurchaseTable.of(*make_histories(20)), 4),
+        (gamma_gamma_kernel, SpendTable.of(*make_spends(20)), 3),
+    ):
+        theta = np.ones(size)
+        theta[at] = beyond
+        value, gradient = kernel(theta, *table.arrays())
+        assert value == -np.inf
+        assert_allclose(gradient, np.zeros(size))

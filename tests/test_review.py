@@ -16,6 +16,7 @@ from scipy import stats
 from tenure.backtest import METRICS
 from tenure.backtest.shift import METRICS as SHIFTS
 from tenure.backtest.steadiness import METRICS as STEADINESS
+from tenure.failures import Failure
 from tenure.review import Check, LimitSettings, Review, ReviewSettings, ReviewSettingsError, Verdict, judge
 
 CONF = Path(__file__).parents[1] / "conf"
@@ -59,8 +60,6 @@ def judged() -> Iterator[tuple[str, str]]:
 
 
 JUDGED = [pytest.param(name, metric, id=f"{name}-{metric}") for name, metric in judged()]
-IF_THERE = {name for name, limit in SETTINGS.checks.items() if None in limit.when.values()}
-DUE = [case for case in JUDGED if case.values[0] not in IF_THERE]
 
 
 def good_value(limit: LimitSettings) -> float:
@@ -77,7 +76,7 @@ def good_metrics() -> dict[str, float]:
     metrics = {metric: good_value(SETTINGS.checks[name]) for name, metric in judged()}
     for limit in SETTINGS.checks.values():
         for count, least in limit.when.items():
-            metrics[count] = max(least or 0.0, metrics.get(count, 0.0))
+            metrics[count] = max(least, metrics.get(count, 0.0))
     return metrics
 
 
@@ -137,7 +136,7 @@ def test_a_judged_number_that_is_not_finite_fails(name: str, metric: str, value:
     assert review.concerns[0].finding == f"{metric} is {value}, not a finite number: no evidence is not a pass"
 
 
-@pytest.mark.parametrize(("name", "metric"), DUE)
+@pytest.mark.parametrize(("name", "metric"), JUDGED)
 def test_a_missing_metric_fails(name: str, metric: str) -> None:
     metrics = {other: value for other, value in good_metrics().items() if other != metric}
     review = judge(metrics, SETTINGS.checks, fits=FITS)
@@ -149,10 +148,10 @@ def test_every_judged_metric_is_one_that_a_run_measures() -> None:
     of_fits = {f"{fit}.{name}" for fit, method in FITS.items() for name in {"point_estimate", *BY_METHOD[method]}}
     of_fits |= {"calibration.spend.infinite_variance", "final.spend.infinite_variance"}
     of_fits |= {f"final.{name}" for name in SHIFTS if not name.endswith("_se")}
-    of_the_log = {*STEADINESS, "data.unmatched_refunds_share"}
+    of_the_log = {*STEADINESS, "data.unmatched_refunds_share", "truncation.weeks", "truncation.excess_share"}
     compared = {"baselines.compared", "baselines.won_share", "baselines.purchases.won_share"}
-    named = {metric for name, metric in judged() if name not in IF_THERE}
-    counts = {count for name, limit in SETTINGS.checks.items() for count in limit.when if name not in IF_THERE}
+    named = {metric for _, metric in judged()}
+    counts = {count for limit in SETTINGS.checks.values() for count in limit.when}
     assert (named | counts) - of_fits <= {*METRICS, *of_the_log, *compared}
     assert of_fits <= named
 
@@ -166,13 +165,23 @@ def test_every_judged_metric_is_one_that_a_run_measures() -> None:
         ("spend_change", "spend_change_customers", 29),
         ("p_purchase_gap", "customers", 299),
         ("baselines", "baselines.compared", 0),
+        ("births_before_the_log", "truncation.weeks", 15),
+        ("spend_frequency_correlation", "distinct_repeat_spends", 1),
+        ("spend_frequency_correlation", "distinct_repeat_frequencies", 1),
+        ("free_repeats", "repeat_buyers", 0),
+        ("holdout_payers", "purchases.actual_total", 0),
+        ("purchases_bias", "purchases.actual_total", 0),
+        ("value_bias", "holdout_payers", 0),
+        ("spend_per_purchase_bias", "holdout_payers", 0),
     ],
 )
 def test_a_log_that_cannot_hold_the_evidence_is_not_asked_for_it(name: str, count: str, value: float) -> None:
     lacking = dict.fromkeys(SETTINGS.checks[name].metrics, math.nan)
     review = judge({**good_metrics(), **lacking, count: value}, SETTINGS.checks, fits=FITS)
-    assert review.verdict is Verdict.PASS
     assert name not in {check.name for check in review.checks}
+    assert any(line.startswith(f"{name} does not apply: {count} is {value:g}, below ") for line in review.skipped)
+    own = {other for other, limit in SETTINGS.checks.items() if count in limit.metrics}
+    assert {check.name for check in review.concerns} <= own  # a count that is judged itself is another finding
     for unknown in ({count: math.nan}, {}):
         known = {key: number for key, number in good_metrics().items() if key != count}
         asked = judge({**known, **lacking, **unknown}, SETTINGS.checks, fits=FITS)
@@ -182,7 +191,8 @@ def test_a_log_that_cannot_hold_the_evidence_is_not_asked_for_it(name: str, coun
 def test_births_before_the_log_are_judged_where_they_were_looked_for() -> None:
     name, metric = "births_before_the_log", "truncation.excess_share"
     known = {key: number for key, number in good_metrics().items() if key != metric}
-    assert name not in {check.name for check in judge(known, SETTINGS.checks, fits=FITS).checks}
+    few = judge({**known, "truncation.weeks": 0}, SETTINGS.checks, fits=FITS)
+    assert name not in {check.name for check in few.checks}
     for value, verdict in ((-0.2, "PASS"), (0.04, "PASS"), (0.3, "REVIEW"), (0.6, "FAIL"), (math.nan, "FAIL")):
         assert verdict_of(judge({**known, metric: value}, SETTINGS.checks, fits=FITS), name, metric) == verdict
 
@@ -197,26 +207,104 @@ def test_only_the_refit_can_have_moved() -> None:
 @pytest.mark.parametrize(
     ("metric", "good", "bad", "finding"),
     [
-        ("final.purchases.shift", 0.09, 0.18, "final.purchases.shift is 0.18 (chance alone: ± 0.01)"),
-        ("final.spend.shift", -0.09, -0.3, "final.spend.shift is -0.3 (chance alone: ± 0.01)"),
-        ("spend_change", 0.1, -0.2, "spend_change is -0.2 (chance alone: ± 0.01)"),
-        ("p_purchase.largest_gap", 0.1, 0.3, "p_purchase.largest_gap is 0.3 (chance alone: ± 0.01)"),
-        ("data.unmatched_refunds_share", 0.05, 0.08, "data.unmatched_refunds_share is 0.08"),
-        ("one_time_share", 0.6, 0.97, "one_time_share is 0.97"),
-        ("one_time_share", 0.6, 0.0, "one_time_share is 0"),
-        ("baselines.won_share", 0.0, 1 / 6, "baselines.won_share is 0.1667"),
-        ("baselines.purchases.won_share", 0.0, 1 / 6, "baselines.purchases.won_share is 0.1667"),
-        ("value.top_decile.above_90", 0.1, 0.13, "value.top_decile.above_90 is 0.13 (chance alone: ± 0.01)"),
-        ("purchases.one_time.below_90", 0.02, 0.01, "purchases.one_time.below_90 is 0.01 (chance alone: ± 0.01)"),
+        ("final.purchases.shift", 0.09, 0.18, "is 0.18, standard error 0.01: above the REVIEW limit 0.1"),
+        ("final.spend.shift", -0.09, -0.3, "is -0.3, standard error 0.01: below the REVIEW limit -0.1"),
+        ("spend_change", 0.1, -0.2, "is -0.2, standard error 0.01: below the REVIEW limit -0.1"),
+        ("p_purchase.largest_gap", 0.1, 0.3, "is 0.3: above the REVIEW limit 0.1"),
+        ("data.unmatched_refunds_share", 0.05, 0.08, "is 0.08: above the REVIEW limit 0.05"),
+        ("free_repeat_share", 0.05, 0.06, "is 0.06: above the REVIEW limit 0.05"),
+        ("one_time_share", 0.6, 0.97, "is 0.97: above the REVIEW limit 0.95"),
+        ("one_time_share", 0.6, 0.0, "is 0: below the REVIEW limit 0.05"),
+        ("baselines.won_share", 0.0, 1 / 6, "is 0.1667: above the REVIEW limit 0"),
+        ("baselines.purchases.won_share", 0.0, 1 / 6, "is 0.1667: above the REVIEW limit 0"),
+        ("value.top_decile.above_90", 0.1, 0.13, "is 0.13, standard error 0.01: above the REVIEW limit 0.1"),
+        ("purchases.one_time.below_90", 0.02, 0.01, "is 0.01, standard error 0.01: below the REVIEW limit 0.02"),
     ],
 )
 def test_a_concern_says_its_number_its_limit_and_what_to_do(metric: str, good: float, bad: float, finding: str) -> None:
-    error = {f"{metric}_se": 0.01} if "± 0.01" in finding else {}
+    error = {f"{metric}_se": 0.01} if "standard error" in finding else {}
     assert not judge({**good_metrics(), metric: good}, SETTINGS.checks, fits=FITS).concerns
     (concern,) = judge({**good_metrics(), metric: bad, **error}, SETTINGS.checks, fits=FITS).concerns
-    assert concern.finding == finding
+    assert concern.finding == f"{metric} {finding}"
     assert concern.limit.startswith("REVIEW ")
     assert concern.advice
+
+
+BIAS = {"review": [-0.1, 0.1], "fail": [-0.25, 0.25]}
+TAIL = {"review": [0.03, 0.08], "fail": [0.01, 0.15]}  # around 0.055: twice the limit is 0.245, and below 0
+COVERAGE = {"review": [0.85, 0.95], "fail": [0.75, 0.98]}  # around 0.90: 0.60 and 1.06
+SHARE = {"review": [None, 0.05], "fail": [None, 0.5]}  # around 0
+LEAST = {"review": [400, None], "fail": [100, None]}  # around 400
+CHANCE = "by no more than two standard errors, which calls for a review"
+
+
+@pytest.mark.parametrize(
+    ("bands", "value", "error", "verdict", "said"),
+    [
+        (BIAS, 0.30, 0.024, "FAIL", "m is 0.3, standard error 0.024: above the FAIL limit 0.25 by more than two"),
+        (BIAS, 0.30, 0.026, "REVIEW", f"m is 0.3, standard error 0.026: above the FAIL limit 0.25 {CHANCE}"),
+        (BIAS, -0.30, 0.024, "FAIL", "below the FAIL limit -0.25 by more than two standard errors"),
+        (BIAS, -0.30, 0.026, "REVIEW", f"below the FAIL limit -0.25 {CHANCE}"),
+        (BIAS, 0.49, 5.0, "REVIEW", CHANCE),
+        (BIAS, 0.50, 5.0, "FAIL", "above the FAIL limit 0.25, twice as far out, which no standard error excuses"),
+        (BIAS, -0.50, 5.0, "FAIL", "twice as far out"),
+        (BIAS, 0.26, 0.0, "FAIL", "by more than two standard errors"),
+        (BIAS, 0.26, math.nan, "FAIL", "m is 0.26, standard error unknown: above the FAIL limit 0.25"),
+        (BIAS, 0.26, math.inf, "FAIL", "standard error unknown"),
+        (BIAS, 0.26, -1.0, "FAIL", "standard error unknown"),
+        (BIAS, 0.26, None, "FAIL", "m is 0.26: above the FAIL limit 0.25"),
+        (BIAS, 0.11, 5.0, "REVIEW", "m is 0.11, standard error 5: above the REVIEW limit 0.1"),
+        (BIAS, 0.10, 0.0, "PASS", "m is 0.1, standard error 0"),
+        (TAIL, 0.20, 0.026, "REVIEW", CHANCE),
+        (TAIL, 0.20, 0.024, "FAIL", "by more than two standard errors"),
+        (TAIL, 0.245, 1.0, "FAIL", "twice as far out"),
+        (TAIL, 0.0, 0.006, "REVIEW", f"m is 0, standard error 0.006: below the FAIL limit 0.01 {CHANCE}"),
+        (TAIL, 0.0, 0.004, "FAIL", "below the FAIL limit 0.01 by more than two standard errors"),
+        (COVERAGE, 0.61, 1.0, "REVIEW", CHANCE),
+        (COVERAGE, 0.60, 1.0, "FAIL", "twice as far out"),
+        (COVERAGE, 1.0, 0.02, "REVIEW", CHANCE),
+        (SHARE, 0.99, 1.0, "REVIEW", CHANCE),
+        (SHARE, 1.0, 1.0, "FAIL", "twice as far out"),
+        (SHARE, 0.7, 0.09, "FAIL", "by more than two standard errors"),
+        (LEAST, 90, 6, "REVIEW", CHANCE),
+        (LEAST, 90, 4, "FAIL", "by more than two standard errors"),
+        (LEAST, -200, 1000, "FAIL", "twice as far out"),
+    ],
+)
+def test_a_failure_needs_two_standard_errors_or_twice_the_limit(
+    bands: dict[str, Any], value: float, error: float | None, verdict: str, said: str
+) -> None:
+    metrics = {"m": value} if error is None else {"m": value, "m_se": error}
+    review = judge(metrics, {"check": make_limit(**bands)}, fits=FITS)
+    assert review.verdict == verdict
+    assert said in review.checks[0].finding
+
+
+def test_a_gap_that_is_net_of_two_standard_errors_is_not_excused_by_them_again() -> None:
+    metrics = {**good_metrics(), "p_purchase.largest_gap": 0.51, "p_purchase.largest_gap_tenth_se": 0.2}
+    assert judge(metrics, SETTINGS.checks, fits=FITS).verdict is Verdict.FAIL
+
+
+def test_no_metric_is_excused_by_chance() -> None:
+    """Missing evidence fails, whatever its standard error."""
+    for value in (math.nan, math.inf, None):
+        assert judge({"m": value, "m_se": 9.0}, {"check": make_limit()}, fits=FITS).verdict is Verdict.FAIL
+
+
+FAILURE = Failure("baseline boosting", "ValueError: Input X contains NaN.", "trace")
+
+
+def test_a_part_that_failed_is_a_finding_and_never_a_pass_nor_an_excuse() -> None:
+    passed = judge(good_metrics(), SETTINGS.checks, fits=FITS)
+    review = passed.with_failures([FAILURE])
+    (concern,) = review.concerns
+    assert review.verdict is Verdict.REVIEW
+    assert concern.finding == "baseline boosting failed and is left out: ValueError: Input X contains NaN."
+    assert "failures/baseline_boosting.txt" in concern.advice
+    assert review.with_failures([FAILURE]) == review
+    assert review.with_failures([]) == passed
+    failed = judge({**good_metrics(), "value.bias": 1.0}, SETTINGS.checks, fits=FITS)
+    assert failed.with_failures([FAILURE]).verdict is Verdict.FAIL
 
 
 def test_chance_takes_a_right_group_out_of_its_band_once_in_a_hundred_times_at_most() -> None:
@@ -224,7 +312,6 @@ def test_chance_takes_a_right_group_out_of_its_band_once_in_a_hundred_times_at_m
     for name in ("one_time_tails", "repeat_tails", "top_decile_tails"):
         limit = SETTINGS.checks[name]
         (least,) = limit.when.values()
-        assert least is not None
         size = int(least / 10 if name == "top_decile_tails" else least)
         assert size == 200
         share = np.arange(size + 1) / size
@@ -298,7 +385,10 @@ def test_concerns_come_worst_first_with_advice_and_chance_error() -> None:
     limits = {"a": make_limit(metrics=["x"]), "b": make_limit(metrics=["y"]), "c": make_limit(metrics=["z"])}
     review = judge({"x": 1.5, "y": 9.0, "y_se": 0.25, "z": 0.5}, limits, fits=FITS)
     assert [(check.name, check.verdict) for check in review.concerns] == [("b", "FAIL"), ("a", "REVIEW")]
-    assert review.concerns[0].finding == "y is 9 (chance alone: ± 0.25)"
+    assert (
+        review.concerns[0].finding
+        == "y is 9, standard error 0.25: above the FAIL limit 2 by more than two standard errors"
+    )
     assert review.concerns[0].advice == "Do better."
     assert review.checks[2].advice == ""
     assert review.checks[2].reason == "Because."
@@ -365,7 +455,7 @@ def test_a_check_cannot_pass_without_a_number() -> None:
         ({"metrics": [" "]}, "metrics may begin with"),
         ({"reason": " "}, "reason must not be blank"),
         ({"advice": ""}, "advice must not be blank"),
-        ({"when": {"n": math.nan}}, "when.n must be a finite number or null, got nan"),
+        ({"when": {"n": math.nan}}, "when.n must be a finite number, got nan"),
     ],
 )
 def test_limits_that_cannot_be_right_are_refused_with_their_full_key(changes: dict[str, Any], fault: str) -> None:

@@ -271,14 +271,15 @@ def test_a_log_of_one_day_cannot_be_split() -> None:
         split(sales_log(("a", 0, 1.0)))
 
 
-def test_repeat_purchases_of_nothing_are_refused_with_the_remedy() -> None:
+def test_repeat_purchases_that_were_all_free_are_counted_and_left_out_of_the_spends() -> None:
     sales: Sequence[Sale] = [(name, day, 0.0) for name in "abcd" for day in (0, 5)]
-    with pytest.raises(RfmError) as caught:
-        summarize(sales_log(*sales, ("e", 0, 0.0), ("e", 5, 1.0), ("f", 0, 0.0)))
-    assert str(caught.value) == (
-        "4 of 5 repeat buyers spent nothing on repeat purchases (first: 'a', 'b', 'c')."
-        " Their mean spend has to be above 0: set transactions.zero_amounts=drop."
-    )
+    log = sales_log(*sales, ("e", 0, 0.0), ("e", 5, 1.0), ("f", 0, 0.0))
+    rfm = summarize(log)
+    free = dict.fromkeys("abcd", (1, 5, 5, 0.0))
+    assert customers(rfm) == {**free, "e": (1, 5, 5, 1.0), "f": (0, 0, 5, 0.0)}
+    for grouped in (base(log), Base.of(rfm)):
+        assert (grouped.customers, grouped.repeat_buyers, grouped.paying_repeat_buyers) == (6, 5, 1)
+        assert (grouped.spends.frequency, grouped.spends.mean, grouped.spends.count) == (1, 1.0, 1)
 
 
 def test_a_free_first_purchase_and_a_free_repeat_among_others_are_kept() -> None:
@@ -373,9 +374,10 @@ def test_summaries_come_part_by_part_in_order_and_more_than_once(cdnow: Transact
         pd.testing.assert_frame_equal(table, whole.customers, check_dtype=False)
 
 
-def test_streamed_repeat_purchases_of_nothing_are_refused_too() -> None:
-    with pytest.raises(RfmError, match=r"1 of 1 repeat buyers spent nothing on repeat purchases \(first: 'a'\)"):
-        stream(sales_log(("a", 0, 5.0), ("a", 3, 0.0), ("b", 1, 2.0)))
+def test_streamed_repeat_purchases_may_be_free() -> None:
+    (part,) = stream(sales_log(("a", 0, 5.0), ("a", 3, 0.0), ("b", 1, 2.0))).parts()
+    assert part["monetary_value"].tolist() == [0.0, 0.0]
+    assert part["frequency"].tolist() == [1, 0]
 
 
 def test_segments_ride_along_by_their_rule_and_know_nothing_of_later_days() -> None:

@@ -161,14 +161,14 @@ def test_a_summary_of_a_summary_is_the_same() -> None:
             "1 of 4 customers has a T below 0 (first: 'a'). Give days and counts from 0 up.",
         ),
         (
-            {"monetary_value": [0, 0, np.nan, np.inf]},
-            "3 of 4 customers have repeat purchases but no monetary_value above 0 and finite"
-            " (first: 'b', 'c', 'd'). It is the mean spend per repeat purchase day.",
+            {"monetary_value": [0, -0.01, np.nan, np.inf]},
+            "3 of 4 customers have repeat purchases but no monetary_value that is finite and from 0 up"
+            " (first: 'b', 'c', 'd'). It is the mean spend per repeat purchase day; 0 if all of them were free.",
         ),
         (
             {"monetary_value": [0, -1, 2, 3]},
-            "1 of 4 customers has repeat purchases but no monetary_value above 0 and finite"
-            " (first: 'b'). It is the mean spend per repeat purchase day.",
+            "1 of 4 customers has repeat purchases but no monetary_value that is finite and from 0 up"
+            " (first: 'b'). It is the mean spend per repeat purchase day; 0 if all of them were free.",
         ),
         (
             {"customer_id": [7, "7", "b", "b"]},
@@ -230,7 +230,7 @@ def test_an_id_is_text_or_an_integer_and_nothing_else(ids: "pd.Series[object]", 
 
 
 def test_all_faults_are_raised_at_once_one_to_a_line() -> None:
-    wrong = table(customer_id=["a", "a", None, "d"], T=[-1, 40, 365, 1], monetary_value=[0, 0, 1, 1])
+    wrong = table(customer_id=["a", "a", None, "d"], T=[-1, 40, 365, 1], monetary_value=[0, -1, 1, 1])
     with pytest.raises(SummaryError) as caught:
         Rfm.from_frame(wrong)
     lines = str(caught.value).splitlines()
@@ -239,7 +239,7 @@ def test_all_faults_are_raised_at_once_one_to_a_line() -> None:
         "1 of 4 customer ids are null or blank",
         "1 of 4 customers has a T below 0",
         "1 of 4 customers has recency above T",
-        "1 of 4 customers has repeat purchases but no monetary_value above 0 and finite",
+        "1 of 4 customers has repeat purchases but no monetary_value that is finite and from 0 up",
     ]
     assert "(first: row 2)" in lines[-1]
 

@@ -5,6 +5,7 @@ import pandas as pd
 
 from .backtest import Factors
 from .scorer import Params, Scores, Totals
+from .streams import stream
 
 TOTALS = {"purchases": "purchases", "value": "clv"}  # what an outcome is called in the table of totals
 
@@ -44,7 +45,7 @@ def adjusted_totals(totals: Totals, factors: Factors, params: Params) -> pd.Data
     """
     rows = {}
     for outcome, name in TOTALS.items():
-        rng = np.random.default_rng([params.seed, 2])
+        rng = stream(params.seed, "outlook.adjusted_totals")
         drawn = factors.over(outcome, params.horizon_days).adjust(getattr(totals, outcome), rng)
         rows[name] = np.quantile(drawn, [(1 - params.level) / 2, (1 + params.level) / 2])
     return pd.DataFrame.from_dict(rows, orient="index", columns=["adjusted_low", "adjusted_high"])

@@ -105,8 +105,8 @@ class Rfm:
     Attributes:
         customers: `customer_id` (text), `frequency` (repeat purchase days), `recency` (days from first
             to last purchase), `T` (days from first purchase to the end of observation) and
-            `monetary_value` (mean spend per repeat purchase day; 0 where there was no repeat); then columns that ride
-            along, such as the country.
+            `monetary_value` (mean spend per repeat purchase day; 0 where there was no repeat, or where all repeat
+            purchases were free); then columns that ride along, such as the country.
         as_of: the end of observation, where one is known.
         first_orders: what first purchases were worth, where the log is known.
     """
@@ -315,7 +315,7 @@ def _broken_rules(numbers: dict[str, Floats], names: pd.Series[str]) -> list[Fau
         rules.append((whole & (numbers[name] < 0), f"a {name} below 0", "Give days and counts from 0 up."))
         sound &= whole & (numbers[name] >= 0)
     lapsed = sound & ((recency == 0) != (frequency == 0))
-    unpaid = sound & (frequency > 0) & ~(np.isfinite(spend) & (spend > 0))
+    unpriced = sound & (frequency > 0) & ~(np.isfinite(spend) & (spend >= 0))
     untold = sound & (frequency > 0) & np.isfinite(spend) & (spend >= SPEND_BELOW)
     rules += [
         (sound & (frequency > recency), "frequency above recency", "A customer buys at most once per day."),
@@ -326,9 +326,9 @@ def _broken_rules(numbers: dict[str, Floats], names: pd.Series[str]) -> list[Fau
         ),
         (lapsed, "only one of recency and frequency at 0", "Recency = 0 exactly when frequency = 0."),
         (
-            unpaid,
-            "repeat purchases but no monetary_value above 0 and finite",
-            "It is the mean spend per repeat purchase day.",
+            unpriced,
+            "repeat purchases but no monetary_value that is finite and from 0 up",
+            "It is the mean spend per repeat purchase day; 0 if all of them were free.",
         ),
         (untold, f"a monetary_value of {SPEND_BELOW:g} or more", "No money is worth so little; is it a number at all?"),
     ]

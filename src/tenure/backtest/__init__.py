@@ -1,6 +1,6 @@
 """Backtests: what was foretold at a cut-off beside what came, and beside what simpler forecasts said."""
 
-from .baselines import BASELINES, Known, baseline_forecasts
+from .baselines import BASELINES, Known
 from .compare import compare, comparison_metrics, wins
 from .discrepancy import ASSUMED, Factor, Lesson, learn, lesson
 from .errors import BacktestError
@@ -33,7 +33,6 @@ __all__ = [
     "Outcome",
     "Rolling",
     "Samples",
-    "baseline_forecasts",
     "compare",
     "comparison_metrics",
     "crps",

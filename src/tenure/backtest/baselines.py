@@ -58,11 +58,6 @@ class Known:
         return self.calibration.customers[name].to_numpy(np.float64)
 
 
-def baseline_forecasts(known: Known) -> list[Forecast]:
-    """Make the baselines that the settings name, in their order."""
-    return [BASELINES[name](known) for name in known.settings.names]
-
-
 def zero(known: Known) -> Forecast:
     """Foretell nothing: the point that half of most bases lives up to."""
     nothing = np.zeros(len(known.calibration.customers))

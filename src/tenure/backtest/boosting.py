@@ -10,6 +10,7 @@ from threadpoolctl import threadpool_limits
 
 from tenure.rfm import split
 from tenure.settings import BoostingSettings
+from tenure.streams import derive_seed, stream
 from tenure.summary import Rfm
 from tenure.transactions import Transactions
 
@@ -64,17 +65,24 @@ def boosting(
     if period < 1:
         raise BacktestError(f"The calibration to {cutoff} has no earlier cut-off to learn a regression from.")
     past = split(transactions, cutoff - timedelta(days=period), cutoff)
-    rng = np.random.default_rng(seed)
+    rng = stream(seed, "backtest.boosting.sample")
     size = len(past.holdout)
-    taught = rng.choice(size, min(size, settings.most_customers), replace=False)
-    features = _features(past.calibration)[taught]
-    targets = [past.holdout[name].to_numpy(np.float64)[taught] for name in ("purchases", "spend")]
-    purchases, value = (_fit(features, target, settings, int(rng.integers(2**31))) for target in targets)
+    chosen = rng.choice(size, min(size, settings.most_customers), replace=False)
+    features = _features(past.calibration)[chosen]
+    purchases, value = (
+        _fit(
+            features,
+            past.holdout[name].to_numpy(np.float64)[chosen],
+            settings,
+            derive_seed(seed, "backtest.boosting.trees", name),
+        )
+        for name in ("purchases", "spend")
+    )
     asked, scale = _features(calibration), horizon_days / period
 
     def sample(rows: slice) -> Samples:
         customers = asked[rows]
-        uniform = np.random.default_rng([seed, rows.start]).random((len(customers), draws))
+        uniform = stream(seed, "backtest.boosting.outcomes", rows.start).random((len(customers), draws))
         with threadpool_limits(1):
             quantiles = [one.quantile(customers) for one in (purchases, value)]
             means = [scale * one.expect(customers) for one in (purchases, value)]

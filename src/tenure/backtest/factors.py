@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from tenure.settings import DiscrepancySettings
+from tenure.streams import stream
 
 from .discrepancy import ASSUMED, DRAWS, LEARNT, Factor, Lesson, is_near, learn
 from .errors import BacktestError
@@ -105,7 +106,7 @@ def learn_factors(
         learnt_from: the run that the lessons come from.
         seed: of the draws.
     """
-    rng = np.random.default_rng([seed, 3])
+    rng = stream(seed, "backtest.factors")
     learnt: dict[str, dict[int, Factor]] = {}
     for outcome, taught in lessons.items():
         for days in sorted({one.horizon_days for one in taught}):

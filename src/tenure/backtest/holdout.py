@@ -1,18 +1,20 @@
 """One holdout: the model and its baselines on the same customers and days, and what that says of totals."""
 
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
+from tenure.failures import Failures
 from tenure.rfm import Split
 from tenure.scorer import Scorer
 from tenure.settings import BacktestSettings
+from tenure.streams import stream
 from tenure.transactions import Transactions
 
-from .baselines import Known, baseline_forecasts
+from .baselines import BASELINES, Known
 from .compare import compare, comparison_metrics
 from .discrepancy import DRAWS, Factor, Lesson, adjusted_metrics, is_near, learn, lesson
 from .forecast import model_forecast
@@ -58,6 +60,7 @@ def face_holdout(
     level: float,
     seed: int,
     lessons: Mapping[str, Sequence[Lesson]] | None = None,
+    failures: Failures | None = None,
 ) -> tuple[Backtest, Holdout]:
     """Foretell a holdout by the model and by the baselines, and measure all alike; give the model's own backtest too.
 
@@ -70,10 +73,11 @@ def face_holdout(
         seed: of everything that is drawn.
         lessons: by outcome, those of other origins; the ones of such a horizon that ended by the cut-off are learnt
             from.
+        failures: takes the baselines that fail, which are then left out; they raise where there is none.
     """
     asked: dict[str, Any] = {"horizon_days": split.horizon_days, "seed": seed}
     forecast = model_forecast(scorer, split.calibration, level=level, **asked)
-    model = measure(split, forecast, level=level, rng=np.random.default_rng(seed))
+    model = measure(split, forecast, level=level, rng=stream(seed, "backtest.measure", forecast.name))
     known = Known(
         transactions,
         split.calibration,
@@ -83,11 +87,14 @@ def face_holdout(
         **asked,
     )
     measured, compared = {}, []
-    for baseline in baseline_forecasts(known):
-        one = measure(split, baseline, level=level, rng=np.random.default_rng(seed))
-        measured[baseline.name] = one.metrics  # what it was per customer is let go of, one baseline after the other
-        compared.append(compare(model, [one]))
-    rng = np.random.default_rng([seed, 1])
+    for name in settings.baselines.names:
+        with nullcontext() if failures is None else failures.contain(f"baseline {name}"):
+            rng = stream(seed, "backtest.measure_baseline", name)
+            one = measure(split, BASELINES[name](known), level=level, rng=rng)
+            # What it was per customer is let go of, one baseline after the other.
+            compared.append(compare(model, [one]))
+            measured[name] = one.metrics
+    rng = stream(seed, "backtest.adjusted_totals")
     factors = {}
     for name in OUTCOMES:
         alike = [one for one in (lessons or {}).get(name, ()) if is_near(one.horizon_days, split.horizon_days)]

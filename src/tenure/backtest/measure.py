@@ -19,6 +19,7 @@ from .scores import (
     brier,
     central,
     correlation,
+    count_distinct,
     crps,
     normalized_gini,
     p_purchase,
@@ -57,7 +58,7 @@ _TAILS = tuple(
 )  # fmt: skip
 # Of a group, what the review judges: the tails of its 90% intervals.
 _JUDGED, _JUDGED_TAILS = 0.90, ("below_90", "above_90")
-_P_PURCHASE = ("mean", "actual", "brier", "brier_se", "calibration_error", "largest_gap", "largest_gap_se")
+_P_PURCHASE = ("mean", "actual", "brier", "brier_se", "calibration_error", "largest_gap", "largest_gap_tenth_se")
 _SPEND = ("expected", "actual", "bias", "bias_se")
 _FACTS = (
     "level",
@@ -66,7 +67,12 @@ _FACTS = (
     "repeat_buyers",
     "one_time_buyers",
     "one_time_share",
+    "free_repeat_buyers",
+    "free_repeat_share",
+    "distinct_repeat_frequencies",
+    "distinct_repeat_spends",
     "holdout_buyers",
+    "holdout_payers",
     "born_in_holdout",
     "spend_frequency_correlation",
     "spend_frequency_correlation_se",
@@ -297,7 +303,10 @@ def _spend_metrics(purchases: Outcome, value: Outcome) -> dict[str, float]:
 def _facts(split: "Split", level: float) -> dict[str, float]:
     customers = split.calibration.customers
     repeat = customers[customers["frequency"] > 0]
-    frequency, spend = repeat["frequency"].to_numpy(np.float64), repeat["monetary_value"].to_numpy(np.float64)
+    # The spend model is fitted to those who paid for a repeat purchase.
+    paid = repeat[repeat["monetary_value"] > 0]
+    frequency, spend = paid["frequency"].to_numpy(np.float64), paid["monetary_value"].to_numpy(np.float64)
+    spends = count_distinct(spend)
     return {
         "level": level,
         "horizon_days": split.horizon_days,
@@ -305,10 +314,15 @@ def _facts(split: "Split", level: float) -> dict[str, float]:
         "repeat_buyers": len(repeat),
         "one_time_buyers": len(customers) - len(repeat),
         "one_time_share": 1 - len(repeat) / len(customers),
+        "free_repeat_buyers": len(repeat) - len(paid),
+        "free_repeat_share": 1 - len(paid) / len(repeat) if len(repeat) else 0.0,
+        "distinct_repeat_frequencies": len(np.unique(frequency)),
+        "distinct_repeat_spends": spends,
         "holdout_buyers": (split.holdout["purchases"] > 0).sum(),
+        "holdout_payers": (split.holdout["spend"] > 0).sum(),
         "born_in_holdout": split.born_in_holdout,
         # On mean spend per purchase day: a sum of spend would correlate with frequency by itself.
-        "spend_frequency_correlation": correlation(frequency, spend),
-        "spend_frequency_correlation_se": ratio(1.0, np.sqrt(max(len(repeat) - 1, 0))),
-        "spend_frequency_rank_correlation": correlation(ranks(frequency), ranks(spend)),
+        "spend_frequency_correlation": correlation(frequency, spend) if spends > 1 else np.nan,
+        "spend_frequency_correlation_se": ratio(1.0, np.sqrt(max(len(paid) - 1, 0))),
+        "spend_frequency_rank_correlation": correlation(ranks(frequency), ranks(spend)) if spends > 1 else np.nan,
     }

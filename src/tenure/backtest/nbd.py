@@ -7,6 +7,7 @@ from scipy.special import gammaln
 
 from tenure.posterior import Posterior
 from tenure.rfm import Histories, histories
+from tenure.streams import stream
 from tenure.summary import Rfm
 
 from .forecast import Forecast, Samples
@@ -24,18 +25,19 @@ def nbd(calibration: Rfm, posterior: Posterior, horizon_days: int, draws: int, s
     approximation of their likelihood around its maximum, in logarithms; spend is Gamma-Gamma with the posterior's
     p, q and v (Fader & Hardie 2013, note 025).
     """
-    r, alpha = draw_shapes(histories(calibration), draws, np.random.default_rng(seed))
+    r, alpha = draw_shapes(histories(calibration), draws, stream(seed, "backtest.nbd.parameters"))
     spend = posterior.joint(draws)
     p, q, v = (spend[name] for name in ("p", "q", "v"))
     names = ("frequency", "T", "monetary_value")
     columns = [calibration.customers[name].to_numpy(np.float64)[:, None] for name in names]
 
     def sample(rows: slice) -> Samples:
-        rng = np.random.default_rng([seed, rows.start])
+        rng = stream(seed, "backtest.nbd.outcomes", rows.start)
         x, days, mean_spend = (column[rows] for column in columns)
         shape, scale = r + x, horizon_days / (alpha + days)
         counts = rng.poisson(rng.gamma(shape) * scale)
-        spend_shape, spend_rate = q + p * x, v + x * mean_spend
+        paid = np.where(mean_spend > 0, x, 0.0)  # free purchases say nothing of spend
+        spend_shape, spend_rate = q + p * paid, v + paid * mean_spend
         # A sum of n purchases is Gamma(p n, nu), nu of the customer Gamma(q + p x, v + x z).
         nu = np.maximum(rng.gamma(spend_shape) / spend_rate, np.finfo(np.float64).tiny)
         values = np.where(counts > 0, rng.gamma(np.maximum(p * counts, p)) / nu, 0.0)

@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 
 from tenure.settings import DiscrepancySettings
+from tenure.streams import stream
 
 from .compare import wins
 from .discrepancy import DRAWS, Lesson, learn
@@ -74,7 +75,7 @@ def roll_up(holdouts: Mapping[Origin, Holdout], settings: DiscrepancySettings, *
     totals = [row for origin, holdout in holdouts.items() for row in _totals(origin, holdout)]
     forecasts = pd.concat([_forecasts(origin, holdout) for origin, holdout in holdouts.items()], ignore_index=True)
     said = tuple(f"{origin}: {line}" for origin, holdout in holdouts.items() for line in wins(holdout.comparison))
-    factors = _factors(holdouts, settings, level, np.random.default_rng([seed, 2]))
+    factors = _factors(holdouts, settings, level, stream(seed, "backtest.rolling_factors"))
     return Rolling(pd.DataFrame(totals), forecasts, factors, _lessons(holdouts), said)
 
 

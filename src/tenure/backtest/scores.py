@@ -91,6 +91,16 @@ def correlation(a: Floats, b: Floats) -> float:
     return float(np.corrcoef(a, b)[0, 1])
 
 
+def count_distinct(values: Floats) -> int:
+    """Count distinct values; those that differ by rounding alone, a billionth, are one.
+
+    >>> count_distinct(np.array([0.3, 0.1 + 0.2, 0.4]))
+    2
+    """
+    ordered = np.sort(values)
+    return int(np.count_nonzero(np.diff(ordered) > 1e-9 * np.abs(ordered[1:]))) + 1 if len(values) else 0
+
+
 def ranks(values: Floats) -> Floats:
     """Rank from 1 up, ties at their mean rank."""
     return np.asarray(pd.Series(values).rank(), dtype=np.float64)

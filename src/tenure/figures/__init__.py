@@ -6,6 +6,7 @@ left behind: no open pyplot figure, no changed setting.
 """
 
 from .customers import months, scored_examples
+from .drawing import draw
 from .fit import consequences, energy, prior_posterior, purchases_check, rank, spend_check, trace
 from .holdout import by_frequency, deciles, pit, reliability, tracking
 from .log import births
@@ -16,6 +17,7 @@ __all__ = [
     "by_frequency",
     "consequences",
     "deciles",
+    "draw",
     "energy",
     "months",
     "pit",

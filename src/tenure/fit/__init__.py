@@ -9,7 +9,7 @@ from .loo import LEAST_ELPD, Loo, LooDifference, compare
 from .mode import maximum_likelihood
 from .pareto import LIMIT as KHAT_LIMIT
 from .prior import Consequences
-from .run import Fit, FitError, fit, require_repeat_buyers
+from .run import Fit, FitError, fit, require_spend
 from .stock import library_model
 
 __all__ = [
@@ -27,5 +27,5 @@ __all__ = [
     "fit",
     "library_model",
     "maximum_likelihood",
-    "require_repeat_buyers",
+    "require_spend",
 ]

@@ -142,7 +142,7 @@ def _raise_powers(powers, log_base, base, power, by):  # type: ignore[no-untyped
 
 
 @njit(cache=True, nogil=True)
-def purchase_kernel(  # type: ignore[no-untyped-def]
+def purchase_kernel(  # type: ignore[no-untyped-def] # noqa: PLR0912
     theta, chances, x_values, starts, t_x_at, T_at, count, t_x_values, T_values, T_customers, T_purchases,
     more_than, stayed_over
 ):  # fmt: skip
@@ -153,6 +153,10 @@ def purchase_kernel(  # type: ignore[no-untyped-def]
     A customer's likelihood is that of being active at T, times 1 + the odds of having left.
     Returns a 0-d array and an array of shape (4,).
     """
+    if not (
+        theta.min() > 0.0 and theta.max() < np.inf
+    ):  # a step of a sampler so long that a parameter left the doubles
+        return np.asarray(-np.inf), np.zeros(4)
     r, alpha, a, b = theta[0], theta[1], theta[2], theta[3]
     first = chances.item()
     total, d_r, d_a, d_b = _factors(r, a, b, more_than, stayed_over)
@@ -267,6 +271,8 @@ def gamma_gamma_kernel(theta, x_values, x_count, starts, spent, count, sums):  #
     Fader & Hardie (2013), note 025, eq. 1a: the density of a customer's mean spend over x purchases.
     Returns a 0-d array and an array of shape (3,).
     """
+    if not (theta.min() > 0.0 and theta.max() < np.inf):
+        return np.asarray(-np.inf), np.zeros(3)
     p, q, v = theta[0], theta[1], theta[2]
     customers, sum_log, sum_x_log = sums[0], sums[1], sums[2]
     log_v = math.log(v)

@@ -17,6 +17,7 @@ from numba import njit
 from numpy.typing import NDArray
 
 from tenure.rfm import Base
+from tenure.streams import stream
 
 from .likelihood import gamma_gamma_pointwise, purchase_pointwise
 from .pareto import LIMIT, smooth
@@ -111,7 +112,7 @@ def leave_one_out(fit: "Fit", base: Base, *, seed: int) -> dict[str, Loo]:
     for name, pointwise, count in (("purchases", purchases, rows.count), ("spend", spend, pairs.count)):
         if fit.models[name].is_learnt:
             relative_ess = fit.models[name].diagnostics.get("relative_ess", 1.0)
-            rng = np.random.default_rng(seed)
+            rng = stream(seed, "fit.loo", name)
             found[name] = loo(pointwise, count.astype(float), draws=size, relative_ess=relative_ess, rng=rng)
     return found
 

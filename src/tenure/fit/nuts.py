@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tenure.settings import FitSettings
+from tenure.streams import derive_seed, stream
 
 from .likelihood import Floats
 from .mode import Mode
@@ -41,7 +42,7 @@ def sample(target: Target, mode: Mode, settings: FitSettings, *, seed: int, prog
         expanded_shapes=[(size,)],
         expanded_names=["u"],
         # Overdispersed starts are what R-hat compares chains by.
-        make_initial_point_fn=lambda point_seed: np.random.default_rng(point_seed).standard_normal(size),
+        make_initial_point_fn=lambda point_seed: stream(point_seed, "fit.nuts.start").standard_normal(size),
     )
     trace = nutpie.sample(
         model,
@@ -49,7 +50,7 @@ def sample(target: Target, mode: Mode, settings: FitSettings, *, seed: int, prog
         tune=settings.tune,
         chains=settings.chains,
         cores=_cores(settings),
-        seed=seed,
+        seed=derive_seed(seed, "fit.nuts.nutpie"),
         target_accept=settings.target_accept,
         save_warmup=False,
         progress_bar=progress,
@@ -68,7 +69,7 @@ def _sample_with_pymc(target: Target, settings: FitSettings, seed: int, progress
             tune=settings.tune,
             chains=settings.chains,
             cores=_cores(settings),
-            random_seed=seed,
+            random_seed=derive_seed(seed, "fit.nuts.pymc"),
             target_accept=settings.target_accept,
             nuts_sampler="pymc",
             progressbar=progress,

@@ -10,8 +10,9 @@ import numpy as np
 
 from tenure.errors import InputError
 from tenure.posterior import PARAMETERS, Posterior
-from tenure.rfm import Base
+from tenure.rfm import Base, Spends
 from tenure.settings import FitSettings
+from tenure.streams import derive_seed, stream
 from tenure.summary import Rfm
 
 from .diagnostics import diagnose
@@ -70,11 +71,11 @@ def fit(data: Base | Rfm, settings: FitSettings, *, seed: int, progress: bool = 
     draw s of the other is a joint draw.
     """
     base = data if isinstance(data, Base) else Base.of(data)
-    require_repeat_buyers(base.customers, base.repeat_buyers, settings)
+    require_spend(base.customers, base.repeat_buyers, base.paying_repeat_buyers, settings)
     targets = (PurchaseTarget.of(base, settings), SpendTarget.of(base, settings))
-    seeds = [int(child.generate_state(1)[0]) for child in np.random.SeedSequence(seed).spawn(len(targets))]
     models = {
-        target.model: explore(target, settings, seed, progress) for target, seed in zip(targets, seeds, strict=True)
+        target.model: explore(target, settings, derive_seed(seed, "fit.model", target.model), progress)
+        for target in targets
     }
     draws = {**models["purchases"].draws, **models["spend"].draws}
     method = " and ".join(dict.fromkeys(model.method for model in models.values()))
@@ -84,21 +85,44 @@ def fit(data: Base | Rfm, settings: FitSettings, *, seed: int, progress: bool = 
         "as_of": str(base.as_of),
         "customers": base.customers,
         "observed_days": int(base.histories.T.max()),
+        "repeat_spend": _repeat_spend(base.spends),
         "first_orders": None if base.first_orders is None else asdict(base.first_orders),
     }
     return Fit(Posterior(draws, settings.purchases, origin), models)
 
 
-def require_repeat_buyers(customers: int, repeat_buyers: int, settings: FitSettings) -> None:
-    """Refuse a base in which nobody bought again, unless the settings say what then."""
+def _repeat_spend(spends: Spends) -> dict[str, float] | None:
+    """Return the median spend per repeat purchase and the number of its customers, to know the unit of money by."""
+    paid = spends.mean > 0
+    customers = int(spends.count[paid].sum())
+    if not customers:
+        return None
+    order = np.argsort(spends.mean[paid])
+    middle = np.searchsorted(np.cumsum(spends.count[paid][order]), customers / 2)
+    return {"median": float(spends.mean[paid][order][middle]), "customers": customers}
+
+
+def require_spend(customers: int, repeat_buyers: int, paying: int, settings: FitSettings) -> None:
+    """Refuse customers of whom nobody paid for a repeat purchase, unless the settings say what then."""
     if not customers:
         raise FitError("There are no customers to fit to.")
-    if repeat_buyers:
+    if paying:
         return
-    nobody = f"None of {customers:,} customers bought again, so nothing is known of spend on repeat purchases"
+    if repeat_buyers:
+        nobody = (
+            f"None of {repeat_buyers:,} repeat buyers paid for a repeat purchase: the amounts of all repeat purchases "
+            "are 0, so nothing is known of spend on them"
+        )
+        remedy = (
+            "If they were paid otherwise, such as by gift cards or credits, name the column with the value of the "
+            "goods in transactions.columns.amount, or fill in that value by transactions.query"
+        )
+    else:
+        nobody = f"None of {customers:,} customers bought again, so nothing is known of spend on repeat purchases"
+        remedy = "Take a longer log or a later rfm.cutoff"
     if settings.no_repeat_buyers == "refuse":
         raise FitError(
-            f"{nobody}. Take a longer log or a later rfm.cutoff; or let the prior speak for the spend with "
+            f"{nobody}. {remedy}; or let the prior speak for the spend with "
             "fit.no_repeat_buyers=prior and a typical purchase value in fit.scale.money."
         )
     if settings.scale.money is None:
@@ -107,17 +131,18 @@ def require_repeat_buyers(customers: int, repeat_buyers: int, settings: FitSetti
 
 def explore(target: Target, settings: FitSettings, seed: int, progress: bool = False) -> FittedModel:
     """Draw from one model's posterior by the method of the settings, and say how well that went."""
-    start, rng = time.perf_counter(), np.random.default_rng(seed)
-    prior = draw_prior(target, PRIOR_DRAWS, rng)
+    start = time.perf_counter()
+    prior = draw_prior(target, PRIOR_DRAWS, stream(seed, "fit.prior"))
     shape = (settings.chains, settings.draws, len(target.names))
     if target.is_empty:
-        return _fitted(target, "prior", draw_prior(target, shape[0] * shape[1], rng).reshape(shape), prior, {})
+        drawn_prior = draw_prior(target, shape[0] * shape[1], stream(seed, "fit.prior_as_posterior"))
+        return _fitted(target, "prior", drawn_prior.reshape(shape), prior, {})
     mode = find_mode(target)
     if settings.method == "map":
         return _fitted(target, "map", np.broadcast_to(mode.point, shape), prior, {})
     note = ""
     if settings.method == "laplace":
-        drawn = importance_sample(target, mode, draws=shape[0] * shape[1], rng=rng)
+        drawn = importance_sample(target, mode, draws=shape[0] * shape[1], rng=stream(seed, "fit.laplace"))
         note = _complaint(drawn)
         if not note:
             numbers = {

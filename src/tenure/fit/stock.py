@@ -36,7 +36,8 @@ def library_model(posterior: Posterior, rfm: Rfm) -> LibraryModels:
     dropout = {"phi_dropout": draws["a"] / whole, "kappa_dropout": whole}
     own = {name: draws[name] for name in PURCHASE_PARAMETERS} | dropout
     _fill(purchases, customers.drop(columns="monetary_value"), own)
-    repeat = customers.loc[customers["frequency"] > 0, ["customer_id", "frequency", "monetary_value"]]
+    paid = (customers["frequency"] > 0) & (customers["monetary_value"] > 0)
+    repeat = customers.loc[paid, ["customer_id", "frequency", "monetary_value"]]
     # The library labels results by sorted id but leaves the values in the data's order, so the data are sorted.
     repeat = repeat.sort_values("customer_id", ignore_index=True)
     _fill(spend, repeat, {name: draws[name] for name in SPEND_PARAMETERS})

@@ -242,7 +242,8 @@ class SpendTarget(Target):
     def of(cls, base: Base, settings: FitSettings) -> "SpendTarget":
         """Scale the mean spends; the scale is their geometric mean over repeat buyers unless set."""
         rows = base.spends
-        scale = settings.scale.money or float(np.exp(np.log(rows.mean) @ rows.count / max(base.repeat_buyers, 1)))
+        mean_log = np.log(rows.mean) @ rows.count / max(base.paying_repeat_buyers, 1)
+        scale = settings.scale.money or float(np.exp(mean_log))
         table = SpendTable.of(rows.frequency.astype(float), rows.mean / scale, rows.count.astype(float))
         return cls(table, _by_name(settings.priors.spend), scale)
 

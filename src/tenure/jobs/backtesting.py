@@ -9,10 +9,12 @@ from itertools import groupby
 
 from tenure import registry
 from tenure.backtest import OUTCOMES, Holdout, Origin, Rolling, roll_up, rolling_origins
+from tenure.failures import Failures
 from tenure.fit import fit
 from tenure.posterior import Posterior
 from tenure.rfm import Births, Split, split
 from tenure.settings import BacktestJobSettings
+from tenure.streams import derive_seed
 from tenure.transactions import Transactions, read
 
 from . import console
@@ -60,7 +62,8 @@ def _fitted(
         parts = split(transactions, origin.cutoff, origin.end, births)
         if posterior is None:
             start = time.perf_counter()
-            fitted = fit(parts.calibration, settings.fit, seed=settings.seed)
+            seed = derive_seed(settings.seed, "tenure-backtest.fit", str(cutoff))
+            fitted = fit(parts.calibration, settings.fit, seed=seed)
             posterior = fitted.posterior.thin(settings.fit.joint_draws)
             size, method = f"{len(parts.calibration.customers):,}", fitted.posterior.origin["method"]
             log.info("%s: %s customers fitted by %s in %.1f s", cutoff, size, method, time.perf_counter() - start)
@@ -76,7 +79,7 @@ def _face(
     origin: Origin,
     settings: BacktestJobSettings,
 ) -> Holdout:
-    start = time.perf_counter()
+    start, failures = time.perf_counter(), Failures(parts.calibration.customers["customer_id"])
     lessons = {name: [one.lessons[name] for one in found.values() if name in one.lessons] for name in OUTCOMES}
     holdout = face(
         transactions,
@@ -86,7 +89,9 @@ def _face(
         settings.backtest,
         lessons=lessons,
         level=settings.level,
-        seed=settings.seed,
+        seed=derive_seed(settings.seed, "tenure-backtest.holdout", str(origin)),
+        failures=failures,
     )
+    registry.log_failures(failures.failures)
     log.info("%s: measured beside %s baselines in %.1f s", origin, len(holdout.baselines), time.perf_counter() - start)
     return holdout

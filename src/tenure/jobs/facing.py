@@ -6,6 +6,7 @@ import numpy as np
 
 from tenure import figures, registry
 from tenure.backtest import Holdout, Lesson, face_holdout, track
+from tenure.failures import Failures
 from tenure.posterior import Posterior
 from tenure.rfm import Births, Split, daily_counts
 from tenure.scorer import Scorer
@@ -23,6 +24,7 @@ def face(
     lessons: Mapping[str, Sequence[Lesson]],
     level: float,
     seed: int,
+    failures: Failures,
 ) -> Holdout:
     """Foretell the holdout by the model and by the baselines, and log what came of it.
 
@@ -35,18 +37,22 @@ def face(
         lessons: by outcome, what other origins taught of totals.
         level: of the intervals.
         seed: of what is drawn.
+        failures: takes the baselines and figures that fail, which are then left out.
     """
     posterior.require_unseen(parts.cutoff)
     scorer = Scorer(posterior)
-    backtest, holdout = face_holdout(transactions, parts, scorer, settings, level=level, seed=seed, lessons=lessons)
+    backtest, holdout = face_holdout(
+        transactions, parts, scorer, settings, level=level, seed=seed, lessons=lessons, failures=failures
+    )
     counts = daily_counts(transactions, parts.cutoff, parts.end, births)
-    tracking = track(counts, scorer.expected_new_customer(np.arange(len(counts))), cutoff=parts.cutoff, level=level)
-    drawn = {
-        "tracking": figures.tracking(tracking, parts.cutoff, level),
-        "pit": figures.pit(backtest.pit, level),
-        "reliability": figures.reliability(backtest.reliability),
-        "by_frequency": figures.by_frequency(backtest.by_frequency),
-        "deciles": figures.deciles(backtest.deciles),
+    curve, forecast = scorer.expected_new_customer(np.arange(len(counts))), holdout.metrics["purchases.expected_total"]
+    tracking = track(counts, curve, cutoff=parts.cutoff, level=level, forecast=forecast)
+    pictures = {
+        "tracking": lambda: figures.tracking(tracking, parts.cutoff, level),
+        "pit": lambda: figures.pit(backtest.pit, level),
+        "reliability": lambda: figures.reliability(backtest.reliability),
+        "by_frequency": lambda: figures.by_frequency(backtest.by_frequency),
+        "deciles": lambda: figures.deciles(backtest.deciles),
     }
-    registry.log_backtest(backtest, holdout, tracking, drawn)
+    registry.log_backtest(backtest, holdout, tracking, figures.draw("backtest", pictures, failures))
     return holdout

@@ -34,6 +34,8 @@ def run(settings: PromoteSettings, config: str) -> int:
     if champion is not None and champion.number == challenger.number:
         console.print_line(f"{challenger.uri} is the champion already.")
         return 0
+    if challenger.verdict is not Verdict.FAIL:  # which no reason promotes
+        registry.verify(challenger.uri)
     with registry.open_run(settings.registry, "promote", config) as opened:
         registry.log_settings(asdict(settings))
         comparison = _compare(champion, challenger, settings)

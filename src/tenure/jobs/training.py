@@ -2,23 +2,27 @@
 
 import logging
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, replace
+from functools import partial
 
-import numpy as np
+import pandas as pd
 from matplotlib.figure import Figure
 
 from tenure import figures, registry, report
 from tenure.backtest import Factors, Holdout, Lesson, learn_factors, shift
-from tenure.fit import CheckedFit, Fit, check, fit, predictive, require_repeat_buyers
+from tenure.failures import Failures
+from tenure.fit import CheckedFit, Fit, check, fit, predictive, require_spend
 from tenure.outlook import outlook
+from tenure.posterior import Posterior
 from tenure.review import Review, Verdict, judge
 from tenure.rfm import Base, Births, Split, find_truncation, split, summarize
 from tenure.scorer import NewCustomer, Scorer
 from tenure.settings import TrainSettings
+from tenure.streams import derive_seed, stream
 from tenure.summary import Rfm
-from tenure.transactions import Transactions, read
+from tenure.transactions import Transactions, choose_type, kind_of, read
 
 from . import console, promoting
 from .facing import face
@@ -27,6 +31,7 @@ from .outcomes import Trained
 
 FAILED_REVIEW = 3
 REPLICATES = 200
+REPORT = "report"
 CHECKED = 50_000  # customers in the posterior-predictive pictures; a larger base is sampled
 log = logging.getLogger("tenure")
 
@@ -46,20 +51,27 @@ def run(settings: TrainSettings, config: str, *, is_sweep: bool) -> int:
     console.print_reconciliation(accounts)
     truncation = find_truncation(transactions, parts.end, births)
     console.print_window(parts, births, truncation)
-    known = parts.calibration.customers["frequency"]
-    require_repeat_buyers(len(known), int((known > 0).sum()), settings.fit)  # before a run is opened
+    repeat = parts.calibration.customers.query("frequency > 0")
+    paying = int((repeat["monetary_value"] > 0).sum())
+    require_spend(len(parts.calibration.customers), len(repeat), paying, settings.fit)  # before a run is opened
+    id_type = kind_of(choose_type(transactions, settings.transactions.id_type))
     uri = registry.connect(settings.registry)
     lessons = read_lessons(settings, transactions)
+    failures = Failures(parts.calibration.customers["customer_id"])
     with registry.open_run(settings.registry, "train", config) as opened:
         registry.log_settings(asdict(settings))
         registry.log_data(transactions, accounts, "training")
+        registry.log_id_type(id_type)
         registry.log_window(parts)
-        facts = registry.data_metrics(accounts)
+        facts = {**registry.data_metrics(accounts), "truncation.weeks": 0.0}
         if truncation is not None:
-            registry.log_truncation(truncation, figures.births(truncation))
+            pictures = {"births": partial(figures.births, truncation)}
+            registry.log_truncation(truncation, figures.draw("data", pictures, failures))
             facts |= truncation.metrics()
-        trained = _train(settings, transactions, parts, births, lessons, facts, opened.info.run_id, register=register)
-        _report(opened.info.run_id)
+        trained = _train(
+            settings, transactions, parts, births, lessons, facts, opened.info.run_id, failures, register=register
+        )
+        trained = replace(trained, review=_report(opened.info.run_id, trained.review, failures))
     console.print_training(trained, settings, registry.ui_command(uri))
     return FAILED_REVIEW if trained.review.verdict is Verdict.FAIL else 0
 
@@ -77,12 +89,13 @@ def _train(
     lessons: Mapping[str, Sequence[Lesson]],
     facts: Mapping[str, float],
     run_id: str,
+    failures: Failures,
     *,
     register: bool,
 ) -> Trained:
-    seeds = [int(child.generate_state(1)[0]) for child in np.random.SeedSequence(settings.seed).spawn(3)]
-    calibration = _fit("calibration", parts.calibration, settings, seeds[0])
-    holdout = _backtest(calibration.fit, transactions, parts, births, lessons, settings, seeds[2])
+    seed = derive_seed(settings.seed, "tenure-train.calibration")
+    calibration = _fit("calibration", parts.calibration, settings, seed, failures)
+    holdout = _backtest(calibration.fit, transactions, parts, births, lessons, settings, failures)
     metrics = {**facts, **_prefixed("calibration", calibration.metrics), **holdout.metrics}
     fits = _prefixed("calibration", calibration.fit.methods)
     review = judge(metrics, settings.review.checks, fits=fits)
@@ -90,32 +103,34 @@ def _train(
     if review.verdict is not Verdict.FAIL:
         whole = summarize(transactions, parts.end)  # everyone is valued; the new alone are learnt from
         learnt = whole if births == Births() else summarize(transactions, parts.end, births)
-        final = _fit("final", learnt, settings, seeds[1])
+        final = _fit("final", learnt, settings, derive_seed(settings.seed, "tenure-train.final"), failures)
         moved = shift(calibration.fit.posterior, final.fit.posterior, parts.horizon_days)
         registry.log_diagnostics("final", moved)
         metrics |= _prefixed("final", {**final.metrics, **moved})
         review = judge(metrics, settings.review.checks, fits=fits | _prefixed("final", final.fit.methods))
-    registry.log_review(review)
     factors = _factors(lessons, parts, settings)
-    registered = promotion = None
-    if register and final is not None and review.verdict is not Verdict.FAIL:
-        registered = _register(final.fit, factors, transactions, parts, review, settings, run_id)
-        if registered.alias == "challenger" and review.verdict is Verdict.PASS:
-            with _stage("compare with the champion"):
-                promotion = promoting.stand(
-                    registered.uri, parts, settings.fit, seed=seeds[0], calibration=calibration.fit.posterior
-                )
-            if promotion.decision.is_promoted:
-                registered = replace(registered, alias="champion")
+    registry.log_factors(factors)
     new_customer = None
     if final is not None and whole is not None:
         new_customer = _new_customer(final.fit, settings)
         _look_ahead(final.fit, whole, factors, settings)
+    review = _log_review(review, failures)
+    registered = promotion = None
+    if register and final is not None and review.verdict is not Verdict.FAIL:
+        review = _report(run_id, review, failures)  # before anything is registered: one that fails changes the verdict
+        registered = _register(final.fit, factors, transactions, parts, review, settings, run_id)
+        if registered.alias == "challenger" and review.verdict is Verdict.PASS:
+            with _stage("compare with the champion"):
+                promotion = promoting.stand(
+                    registered.uri, parts, settings.fit, seed=seed, calibration=calibration.fit.posterior
+                )
+            if promotion.decision.is_promoted:
+                registered = replace(registered, alias="champion")
     return Trained(run_id, parts, calibration, final, holdout, review, registered, new_customer, promotion)
 
 
-def _fit(stage: str, rfm: Rfm, settings: TrainSettings, seed: int) -> CheckedFit:
-    base = Base.of(rfm)
+def _fit(stage: str, rfm: Rfm, settings: TrainSettings, seed: int, failures: Failures) -> CheckedFit:
+    base, level = Base.of(rfm), settings.review.level
     with _stage(f"fit {stage}: {base.customers:,} customers, {len(base.histories.count):,} distinct histories"):
         fitted = fit(base, settings.fit, seed=seed, progress=console.is_terminal())
     with _stage(f"check {stage}: leave-one-out, the prior's part"):
@@ -123,37 +138,45 @@ def _fit(stage: str, rfm: Rfm, settings: TrainSettings, seed: int) -> CheckedFit
     for warning in checked.warnings:
         log.warning("%s", warning)
     with _stage(f"draw and log {stage} diagnostics"):
-        registry.log_fit(stage, checked, _fit_figures(checked, rfm, seed))
+        drawn = figures.draw(f"diagnostics/{stage}", _fit_pictures(checked, rfm, seed, level), failures)
+        registry.log_fit(stage, checked, drawn, level=level)
     return checked
 
 
-def _fit_figures(checked: CheckedFit, rfm: Rfm, seed: int) -> dict[str, Figure]:
-    fitted = checked.fit
-    told = checked.consequences
-    drawn = {"prior_consequences": figures.consequences(told.prior, told.posterior)}
-    for name, model in fitted.models.items():
+def _fit_pictures(checked: CheckedFit, rfm: Rfm, seed: int, level: float) -> dict[str, Callable[[], Figure]]:
+    both = checked.consequences
+    pictures: dict[str, Callable[[], Figure]] = {
+        "prior_consequences": partial(figures.consequences, both.prior, both.posterior, level)
+    }
+    for name, model in checked.fit.models.items():
         tree, parameters = model.tree(), model.target.parameters
         if model.method == "nuts":  # the others have no chains to look at
-            drawn[f"{name}_trace"] = figures.trace(tree, parameters)
-            drawn[f"{name}_rank"] = figures.rank(tree, parameters)
-            drawn[f"{name}_energy"] = figures.energy(tree)
+            pictures[f"{name}_trace"] = partial(figures.trace, tree, parameters)
+            pictures[f"{name}_rank"] = partial(figures.rank, tree, parameters)
+            pictures[f"{name}_energy"] = partial(figures.energy, tree)
         if not model.is_point:
-            drawn[f"{name}_prior_posterior"] = figures.prior_posterior(tree, parameters)
-    rng, customers = np.random.default_rng(seed), rfm.customers
+            pictures[f"{name}_prior_posterior"] = partial(figures.prior_posterior, tree, parameters)
+    customers = rfm.customers
     if len(customers) > CHECKED:
-        customers = customers.iloc[rng.choice(len(customers), CHECKED, replace=False)]
-    replicated = predictive.replicate_purchases(
-        fitted.posterior, customers["T"].to_numpy(), rng=rng, replicates=REPLICATES
-    )
-    drawn["purchases_check"] = figures.purchases_check(customers["frequency"].to_numpy(), replicated)
-    repeat = customers[customers["frequency"] > 0]
-    if repeat.empty:
-        return drawn
-    spends = predictive.replicate_spends(
-        fitted.posterior, repeat["frequency"].to_numpy(), rng=rng, replicates=REPLICATES
-    )
-    drawn["spend_check"] = figures.spend_check(repeat["monetary_value"].to_numpy(float), spends)
-    return drawn
+        some = stream(seed, "tenure-train.pictured_customers").choice(len(customers), CHECKED, replace=False)
+        customers = customers.iloc[some]
+    pictures["purchases_check"] = partial(_purchases_check, checked.fit.posterior, customers, seed, level)
+    paid = customers[customers["monetary_value"] > 0]
+    if len(paid):
+        pictures["spend_check"] = partial(_spend_check, checked.fit.posterior, paid, seed, level)
+    return pictures
+
+
+def _purchases_check(posterior: Posterior, customers: pd.DataFrame, seed: int, level: float) -> Figure:
+    rng = stream(seed, "tenure-train.replicated_purchases")
+    replicated = predictive.replicate_purchases(posterior, customers["T"].to_numpy(), rng=rng, replicates=REPLICATES)
+    return figures.purchases_check(customers["frequency"].to_numpy(), replicated, level)
+
+
+def _spend_check(posterior: Posterior, paid: pd.DataFrame, seed: int, level: float) -> Figure:
+    rng = stream(seed, "tenure-train.replicated_spends")
+    replicated = predictive.replicate_spends(posterior, paid["frequency"].to_numpy(), rng=rng, replicates=REPLICATES)
+    return figures.spend_check(paid["monetary_value"].to_numpy(float), replicated, level)
 
 
 def _backtest(
@@ -163,9 +186,9 @@ def _backtest(
     births: Births,
     lessons: Mapping[str, Sequence[Lesson]],
     settings: TrainSettings,
-    seed: int,
+    failures: Failures,
 ) -> Holdout:
-    """Foretell the holdout from the calibration, and measure."""
+    """Compare the calibration's forecast with the holdout."""
     with _stage(f"backtest over {parts.horizon_days} days, beside {len(settings.backtest.baselines.names)} baselines"):
         return face(
             transactions,
@@ -175,7 +198,8 @@ def _backtest(
             settings.backtest,
             lessons=lessons,
             level=settings.review.level,
-            seed=seed,
+            seed=derive_seed(settings.seed, "tenure-train.holdout"),
+            failures=failures,
         )
 
 
@@ -200,6 +224,7 @@ def _register(
 ) -> registry.Registered:
     tags = {
         "data_digest": transactions.digest,
+        "id_type": kind_of(choose_type(transactions, settings.transactions.id_type)),
         "first_day": str(transactions.first_day),
         "as_of": str(parts.end),
         "purchases": settings.fit.purchases,
@@ -236,13 +261,23 @@ def _look_ahead(final: Fit, whole: Rfm, factors: Factors, settings: TrainSetting
         registry.log_outlook(outlook(scores, whole.customers["frequency"], factors), factors.source(asked.horizon_days))
 
 
-def _report(run_id: str) -> None:
-    """Log the run's page. Where that fails the run stands: what the page shows is logged, and a model may be too."""
-    try:
-        with _stage("write the report"):
-            registry.log_report(report.render(registry.evidence(run_id)))
-    except Exception:
-        log.warning("The report was not written. To try again: tenure-report model=%s", run_id, exc_info=True)
+def _report(run_id: str, review: Review, failures: Failures) -> Review:
+    """Log the run's page, once more at the end; return the review, to which a failure is a finding."""
+    if any(failure.part == REPORT for failure in failures.failures):
+        return review
+    with failures.contain(REPORT), _stage("write the report"):
+        registry.log_report(report.render(registry.evidence(run_id)))
+        return review
+    log.warning("To write the report again: tenure-report model=%s", run_id)
+    return _log_review(review, failures)
+
+
+def _log_review(review: Review, failures: Failures) -> Review:
+    """Log the review with the parts that failed so far, and where they did."""
+    complete = review.with_failures(failures.failures)
+    registry.log_review(complete)
+    registry.log_failures(failures.failures)
+    return complete
 
 
 def _prefixed[Value](stage: str, values: Mapping[str, Value]) -> dict[str, Value]:

@@ -30,6 +30,8 @@ def checks(review: Review) -> Table:
         [Cell(check.verdict.value), Cell(check.name), Cell(check.finding), Cell(check.limit)] for check in review.checks
     ]
     caption = "Each number beside its limits; why they are what they are stands in the run's review/review.json."
+    if review.skipped:
+        caption += f" Not in the table: {'; '.join(review.skipped)}."
     return Table(caption, ("verdict", "check", "finding", "limits"), rows)
 
 

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from ..summary import FirstOrders, Rfm
 from ..transactions import Transactions
-from .customers import SHOWN, per_customer, refuse_free_repeats
+from .customers import per_customer
 from .window import EVERYONE, Births, RfmError, end_of, refuse_nobody
 
 type Ints = npt.NDArray[np.int64]
@@ -36,7 +36,10 @@ class Histories:
 
 @dataclass(frozen=True)
 class Spends:
-    """The repeat buyers' distinct pairs of frequency and mean spend, sorted, each with its number of customers."""
+    """Distinct pairs of frequency and mean spend, sorted, each with its number of customers.
+
+    Of the repeat buyers who paid for a repeat purchase: free ones alone say nothing of spend.
+    """
 
     frequency: Ints
     mean: Floats
@@ -65,15 +68,16 @@ class Base:
     first_orders: FirstOrders | None = None
 
     def __post_init__(self) -> None:
-        repeat = int(self.histories.count[self.histories.frequency > 0].sum())
-        if self.repeat_buyers != repeat:
-            raise RfmError(f"The histories have {repeat:,} repeat buyers, the spends {self.repeat_buyers:,}.")
+        if self.paying_repeat_buyers > self.repeat_buyers:
+            raise RfmError(
+                f"The histories have {self.repeat_buyers:,} repeat buyers, the spends {self.paying_repeat_buyers:,}."
+            )
 
     @classmethod
     def of(cls, rfm: Rfm) -> Base:
         """Group a customer summary."""
-        repeat = rfm.customers["frequency"] > 0
-        pairs = rfm.customers.loc[repeat, ["frequency", "monetary_value"]]
+        paid = (rfm.customers["frequency"] > 0) & (rfm.customers["monetary_value"] > 0)
+        pairs = rfm.customers.loc[paid, ["frequency", "monetary_value"]]
         grouped = pairs.groupby(["frequency", "monetary_value"], as_index=False).size()
         columns = (grouped[name].to_numpy() for name in ("frequency", "monetary_value", "size"))
         return cls(histories(rfm), Spends(*columns), rfm.as_of, rfm.first_orders)
@@ -86,6 +90,11 @@ class Base:
     @property
     def repeat_buyers(self) -> int:
         """Count the customers who bought again."""
+        return int(self.histories.count[self.histories.frequency > 0].sum())
+
+    @property
+    def paying_repeat_buyers(self) -> int:
+        """Count the customers of the spend model: who bought again and paid for it."""
         return int(self.spends.count.sum())
 
 
@@ -96,17 +105,12 @@ def base(transactions: Transactions, end: date | str | None = None, births: Birt
     with per_customer(transactions, last, births).cache() as found:
         by = ["frequency", "recency", "T"]
         distinct = found.group_by(by).aggregate(count=found.count()).order_by(by).to_pandas()
-        repeat = found.filter(found["frequency"] > 0)
+        paid = found.filter((found["frequency"] > 0) & (found["monetary_value"] > 0))
         pairs = ["frequency", "monetary_value"]
-        spends = repeat.group_by(pairs).aggregate(count=repeat.count()).order_by(pairs).to_pandas()
-        free = (
-            repeat.filter(repeat["monetary_value"] == 0).order_by("customer_id").limit(SHOWN)["customer_id"].to_list()
-        )
+        spends = paid.group_by(pairs).aggregate(count=paid.count()).order_by(pairs).to_pandas()
         order = found["first_order"]
         first = found.aggregate(mean=order.mean(), sd=order.std(how="pop"), customers=order.count()).to_pandas().iloc[0]
     refuse_nobody(len(distinct), births)
-    freed = int(spends.loc[spends["monetary_value"] == 0, "count"].sum())
-    refuse_free_repeats(free, freed, int(spends["count"].sum()))
     whole = [distinct[name].to_numpy(dtype=np.int64) for name in (*by, "count")]
     means = spends["monetary_value"].to_numpy(dtype=np.float64)
     counts = [spends[name].to_numpy(dtype=np.int64) for name in ("frequency", "count")]

@@ -11,8 +11,10 @@ import pandas as pd
 
 from ..summary import Rfm
 from ..transactions import Transactions
-from .customers import SHOWN, summarize
+from .customers import summarize
 from .window import EVERYONE, NOBODY, Births, LeftOut, RfmError, as_day, births_of, count_left_out, is_ours, span
+
+SHOWN = 3
 
 
 @dataclass(frozen=True)

@@ -89,6 +89,7 @@ class Truncation:
     def metrics(self) -> dict[str, float]:
         """Return the numbers by name."""
         return {
+            "truncation.weeks": float(len(self.births)),
             "truncation.early_births": float(self.early),
             "truncation.weekly_births": self.weekly,
             "truncation.excess": self.excess,

@@ -51,8 +51,11 @@ def p_any_purchase(x, T, horizon, r, alpha):  # type: ignore[no-untyped-def]
 
 @njit(cache=True)
 def mean_spend(x, monetary_value, p, q, v):  # type: ignore[no-untyped-def]
-    """Expected value of one purchase: Fader & Hardie (2013), note 025, eq. 5."""
-    own, population = spend_weights(x, p, q, v)
+    """Expected value of one purchase: Fader & Hardie (2013), note 025, eq. 5.
+
+    Without a repeat purchase, or if all were free, it is the population's.
+    """
+    own, population = spend_weights(x if monetary_value > 0.0 else 0.0, p, q, v)
     return population + own * monetary_value
 
 

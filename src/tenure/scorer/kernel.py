@@ -102,6 +102,7 @@ class Held(NamedTuple):
         edges: of `intensity.tabulate`, shape (draws, 2).
         panels: how many panels each draw's table has, shape (draws,).
         log_odds, own, of_all: `log_dropout_odds` and `spend_weights`, shape (draws,).
+        of_unpriced: the population's mean spend, expected where no repeat purchase was paid for, shape (draws,).
         plain, discounted: expected purchases up to each period's end given active, shape (draws, periods).
         buying: P(purchase) given active, shape (draws,).
         alive, chance, worth: P(alive), P(purchase), and what one unit of mean spend is worth, shape (draws,).
@@ -117,6 +118,7 @@ class Held(NamedTuple):
     log_odds: Floats
     own: Floats
     of_all: Floats
+    of_unpriced: Floats
     plain: Floats
     discounted: Floats
     buying: Floats
@@ -144,14 +146,14 @@ class Scratch(NamedTuple):
 
 def hold(draws: int, periods: int) -> Held:
     """Make room for what rows share, with nothing in it yet."""
-    by_draw = [np.empty(draws) for _ in range(7)]
-    log_odds, own, of_all, buying, alive, chance, worth = by_draw
+    by_draw = [np.empty(draws) for _ in range(8)]
+    log_odds, own, of_all, of_unpriced, buying, alive, chance, worth = by_draw
     with np.errstate(over="ignore"):  # the mixing wraps around, as it should
         salts = np.array([draw_salt(s) for s in range(draws)], np.uint64)
     return Held(
         np.array([-1.0]), np.empty((PANELS, draws, POINTS)), np.empty((draws, 2)), np.zeros(draws, np.int64),
-        log_odds, own, of_all, np.empty((draws, periods)), np.empty((draws, periods)), buying, alive, chance, worth,
-        np.empty(3), salts, np.empty((EQUATIONS, EQUATIONS + 1)),
+        log_odds, own, of_all, of_unpriced, np.empty((draws, periods)), np.empty((draws, periods)), buying, alive,
+        chance, worth, np.empty(3), salts, np.empty((EQUATIONS, EQUATIONS + 1)),
     )  # fmt: skip
 
 
@@ -191,6 +193,7 @@ def _renew_x(x, population, held):  # type: ignore[no-untyped-def]
     held.x[0], held.panels[:] = x, 0
     for s in range(held.own.size):
         held.own[s], held.of_all[s] = spend_weights(x, population.p[s], population.q[s], population.v[s])
+        held.of_unpriced[s] = spend_weights(0.0, population.p[s], population.q[s], population.v[s])[1]
         if x + population.chances > 0:
             held.log_odds[s] = log_dropout_odds(x + population.chances, population.a[s], population.b[s])
 
@@ -239,8 +242,9 @@ def _expect(i, monetary_value, question, held, scratch, answers):  # type: ignor
     """Give one customer's expectations, and add them to the totals."""
     draws, values, totals = scratch.values.size, scratch.values, answers.totals
     sum_spend, sum_value, sum_squares = 0.0, 0.0, 0.0
+    of_others = held.of_all if monetary_value > 0.0 else held.of_unpriced
     for s in range(draws):
-        spend = held.of_all[s] + held.own[s] * monetary_value
+        spend = of_others[s] + held.own[s] * monetary_value
         values[s] = held.worth[s] * spend
         sum_spend += spend
         sum_value += values[s]
@@ -259,13 +263,14 @@ def _expect(i, monetary_value, question, held, scratch, answers):  # type: ignor
 def _expect_period(i, period, monetary_value, margin, held, answers):  # type: ignore[no-untyped-def]
     """Add one customer's expectations over one period: what is expected until its end, less until its start."""
     sum_purchases, sum_value = 0.0, 0.0
+    of_others = held.of_all if monetary_value > 0.0 else held.of_unpriced
     for s in range(held.alive.size):
         purchases, value = held.plain[s, period], held.discounted[s, period]
         if period > 0:
             purchases = max(purchases - held.plain[s, period - 1], 0.0)
             value = max(value - held.discounted[s, period - 1], 0.0)
         purchases *= held.alive[s]
-        value *= margin * held.alive[s] * (held.of_all[s] + held.own[s] * monetary_value)
+        value *= margin * held.alive[s] * (of_others[s] + held.own[s] * monetary_value)
         sum_purchases += purchases
         sum_value += value
         answers.total_paths[2, period, s] += purchases

@@ -76,7 +76,8 @@ def simulate_buyer(  # type: ignore[no-untyped-def]
     # The number that found the customer buying says when: so a longer horizon goes on with the same future. Times are
     # counted from -G.
     wait = min(uniform_at(state[0]) / alive, 1.0 - 2.0**-53)
-    scale = (v + x * monetary_value) / gamma_draw(state, q + p * x)
+    paid = x if monetary_value > 0.0 else 0.0  # repeat purchases that were all free say nothing of spend
+    scale = (v + paid * monetary_value) / gamma_draw(state, q + p * paid)
     squeezed = gamma_constants(max(p, 1.0))
     until = min(G * math.exp(-math.log(1.0 - wait) / shape), G + end)
     count, value, period = 0.0, 0.0, 0

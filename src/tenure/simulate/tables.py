@@ -10,6 +10,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from ..settings import SimulateSettings
+from ..streams import stream
 from .calendar import Calendar
 from .law import Floats, Ints, PurchaseLaw, SpendLaw
 from .orders import Customers, draw_block
@@ -93,10 +94,7 @@ class Simulation:
         return Block(log, self._truth(customers, ids).slice(0, wanted), _count(originals, wrong, rows.time.size))
 
     def _streams(self, block: int) -> dict[str, np.random.Generator]:
-        return {
-            name: np.random.default_rng(np.random.SeedSequence(self.seed, spawn_key=(block, place)))
-            for place, name in enumerate(STREAMS)
-        }
+        return {name: stream(self.seed, "simulate", name, block) for name in STREAMS}
 
     def _segments(self, rng: np.random.Generator) -> dict[str, pa.Array]:
         """Draw each customer's segments, which have no part in how the customer buys."""

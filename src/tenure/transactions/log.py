@@ -7,10 +7,13 @@ from datetime import date
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from . import refunds, rules
-from .fault import SHOWN, Fault, TransactionsError, describe
+import ibis
+
+from . import ids, refunds, rules
+from .engine import UntidyError, in_words
+from .fault import SHOWN, TransactionsError, describe, paste
 from .reconciliation import AFTER, Line, Reconciliation, lines_of
-from .source import FILE, ROW, Source, in_words, number, open_source
+from .source import FILE, ROW, Source, number, open_source
 from .span_check import check_span
 from .tables import Tables, materialize
 
@@ -34,6 +37,7 @@ class Transactions:
         rows, amount: of the raw log.
         left_out: the rows that no rule lets count, whatever their day.
         duplicates: rows that count and equal an earlier one in every column.
+        id_type: of the column of customer ids (`ids.own_type`); None where the log has no types.
     """
 
     source: str
@@ -46,6 +50,7 @@ class Transactions:
     amount: Decimal
     left_out: tuple[Line, ...]
     duplicates: int
+    id_type: str | None = None
 
     def purchases(self, until: date | None = None) -> Any:
         """Return `customer_id`, `date` and `amount` (refunds taken off) as an Ibis table, one row per purchase.
@@ -92,7 +97,10 @@ def read(settings: TransactionsSettings, *, end: date | str | None = None, today
     Raises:
         TransactionsError: with one line per fault: what, how many rows, the first few, what would be right.
     """
-    return _account(open_source(settings), end, today)
+    try:
+        return _account(open_source(settings), end, today)
+    except UntidyError:
+        return _account(open_source(settings, tidy=True), end, today)
 
 
 def of_table(
@@ -118,14 +126,15 @@ def of_table(
 
 
 def _account(source: Source, end: date | str | None, today: date | None) -> Transactions:
-    with in_words(source.name):
+    with in_words(source.name, source.settings):
         return _accounted(source, end, today)
 
 
 def _accounted(source: Source, end: date | str | None, today: date | None) -> Transactions:
     found = rules.judge(source.table, source.settings)
     facts = _facts(found)
-    _refuse_faults(source, found.faults, facts)
+    _refuse_faults(source, found, facts)
+    _refuse_signs(source, found)
     are_all = facts["rows"] == facts["sales"] + facts["refunds"]
     if are_all and not facts["untidy"]:
         found = rules.judge(source.table, source.settings, is_plain=True)
@@ -136,7 +145,8 @@ def _accounted(source: Source, end: date | str | None, today: date | None) -> Tr
     _refuse_acquisitions(source, tables)
     first, last = tables.span()
     left_out = [
-        Line(fate, int(facts[f"rows_{at}"]), _money(facts[f"amount_{at}"])) for at, fate in enumerate(found.fates[:-1])
+        Line(fate, int(facts[f"rows_{at}"]), _money(facts[f"amount_{at}"]), int(facts.get(f"unread_{at}", 0)))
+        for at, fate in enumerate(found.fates[:-1])
     ]
     return Transactions(
         source=source.name,
@@ -149,6 +159,7 @@ def _accounted(source: Source, end: date | str | None, today: date | None) -> Tr
         amount=_money(facts["amount"]),
         left_out=tuple(left_out),
         duplicates=_duplicates(source, found, tables),
+        id_type=ids.own_type(source),
     )
 
 
@@ -163,6 +174,19 @@ def _facts(found: rules.Rows) -> dict[str, Any]:
     asked["refunds"] = table.count(where=(fate == kept) & (amount < 0))
     asked["sales"] = table.count(where=(fate == kept) & (amount >= 0))
     facts: dict[str, Any] = table.aggregate(**asked).to_pyarrow().to_pylist()[0]
+    return facts | (_faults_used(found) if any(facts[f"fault_{at}"] for at in range(len(found.faults))) else {})
+
+
+def _faults_used(found: rules.Rows) -> dict[str, Any]:
+    """Count each fault over the rows that no rule leaves out, and of those left out the amounts that cannot be read."""
+    table, kept = found.table, len(found.fates) - 1
+    fate, is_unread = table["tenure_fate"], table["tenure_amount"].isnull()
+    used = {
+        f"fault_{at}": table.count(where=table[f"tenure_fault_{at}"] & (fate == kept))
+        for at in range(len(found.faults))
+    }
+    unread = {f"unread_{at}": table.count(where=(fate == at) & is_unread) for at in range(kept)}
+    facts: dict[str, Any] = table.aggregate(**used, **unread).to_pyarrow().to_pylist()[0]
     return facts
 
 
@@ -170,20 +194,41 @@ def _money(value: Decimal | None) -> Decimal:
     return Decimal(0) if value is None else Decimal(value)
 
 
-def _refuse_faults(source: Source, faults: list[Fault], facts: dict[str, Any]) -> None:
+def _refuse_faults(source: Source, found: rules.Rows, facts: dict[str, Any]) -> None:
+    """Refuse rows that are used and cannot be read."""
     if not facts["rows"]:
         raise TransactionsError(source.name, "has no rows.")
-    wrong = [at for at in range(len(faults)) if facts[f"fault_{at}"]]
+    wrong = [at for at in range(len(found.faults)) if facts[f"fault_{at}"]]
     if not wrong:
         return
     placed = rules.judge(source.numbered, source.settings).table
+    used = placed.filter(placed["tenure_fate"] == len(found.fates) - 1)
     said = []
     for at in wrong:
-        rows = placed.filter(placed[f"tenure_fault_{at}"]).order_by([FILE, ROW]).limit(SHOWN)
-        first = rows.select(file=rows[FILE], row=rows[ROW], value=rows[faults[at].column]).to_pyarrow().to_pylist()
-        shown = [(source.place(found["file"], found["row"]), found["value"]) for found in first]
-        said.append(describe(faults[at], facts[f"fault_{at}"], facts["rows"], shown))
+        fault = found.faults[at]
+        rows = used.filter(used[f"tenure_fault_{at}"]).order_by([FILE, ROW]).limit(SHOWN)
+        value = rows[fault.column]
+        # Python has no days beyond the year 9999; text has.
+        shown = value.cast("string") if value.type().is_temporal() else value
+        first = rows.select(file=rows[FILE], row=rows[ROW], value=shown).to_pyarrow().to_pylist()
+        places = [(source.place(row["file"], row["row"]), row["value"]) for row in first]
+        said.append(describe(fault, facts[f"fault_{at}"], facts["rows"], places))
     raise TransactionsError(source.name, *said)
+
+
+def _refuse_signs(source: Source, found: rules.Rows) -> None:
+    """Refuse amounts of several currencies, by their signs: their sum would be in none."""
+    if "tenure_sign" not in found.table.columns:
+        return
+    used = found.table.filter(found.table["tenure_fate"] == len(found.fates) - 1)
+    signs = used.filter(used["tenure_sign"].notnull()).group_by("tenure_sign").aggregate(rows=lambda t: t.count())
+    counts = signs.order_by([ibis.desc("rows"), "tenure_sign"]).to_pyarrow().to_pylist()
+    if len(counts) > 1:
+        shown = ", ".join(f"{row['rows']:,} with {row['tenure_sign']!r}" for row in counts[:SHOWN])
+        column = source.settings.columns.amount
+        one = paste(f"""select * from log where contains("{column}", '{counts[0]["tenure_sign"]}')""")
+        what = f"the amounts are of {len(counts)} currencies, by their signs ({shown})"
+        raise TransactionsError(source.name, f"{what}. Keep one in a query: {one}.")
 
 
 def _refuse_acquisitions(source: Source, tables: Tables) -> None:

@@ -50,10 +50,10 @@ def log_of(
 
 
 def sales_log(*sales: tuple[str, int, float], **changes: Any) -> Transactions:
-    """Account for sales: customer, days after the first of January 2020, amount."""
+    """Account for sales: customer, days after the first of January 2020, amount; the last is the end of observation."""
     rows = pd.DataFrame(sales, columns=["customer_id", "day", "amount"])
     rows["date"] = pd.to_datetime([FIRST + timedelta(day) for day in rows.pop("day")]).astype("datetime64[us]")
-    return log_of(rows, **changes)
+    return log_of(rows, **{"end": rows["date"].max().date(), **changes})
 
 
 def purchases(log: Transactions, until: date | None = None) -> pd.DataFrame:

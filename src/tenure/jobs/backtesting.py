@@ -15,7 +15,7 @@ from tenure.posterior import Posterior
 from tenure.rfm import Births, Split, split
 from tenure.settings import BacktestJobSettings
 from tenure.streams import derive_seed
-from tenure.transactions import Transactions, read
+from tenure.transactions import Transactions, find_identities, read
 
 from . import console
 from .facing import face

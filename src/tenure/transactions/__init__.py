@@ -1,7 +1,8 @@
 """The purchase log: read it, name its columns, apply the contract, account for every row and every cent.
 
 `files` and `source` open what the settings name, `cells` reads ids, days and amounts, `rules` gives each row its fate,
-`refunds` nets, `reconciliation` adds up, `ids` keeps the type of customer ids, `identities` says which are suspicious, `log` holds it together. `dialect` and
+`refunds` nets, `reconciliation` adds up, `ids` keeps the type of customer ids, `identities` finds suspicious ones,
+`log` holds it together. `dialect` and
 `source` alone know DuckDB; the rest are Ibis expressions.
 """
 

@@ -130,7 +130,13 @@ def find_identities(transactions: Transactions, until: date, normalized: Sequenc
         days=purchases.count(), spend=purchases["amount"].sum().cast("float64")
     )
     spend, days = by_customer["spend"], by_customer["days"]
-    sums = by_customer.aggregate(customers=by_customer.count(), days=days.sum(), spend=spend.sum(), id=by_customer["customer_id"].argmax(spend), most=spend.max())
+    sums = by_customer.aggregate(
+        customers=by_customer.count(),
+        days=days.sum(),
+        spend=spend.sum(),
+        id=by_customer["customer_id"].argmax(spend),
+        most=spend.max(),
+    )
     (whole,) = sums.to_pyarrow().to_pylist()
     ranked = by_customer.order_by([ibis.desc("days"), "customer_id"]).limit(MOST_SHARED + 1)
     busiest = ranked.select("customer_id", "days").to_pyarrow().to_pylist()
@@ -158,9 +164,13 @@ def _alike(ids: Any, normalized: Sequence[str]) -> dict[str, Any]:
     keyed = ids.mutate(key=normalize(ids["customer_id"], list(FORMS)))
     groups = keyed.group_by("key").aggregate(ids=keyed.count())
     several = groups.filter(groups["ids"] > 1)
-    (counts,) = groups.aggregate(
-        customers=groups["ids"].sum(), alike=groups["ids"].sum(where=groups["ids"] > 1), groups=groups.count()
-    ).to_pyarrow().to_pylist()
+    (counts,) = (
+        groups.aggregate(
+            customers=groups["ids"].sum(), alike=groups["ids"].sum(where=groups["ids"] > 1), groups=groups.count()
+        )
+        .to_pyarrow()
+        .to_pylist()
+    )
     customers, alike = int(counts["customers"] or 0), int(counts["alike"] or 0)
     examples, forms = list[str](), list[str]()
     if alike:

@@ -142,7 +142,7 @@ def _customers(settings: ScoreJobSettings, about: Mapping[str, str]) -> Customer
         file = SummaryFile(settings.summary.path).with_type(setting, of_model)
         return Customers(file, settings.summary.as_of, None)
     refuse_input(settings.output, input_files(settings.transactions))
-    transactions = read(settings.transactions)
+    transactions = read(settings.transactions, end=settings.rfm.end)
     further = [name for name in settings.score.columns if name in HISTORY]
     id_type = choose_type(transactions, setting, of_model)
     summaries = stream(transactions, settings.rfm.end, id_type=id_type, further=further)

@@ -78,7 +78,7 @@ def run(settings: TrainSettings, config: str, *, is_sweep: bool) -> int:
 
 def _read(settings: TrainSettings) -> Transactions:
     with _stage(f"read {settings.transactions.path}"):
-        return read(settings.transactions)
+        return read(settings.transactions, end=settings.rfm.end)
 
 
 def _train(

@@ -115,6 +115,7 @@ class TransactionsSettings:
     duplicates: str
     exclude: dict[str, ExcludeSettings]
     segments: dict[str, str]
+    first_day: str | None
     longest_gap_days: int
     engine: EngineSettings
 
@@ -135,6 +136,7 @@ class TransactionsSettings:
             require_pattern("transactions.cancellations", self.cancellations)
             rule = "named where transactions.cancellations is set"
             require(self.columns.order_id is not None, "transactions.columns.order_id", rule, None)
+        require_day("transactions.first_day", self.first_day)
         require(self.longest_gap_days >= 1, "transactions.longest_gap_days", "from 1 up", self.longest_gap_days)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import re
 from dataclasses import dataclass
+from datetime import date
 from typing import TYPE_CHECKING, Any
 
 import ibis
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from tenure.settings import ExcludeSettings, TransactionsSettings
 
 GUEST = "no customer"
+EARLIER = "before transactions.first_day"
 CANCELLED = "cancellations that give nothing back"
 TWICE = "exact duplicates, dropped"
 FREE = "sales of nothing, dropped"
@@ -147,6 +149,8 @@ def _rules(table: Any, settings: TransactionsSettings, of_ids: list[int]) -> dic
     rules = {BLANK: nobody.ifelse(ibis.and_(*empty), False)}
     if settings.guests == "drop":
         rules[GUEST] = nobody
+    if settings.first_day:
+        rules[EARLIER] = table["tenure_date"] < date.fromisoformat(settings.first_day)
     rules |= {f"left out: {name}": _excluded(table, rule, settings) for name, rule in settings.exclude.items()}
     if settings.duplicates == "drop":
         rules[TWICE] = table[REPEATED]

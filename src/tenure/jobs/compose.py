@@ -14,6 +14,7 @@ from hydra.core.global_hydra import GlobalHydra
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import MissingMandatoryValue, OmegaConf, ValidationError, open_dict
 from omegaconf.errors import ConfigAttributeError, ConfigKeyError, OmegaConfBaseException
+from yaml import MarkedYAMLError  # type: ignore[import-untyped]
 
 from tenure.settings import (
     BacktestJobSettings,
@@ -103,21 +104,30 @@ def _beside_a_running_command() -> Iterator[None]:
 
 def refusal(error: Exception, name: str) -> str:
     """Say in one line why settings of files, or those that refer to others, do not compose."""
+    if isinstance(error, MarkedYAMLError) and (mark := error.problem_mark) is not None:
+        return f"{mark.name}, line {mark.line + 1}: {error.problem}"
+    file = re.match("In '(.+?)':", str(error))
+    where = f" (in {file[1]}.yaml)" if file else ""
     cause: BaseException | None = error
-    while cause is not None and not isinstance(cause, OmegaConfBaseException):
-        cause = cause.__cause__
-    if cause is None or not cause.full_key:
+    while cause is not None and not (isinstance(cause, OmegaConfBaseException) and cause.full_key):
+        cause = cause.__cause__ or cause.__context__
+    if not isinstance(cause, OmegaConfBaseException) or cause.full_key is None:
         return f"the settings cannot be read: {_first_line(error)}"
-    key, said = cause.full_key, _first_line(cause)
+    return _of_key(cause, str(cause.full_key), name) + where
+
+
+def _of_key(cause: OmegaConfBaseException, key: str, name: str) -> str:
+    """Say what is wrong at a key of the composed settings."""
     if isinstance(cause, ConfigKeyError | ConfigAttributeError):
         return unknown(key, name, COMMANDS, [])
     if isinstance(cause, MissingMandatoryValue):
         return f"{key} needs a value"
-    quoted = re.search("'(.*?)'", said)
-    value = quoted[1] if quoted else "another one"
-    if isinstance(cause, ValidationError) and (place := find(COMMANDS[name], key)) is not None:
-        return f"{key} takes {described(place.hint)}, got {value!r}"
-    return f"{key} refers to {value}, which has no value"
+    quoted = re.search("'(.*?)'", _first_line(cause))
+    value = quoted[1] if quoted else None
+    if isinstance(cause, ValidationError):
+        place = find(COMMANDS[name], key)
+        return f"{key} takes {described(place.hint)}, got {value!r}" if place else f"{key} cannot be {value!r}"
+    return f"{key} refers to {value}, which has no value" if value else f"{key} refers to what has no value"
 
 
 def _first_line(error: BaseException) -> str:

@@ -69,10 +69,10 @@ def _find_within(table: Any, above: str, names: list[str]) -> Place | None:
     element = get_args(table)[1]
     kind, _ = plain(element)
     has_fields = dataclasses.is_dataclass(kind)
-    if not all(names) or (has_fields and len(names) > 1 and names[-1] not in fields_of(kind)):  # type: ignore[arg-type]
+    if not all(names) or (has_fields and len(names) > 1 and names[-1] not in fields_of(kind)):
         return None
     if has_fields and len(names) > 1:
-        inner = fields_of(kind)[names[-1]]  # type: ignore[arg-type]
+        inner = fields_of(kind)[names[-1]]
         return Place(inner, above, (".".join(names[:-1]), names[-1]))
     if is_free(kind) and len(names) > 1:
         return Place(get_args(kind)[1], above, (names[0], ".".join(names[1:])))
@@ -154,7 +154,7 @@ def checked(value: Any, hint: Any, key: str, got: str | None = None) -> Any:
 
 
 def _quoted_null(key: str) -> str:
-    quoted = shlex.quote(f"{key}='null'")
+    quoted = shlex.quote(f'{key}="null"')
     return f"; as a text: {quoted}" if "[" not in key else ""
 
 

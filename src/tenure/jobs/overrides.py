@@ -69,7 +69,8 @@ def _quoted(argument: str) -> str:
 def _read_one(argument: str, command: Command, reading: Reading) -> None:
     prefix = _PREFIX.match(argument)[0]  # type: ignore[index]
     key, sign, raw = argument[len(prefix) :].partition("=")
-    if key.startswith(("hydra.", "hydra/")) or "@" in key:
+    group, at, _ = key.partition("@")
+    if key.startswith(("hydra.", "hydra/")) or (at and group in command.groups):
         reading.arguments.append(argument)
         return
     if not sign and prefix != "~":

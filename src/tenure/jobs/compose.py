@@ -13,7 +13,12 @@ from hydra.core.config_store import ConfigStore
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import MissingMandatoryValue, OmegaConf, ValidationError, open_dict
-from omegaconf.errors import ConfigAttributeError, ConfigKeyError, OmegaConfBaseException
+from omegaconf.errors import (
+    ConfigAttributeError,
+    ConfigKeyError,
+    InterpolationResolutionError,
+    OmegaConfBaseException,
+)
 from yaml import MarkedYAMLError  # type: ignore[import-untyped]
 
 from tenure.settings import (
@@ -57,7 +62,7 @@ def read_arguments(name: str, arguments: Sequence[str]) -> Reading:
 
     The arguments of the reading are those that Hydra gets, its own options among them.
     """
-    asked = get_args_parser().parse_args(list(arguments))
+    asked = get_args_parser().parse_intermixed_args(list(arguments))
     if not asked.overrides or asked.config_name or asked.config_path or asked.experimental_rerun:
         return Reading(list(arguments))
     folders = (*([Path(asked.config_dir)] if asked.config_dir else []), Path(shipped("conf")))
@@ -112,6 +117,9 @@ def refusal(error: Exception, name: str) -> str:
     while cause is not None and not (isinstance(cause, OmegaConfBaseException) and cause.full_key):
         cause = cause.__cause__ or cause.__context__
     if not isinstance(cause, OmegaConfBaseException) or cause.full_key is None:
+        missing = re.search("'(.+?)' not found", _first_line(error))
+        if isinstance(error, InterpolationResolutionError) and missing:
+            return f"a setting refers to {missing[1]}, which has no value"
         return f"the settings cannot be read: {_first_line(error)}"
     return _of_key(cause, str(cause.full_key), name) + where
 

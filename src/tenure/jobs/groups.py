@@ -41,7 +41,8 @@ class Command:
         """Read a file of settings, the user's own before the one that is shipped; nothing where there is none."""
         for folder in self.folders:
             if (folder / file).is_file():
-                content = yaml.safe_load((folder / file).read_text(encoding="utf-8"))
+                with (folder / file).open(encoding="utf-8") as opened:
+                    content = yaml.safe_load(opened)
                 return content if isinstance(content, dict) else {}
         return {}
 

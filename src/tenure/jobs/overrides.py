@@ -79,7 +79,9 @@ def _read_one(argument: str, command: Command, reading: Reading) -> None:
     is_table = parsed is not None and isinstance(parsed.value(), dict)
     if (key in command.groups or "/" in key.partition(".")[0]) and not is_table:
         _require_option(key, parsed, raw, prefix, command)
-        reading.arguments.append(argument)
+        bare = argument if prefix == "~" else f"{key}={raw}"  # a group of the command needs no plus
+        reading.arguments.append(bare)
+        reading.typed[bare] = [argument]
         return
     place = find(command.root, key)
     if place is None:

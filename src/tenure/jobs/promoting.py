@@ -91,7 +91,7 @@ def _compare(
         recipe = read_recipe(registry.evidence(challenger.run_id).recipe())
         recipe.transactions.path = settings.transactions.path or recipe.transactions.path
         _require_trust(recipe.transactions.query, challenger, settings)
-        transactions = read(recipe.transactions)
+        transactions = read(recipe.transactions, end=recipe.rfm.end)
         _require_same_log(transactions.digest, recipe.transactions.path, challenger)
         parts = split(transactions, recipe.rfm.cutoff, recipe.rfm.end, Births.of(recipe.rfm, transactions))
         return _contest(champion, parts, recipe.fit, seed=settings.seed)

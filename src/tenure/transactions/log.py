@@ -14,6 +14,7 @@ from .engine import UntidyError, in_words
 from .fault import SHOWN, TransactionsError, describe, paste
 from .reconciliation import AFTER, Line, Reconciliation, lines_of
 from .source import FILE, ROW, Source, number, open_source
+from .span_check import check_span
 from .tables import Tables, materialize
 
 if TYPE_CHECKING:
@@ -85,19 +86,32 @@ class Transactions:
         return None if known is None else known.filter(known["acquired"] < self.first_day).select("customer_id")
 
 
-def read(settings: TransactionsSettings) -> Transactions:
+def read(settings: TransactionsSettings, *, end: date | str | None = None, today: date | None = None) -> Transactions:
     """Read a purchase log: every row has its fate, or the log is refused with every reason at once.
+
+    Args:
+        settings: where the log is, and the rules.
+        end: the end of observation, `rfm.end`; rows after it are not checked.
+        today: the shop's day; that of the clock in `settings.timezone` when None.
 
     Raises:
         TransactionsError: with one line per fault: what, how many rows, the first few, what would be right.
     """
     try:
-        return _account(open_source(settings))
+        return _account(open_source(settings), end, today)
     except UntidyError:
-        return _account(open_source(settings, tidy=True))
+        return _account(open_source(settings, tidy=True), end, today)
 
 
-def of_table(table: Any, settings: TransactionsSettings, *, source: str, digest: str) -> Transactions:
+def of_table(
+    table: Any,
+    settings: TransactionsSettings,
+    *,
+    source: str,
+    digest: str,
+    end: date | str | None = None,
+    today: date | None = None,
+) -> Transactions:
     """Account for an Ibis table on any connection, as `read` does for files; `settings.path` is not looked at.
 
     Args:
@@ -105,16 +119,18 @@ def of_table(table: Any, settings: TransactionsSettings, *, source: str, digest:
         settings: the names of its columns, and the rules.
         source: what to call it.
         digest: what tells it from other logs.
+        end: the end of observation; rows after it are not checked.
+        today: the shop's day; that of the clock when None.
     """
-    return _account(Source(table.get_backend(), table, number(table), source, digest, settings))
+    return _account(Source(table.get_backend(), table, number(table), source, digest, settings), end, today)
 
 
-def _account(source: Source) -> Transactions:
+def _account(source: Source, end: date | str | None, today: date | None) -> Transactions:
     with in_words(source.name, source.settings):
-        return _accounted(source)
+        return _accounted(source, end, today)
 
 
-def _accounted(source: Source) -> Transactions:
+def _accounted(source: Source, end: date | str | None, today: date | None) -> Transactions:
     found = rules.judge(source.table, source.settings)
     facts = _facts(found)
     _refuse_faults(source, found, facts)
@@ -125,7 +141,7 @@ def _accounted(source: Source) -> Transactions:
     tables = materialize(source, found, are_all=are_all, has_refunds=bool(facts["refunds"]))
     if not facts["sales"]:
         raise TransactionsError(source.name, "there is no sale in it.")
-    _refuse_gaps(source, tables)
+    check_span(source, tables, end=end, today=today)
     _refuse_acquisitions(source, tables)
     first, last = tables.span()
     left_out = [
@@ -213,23 +229,6 @@ def _refuse_signs(source: Source, found: rules.Rows) -> None:
         one = paste(f"""select * from log where contains("{column}", '{counts[0]["tenure_sign"]}')""")
         what = f"the amounts are of {len(counts)} currencies, by their signs ({shown})"
         raise TransactionsError(source.name, f"{what}. Keep one in a query: {one}.")
-
-
-def _refuse_gaps(source: Source, tables: Tables) -> None:
-    """Refuse a hole of years in the log: a date of 1970 or 2099 would stretch every customer's time."""
-    days = tables.day_counts()
-    gaps = days["date"].diff().dt.days
-    if not (gaps > source.settings.longest_gap_days).any():
-        return
-    at = int(gaps.idxmax())
-    before, after = days["date"].iloc[at - 1].date(), days["date"].iloc[at].date()
-    rows = int(min(days["rows"].iloc[:at].sum(), days["rows"].iloc[at:].sum()))
-    verb = "lies" if rows == 1 else "lie"
-    raise TransactionsError(
-        source.name,
-        f"no row is dated between {before} and {after}, and {rows:,} {verb} on the lesser side of that gap."
-        " Correct the dates, leave those rows out (transactions.query), or raise transactions.longest_gap_days.",
-    )
 
 
 def _refuse_acquisitions(source: Source, tables: Tables) -> None:

@@ -5,6 +5,7 @@ Heavy libraries are imported when a job starts, so that a wrong setting is refus
 
 import importlib.metadata
 import logging
+import os
 import shlex
 import sys
 import textwrap
@@ -15,14 +16,19 @@ from typing import Any, NoReturn
 
 import hydra
 from hydra.core.hydra_config import HydraConfig
+from hydra.errors import HydraException
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+from yaml import YAMLError  # type: ignore[import-untyped]
 
 from tenure.errors import InputError
 from tenure.text import shown
 
-from .compose import shipped
+from .compose import read_arguments, refusal, shipped
 from .ending import Ended, catch_signals, disk_fault, end_with_reader
+from .keys import FaultError
+from .overrides import Reading
 from .sweeps import Result, Run, print_heading, print_table
 
 DONE, BROKEN, REFUSED = 0, 1, 2
@@ -102,12 +108,13 @@ def _run(name: str, job: Callable[..., int | Result]) -> None:
         return
     runs: list[Run] = []
     ended = catch_signals()
+    reading = _read(name)
 
     @hydra.main(  # type: ignore[untyped-decorator]
         version_base="1.3", config_path=shipped("conf"), config_name=name
     )
     def main(config: DictConfig) -> None:
-        runs.append(_attempt(job, config, ended))
+        runs.append(_attempt(job, config, ended, reading))
 
     try:
         main()
@@ -116,11 +123,32 @@ def _run(name: str, job: Callable[..., int | Result]) -> None:
     except SystemExit as end:
         # Hydra refused the settings before any job began.
         sys.exit(REFUSED if end.code == 1 and not runs else end.code)
+    except (HydraException, OmegaConfBaseException, YAMLError, ValueError) as error:  # no job lets one through
+        _refuse(refusal(error, name))
     finally:
         if len(runs) > 1:
             print_table(runs)
         sys.stdout.flush()  # here, and not when Python ends, where a reader that has gone is an error
     sys.exit(worst([run.result.exit_code for run in runs]))
+
+
+def _read(name: str) -> Reading:
+    """Read the command line, and leave to Hydra what it can take; end here where something is wrong with it."""
+    try:
+        reading = read_arguments(name, sys.argv[1:])
+    except FaultError as faults:
+        _refuse(str(faults))
+    except YAMLError as error:  # in a folder of the user's own
+        _refuse(refusal(error, name))
+    sys.argv[1:] = reading.arguments
+    os.environ["HYDRA_FULL_ERROR"] = "1"  # it raises, instead of printing, what is said in other words here
+    return reading
+
+
+def _refuse(faults: str) -> NoReturn:
+    for fault in faults.splitlines():
+        print(f"error: {shown(fault)}", file=sys.stderr)
+    sys.exit(REFUSED)
 
 
 def worst(codes: Sequence[int]) -> int:
@@ -132,7 +160,7 @@ def worst(codes: Sequence[int]) -> int:
     return min((code for code in codes if code != DONE), default=DONE)
 
 
-def _attempt(job: Callable[..., int | Result], config: DictConfig, ended: Ended) -> Run:
+def _attempt(job: Callable[..., int | Result], config: DictConfig, ended: Ended, reading: Reading) -> Run:
     """Run one job, announced if it is one of a sweep, and return its result whatever happens."""
     asked = HydraConfig.get()
     is_sweep = asked.mode == RunMode.MULTIRUN
@@ -140,18 +168,20 @@ def _attempt(job: Callable[..., int | Result], config: DictConfig, ended: Ended)
     overrides = list(asked.overrides.task)
     if is_sweep:
         print_heading(number, overrides)
-    result = _result(job, config, ended, is_sweep=is_sweep)
+    result = _result(job, config, ended, reading, is_sweep=is_sweep)
     return Run(number, overrides, result if isinstance(result, Result) else Result(result))
 
 
-def _result(job: Callable[..., int | Result], config: DictConfig, ended: Ended, *, is_sweep: bool) -> int | Result:
+def _result(
+    job: Callable[..., int | Result], config: DictConfig, ended: Ended, reading: Reading, *, is_sweep: bool
+) -> int | Result:
     warnings.formatwarning = lambda message, *_, **__: f"warning: {shown(str(message))}"
     logging.captureWarnings(True)
     warnings.filterwarnings("ignore", "fetch_record_batch", DeprecationWarning)  # Ibis asks DuckDB by its older name
     try:
-        settings = OmegaConf.to_object(config)
-        resolved = textwrap.indent(_command(), "# ", lambda _: True) + "\n" + OmegaConf.to_yaml(config, resolve=True)
-        return job(settings, resolved, is_sweep=is_sweep)
+        settings, resolved = _resolved(config)
+        header = textwrap.indent(_command(reading), "# ", lambda _: True)
+        return job(settings, f"{header}\n{resolved}", is_sweep=is_sweep)
     except InputError as error:
         print(f"error: {shown(str(error))}", file=sys.stderr)
         return error.exit_code
@@ -161,6 +191,14 @@ def _result(job: Callable[..., int | Result], config: DictConfig, ended: Ended, 
         if ended.signal is not None:  # a library put its own error in the place of ours
             _exit(ended)
         return _in_words(error)
+
+
+def _resolved(config: DictConfig) -> tuple[Any, str]:
+    """Return the settings as objects and as YAML; refuse what refers to nothing."""
+    try:
+        return OmegaConf.to_object(config), OmegaConf.to_yaml(config, resolve=True)
+    except OmegaConfBaseException as error:
+        raise FaultError(refusal(error, str(HydraConfig.get().job.config_name))) from error
 
 
 def _in_words(error: Exception) -> int:
@@ -184,8 +222,8 @@ def _exit(ended: Ended) -> NoReturn:
     sys.exit(ended.exit_code)
 
 
-def _command() -> str:
+def _command(reading: Reading) -> str:
     """Write the command as a shell takes it; of a sweep, that of the present run alone."""
     asked = HydraConfig.get()
     alone = ["hydra.mode=RUN"] if asked.sweeper.params else []  # an experiment that is a sweep would ask for all of it
-    return shlex.join([f"tenure-{asked.job.config_name}", *asked.overrides.task, *alone])
+    return shlex.join([f"tenure-{asked.job.config_name}", *reading.as_typed(asked.overrides.task), *alone])

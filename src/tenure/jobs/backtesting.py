@@ -15,7 +15,7 @@ from tenure.posterior import Posterior
 from tenure.rfm import Births, Split, split
 from tenure.settings import BacktestJobSettings
 from tenure.streams import derive_seed
-from tenure.transactions import Transactions, read
+from tenure.transactions import Transactions, find_identities, read
 
 from . import console
 from .facing import face
@@ -31,10 +31,12 @@ def run(settings: BacktestJobSettings, config: str) -> Rolling:
     log.info("%s origins, %s to %s", len(origins), origins[0], origins[-1])
     accounts = transactions.reconcile(last)
     console.print_reconciliation(accounts)
+    identities = find_identities(transactions, last, settings.transactions.normalize_ids)
+    console.print_identities(identities)
     uri = registry.connect(settings.registry)
     with registry.open_run(settings.registry, "backtest", config) as opened:
         registry.log_settings(asdict(settings))
-        registry.log_data(transactions, accounts, "backtest")
+        registry.log_data(transactions, accounts, identities, "backtest")
         rolling = roll(transactions, origins, settings)
         registry.log_rolling(rolling)
     console.print_backtest(rolling, opened.info.run_id, settings.level, registry.ui_command(uri))

@@ -20,7 +20,7 @@ from tenure.review import Review, Verdict
 from tenure.rfm import EARLY_WEEKS, LEAST_WEEKS, Births, Split, Truncation
 from tenure.settings import ScoreJobSettings, SimulateJobSettings, TrainSettings
 from tenure.text import printable, shown
-from tenure.transactions import Reconciliation
+from tenure.transactions import Identities, Reconciliation
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -91,6 +91,8 @@ def print_training(trained: "Trained", settings: TrainSettings, ui: str) -> None
     if trained.new_customer is not None:
         out.print(_new_customer(trained.new_customer))
     out.print(_holdout(trained))
+    largest = f"{trained.holdout.metrics['value.largest_share']:.1%}"
+    out.print(f"The customer with the largest forecast has {largest} of the forecast value of the holdout.")
     out.print(_against_baselines(trained.holdout))
     out.print(_verdict(trained.review))
     out.print(_registered(trained, settings.registry.name))
@@ -111,6 +113,15 @@ def print_reconciliation(accounts: Reconciliation) -> None:
     out.print(
         f"{accounts.purchases:,} purchases, one per customer and day, of {accounts.revenue:,.2f} after refunds{again}."
     )
+
+
+def print_identities(found: Identities) -> None:
+    """Print which customer ids may be one customer's or many customers', and the largest customer's share of spend."""
+    out = _console()
+    for line in found.findings():
+        out.print(f"[yellow]{_plain(line)}[/yellow]")
+    if found.largest is not None:
+        out.print(_plain(f"The largest customer, {found.largest!r}, has {found.largest_share:.1%} of all spend."))
 
 
 def print_window(parts: Split, births: Births, truncation: Truncation | None) -> None:
@@ -434,6 +445,9 @@ def _spans(row: "pd.Series[Any]") -> list[str]:
 def _print_cautions(out: Console, scored: "Scored") -> None:
     """Say what the numbers above rest on, where that is little."""
     scores = scored.scores
+    if scored.largest is not None:
+        largest = scored.largest
+        out.print(_plain(f"The largest customer, {str(largest.customer_id)!r}, has {largest.share:.1%} of the clv."))
     if scores.share_beyond is not None:
         out.print(f"{scores.share_beyond:.1%} of the value lies farther ahead than any customer was observed.")
     if scored.residual_beyond is not None:

@@ -22,7 +22,7 @@ from tenure.scorer import NewCustomer, Scorer
 from tenure.settings import TrainSettings
 from tenure.streams import derive_seed, stream
 from tenure.summary import Rfm
-from tenure.transactions import Transactions, choose_type, kind_of, read
+from tenure.transactions import Transactions, choose_type, find_identities, kind_of, read
 
 from . import console, promoting
 from .facing import face
@@ -49,6 +49,8 @@ def run(settings: TrainSettings, config: str, *, is_sweep: bool) -> int:
     )  # fmt: skip
     accounts = transactions.reconcile(parts.end)
     console.print_reconciliation(accounts)
+    identities = find_identities(transactions, parts.end, settings.transactions.normalize_ids)
+    console.print_identities(identities)
     truncation = find_truncation(transactions, parts.end, births)
     console.print_window(parts, births, truncation)
     repeat = parts.calibration.customers.query("frequency > 0")
@@ -60,10 +62,10 @@ def run(settings: TrainSettings, config: str, *, is_sweep: bool) -> int:
     failures = Failures(parts.calibration.customers["customer_id"])
     with registry.open_run(settings.registry, "train", config) as opened:
         registry.log_settings(asdict(settings))
-        registry.log_data(transactions, accounts, "training")
+        registry.log_data(transactions, accounts, identities, "training")
         registry.log_id_type(id_type)
         registry.log_window(parts)
-        facts = {**registry.data_metrics(accounts), "truncation.weeks": 0.0}
+        facts = {**registry.data_metrics(accounts, identities), "truncation.weeks": 0.0}
         if truncation is not None:
             pictures = {"births": partial(figures.births, truncation)}
             registry.log_truncation(truncation, figures.draw("data", pictures, failures))

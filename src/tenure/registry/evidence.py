@@ -23,7 +23,7 @@ from tenure.rfm import Split, Truncation
 from tenure.scorer import NewCustomer
 from tenure.streams import stream
 from tenure.text import spreadsheet_safe
-from tenure.transactions import Reconciliation, Transactions
+from tenure.transactions import Identities, Reconciliation, Transactions
 
 from .aliases import Version
 
@@ -48,7 +48,7 @@ def flat_settings(settings: Mapping[str, Any]) -> dict[str, str]:
     return {key: mask(value) if key.endswith("tracking_uri") else value for key, value in flat.items()}
 
 
-def log_data(transactions: Transactions, accounts: Reconciliation, context: str) -> None:
+def log_data(transactions: Transactions, accounts: Reconciliation, identities: Identities, context: str) -> None:
     """Log the purchase log as a dataset input (its source and digest, no rows) and what became of its rows."""
     source = Path(transactions.source)
     with warnings.catch_warnings():
@@ -61,7 +61,7 @@ def log_data(transactions: Transactions, accounts: Reconciliation, context: str)
         mlflow.log_input(dataset, context=context)
     mlflow.set_tags({"data.digest": transactions.digest, "data.first_day": str(transactions.first_day)})
     mlflow.log_dict(accounts.as_dict(), "data/reconciliation.json")
-    mlflow.log_metrics(data_metrics(accounts))
+    mlflow.log_metrics(data_metrics(accounts, identities))
 
 
 def log_id_type(id_type: str) -> None:
@@ -76,7 +76,7 @@ def log_factors(factors: Factors) -> None:
         mlflow.log_artifact(str(Path(folder) / "factors.npz"), "posterior")
 
 
-def data_metrics(accounts: Reconciliation) -> dict[str, float]:
+def data_metrics(accounts: Reconciliation, identities: Identities) -> dict[str, float]:
     """List a log's numbers, of which the review judges some."""
     return {
         "data.rows": accounts.rows,
@@ -84,6 +84,7 @@ def data_metrics(accounts: Reconciliation) -> dict[str, float]:
         "data.revenue": float(accounts.revenue),
         "data.duplicates": accounts.duplicates,
         "data.unmatched_refunds_share": accounts.unmatched_share,
+        **identities.metrics(),
     }
 
 
@@ -115,6 +116,7 @@ def log_scores(scored: Scored, seconds: float, figures: Mapping[str, Figure]) ->
     numbers = {"score.customers": scored.customers, "score.seconds": seconds, "score.unsteady": scores.unsteady}
     numbers["score.free_repeat_buyers"] = scores.free_repeat_buyers
     shares = {"score.share_beyond": scores.share_beyond, "score.residual_share_beyond": scored.residual_beyond}
+    shares["score.largest_clv_share"] = None if scored.largest is None else scored.largest.share
     numbers |= {name: share for name, share in shares.items() if share is not None}
     mlflow.log_metrics(numbers)
     rows = totals.to_dict("index").items()

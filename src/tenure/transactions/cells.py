@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import ibis
 
 from . import dialect
+from .characters import BLANK
 from .fault import Fault
 
 if TYPE_CHECKING:
@@ -34,6 +35,9 @@ MINUS, SPACE = "[-+\u2212]?", "[\\s\u00a0\u202f]*"
 LOST = "They went through a float, which may have merged customers: export ids as text or integers."
 ZONELESS = "Set transactions.timezone to the shop's (such as Europe/Paris): it decides which day a sale belongs to."
 
+# What floats write: 17.0, and 1.5e+12.
+WHOLE, POWER = r"^-?[0-9]+\.0+$", r"^[+-]?[0-9](?:\.[0-9]+)?[eE]\+[0-9]+$"
+
 
 class Cell(NamedTuple):
     """A column's value as an Ibis expression, null where it is missing or wrong, and its faults."""
@@ -48,7 +52,7 @@ def customer(column: Any, name: str, placeholders: list[str], is_untidy: Any | N
     Args:
         column: the ids as they are.
         name: the log's name of the column.
-        placeholders: ids that stand for nobody; they are null.
+        placeholders: ids that stand for no customer, of whatever case; they are null.
         is_untidy: of each, see `untidy`; None when none is, as was found before: each is its own text, and nothing is
             looked for again.
     """
@@ -70,16 +74,18 @@ def untidy(column: Any, placeholders: list[str]) -> Any:
     """Tell the ids that have to be looked at closely: nobody's, or with a space or what floats have in them."""
     if not column.type().is_string():
         return ibis.literal(False)
-    return column.re_search(rf"{_nobody(placeholders)}|[\s\v.+]").fill_null(False)
+    return column.re_search(rf"{_nobody(placeholders)}|[\s\v]|{WHOLE}|{POWER}").fill_null(False)
 
 
 def _text_id(column: Any, name: str, placeholders: list[str], is_untidy: Any) -> Cell:
     # Few ids are untidy, and a CASE works on those alone: each of these steps costs more than all the rest.
     text = column.strip()
-    is_whole = text.re_search(r"^-?[0-9]+\.0+$")
+    is_whole = text.re_search(WHOLE)
     integer = text.re_extract(r"^(-?[0-9]+)", 1)
-    is_beyond = is_whole & (integer.try_cast("float64").abs() >= EXACT_BELOW)
-    is_power = text.re_search(r"^[+-]?[0-9](?:\.[0-9]+)?[eE]\+[0-9]+$")
+    # A cast that fails is slow: other ids are kept from it.
+    number = is_whole.ifelse(integer, ibis.null("string")).try_cast("float64")
+    is_beyond = is_whole & (number.abs() >= EXACT_BELOW)
+    is_power = text.re_search(POWER)
     read = is_whole.ifelse(integer, text)
     somebody = read.re_search(_nobody(placeholders)).ifelse(ibis.null("string"), read)
     value = is_untidy.ifelse(somebody, column)
@@ -89,8 +95,8 @@ def _text_id(column: Any, name: str, placeholders: list[str], is_untidy: Any) ->
 
 
 def _nobody(placeholders: list[str]) -> str:
-    """Match what stands for nobody: nothing at all, and every placeholder. A long list of values would be joined."""
-    return f"^(?:{'|'.join(map(re.escape, ['', *placeholders]))})$"
+    """Match what stands for no customer: blanks alone, and every placeholder. A long list of values would be joined."""
+    return f"(?i:^{BLANK}*(?:{'|'.join(map(re.escape, ['', *placeholders]))}){BLANK}*$)"
 
 
 def _somebody(text: Any, placeholders: list[str]) -> Any:

@@ -23,7 +23,7 @@ from tenure.rfm import Split, Truncation
 from tenure.scorer import NewCustomer
 from tenure.streams import stream
 from tenure.text import spreadsheet_safe
-from tenure.transactions import Reconciliation, Transactions
+from tenure.transactions import MISSING, Reconciliation, Transactions
 
 from .aliases import Version
 
@@ -78,13 +78,15 @@ def log_factors(factors: Factors) -> None:
 
 def data_metrics(accounts: Reconciliation) -> dict[str, float]:
     """List a log's numbers, of which the review judges some."""
+    missing = accounts.stray_rows(MISSING)
+    of_orders = {} if missing is None else {"data.refunds_of_missing_orders": float(missing)}
     return {
         "data.rows": accounts.rows,
         "data.purchases": accounts.purchases,
         "data.revenue": float(accounts.revenue),
         "data.duplicates": accounts.duplicates,
         "data.unmatched_refunds_share": accounts.unmatched_share,
-    }
+    } | of_orders
 
 
 def log_window(parts: Split) -> None:

@@ -1,7 +1,7 @@
 """The purchase log: read it, name its columns, apply the contract, account for every row and every cent.
 
 `files` and `source` open what the settings name, `cells` reads ids, days and amounts, `rules` gives each row its fate,
-`refunds` nets, `reconciliation` adds up, `ids` keeps the type of customer ids, `log` holds it together. `dialect` and
+`orders` matches refunds to the customers of their orders, `currencies` refuses several, `refunds` nets, `reconciliation` adds up, `ids` keeps the type of customer ids, `log` holds it together. `dialect` and
 `source` alone know DuckDB; the rest are Ibis expressions.
 """
 
@@ -9,9 +9,9 @@ from .fault import TransactionsError
 from .files import find as input_files
 from .ids import CANONICAL, INTEGER, STRING, TEXT, IdTypeError, choose_type, kind_of, refuse_others
 from .log import Transactions, of_table, read
-from .reconciliation import Line, Reconciliation
+from .reconciliation import MISSING, Line, Reconciliation, StrayRefunds
 
 __all__ = [
-    "CANONICAL", "INTEGER", "STRING", "TEXT", "IdTypeError", "Line", "Reconciliation", "Transactions",
-    "TransactionsError", "choose_type", "input_files", "kind_of", "of_table", "read", "refuse_others",
+    "CANONICAL", "INTEGER", "MISSING", "STRING", "TEXT", "IdTypeError", "Line", "Reconciliation", "StrayRefunds",
+    "Transactions", "TransactionsError", "choose_type", "input_files", "kind_of", "of_table", "read", "refuse_others",
 ]  # fmt: skip

@@ -16,7 +16,7 @@ from logs import FIRST, log_of, purchases
 
 from tenure.rfm import base, split, summarize
 from tenure.settings import ExcludeSettings
-from tenure.transactions import Line, Reconciliation, Transactions, TransactionsError
+from tenure.transactions import MISSING, Line, Reconciliation, StrayRefunds, Transactions, TransactionsError
 from tenure.transactions.reconciliation import AFTER, GIVEN_BACK, NETTED, SALE, UNMATCHED
 
 quick = hypothesis_settings(
@@ -208,6 +208,97 @@ def test_a_cancellation_names_its_order_by_the_group_of_the_pattern() -> None:
     assert found_purchases(log(rows, cancellations="^C"), 9) == {("a", 0): 100, ("a", 5): 20}
 
 
+# ---- refunds without a customer
+
+
+@quick
+@given(
+    rows=st.lists(
+        st.tuples(
+            st.sampled_from(["a", "b", None]),
+            st.integers(0, 9),
+            st.integers(-300, 300),
+            st.sampled_from([None, "1", "2"]),
+        ),
+        min_size=1,
+        max_size=20,
+    ),
+    until=st.integers(0, 9),
+)
+def test_refunds_without_a_customer_are_netted_as_a_clerk_does(rows: list[Any], until: int) -> None:
+    rules: dict[str, Any] = {
+        "placeholders": ["nan"], "zero_amounts": "count", "duplicates": "keep", "exclude": {}, "cancellations": None,
+    }  # fmt: skip
+    used = [row for row in owned(rows, rules) if row[0] is not None]
+    if not any(row[2] >= 0 for row in used):
+        return
+    known = [row for row in owned([row for row in rows if row[1] <= until], rules) if row[0] is not None]
+    assert known == [row for row in used if row[1] <= until]
+    assert found_purchases(log(rows), until) == expected_purchases(clerk(known, until))
+
+
+@pytest.mark.parametrize(
+    ("rows", "until", "wanted"),
+    [
+        ([("a", 0, 100, "101"), ("a", 31, 40, "103"), (None, 40, -100, "101")], 40, {("a", 31): 40}),
+        ([("a", 0, 100, "101"), ("a", 31, 40, "103"), (None, 40, -100, "101")], 39, {("a", 0): 100, ("a", 31): 40}),
+        ([("a", 0, 100, "101.0"), ("a", 31, 40, "103"), ("nan", 40, -100, " 101 ")], 40, {("a", 31): 40}),
+        ([("a", 0, 100, "1"), ("b", 0, 40, "1"), (None, 2, -40, "1")], 3, {("a", 0): 100, ("b", 0): 40}),
+        ([("a", 0, 100, "1"), ("b", 5, 40, "1"), (None, 2, -40, "1")], 6, {("a", 0): 60, ("b", 5): 40}),
+        ([("a", 0, 100, "1"), ("a", 4, 40, "1"), (None, 5, -60, "1")], 6, {("a", 0): 80}),
+        ([("a", 0, 100, "1"), ("a", 3, 40, "2"), (None, 2, -40, "2")], 6, {("a", 0): 100, ("a", 3): 40}),
+        ([("a", 0, 100, "1"), (None, 1, 40, "2"), (None, 2, -40, "2")], 6, {("a", 0): 100}),
+        ([("a", 0, 100, "1"), (None, 0, -40, "1")], 6, {("a", 0): 60}),
+        ([("a", 0, 100, "1"), (None, 1, -40, None)], 6, {("a", 0): 100}),
+    ],
+    ids=["its order", "not before its own day", "ids of the same number", "an order of two customers",
+         "of two only later", "an order of several days", "never a later order", "a guest's order", "the same day",
+         "no order"],
+)  # fmt: skip
+def test_a_refund_without_a_customer_meets(rows: list[Any], until: int, wanted: dict[tuple[str, int], int]) -> None:
+    assert found_purchases(log(rows), until) == wanted
+
+
+def test_a_woocommerce_export_counts_what_is_left_of_it() -> None:
+    rows: list[Any] = [("a@x.com", 0, 10_000, "101"), ("a@x.com", 31, 4_000, "103"), (None, 40, -10_000, "101")]
+    accounts = log(rows).reconcile()
+    assert (accounts.revenue, accounts.purchases, accounts["no customer"].rows) == (40, 1, 0)
+    assert log(rows, guests="refuse").reconcile().revenue == 40
+
+
+def test_a_cancellation_without_a_customer_names_its_order_by_the_group_of_the_pattern() -> None:
+    rows: list[Any] = [("a", 0, 100, "536.0"), ("a", 5, 50, "537"), (None, 6, -30, "C 536")]
+    assert found_purchases(log(rows, cancellations="^C(.*)"), 9) == {("a", 0): 70, ("a", 5): 50}
+
+
+@pytest.mark.parametrize("orders", [[1001, 1002, 1001], [1001.0, None, 1001.0], ["1001", "x", "1001.00"]])
+def test_order_ids_of_any_type_are_one(orders: list[Any]) -> None:
+    frame = pd.DataFrame({"customer_id": ["a", "a", None], "date": pd.Timestamp("2020-01-01"), "amount": [9, 5, -9]})
+    told = log_of(frame.assign(order_id=orders), order_id="order_id")
+    assert (told.reconcile().revenue, told.reconcile()["no customer"].rows) == (5, 0)
+
+
+def test_an_order_that_a_rule_leaves_out_shows_no_customer() -> None:
+    rows: list[Any] = [("a", 0, 100, "T1"), ("a", 1, 50, "2"), (None, 2, -40, "T1")]
+    rule = {"tests": ExcludeSettings("order_id", matches="^T")}
+    accounts = log(rows, exclude=rule).reconcile()
+    assert (accounts.revenue, accounts["no customer"].rows, accounts.strays) == (Decimal("0.5"), 1, ())
+
+
+def test_refunds_of_orders_that_are_not_in_the_log_are_counted() -> None:
+    rows: list[Any] = [
+        ("a", 0, 100_00, "1001"), ("a", 5, -20_00, "1002"), (None, 6, -60_00, "1003"), ("a", 7, -40_00, "1002"),
+        ("b", 0, 5_00, "9"), ("a", 0, 5_00, "9"), (None, 8, -5_00, "9"), ("b", 8, -1_00, None),
+    ]  # fmt: skip
+    told = log(rows)
+    missing, shared = told.reconcile().strays or ()
+    assert missing.in_words == "3 refunds of -120.00 name an order that is not in the log (first: '1002', '1003')"
+    assert shared.in_words == "1 refund of -5.00 names no customer and an order of several customers (first: '9')"
+    assert told.reconcile(FIRST + timedelta(5)).strays == (StrayRefunds(MISSING, 1, Decimal(-20), ("1002",)),)
+    assert told.reconcile().stray_rows(MISSING) == 3
+    assert log(rows, orders=False).reconcile().stray_rows(MISSING) is None
+
+
 # ---- the reconciliation
 
 
@@ -239,23 +330,63 @@ RULES = st.fixed_dictionaries(
 )
 
 
+def owned(rows: list[Row], rules: dict[str, Any]) -> list[Row]:
+    """Give refunds without a customer to the customer of their order, in plain Python, one by one."""
+    known: dict[tuple[str, int], set[str]] = defaultdict(set)
+    seen: set[Row] = set()
+    for row in rows:
+        customer, day, cents, order = row
+        repeated = row in seen
+        seen.add(row)
+        if is_nobody(customer, rules) or order is None or cents < 0 or (cents == 0 and rules["zero_amounts"] == "drop"):
+            continue
+        is_left_out = is_test(order, rules) or is_outlier(cents, rules) or is_cancelled(order, rules)
+        if not (is_left_out or (repeated and rules["duplicates"] == "drop")):
+            for later in range(day, 100):
+                known[order, later].add(str(customer))
+    found = []
+    for customer, day, cents, order in rows:
+        who = known[gives_back(order, rules), day] if order is not None else set()
+        is_refund = order is not None and (cents < 0 or is_cancelled(order, rules))
+        is_found = is_nobody(customer, rules) and is_refund and len(who) == 1
+        found.append((min(who) if is_found else customer, day, cents, order))
+    return found
+
+
+def is_nobody(customer: str | None, rules: dict[str, Any]) -> bool:
+    return customer is None or not customer.strip() or customer in rules["placeholders"]
+
+
+def is_cancelled(order: str, rules: dict[str, Any]) -> bool:
+    return bool(rules["cancellations"]) and order.startswith("C")
+
+
+def is_test(order: str, rules: dict[str, Any]) -> bool:
+    return "test orders" in rules["exclude"] and order.startswith("T")
+
+
+def is_outlier(cents: int, rules: dict[str, Any]) -> bool:
+    return "outliers" in rules["exclude"] and (cents > 5000 or cents < -500)
+
+
+def gives_back(order: str, rules: dict[str, Any]) -> str:
+    return order.removeprefix("C") if rules["cancellations"] == "^C(.*)" else order
+
+
 def expected_fates(rows: list[Row], rules: dict[str, Any], until: int) -> dict[str, tuple[int, int]]:
     """Give each row its fate in plain Python, but for those that netting decides, which share one."""
     fates: dict[str, list[int]] = defaultdict(lambda: [0, 0])
     seen: set[Row] = set()
-    for row in rows:
-        customer, day, cents, order = row
-        repeated, is_cancelled = row in seen, bool(rules["cancellations"]) and (order or "").startswith("C")
+    for row, (customer, day, cents, order) in zip(rows, owned(rows, rules), strict=True):
+        repeated = row in seen
         seen.add(row)
-        tests = "test orders" in rules["exclude"] and (order or "").startswith("T")
-        outlier = "outliers" in rules["exclude"] and (cents > 5000 or cents < -500)
-        if customer is None or not customer.strip() or customer in rules["placeholders"]:
+        if is_nobody(customer, rules):
             fate = "no customer"
-        elif tests or outlier:
+        elif is_test(order or "", rules) or is_outlier(cents, rules):
             fate = "left out: " + next(iter(rules["exclude"]))
         elif repeated and rules["duplicates"] == "drop":
             fate = "exact duplicates, dropped"
-        elif is_cancelled and cents >= 0:
+        elif is_cancelled(order or "", rules) and cents >= 0:
             fate = "cancellations that give nothing back"
         elif cents == 0 and rules["zero_amounts"] == "drop":
             fate = "sales of nothing, dropped"
@@ -319,6 +450,7 @@ def test_accounts_can_be_kept_as_text() -> None:
         "purchases": 0,
         "revenue": "0",
         "duplicates": 0,
+        "stray_refunds": [],
     }
     assert told.unmatched_share == 2.0
     assert isinstance(told, Reconciliation)

@@ -114,6 +114,8 @@ def print_reconciliation(accounts: Reconciliation) -> None:
     out.print(
         f"{accounts.purchases:,} purchases, one per customer and day, of {accounts.revenue:,.2f} after refunds{again}."
     )
+    for stray in accounts.strays or ():
+        out.print(f"[yellow]{_plain(stray.in_words)}.[/yellow]")
 
 
 def print_identities(found: Identities) -> None:

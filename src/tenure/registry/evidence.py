@@ -24,7 +24,7 @@ from tenure.rfm import Split, Truncation
 from tenure.scorer import NewCustomer
 from tenure.streams import stream
 from tenure.text import spreadsheet_safe
-from tenure.transactions import Identities, Reconciliation, Transactions
+from tenure.transactions import MISSING, Identities, Reconciliation, Transactions
 
 from .aliases import Version
 
@@ -91,6 +91,8 @@ def log_factors(factors: Factors) -> None:
 
 def data_metrics(accounts: Reconciliation, identities: Identities) -> dict[str, float]:
     """List a log's numbers, of which the review judges some."""
+    missing = accounts.stray_rows(MISSING)
+    of_orders = {} if missing is None else {"data.refunds_of_missing_orders": float(missing)}
     return {
         "data.rows": accounts.rows,
         "data.purchases": accounts.purchases,
@@ -98,7 +100,7 @@ def data_metrics(accounts: Reconciliation, identities: Identities) -> dict[str, 
         "data.duplicates": accounts.duplicates,
         "data.unmatched_refunds_share": accounts.unmatched_share,
         **identities.metrics(),
-    }
+    } | of_orders
 
 
 def log_window(parts: Split) -> None:

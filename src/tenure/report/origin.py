@@ -4,6 +4,7 @@ import json
 from decimal import Decimal
 
 from tenure.registry import Evidence
+from tenure.transactions import StrayRefunds
 
 from .cells import NONE, Cell, Note, Table, count
 
@@ -24,7 +25,8 @@ def reconciliation(evidence: Evidence) -> list[Table | Note]:
         f"{kept['purchases']:,} purchases, one per customer and day, of {Decimal(kept['revenue']):,.2f} after refunds; "
         f"{kept['duplicates']:,} rows repeat another exactly."
     )
-    return [table, Note(told)]
+    strays = (StrayRefunds(**stray | {"amount": Decimal(stray["amount"])}) for stray in kept.get("stray_refunds", []))
+    return [table, Note(told), *(Note(f"{stray.in_words}.") for stray in strays)]
 
 
 def card(evidence: Evidence) -> list[tuple[str, str]]:

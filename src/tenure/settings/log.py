@@ -106,6 +106,7 @@ class TransactionsSettings:
     query: str | None
     allow_paths: list[str]
     columns: ColumnSettings
+    currency: str | None
     csv: CsvSettings
     timezone: str | None
     stamped_in: str | None
@@ -143,6 +144,8 @@ class TransactionsSettings:
             require(zone is None or zone in available_timezones(), f"transactions.{key}", rule, zone)
         both = self.stamped_in is None or self.timezone is not None
         require(both, "transactions.timezone", "the shop's where transactions.stamped_in is set", self.timezone)
+        is_own = self.currency is None or self.currency not in self.columns.named().values()
+        require(is_own, "transactions.currency", "a column of its own, or null", self.currency)
         if self.cancellations is not None:
             require_pattern("transactions.cancellations", self.cancellations)
             rule = "named where transactions.cancellations is set"

@@ -26,6 +26,7 @@ CLOCK = rf"(?:[Tt ](?:[01][0-9]|2[0-3]):[0-5][0-9](?::[0-5][0-9](?:[.,][0-9]+)?)
 ISO = rf"^[0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}}{CLOCK}$"
 DAY_FIRST = rf"^([0-9]{{1,2}})(?:/([0-9]{{1,2}})/|\.([0-9]{{1,2}})\.|-([0-9]{{1,2}})-)([0-9]{{4}})({CLOCK})$"
 HAS_OFFSET = r"(?:[ZzCcTt]|:[0-9.,]+ ?[+-][0-9]{2}(?::?[0-9]{2})?)$"  # of what matches ISO
+WHOLE_FLOAT = r"^(-?[0-9]+)\.0+$"
 PARTS = r"^(.{10}).(.{5})(?::[0-9]{2}(?:[.,][0-9]+)?)? ?(.*)$"  # day, hours and minutes, offset
 
 # Signs stand before or after a number. Codes are in capitals, so that no exponent is taken for one.
@@ -92,6 +93,30 @@ def _text_id(column: Any, name: str, placeholders: list[str], is_untidy: Any) ->
     return Cell(
         value, [Fault("a customer id that is a float", is_untidy.ifelse(is_beyond | is_power, False), LOST, name)]
     )
+
+
+def order_id(column: Any, placeholders: list[str]) -> Any:
+    """Return order ids as text; floats that are whole become the integers' text, and placeholders are null."""
+    kind = column.type()
+    if kind.is_floating():
+        is_whole = (column.floor() == column) & (column.abs() < EXACT_BELOW)
+        known = column.isnan().ifelse(ibis.null(kind), column)
+        whole = is_whole.ifelse(known, ibis.null(kind)).cast("int64").cast("string")
+        return _somebody(whole.fill_null(known.cast("string")), placeholders)
+    if kind.is_integer():
+        return _somebody(column.cast("string"), placeholders)
+    text = column.cast("string")
+    stripped = text.strip()
+    is_whole = stripped.re_search(WHOLE_FLOAT)
+    read = is_whole.ifelse(stripped.re_extract(WHOLE_FLOAT, 1), stripped)
+    known = read.re_search(_nobody(placeholders)).ifelse(ibis.null("string"), read)
+    # CASE: few ids are untidy, and those alone are looked at closely.
+    return text.re_search(rf"{_nobody(placeholders)}|[\s\v.]").ifelse(known, text)
+
+
+def currency(column: Any) -> Any:
+    """Return currencies in capitals, without spaces around them; null where a cell holds none."""
+    return column.cast("string").strip().upper().nullif("")
 
 
 def _nobody(placeholders: list[str]) -> str:

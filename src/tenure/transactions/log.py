@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 import ibis
 
-from . import ids, refunds, rules
+from . import currencies, ids, orders, refunds, rules
 from .engine import UntidyError, in_words
-from .fault import SHOWN, TransactionsError, describe, paste
-from .reconciliation import AFTER, Line, Reconciliation, lines_of
+from .fault import SHOWN, TransactionsError, describe
+from .reconciliation import AFTER, Line, Reconciliation, StrayRefunds, lines_of
 from .source import FILE, ROW, Source, number, open_source
 from .span_check import check_span
 from .tables import Tables, materialize
@@ -38,6 +38,7 @@ class Transactions:
         left_out: the rows that no rule lets count, whatever their day.
         duplicates: rows that count and equal an earlier one in every column.
         id_type: of the column of customer ids (`ids.own_type`); None where the log has no types.
+        has_orders: the log has order ids.
     """
 
     source: str
@@ -51,6 +52,7 @@ class Transactions:
     left_out: tuple[Line, ...]
     duplicates: int
     id_type: str | None = None
+    has_orders: bool = False
 
     def purchases(self, until: date | None = None) -> Any:
         """Return `customer_id`, `date` and `amount` (refunds taken off) as an Ibis table, one row per purchase.
@@ -74,7 +76,13 @@ class Transactions:
             purchases=found.purchases,
             revenue=found.revenue,
             duplicates=self.duplicates,
+            strays=self._strays(until),
         )
+
+    def _strays(self, until: date) -> tuple[StrayRefunds, ...] | None:
+        if not self.has_orders:
+            return None
+        return () if self.tables.strays is None else orders.list_strays(self.tables.strays, until)
 
     def segment_values(self, until: date) -> Any | None:
         """Return each customer's segments, from sales up to a day; None where no column rides along."""
@@ -132,13 +140,18 @@ def _account(source: Source, end: date | str | None, today: date | None) -> Tran
 
 def _accounted(source: Source, end: date | str | None, today: date | None) -> Transactions:
     found = rules.judge(source.table, source.settings)
-    facts = _facts(found)
-    _refuse_faults(source, found, facts)
-    _refuse_signs(source, found)
+    facts, owners = _facts(found), None
+    if facts.get("ownerless"):
+        owners = source.connection.create_table(ibis.util.gen_name("tenure_owners"), orders.owners(found), temp=True)
+        found = rules.judge(source.table, source.settings, owners=owners)
+        facts = _facts(found)
+    _refuse_faults(source, found, facts, owners)
+    currencies.refuse_several(source, found)
     are_all = facts["rows"] == facts["sales"] + facts["refunds"]
     if are_all and not facts["untidy"]:
-        found = rules.judge(source.table, source.settings, is_plain=True)
-    tables = materialize(source, found, are_all=are_all, has_refunds=bool(facts["refunds"]))
+        found = rules.judge(source.table, source.settings, is_plain=True, owners=owners)
+    names_orders, has_refunds = bool(facts.get("gives_back")), bool(facts["refunds"])
+    tables = materialize(source, found, are_all=are_all, has_refunds=has_refunds, names_orders=names_orders)
     if not facts["sales"]:
         raise TransactionsError(source.name, "there is no sale in it.")
     check_span(source, tables, end=end, today=today)
@@ -160,6 +173,7 @@ def _accounted(source: Source, end: date | str | None, today: date | None) -> Tr
         left_out=tuple(left_out),
         duplicates=_duplicates(source, found, tables),
         id_type=ids.own_type(source),
+        has_orders=source.settings.columns.order_id is not None,
     )
 
 
@@ -169,6 +183,9 @@ def _facts(found: rules.Rows) -> dict[str, Any]:
     amount, fate = table["tenure_amount"], table["tenure_fate"]
     asked = {"rows": table.count(), "amount": amount.sum(), "untidy": table.count(where=table["tenure_untidy"])}
     asked |= {f"fault_{at}": table.count(where=table[f"tenure_fault_{at}"]) for at in range(len(found.faults))}
+    if "tenure_gives_back" in table.columns:
+        asked["gives_back"] = table.count(where=table["tenure_gives_back"].notnull())
+        asked["ownerless"] = table.count(where=table["tenure_ownerless"])
     for at in range(kept):
         asked |= {f"rows_{at}": table.count(where=fate == at), f"amount_{at}": amount.sum(where=fate == at)}
     asked["refunds"] = table.count(where=(fate == kept) & (amount < 0))
@@ -194,14 +211,14 @@ def _money(value: Decimal | None) -> Decimal:
     return Decimal(0) if value is None else Decimal(value)
 
 
-def _refuse_faults(source: Source, found: rules.Rows, facts: dict[str, Any]) -> None:
+def _refuse_faults(source: Source, found: rules.Rows, facts: dict[str, Any], owners: Any | None) -> None:
     """Refuse rows that are used and cannot be read."""
     if not facts["rows"]:
         raise TransactionsError(source.name, "has no rows.")
     wrong = [at for at in range(len(found.faults)) if facts[f"fault_{at}"]]
     if not wrong:
         return
-    placed = rules.judge(source.numbered, source.settings).table
+    placed = rules.judge(source.numbered, source.settings, owners=owners).table
     used = placed.filter(placed["tenure_fate"] == len(found.fates) - 1)
     said = []
     for at in wrong:
@@ -214,21 +231,6 @@ def _refuse_faults(source: Source, found: rules.Rows, facts: dict[str, Any]) -> 
         places = [(source.place(row["file"], row["row"]), row["value"]) for row in first]
         said.append(describe(fault, facts[f"fault_{at}"], facts["rows"], places))
     raise TransactionsError(source.name, *said)
-
-
-def _refuse_signs(source: Source, found: rules.Rows) -> None:
-    """Refuse amounts of several currencies, by their signs: their sum would be in none."""
-    if "tenure_sign" not in found.table.columns:
-        return
-    used = found.table.filter(found.table["tenure_fate"] == len(found.fates) - 1)
-    signs = used.filter(used["tenure_sign"].notnull()).group_by("tenure_sign").aggregate(rows=lambda t: t.count())
-    counts = signs.order_by([ibis.desc("rows"), "tenure_sign"]).to_pyarrow().to_pylist()
-    if len(counts) > 1:
-        shown = ", ".join(f"{row['rows']:,} with {row['tenure_sign']!r}" for row in counts[:SHOWN])
-        column = source.settings.columns.amount
-        one = paste(f"""select * from log where contains("{column}", '{counts[0]["tenure_sign"]}')""")
-        what = f"the amounts are of {len(counts)} currencies, by their signs ({shown})"
-        raise TransactionsError(source.name, f"{what}. Keep one in a query: {one}.")
 
 
 def _refuse_acquisitions(source: Source, tables: Tables) -> None:

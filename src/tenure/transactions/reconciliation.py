@@ -15,6 +15,8 @@ GIVEN_BACK = "sales refunded in full: no purchase"
 NETTED = "refunds netted against sales"
 UNMATCHED = "refunds with no sale to meet, whole or in part"
 AFTER = "after the last day looked at"
+MISSING = "an order that is not in the log"
+SHARED = "no customer and an order of several customers"
 
 
 class _Told(NamedTuple):
@@ -43,6 +45,23 @@ class Line(NamedTuple):
         return f"{self.fate} ({self.unread:,} without a readable amount)" if is_noteworthy else self.fate
 
 
+class StrayRefunds(NamedTuple):
+    """Refunds whose order does not show what they give back: why, how many, their money, the first orders."""
+
+    why: str
+    rows: int
+    amount: Decimal
+    first: tuple[str, ...]
+
+    @property
+    def in_words(self) -> str:
+        """Return the count in a sentence without its full stop."""
+        noun = "refund" if self.rows == 1 else "refunds"
+        verb = "names" if self.rows == 1 else "name"
+        shown = ", ".join(map(repr, self.first))
+        return f"{self.rows:,} {noun} of {self.amount:,.2f} {verb} {self.why} (first: {shown})"
+
+
 @dataclass(frozen=True)
 class Reconciliation:
     """What became of every row and every cent of a log, seen from one day.
@@ -56,6 +75,8 @@ class Reconciliation:
         purchases: one per customer and day.
         revenue: the sum of all purchases, refunds taken off: sales, plus the refunds netted against them.
         duplicates: rows that count, of all days, and equal an earlier one in every column.
+        strays: refunds up to the day whose order is not in the log, or does not show the customer; None where the log
+            has no order ids. They are part of the lines too.
     """
 
     until: date
@@ -65,6 +86,7 @@ class Reconciliation:
     purchases: int
     revenue: Decimal
     duplicates: int
+    strays: tuple[StrayRefunds, ...] | None = None
 
     def __post_init__(self) -> None:
         rows, amount = sum(line.rows for line in self.lines), sum((line.amount for line in self.lines), Decimal(0))
@@ -95,7 +117,17 @@ class Reconciliation:
             "purchases": self.purchases,
             "revenue": str(self.revenue),
             "duplicates": self.duplicates,
-        }
+        } | self._strays_as_dict()
+
+    def _strays_as_dict(self) -> dict[str, Any]:
+        if self.strays is None:
+            return {}
+        listed = [stray._asdict() | {"amount": str(stray.amount), "first": list(stray.first)} for stray in self.strays]
+        return {"stray_refunds": listed}
+
+    def stray_rows(self, why: str) -> int | None:
+        """Return how many refunds are astray for a reason; None where the log has no order ids."""
+        return None if self.strays is None else sum(stray.rows for stray in self.strays if stray.why == why)
 
 
 def lines_of(days: Any) -> _Told:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import ibis
 
-from . import cells, identities
+from . import cells, identities, orders
 from .fault import Fault, TransactionsError
 from .reconciliation import BLANK
 from .source import FILE, ROW
@@ -38,9 +38,11 @@ class Rows:
 
     Attributes:
         table: the log's own columns, and beside them `tenure_customer_id` (text; null for guests), `tenure_date`,
-            `tenure_amount` (exact), `tenure_order_id` and `tenure_acquired` where the log has them,
+            `tenure_amount` (exact), `tenure_order_id`, `tenure_gives_back` (the order that a refund names),
+            `tenure_currency` and `tenure_acquired` where the log has them,
             `tenure_segment_<name>` for each segment, `tenure_sign` where amounts may have one,
-            `tenure_untidy` unless it was known before (`is_plain`),
+            `tenure_untidy` unless it was known before (`is_plain`), `tenure_ownerless` (refunds that name an order and
+            no customer), `tenure_shared` (those whose order is of several customers, once owners are known),
             `tenure_fate` (its place in `fates`) and `tenure_fault_<n>`.
         faults: what the n-th fault column says of a row. The faults of a row that a rule leaves out do not count.
         fates: every fate that a row can have, in the order in which the rules apply; the last is `KEPT`.
@@ -57,18 +59,19 @@ class Rows:
             are_all: no rule leaves a row out, as a first look has shown: none is asked again.
         """
         rows = self.table if are_all else self.table.filter(self.table["tenure_fate"] == len(self.fates) - 1)
-        inner = ("tenure_fate", "tenure_fault_", "tenure_untidy", "tenure_sign", REPEATED, NORMALIZED)
+        inner = ("tenure_fate", "tenure_fault_", "tenure_untidy", "tenure_sign", *orders.INNER, REPEATED, NORMALIZED)
         read = [name for name in rows.columns if name.startswith("tenure_") and not name.startswith(inner)]
         return rows.select(**{name.removeprefix("tenure_"): rows[name] for name in read})
 
 
-def judge(raw: Any, settings: TransactionsSettings, *, is_plain: bool = False) -> Rows:
+def judge(raw: Any, settings: TransactionsSettings, *, is_plain: bool = False, owners: Any | None = None) -> Rows:
     """Read every cell by the settings and apply the rules, the first that fits.
 
     Args:
         raw: the log.
         settings: its columns, and the rules.
         is_plain: as a first look has shown, no id is untidy (`cells.untidy`) or a guest's: each stands for itself.
+        owners: whose the orders are that refunds without a customer name (`orders.owners`); None where none does.
     """
     refuse_columns(raw.columns, settings)
     if settings.duplicates == "drop":
@@ -87,11 +90,12 @@ def judge(raw: Any, settings: TransactionsSettings, *, is_plain: bool = False) -
     if _has_signs(raw, settings):
         columns["tenure_sign"] = cells.sign(raw[settings.columns.amount])
     table = raw.mutate(**columns).alias(ibis.util.gen_name("tenure_read"))
+    of_ids = [at for at, fault in enumerate(faults) if fault.column == settings.columns.customer_id]
+    if settings.columns.order_id:
+        table = _with_named_orders(table, settings, of_ids, owners)
     unwanted = _unwanted(table, settings)
     table = table.mutate(**{f"tenure_fault_{len(faults) + at}": fault.rows for at, fault in enumerate(unwanted)})
-    rules = _rules(
-        table, settings, [at for at, fault in enumerate(faults) if fault.column == settings.columns.customer_id]
-    )
+    rules = _rules(table, settings, of_ids)
     fate = ibis.cases(*((rows, at) for at, rows in enumerate(rules.values())), else_=len(rules))
     return Rows(table.mutate(tenure_fate=fate), [*faults, *unwanted], (*rules, KEPT))
 
@@ -120,7 +124,9 @@ def _read(raw: Any, settings: TransactionsSettings, is_untidy: Any | None) -> tu
     read = {"customer_id": customer.value, "date": day.value, "amount": amount.value}
     faults = [*customer.faults, *day.faults, *amount.faults]
     if named.order_id:
-        read["order_id"] = raw[named.order_id].cast("string").strip().nullif("")
+        read["order_id"] = cells.order_id(raw[named.order_id], settings.all_placeholders)
+    if settings.currency:
+        read["currency"] = cells.currency(raw[settings.currency])
     if named.acquired:
         acquired = cells.day(raw[named.acquired], named.acquired, settings, required=False)
         read["acquired"] = acquired.value
@@ -145,11 +151,10 @@ def _rules(table: Any, settings: TransactionsSettings, of_ids: list[int]) -> dic
     No rule fits a row by a cell that it needs and that cannot be read; then the row's faults count.
     """
     amount, given = table["tenure_amount"], settings.columns
-    nobody = table["tenure_customer_id"].isnull()
-    for at in of_ids:
-        nobody &= ~table[f"tenure_fault_{at}"]
+    nobody = _is_nobody(table, of_ids)
     # CASE: few rows are nobody's, and the other cells of those alone are looked at.
-    empty = [cells.is_blank(table[name]) for name in [*given.named().values(), *settings.segments]]
+    named = [*given.named().values(), *settings.segments, *([settings.currency] if settings.currency else [])]
+    empty = [cells.is_blank(table[name]) for name in named]
     rules = {BLANK: nobody.ifelse(ibis.and_(*empty), False)}
     if settings.guests == "drop":
         rules[GUEST] = nobody
@@ -166,6 +171,26 @@ def _rules(table: Any, settings: TransactionsSettings, of_ids: list[int]) -> dic
     if settings.negative_amounts == "drop":
         rules[NEGATIVE] = amount < 0
     return {fate: rows.fill_null(False) for fate, rows in rules.items()}
+
+
+def _is_nobody(table: Any, of_ids: list[int]) -> Any:
+    """Return whether rows have no customer, those excepted whose id cannot be read."""
+    nobody = table["tenure_customer_id"].isnull()
+    for at in of_ids:
+        nobody &= ~table[f"tenure_fault_{at}"]
+    return nobody
+
+
+def _with_named_orders(table: Any, settings: TransactionsSettings, of_ids: list[int], owners: Any | None) -> Any:
+    """Add the order that each refund gives back, and the customers of those that name nothing else."""
+    order_id = table["tenure_order_id"]
+    is_refund = (table["tenure_amount"] < 0).fill_null(False)
+    if settings.cancellations:
+        is_refund |= is_cancellation(order_id, settings)
+    named = is_refund.ifelse(cancelled_order(order_id, settings), ibis.null("string"))
+    table = table.mutate(tenure_gives_back=named)
+    table = table.mutate(tenure_ownerless=_is_nobody(table, of_ids) & table["tenure_gives_back"].notnull())
+    return table if owners is None else orders.claim(table, owners)
 
 
 def _excluded(table: Any, rule: ExcludeSettings, settings: TransactionsSettings) -> Any:
@@ -188,13 +213,14 @@ def cancelled_order(order_id: Any, settings: TransactionsSettings) -> Any:
     pattern = settings.cancellations
     if pattern is None or not re.compile(pattern).groups:
         return order_id
-    named = order_id.re_extract(pattern, 1).nullif("")
+    named = cells.order_id(order_id.re_extract(pattern, 1), settings.all_placeholders)
     return is_cancellation(order_id, settings).ifelse(named, order_id)
 
 
 def refuse_columns(existing: tuple[str, ...], settings: TransactionsSettings) -> None:
     """Refuse a log without the columns that the settings name."""
     wanted = {f"transactions.columns.{role}": name for role, name in settings.columns.named().items()}
+    wanted |= {"transactions.currency": settings.currency} if settings.currency else {}
     wanted |= {f"transactions.segments.{name}": name for name in settings.segments}
     wanted |= {f"transactions.exclude.{rule}.column": found.column for rule, found in settings.exclude.items()}
     faults = [

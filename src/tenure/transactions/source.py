@@ -26,7 +26,9 @@ FILE, ROW = "tenure_file", "tenure_row"
 DATABASE = "shop"
 VIEW, NUMBERED, ASKED = "log", "numbered_log", "asked_log"
 OWN = re.compile(
-    "tenure_(file|row|customer_id|date|amount|order_id|acquired|untidy|fate|repeated|sign|segment_.*|fault_.*)", re.I
+    "tenure_(file|row|customer_id|date|amount|order_id|acquired|currency|gives_back|ownerless|shared|key"
+    "|untidy|fate|repeated|sign|segment_.*|fault_.*)",
+    re.I,
 )
 
 

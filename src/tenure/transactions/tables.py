@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import ibis
 import pandas as pd
 
+from . import orders as of_orders
 from . import rules
 
 if TYPE_CHECKING:
@@ -28,6 +29,7 @@ class Tables:
         segments: by name `customer_id`, `date`, `value`, `rows`, and the rule: `first` or `mode`.
         acquired: `customer_id`, `acquired` and `latest`, the earliest and the latest date of acquisition that its rows
             give; None where the log does not say.
+        strays: `orders.strays`; None in a log without order ids, or without refunds that name an order.
     """
 
     sales: Any
@@ -35,6 +37,7 @@ class Tables:
     orders: Any | None
     segments: dict[str, tuple[Any, str]] = field(default_factory=dict)
     acquired: Any | None = None
+    strays: Any | None = None
 
     def span(self) -> tuple[date, date]:
         """Return the day of the first sale and that of the last sale or refund."""
@@ -107,8 +110,18 @@ class Tables:
         return found
 
 
-def materialize(source: Source, found: rules.Rows, *, are_all: bool, has_refunds: bool) -> Tables:
-    """Group the rows that count (`are_all`: every row does) by customer and day, once, out of core."""
+def materialize(
+    source: Source, found: rules.Rows, *, are_all: bool, has_refunds: bool, names_orders: bool = False
+) -> Tables:
+    """Group the rows that count by customer and day, once, out of core.
+
+    Args:
+        source: the log and its connection.
+        found: its rows.
+        are_all: every row counts.
+        has_refunds: some rows that count are refunds.
+        names_orders: some refunds, with a customer or without, name an order.
+    """
     kept, settings, connection = found.kept(are_all=are_all), source.settings, source.connection
 
     def keep(name: str, table: Any) -> Any:
@@ -134,12 +147,13 @@ def materialize(source: Source, found: rules.Rows, *, are_all: bool, has_refunds
         dated = kept["acquired"]
         known = kept.group_by("customer_id").aggregate(acquired=dated.min(), latest=dated.max())
         acquired = keep("acquired", known.filter(known["acquired"].notnull()))
-    return Tables(sales, refunds, orders, segments, acquired)
+    strays = keep("strays", of_orders.strays(found)) if names_orders else None
+    return Tables(sales, refunds, orders, segments, acquired, strays)
 
 
 def _refunds(given: Any, source: Source) -> Any:
     has_orders = source.settings.columns.order_id is not None
-    order = rules.cancelled_order(given["order_id"], source.settings) if has_orders else ibis.null("string")
+    order = given["gives_back"] if has_orders else ibis.null("string")
     rows = given.select("customer_id", "date", "amount", order_id=order)
     grouped = rows.group_by(["customer_id", "date", "order_id"])
     return grouped.aggregate(refund=-rows["amount"].sum(), rows=rows.count())

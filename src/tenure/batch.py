@@ -90,7 +90,18 @@ class SummaryFile:
         except (OSError, ValueError, pa.ArrowException) as error:
             if isinstance(error, InputError):
                 raise
-            raise BatchError(f"{self.path} cannot be read as a table of customer summaries: {error}") from error
+            raise BatchError(self._unreadable(error)) from error
+
+    def _unreadable(self, error: Exception) -> str:
+        """Return why the file cannot be read, and what to do."""
+        if not os.path.exists(self.path):
+            return f"summary.path {self.path!r}: there is no such file."
+        if os.path.getsize(self.path) == 0:
+            return f"summary.path {self.path!r} is empty: its first line holds the names of the columns."
+        if isinstance(error, PermissionError):
+            return f"summary.path {self.path!r}: the permission to read it is missing."
+        remedy = "It may be damaged or of another format: write it again as Parquet, or as CSV in UTF-8 with commas."
+        return f"summary.path {self.path!r} cannot be read as a table of customer summaries. {remedy}"
 
     def with_type(self, setting: str | None, of_model: str | None = None) -> "SummaryFile":
         """Choose the type of the ids, as `transactions.choose_type` does for a log.

@@ -26,9 +26,10 @@ from tenure.errors import InputError
 from tenure.text import shown
 
 from .compose import read_arguments, refusal, shipped
-from .ending import Ended, catch_signals, disk_fault
+from .ending import Ended, catch_signals, disk_fault, end_with_reader
 from .keys import FaultError
 from .overrides import Reading
+from .sweeps import Result, Run, print_heading, print_table
 
 DONE, BROKEN, REFUSED = 0, 1, 2
 
@@ -63,7 +64,7 @@ def report() -> None:
     _run("report", _report)
 
 
-def _train(settings: Any, config: str, *, is_sweep: bool) -> int:
+def _train(settings: Any, config: str, *, is_sweep: bool) -> Result:
     from . import training
 
     return training.run(settings, config, is_sweep=is_sweep)
@@ -87,11 +88,10 @@ def _promote(settings: Any, config: str, *, is_sweep: bool) -> int:
     return promoting.run(settings, config)
 
 
-def _backtest(settings: Any, config: str, *, is_sweep: bool) -> int:
+def _backtest(settings: Any, config: str, *, is_sweep: bool) -> Result:
     from . import backtesting
 
-    backtesting.run(settings, config)
-    return DONE
+    return backtesting.run(settings, config)
 
 
 def _report(settings: Any, config: str, *, is_sweep: bool) -> int:
@@ -100,12 +100,13 @@ def _report(settings: Any, config: str, *, is_sweep: bool) -> int:
     return reporting.run(settings)
 
 
-def _run(name: str, job: Callable[..., int]) -> None:
+def _run(name: str, job: Callable[..., int | Result]) -> None:
     """Compose, run and exit. Hydra ends with 1 whatever went wrong; here 1 is left to our own mistakes."""
+    end_with_reader()
     if "--version" in sys.argv[1:]:
-        print(f"tenure {importlib.metadata.version('tenure')}")
+        print(f"tenure {importlib.metadata.version('tenure')}", flush=True)
         return
-    codes: list[int] = []
+    runs: list[Run] = []
     ended = catch_signals()
     reading = _read(name)
 
@@ -113,7 +114,7 @@ def _run(name: str, job: Callable[..., int]) -> None:
         version_base="1.3", config_path=shipped("conf"), config_name=name
     )
     def main(config: DictConfig) -> None:
-        codes.append(_attempt(job, config, ended, reading))
+        runs.append(_attempt(job, config, ended, reading))
 
     try:
         main()
@@ -121,10 +122,14 @@ def _run(name: str, job: Callable[..., int]) -> None:
         _exit(ended)  # before any job began
     except SystemExit as end:
         # Hydra refused the settings before any job began.
-        sys.exit(REFUSED if end.code == 1 and not codes else end.code)
+        sys.exit(REFUSED if end.code == 1 and not runs else end.code)
     except (HydraException, OmegaConfBaseException, YAMLError, ValueError) as error:  # no job lets one through
         _refuse(refusal(error, name))
-    sys.exit(worst(codes))
+    finally:
+        if len(runs) > 1:
+            print_table(runs)
+        sys.stdout.flush()  # here, and not when Python ends, where a reader that has gone is an error
+    sys.exit(worst([run.result.exit_code for run in runs]))
 
 
 def _read(name: str) -> Reading:
@@ -155,11 +160,24 @@ def worst(codes: Sequence[int]) -> int:
     return min((code for code in codes if code != DONE), default=DONE)
 
 
-def _attempt(job: Callable[..., int], config: DictConfig, ended: Ended, reading: Reading) -> int:
+def _attempt(job: Callable[..., int | Result], config: DictConfig, ended: Ended, reading: Reading) -> Run:
+    """Run one job, announced if it is one of a sweep, and return its result whatever happens."""
+    asked = HydraConfig.get()
+    is_sweep = asked.mode == RunMode.MULTIRUN
+    number = asked.job.num if is_sweep else 0
+    overrides = list(asked.overrides.task)
+    if is_sweep:
+        print_heading(number, overrides)
+    result = _result(job, config, ended, reading, is_sweep=is_sweep)
+    return Run(number, overrides, result if isinstance(result, Result) else Result(result))
+
+
+def _result(
+    job: Callable[..., int | Result], config: DictConfig, ended: Ended, reading: Reading, *, is_sweep: bool
+) -> int | Result:
     warnings.formatwarning = lambda message, *_, **__: f"warning: {shown(str(message))}"
     logging.captureWarnings(True)
     warnings.filterwarnings("ignore", "fetch_record_batch", DeprecationWarning)  # Ibis asks DuckDB by its older name
-    is_sweep = HydraConfig.get().mode == RunMode.MULTIRUN
     try:
         settings, resolved = _resolved(config)
         header = textwrap.indent(_command(reading), "# ", lambda _: True)

@@ -19,12 +19,13 @@ from tenure.transactions import Transactions, find_identities, read
 
 from . import console
 from .facing import face
+from .sweeps import Result
 
 log = logging.getLogger("tenure")
 
 
-def run(settings: BacktestJobSettings, config: str) -> Rolling:
-    """Backtest and report; return what the origins showed."""
+def run(settings: BacktestJobSettings, config: str) -> Result:
+    """Backtest and report; return the exit code and what a sweep compares: means over the origins."""
     transactions = read(settings.transactions, end=settings.rfm.end)
     last = date.fromisoformat(settings.rfm.end) if settings.rfm.end else transactions.last_day
     origins = rolling_origins(settings.origins, transactions.first_day, last)
@@ -40,7 +41,10 @@ def run(settings: BacktestJobSettings, config: str) -> Rolling:
         rolling = roll(transactions, origins, settings)
         registry.log_rolling(rolling)
     console.print_backtest(rolling, opened.info.run_id, settings.level, registry.ui_command(uri))
-    return rolling
+    own = rolling.forecasts[rolling.forecasts["forecast"] == "model"]
+    means = own.groupby("outcome")[["bias", "crps"]].mean().to_dict("index")
+    metrics = {f"{outcome}.{name}": value for outcome, row in means.items() for name, value in row.items()}
+    return Result(name=opened.info.run_name, metrics=metrics)
 
 
 def roll(transactions: Transactions, origins: list[Origin], settings: BacktestJobSettings) -> Rolling:

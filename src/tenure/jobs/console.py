@@ -14,11 +14,12 @@ from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
+from tenure import registry
 from tenure.backtest import ASSUMED, OUTCOMES, wins
 from tenure.posterior import PARAMETERS
 from tenure.review import Review, Verdict
 from tenure.rfm import EARLY_WEEKS, LEAST_WEEKS, Births, Split, Truncation
-from tenure.settings import ScoreJobSettings, SimulateJobSettings, TrainSettings
+from tenure.settings import RegistrySettings, ScoreJobSettings, SimulateJobSettings, TrainSettings
 from tenure.text import printable, shown
 from tenure.transactions import Identities, Reconciliation
 
@@ -95,7 +96,7 @@ def print_training(trained: "Trained", settings: TrainSettings, ui: str) -> None
     out.print(f"The customer with the largest forecast has {largest} of the forecast value of the holdout.")
     out.print(_against_baselines(trained.holdout))
     out.print(_verdict(trained.review))
-    out.print(_registered(trained, settings.registry.name))
+    out.print(_registered(trained, settings.registry))
     if trained.promotion is not None:
         print_promotion(trained.promotion)
     out.print(f"\nRun [bold]{trained.run_id}[/bold]. To look at it:  {_plain(ui)}")
@@ -321,13 +322,22 @@ def _verdict(review: Review) -> str:
     return "\n".join(lines)
 
 
-def _registered(trained: "Trained", name: str) -> str:
+def why_unregistered(verdict: Verdict, register: bool | None) -> str:
+    """Return why a training registered nothing; of a register that is null: the run is one of a sweep."""
+    if verdict is Verdict.FAIL:
+        return "the review failed it"
+    if register is False:
+        return "registry.register=false"
+    return "a run of a sweep does not register a model unless registry.register=true"
+
+
+def _registered(trained: "Trained", settings: RegistrySettings) -> str:
     if trained.registered is None:
-        is_failed = trained.review.verdict is Verdict.FAIL
-        why = "the review failed it" if is_failed else "registry.register is false, or the run is one of a sweep"
-        return f"\nNothing was registered: {why}."
+        return f"\nNothing was registered: {why_unregistered(trained.review.verdict, settings.register)}."
     model = trained.registered
-    command = f"tenure-score model=models:/{name}@{model.alias}" if model.alias != "champion" else "tenure-score"
+    command = (
+        f"tenure-score model=models:/{settings.name}@{model.alias}" if model.alias != "champion" else "tenure-score"
+    )
     lines = [f"\nRegistered [bold]{model.name}[/bold] version {model.version} as [bold]{model.alias}[/bold]."]
     if trained.review.verdict is Verdict.REVIEW:
         lines[0] += " A person has to look before it becomes champion."
@@ -424,6 +434,13 @@ def _print_groups(out: Console, scored: "Scored", level: str) -> None:
     found = scored.group_table().query("total == 'clv'").sort_values("expected", ascending=False)
     more = f", the {SHOWN_GROUPS} of most value of {len(found):,}" if len(found) > SHOWN_GROUPS else ""
     columns = [_plain(name) for name in scores.by]
+    if registry.is_personal(len(scores.groups), scored.customers):
+        out.print(
+            f"\nclv by {', '.join(columns)}: {len(scores.groups):,} groups of {scored.customers:,} customers, most of"
+            " them one customer each. Such a table would list customers one by one: it is neither printed nor logged;"
+            " the output holds a row per customer."
+        )
+        return
     title = f"\nclv by {', '.join(columns)}{more}"
     table = _table(title, *columns, "customers", "expected", *_span_titles(found, level))
     for _, row in found.head(SHOWN_GROUPS).iterrows():

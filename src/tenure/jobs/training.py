@@ -28,6 +28,7 @@ from . import console, promoting
 from .facing import face
 from .learning import read_lessons
 from .outcomes import Trained
+from .sweeps import Result
 
 FAILED_REVIEW = 3
 REPLICATES = 200
@@ -36,8 +37,8 @@ CHECKED = 50_000  # customers in the posterior-predictive pictures; a larger bas
 log = logging.getLogger("tenure")
 
 
-def run(settings: TrainSettings, config: str, *, is_sweep: bool) -> int:
-    """Train and report; return the exit code."""
+def run(settings: TrainSettings, config: str, *, is_sweep: bool) -> Result:
+    """Train and report; return the exit code and what a sweep compares."""
     wants = settings.registry.register
     register = (not is_sweep) if wants is None else wants
     transactions = _read(settings)
@@ -75,7 +76,19 @@ def run(settings: TrainSettings, config: str, *, is_sweep: bool) -> int:
         )
         trained = replace(trained, review=_report(opened.info.run_id, trained.review, failures))
     console.print_training(trained, settings, registry.ui_command(uri))
-    return FAILED_REVIEW if trained.review.verdict is Verdict.FAIL else 0
+    return _result(trained, opened.info.run_name, (transactions.digest, str(parts.cutoff), repr(births)))
+
+
+def _result(trained: Trained, name: str | None, fitted_to: tuple[str, ...]) -> Result:
+    verdict = trained.review.verdict
+    return Result(
+        FAILED_REVIEW if verdict is Verdict.FAIL else 0,
+        name,
+        verdict.value,
+        trained.holdout.metrics,
+        trained.calibration.loos,
+        fitted_to,
+    )
 
 
 def _read(settings: TrainSettings) -> Transactions:

@@ -2,6 +2,7 @@
 
 import json
 import math
+import re
 import tempfile
 import warnings
 from collections.abc import Mapping, Sequence
@@ -34,7 +35,11 @@ if TYPE_CHECKING:
 
 SHOWN_CUSTOMERS = 50_000  # whose PIT is logged one by one; a larger base is sampled
 FEW_CUSTOMERS = 20  # up to which any number of groups is logged
-LONG_TEXTS = (".reason", ".advice")
+LONG_TEXTS = (".reason", ".advice")  # of the review's checks
+PLAIN_KEY = re.compile(
+    r"[\w\-]([\w\- ]*[\w\-])?"
+)  # a dot would be read as a level, and MLflow refuses most other signs
+LONGEST_KEY = 250
 
 
 def log_settings(settings: Mapping[str, Any]) -> None:
@@ -43,9 +48,17 @@ def log_settings(settings: Mapping[str, Any]) -> None:
 
 
 def flat_settings(settings: Mapping[str, Any]) -> dict[str, str]:
-    """Give the parameters that `log_settings` logs."""
-    flat = {key: str(value) for key, value in _flatten(settings).items() if not key.endswith(LONG_TEXTS)}
+    """Return the parameters that `log_settings` logs.
+
+    Names that MLflow refuses as part of a key, such as a segment `Land (ISO)`, are together one JSON value under the
+    key above them.
+    """
+    flat = {key: str(value) for key, value in _flatten(settings).items() if not _is_prose(key)}
     return {key: mask(value) if key.endswith("tracking_uri") else value for key, value in flat.items()}
+
+
+def _is_prose(key: str) -> bool:
+    return key.startswith("review.") and key.endswith(LONG_TEXTS)
 
 
 def log_data(transactions: Transactions, accounts: Reconciliation, identities: Identities, context: str) -> None:
@@ -277,9 +290,14 @@ def _without_texts(trace: "xr.DataTree") -> "xr.DataTree":
 
 def _flatten(tree: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
     flat: dict[str, Any] = {}
+    refused: dict[str, Any] = {}
     for key, value in tree.items():
-        if isinstance(value, Mapping) and value:
-            flat |= _flatten(value, f"{prefix}{key}.")
+        is_branch = isinstance(value, Mapping) and bool(value)
+        below = _flatten(value, f"{prefix}{key}.") if is_branch else {f"{prefix}{key}": value}
+        if PLAIN_KEY.fullmatch(key) is None or max(map(len, below)) > LONGEST_KEY:
+            refused[key] = value
         else:
-            flat[f"{prefix}{key}"] = value
+            flat |= below
+    if refused:
+        flat[prefix.removesuffix(".")] = json.dumps(refused, sort_keys=True, ensure_ascii=False, default=str)
     return flat

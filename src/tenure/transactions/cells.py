@@ -112,7 +112,7 @@ def amount(column: Any, name: str, csv: CsvSettings) -> Cell:
     if kind.is_string():
         text = unsigned(column) if csv.currency_signs else column.strip()
         is_number = text.re_search(_number(csv)).fill_null(False)
-        plain = text.replace(csv.thousands, "") if csv.thousands else text
+        plain = text.re_replace(_group(csv), "") if csv.thousands else text
         value = is_number.ifelse(plain.replace(csv.decimal, "."), ibis.null("string")).try_cast(DECIMAL)
         remedy = f"Amounts are written {_example(csv)}."
         is_small = (value == 0) & plain.re_search("^[^eE]*[1-9]")
@@ -167,10 +167,16 @@ def is_blank(column: Any) -> Any:
 
 def _number(csv: CsvSettings) -> str:
     """Match what the settings call a number: '1.234' is not 1234 by mere hope."""
-    point, group = re.escape(csv.decimal), re.escape(csv.thousands or "")
+    point, group = re.escape(csv.decimal), _group(csv)
     # The groups before the last one have two figures in India.
     grouped = rf"[0-9]{{1,3}}(?:{group}[0-9]{{2,3}})*{group}[0-9]{{3}}|" if group else ""
     return rf"^[+-]?(?:(?:{grouped}[0-9]+)(?:{point}[0-9]*)?|{point}[0-9]+)(?:[eE][+-]?[0-9]+)?$"
+
+
+def _group(csv: CsvSettings) -> str:
+    """Match the thousands separator: any space where it is one, and both apostrophes where it is one of them."""
+    alike = next((signs for signs in (" \u00a0\u202f\u2009", "'\u2019") if (csv.thousands or "-") in signs), None)
+    return f"[{alike}]" if alike else re.escape(csv.thousands or "")
 
 
 def _example(csv: CsvSettings) -> str:
@@ -268,4 +274,4 @@ def _advice(csv: CsvSettings) -> str:
     if csv.day_first:
         return "With transactions.csv.day_first dates are 31/12/1997; else set transactions.csv.date_format."
     known = "Dates are ISO 8601 (1997-12-31) unless transactions.csv.date_format or day_first says otherwise"
-    return f"{known}; 19971231 needs '%Y%m%d'."
+    return f"{known}; 19971231 needs '%Y%m%d', 12/31/1997 '%m/%d/%Y'."

@@ -157,6 +157,7 @@ def test_a_rule_is_added_field_by_field_and_taken_away() -> None:
         ("train", "fit/prior=weak", "there is no setting fit/prior. Did you mean fit/priors?"),
         ("train", "rfm=rolling", "there is no rfm=rolling. The options of rfm are: window"),
         ("backtest", "rfm=windows", "The options of rfm are: rolling"),
+        ("simulate", "simulate=big", "The options of simulate are: cdnow, heavy, loyal"),
         ("promote", "transactions=log", "The options of transactions are: moved"),
         ("train", "experiment=nope", "The options of experiment are: cdnow, compare"),
         ("score", "score.horizon_days=1y", "score.horizon_days takes a whole number, got '1y'"),

@@ -448,7 +448,7 @@ def test_a_failed_review_is_logged_and_not_registered(trained: Ran, failed: Ran)
         ("fit.chainz=3", "fit.chainz"),
         ("fit.draws=abc", "fit.draws"),
         ("score.level=1.5", "score.level must be above 0 and below 1, got 1.5"),
-        ("experiment=nope", "experiment/nope"),
+        ("experiment=nope", "there is no experiment=nope. The options of experiment are: cdnow, compare"),
     ],
 )
 def test_a_wrong_setting_is_refused_before_any_data_is_read(tmp_path: Path, override: str, said: str) -> None:

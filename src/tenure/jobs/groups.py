@@ -50,9 +50,10 @@ class Command:
         """List the options of a group that hold what this command's settings there need."""
         found = {path.stem for folder in self.folders for path in (folder / group).glob("*.yaml")}
         place = find(self.root, group.replace("/", "."))
-        return sorted(name for name in found if place is None or self._fits(f"{group}/{name}.yaml", place.hint))
+        return sorted(name for name in found if place is None or self._fits(group, name, place.hint))
 
-    def _fits(self, file: str, hint: Any) -> bool:
-        content, known = self.read(file), set(fields_of(plain(hint)[0]))
-        keys = set(content) - {"defaults"}
-        return keys <= known and ("defaults" in content or keys == known)
+    def _fits(self, group: str, option: str, hint: Any) -> bool:
+        """Return whether an option has no other settings than the type, and all that nobody else gives."""
+        content, known = self.read(f"{group}/{option}.yaml"), set(fields_of(plain(hint)[0]))
+        keys, given = set(content) - {"defaults"}, set(self.read(f"{self.name}.yaml").get(group) or {})
+        return keys <= known and ("defaults" in content or keys | given == known)

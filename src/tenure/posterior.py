@@ -5,9 +5,7 @@ module travels inside the registered model, so it imports nothing but NumPy and 
 """
 
 import json
-import struct
 import zipfile
-import zlib
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -51,11 +49,6 @@ ORIGIN_KINDS |= {"first_orders": dict | None}
 NUMBERS_OF = {"scales": {"time_days", "money"}, "first_orders": {"mean", "sd", "customers"}}
 MEMBERS = ("about", *PARAMETERS)
 REFUSED = "This is not a posterior: "
-# What zipfile, zlib and NumPy raise at a damaged file.
-UNREADABLE: tuple[type[Exception], ...] = (
-    ArithmeticError, EOFError, LookupError, MemoryError, OSError, RuntimeError, SyntaxError, TypeError, ValueError,
-    struct.error, zipfile.BadZipFile, zlib.error,
-)  # fmt: skip
 
 
 class PosteriorError(InputError):
@@ -172,8 +165,8 @@ def _saying_what_is_wrong(path: str | PathLike[str]) -> Iterator[None]:
         raise PosteriorFileError(
             f"{path} is not a posterior file: {str(error).removeprefix(REFUSED).rstrip('.')}."
         ) from None
-    except UNREADABLE as error:
-        what = " ".join(str(error).split()) or type(error).__name__
+    except Exception as error:  # zipfile, zlib, tokenize and NumPy each raise their own at a damaged file
+        what = " ".join(ascii(str(error))[1:-1].split())[:200] or type(error).__name__
         raise PosteriorFileError(f"{path} is not a posterior file that can be read: {what.rstrip('.')}.") from error
 
 

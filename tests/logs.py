@@ -40,17 +40,20 @@ def _connection() -> Any:
     return ibis.duckdb.connect(threads=1)
 
 
-def log_of(rows: pd.DataFrame, **changes: Any) -> Transactions:
+def log_of(
+    rows: pd.DataFrame, *, end: date | str | None = None, today: date | None = None, **changes: Any
+) -> Transactions:
     """Account for a frame of `customer_id`, `date`, `amount` and whatever else the settings name."""
     table = _connection().create_table(ibis.util.gen_name("given"), rows)
-    return of_table(table, settings("made up", **changes), source="made up", digest="0" * 64)
+    named = settings("made up", **changes)
+    return of_table(table, named, source="made up", digest="0" * 64, end=end, today=today)
 
 
 def sales_log(*sales: tuple[str, int, float], **changes: Any) -> Transactions:
-    """Account for sales: customer, days after the first of January 2020, amount."""
+    """Account for sales: customer, days after the first of January 2020, amount; the last is the end of observation."""
     rows = pd.DataFrame(sales, columns=["customer_id", "day", "amount"])
     rows["date"] = pd.to_datetime([FIRST + timedelta(day) for day in rows.pop("day")]).astype("datetime64[us]")
-    return log_of(rows, **changes)
+    return log_of(rows, **{"end": rows["date"].max().date(), **changes})
 
 
 def purchases(log: Transactions, until: date | None = None) -> pd.DataFrame:

@@ -41,7 +41,7 @@ def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def add(name: str, verdict: str | None = "PASS") -> Version:
-    tags = {} if verdict is None else {"verdict": verdict}
+    tags = {"complete": "true"} if verdict is None else {"complete": "true", "verdict": verdict}
     made = MlflowClient().create_model_version(name, source="file:///nowhere", tags=tags)
     MlflowClient().set_registered_model_alias(name, "challenger", made.version)
     return registry.find_version(f"models:/{name}/{made.version}")
@@ -237,7 +237,9 @@ def test_of_two_who_promote_at_once_on_a_real_server_one_is_champion_and_the_oth
             name = f"race{race}"
             MlflowClient().create_registered_model(name)
             for _ in range(3):
-                MlflowClient().create_model_version(name, source="s3://nowhere/model", tags={"verdict": "PASS"})
+                MlflowClient().create_model_version(
+                    name, source="s3://nowhere/model", tags={"verdict": "PASS", "complete": "true"}
+                )
             crown(registry.find_version(f"models:/{name}/1"), None)
             together = str(time.time() + 8)
             rivals = {

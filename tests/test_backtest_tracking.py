@@ -62,6 +62,24 @@ def test_weekly_increments_add_up_to_the_cumulative_track() -> None:
     np.testing.assert_allclose(table["weekly_expected"].cumsum(), table["expected"])
 
 
+@pytest.mark.parametrize("end", [date(2024, 4, 23), date(2024, 4, 27)])
+def test_the_track_after_the_cutoff_comes_to_the_customers_own_forecasts(end: date) -> None:
+    window: dict[str, Any] = {"cutoff": date(2024, 3, 12), "end": end, "level": LEVEL}
+    counts, curves = daily_counts(log_of(make_purchases()), window["cutoff"], end), make_curves()
+    plain = track(counts, curves, cutoff=window["cutoff"], level=LEVEL)
+    scaled = track(counts, curves, cutoff=window["cutoff"], level=LEVEL, forecast=31.0)
+    is_before = (plain["day"] <= "2024-03-12").to_numpy()
+    pd.testing.assert_frame_equal(scaled[is_before], plain[is_before])
+    at_cutoff = plain.loc[is_before, "expected"].iloc[-1]
+    rise = scaled["expected"].iloc[-1] - at_cutoff
+    if end == date(2024, 4, 23):  # whole weeks: the last point is the holdout's last day
+        assert rise == pytest.approx(31.0)
+    else:
+        assert 20 < rise < 31.0
+    ratio = (scaled["expected"] - at_cutoff)[~is_before] / (plain["expected"] - at_cutoff)[~is_before]
+    assert ratio.max() == pytest.approx(ratio.min())
+
+
 def test_customers_born_in_the_holdout_and_sales_after_the_end_change_no_track() -> None:
     purchases, curves = make_purchases(), make_curves()
     dates = pd.to_datetime(["2024-03-13", "2024-04-01", "2024-04-28"])

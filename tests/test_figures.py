@@ -293,7 +293,8 @@ def test_the_pits_tails_are_written_beside_what_is_right() -> None:
 def test_tracking_labels_the_cutoff_and_counts_what_came_after_it() -> None:
     figure = figures.tracking(make_tracking(), CUTOFF, 0.9)
     assert "cut-off 2024-03-31" in texts_of(figure)
-    assert figure.get_suptitle().startswith("After the cut-off 170 repeat purchases came")
+    title = figure.get_suptitle()
+    assert re.fullmatch(r"After the cut-off, to 2024-\d\d-\d\d: 170 repeat purchases, where \d+ were forecast", title)
     for axes in figure.axes:
         assert any(len(set(line.get_xdata())) == 1 for line in axes.lines)
 

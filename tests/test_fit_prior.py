@@ -96,7 +96,7 @@ def test_consequences_are_what_simulated_customers_do(base, settings):
 
     for purchases in ("bg_nbd", "mbg_nbd"):
         fitted = fit(base, replace(settings, purchases=purchases), seed=0)
-        table = check(fitted, base, seed=0).consequences.table()
+        table = check(fitted, base, seed=0).consequences.table(0.9)
         rng = np.random.default_rng(0)
         lives = replicate_purchases(fitted.posterior, np.full(2000, 365), rng, 200)
         told = table["posterior_median"]

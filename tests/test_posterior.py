@@ -14,8 +14,8 @@ import pytest
 from tenure.errors import InputError
 from tenure.posterior import (
     BOUNDS,
-    MAX_ABOUT,
-    MAX_DRAWS,
+    MOST_CHARACTERS,
+    MOST_DRAWS,
     PARAMETERS,
     PURCHASE_MODELS,
     Posterior,
@@ -168,7 +168,7 @@ def test_a_thinned_posterior_is_one_chain_of_the_joint_draws() -> None:
         ({"v": np.full((2, 5), 1e20)}, "10 of 10 means v p"),
         ({"v": np.full((2, 5), 1e-20)}, "10 of 10 means v p"),
         ({"p": np.full((2, 5), 1e200), "v": np.full((2, 5), 1e200)}, "10 of 10 draws of p .*10 of 10 draws of v"),
-        ({"b": np.full((2, 5), 1e-6)}, "10 of 10 draws of b"),
+        ({"b": np.full((2, 5), 1e-7)}, "10 of 10 draws of b"),
         ({"p": np.full((2, 5), 5e-324)}, "10 of 10 draws of p"),
         ({"q": np.full((2, 5), 1.0 + 1e-15)}, "10 of 10 draws of q"),
         ({"r": np.full((2, 5), 2)}, "r is int64, not float64"),
@@ -196,7 +196,7 @@ def test_the_bounds_themselves_are_allowed(name: str, end: int) -> None:
 
 
 def test_more_draws_than_allowed_are_refused() -> None:
-    many = {name: np.full((1, MAX_DRAWS + 1), 2.0) for name in PARAMETERS}
+    many = {name: np.full((1, MOST_DRAWS + 1), 2.0) for name in PARAMETERS}
     with pytest.raises(PosteriorError, match="it has 100,001 draws, more than 100,000"):
         Posterior(many, "bg_nbd")
 
@@ -207,6 +207,7 @@ ORIGIN = {
     "as_of": "1998-06-30",
     "customers": 2357,
     "observed_days": 545,
+    "repeat_spend": {"median": 30.0, "customers": 1_000},
     "first_orders": {"mean": 35.0, "sd": 33.1, "customers": 2357},
 }
 
@@ -310,7 +311,7 @@ TAMPERED: dict[str, tuple[Callable[[], bytes], str]] = {
     "negative": (lambda: file_of(a=member(np.full((2, 5), -1.0))), "10 of 10 draws of a"),
     "p and v of 1e200": (lambda: file_of(p=member(np.full((2, 5), 1e200))), "10 of 10 draws of p"),
     "v of 1e308": (lambda: file_of(v=member(np.full((2, 5), 1e308))), "10 of 10 draws of v"),
-    "too many draws": (lambda: file_of(r=member(np.full((1, MAX_DRAWS + 1), 2.0))), "1 to 100,000 in all"),
+    "too many draws": (lambda: file_of(r=member(np.full((1, MOST_DRAWS + 1), 2.0))), "1 to 100,000 in all"),
     "bomb": (lambda: file_of(**{n: member(np.full((1, 2_000_000), 2.0)) for n in PARAMETERS}), "1 to 100,000 in all"),
     "bomb behind a small header": (lambda: file_of(r=header("(2, 5)") + bytes(50_000_000)), "its header says"),
     "claims 1e9 draws": (lambda: file_of(r=header("(1, 1000000000)")), "1 to 100,000 in all"),
@@ -326,12 +327,19 @@ TAMPERED: dict[str, tuple[Callable[[], bytes], str]] = {
     "about is a list": (lambda: file_of(about=member(np.array("[1]"))), "must hold `purchases` and `origin`"),
     "about is incomplete": (lambda: file_of(about=member(np.array("{}"))), "must hold `purchases` and `origin`"),
     "about holds more": (lambda: file_of(about=about(more=1)), "must hold `purchases` and `origin`"),
-    "about is long": (lambda: file_of(about=member(np.array(" " * (MAX_ABOUT + 1)))), "at most 20,000 characters"),
+    "about is long": (
+        lambda: file_of(about=member(np.array(" " * (MOST_CHARACTERS + 1)))),
+        "at most 20,000 characters",
+    ),
     "about is several texts": (lambda: file_of(about=member(np.array(["{}", "{}"]))), "not one text"),
     "about is bytes": (lambda: file_of(about=member(np.array(b"{}"))), "not one text"),
     "about is no Unicode": (lambda: file_of(about=header("()", "'<U20'")[:-80] + b"\xff" * 80), "not JSON"),
     "unknown model": (lambda: file_of(about=about(purchases="pareto")), "purchases is 'pareto'"),
     "model is a list": (lambda: file_of(about=about(purchases=[1])), "not one of bg_nbd, mbg_nbd"),
+    "origin is a number": (lambda: file_of(about=about(origin=3)), "its origin is int"),
+    "bomb of text": (lambda: file_of(about=about(origin={"a": "x" * 10**7})), "at most 20,000 characters"),
+    "empty member": (lambda: file_of(r=b""), "can be read: ."),
+    "more than its header states": (lambda: file_of(r=member(draws()["r"]) + b"more"), "its header says"),
     "origin is a list": (lambda: file_of(about=about(origin=[1])), "its origin is list"),
     "unknown in origin": (lambda: file_of(about=about(origin={"code": 1})), "its origin holds the unknown 'code'"),
     "days are text": (

@@ -172,7 +172,7 @@ def test_the_sql_of_another_persons_run_is_shown_and_runs_only_where_it_is_trust
 
 def test_a_failed_version_is_refused_whatever_the_reason(passed: registry.Version) -> None:
     client = mlflow.MlflowClient()
-    made = client.create_model_version("clv", source="file:///nowhere", tags={"verdict": "FAIL"})
+    made = client.create_model_version("clv", source="file:///nowhere", tags={"verdict": "FAIL", "complete": "true"})
     assert promote_now(f"model=models:/clv/{made.version}", "reason=the director wants it") == 3
     assert registry.find_champion("clv") != registry.find_version(f"models:/clv/{made.version}")
 
@@ -189,7 +189,7 @@ def test_what_does_not_exist_is_exit_code_four(passed: registry.Version) -> None
     [
         ("model=clv", "model"),
         ("model=runs:/abc/model", "model"),
-        ("model=models:/clv/latest", "model"),
+        ("model=models:/clv/1/2", "model"),
         ("reason='  '", "reason"),
         ("by=''", "by"),
         (f"by={'a' * 2001}", "by"),

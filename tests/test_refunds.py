@@ -309,10 +309,10 @@ def test_accounts_can_be_kept_as_text() -> None:
     assert told.as_dict() == {
         "until": "2020-01-03",
         "lines": [
-            {"fate": GIVEN_BACK, "rows": 1, "amount": "1.000000"},
-            {"fate": NETTED, "rows": 0, "amount": "-1.000000"},
-            {"fate": UNMATCHED, "rows": 1, "amount": "-2.000000"},
-            {"fate": AFTER, "rows": 1, "amount": "0.010000"},
+            {"fate": GIVEN_BACK, "rows": 1, "amount": "1.000000", "unread": 0},
+            {"fate": NETTED, "rows": 0, "amount": "-1.000000", "unread": 0},
+            {"fate": UNMATCHED, "rows": 1, "amount": "-2.000000", "unread": 0},
+            {"fate": AFTER, "rows": 1, "amount": "0.010000", "unread": 0},
         ],
         "rows": 3,
         "amount": "-1.990000",

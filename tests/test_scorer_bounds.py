@@ -225,7 +225,7 @@ def test_expected_purchases_are_exact_at_random_up_to_the_bounds() -> None:
         x = float(rng.choice([0, 0, 0, 1, 5, 300]))
         T, horizon = x + math.floor(10 ** rng.uniform(0, 4)) - 1, float(rng.choice(HORIZONS))
         case = (x, T, horizon, r, alpha, a, b)
-        assert difference(*case) < 1e-8, case
+        assert difference(*case) < (1e-8 if b >= 1e-5 else 1e-7), case
 
 
 def test_what_is_left_out_of_a_table_does_not_depend_on_how_it_was_extended() -> None:
@@ -244,7 +244,7 @@ def test_draws_of_a_fit_beyond_a_bound_are_moved_to_it() -> None:
     draws = {name: np.full((2, 3), value) for name, value in ORDINARY.items()}
     draws["a"][0, 1], draws["b"][1, 2], draws["alpha"][0, 0] = 1e-12, 1e-9, 1e15
     moved = population(draws, "bg_nbd", {"method": "nuts"}).draws
-    assert (moved["a"][0, 1], moved["b"][1, 2], moved["alpha"][0, 0]) == (1e-9, 1e-5, 1e12)
+    assert (moved["a"][0, 1], moved["b"][1, 2], moved["alpha"][0, 0]) == (1e-9, 1e-6, 1e12)
     np.testing.assert_array_equal(moved["r"], draws["r"])
 
 

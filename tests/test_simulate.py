@@ -469,16 +469,17 @@ def test_an_empty_folder_is_filled_and_a_full_one_is_left_alone(tmp_path: Path) 
 @pytest.mark.parametrize(
     ("output", "truth", "message"),
     [
-        ("no/log.parquet", None, r"output 'no/log\.parquet' lies in a folder that does not exist: .*/no\."),
-        ("no/log", None, r"output 'no/log' lies in a folder that does not exist: .*/no\."),
-        ("log", "no/t.parquet", r"truth 'no/t\.parquet' lies in a folder that does not exist: .*/no\."),
-        ("a.parquet", None, r"output 'a\.parquet' cannot be written in .*\."),
+        ("no/log.parquet", None, r"output 'no/log\.parquet' lies in .*/no, which is a file and no folder\."),
+        ("no/a/log", None, r"output 'no/a/log' lies in .*/no, which is a file and no folder\."),
+        ("log", "no/t.parquet", r"truth 'no/t\.parquet' lies in .*/no, which is a file and no folder\."),
+        ("a.parquet", None, r"output 'a\.parquet' is a folder; name a file\."),
     ],
 )
 def test_outputs_are_refused_before_any_work(
     output: str, truth: str | None, message: str, tmp_path: Path, monkeypatch: Any
 ) -> None:
     (tmp_path / "a.parquet").mkdir()
+    (tmp_path / "no").touch()
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(Simulation, "draw", None)
     with pytest.raises(OutputError, match=message):
@@ -583,7 +584,7 @@ def test_the_command_says_what_it_wrote_and_what_comes_next(tmp_path: Path) -> N
     ("arguments", "message"),
     [
         (["simulate.refunds.share=2"], "simulate.refunds.share must be a share, from 0 to 1, got 2.0."),
-        (["output=no/log.parquet"], "error: output 'no/log.parquet' lies in a folder that does not exist"),
+        (["output=/dev/null/log.parquet"], "error: output '/dev/null/log.parquet' lies in /dev/null, which is a file"),
         (["simulate=nobody"], "Could not find 'simulate/nobody'"),
     ],
 )

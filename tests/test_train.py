@@ -531,22 +531,6 @@ def test_an_interruption_ends_a_command_and_a_sweep_in_one_line(tmp_path: Path, 
     assert "Traceback" not in done.stderr
 
 
-def test_fresh_stores_can_be_opened_from_several_processes_at_once(tmp_path: Path) -> None:
-    """Measured without the lock: three of four crash."""
-    script = (
-        "from tenure import registry; from tenure.jobs.compose import compose_settings;"
-        "registry.connect(compose_settings('train').registry)"
-    )
-    environment = {key: value for key, value in os.environ.items() if not key.startswith("MLFLOW")}
-    started = [
-        subprocess.Popen([sys.executable, "-c", script], cwd=tmp_path, env=environment, stderr=subprocess.PIPE)
-        for _ in range(3)
-    ]
-    for process in started:
-        _, err = process.communicate()
-        assert process.returncode == 0, err.decode()
-
-
 NOTEBOOKS = [ROOT / "notebooks" / f"{name}.ipynb" for name in ("model_review", "compare_runs")]
 
 
@@ -631,7 +615,7 @@ def test_the_report_is_written_again_by_a_command_of_a_model_and_of_a_failed_run
         (["model=models:/other@champion"], 4, "There is no model other"),
         (["model=models:/clv/77"], 4, "There is no models:/clv/77"),
         ([f"model={'f' * 32}"], 4, f"There is no run {'f' * 32}"),
-        (["output=nowhere/report.html", "model=models:/clv/77"], 2, "folder that does not exist"),
+        (["output=taken/report.html", "model=models:/clv/77"], 2, "which is a file and no folder"),
     ],
 )
 def test_a_report_of_no_model_or_to_no_place_is_refused(
@@ -639,11 +623,12 @@ def test_a_report_of_no_model_or_to_no_place_is_refused(
 ) -> None:
     store = mlflow_uri()
     monkeypatch.chdir(tmp_path)
+    Path("taken").touch()
     settings = compose_settings("report", asked)
     with pytest.raises(InputError, match=re.escape(said)) as refused:
         reporting.run(replace(settings, registry=replace(settings.registry, tracking_uri=store)))
     assert refused.value.exit_code == code
-    assert not list(tmp_path.iterdir())
+    assert [found.name for found in tmp_path.iterdir()] == ["taken"]
 
 
 def mlflow_uri() -> str:

@@ -1,16 +1,24 @@
 """What is written is written whole or not at all, and says in its own Parquet metadata what it is."""
 
+import fcntl
 import json
 import os
 import shutil
+import socket
+import stat
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
+from glob import escape
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 
+from . import remote
+from .addresses import mask
 from .errors import InputError
 
 METADATA_KEY = b"tenure"
@@ -21,52 +29,176 @@ class OutputError(InputError):
 
 
 def require_writable(path: str, key: str = "output") -> None:
-    """Refuse a file that could not be written, before any work is done; `key` is the setting that names it."""
-    folder = Path(path).expanduser().resolve().parent
-    if not folder.is_dir():
-        raise OutputError(f"{key} {path!r} lies in a folder that does not exist: {folder}.")
-    if not os.access(folder, os.W_OK) or Path(path).expanduser().is_dir():
-        raise OutputError(f"{key} {path!r} cannot be written in {folder}.")
+    """Refuse a file that could not be written, before any work is done; `key` is the setting that names it.
+
+    Folders that are missing are made when the file is, so that nothing is left of a command that fails before.
+    """
+    _require_local(path, key)
+    target = Path(path).expanduser().resolve()
+    if target.is_dir():
+        raise OutputError(f"{key} {path!r} is a folder; name a file.")
+    _require_folder(target.parent, path, key)
+    require_alone(path, key)
+
+
+def refuse_input(path: str, inputs: Iterable[str | Path], key: str = "output") -> None:
+    """Refuse a file that is one of the inputs, or lies in a folder that is one, under whatever name."""
+    target = Path(path).expanduser().resolve()
+    for given in inputs:
+        source = Path(given).expanduser()
+        is_same = source.exists() and target.exists() and source.samefile(target)
+        if is_same or source.resolve() == target or (source.is_dir() and source.resolve() in target.parents):
+            raise OutputError(f"{key} {path!r} is the input {str(given)!r}, or lies in it: name another file.")
 
 
 def require_new_folder(path: str, key: str = "output") -> None:
     """Refuse a folder that could not be made, before any work is done. What is there is never replaced."""
+    _require_local(path, key)
     target = Path(path).expanduser().resolve()
     if target.is_file() or (target.is_dir() and any(target.iterdir())):
         raise OutputError(f"{key} {path!r} is there already, and a folder is not replaced. Remove it, or name another.")
-    if not target.parent.is_dir():
-        raise OutputError(f"{key} {path!r} lies in a folder that does not exist: {target.parent}.")
-    if not os.access(target.parent, os.W_OK):
-        raise OutputError(f"{key} {path!r} cannot be written in {target.parent}.")
+    _require_folder(target.parent, path, key)
+
+
+def _require_folder(folder: Path, path: str, key: str) -> None:
+    """Refuse a folder that neither exists nor can be made."""
+    existing = next(at for at in (folder, *folder.parents) if at.exists())
+    if not existing.is_dir():
+        raise OutputError(f"{key} {path!r} lies in {existing}, which is a file and no folder.")
+    if not os.access(existing, os.W_OK | os.X_OK):
+        raise OutputError(f"{key} {path!r} cannot be written: {existing} is not writable.")
+
+
+@contextmanager
+def _made(folder: Path) -> Iterator[None]:
+    """Make a folder and those above it; if the work fails, remove those that were missing, unless others use them."""
+    missing = [at for at in (folder, *folder.parents) if not at.exists()]
+    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        yield
+    except BaseException:
+        with suppress(OSError):  # somebody else's file lies there by now
+            for at in missing:
+                at.rmdir()
+        raise
+
+
+def _require_local(path: str, key: str) -> None:
+    why = remote.refusal(path, written=True)
+    if why:
+        raise OutputError(f"{key} {mask(path)} {why}")
 
 
 @contextmanager
 def written_whole(path: str) -> Iterator[Path]:
-    """Give a temporary file beside `path` that takes its place, unless writing it fails, and then leaves no trace."""
+    """Yield a temporary file that takes the place of `path`, unless writing it fails, and then leaves no trace.
+
+    It keeps the mode of the file that it replaces, else follows the umask, and is on disk before it takes its place.
+    The process holds a lock on it, so that another job with the same output is refused and a dead one's file removed.
+    """
     target = Path(path).expanduser().resolve()
-    handle, name = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
-    os.close(handle)
+    with _made(target.parent):
+        mine = f"{_partial(target)}{time.time_ns():020d}.{socket.gethostname()}-{os.getpid()}."
+        handle, name = tempfile.mkstemp(prefix=mine, dir=target.parent)
+        partial = Path(name)
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX)
+            require_alone(path, before=partial.name)
+            yield partial
+            os.chmod(partial, stat.S_IMODE(target.stat().st_mode) if target.exists() else 0o666 & ~_umask())
+            os.fsync(handle)
+            os.replace(partial, target)
+            _sync(target.parent)
+        except BaseException:
+            partial.unlink(missing_ok=True)
+            raise
+        finally:
+            os.close(handle)
+
+
+def require_alone(path: str, key: str = "output", before: str = "~") -> None:
+    """Refuse a file that another living process writes, and remove what dead ones left of it.
+
+    Args:
+        path: of the file.
+        key: the setting that names it.
+        before: the name of a partial file; those with later names, whose processes began later, are not looked at.
+    """
+    target = Path(path).expanduser().resolve()
+    for other in sorted(target.parent.glob(f"{escape(_partial(target))}*")):
+        if other.name < before and _is_written(other):
+            host, _, pid = (
+                other.name.removeprefix(_partial(target)).partition(".")[2].rpartition(".")[0].rpartition("-")
+            )
+            raise OutputError(
+                f"{key} {path!r} is being written by another process ({pid} on {host}). Wait for it to end, or name"
+                " another file."
+            )
+
+
+def _is_written(partial: Path) -> bool:
+    """Return whether a living process writes a partial file; remove it otherwise."""
     try:
-        yield Path(name)
-        os.chmod(name, 0o644)
-        os.replace(name, target)
-    except BaseException:
-        os.unlink(name)
-        raise
+        with partial.open("rb") as file:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            partial.unlink()
+    except BlockingIOError:
+        return True
+    except OSError:  # gone by now, or somebody else's
+        pass
+    return False
+
+
+def keep(partial: Path, path: str) -> Path:
+    """Move a file of `written_whole` that is complete, but may not take its place, to a name beside it; return that."""
+    target = Path(path).expanduser().resolve()
+    kept = target.with_name(f"{target.stem}.kept{target.suffix}")
+    os.replace(partial, kept)
+    return kept
+
+
+def _partial(target: Path) -> str:
+    return f".{target.name}.partial-"
+
+
+def _umask() -> int:
+    """Read the umask, which can only be read by setting it."""
+    umask = os.umask(0o077)
+    os.umask(umask)
+    return umask
+
+
+def _sync(folder: Path) -> None:
+    """Make a renaming lasting."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
 
 
 @contextmanager
 def folder_written_whole(path: str) -> Iterator[Path]:
-    """Give a temporary folder beside `path` that takes its place, unless filling it fails, and then leaves no trace."""
+    """Yield a temporary folder that takes the place of `path`, unless filling it fails, and then leaves no trace."""
     target = Path(path).expanduser().resolve()
-    name = tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent)
+    with _made(target.parent):
+        name = tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent)
+        try:
+            yield Path(name)
+            os.chmod(name, 0o777 & ~_umask())
+            os.replace(name, target)
+        except BaseException:
+            shutil.rmtree(name)
+            raise
+
+
+def is_described(path: Path) -> bool:
+    """Return whether a file of ours is complete: what it says of itself is written last."""
     try:
-        yield Path(name)
-        os.chmod(name, 0o755)  # noqa: S103 (a folder like any other)
-        os.replace(name, target)
-    except BaseException:
-        shutil.rmtree(name)
-        raise
+        describe(path)
+    except (OutputError, OSError, pa.ArrowException):
+        return False
+    return True
 
 
 def describe(path: str | Path) -> dict[str, Any]:

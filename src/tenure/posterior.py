@@ -33,21 +33,23 @@ BOUNDS = {
     "r": (1e-9, 1e12),
     "alpha": (1e-9, 1e12),
     "a": (1e-9, 1e12),
-    "b": (1e-5, 1e12),  # below, and with a near 1, the few who stay for long are lost in rounding
+    "b": (1e-6, 1e12),  # lower, and with a near 1, the few who stay for long are lost in rounding
     "p": (1e-9, 1e9),
     "q": (1.0 + 1e-9, 1e9),
     "v": (1e-27, 1e30),
 }
 RATE_BOUNDS = 0.0, 1e9  # r / alpha, purchases a day
 SPEND_BOUNDS = 1e-12, 1e15  # v p / (q - 1), mean spend per purchase
-MAX_DRAWS = 100_000
-MAX_ABOUT = 20_000  # characters of the JSON text
-MAX_FILE_BYTES = 16_000_000
+MOST_DRAWS = 100_000
+MOST_CHARACTERS = 20_000  # characters of the JSON text
+MOST_BYTES = 16_000_000
 # What an origin may hold.
 ORIGIN_KINDS: dict[str, Any] = {"method": str, "scales": dict, "as_of": str, "customers": int, "observed_days": int}
-ORIGIN_KINDS |= {"first_orders": dict | None}
+ORIGIN_KINDS |= {"first_orders": dict | None, "repeat_spend": dict | None}
 NUMBERS_OF = {"scales": {"time_days", "money"}, "first_orders": {"mean", "sd", "customers"}}
+NUMBERS_OF |= {"repeat_spend": {"median", "customers"}}
 MEMBERS = ("about", *PARAMETERS)
+ADVICE = "Restore it from where it was saved, or train again."
 REFUSED = "This is not a posterior: "
 
 
@@ -142,8 +144,8 @@ class Posterior:
         Raises PosteriorFileError for any other file.
         """
         with _saying_what_is_wrong(path):
-            if paths.getsize(path) > MAX_FILE_BYTES:
-                raise PosteriorFileError(f"it is larger than {MAX_FILE_BYTES:,} bytes")
+            if paths.getsize(path) > MOST_BYTES:
+                raise PosteriorFileError(f"it is larger than {MOST_BYTES:,} bytes")
             with zipfile.ZipFile(path) as archive:
                 members = _members(archive)
                 headers = {name: _read_header(archive, members[name], name) for name in MEMBERS}
@@ -163,11 +165,13 @@ def _saying_what_is_wrong(path: str | PathLike[str]) -> Iterator[None]:
         yield
     except PosteriorError as error:
         raise PosteriorFileError(
-            f"{path} is not a posterior file: {str(error).removeprefix(REFUSED).rstrip('.')}."
+            f"{path} is not a posterior file: {str(error).removeprefix(REFUSED).rstrip('.')}. {ADVICE}"
         ) from None
     except Exception as error:  # zipfile, zlib, tokenize and NumPy each raise their own at a damaged file
         what = " ".join(ascii(str(error))[1:-1].split())[:200] or type(error).__name__
-        raise PosteriorFileError(f"{path} is not a posterior file that can be read: {what.rstrip('.')}.") from error
+        raise PosteriorFileError(
+            f"{path} is not a posterior file that can be read: {what.rstrip('.')}. {ADVICE}"
+        ) from error
 
 
 def _members(archive: zipfile.ZipFile) -> dict[str, zipfile.ZipInfo]:
@@ -199,12 +203,14 @@ def _read_header(archive: zipfile.ZipFile, member: zipfile.ZipInfo, name: str) -
         shape, is_fortran, kind = _header(file)
         start = file.tell()
     if name == "about":
-        if kind.str[:2] != "<U" or shape != () or kind.itemsize > 4 * MAX_ABOUT:
-            raise PosteriorFileError(f"its `about` is not one text of at most {MAX_ABOUT:,} characters")
+        if kind.str[:2] != "<U" or shape != () or kind.itemsize > 4 * MOST_CHARACTERS:
+            raise PosteriorFileError(f"its `about` is not one text of at most {MOST_CHARACTERS:,} characters")
     elif kind.str != "<f8" or is_fortran:
         raise PosteriorFileError(f"{name} is {kind.str!r}, not float64, little-endian and in C order")
-    elif len(shape) != 2 or min(shape) < 1 or shape[0] * shape[1] > MAX_DRAWS:
-        raise PosteriorFileError(f"{name} has the shape {shape}, not (chains, draws) of 1 to {MAX_DRAWS:,} in all")
+    elif len(shape) != 2 or min(shape) < 1 or shape[0] * shape[1] > MOST_DRAWS:
+        raise PosteriorFileError(
+            f"{name} has the shape {str(shape)[:50]}, not (chains, draws) of 1 to {MOST_DRAWS:,} in all"
+        )
     size = kind.itemsize * (shape[0] * shape[1] if shape else 1)
     if member.file_size != start + size:
         raise PosteriorFileError(f"{name} takes {member.file_size:,} bytes, its header says {start + size:,}")
@@ -243,7 +249,7 @@ def _wrong_shapes(draws: Mapping[str, NDArray[np.float64]]) -> list[str]:
         if name in draws and np.asarray(draws[name]).dtype != np.float64
     ]
     size = int(np.prod(shapes.pop()))
-    return faults + ([f"it has {size:,} draws, more than {MAX_DRAWS:,}"] if size > MAX_DRAWS else [])
+    return faults + ([f"it has {size:,} draws, more than {MOST_DRAWS:,}"] if size > MOST_DRAWS else [])
 
 
 def _out_of_range(draws: Mapping[str, NDArray[np.float64]], *, is_whole: bool) -> list[str]:

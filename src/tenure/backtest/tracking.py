@@ -12,7 +12,9 @@ from .scores import central
 type Floats = NDArray[np.float64]
 
 
-def track(counts: pd.DataFrame, expected_new_customer: Floats, *, cutoff: date, level: float) -> pd.DataFrame:
+def track(
+    counts: pd.DataFrame, expected_new_customer: Floats, *, cutoff: date, level: float, forecast: float | None = None
+) -> pd.DataFrame:
     """Follow repeat purchases, cumulative and week by week, beside their expectation.
 
     For each day that is whole weeks away from the cut-off (so that no week is in both): cumulative repeat
@@ -20,12 +22,17 @@ def track(counts: pd.DataFrame, expected_new_customer: Floats, *, cutoff: date, 
     *credible* interval, and both in weekly increments; the first week may be short, a short last one is left
     out. Fader, Hardie & Lee (2005), "Counting your customers" the easy way, the tracking plots.
 
+    What is expected after the cut-off given the customers' histories is the sum of their own forecasts, and the curve,
+    which knows their first purchases alone, differs from it by a percent or so. Its part after the cut-off is therefore
+    scaled to that sum, so that the holdout's total is one number wherever it is shown.
+
     Args:
         counts: `date`, `births` and `repeats` of the customers born by the cut-off, every day once, the last being
             that of the holdout (`rfm.daily_counts`).
         expected_new_customer: expected repeat purchases within t days of the first, (draws, t = 0, 1, 2...).
         cutoff: last day of the calibration.
         level: the level of the credible interval.
+        forecast: the sum of the customers' own forecasts of the holdout; None leaves the curve as it is.
     """
     births, repeats, end = counts["births"].to_numpy(), counts["repeats"].to_numpy(), counts["date"].iloc[-1].date()
     if cutoff > end:
@@ -41,6 +48,12 @@ def track(counts: pd.DataFrame, expected_new_customer: Floats, *, cutoff: date, 
     age = days[None, :] - np.arange(last + 1)[:, None]
     born_at_age = np.where(age >= 0, births[np.maximum(age, 0)], 0)
     drawn = expected_new_customer[:, : last + 1] @ born_at_age.astype(np.float64)
+    if forecast is not None:
+        at_cutoff, at_end = (_expected_on(day, births, expected_new_customer) for day in (anchor, last))
+        rise = float((at_end - at_cutoff).mean())
+        after = days > anchor
+        scaled = at_cutoff[:, None] + (drawn[:, after] - at_cutoff[:, None]) * (forecast / rise if rise > 0 else 1.0)
+        drawn = np.concatenate([drawn[:, ~after], scaled], axis=1)
     low, high = central(drawn, level)
     actual, expected = np.cumsum(repeats)[days], drawn.mean(axis=0)
     return pd.DataFrame(
@@ -54,3 +67,9 @@ def track(counts: pd.DataFrame, expected_new_customer: Floats, *, cutoff: date, 
             "weekly_expected": np.diff(expected, prepend=0.0),
         }
     )
+
+
+def _expected_on(day: int, births: NDArray[np.int64], expected_new_customer: Floats) -> Floats:
+    """Compute the expected cumulative repeat purchases up to a day of the log, per draw."""
+    expected: Floats = expected_new_customer[:, day::-1] @ births[: day + 1].astype(np.float64)
+    return expected

@@ -177,12 +177,12 @@ def _density(draws: Floats, grid: Floats) -> Floats:
 
 
 @rc_context(STYLE)
-def consequences(prior: Mapping[str, Floats], posterior: Mapping[str, Floats]) -> Figure:
-    """Draw what prior and posterior say in business terms: 90% ranges and medians, by quantity."""
+def consequences(prior: Mapping[str, Floats], posterior: Mapping[str, Floats], level: float = BAND) -> Figure:
+    """Draw what prior and posterior say in business terms: credible intervals and medians, by quantity."""
     figure, panels = new_canvas(len(prior), height=1.5 + 1.35 * len(prior))
     for axes, (name, before) in zip(panels, prior.items(), strict=True):
         for at, (draws, color) in enumerate(((posterior[name], MODEL), (before, INK))):
-            low, middle, high = np.quantile(draws, [0.05, 0.5, 0.95])
+            low, middle, high = np.quantile(draws, [(1 - level) / 2, 0.5, (1 + level) / 2])
             axes.plot([low, high], [at, at], color=color, linewidth=6, alpha=0.45, solid_capstyle="butt")
             axes.plot(middle, at, "o", color=color)
             axes.annotate(
@@ -200,7 +200,7 @@ def consequences(prior: Mapping[str, Floats], posterior: Mapping[str, Floats]) -
         figure,
         "What the prior says about the business, and what the data made of it",
         "Look for a prior that covers what you think possible, and for a posterior much narrower: where they are "
-        "alike, the prior speaks. Bars are 90% ranges, dots medians, written out at the right.",
+        f"alike, the prior dominates. Bars are {level:.0%} credible intervals, dots medians, written out at the right.",
     )
 
 
@@ -210,24 +210,25 @@ def _short(value: float) -> str:
 
 
 @rc_context(STYLE)
-def purchases_check(observed: Ints, replicated: Ints) -> Figure:
+def purchases_check(observed: Ints, replicated: Ints, level: float = BAND) -> Figure:
     """Draw how many customers made 0, 1, 2... repeat purchases, and how many in the replicates.
 
     Args:
         observed: calibration frequency by customer.
         replicated: the same from the posterior, shape (replicates, customers).
+        level: of the replicates' band.
     """
     top = max(int(np.ceil(np.quantile(observed, 0.99))), 1)
     width = -(-top // MOST_COUNTS)
     last = -(-top // width)
     seen, drawn = _tally(observed, width, last), np.stack([_tally(row, width, last) for row in replicated])
-    low, high = np.quantile(drawn, ends_of(BAND), axis=0)
+    low, high = np.quantile(drawn, ends_of(level), axis=0)
     middle = drawn.mean(axis=0)
     # A bar stands at its count, so that a count that nobody has is a gap and not its neighbour's bar.
     at = np.arange(last + 1) * width + (width - 1) / 2
     figure, (axes,) = new_canvas(height=5.4)
     axes.bar(at, seen, 0.8 * width, color=DATA, label="observed")
-    axes.vlines(at, low, high, color=MODEL, linewidth=2, label=f"replicates: {BAND:.0%} band")
+    axes.vlines(at, low, high, color=MODEL, linewidth=2, label=f"replicates: {level:.0%} band")
     axes.plot(at, middle, "o", color=MODEL, markersize=5, label="replicates: mean")
     axes.set_xticks(at, [_count_label(step, width, last) for step in range(last + 1)])
     axes.tick_params("x", labelrotation=0 if width == 1 else 45)
@@ -266,18 +267,19 @@ def _scale_by_square_root(axes: Axes, top: float) -> None:
 
 
 @rc_context(STYLE)
-def spend_check(observed: Floats, replicated: Floats) -> Figure:
+def spend_check(observed: Floats, replicated: Floats, level: float = BAND) -> Figure:
     """Draw how the repeat buyers' mean spends are spread, and how in the replicates.
 
     Args:
         observed: mean spend per repeat purchase by repeat buyer.
         replicated: the same from the posterior, shape (replicates, buyers).
+        level: of the replicates' band.
     """
     edges = _spend_edges(observed, replicated)
     seen, drawn = _shares(observed, edges), np.stack([_shares(row, edges) for row in replicated])
-    low, high = np.quantile(drawn, ends_of(BAND), axis=0)
+    low, high = np.quantile(drawn, ends_of(level), axis=0)
     figure, (axes,) = new_canvas(height=5.0)
-    axes.stairs(high, edges, baseline=low, fill=True, color=MODEL, alpha=0.25, label=f"replicates: {BAND:.0%} band")
+    axes.stairs(high, edges, baseline=low, fill=True, color=MODEL, alpha=0.25, label=f"replicates: {level:.0%} band")
     axes.stairs(drawn.mean(axis=0), edges, color=MODEL, linewidth=1.2, linestyle="--", label="replicates: mean")
     axes.stairs(seen, edges, color=ACTUAL, linewidth=2, label="observed")
     axes.set(xscale="log", xlim=(edges[0], edges[-1]), ylim=(0, None))

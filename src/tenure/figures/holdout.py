@@ -11,7 +11,7 @@ from matplotlib.dates import AutoDateLocator, ConciseDateFormatter, date2num
 from matplotlib.figure import Figure
 from scipy.stats import binom
 
-from .style import ACTUAL, BAND, DATA, INK, MODEL, STYLE, Floats, ends_of, explain, new_canvas, thousands
+from .style import ACTUAL, DATA, INK, MODEL, STYLE, Floats, ends_of, explain, new_canvas, thousands
 
 PIT_BARS = 20
 
@@ -36,13 +36,14 @@ def tracking(table: pd.DataFrame, cutoff: date, level: float) -> Figure:
         axes.yaxis.set_major_formatter(thousands)
     total.legend(loc="upper left")
     _label_days(weekly, total, cutoff)
-    came, foretold = (_after(table, cutoff, column) for column in ("actual", "expected"))
+    actual, expected = (_after(table, cutoff, column) for column in ("actual", "expected"))
+    last = table["day"].iloc[-1]
     return explain(
         figure,
-        f"After the cut-off {came:,.0f} repeat purchases came; the average curve foretold {foretold:,.0f}",
+        f"After the cut-off, to {last:%Y-%m-%d}: {actual:,.0f} repeat purchases, where {expected:,.0f} were forecast",
         "Look for a gap that opens after the cut-off and keeps growing. Expected is the population's mean curve, "
-        "summed over first purchases; the table of totals sums customers' own forecasts, which know their past. The "
-        "interval is of that mean alone, so actual weeks spread wider.",
+        "summed over first purchases; after the cut-off it is scaled to the sum of customers' own forecasts, which is "
+        "the total of the holdout. The interval is of that mean alone, so actual weeks spread wider.",
     )
 
 
@@ -96,9 +97,10 @@ def pit(pit_table: pd.DataFrame, level: float) -> Figure:
 
 
 def _draw_pit(axes: Axes, values: Floats, tail: float, name: str) -> None:
-    low, high = binom.ppf(ends_of(BAND), len(values), 1 / PIT_BARS)
+    level = 1 - 2 * tail
+    low, high = binom.ppf(ends_of(level), len(values), 1 / PIT_BARS)
     axes.hist(values, bins=PIT_BARS, range=(0, 1), color=DATA, edgecolor="white")
-    axes.axhspan(low, high, color=MODEL, alpha=0.25, linewidth=0, label=f"{BAND:.0%} band of a right model")
+    axes.axhspan(low, high, color=MODEL, alpha=0.25, linewidth=0, label=f"{level:.0%} band of a right model")
     axes.axhline(len(values) / PIT_BARS, color=MODEL, linewidth=1.2, label="mean of a right model")
     for start, label in ((0.0, "outside the interval"), (1 - tail, None)):
         axes.axvspan(start, start + tail, color=ACTUAL, alpha=0.25, linewidth=0, label=label)

@@ -53,11 +53,12 @@ class Consequences:
     prior: dict[str, Floats]
     posterior: dict[str, Floats]
 
-    def table(self) -> pd.DataFrame:
-        """Tabulate medians and 90% credible ranges."""
+    def table(self, level: float) -> pd.DataFrame:
+        """Tabulate medians and credible intervals of a level."""
+        ends_at = [0.5, (1 - level) / 2, (1 + level) / 2]
         columns: dict[str, Floats] = {}
         for name, draws in (("prior", self.prior), ("posterior", self.posterior)):
-            ends = np.array([np.quantile(values, [0.5, 0.05, 0.95]) for values in draws.values()])
+            ends = np.array([np.quantile(values, ends_at) for values in draws.values()])
             columns |= {f"{name}_{end}": ends[:, at] for at, end in enumerate(("median", "low", "high"))}
         return pd.DataFrame(columns, index=pd.Index(list(self.prior), name="quantity"))
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from tenure.errors import InputError
 from tenure.posterior import BOUNDS, PARAMETERS, Posterior, PosteriorError
-from tenure.rfm import Base
+from tenure.rfm import Base, Spends
 from tenure.settings import FitSettings
 from tenure.streams import derive_seed, stream
 from tenure.summary import Rfm
@@ -85,6 +85,7 @@ def fit(data: Base | Rfm, settings: FitSettings, *, seed: int, progress: bool = 
         "as_of": str(base.as_of),
         "customers": base.customers,
         "observed_days": int(base.histories.T.max()),
+        "repeat_spend": _repeat_spend(base.spends),
         "first_orders": None if base.first_orders is None else asdict(base.first_orders),
     }
     return Fit(population(draws, settings.purchases, origin), models)
@@ -104,6 +105,17 @@ def population(draws: Mapping[str, Floats], purchases: str, origin: Mapping[str,
             f"The fit to these customers ({origin['method']}) gave impossible draws. {error} Check dates and amounts "
             "of the log, take narrower priors (fit/priors=weak), or set fit.scale.time_days and fit.scale.money."
         ) from error
+
+
+def _repeat_spend(spends: Spends) -> dict[str, float] | None:
+    """Return the median spend per repeat purchase and the number of its customers, to know the unit of money by."""
+    paid = spends.mean > 0
+    customers = int(spends.count[paid].sum())
+    if not customers:
+        return None
+    order = np.argsort(spends.mean[paid])
+    middle = np.searchsorted(np.cumsum(spends.count[paid][order]), customers / 2)
+    return {"median": float(spends.mean[paid][order][middle]), "customers": customers}
 
 
 def require_spend(customers: int, repeat_buyers: int, paying: int, settings: FitSettings) -> None:

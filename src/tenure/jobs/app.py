@@ -3,6 +3,7 @@
 Heavy libraries are imported when a job starts, so that a wrong setting is refused at once.
 """
 
+import importlib.metadata
 import logging
 import shlex
 import sys
@@ -10,7 +11,7 @@ import textwrap
 import traceback
 import warnings
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, NoReturn
 
 import hydra
 from hydra.core.hydra_config import HydraConfig
@@ -18,10 +19,12 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
 from tenure.errors import InputError
+from tenure.text import shown
 
 from .compose import shipped
+from .ending import Ended, catch_signals, disk_fault
 
-DONE, BROKEN, REFUSED, INTERRUPTED = 0, 1, 2, 130
+DONE, BROKEN, REFUSED = 0, 1, 2
 
 
 def train() -> None:
@@ -93,16 +96,22 @@ def _report(settings: Any, config: str, *, is_sweep: bool) -> int:
 
 def _run(name: str, job: Callable[..., int]) -> None:
     """Compose, run and exit. Hydra ends with 1 whatever went wrong; here 1 is left to our own mistakes."""
+    if "--version" in sys.argv[1:]:
+        print(f"tenure {importlib.metadata.version('tenure')}")
+        return
     codes: list[int] = []
+    ended = catch_signals()
 
     @hydra.main(  # type: ignore[untyped-decorator]
         version_base="1.3", config_path=shipped("conf"), config_name=name
     )
     def main(config: DictConfig) -> None:
-        codes.append(_attempt(job, config))
+        codes.append(_attempt(job, config, ended))
 
     try:
         main()
+    except KeyboardInterrupt:
+        _exit(ended)  # before any job began
     except SystemExit as end:
         # Hydra refused the settings before any job began.
         sys.exit(REFUSED if end.code == 1 and not codes else end.code)
@@ -118,8 +127,8 @@ def worst(codes: Sequence[int]) -> int:
     return min((code for code in codes if code != DONE), default=DONE)
 
 
-def _attempt(job: Callable[..., int], config: DictConfig) -> int:
-    warnings.formatwarning = lambda message, *_, **__: f"warning: {message}"
+def _attempt(job: Callable[..., int], config: DictConfig, ended: Ended) -> int:
+    warnings.formatwarning = lambda message, *_, **__: f"warning: {shown(str(message))}"
     logging.captureWarnings(True)
     warnings.filterwarnings("ignore", "fetch_record_batch", DeprecationWarning)  # Ibis asks DuckDB by its older name
     is_sweep = HydraConfig.get().mode == RunMode.MULTIRUN
@@ -128,14 +137,35 @@ def _attempt(job: Callable[..., int], config: DictConfig) -> int:
         told = textwrap.indent(_command(), "# ", lambda _: True) + "\n" + OmegaConf.to_yaml(config, resolve=True)
         return job(settings, told, is_sweep=is_sweep)
     except InputError as error:
-        print(f"error: {error}", file=sys.stderr)
+        print(f"error: {shown(str(error))}", file=sys.stderr)
         return error.exit_code
     except KeyboardInterrupt:
-        print("interrupted: a run that was open is marked FAILED, and nothing is registered by it", file=sys.stderr)
-        sys.exit(INTERRUPTED)  # the other runs of a sweep are not begun
-    except Exception:
-        traceback.print_exc()
+        _exit(ended)  # the other runs of a sweep are not begun
+    except Exception as error:
+        if ended.signal is not None:  # a library put its own error in the place of ours
+            _exit(ended)
+        return _in_words(error)
+
+
+def _in_words(error: Exception) -> int:
+    """Print what an exception says of the disk or the store and return its exit code; else print its traceback."""
+    from tenure import registry  # a job that raised one of its errors has imported it already
+
+    if (fault := disk_fault(error)) is not None:
+        print(f"error: {shown(fault)}", file=sys.stderr)
+        return REFUSED
+    words = registry.in_words(error)
+    if words is None:
+        print(shown("".join(traceback.format_exception(error))), file=sys.stderr)
+        print("internal error: please report it, with the lines above", file=sys.stderr)
         return BROKEN
+    print(f"error: {shown(str(words))}", file=sys.stderr)
+    return words.exit_code
+
+
+def _exit(ended: Ended) -> NoReturn:
+    print(f"{ended.word}: a run that was open is marked KILLED, and nothing is registered by it", file=sys.stderr)
+    sys.exit(ended.exit_code)
 
 
 def _command() -> str:

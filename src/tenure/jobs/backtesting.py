@@ -25,7 +25,7 @@ log = logging.getLogger("tenure")
 
 def run(settings: BacktestJobSettings, config: str) -> Rolling:
     """Backtest and report; return what the origins showed."""
-    transactions = read(settings.transactions)
+    transactions = read(settings.transactions, end=settings.rfm.end)
     last = date.fromisoformat(settings.rfm.end) if settings.rfm.end else transactions.last_day
     origins = rolling_origins(settings.origins, transactions.first_day, last)
     log.info("%s origins, %s to %s", len(origins), origins[0], origins[-1])

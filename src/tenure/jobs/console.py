@@ -1,5 +1,7 @@
 """What a person reads in the terminal: results on stdout."""
 
+import logging
+import shlex
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -17,6 +19,7 @@ from tenure.posterior import PARAMETERS
 from tenure.review import Review, Verdict
 from tenure.rfm import EARLY_WEEKS, LEAST_WEEKS, Births, Split, Truncation
 from tenure.settings import ScoreJobSettings, SimulateJobSettings, TrainSettings
+from tenure.text import printable, shown
 from tenure.transactions import Reconciliation
 
 if TYPE_CHECKING:
@@ -53,11 +56,27 @@ def is_terminal() -> bool:
 
 @contextmanager
 def progress(what: str, rows: int) -> Iterator[Callable[[int], None]]:
-    """Show a bar on stderr while someone watches; give what advances it by some rows."""
+    """Show a bar on stderr while someone watches; yield what advances it by some rows."""
     columns = (TextColumn(what), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True), disable=not is_terminal(), transient=True) as bar:
+    with (
+        Progress(*columns, console=Console(stderr=True), disable=not is_terminal(), transient=True) as bar,
+        _log_above(),
+    ):
         task = bar.add_task(what, total=rows)
         yield lambda done: bar.advance(task, done)
+
+
+@contextmanager
+def _log_above() -> Iterator[None]:
+    """Send what is logged to where `sys.stderr` leads by now: of a bar, above it and not into it."""
+    handlers = [one for one in logging.getLogger().handlers if isinstance(one, logging.StreamHandler)]
+    before = [(one, one.setStream(sys.stderr)) for one in handlers if one.stream is sys.__stderr__]
+    try:
+        yield
+    finally:
+        for handler, stream in before:
+            if stream is not None:
+                handler.setStream(stream)
 
 
 def print_training(trained: "Trained", settings: TrainSettings, ui: str) -> None:
@@ -66,9 +85,9 @@ def print_training(trained: "Trained", settings: TrainSettings, ui: str) -> None
     fitted = trained.final or trained.calibration
     window = "the whole log" if trained.final else "the calibration days"
     out.print()
-    out.print(_parameters(fitted.fit, window))
+    out.print(_parameters(fitted.fit, window, settings.review.level))
     for warning in fitted.warnings:
-        out.print(f"[yellow]{warning}[/yellow]")
+        out.print(f"[yellow]{_plain(warning)}[/yellow]")
     if trained.new_customer is not None:
         out.print(_new_customer(trained.new_customer))
     out.print(_holdout(trained))
@@ -77,14 +96,14 @@ def print_training(trained: "Trained", settings: TrainSettings, ui: str) -> None
     out.print(_registered(trained, settings.registry.name))
     if trained.promotion is not None:
         print_promotion(trained.promotion)
-    out.print(f"\nRun [bold]{trained.run_id}[/bold]. To look at it:  {ui}")
+    out.print(f"\nRun [bold]{trained.run_id}[/bold]. To look at it:  {_plain(ui)}")
 
 
 def print_reconciliation(accounts: Reconciliation) -> None:
     """Print the fate of every row and every cent."""
     table = _table(f"\nThe log, to {accounts.until}: every row and every cent", "", "rows", "amount")
     for line in accounts.lines:
-        table.add_row(line.fate, f"{line.rows:,}", f"{line.amount:,.2f}")
+        table.add_row(_plain(line.label), f"{line.rows:,}", f"{line.amount:,.2f}")
     table.add_row("[bold]all of it[/bold]", f"{accounts.rows:,}", f"{accounts.amount:,.2f}")
     out = _console()
     out.print(table)
@@ -135,6 +154,11 @@ def _console() -> Console:
     return Console(highlight=False, soft_wrap=True, width=None if sys.stdout.isatty() else 140)
 
 
+def _plain(value: object) -> str:
+    """Return a text from data or settings as it may be printed: no markup, no control characters, no passwords."""
+    return escape(printable(shown(str(value))))
+
+
 def _table(title: str, *columns: str) -> Table:
     table = Table(title=title, title_justify="left", title_style="bold", box=None, pad_edge=False)
     for at, column in enumerate(columns):
@@ -142,17 +166,17 @@ def _table(title: str, *columns: str) -> Table:
     return table
 
 
-def _parameters(fitted: "Fit", window: str) -> Table:
+def _parameters(fitted: "Fit", window: str, level: float) -> Table:
     posterior = fitted.posterior
     is_point = "map" in fitted.methods.values()
-    what = "a point estimate, without intervals" if is_point else "90% credible"
+    what = "a point estimate, without intervals" if is_point else f"{level:.0%} credible"
     table = _table(
         f"Population, fitted to {window} by {posterior.origin['method']}: {what}", "", "mean", "low", "high", ""
     )
     table.columns[-1].justify = "left"
     for name in PARAMETERS:
         draws = posterior.draws[name]
-        ends: list[float] = [] if is_point else list(np.quantile(draws, [0.05, 0.95]))
+        ends: list[float] = [] if is_point else list(np.quantile(draws, [(1 - level) / 2, (1 + level) / 2]))
         numbers = [f"{value:.4g}" for value in (draws.mean(), *ends)]
         table.add_row(name, *numbers, *["-"] * (3 - len(numbers)), f"[dim]{WORDS[name]}[/dim]")
     return table
@@ -238,7 +262,7 @@ def print_backtest(rolling: "Rolling", run_id: str, level: float, ui: str) -> No
         days = " or ".join(map(str, learnt))
         out.print(f"To register a model with it, for scores {days} days ahead:")
         out.print(f"  uv run tenure-train backtest.discrepancy.learnt_from={run_id}")
-    out.print(f"\nRun [bold]{run_id}[/bold]. To look at it:  {ui}")
+    out.print(f"\nRun [bold]{run_id}[/bold]. To look at it:  {_plain(ui)}")
 
 
 def _totals_by_origin(rolling: "Rolling", level: float) -> Table:
@@ -288,7 +312,8 @@ def _verdict(review: Review) -> str:
 
 def _registered(trained: "Trained", name: str) -> str:
     if trained.registered is None:
-        why = "the review failed it" if trained.review.verdict is Verdict.FAIL else "registry.register says so"
+        is_failed = trained.review.verdict is Verdict.FAIL
+        why = "the review failed it" if is_failed else "registry.register is false, or the run is one of a sweep"
         return f"\nNothing was registered: {why}."
     model = trained.registered
     command = f"tenure-score model=models:/{name}@{model.alias}" if model.alias != "champion" else "tenure-score"
@@ -334,12 +359,12 @@ def _comparison(found: "Comparison") -> Table:
 
 def print_line(text: str) -> None:
     """Print one result."""
-    _console().print(text)
+    _console().print(escape(shown(text)))
 
 
 def print_run(run_id: str, ui: str) -> None:
     """Print where everything else is."""
-    _console().print(f"\nRun [bold]{run_id}[/bold]. To look at it:  {ui}")
+    _console().print(f"\nRun [bold]{run_id}[/bold]. To look at it:  {_plain(ui)}")
 
 
 def print_scores(scored: "Scored", settings: ScoreJobSettings, ui: str) -> None:
@@ -362,15 +387,15 @@ def print_scores(scored: "Scored", settings: ScoreJobSettings, ui: str) -> None:
         _print_months(out, scored.scores, level)
     if scored.scores.by:
         _print_groups(out, scored, level)
-    out.print(f"\nModel {scored.model}. Written: [bold]{settings.output}[/bold]")
-    out.print(f"Run [bold]{scored.run_id}[/bold]. To look at it:  {ui}")
+    out.print(f"\nModel {scored.model}. Written: [bold]{_plain(settings.output)}[/bold]")
+    out.print(f"Run [bold]{scored.run_id}[/bold]. To look at it:  {_plain(ui)}")
 
 
 def _adjusted_by(scored: "Scored") -> str:
     """Say what the adjusted totals rest on, or that there are none."""
     if scored.factors is None:
         return (
-            "[yellow]No totals adjusted for a world that changes: this version was registered without the factor. Those"
+            "[yellow]No totals adjusted for a world that changes: this model was trained without the factor. Those"
             " above know customers' chance and the parameters' uncertainty alone.[/yellow]"
         )
     days, level = scored.scores.params.horizon_days, scored.scores.params.level
@@ -387,10 +412,11 @@ def _print_groups(out: Console, scored: "Scored", level: str) -> None:
     scores = scored.scores
     found = scored.group_table().query("total == 'clv'").sort_values("expected", ascending=False)
     more = f", the {SHOWN_GROUPS} of most value of {len(found):,}" if len(found) > SHOWN_GROUPS else ""
-    title = f"\nclv by {', '.join(scores.by)}{more}"
-    table = _table(title, *scores.by, "customers", "expected", *_span_titles(found, level))
+    columns = [_plain(name) for name in scores.by]
+    title = f"\nclv by {', '.join(columns)}{more}"
+    table = _table(title, *columns, "customers", "expected", *_span_titles(found, level))
     for _, row in found.head(SHOWN_GROUPS).iterrows():
-        names = (str(row[name]) for name in scores.by)
+        names = (_plain(row[name]) for name in scores.by)
         table.add_row(*names, f"{row['customers']:,}", f"{row['expected']:,.0f}", *_spans(row))
     out.print(table)
 
@@ -451,10 +477,10 @@ def print_simulated(simulated: "Simulated", settings: SimulateJobSettings) -> No
     out.print(table)
     out.print(f"Bought on one day alone: {holds['one_time'] / max(holds['customers'], 1):.1%} of customers")
     files = f" ({simulated.files} files)" if simulated.files > 1 else ""
-    out.print(f"\nWritten: [bold]{simulated.output}[/bold]{files}")
+    out.print(f"\nWritten: [bold]{_plain(simulated.output)}[/bold]{files}")
     if settings.truth is not None:
-        out.print(f"Each customer's truth: [bold]{settings.truth}[/bold]")
-    out.print(f"To fit it:  uv run tenure-train {' '.join(_next(settings))}")
+        out.print(f"Each customer's truth: [bold]{_plain(settings.truth)}[/bold]")
+    out.print(f"To fit it:  uv run tenure-train {_plain(shlex.join(_next(settings)))}")
 
 
 def _counts(simulated: "Simulated") -> list[tuple[str, int]]:

@@ -45,7 +45,8 @@ def face(
         transactions, parts, scorer, settings, level=level, seed=seed, lessons=lessons, failures=failures
     )
     counts = daily_counts(transactions, parts.cutoff, parts.end, births)
-    tracking = track(counts, scorer.expected_new_customer(np.arange(len(counts))), cutoff=parts.cutoff, level=level)
+    curve, forecast = scorer.expected_new_customer(np.arange(len(counts))), holdout.metrics["purchases.expected_total"]
+    tracking = track(counts, curve, cutoff=parts.cutoff, level=level, forecast=forecast)
     pictures = {
         "tracking": lambda: figures.tracking(tracking, parts.cutoff, level),
         "pit": lambda: figures.pit(backtest.pit, level),

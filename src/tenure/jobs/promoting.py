@@ -34,6 +34,8 @@ def run(settings: PromoteSettings, config: str) -> int:
     if champion is not None and champion.number == challenger.number:
         console.print_line(f"{challenger.uri} is the champion already.")
         return 0
+    if challenger.verdict is not Verdict.FAIL:  # which no reason promotes
+        registry.verify(challenger.uri)
     with registry.open_run(settings.registry, "promote", config) as opened:
         registry.log_settings(asdict(settings))
         comparison = _compare(champion, challenger, settings)
@@ -89,7 +91,7 @@ def _compare(
         recipe = read_recipe(registry.evidence(challenger.run_id).recipe())
         recipe.transactions.path = settings.transactions.path or recipe.transactions.path
         _require_trust(recipe.transactions.query, challenger, settings)
-        transactions = read(recipe.transactions)
+        transactions = read(recipe.transactions, end=recipe.rfm.end)
         _require_same_log(transactions.digest, recipe.transactions.path, challenger)
         parts = split(transactions, recipe.rfm.cutoff, recipe.rfm.end, Births.of(recipe.rfm, transactions))
         return _contest(champion, parts, recipe.fit, seed=settings.seed)

@@ -13,6 +13,8 @@ def run(settings: ReportJobSettings) -> int:
     """Write the report; return the exit code."""
     require_writable(settings.output)
     registry.connect(settings.registry)
+    if settings.model.startswith("models:/"):
+        registry.verify(settings.model)
     evidence = registry.evidence(settings.model)
     page = report.render(evidence)
     with written_whole(settings.output) as path:

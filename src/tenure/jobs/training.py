@@ -22,7 +22,7 @@ from tenure.scorer import NewCustomer, Scorer
 from tenure.settings import TrainSettings
 from tenure.streams import derive_seed, stream
 from tenure.summary import Rfm
-from tenure.transactions import Transactions, read
+from tenure.transactions import Transactions, choose_type, kind_of, read
 
 from . import console, promoting
 from .facing import face
@@ -54,12 +54,14 @@ def run(settings: TrainSettings, config: str, *, is_sweep: bool) -> int:
     repeat = parts.calibration.customers.query("frequency > 0")
     paying = int((repeat["monetary_value"] > 0).sum())
     require_spend(len(parts.calibration.customers), len(repeat), paying, settings.fit)  # before a run is opened
+    id_type = kind_of(choose_type(transactions, settings.transactions.id_type))
     uri = registry.connect(settings.registry)
     lessons = read_lessons(settings, transactions)
     failures = Failures(parts.calibration.customers["customer_id"])
     with registry.open_run(settings.registry, "train", config) as opened:
         registry.log_settings(asdict(settings))
         registry.log_data(transactions, accounts, "training")
+        registry.log_id_type(id_type)
         registry.log_window(parts)
         facts = {**registry.data_metrics(accounts), "truncation.weeks": 0.0}
         if truncation is not None:
@@ -76,7 +78,7 @@ def run(settings: TrainSettings, config: str, *, is_sweep: bool) -> int:
 
 def _read(settings: TrainSettings) -> Transactions:
     with _stage(f"read {settings.transactions.path}"):
-        return read(settings.transactions)
+        return read(settings.transactions, end=settings.rfm.end)
 
 
 def _train(
@@ -107,6 +109,7 @@ def _train(
         metrics |= _prefixed("final", {**final.metrics, **moved})
         review = judge(metrics, settings.review.checks, fits=fits | _prefixed("final", final.fit.methods))
     factors = _factors(lessons, parts, settings)
+    registry.log_factors(factors)
     new_customer = None
     if final is not None and whole is not None:
         new_customer = _new_customer(final.fit, settings)
@@ -127,7 +130,7 @@ def _train(
 
 
 def _fit(stage: str, rfm: Rfm, settings: TrainSettings, seed: int, failures: Failures) -> CheckedFit:
-    base = Base.of(rfm)
+    base, level = Base.of(rfm), settings.review.level
     with _stage(f"fit {stage}: {base.customers:,} customers, {len(base.histories.count):,} distinct histories"):
         fitted = fit(base, settings.fit, seed=seed, progress=console.is_terminal())
     with _stage(f"check {stage}: leave-one-out, the prior's part"):
@@ -135,15 +138,15 @@ def _fit(stage: str, rfm: Rfm, settings: TrainSettings, seed: int, failures: Fai
     for warning in checked.warnings:
         log.warning("%s", warning)
     with _stage(f"draw and log {stage} diagnostics"):
-        drawn = figures.draw(f"diagnostics/{stage}", _fit_pictures(checked, rfm, seed), failures)
-        registry.log_fit(stage, checked, drawn)
+        drawn = figures.draw(f"diagnostics/{stage}", _fit_pictures(checked, rfm, seed, level), failures)
+        registry.log_fit(stage, checked, drawn, level=level)
     return checked
 
 
-def _fit_pictures(checked: CheckedFit, rfm: Rfm, seed: int) -> dict[str, Callable[[], Figure]]:
+def _fit_pictures(checked: CheckedFit, rfm: Rfm, seed: int, level: float) -> dict[str, Callable[[], Figure]]:
     both = checked.consequences
     pictures: dict[str, Callable[[], Figure]] = {
-        "prior_consequences": partial(figures.consequences, both.prior, both.posterior)
+        "prior_consequences": partial(figures.consequences, both.prior, both.posterior, level)
     }
     for name, model in checked.fit.models.items():
         tree, parameters = model.tree(), model.target.parameters
@@ -157,23 +160,23 @@ def _fit_pictures(checked: CheckedFit, rfm: Rfm, seed: int) -> dict[str, Callabl
     if len(customers) > CHECKED:
         some = stream(seed, "tenure-train.pictured_customers").choice(len(customers), CHECKED, replace=False)
         customers = customers.iloc[some]
-    pictures["purchases_check"] = partial(_purchases_check, checked.fit.posterior, customers, seed)
+    pictures["purchases_check"] = partial(_purchases_check, checked.fit.posterior, customers, seed, level)
     paid = customers[customers["monetary_value"] > 0]
     if len(paid):
-        pictures["spend_check"] = partial(_spend_check, checked.fit.posterior, paid, seed)
+        pictures["spend_check"] = partial(_spend_check, checked.fit.posterior, paid, seed, level)
     return pictures
 
 
-def _purchases_check(posterior: Posterior, customers: pd.DataFrame, seed: int) -> Figure:
+def _purchases_check(posterior: Posterior, customers: pd.DataFrame, seed: int, level: float) -> Figure:
     rng = stream(seed, "tenure-train.replicated_purchases")
     replicated = predictive.replicate_purchases(posterior, customers["T"].to_numpy(), rng=rng, replicates=REPLICATES)
-    return figures.purchases_check(customers["frequency"].to_numpy(), replicated)
+    return figures.purchases_check(customers["frequency"].to_numpy(), replicated, level)
 
 
-def _spend_check(posterior: Posterior, paid: pd.DataFrame, seed: int) -> Figure:
+def _spend_check(posterior: Posterior, paid: pd.DataFrame, seed: int, level: float) -> Figure:
     rng = stream(seed, "tenure-train.replicated_spends")
     replicated = predictive.replicate_spends(posterior, paid["frequency"].to_numpy(), rng=rng, replicates=REPLICATES)
-    return figures.spend_check(paid["monetary_value"].to_numpy(float), replicated)
+    return figures.spend_check(paid["monetary_value"].to_numpy(float), replicated, level)
 
 
 def _backtest(
@@ -221,6 +224,7 @@ def _register(
 ) -> registry.Registered:
     tags = {
         "data_digest": transactions.digest,
+        "id_type": kind_of(choose_type(transactions, settings.transactions.id_type)),
         "first_day": str(transactions.first_day),
         "as_of": str(parts.end),
         "purchases": settings.fit.purchases,

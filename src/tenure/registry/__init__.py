@@ -10,6 +10,7 @@ from .aliases import (
     login,
     roll_back,
 )
+from .errors import RegistryError, StoreUnreachableError, in_words
 from .evidence import (
     data_metrics,
     flat_settings,
@@ -18,8 +19,10 @@ from .evidence import (
     log_data,
     log_decision,
     log_diagnostics,
+    log_factors,
     log_failures,
     log_fit,
+    log_id_type,
     log_new_customer,
     log_outlook,
     log_report,
@@ -31,18 +34,21 @@ from .evidence import (
     log_versions,
     log_window,
 )
+from .manifest import ModelFilesError, verify
 from .models import EXAMPLE, Loaded, Registered, load, register
 from .reading import Evidence, evidence
-from .store import RegistryError, connect, find_store, open_origin, open_run, ui_command, use
+from .store import connect, find_store, open_origin, open_run, ui_command, use
 
 __all__ = [
     "EXAMPLE",
     "Evidence",
     "Loaded",
+    "ModelFilesError",
     "NoModelError",
     "NotMovedError",
     "Registered",
     "RegistryError",
+    "StoreUnreachableError",
     "Version",
     "connect",
     "crown",
@@ -52,14 +58,17 @@ __all__ = [
     "find_store",
     "find_version",
     "flat_settings",
+    "in_words",
     "load",
     "log_backtest",
     "log_comparison",
     "log_data",
     "log_decision",
     "log_diagnostics",
+    "log_factors",
     "log_failures",
     "log_fit",
+    "log_id_type",
     "log_new_customer",
     "log_outlook",
     "log_report",
@@ -77,4 +86,5 @@ __all__ = [
     "roll_back",
     "ui_command",
     "use",
+    "verify",
 ]

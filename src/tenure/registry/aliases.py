@@ -5,23 +5,28 @@ the alias is read right before it is set and again a moment after, and whoever w
 """
 
 import getpass
+import re
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-import mlflow
+from mlflow.entities.model_registry import ModelVersion
 from mlflow.exceptions import MlflowException
 
 from tenure.review import Verdict
 
-from .store import RegistryError, client
+from .completeness import is_complete
+from .errors import RegistryError, where
+from .store import client
 
-CHAMPION, CHALLENGER = "champion", "challenger"
+CHAMPION, CHALLENGER, LATEST = "champion", "challenger", "latest"
 PROMOTION, ROLLBACK, NOBODY = "promotion", "rollback", "none"
 # Between a rival's last look at the alias and its setting it lies one request to the server: whoever would overtake us
 # has done so by then. Without the wait both of two rivals took themselves for champion in ten of twelve races.
 SETTLING_SECONDS = 2.0
+SHOWN = 5
+_HOW = "A model is named models:/clv@champion, models:/clv/3 or models:/clv/latest."
 MISSING = ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE")
 
 
@@ -58,27 +63,65 @@ class Version:
         return Verdict(stored) if stored in list(Verdict) else Verdict.FAIL
 
 
-def find(uri: str) -> str:
-    """Return the URI of an existing version by number, or raise NoModelError that says what there is instead."""
-    name, _, alias = uri.removeprefix("models:/").partition("@")
-    if not uri.startswith("models:/") or not alias:
-        return uri
-    number = by_alias(name, alias)
-    if number is None:
-        raise NoModelError(_what_there_is(name, alias))
-    return f"models:/{name}/{number}"
-
-
 def find_version(uri: str) -> Version:
-    """Find a version by alias or number, or raise NoModelError."""
-    name, _, number = find(uri).removeprefix("models:/").partition("/")
+    """Find a version by alias or by number, or as the latest complete one (`models:/clv/latest`).
+
+    Raises NoModelError that says what there is instead.
+    """
+    name, alias, number = _parts(uri)
+    if alias:
+        behind = by_alias(name, alias)
+        if behind is None:
+            raise NoModelError(_what_there_is(name, alias))
+        number = str(behind)
+    elif number == LATEST:
+        number = str(max(_numbers(name), default=0))
     try:
-        found = client().get_model_version(name, number)
+        version = client().get_model_version(name, number)
     except MlflowException as error:
         if error.error_code not in MISSING:
             raise
-        raise NoModelError(f"There is no {uri} in the registry at {mlflow.get_registry_uri()}.") from error
-    return Version(name, int(found.version), found.run_id or "", dict(found.tags))
+        raise NoModelError(_which_numbers(uri, name)) from error
+    _require_complete(uri, version)
+    return Version(name, int(version.version), version.run_id or "", dict(version.tags))
+
+
+def _parts(uri: str) -> tuple[str, str, str]:
+    """Split a model URI into name, alias and number, of which the alias or the number is empty."""
+    found = re.fullmatch(r"models:/([^/@]+)(?:@([^/@]+)|/([^/@]+))", uri)
+    if found is None:
+        raise NoModelError(f"{uri!r} names no model. {_HOW}")
+    name, alias, number = found[1], found[2] or "", found[3] or ""
+    if number and number != LATEST and not re.fullmatch("[1-9][0-9]*", number):
+        raise NoModelError(
+            f"There is no {uri}: after the slash stands a number or {LATEST}, and an alias follows an @."
+            f" Did you mean models:/{name}@{number}?"
+        )
+    return name, alias, number
+
+
+def _numbers(name: str) -> list[int]:
+    """List the numbers of the complete versions."""
+    mark = '"' if "'" in name else "'"
+    versions = client().search_model_versions(f"name={mark}{name}{mark}")
+    return [int(version.version) for version in versions if is_complete(version.tags)]
+
+
+def _which_numbers(uri: str, name: str) -> str:
+    store = f"in the registry at {where()}"
+    numbers = sorted(_numbers(name))
+    if not numbers:
+        return f"There is no {uri} {store}; {_models_there()}"
+    first = ", ".join(map(str, numbers[-SHOWN:]))
+    return f"There is no {uri} {store}. The latest versions of {name} there: {first}."
+
+
+def _require_complete(uri: str, version: ModelVersion) -> None:
+    if not is_complete(version.tags):
+        raise NoModelError(
+            f"{uri} is not complete: its registration by run {version.run_id or 'unknown'} was interrupted, or another "
+            "version took its place. Choose another version, or run tenure-train again."
+        )
 
 
 def find_champion(name: str) -> Version | None:
@@ -87,9 +130,10 @@ def find_champion(name: str) -> Version | None:
 
 
 def by_alias(name: str, alias: str) -> int | None:
-    """Find the number behind an alias; None where there is no such alias or model."""
+    """Return the number behind an alias; None where there is no such alias or model, or its version is not complete."""
     try:
-        return int(client().get_model_version_by_alias(name, alias).version)
+        found = client().get_model_version_by_alias(name, alias)
+        return int(found.version) if is_complete(found.tags) else None
     except MlflowException as error:
         if error.error_code in MISSING:
             return None
@@ -188,14 +232,16 @@ def _now() -> str:
 
 
 def _what_there_is(name: str, alias: str) -> str:
-    where = f"in the registry at {mlflow.get_registry_uri()}"
+    store = f"in the registry at {where()}"
     challenger = by_alias(name, CHALLENGER)
     if challenger is not None:
         return (
-            f"The model {name} has no {alias} {where}. There is a challenger, version {challenger}, which no one has "
+            f"The model {name} has no {alias} {store}. There is a challenger, version {challenger}, which no one has "
             f"promoted. To score with it: tenure-score model=models:/{name}@challenger"
         )
+    return f"There is no model {name} with alias {alias} {store}; {_models_there()}"
+
+
+def _models_there() -> str:
     names = ", ".join(sorted(model.name for model in client().search_registered_models())) or "none"
-    return (
-        f"There is no model {name} with alias {alias} {where}; the models there: {names}. tenure-train registers one."
-    )
+    return f"the models there: {names}. tenure-train registers one."

@@ -13,7 +13,8 @@ import mlflow
 import pandas as pd
 from matplotlib.figure import Figure
 
-from tenure.backtest import Backtest, Holdout, Rolling, wins
+from tenure.addresses import mask
+from tenure.backtest import Backtest, Factors, Holdout, Rolling, wins
 from tenure.batch import Scored
 from tenure.failures import Failure
 from tenure.promote import Comparison, Decision
@@ -21,6 +22,7 @@ from tenure.review import Review
 from tenure.rfm import Split, Truncation
 from tenure.scorer import NewCustomer
 from tenure.streams import stream
+from tenure.text import spreadsheet_safe
 from tenure.transactions import Reconciliation, Transactions
 
 from .aliases import Version
@@ -31,6 +33,7 @@ if TYPE_CHECKING:
     from tenure.fit import CheckedFit
 
 SHOWN_CUSTOMERS = 50_000  # whose PIT is logged one by one; a larger base is sampled
+FEW_CUSTOMERS = 20  # up to which any number of groups is logged
 LONG_TEXTS = (".reason", ".advice")
 
 
@@ -41,7 +44,8 @@ def log_settings(settings: Mapping[str, Any]) -> None:
 
 def flat_settings(settings: Mapping[str, Any]) -> dict[str, str]:
     """Give the parameters that `log_settings` logs."""
-    return {key: str(value) for key, value in _flatten(settings).items() if not key.endswith(LONG_TEXTS)}
+    flat = {key: str(value) for key, value in _flatten(settings).items() if not key.endswith(LONG_TEXTS)}
+    return {key: mask(value) if key.endswith("tracking_uri") else value for key, value in flat.items()}
 
 
 def log_data(transactions: Transactions, accounts: Reconciliation, context: str) -> None:
@@ -58,6 +62,18 @@ def log_data(transactions: Transactions, accounts: Reconciliation, context: str)
     mlflow.set_tags({"data.digest": transactions.digest, "data.first_day": str(transactions.first_day)})
     mlflow.log_dict(accounts.as_dict(), "data/reconciliation.json")
     mlflow.log_metrics(data_metrics(accounts))
+
+
+def log_id_type(id_type: str) -> None:
+    """Tag the run with the type of the log's ids, `integer` or `text`, for the output of later scores."""
+    mlflow.set_tag("id_type", id_type)
+
+
+def log_factors(factors: Factors) -> None:
+    """Log what totals are adjusted by, beside the posteriors."""
+    with tempfile.TemporaryDirectory() as folder:
+        factors.save(Path(folder) / "factors.npz")
+        mlflow.log_artifact(str(Path(folder) / "factors.npz"), "posterior")
 
 
 def data_metrics(accounts: Reconciliation) -> dict[str, float]:
@@ -105,11 +121,22 @@ def log_scores(scored: Scored, seconds: float, figures: Mapping[str, Figure]) ->
     numbers = {f"total.{name}.{end}": float(value) for name, row in rows for end, value in row.items()}
     mlflow.log_metrics({name: value for name, value in numbers.items() if math.isfinite(value)})
     _log_table(totals.rename_axis("total"), "scores/totals")
-    if scores.by:
+    if scores.by and is_personal(len(scores.groups), scored.customers):
+        mlflow.set_tag("scores.groups", "not logged: nearly as many groups as customers")
+    elif scores.by:
         _log_table(scored.group_table().set_index(list(scores.by)), "scores/groups")
     if scores.months is not None:
         _log_table(scores.months.table(level).set_index("month"), "scores/months")
     log_figures("scores", figures)
+
+
+def is_personal(groups: int, customers: int) -> bool:
+    """Return whether groups are so many that most of them are one customer each, and would name customers.
+
+    >>> is_personal(51, 100), is_personal(50, 100), is_personal(15, 20)
+    (True, False, False)
+    """
+    return customers > FEW_CUSTOMERS and 2 * groups > customers
 
 
 def log_new_customer(found: NewCustomer) -> None:
@@ -129,8 +156,11 @@ def log_report(page: str) -> None:
     mlflow.log_text(page, "report.html")
 
 
-def log_fit(stage: str, checked: "CheckedFit", figures: Mapping[str, Figure]) -> None:
-    """Log a fit under `stage` (`calibration`, `final`): diagnostics, posterior, tables, traces, figures."""
+def log_fit(stage: str, checked: "CheckedFit", figures: Mapping[str, Figure], *, level: float) -> None:
+    """Log a fit under `stage` (`calibration`, `final`): diagnostics, posterior, tables, traces, figures.
+
+    Intervals in the tables are of `level`.
+    """
     fit, folder_of = checked.fit, f"diagnostics/{stage}"
     mlflow.log_metrics({f"{stage}.{key}": value for key, value in checked.metrics.items()})
     for name, model in fit.models.items():
@@ -150,12 +180,12 @@ def log_fit(stage: str, checked: "CheckedFit", figures: Mapping[str, Figure]) ->
     for name, tree in trees.items():
         if fit.models[name].is_point:
             continue
-        table = pd.DataFrame(az.summary(tree["posterior"].to_dataset()))
+        table = pd.DataFrame(az.summary(tree["posterior"].to_dataset(), ci_prob=level))
         first = list(fit.models[name].target.parameters)
         _log_table(table.loc[[*first, *table.index.difference(first)]], f"{folder_of}/{name}_summary")
     for name, sensitivity in checked.sensitivities.items():
         _log_table(sensitivity, f"{folder_of}/{name}_sensitivity")
-    _log_table(checked.consequences.table(), f"{folder_of}/prior_consequences")
+    _log_table(checked.consequences.table(level), f"{folder_of}/prior_consequences")
     log_figures(folder_of, figures)
 
 
@@ -170,11 +200,11 @@ def log_backtest(backtest: Backtest, holdout: Holdout, tracking: pd.DataFrame, f
     for name in ("by_frequency", "deciles", "coverage", "reliability"):
         _log_table(getattr(backtest, name), f"backtest/{name}")
     _log_table(holdout.comparison, "backtest/baselines")
-    mlflow.log_text(tracking.to_csv(index=False), "backtest/tracking.csv")
+    mlflow.log_text(spreadsheet_safe(tracking).to_csv(index=False), "backtest/tracking.csv")
     pit = backtest.pit
     if len(pit) > SHOWN_CUSTOMERS:
         pit = pit.sample(SHOWN_CUSTOMERS, random_state=stream(0, "registry.pit"))
-    mlflow.log_text(pit.to_csv(index=False), "backtest/pit.csv")
+    mlflow.log_text(spreadsheet_safe(pit).to_csv(index=False), "backtest/pit.csv")
     log_figures("backtest", figures)
 
 
@@ -230,7 +260,7 @@ def log_figures(folder: str, figures: Mapping[str, Figure]) -> None:
 
 
 def _log_table(table: pd.DataFrame, path: str) -> None:
-    mlflow.log_text(table.to_csv(), f"{path}.csv")
+    mlflow.log_text(spreadsheet_safe(table).to_csv(), f"{path}.csv")
     mlflow.log_text(table.to_html(float_format="{:.4g}".format), f"{path}.html")
 
 

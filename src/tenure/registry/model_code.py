@@ -57,11 +57,37 @@ def import_package(folder: Path) -> ModuleType:
     return sys.modules[name]
 
 
+def _files(folder: Path) -> list[Path]:
+    """List all files of a package; anything but regular `.py` files raises ImportError.
+
+    A compiled module would shadow the source of the same name, and a link may change after it was read.
+    """
+    files = []
+    for path in sorted(folder.rglob("*")):
+        if "__pycache__" in path.relative_to(folder).parts:
+            continue  # neither digested nor copied; the cache holds Numba's files there
+        if path.is_symlink() or not (path.is_dir() or (path.is_file() and path.suffix == ".py")):
+            raise ImportError(f"{path.relative_to(folder)} in the model's code is no Python source file.")
+        if path.is_file():
+            files.append(path)
+    return files
+
+
 def _digest(folder: Path) -> str:
     digest = hashlib.sha256()
-    for path in sorted(folder.rglob("*.py")):
-        digest.update(path.relative_to(folder).as_posix().encode() + b"\0" + path.read_bytes() + b"\0")
-    return digest.hexdigest()[:16]
+    for path in _files(folder):
+        name, content = path.relative_to(folder).as_posix().encode(), path.read_bytes()
+        digest.update(b"%d %d\0" % (len(name), len(content)) + name + content)
+    return digest.hexdigest()
+
+
+def _is_sound(cache: Path, digest: str) -> bool:
+    """Return whether a cache folder can be written and holds the code of this digest, and nothing else."""
+    try:
+        is_own = cache.is_dir() and not cache.is_symlink() and os.access(cache, os.W_OK)
+        return is_own and _digest(cache) == digest
+    except (ImportError, OSError):
+        return False
 
 
 def _in_cache(folder: Path, digest: str) -> Path:
@@ -72,13 +98,13 @@ def _in_cache(folder: Path, digest: str) -> Path:
     """
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "tenure" / digest
     try:
-        if not cache.exists():
+        if not os.path.lexists(cache):
             cache.parent.mkdir(parents=True, exist_ok=True)
             with tempfile.TemporaryDirectory(dir=cache.parent) as scratch:
                 os.rename(_copy(folder, Path(scratch)), cache)
     except OSError:
         pass  # not writable, or another process was first
-    if cache.is_dir() and os.access(cache, os.W_OK) and _digest(cache) == digest:
+    if _is_sound(cache, digest):
         return cache
     scratch = tempfile.mkdtemp(prefix="tenure-")
     atexit.register(shutil.rmtree, scratch, ignore_errors=True)
@@ -86,8 +112,13 @@ def _in_cache(folder: Path, digest: str) -> Path:
 
 
 def _copy(folder: Path, parent: Path) -> Path:
-    shutil.copytree(folder, parent / "code", ignore=shutil.ignore_patterns("__pycache__"))
-    return parent / "code"
+    """Copy the files that are digested, and no others."""
+    home = parent / "code"
+    for path in _files(folder):
+        target = home / path.relative_to(folder)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_bytes(path.read_bytes())
+    return home
 
 
 mlflow.models.set_model(ClvModel())

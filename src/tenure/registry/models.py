@@ -1,11 +1,13 @@
 """Register the scorer, load it."""
 
 import logging
+import re
 import shutil
 import tempfile
 import warnings
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from datetime import date
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -25,21 +27,25 @@ from tenure.scorer import COLUMNS, Params, Scorer
 from .aliases import (
     CHALLENGER,
     CHAMPION,
-    MISSING,
     NoModelError,
     NotMovedError,
     by_alias,
     crown,
-    find,
     find_version,
     login,
 )
+from .completeness import REGISTRATION, begin, finish
+from .downloads import new_folder
+from .errors import RegistryError, one_line, raise_if_lost, where
+from .manifest import digest_tags, fetch
 from .store import client
 
 log = logging.getLogger("tenure")
 PACKAGE = Path(__file__).resolve().parents[1]
 # What travels inside the model, with relative imports among themselves only.
 TRAVELS = ("errors.py", "streams.py", "summary.py", "posterior.py", "scorer")
+POSTERIORS = ("posterior/final.npz", "posterior/calibration.npz")  # of a run, the last first
+FACTORS = "posterior/factors.npz"
 REQUIREMENTS = ("mlflow", "numba", "numpy", "pandas")
 SUMMARY_COLUMNS = ("customer_id", "frequency", "recency", "T", "monetary_value")
 EXAMPLE = pd.DataFrame(
@@ -102,13 +108,14 @@ def register(
             input_example=(EXAMPLE, {**_defaults(), "horizon_days": min(365, validated_horizon_days)}),
             pip_requirements=[f"{package}=={version(package)}" for package in REQUIREMENTS],
             model_config={"validated_horizon_days": validated_horizon_days},
-            registered_model_name=name,
             tags={"run_id": run_id, "verdict": verdict},
         )
-    number = int(info.registered_model_version)
-    facts = {"verdict": verdict, "validated_horizon_days": str(validated_horizon_days), **tags}
-    for key, value in facts.items():
-        client().set_model_version_tag(name, str(number), key, value)
+    begun = begin()
+    tags = {**tags, **digest_tags(f"models:/{info.model_id}")}
+    facts = {"run_id": run_id, "verdict": verdict, "validated_horizon_days": str(validated_horizon_days), **tags}
+    created = mlflow.register_model(f"models:/{info.model_id}", name, tags={**facts, **begun})
+    number = int(created.version)
+    finish(client(), name, str(number), begun[REGISTRATION])
     registered = Registered(name, number, _first_alias(name, number, verdict))
     mlflow.set_tags({"model": registered.uri, "alias": registered.alias})
     return registered
@@ -127,46 +134,71 @@ def _first_alias(name: str, number: int, verdict: str) -> str:
 
 
 def load(uri: str) -> Loaded:
-    """Load a model URI (`models:/clv@champion`, with the model's own code) or a run id (its last posterior)."""
-    return _load_model(uri) if ":/" in uri else _load_run(uri)
+    """Load a model URI (`models:/clv@champion`, with the model's own code) or a run (`runs:/<id>`, or its id alone).
+
+    Of a run its last posterior is loaded: that of the final fit where there is one, else that of the calibration.
+    """
+    if uri.startswith("models:/"):
+        return _load_model(uri)
+    run_id = uri.removeprefix("runs:/")
+    if re.fullmatch("[0-9a-f]{32}", run_id):
+        return _load_run(run_id)
+    likely = f" Did you mean models:/{uri}@{CHAMPION}?" if re.fullmatch(r"[^/:@]+", uri) else ""
+    raise NoModelError(
+        f"{uri!r} is neither a model (models:/clv@champion, models:/clv/3) nor a run (runs:/ and the 32 digits of its"
+        f" id).{likely}"
+    )
 
 
 def _load_model(uri: str) -> Loaded:
-    found = find(uri)
+    version = find_version(uri)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            model = mlflow.pyfunc.load_model(found)
-    except (MlflowException, OSError) as error:
-        where = mlflow.get_registry_uri()
-        if getattr(error, "error_code", None) in MISSING:
-            raise NoModelError(f"There is no {uri} in the registry at {where}.") from error
-        raise NoModelError(f"{uri} cannot be loaded from {where}: {error}") from error
+            model = mlflow.pyfunc.load_model(str(fetch(version)))
+    except RegistryError:
+        raise
+    except Exception as error:  # files of a model fail in their own code's ways
+        raise_if_lost(error)
+        raise NoModelError(f"{version.uri} cannot be loaded from {where()}: {one_line(str(error))}.") from error
     inside = model.unwrap_python_model()
     factors = getattr(inside, "factors", None)  # an older version knows of none
     return Loaded(
         inside.scorer.posterior,
         inside.scorer,
-        {"model": found, **_version_tags(found)},
+        {"model": version.uri, **version.tags},
         None if factors is None else Factors.load(factors),
     )
 
 
-def _version_tags(uri: str) -> dict[str, str]:
-    name, _, number = uri.removeprefix("models:/").partition("/")
-    return dict(client().get_model_version(name, number).tags) if uri.startswith("models:/") and number else {}
-
-
 def _load_run(run_id: str) -> Loaded:
+    """Load a run's posterior; the scorer has the draws and the validated horizon that a version of the run has."""
     try:
         run = client().get_run(run_id)
-        logged = {item.path for item in client().list_artifacts(run_id, "posterior")}
-        last = next(path for path in ("posterior/final.npz", "posterior/calibration.npz") if path in logged)
-        posterior = Posterior.load(client().download_artifacts(run_id, last))
-    except (MlflowException, StopIteration) as error:
-        where = mlflow.get_tracking_uri()
-        raise NoModelError(f"There is no run {run_id} with a posterior at {where}.") from error
-    return Loaded(posterior, Scorer(posterior), {"run": run_id, **run.data.tags})
+    except MlflowException as error:
+        raise_if_lost(error)
+        raise NoModelError(f"There is no run {run_id} at {where()}.") from error
+    logged = {item.path for item in client().list_artifacts(run_id, "posterior")}
+    last = next((path for path in POSTERIORS if path in logged), None)
+    if last is None:
+        job = run.data.tags.get("tenure.job", "unknown")
+        raise NoModelError(
+            f"Run {run_id} (job: {job}, {run.info.status}) at {where()} has no posterior; a training run that came"
+            " to its verdict has one."
+        )
+    posterior = Posterior.load(client().download_artifacts(run_id, last, str(new_folder())))
+    tags, joint = run.data.tags, int(run.data.params.get("fit.joint_draws", posterior.size))
+    scorer = Scorer(posterior.thin(joint), validated_horizon_days=_holdout_days(tags))
+    factors = None
+    if FACTORS in logged:
+        factors = Factors.load(client().download_artifacts(run_id, FACTORS, str(new_folder())))
+    return Loaded(posterior, scorer, {"run": run_id, "status": run.info.status, **tags}, factors)
+
+
+def _holdout_days(tags: Mapping[str, str]) -> int | None:
+    if not {"cutoff", "end"} <= set(tags):
+        return None
+    return (date.fromisoformat(tags["end"]) - date.fromisoformat(tags["cutoff"])).days
 
 
 def _pack(posterior: Posterior, factors: Factors | None, folder: Path) -> dict[str, str]:

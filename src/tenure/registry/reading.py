@@ -15,6 +15,8 @@ from tenure.posterior import Posterior
 from tenure.review import Review
 
 from .aliases import NoModelError, find_version
+from .downloads import new_folder
+from .errors import raise_if_lost, where
 from .store import SETTINGS, client
 
 if TYPE_CHECKING:
@@ -38,6 +40,7 @@ class Evidence:
         try:
             kept = self.file("review/review.json").read_text()
         except (MlflowException, OSError) as error:
+            raise_if_lost(error)
             job = self.tags.get("tenure.job", "unknown")
             raise NoModelError(
                 f"Run {self.run_id} (job: {job}) holds no review; a training run that came to a verdict does."
@@ -56,6 +59,7 @@ class Evidence:
         try:
             return self.file(SETTINGS).read_text()
         except (MlflowException, OSError) as error:
+            raise_if_lost(error)
             raise NoModelError(f"Run {self.run_id} holds no settings any more: {error}") from error
 
     def command(self) -> str:
@@ -84,7 +88,8 @@ class Evidence:
 
     def file(self, path: str) -> Path:
         """Fetch a logged file."""
-        return Path(mlflow.artifacts.download_artifacts(run_id=self.run_id, artifact_path=path))
+        folder = str(new_folder())
+        return Path(mlflow.artifacts.download_artifacts(run_id=self.run_id, artifact_path=path, dst_path=folder))
 
 
 def evidence(uri: str) -> Evidence:
@@ -98,5 +103,6 @@ def evidence(uri: str) -> Evidence:
     try:
         run = client().get_run(run_id)
     except MlflowException as error:
-        raise NoModelError(f"There is no run {run_id} at {mlflow.get_tracking_uri()}.") from error
+        raise_if_lost(error)
+        raise NoModelError(f"There is no run {run_id} at {where()}.") from error
     return Evidence(run_id, dict(run.data.metrics), dict(run.data.params), dict(run.data.tags))

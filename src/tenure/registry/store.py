@@ -1,24 +1,29 @@
 """Reach the MLflow store: where it is, made ready once, runs opened in it."""
 
-import hashlib
 import importlib.metadata
 import logging
 import os
 import subprocess
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import mlflow
-from filelock import FileLock
 from mlflow import MlflowClient
 from mlflow.entities import Run
+from mlflow.exceptions import MlflowException
 
-from tenure.errors import InputError
+from tenure.addresses import mask
 from tenure.settings import RegistrySettings
 
+from .completeness import mark_abandoned
+from .errors import RegistryError, StoreUnreachableError, in_words, one_line, where
+from .locks import hold_lock
+from .processes import close_dead_runs, process_tags
+from .servers import limit_retries, patience, require_answer
+
 SETTINGS = "config/resolved.yaml"  # what a run was told: its recipe can be read back from it
+RUN_ID = "MLFLOW_RUN_ID"  # by which MLflow names a run to go on with
 LOCAL_STORE = "mlflow.db"  # of conf/registry/local.yaml
 VERSIONS = (
     "tenure",
@@ -35,25 +40,52 @@ VERSIONS = (
 )
 
 
-class RegistryError(InputError):
-    """The store cannot do what was asked."""
-
-
 def connect(settings: RegistrySettings) -> str:
-    """Point MLflow at the store, create what is missing in it, and return its URI.
+    """Point MLflow at the store, create what is missing in it, close what killed processes left open; return its URI.
 
-    MLFLOW_TRACKING_URI in the environment wins. Creating the tables of a fresh SQLite file, or the experiment, is
-    not safe from several processes at once (measured: 3 of 4 crash), so one at a time does it.
+    MLFLOW_TRACKING_URI in the environment wins. Creating the tables of a fresh SQLite file is not safe from several
+    processes at once (measured: 3 of 4 crash), so one at a time does it.
+
+    Raises StoreUnreachableError where a server, a database or the lock does not answer in time, and RegistryError where
+    the store cannot be used.
     """
     uri = os.environ.get("MLFLOW_TRACKING_URI") or settings.tracking_uri
-    use(uri)
-    lock = hashlib.sha256(f"{Path.cwd()} {uri}".encode()).hexdigest()[:16]
     try:
-        with FileLock(Path(tempfile.gettempdir()) / f"tenure-{lock}.lock"):
-            mlflow.set_experiment(settings.experiment)
+        use(uri)
+        require_answer(uri)
+        with hold_lock(uri):
+            experiment = find_experiment(settings.experiment)
+            mlflow.set_experiment(experiment_id=experiment)
+            close_dead_runs(client(), experiment)
+            mark_abandoned(client(), settings.name)
+    except RegistryError:
+        raise
     except Exception as error:
-        raise RegistryError(f"The MLflow store at {uri} cannot be used: {error}") from error
+        raise in_words(error) or RegistryError(
+            f"The MLflow store at {mask(uri)} cannot be used: {one_line(str(error))}."
+        ) from error
     return uri
+
+
+def find_experiment(name: str) -> str:
+    """Return the id of an experiment, which is created where there is none.
+
+    Of several processes that create it at once the others use what the first created.
+    """
+    found = client().get_experiment_by_name(name)
+    if found is None:
+        try:
+            return str(client().create_experiment(name))
+        except MlflowException as error:
+            found = client().get_experiment_by_name(name)
+            if error.error_code != "RESOURCE_ALREADY_EXISTS" or found is None:
+                raise
+    if found.lifecycle_stage != "active":
+        raise RegistryError(
+            f"The experiment {name} (id {found.experiment_id}) at {where()} is deleted. Restore it with "
+            f"mlflow experiments restore --experiment-id {found.experiment_id}, or set another registry.experiment."
+        )
+    return str(found.experiment_id)
 
 
 def use(uri: str) -> None:
@@ -64,6 +96,7 @@ def use(uri: str) -> None:
     os.environ.setdefault("MLFLOW_UV_AUTO_DETECT", "false")
     for chatty in ("mlflow", "alembic"):
         logging.getLogger(chatty).setLevel(logging.ERROR)
+    limit_retries()
     mlflow.set_tracking_uri(uri)
     mlflow.set_registry_uri(uri)
 
@@ -78,23 +111,78 @@ def find_store(folder: Path) -> str:
 
 
 def ui_command(uri: str) -> str:
-    """Give the command, or the address, that shows the store."""
-    return uri if uri.startswith("http") else f"uv run mlflow ui --backend-store-uri {uri}"
+    """Return the command, or the address, that shows the store; without a password that the address holds."""
+    shown = mask(uri)
+    if uri.startswith("http"):
+        return shown
+    return f"uv run mlflow ui --backend-store-uri {shown if shown == uri else '"$MLFLOW_TRACKING_URI"'}"
 
 
 @contextmanager
 def open_run(settings: RegistrySettings, job: str, config: str) -> Iterator[Run]:
-    """Open a run with the job's name, versions, commit and resolved settings; a failure marks it FAILED."""
-    with mlflow.start_run(run_name=settings.run_name, tags=settings.tags) as run:
-        mlflow.set_tags({"tenure.job": job, **_versions(), **_commit()})
-        mlflow.log_text(config, SETTINGS)
-        yield run
+    """Open a run with the job's name, process, versions, commit and resolved settings.
+
+    A failure marks it FAILED, an interruption KILLED.
+    """
+    _require_free_run()
+    experiment = find_experiment(settings.experiment)
+    tags = {**settings.tags, **process_tags()}
+    with (
+        patience() as end_patience,
+        mlflow.start_run(run_name=settings.run_name, experiment_id=experiment, tags=tags) as run,
+        _killed_if_interrupted(),
+    ):
+        try:
+            mlflow.set_tags({"tenure.job": job, **_versions(), **_commit()})
+            mlflow.log_text(_without_passwords(config), SETTINGS)
+            yield run
+        except Exception as error:
+            if isinstance(in_words(error), StoreUnreachableError):
+                end_patience()  # closing the run would begin another round of retries
+            raise
+
+
+def _require_free_run() -> None:
+    """Refuse the run that MLFLOW_RUN_ID names unless it is RUNNING in this store and no job has used it yet."""
+    run_id = os.environ.get(RUN_ID)
+    if not run_id:
+        return
+    found = [run for run in _runs(run_id) if run.info.status == "RUNNING" and "tenure.job" not in run.data.tags]
+    if not found:
+        raise RegistryError(
+            f"{RUN_ID} in the environment is {run_id!r}, which is no run of this store that is RUNNING and that no"
+            " job of Tenure has used. Unset it, or name such a run."
+        )
+
+
+def _runs(run_id: str) -> list[Run]:
+    try:
+        return [mlflow.get_run(run_id)]
+    except MlflowException as error:
+        if error.error_code in ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"):
+            return []
+        raise
+
+
+@contextmanager
+def _killed_if_interrupted() -> Iterator[None]:
+    """End the open run as KILLED where a person or the system stopped the job; any other error makes it FAILED."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        mlflow.end_run("KILLED")
+        raise
 
 
 @contextmanager
 def open_origin(name: str) -> Iterator[Run]:
     """Open a run inside the open one, for one of its origins."""
-    with mlflow.start_run(run_name=name, nested=True) as run:
+    parent = mlflow.active_run()
+    experiment = None if parent is None else parent.info.experiment_id
+    with (
+        mlflow.start_run(run_name=name, experiment_id=experiment, nested=True, tags=process_tags()) as run,
+        _killed_if_interrupted(),
+    ):
         mlflow.set_tag("tenure.job", "origin")
         yield run
 
@@ -102,6 +190,12 @@ def open_origin(name: str) -> Iterator[Run]:
 def client() -> MlflowClient:
     """Give a client of the store that `connect` pointed at."""
     return MlflowClient()
+
+
+def _without_passwords(config: str) -> str:
+    """Mask the store's address, in the settings and in the command; other addresses stay for the run to be repeated."""
+    lines = config.splitlines(keepends=True)
+    return "".join(mask(line) if "tracking_uri" in line else line for line in lines)
 
 
 def _versions() -> dict[str, str]:

@@ -24,8 +24,10 @@ DIAGNOSTICS = {
 def posterior(evidence: Evidence, stage: str) -> list[Table | Picture | Note]:
     """Gather the section: what vouches for both fits, then tables and pictures of one `stage`."""
     folder = f"diagnostics/{stage}"
+    level = f"{float(evidence.params['review.level']):.0%}"
+    business = f"Prior and posterior in business terms: medians and {level} credible intervals."
     tables = [
-        (f"{folder}/prior_consequences", "What prior and posterior say of the business: medians and 90% ranges."),
+        (f"{folder}/prior_consequences", business),
         *((f"{folder}/{model}_summary", f"Parameters of {model}. Look for R-hat near 1.") for model in MODELS),
         *((f"{folder}/{model}_sensitivity", f"Who decides on {model}: the prior or the data.") for model in MODELS),
     ]

@@ -5,13 +5,13 @@ lazy, `base` brings the distinct histories, `summarize` and `split` bring a row 
 """
 
 from .base import Base, Histories, Spends, base, histories
-from .customers import Streamed, stream, summaries, summarize
+from .customers import HISTORY, Streamed, stream, summaries, summarize
 from .split import Split, daily_counts, origins, split
 from .truncation import EARLY_WEEKS, LEAST_WEEKS, Truncation, find_truncation
 from .window import EVERYONE, Births, LeftOut, RfmError
 
 __all__ = [
-    "EARLY_WEEKS", "EVERYONE", "LEAST_WEEKS", "Base", "Births", "Histories", "LeftOut", "RfmError", "Spends", "Split",
-    "Streamed", "Truncation", "base", "daily_counts", "find_truncation", "histories", "origins", "split", "stream",
-    "summaries", "summarize",
+    "EARLY_WEEKS", "EVERYONE", "HISTORY", "LEAST_WEEKS", "Base", "Births", "Histories", "LeftOut", "RfmError",
+    "Spends", "Split", "Streamed", "Truncation", "base", "daily_counts", "find_truncation", "histories", "origins",
+    "split", "stream", "summaries", "summarize",
 ]  # fmt: skip

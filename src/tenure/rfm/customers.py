@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any
@@ -11,19 +11,25 @@ import ibis
 import numpy as np
 import pandas as pd
 
-from ..summary import FirstOrders, Rfm
-from ..transactions import Transactions
+from ..summary import COLUMNS, FirstOrders, Rfm
+from ..transactions import STRING, Transactions
 from .window import EVERYONE, Births, end_of, is_ours, know_before, refuse_nobody
 
+# What the log knows of a customer beside the summary, and what `per_customer` calls it.
+HISTORY = {"first_purchase": "birth", "last_purchase": "last", "historic_spend": "spend"}
 
-def summaries(transactions: Transactions, end: date | str | None = None, births: Births = EVERYONE) -> Any:
+
+def summaries(
+    transactions: Transactions, end: date | str | None = None, births: Births = EVERYONE, further: Sequence[str] = ()
+) -> Any:
     """Summarise every customer seen by the end of observation, lazily: an Ibis table of any size, in no order.
 
-    It holds the five columns of a customer summary and the segments; write it with `to_parquet`, stream it with
-    `to_pyarrow_batches`. Sales and refunds after the end change nothing.
+    It holds the five columns of a customer summary, `further` ones (of `HISTORY`) and the segments; write it with
+    `to_parquet`, stream it with `to_pyarrow_batches`. Sales and refunds after the end change nothing.
     """
     last = end_of(transactions, end)
-    found = per_customer(transactions, last, births).drop("birth", "first_order")
+    every = per_customer(transactions, last, births)
+    found = every.select(*COLUMNS, **{name: every[HISTORY[name]] for name in further})
     segments = transactions.segment_values(last)
     return found if segments is None else found.join(segments, "customer_id")
 
@@ -53,26 +59,44 @@ class Streamed:
     Attributes:
         table: of `summaries`, kept on the engine's side.
         as_of: the end of observation.
+        id_type: of the ids, and so of their order: integers by number.
         rows: how many at a time.
     """
 
     table: Any
     as_of: date
+    id_type: str = STRING
     rows: int = 250_000
 
     def parts(self) -> Iterator[pd.DataFrame]:
-        """Give the summaries part by part."""
-        for part in self.table.order_by("customer_id").to_pyarrow_batches(chunk_size=self.rows):
+        """Yield the summaries part by part."""
+        typed = self.table.mutate(customer_id=self.table["customer_id"].cast(self.id_type))
+        for part in typed.order_by("customer_id").to_pyarrow_batches(chunk_size=self.rows):
             if part.num_rows:
                 yield part.to_pandas()
 
 
-def stream(transactions: Transactions, end: date | str | None = None, births: Births = EVERYONE) -> Streamed:
-    """Summarise as `summarize` does, for as many customers as there are."""
+def stream(
+    transactions: Transactions,
+    end: date | str | None = None,
+    births: Births = EVERYONE,
+    *,
+    id_type: str = STRING,
+    further: Sequence[str] = (),
+) -> Streamed:
+    """Summarise as `summaries` does, for as many customers as there are.
+
+    Args:
+        transactions: the log.
+        end: of observation.
+        births: at whom to look.
+        id_type: of the ids (`transactions.choose_type`).
+        further: columns of `HISTORY`.
+    """
     last = end_of(transactions, end)
-    found = summaries(transactions, last, births).cache()
+    found = summaries(transactions, last, births, further).cache()
     refuse_nobody(int(found.count().to_pyarrow().as_py()), births)
-    return Streamed(found, last)
+    return Streamed(found, last, id_type)
 
 
 def per_customer(transactions: Transactions, end: date, births: Births) -> Any:
@@ -103,5 +127,7 @@ def per_customer(transactions: Transactions, end: date, births: Births) -> Any:
         T=ibis.literal(end).delta(zero, unit="day").cast("int64"),
         monetary_value=(frequency > 0).ifelse(repeat_spend / frequency, 0.0),
         birth="birth",
+        last="last",
+        spend=found["spend"].cast("float64"),
         first_order=is_old.ifelse(ibis.null("float64"), found["first_order"].cast("float64")),
     )

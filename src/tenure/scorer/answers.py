@@ -1,7 +1,7 @@
 """What the scorer answers: rows, totals from joint draws, the way there month by month."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
 import numpy as np
@@ -21,7 +21,7 @@ class Totals:
 
     Args:
         customers: how many customers are in the sums.
-        purchases, value: simulated outcomes per draw, shape (draws,).
+        purchases, value: simulated outcomes per draw, shape (draws,); purchases are NaN where they are not counted.
         expected_purchases, expected_value: expectations per draw, shape (draws,).
     """
 
@@ -39,12 +39,16 @@ class Totals:
     def __add__(self, other: "Totals") -> "Totals":
         return Totals(*(getattr(self, part.name) + getattr(other, part.name) for part in fields(self)))
 
+    def without_counts(self) -> "Totals":
+        """Return the totals of value alone, as a horizon without end has them."""
+        none = np.full(self.value.size, np.nan)
+        return replace(self, purchases=none, expected_purchases=none)
+
     def table(self, level: float) -> pd.DataFrame:
-        """Tabulate `purchases` and `clv`: the point, its predictive and its credible interval."""
-        rows = {
-            "purchases": spans(self.purchases, self.expected_purchases, level),
-            "clv": spans(self.value, self.expected_value, level),
-        }
+        """Tabulate `purchases`, where they are counted, and `clv`: the point, its predictive and credible interval."""
+        rows = {"clv": spans(self.value, self.expected_value, level)}
+        if not np.isnan(self.expected_purchases).any():
+            rows = {"purchases": spans(self.purchases, self.expected_purchases, level), **rows}
         return pd.DataFrame.from_dict(rows, orient="index", columns=list(ENDS))
 
 

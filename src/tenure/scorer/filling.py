@@ -1,9 +1,9 @@
 """Put a question to the kernel: cut the horizon into periods and the customers into blocks, on threads."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from queue import SimpleQueue
 from typing import Any
 
@@ -74,6 +74,10 @@ class Filled:
     groups: list[Totals]
     by_period: Floats
 
+    def without_counts(self) -> "Filled":
+        """Return the same with totals that count no purchases."""
+        return replace(self, groups=[totals.without_counts() for totals in self.groups])
+
 
 def fill(
     customers: pd.DataFrame,
@@ -84,11 +88,12 @@ def fill(
     *,
     threads: int,
     futures: Futures | None = None,
+    advance: Callable[[int], None] | None = None,
 ) -> Filled:
     """Score in blocks on threads.
 
     A block's customers are of one group, and in the order of (x, T, t_x), so that those who share them share the
-    work. Sums are added block by block, in order.
+    work. Sums are added block by block, in order. `advance` is called with the number of customers of each block done.
     """
     draws = int(population.r.size)
     names = ("frequency", "recency", "T", "monetary_value")
@@ -124,6 +129,8 @@ def fill(
     for at, rows, sums, by_period in _in_order(score, blocks(codes), threads):
         filled.groups[at] += Totals(rows, *sums)
         np.add(filled.by_period, by_period, out=filled.by_period)
+        if advance is not None:
+            advance(rows)
     return filled
 
 

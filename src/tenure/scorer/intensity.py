@@ -181,8 +181,11 @@ def integrate(reach, scale, discount, table, draw, nodes, plain, discounted):  #
             total += plain[row, k] * value
             total_discounted += discounted[row, k] * value
     # As 0 <= F <= 1, and a discount only lowers it: no rounding leads out of that.
-    total = min(max(total, 0.0), 1.0)
-    return total * reach, min(max(total_discounted, 0.0), total) * reach
+    if not 0.0 <= total <= 1.0:
+        total = 0.0 if total < 0.0 else 1.0
+    if not 0.0 <= total_discounted <= total:
+        total_discounted = 0.0 if total_discounted < 0.0 else total
+    return total * reach, total_discounted * reach
 
 
 @njit(cache=True)

@@ -3,7 +3,7 @@
 import math
 import os
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, replace
 from typing import Any
 
@@ -90,7 +90,13 @@ class Scorer:
         return days
 
     def score(
-        self, customers: pd.DataFrame | Rfm, *, by: Sequence[str] = (), by_month: bool = False, **params: Any
+        self,
+        customers: pd.DataFrame | Rfm,
+        *,
+        by: Sequence[str] = (),
+        by_month: bool = False,
+        advance: Callable[[int], None] | None = None,
+        **params: Any,
     ) -> Scores:
         """Score customer summaries: `horizon_days`, `discount_rate`, `margin`, `level`, `seed` as in `Params`.
 
@@ -98,6 +104,7 @@ class Scorer:
             customers: the five columns of a summary; columns named by `by` may ride along.
             by: columns to total by, such as a country or a channel; a missing value is a group of its own.
             by_month: whether to tell purchases and value month by month too; it changes no other number.
+            advance: called with the number of customers of each block that is done, as a progress bar needs it.
             **params: see `Params`.
 
         Raises ScoreError for params and groups, SummaryError for customers that break the contract; nothing is scored
@@ -106,7 +113,7 @@ class Scorer:
         asked = self._ask(params, months=by_month)
         rfm, given = _check(customers)
         keys, codes = group(given, by)
-        filled = self._fill(rfm.customers, asked, codes, len(keys))
+        filled = self._fill(rfm.customers, asked, codes, len(keys), advance=advance)
         frame = _frame(filled.table, given, {name: name for name in COLUMNS})
         whole = ["purchases_low", "purchases_high"]
         frame[whole] = frame[whole].astype("int64")
@@ -124,13 +131,20 @@ class Scorer:
         frame = _frame(filled.table, given, {name: name for name in EXPECTED})
         return self._answer(frame, filled, asked).table
 
-    def residual(self, customers: pd.DataFrame | Rfm, *, by: Sequence[str] = (), **params: Any) -> Scores:
+    def residual(
+        self,
+        customers: pd.DataFrame | Rfm,
+        *,
+        by: Sequence[str] = (),
+        advance: Callable[[int], None] | None = None,
+        **params: Any,
+    ) -> Scores:
         """Value customers to infinity: `residual_value`, its predictive and its credible interval.
 
         Given rate and dropout of an active customer the value of a purchase stream that never stops is
         rate / (delta + dropout * rate) times the mean spend; it is integrated over what is unknown of both. Params are
         those of `Params` without `horizon_days`. Counts are not given: without discount their mean is infinite where
-        a <= 1, as E[1 / dropout] is.
+        a <= 1, as E[1 / dropout] is. So the totals have no purchases either.
 
         Raises ScoreError for a discount rate of 0, with which a value to infinity has no mean either.
         """
@@ -138,7 +152,7 @@ class Scorer:
         asked = self._ask(params, horizon=TO_INFINITY / Params.of(params).delta)
         rfm, given = _check(customers)
         keys, codes = group(given, by)
-        filled = self._fill(rfm.customers, asked, codes, len(keys))
+        filled = self._fill(rfm.customers, asked, codes, len(keys), advance=advance).without_counts()
         frame = _frame(filled.table, given, RESIDUAL)
         return self._answer(frame, filled, asked, dict(zip(keys, filled.groups, strict=True)) if by else {}, tuple(by))
 
@@ -188,7 +202,7 @@ class Scorer:
         fill(rfm.customers, self._population, asked, *_everyone(rfm), threads=self.threads, futures=futures)
         return futures
 
-    def expected_new_customer(self, days: NDArray[np.int64]) -> Floats:
+    def expected_new_customer(self, days: NDArray[np.int64] | Floats) -> Floats:
         """Expect the repeat purchases of a new customer within each number of days, shape (draws, days).
 
         In the MBG/NBD a share of a / (a + b) is gone right after the first purchase and makes none.
@@ -233,8 +247,10 @@ class Scorer:
         codes: NDArray[np.int64],
         groups: int,
         population: Population | None = None,
+        advance: Callable[[int], None] | None = None,
     ) -> Filled:
-        return fill(customers, population or self._population, asked, codes, groups, threads=self.threads)
+        drawn = population or self._population
+        return fill(customers, drawn, asked, codes, groups, threads=self.threads, advance=advance)
 
     def _answer(
         self,

@@ -33,7 +33,7 @@ from .log import (
     SummarySettings,
     TransactionsSettings,
 )
-from .score import HORIZON_LIMIT_DAYS, LEAST_RATE, ScoreSettings
+from .score import HORIZON_LIMIT_DAYS, LEAST_RATE, SCORE_COLUMNS, BatchScoreSettings, ScoreSettings
 from .simulate import BirthSettings, DirtSettings, RefundSettings, SeasonSettings, SimulateSettings, TruthSettings
 from .window import BirthWindowSettings, ObservedSettings, RfmSettings, RollingSettings
 
@@ -41,9 +41,11 @@ __all__ = [
     "BASELINES",
     "HORIZON_LIMIT_DAYS",
     "LEAST_RATE",
+    "SCORE_COLUMNS",
     "BacktestJobSettings",
     "BacktestSettings",
     "BaselineSettings",
+    "BatchScoreSettings",
     "BirthSettings",
     "BirthWindowSettings",
     "BoostingSettings",

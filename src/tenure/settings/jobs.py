@@ -8,11 +8,15 @@ from .backtest import BacktestSettings, OriginSettings
 from .checks import require
 from .fit import FitSettings
 from .log import MovedLogSettings, SummarySettings, TransactionsSettings
-from .score import LEAST_RATE, ScoreSettings
+from .score import DAY_COLUMNS, LEAST_RATE, LOG_COLUMNS, BatchScoreSettings, ScoreSettings
 from .simulate import SimulateSettings
 from .window import ObservedSettings, RfmSettings, RollingSettings
 
-MODEL = "models:/[^/@]+(@[^/@]+|/[1-9][0-9]*)"
+MODEL = "models:/[^/@]+(@[^/@]+|/[^/@]+)"  # the registry refuses what is neither an alias nor a version
+RUN = "runs:/[0-9a-f]{32}"
+
+LONGEST_NAME, LONGEST_TAG = 250, 5000
+TAG = r"(?![/.])[\w\-.:/ ]{1,250}(?<!/)"
 
 
 @dataclass
@@ -25,6 +29,20 @@ class RegistrySettings:
     register: bool | None
     run_name: str | None
     tags: dict[str, str]
+
+    def __post_init__(self) -> None:
+        """Refuse what MLflow would refuse after all the work is done."""
+        rule = f"1 to {LONGEST_NAME} characters, none of them / : . % or a quote"
+        is_right = len(self.name.strip()) > 0 and len(self.name) <= LONGEST_NAME and not set(self.name) & set("/:.%\"'")
+        require(is_right and self.name.isprintable(), "registry.name", rule, self.name)
+        names = {"registry.experiment": self.experiment, "registry.run_name": self.run_name}
+        for key, name in names.items():
+            is_named = name is None or (len(name.strip()) > 0 and len(name) <= LONGEST_NAME and name.isprintable())
+            require(is_named, key, f"1 to {LONGEST_NAME} printable characters", name)
+        for key, value in self.tags.items():
+            is_tag = re.fullmatch(TAG, key) is not None and ".." not in key.split("/")
+            require(is_tag, "registry.tags", "named by letters, digits, spaces and _ - . : /, 250 at most", key)
+            require(len(value) <= LONGEST_TAG, f"registry.tags.{key}", f"{LONGEST_TAG:,} characters at most", value)
 
 
 @dataclass
@@ -79,17 +97,29 @@ class ScoreJobSettings:
     transactions: TransactionsSettings
     summary: SummarySettings
     rfm: ObservedSettings
-    score: ScoreSettings
+    score: BatchScoreSettings
     registry: RegistrySettings
     seed: int
 
     def __post_init__(self) -> None:
-        is_model = self.model.startswith(("models:/", "runs:/"))
-        require(is_model, "model", "a model URI such as models:/clv@champion or models:/clv/3", self.model)
+        is_model = re.fullmatch(f"{MODEL}|{RUN}", self.model) is not None
+        rule = "a model (models:/clv@champion, models:/clv/3, models:/clv/latest) or a training run (runs:/ and its id)"
+        require(is_model, "model", rule, self.model)
         require(self.output.endswith(".parquet"), "output", "a path that ends in .parquet", self.output)
         rate, rule = self.score.discount_rate, f"at least {LEAST_RATE:g} with residual=true, which has no other end"
         require(not self.residual or rate >= LEAST_RATE, "score.discount_rate", rule, rate)
         require(0 <= self.seed < 2**63, "seed", "from 0 to 2^63 - 1", self.seed)
+        if self.summary.path is not None:
+            self._require_known_columns()
+
+    def _require_known_columns(self) -> None:
+        """Refuse columns of `score.columns` that a customer summary says nothing of."""
+        unknown = [name for name in self.score.columns if name in LOG_COLUMNS]
+        rule = f"without {', '.join(unknown)} for summary.path: a summary has no first order, so score a purchase log"
+        require(not unknown, "score.columns", rule, self.score.columns)
+        dated = [name for name in self.score.columns if name in DAY_COLUMNS]
+        rule = f"the day up to which the summary counts, which {', '.join(dated)} of score.columns needs"
+        require(not dated or self.summary.as_of is not None, "summary.as_of", rule, self.summary.as_of)
 
 
 @dataclass

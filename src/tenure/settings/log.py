@@ -39,19 +39,26 @@ class ColumnSettings:
 class CsvSettings:
     """How a CSV purchase log is written."""
 
-    separator: str
+    separator: str | None
     decimal: str
     thousands: str | None
+    currency_signs: bool
     encoding: str
     date_format: str | None
     day_first: bool
 
     def __post_init__(self) -> None:
-        require(len(self.separator) == 1, "transactions.csv.separator", "one character", self.separator)
+        if self.separator is not None and self.separator.lower().strip("\\") in ("t", "tab"):
+            self.separator = "\t"
+        is_one = self.separator is None or (len(self.separator) == 1 and self.separator not in '"\r\n')
+        rule = "one character, tab, or null (a comma; a tab in .tsv and .tab files)"
+        require(is_one, "transactions.csv.separator", rule, self.separator)
         require(len(self.decimal) == 1, "transactions.csv.decimal", "one character", self.decimal)
-        apart = len({self.separator, self.decimal, self.thousands}) == 3
-        rule = "different from the separator and the thousands mark"
-        require(apart, "transactions.csv.decimal", rule, self.decimal)
+        rule = "one character, or null"
+        require(self.thousands is None or len(self.thousands) == 1, "transactions.csv.thousands", rule, self.thousands)
+        # The separator may be either of them: in a cell it then stands in quotes.
+        rule = "different from transactions.csv.thousands"
+        require(self.decimal != self.thousands, "transactions.csv.decimal", rule, self.decimal)
 
 
 @dataclass
@@ -94,24 +101,29 @@ class TransactionsSettings:
     format: str
     table: str | None
     query: str | None
+    allow_paths: list[str]
     columns: ColumnSettings
     csv: CsvSettings
     timezone: str | None
     stamped_in: str | None
     guests: str
     placeholders: list[str]
+    id_type: str | None
     zero_amounts: str
     negative_amounts: str
     cancellations: str | None
     duplicates: str
     exclude: dict[str, ExcludeSettings]
     segments: dict[str, str]
+    first_day: str | None
     longest_gap_days: int
     engine: EngineSettings
 
     def __post_init__(self) -> None:
         for name, known in LOG_CHOICES.items():
             require_choice(f"transactions.{name}", getattr(self, name), known)
+        if self.id_type is not None:
+            require_choice("transactions.id_type", self.id_type, ("integer", "text"))
         for name, rule in self.segments.items():
             require_choice(f"transactions.segments.{name}", rule, ("first", "mode"))
         for key in ("timezone", "stamped_in"):
@@ -124,6 +136,7 @@ class TransactionsSettings:
             require_pattern("transactions.cancellations", self.cancellations)
             rule = "named where transactions.cancellations is set"
             require(self.columns.order_id is not None, "transactions.columns.order_id", rule, None)
+        require_day("transactions.first_day", self.first_day)
         require(self.longest_gap_days >= 1, "transactions.longest_gap_days", "from 1 up", self.longest_gap_days)
 
 

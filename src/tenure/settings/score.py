@@ -1,10 +1,16 @@
 """What is asked of every customer."""
 
 from dataclasses import dataclass
+from typing import Any
 
-from .checks import require
+from .checks import require, require_choice
 
 HORIZON_LIMIT_DAYS = 30 * 365
+# Further columns of the output, by what has to be known for them.
+MODEL_COLUMNS = ("horizon_days", "model_version")
+DAY_COLUMNS = ("as_of", "first_purchase", "last_purchase")
+LOG_COLUMNS = ("historic_spend",)
+SCORE_COLUMNS = ("as_of", "horizon_days", "model_version", "first_purchase", "last_purchase", "historic_spend")
 LEAST_RATE = 1e-6  # of discount, for a value to infinity
 
 
@@ -24,3 +30,23 @@ class ScoreSettings:
         require(0 <= self.discount_rate <= 5, "score.discount_rate", rule, self.discount_rate)
         require(0 < self.margin <= 1, "score.margin", "above 0 and at most 1", self.margin)
         require(0 < self.level < 1, "score.level", "above 0 and below 1", self.level)
+
+    def params(self) -> dict[str, Any]:
+        """Return what the scorer takes, by its own names."""
+        return {name: getattr(self, name) for name in ("horizon_days", "discount_rate", "margin", "level")}
+
+
+@dataclass
+class BatchScoreSettings(ScoreSettings):
+    """What `tenure-score` answers, which further columns it writes, and what it lets pass."""
+
+    columns: list[str]
+    allow_unit_change: bool
+    accept_failed: bool
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        for name in self.columns:
+            require_choice("score.columns", name, SCORE_COLUMNS)
+        twice = sorted({name for name in self.columns if self.columns.count(name) > 1})
+        require(not twice, "score.columns", "a list that names each column once", self.columns)

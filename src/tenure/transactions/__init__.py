@@ -1,12 +1,17 @@
 """The purchase log: read it, name its columns, apply the contract, account for every row and every cent.
 
 `files` and `source` open what the settings name, `cells` reads ids, days and amounts, `rules` gives each row its fate,
-`refunds` nets, `reconciliation` adds up, `log` holds it together. `dialect` and `source` alone know DuckDB; the rest
-are Ibis expressions.
+`refunds` nets, `reconciliation` adds up, `ids` keeps the type of customer ids, `log` holds it together. `dialect` and
+`source` alone know DuckDB; the rest are Ibis expressions.
 """
 
 from .fault import TransactionsError
+from .files import find as input_files
+from .ids import CANONICAL, INTEGER, STRING, TEXT, IdTypeError, choose_type, kind_of, refuse_others
 from .log import Transactions, of_table, read
 from .reconciliation import Line, Reconciliation
 
-__all__ = ["Line", "Reconciliation", "Transactions", "TransactionsError", "of_table", "read"]
+__all__ = [
+    "CANONICAL", "INTEGER", "STRING", "TEXT", "IdTypeError", "Line", "Reconciliation", "Transactions",
+    "TransactionsError", "choose_type", "input_files", "kind_of", "of_table", "read", "refuse_others",
+]  # fmt: skip

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from datetime import date
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import ibis
@@ -19,11 +20,16 @@ SMALLEST = 5e-7
 EXACT_BELOW = 2**53
 FIRST_YEAR, LAST_YEAR = 1900, 2200
 
-OFFSET = r"(?: ?(?:Z|UTC|[+-][0-9]{2}(?::?[0-9]{2})?))?"
-CLOCK = rf"(?:[T ](?:[01][0-9]|2[0-3]):[0-5][0-9](?::[0-5][0-9](?:[.,][0-9]+)?)?{OFFSET})?"
+OFFSET = r"(?: ?(?:[Zz]|UTC|utc|GMT|gmt|[+-][0-9]{2}(?::?[0-9]{2})?))?"
+CLOCK = rf"(?:[Tt ](?:[01][0-9]|2[0-3]):[0-5][0-9](?::[0-5][0-9](?:[.,][0-9]+)?)?{OFFSET})?"
 ISO = rf"^[0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}}{CLOCK}$"
 DAY_FIRST = rf"^([0-9]{{1,2}})(?:/([0-9]{{1,2}})/|\.([0-9]{{1,2}})\.|-([0-9]{{1,2}})-)([0-9]{{4}})({CLOCK})$"
-HAS_OFFSET = r"(?:Z|UTC|:[0-9.,]+ ?[+-][0-9]{2}(?::?[0-9]{2})?)$"
+HAS_OFFSET = r"(?:[ZzCcTt]|:[0-9.,]+ ?[+-][0-9]{2}(?::?[0-9]{2})?)$"  # of what matches ISO
+PARTS = r"^(.{10}).(.{5})(?::[0-9]{2}(?:[.,][0-9]+)?)? ?(.*)$"  # day, hours and minutes, offset
+
+# Signs stand before or after a number. Codes are in capitals, so that no exponent is taken for one.
+SIGN = r"(?:[A-Z]{0,3}\p{Sc}|[A-Z]{3}|kr\.?|zł|Kč|Ft|lei|Rs\.?|Fr\.?)"
+MINUS, SPACE = "[-+\u2212]?", "[\\s\u00a0\u202f]*"
 
 LOST = "They went through a float, which may have merged customers: export ids as text or integers."
 ZONELESS = "Set transactions.timezone to the shop's (such as Europe/Paris): it decides which day a sale belongs to."
@@ -98,17 +104,17 @@ def amount(column: Any, name: str, csv: CsvSettings) -> Cell:
     kind = column.type()
     remedy = "Give every row its amount."
     if kind.is_string():
-        text = column.strip()
+        text = unsigned(column) if csv.currency_signs else column.strip()
         is_number = text.re_search(_number(csv)).fill_null(False)
         plain = text.replace(csv.thousands, "") if csv.thousands else text
         value = is_number.ifelse(plain.replace(csv.decimal, "."), ibis.null("string")).try_cast(DECIMAL)
-        remedy = f"Amounts are written {_example(csv)}, without a currency."
+        remedy = f"Amounts are written {_example(csv)}."
         is_small = (value == 0) & plain.re_search("^[^eE]*[1-9]")
     elif kind.is_numeric() and not kind.is_boolean():
         is_number = column.notnull()
         if kind.is_floating():
             is_number &= ~(column.isnan() | column.isinf()).fill_null(True)
-        fits = is_number & (column.abs() < AMOUNT_BELOW)
+        fits = is_number if _is_small(kind) else is_number & (column.abs() < AMOUNT_BELOW)
         value = fits.ifelse(column, ibis.null(kind)).cast(DECIMAL)
         is_small = (value == 0) & (column != 0)
     else:
@@ -126,6 +132,33 @@ def amount(column: Any, name: str, csv: CsvSettings) -> Cell:
     )
 
 
+def _is_small(kind: Any) -> bool:
+    """Return whether a decimal has no room for an amount that is too large, nor for the limit itself."""
+    return bool(
+        kind.is_decimal() and kind.precision is not None and 10 ** (kind.precision - kind.scale) <= AMOUNT_BELOW
+    )
+
+
+def unsigned(column: Any) -> Any:
+    """Return amounts without a currency's sign or code; (5.00) and -5.00 are one amount."""
+    trimmed = column.re_replace(f"^{SPACE}|{SPACE}$", "")
+    opened = trimmed.re_replace(r"^\((.*)\)$", r"-\1")
+    before = opened.re_replace(rf"^({MINUS}){SPACE}{SIGN}{SPACE}({MINUS}[0-9.,])", r"\1\2")
+    return before.re_replace(rf"([0-9.,]){SPACE}{SIGN}$", r"\1").replace("\u2212", "-")
+
+
+def sign(column: Any) -> Any:
+    """Return the sign or code of an amount's currency; null where it has none."""
+    ends = rf"^[(]?{MINUS}{SPACE}({SIGN})|({SIGN})[)]?{SPACE}$"
+    trimmed = column.re_replace(f"^{SPACE}", "")
+    return ibis.coalesce(*(trimmed.re_extract(ends, at).nullif("") for at in (1, 2)))
+
+
+def is_blank(column: Any) -> Any:
+    """Return whether cells hold nothing, or spaces alone."""
+    return column.isnull() | (column.strip() == "") if column.type().is_string() else column.isnull()
+
+
 def _number(csv: CsvSettings) -> str:
     """Match what the settings call a number: '1.234' is not 1234 by mere hope."""
     point, group = re.escape(csv.decimal), re.escape(csv.thousands or "")
@@ -136,21 +169,26 @@ def _number(csv: CsvSettings) -> str:
 
 def _example(csv: CsvSettings) -> str:
     grouped = f" or 1{csv.thousands}234{csv.decimal}50" if csv.thousands else ""
-    return f"1234{csv.decimal}50{grouped} (transactions.csv.decimal, transactions.csv.thousands)"
+    keys = "transactions.csv.decimal, transactions.csv.thousands"
+    if csv.currency_signs:
+        return f"1234{csv.decimal}50{grouped} ({keys}), with or without a currency's sign before or after it"
+    return f"1234{csv.decimal}50{grouped} ({keys}), without a currency (transactions.csv.currency_signs)"
 
 
 def day(column: Any, name: str, settings: TransactionsSettings, *, required: bool = True) -> Cell:
     """Read the calendar day in the shop's timezone."""
     kind = column.type()
-    if kind.is_string() or (kind.is_integer() and settings.csv.date_format):
+    is_text = kind.is_string() or (kind.is_integer() and settings.csv.date_format is not None)
+    if is_text:
         text = column.cast("string").strip().nullif("")
         is_missing = text.isnull()
         value, faults = _text_day(text, name, settings)
     else:
         is_missing = column.isnull()
         value, faults = _typed_day(column, name, settings)
-    span = f"Dates lie in {FIRST_YEAR} to {LAST_YEAR}; is transactions.csv.date_format right?"
-    outside = (value.year() < FIRST_YEAR) | (value.year() > LAST_YEAR)
+    what = "transactions.csv.date_format" if is_text else "the unit of the time stamps"
+    span = f"Dates lie in {FIRST_YEAR} to {LAST_YEAR}; is {what} right?"
+    outside = (value < date(FIRST_YEAR, 1, 1)) | (value > date(LAST_YEAR, 12, 31))  # infinities have no year
     faults = [*faults, Fault("a date out of range", outside, span, name)]
     faults = [fault._replace(rows=fault.rows & ~is_missing) for fault in faults]
     if required:
@@ -195,13 +233,14 @@ def _text_day(text: Any, name: str, settings: TransactionsSettings) -> Cell:
         return Cell(value, [Fault("a date that cannot be read", value.isnull(), remedy, name)])
     iso = _year_first(text) if csv.day_first else text.re_search(ISO).ifelse(text, ibis.null("string"))
     zoned = iso.re_search(HAS_OFFSET).fill_null(False)
-    clock = iso.replace(",", ".").re_replace(rf"^(.{{16}})({OFFSET})$", r"\1:00\2")
-    plain = clock.left(10).try_cast("date")
+    plain = iso.left(10).try_cast("date")
     if settings.stamped_in:
-        local = _shop_day(clock.try_cast(dialect.LOCAL), settings)
+        local = _shop_day(iso.re_replace(PARTS, r"\1 \2:00").try_cast(dialect.LOCAL), settings)
         plain = (iso.length() > 10).ifelse(local, plain)  # a day without a clock is the day it says
     if settings.timezone:
-        value = zoned.ifelse(dialect.wall_clock(settings.timezone, clock.try_cast(dialect.ZONED)).date(), plain)
+        # Seconds decide no day. CASE keeps these steps from the rows that have no offset.
+        moment = iso.re_replace(PARTS, r"\1 \2:00\3").re_replace("(?i)(?:z|utc|gmt)$", "+00").try_cast(dialect.ZONED)
+        value = zoned.ifelse(dialect.wall_clock(settings.timezone, moment).date(), plain)
     else:
         value = zoned.ifelse(ibis.null("date"), plain)
     unread = value.isnull() & ~zoned if not settings.timezone else value.isnull()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -48,3 +49,13 @@ def first_few(names: list[str], more: Callable[[int], str] = "and {:,} more".for
 def _shown(value: object) -> str:
     text = repr(value) if isinstance(value, str) else "nothing" if value is None else str(value)
     return text if len(text) <= LONGEST else f"{text[:LONGEST]}... ({len(text):,} characters)"
+
+
+def paste(sql: str) -> str:
+    r"""Return the setting that runs a query, quoted for Hydra and for the shell.
+
+    >>> print(paste("select * from log where \"my note\" <> 'test'"))
+    transactions.query="'select * from log where \"my note\" <> \'test\''"
+    """
+    escaped = re.sub(r'(["$`])', r"\\\1", sql.replace("'", "\\'"))
+    return f"transactions.query=\"'{escaped}'\""

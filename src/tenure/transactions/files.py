@@ -1,34 +1,60 @@
-"""Find the files of a purchase log, what they are, what their header says, and which bytes they hold."""
+"""Find the files of a purchase log, what they are, and which bytes they hold."""
 
 from __future__ import annotations
 
-import csv
-import gzip
 import hashlib
-import zlib
-from collections.abc import Iterator
+import re
 from glob import glob
 from pathlib import Path
-from typing import IO, TYPE_CHECKING
+from typing import TYPE_CHECKING
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from tenure import remote
+from tenure.addresses import mask
+
 from .fault import TransactionsError, first_few
 
 if TYPE_CHECKING:
-    from tenure.settings import CsvSettings, TransactionsSettings
+    from tenure.settings import TransactionsSettings
 
 SUFFIXES = {
-    ".csv": "csv", ".txt": "csv", ".tsv": "csv", ".parquet": "parquet", ".pq": "parquet",
+    ".csv": "csv", ".txt": "csv", ".tsv": "csv", ".tab": "csv", ".parquet": "parquet", ".pq": "parquet",
     ".duckdb": "duckdb", ".db": "duckdb", ".ddb": "duckdb",
 }  # fmt: skip
 FORMATS = ("auto", "csv", "parquet", "duckdb")
-LINES_COUNTED = 5_000_000  # further down a file, a message names the row and not the line
+
+_SHEET = "is a spreadsheet, which is not read: save the sheet as CSV UTF-8, and give that file."
+_JSON = "is JSON, which is not read: write it as Parquet or CSV (pandas.read_json(...).to_parquet), and give that file."
+_SQLITE = "is an SQLite database, which is not read: export it (sqlite3 -header -csv FILE 'select * from TABLE')."
+_PACKED = "is packed in a way that is not read: unpack it, or pack the CSV itself with gzip (.csv.gz)."
+_OTHER = "is of a format that is not read: write it as CSV or Parquet, and give that file."
+_FOREIGN = {
+    _SHEET: ("xlsx", "xlsm", "xlsb", "xls", "ods", "numbers"),
+    _JSON: ("json", "jsonl", "ndjson"),
+    _SQLITE: ("sqlite", "sqlite3", "db3"),
+    _PACKED: ("zip", "zst", "bz2", "xz", "7z", "rar", "tar", "tgz", "lz4", "z"),
+    _OTHER: ("feather", "arrow", "ipc", "orc", "avro", "xml", "html", "htm", "pdf", "sas7bdat", "sav", "dta", "rds",
+             "rdata", "pkl", "pickle", "mdb", "accdb", "h5", "hdf5", "npz", "npy", "delta"),
+}  # fmt: skip
+REFUSED = {f".{suffix}": why for why, suffixes in _FOREIGN.items() for suffix in suffixes}
+_STARTS = {  # the first bytes of a file that is not what its name says
+    b"PK\x03\x04": "is a spreadsheet or a zip, which is not read: save the sheet as CSV UTF-8, and give that file.",
+    b"\xd0\xcf\x11\xe0": _SHEET,
+    b"SQLite format 3\x00": _SQLITE,
+    b"%PDF": _OTHER,
+    b"ARROW1": _OTHER,
+    b"BZh": _PACKED,
+    b"\x28\xb5\x2f\xfd": _PACKED,
+    b"\xfd7zXZ": _PACKED,
+}
+_PARQUET, _GZIP, _DUCKDB = b"PAR1", b"\x1f\x8b", b"DUCK"
 
 
 def find(settings: TransactionsSettings) -> list[Path]:
     """List the files of a path, a glob or a folder of partitions, sorted."""
+    refuse_remote(settings.path)
     path = Path(settings.path).expanduser()
     if path.is_dir():
         return _folder(path)
@@ -38,7 +64,17 @@ def find(settings: TransactionsSettings) -> list[Path]:
     folders = [str(file) for file in found if file.is_dir()]
     if folders:
         raise TransactionsError(path, f"matches folders ({first_few(folders)}); write the pattern for files.")
+    for file in found:
+        if not file.is_file() and file.exists():  # it could wait for ever, or never end
+            raise TransactionsError(file, "is a device or a pipe: give the path of a file (transactions.path).")
     return found
+
+
+def refuse_remote(path: str) -> None:
+    """Refuse the address of a bucket, a server or a database."""
+    why = remote.refusal(path)
+    if why:
+        raise TransactionsError(mask(path), f"{why.rstrip('.')} (transactions.path).")
 
 
 def _folder(path: Path) -> list[Path]:
@@ -51,25 +87,50 @@ def _folder(path: Path) -> list[Path]:
 
 
 def kind(path: str, files: list[Path], given: str) -> str:
-    """Tell the one format of all files, by the setting or by their suffixes."""
+    """Return the one format of all files, by the setting or by their suffixes."""
     if given not in FORMATS:
         raise TransactionsError(path, f"transactions.format is one of {', '.join(FORMATS)}, not {given!r}.")
     if given != "auto":
         return given
-    kinds = {file: SUFFIXES.get(_suffix(file)) for file in files}
-    strays = [str(file) for file, found in kinds.items() if found is None]
+    kinds = {file: SUFFIXES.get(suffix(file)) for file in files}
+    strays = [str(file) for file, of in kinds.items() if of is None]
     if len(strays) == len(files):
         known = ", ".join(SUFFIXES)
-        raise TransactionsError(path, f"the suffix does not tell the format ({known}); set transactions.format.")
+        unknown = f"the suffix is none of a known format ({known}); set transactions.format."
+        raise TransactionsError(path, REFUSED.get(suffix(files[0]), unknown))
     if strays or len(set(kinds.values())) > 1:
-        odd = strays or [str(file) for file, found in kinds.items() if found != next(iter(kinds.values()))]
+        odd = strays or [str(file) for file, of in kinds.items() if of != next(iter(kinds.values()))]
         count = f"{len(odd):,} of {len(files):,} files are of another kind"
         raise TransactionsError(path, f"{count} ({first_few(odd)}). Move them away, or write a pattern: '*.parquet'.")
     return str(next(iter(kinds.values())))
 
 
-def _suffix(file: Path) -> str:
+def suffix(file: Path) -> str:
+    """Return the suffix that names the format, in lower case; that of gzip is passed over."""
     return (Path(file.stem).suffix if file.suffix.lower() == ".gz" else file.suffix).lower()
+
+
+def refuse_foreign(file: Path, given: str) -> None:
+    """Refuse a file whose first bytes are those of another format than the one it is read as."""
+    try:
+        with file.open("rb") as content:
+            start = content.read(16)
+    except OSError as error:
+        raise TransactionsError(file, f"cannot be read: {error.strerror}.") from error
+    for first, why in _STARTS.items():
+        if start.startswith(first):
+            raise TransactionsError(file, why)
+    if re.match(rb"\s*(\{\s*\"|\[\s*[\[{])", start):
+        raise TransactionsError(file, _JSON)
+    is_database = start[8:12] == _DUCKDB
+    if start.startswith(_PARQUET) and given != "parquet":
+        raise TransactionsError(file, "is a Parquet file: set transactions.format=parquet.")
+    if is_database and given != "duckdb":
+        raise TransactionsError(file, "is a DuckDB file: set transactions.format=duckdb and transactions.table.")
+    if start.startswith(_GZIP) and (given != "csv" or file.suffix.lower() != ".gz"):
+        raise TransactionsError(file, "is packed with gzip: end its name in .csv.gz, or unpack it.")
+    if given == "duckdb" and not is_database:
+        raise TransactionsError(file, "cannot be read: it is not a DuckDB file. Set transactions.format.")
 
 
 def digest(files: list[Path], more: str = "") -> str:
@@ -83,85 +144,25 @@ def digest(files: list[Path], more: str = "") -> str:
     return hashlib.sha256("\n".join([*each, more]).encode()).hexdigest()
 
 
-def header(file: Path, settings: CsvSettings) -> list[str]:
-    """Read the names in the first line."""
+def parquet_schema(file: Path) -> pa.Schema:
+    """Read the names and the types of the columns."""
     try:
-        with _opened(file, settings.encoding) as lines:
-            names = next(csv.reader(lines, delimiter=settings.separator), [])
-    except UnicodeError as error:
-        raise TransactionsError(file, _encoding_advice(settings, str(error))) from error
-    except LookupError as error:
-        raise TransactionsError(file, f"{error} (transactions.csv.encoding).") from error
-    except (OSError, EOFError, zlib.error, csv.Error) as error:
-        raise TransactionsError(file, f"cannot be read: {error}.") from error
-    if not names:
-        raise TransactionsError(file, "is empty: the first line holds the names of the columns.")
-    return [name.strip().removeprefix("\ufeff") for name in names]
-
-
-def parquet_names(file: Path) -> list[str]:
-    """Read the names of the columns."""
-    try:
-        return list(pq.read_schema(file).names)
+        return pq.read_schema(file)
     except (pa.ArrowException, OSError) as error:
-        why = str(error).splitlines()[0].rstrip(".")
-        raise TransactionsError(file, f"cannot be read as Parquet: {why}. Set transactions.format.") from error
+        why = "it is cut short, damaged, or of another format (transactions.format)"
+        raise TransactionsError(file, f"cannot be read as Parquet: {why}.") from error
 
 
-def refuse_cut_gzip(file: Path) -> None:
-    """Refuse a compressed file that ends too early: the engine would take what there is for the whole."""
-    if file.suffix.lower() != ".gz":
-        return
-    try:
-        with gzip.open(file) as content:
-            while content.read(1 << 20):
-                pass
-    except (OSError, EOFError, zlib.error) as error:
-        raise TransactionsError(file, f"cannot be read: {str(error).rstrip('.')}. Is it whole?") from error
-
-
-def as_utf8(file: Path, settings: CsvSettings, folder: Path, number: int) -> Path:
-    """Return the file, or its copy in UTF-8, block by block, where it is written otherwise."""
-    if settings.encoding.lower().replace("-", "").replace("_", "") in ("utf8", "utf8sig", "ascii"):
-        return file
-    copy = folder / f"{number}.csv"
-    try:
-        with _opened(file, settings.encoding) as given, copy.open("w", encoding="utf-8", newline="") as written:
-            while block := given.read(1 << 20):
-                written.write(block)
-    except UnicodeError as error:
-        raise TransactionsError(file, _encoding_advice(settings, str(error))) from error
-    except (OSError, EOFError, zlib.error) as error:
-        raise TransactionsError(file, f"cannot be read: {error}.") from error
-    return copy
-
-
-def line_of(file: Path, settings: CsvSettings, row: int) -> int | None:
-    """Tell the line on which a row begins: quoted cells run over several, empty lines are no rows."""
-    if row > LINES_COUNTED:
-        return None
-    with _opened(file, settings.encoding) as lines:
-        for number, line in _records(csv.reader(lines, delimiter=settings.separator)):
-            if number == row:  # the header is record 0
-                return line
-    return None
-
-
-def _records(reader: Iterator[list[str]]) -> Iterator[tuple[int, int]]:
-    number, end = -1, 0
-    for record in reader:
-        start, end = end + 1, reader.line_num  # type: ignore[attr-defined]
-        if record or number < 0:
-            number += 1
-            yield number, start
-
-
-def _opened(file: Path, encoding: str) -> IO[str]:
-    how = "utf-8-sig" if encoding.lower() in ("utf-8", "utf8") else encoding
-    if file.suffix.lower() == ".gz":
-        return gzip.open(file, "rt", encoding=how, newline="")
-    return file.open(encoding=how, newline="")
-
-
-def _encoding_advice(settings: CsvSettings, error: str) -> str:
-    return f"is not {settings.encoding} text ({error}). Set transactions.csv.encoding."
+def refuse_other_schemas(found: list[Path]) -> None:
+    """Refuse Parquet files that have not the columns of the first one, or other types of them."""
+    first = parquet_schema(found[0])
+    for file in found[1:]:
+        schema = parquet_schema(file)
+        lacking = [name for name in first.names if name not in schema.names]
+        if lacking:
+            raise TransactionsError(file, f"cannot be read: it lacks columns of {found[0].name}: {first_few(lacking)}.")
+        for name in first.names:
+            types = (first.field(name).type, schema.field(name).type) if first.names.count(name) == 1 else ("", "")
+            if types[0] != types[1]:
+                what = f"its column {name!r} has the type {types[1]}, that of {found[0].name} {types[0]}"
+                raise TransactionsError(file, f"cannot be read: {what}. Write both alike.")

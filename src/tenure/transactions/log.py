@@ -7,10 +7,14 @@ from datetime import date
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from . import refunds, rules
-from .fault import SHOWN, Fault, TransactionsError, describe
+import ibis
+
+from . import ids, refunds, rules
+from .engine import UntidyError, in_words
+from .fault import SHOWN, TransactionsError, describe, paste
 from .reconciliation import AFTER, Line, Reconciliation, lines_of
-from .source import FILE, ROW, Source, in_words, number, open_source
+from .source import FILE, ROW, Source, number, open_source
+from .span_check import check_span
 from .tables import Tables, materialize
 
 if TYPE_CHECKING:
@@ -33,6 +37,7 @@ class Transactions:
         rows, amount: of the raw log.
         left_out: the rows that no rule lets count, whatever their day.
         duplicates: rows that count and equal an earlier one in every column.
+        id_type: of the column of customer ids (`ids.own_type`); None where the log has no types.
     """
 
     source: str
@@ -45,6 +50,7 @@ class Transactions:
     amount: Decimal
     left_out: tuple[Line, ...]
     duplicates: int
+    id_type: str | None = None
 
     def purchases(self, until: date | None = None) -> Any:
         """Return `customer_id`, `date` and `amount` (refunds taken off) as an Ibis table, one row per purchase.
@@ -80,16 +86,32 @@ class Transactions:
         return None if known is None else known.filter(known["acquired"] < self.first_day).select("customer_id")
 
 
-def read(settings: TransactionsSettings) -> Transactions:
+def read(settings: TransactionsSettings, *, end: date | str | None = None, today: date | None = None) -> Transactions:
     """Read a purchase log: every row has its fate, or the log is refused with every reason at once.
+
+    Args:
+        settings: where the log is, and the rules.
+        end: the end of observation, `rfm.end`; rows after it are not checked.
+        today: the shop's day; that of the clock in `settings.timezone` when None.
 
     Raises:
         TransactionsError: with one line per fault: what, how many rows, the first few, what would be right.
     """
-    return _account(open_source(settings))
+    try:
+        return _account(open_source(settings), end, today)
+    except UntidyError:
+        return _account(open_source(settings, tidy=True), end, today)
 
 
-def of_table(table: Any, settings: TransactionsSettings, *, source: str, digest: str) -> Transactions:
+def of_table(
+    table: Any,
+    settings: TransactionsSettings,
+    *,
+    source: str,
+    digest: str,
+    end: date | str | None = None,
+    today: date | None = None,
+) -> Transactions:
     """Account for an Ibis table on any connection, as `read` does for files; `settings.path` is not looked at.
 
     Args:
@@ -97,30 +119,34 @@ def of_table(table: Any, settings: TransactionsSettings, *, source: str, digest:
         settings: the names of its columns, and the rules.
         source: what to call it.
         digest: what tells it from other logs.
+        end: the end of observation; rows after it are not checked.
+        today: the shop's day; that of the clock when None.
     """
-    return _account(Source(table.get_backend(), table, number(table), source, digest, settings))
+    return _account(Source(table.get_backend(), table, number(table), source, digest, settings), end, today)
 
 
-def _account(source: Source) -> Transactions:
-    with in_words(source.name):
-        return _accounted(source)
+def _account(source: Source, end: date | str | None, today: date | None) -> Transactions:
+    with in_words(source.name, source.settings):
+        return _accounted(source, end, today)
 
 
-def _accounted(source: Source) -> Transactions:
+def _accounted(source: Source, end: date | str | None, today: date | None) -> Transactions:
     found = rules.judge(source.table, source.settings)
     facts = _facts(found)
-    _refuse_faults(source, found.faults, facts)
+    _refuse_faults(source, found, facts)
+    _refuse_signs(source, found)
     are_all = facts["rows"] == facts["sales"] + facts["refunds"]
     if are_all and not facts["untidy"]:
         found = rules.judge(source.table, source.settings, is_plain=True)
     tables = materialize(source, found, are_all=are_all, has_refunds=bool(facts["refunds"]))
     if not facts["sales"]:
         raise TransactionsError(source.name, "there is no sale in it.")
-    _refuse_gaps(source, tables)
+    check_span(source, tables, end=end, today=today)
     _refuse_acquisitions(source, tables)
     first, last = tables.span()
     left_out = [
-        Line(fate, int(facts[f"rows_{at}"]), _money(facts[f"amount_{at}"])) for at, fate in enumerate(found.fates[:-1])
+        Line(fate, int(facts[f"rows_{at}"]), _money(facts[f"amount_{at}"]), int(facts.get(f"unread_{at}", 0)))
+        for at, fate in enumerate(found.fates[:-1])
     ]
     return Transactions(
         source=source.name,
@@ -133,6 +159,7 @@ def _accounted(source: Source) -> Transactions:
         amount=_money(facts["amount"]),
         left_out=tuple(left_out),
         duplicates=_duplicates(source, found, tables),
+        id_type=ids.own_type(source),
     )
 
 
@@ -147,6 +174,19 @@ def _facts(found: rules.Rows) -> dict[str, Any]:
     asked["refunds"] = table.count(where=(fate == kept) & (amount < 0))
     asked["sales"] = table.count(where=(fate == kept) & (amount >= 0))
     facts: dict[str, Any] = table.aggregate(**asked).to_pyarrow().to_pylist()[0]
+    return facts | (_faults_used(found) if any(facts[f"fault_{at}"] for at in range(len(found.faults))) else {})
+
+
+def _faults_used(found: rules.Rows) -> dict[str, Any]:
+    """Count each fault over the rows that no rule leaves out, and of those left out the amounts that cannot be read."""
+    table, kept = found.table, len(found.fates) - 1
+    fate, is_unread = table["tenure_fate"], table["tenure_amount"].isnull()
+    used = {
+        f"fault_{at}": table.count(where=table[f"tenure_fault_{at}"] & (fate == kept))
+        for at in range(len(found.faults))
+    }
+    unread = {f"unread_{at}": table.count(where=(fate == at) & is_unread) for at in range(kept)}
+    facts: dict[str, Any] = table.aggregate(**used, **unread).to_pyarrow().to_pylist()[0]
     return facts
 
 
@@ -154,37 +194,41 @@ def _money(value: Decimal | None) -> Decimal:
     return Decimal(0) if value is None else Decimal(value)
 
 
-def _refuse_faults(source: Source, faults: list[Fault], facts: dict[str, Any]) -> None:
+def _refuse_faults(source: Source, found: rules.Rows, facts: dict[str, Any]) -> None:
+    """Refuse rows that are used and cannot be read."""
     if not facts["rows"]:
         raise TransactionsError(source.name, "has no rows.")
-    wrong = [at for at in range(len(faults)) if facts[f"fault_{at}"]]
+    wrong = [at for at in range(len(found.faults)) if facts[f"fault_{at}"]]
     if not wrong:
         return
     placed = rules.judge(source.numbered, source.settings).table
+    used = placed.filter(placed["tenure_fate"] == len(found.fates) - 1)
     said = []
     for at in wrong:
-        rows = placed.filter(placed[f"tenure_fault_{at}"]).order_by([FILE, ROW]).limit(SHOWN)
-        first = rows.select(file=rows[FILE], row=rows[ROW], value=rows[faults[at].column]).to_pyarrow().to_pylist()
-        shown = [(source.place(found["file"], found["row"]), found["value"]) for found in first]
-        said.append(describe(faults[at], facts[f"fault_{at}"], facts["rows"], shown))
+        fault = found.faults[at]
+        rows = used.filter(used[f"tenure_fault_{at}"]).order_by([FILE, ROW]).limit(SHOWN)
+        value = rows[fault.column]
+        # Python has no days beyond the year 9999; text has.
+        shown = value.cast("string") if value.type().is_temporal() else value
+        first = rows.select(file=rows[FILE], row=rows[ROW], value=shown).to_pyarrow().to_pylist()
+        places = [(source.place(row["file"], row["row"]), row["value"]) for row in first]
+        said.append(describe(fault, facts[f"fault_{at}"], facts["rows"], places))
     raise TransactionsError(source.name, *said)
 
 
-def _refuse_gaps(source: Source, tables: Tables) -> None:
-    """Refuse a hole of years in the log: a date of 1970 or 2099 would stretch every customer's time."""
-    days = tables.day_counts()
-    gaps = days["date"].diff().dt.days
-    if not (gaps > source.settings.longest_gap_days).any():
+def _refuse_signs(source: Source, found: rules.Rows) -> None:
+    """Refuse amounts of several currencies, by their signs: their sum would be in none."""
+    if "tenure_sign" not in found.table.columns:
         return
-    at = int(gaps.idxmax())
-    before, after = days["date"].iloc[at - 1].date(), days["date"].iloc[at].date()
-    rows = int(min(days["rows"].iloc[:at].sum(), days["rows"].iloc[at:].sum()))
-    verb = "lies" if rows == 1 else "lie"
-    raise TransactionsError(
-        source.name,
-        f"no row is dated between {before} and {after}, and {rows:,} {verb} on the lesser side of that gap."
-        " Correct the dates, leave those rows out (transactions.query), or raise transactions.longest_gap_days.",
-    )
+    used = found.table.filter(found.table["tenure_fate"] == len(found.fates) - 1)
+    signs = used.filter(used["tenure_sign"].notnull()).group_by("tenure_sign").aggregate(rows=lambda t: t.count())
+    counts = signs.order_by([ibis.desc("rows"), "tenure_sign"]).to_pyarrow().to_pylist()
+    if len(counts) > 1:
+        shown = ", ".join(f"{row['rows']:,} with {row['tenure_sign']!r}" for row in counts[:SHOWN])
+        column = source.settings.columns.amount
+        one = paste(f"""select * from log where contains("{column}", '{counts[0]["tenure_sign"]}')""")
+        what = f"the amounts are of {len(counts)} currencies, by their signs ({shown})"
+        raise TransactionsError(source.name, f"{what}. Keep one in a query: {one}.")
 
 
 def _refuse_acquisitions(source: Source, tables: Tables) -> None:

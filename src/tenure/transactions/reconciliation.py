@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 from .fault import TransactionsError
 
+BLANK = "blank rows"
 SALE = "sales"
 GIVEN_BACK = "sales refunded in full: no purchase"
 NETTED = "refunds netted against sales"
@@ -25,11 +26,21 @@ class _Told(NamedTuple):
 
 
 class Line(NamedTuple):
-    """One fate: how many raw rows met it, and how much money, in the log's currency."""
+    """One fate: how many raw rows met it, and how much money, in the log's currency.
+
+    `unread` of the rows, which a rule left out, have no amount that can be read: they count as no money.
+    """
 
     fate: str
     rows: int
     amount: Decimal
+    unread: int = 0
+
+    @property
+    def label(self) -> str:
+        """Return the fate, with the count of rows whose amounts could not be read."""
+        is_noteworthy = self.unread and self.fate != BLANK
+        return f"{self.fate} ({self.unread:,} without a readable amount)" if is_noteworthy else self.fate
 
 
 @dataclass(frozen=True)
@@ -75,7 +86,7 @@ class Reconciliation:
 
     def as_dict(self) -> dict[str, Any]:
         """Return it as what JSON can hold; amounts as text, so that no cent is lost."""
-        lines = [{"fate": line.fate, "rows": line.rows, "amount": str(line.amount)} for line in self.lines]
+        lines = [line._asdict() | {"amount": str(line.amount)} for line in self.lines]
         return {
             "until": str(self.until),
             "lines": lines,

@@ -5,18 +5,21 @@ from __future__ import annotations
 import difflib
 import re
 from dataclasses import dataclass
+from datetime import date
 from typing import TYPE_CHECKING, Any
 
 import ibis
 
 from . import cells
 from .fault import Fault, TransactionsError
+from .reconciliation import BLANK
 from .source import FILE, ROW
 
 if TYPE_CHECKING:
     from tenure.settings import ExcludeSettings, TransactionsSettings
 
 GUEST = "no customer"
+EARLIER = "before transactions.first_day"
 CANCELLED = "cancellations that give nothing back"
 TWICE = "exact duplicates, dropped"
 FREE = "sales of nothing, dropped"
@@ -35,9 +38,10 @@ class Rows:
     Attributes:
         table: the log's own columns, and beside them `tenure_customer_id` (text; null for guests), `tenure_date`,
             `tenure_amount` (exact), `tenure_order_id` and `tenure_acquired` where the log has them,
-            `tenure_segment_<name>` for each segment, `tenure_untidy` unless it was known before (`is_plain`),
+            `tenure_segment_<name>` for each segment, `tenure_sign` where amounts may have one,
+            `tenure_untidy` unless it was known before (`is_plain`),
             `tenure_fate` (its place in `fates`) and `tenure_fault_<n>`.
-        faults: what the n-th fault column says of a row.
+        faults: what the n-th fault column says of a row. The faults of a row that a rule leaves out do not count.
         fates: every fate that a row can have, in the order in which the rules apply; the last is `KEPT`.
     """
 
@@ -52,7 +56,7 @@ class Rows:
             are_all: no rule leaves a row out, as a first look has shown: none is asked again.
         """
         rows = self.table if are_all else self.table.filter(self.table["tenure_fate"] == len(self.fates) - 1)
-        inner = ("tenure_fate", "tenure_fault_", "tenure_untidy", REPEATED)
+        inner = ("tenure_fate", "tenure_fault_", "tenure_untidy", "tenure_sign", REPEATED)
         read = [name for name in rows.columns if name.startswith("tenure_") and not name.startswith(inner)]
         return rows.select(**{name.removeprefix("tenure_"): rows[name] for name in read})
 
@@ -76,12 +80,20 @@ def judge(raw: Any, settings: TransactionsSettings, *, is_plain: bool = False) -
     read, faults = _read(raw, settings, raw["tenure_untidy"] if not is_plain else None)
     columns = {f"tenure_{name}": value for name, value in read.items()}
     columns |= {f"tenure_fault_{at}": fault.rows.fill_null(False) for at, fault in enumerate(faults)}
+    if _has_signs(raw, settings):
+        columns["tenure_sign"] = cells.sign(raw[settings.columns.amount])
     table = raw.mutate(**columns).alias(ibis.util.gen_name("tenure_read"))
     unwanted = _unwanted(table, settings)
     table = table.mutate(**{f"tenure_fault_{len(faults) + at}": fault.rows for at, fault in enumerate(unwanted)})
-    rules = _rules(table, settings)
+    rules = _rules(
+        table, settings, [at for at, fault in enumerate(faults) if fault.column == settings.columns.customer_id]
+    )
     fate = ibis.cases(*((rows, at) for at, rows in enumerate(rules.values())), else_=len(rules))
     return Rows(table.mutate(tenure_fate=fate), [*faults, *unwanted], (*rules, KEPT))
+
+
+def _has_signs(raw: Any, settings: TransactionsSettings) -> bool:
+    return settings.csv.currency_signs and bool(raw[settings.columns.amount].type().is_string())
 
 
 def _unwanted(table: Any, settings: TransactionsSettings) -> list[Fault]:
@@ -123,15 +135,28 @@ def _acquired_late(acquired: Any, day: Any, name: str) -> Fault:
     return Fault("an acquisition after the purchase", acquired > day, remedy, name)
 
 
-def _rules(table: Any, settings: TransactionsSettings) -> dict[str, Any]:
-    """Return the condition of every rule that leaves rows out, by the name of its fate."""
-    amount = table["tenure_amount"]
-    rules = {GUEST: table["tenure_customer_id"].isnull()}
+def _rules(table: Any, settings: TransactionsSettings, of_ids: list[int]) -> dict[str, Any]:
+    """Return the condition of every rule that leaves rows out, by the name of its fate.
+
+    No rule fits a row by a cell that it needs and that cannot be read; then the row's faults count.
+    """
+    amount, given = table["tenure_amount"], settings.columns
+    nobody = table["tenure_customer_id"].isnull()
+    for at in of_ids:
+        nobody &= ~table[f"tenure_fault_{at}"]
+    # CASE: few rows are nobody's, and the other cells of those alone are looked at.
+    empty = [cells.is_blank(table[name]) for name in [*given.named().values(), *settings.segments]]
+    rules = {BLANK: nobody.ifelse(ibis.and_(*empty), False)}
+    if settings.guests == "drop":
+        rules[GUEST] = nobody
+    if settings.first_day:
+        rules[EARLIER] = table["tenure_date"] < date.fromisoformat(settings.first_day)
     rules |= {f"left out: {name}": _excluded(table, rule, settings) for name, rule in settings.exclude.items()}
     if settings.duplicates == "drop":
         rules[TWICE] = table[REPEATED]
     if settings.cancellations:
-        rules[CANCELLED] = is_cancellation(table["tenure_order_id"], settings) & (amount >= 0)
+        gives_nothing = (amount >= 0) | cells.is_blank(table[given.amount])
+        rules[CANCELLED] = is_cancellation(table["tenure_order_id"], settings) & gives_nothing
     if settings.zero_amounts == "drop":
         rules[FREE] = amount == 0
     if settings.negative_amounts == "drop":

@@ -1,16 +1,12 @@
 """Open what the settings name, with DuckDB: files, a database's table, or a query over either.
 
-This is the one module that writes SQL, and that knows which engine reads. It works out of core: beyond its memory
-limit DuckDB goes to a folder of its own, which is gone when nothing refers to the source any more.
+This module and `engine` write SQL, and know which engine reads. It works out of core: beyond its memory limit DuckDB
+goes to a folder of its own, which is gone when nothing refers to the source any more.
 """
 
 from __future__ import annotations
 
 import re
-import tempfile
-import weakref
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from glob import escape
 from pathlib import Path
@@ -19,15 +15,19 @@ from typing import TYPE_CHECKING, Any
 import duckdb
 import ibis
 
-from . import files
-from .fault import TransactionsError
+from . import files, layout
+from .engine import choose, confine, connect, in_words, listed, no_table, of_query, quoted
+from .fault import TransactionsError, first_few, paste
 
 if TYPE_CHECKING:
-    from tenure.settings import EngineSettings, TransactionsSettings
+    from tenure.settings import TransactionsSettings
 
 FILE, ROW = "tenure_file", "tenure_row"
 DATABASE = "shop"
 VIEW, NUMBERED, ASKED = "log", "numbered_log", "asked_log"
+OWN = re.compile(
+    "tenure_(file|row|customer_id|date|amount|order_id|acquired|untidy|fate|repeated|sign|segment_.*|fault_.*)", re.I
+)
 
 
 @dataclass(frozen=True)
@@ -41,6 +41,7 @@ class Source:
         name: where it came from.
         digest: sha256 of the bytes, and of the query, if any.
         settings: how it was read.
+        kind: its format.
     """
 
     connection: Any
@@ -49,40 +50,20 @@ class Source:
     name: str
     digest: str
     settings: TransactionsSettings
+    kind: str = "table"
 
     def place(self, file: str | None, row: int) -> str:
         """Name a row: 'line 2', or 'row 1' where it has no line; with its file where there are several."""
         if file is None:
             return f"row {row:,}"
         path, several = Path(file), Path(file).name if file != self.name else ""
-        line = files.line_of(path, self.settings.csv, row) if path.suffix.lower() not in (".parquet", ".pq") else None
+        line = None if self.kind == "parquet" else layout.line_of(path, self.settings.csv, row)
         where = f"row {row:,}" if line is None else f"line {line:,}"
         return f"{several}, {where}" if several else where
 
 
-def connect(engine: EngineSettings) -> tuple[Any, Path]:
-    """Start DuckDB on a folder of its own, within the memory that the settings allow."""
-    try:
-        folder = tempfile.TemporaryDirectory(prefix="tenure-", dir=engine.temp_directory, ignore_cleanup_errors=True)
-    except OSError as error:
-        raise TransactionsError("transactions.engine.temp_directory", f"{error}.") from error
-    threads = {} if engine.threads is None else {"threads": engine.threads}
-    connection = ibis.duckdb.connect(
-        Path(folder.name) / "log.duckdb",
-        memory_limit=engine.memory_limit,
-        temp_directory=folder.name,
-        autoinstall_known_extensions=False,
-        **threads,
-    )
-    connection.raw_sql("SET TimeZone = 'UTC'")
-    # Nothing is asked in the order of insertion, which would keep all threads but one waiting: see `number`.
-    connection.raw_sql("SET preserve_insertion_order = false")
-    weakref.finalize(connection, folder.cleanup)  # tables refer to their connection: the last one takes it along
-    return connection, Path(folder.name)
-
-
-def open_source(settings: TransactionsSettings) -> Source:
-    """Open the log that the settings name.
+def open_source(settings: TransactionsSettings, *, tidy: bool = False) -> Source:
+    """Open the log that the settings name; `tidy` rewrites CSV files first.
 
     Raises:
         TransactionsError: when there is none, or when it is not what the settings say.
@@ -94,45 +75,21 @@ def open_source(settings: TransactionsSettings) -> Source:
     connection, folder = connect(settings.engine)
     if settings.csv.date_format:
         _require_date_format(connection, settings)
-    with in_words(name):
+    with in_words(name, settings):
         digest = files.digest(found, "\n".join(filter(None, (settings.table, settings.query))))
-        numbered = _OPENERS[kind](connection, found, settings, folder)
+        numbered = _OPENERS[kind](connection, found, settings, folder, tidy)
         table = connection.table(VIEW)
+        if settings.query:
+            confine(connection, found, folder, settings)
     if settings.query:
         table, numbered = _query(connection, settings.query, settings)
-    return Source(connection, table, numbered, name, digest, settings)
-
-
-@contextmanager
-def in_words(name: str) -> Iterator[None]:
-    """Turn what the engine or the disk has to say into a fault of the log."""
-    try:
-        yield
-    except duckdb.Error as error:
-        raise _fault(error, name) from error
-    except OSError as error:
-        raise TransactionsError(name, f"cannot be read: {error}.") from error
-
-
-def _fault(error: duckdb.Error, name: str) -> TransactionsError:
-    """Put what DuckDB has to say into one line, with the remedy where it is known."""
-    said = re.sub(r"^[A-Za-z ]+ Error: ", "", str(error).strip())
-    first, *rest = [line.strip() for line in said.splitlines() if line.strip()] or [""]
-    file = re.search(r"^\s*file = (.+)$", said, re.MULTILINE)
-    where = file[1] if file else name
-    if first.startswith("CSV Error on Line:"):
-        line = first.removeprefix("CSV Error on Line:").strip()
-        why = next((text for text in rest if not text.startswith("Original Line")), "it cannot be parsed").rstrip(".")
-        if "unicode" in why:
-            return TransactionsError(where, f"is not utf-8 text (line {line}). Set transactions.csv.encoding.")
-        advice = "Look at the quotes, at separators within cells, and at transactions.csv.separator."
-        return TransactionsError(where, f"cannot be read as CSV: line {line}: {why}. {advice}")
-    if isinstance(error, duckdb.OutOfMemoryException):
-        return TransactionsError(where, f"{first} Raise transactions.engine.memory_limit, or free disk space.")
-    return TransactionsError(where, f"cannot be read: {first.rstrip('.!')}.")
+    _refuse_own_names(settings, list(table.columns))
+    return Source(connection, table, numbered, name, digest, settings, kind)
 
 
 def _refuse_mixture(settings: TransactionsSettings, kind: str, found: list[Path]) -> None:
+    if kind == "duckdb":
+        files.refuse_foreign(found[0], kind)
     if kind == "duckdb" and not (settings.table or settings.query):
         raise TransactionsError(settings.path, "is a database: name its table in transactions.table, or a query.")
     if kind != "duckdb" and settings.table:
@@ -146,22 +103,20 @@ def _view(connection: Any, select: str, name: str = VIEW) -> Any:
     return connection.table(name)
 
 
-def _open_csv(connection: Any, found: list[Path], settings: TransactionsSettings, folder: Path) -> Any:
-    csv = settings.csv
-    names = files.header(found[0], csv)
-    for other in found[1:]:
-        if files.header(other, csv) != names:
-            raise TransactionsError(other, f"has other columns than {found[0].name}: {files.header(other, csv)}.")
-    refuse_doubles(settings, names)
-    for file in found:
-        files.refuse_cut_gzip(file)
-    read = [files.as_utf8(file, csv, folder, number) for number, file in enumerate(found)]
-    renamed = {str(copy): str(file) for copy, file in zip(read, found, strict=True)}
-    unique = [name if names.index(name) == at else f"{name} ({at + 1})" for at, name in enumerate(names)]
-    columns = "{" + ", ".join(f"{_quoted(name)}: 'VARCHAR'" for name in unique) + "}"
+def _open_csv(connection: Any, found: list[Path], settings: TransactionsSettings, folder: Path, tidy: bool) -> Any:
+    layouts = [layout.read_layout(file, settings.csv) for file in found]
+    names = layouts[0].names
+    for other, its in zip(found, layouts, strict=True):
+        if its.names != names:
+            raise TransactionsError(other, f"has other columns than {found[0].name}: {list(its.names)}.")
+        layout.refuse_cut_gzip(other)
+    unique = layout.unique(names)
+    refuse_doubles(settings, list(names), unique)
+    read, skip, separator = _alike(found, layouts, settings, folder, tidy=tidy)
+    columns = "{" + ", ".join(f"{quoted(name)}: 'VARCHAR'" for name in unique) + "}"
     reading = (
-        f"read_csv({_listed(read)}, header = true, auto_detect = false, delim = {_quoted(csv.separator)},"
-        f" quote = '\"', escape = '\"', columns = {columns}, max_line_size = 16000000"
+        f"read_csv({_files(read)}, header = true, skip = {skip}, auto_detect = false, delim = {quoted(separator)},"
+        f" quote = '\"', escape = '\"', columns = {columns}, max_line_size = {layout.LONGEST_CELL}"
     )
     _view(connection, f"SELECT * FROM {reading})")
     within = "row_number() OVER () - 1"
@@ -170,25 +125,46 @@ def _open_csv(connection: Any, found: list[Path], settings: TransactionsSettings
         start = placed[ROW].min().over(ibis.window(group_by=FILE))
         placed = placed.mutate(**{ROW: placed[ROW] - start})
     placed = placed.mutate(**{ROW: placed[ROW] + 1})
+    renamed = {str(copy): str(file) for copy, file in zip(read, found, strict=True)}
     return placed.mutate(**{FILE: placed[FILE].cases(*renamed.items(), else_=placed[FILE])})
 
 
-def _open_parquet(connection: Any, found: list[Path], settings: TransactionsSettings, folder: Path) -> Any:
-    refuse_doubles(settings, files.parquet_names(found[0]))
+def _alike(
+    found: list[Path], layouts: list[layout.Layout], settings: TransactionsSettings, folder: Path, *, tidy: bool
+) -> tuple[list[Path], int, str]:
+    """Return the files, or copies that one call reads; how many lines stand before their header; their separator."""
+    copies = [folder / f"{number}.csv" for number in range(len(found))]
+    if tidy or len({(its.separator, its.skip) for its in layouts}) > 1:
+        each = zip(found, layouts, copies, strict=True)
+        return [layout.tidy(file, its, settings.csv, copy) for file, its, copy in each], 0, ","
+    read = [layout.as_utf8(file, settings.csv, copy) for file, copy in zip(found, copies, strict=True)]
+    return read, layouts[0].skip, layouts[0].separator
+
+
+def _open_parquet(connection: Any, found: list[Path], settings: TransactionsSettings, folder: Path, tidy: bool) -> Any:
+    names = tuple(files.parquet_schema(found[0]).names)
+    unique = layout.unique(names)
+    refuse_doubles(settings, list(names), unique)
     is_partitioned = any("=" in part for part in found[0].parent.parts)
-    reading = f"read_parquet({_listed(found)}, hive_partitioning = {str(is_partitioned).lower()}"
-    _view(connection, f"SELECT * FROM {reading})")
-    numbering = f"SELECT *, file_row_number + 1 AS {ROW} FROM {reading}, filename = '{FILE}', file_row_number = true)"
-    return _view(connection, numbering, NUMBERED).drop("file_row_number")
+    renamed = "" if unique == list(names) else f" AS read({', '.join(map(_identifier, unique))})"
+    reading = f"read_parquet({_files(found)}, hive_partitioning = {str(is_partitioned).lower()}"
+    _view(connection, f"SELECT * FROM {reading}){renamed}")
+    numbered = f"{reading}, filename = '{FILE}', file_row_number = true){renamed}"
+    return _view(connection, f"SELECT *, file_row_number + 1 AS {ROW} FROM {numbered}", NUMBERED).drop(
+        "file_row_number"
+    )
 
 
-def _open_duckdb(connection: Any, found: list[Path], settings: TransactionsSettings, folder: Path) -> Any:
-    connection.raw_sql(f"ATTACH {_quoted(str(found[0]))} AS {DATABASE} (READ_ONLY)")
+def _open_duckdb(connection: Any, found: list[Path], settings: TransactionsSettings, folder: Path, tidy: bool) -> Any:
+    connection.raw_sql(f"ATTACH {quoted(str(found[0]))} AS {DATABASE} (READ_ONLY)")
     if not settings.table:
         _view(connection, "SELECT 1 AS nothing WHERE false")
         return None
-    name = ".".join('"' + part.replace('"', '""') + '"' for part in settings.table.split("."))
-    return number(_view(connection, f"SELECT * FROM {DATABASE}.{name}"))
+    name = ".".join(map(_identifier, settings.table.split(".")))
+    try:
+        return number(_view(connection, f"SELECT * FROM {DATABASE}.{name}"))
+    except duckdb.CatalogException as error:
+        raise TransactionsError(settings.path, no_table(connection, DATABASE, settings.table)) from error
 
 
 _OPENERS = {"csv": _open_csv, "parquet": _open_parquet, "duckdb": _open_duckdb}
@@ -200,11 +176,25 @@ def _query(connection: Any, query: str, settings: TransactionsSettings) -> tuple
         if len(statements) != 1:
             several = f"transactions.query holds {len(statements):,} statements; give one SELECT."
             raise TransactionsError(settings.path, several)
+        (statement,) = statements
+        if statement.type.name != "SELECT":
+            raise TransactionsError(settings.path, f"transactions.query is a SELECT, not {statement.type.name}.")
+        described = connection.raw_sql(f"DESCRIBE {statement.query.strip().rstrip(';')}").fetchall()
+        _refuse_result(settings, [name for name, *_ in described])
         table = _view(connection, query.strip().rstrip(";"), ASKED)
     except duckdb.Error as error:
-        first = next(iter(str(error).strip().splitlines()), "").rstrip(".!")
-        raise TransactionsError(settings.path, f"transactions.query cannot be run: {first}.") from error
+        raise TransactionsError(settings.path, f"transactions.query cannot be run: {of_query(error)}") from error
     return table, number(table)
+
+
+def _refuse_result(settings: TransactionsSettings, names: list[str]) -> None:
+    """Refuse a query that returns a column of the settings more than once: the engine would take the first."""
+    lower = [name.lower() for name in names]
+    twice = [name for name in _wanted(settings) if lower.count(name.lower()) > 1]
+    if twice:
+        advice = f"Write: select * exclude ({_identifier(twice[0])}), ... as {_identifier(twice[0])} from log"
+        what = f"transactions.query returns the column {twice[0]!r} {lower.count(twice[0].lower())} times"
+        raise TransactionsError(settings.path, f"{what}. {advice}.")
 
 
 def number(table: Any) -> Any:
@@ -212,25 +202,52 @@ def number(table: Any) -> Any:
     return table.mutate(**{FILE: ibis.null("string"), ROW: ibis.row_number() + 1})
 
 
-def refuse_doubles(settings: TransactionsSettings, names: list[str]) -> None:
-    """Refuse a column of the settings that is there more than once."""
-    wanted = settings.columns.named().values()
-    twice = [name for name in dict.fromkeys(wanted) if names.count(name) > 1]
-    if twice:
-        raise TransactionsError(
-            settings.path, *(f"the column {name!r} is there {names.count(name)} times." for name in twice)
-        )
+def _wanted(settings: TransactionsSettings) -> list[str]:
+    """Return the columns that the settings name, each once."""
+    rules = [rule.column for rule in settings.exclude.values()]
+    return list(dict.fromkeys([*settings.columns.named().values(), *settings.segments, *rules]))
+
+
+def refuse_doubles(settings: TransactionsSettings, names: list[str], unique: list[str]) -> None:
+    """Refuse a column of the settings that is there more than once, if only by another case of its letters.
+
+    Args:
+        settings: the columns that are used; a query may choose among those of one name, and is left to do so.
+        names: of the file.
+        unique: by which the columns are read.
+    """
+    _refuse_own_names(settings, names)
+    lower = [name.lower() for name in names]
+    faults = []
+    for wanted in [] if settings.query else _wanted(settings):
+        at = [place for place, name in enumerate(lower) if name == wanted.lower()]
+        alike = list(dict.fromkeys(names[place] for place in at))
+        if len(at) > 1:
+            is_same = f"the column {wanted!r} is there {len(at)} times"
+            what = is_same if len(alike) == 1 else f"the columns {first_few(alike)} differ by case alone"
+            faults.append(f"{what}. Choose one in a query: {choose([unique[place] for place in at], wanted)}.")
+    if faults:
+        raise TransactionsError(settings.path, *faults)
+
+
+def _refuse_own_names(settings: TransactionsSettings, names: list[str]) -> None:
+    own = [name for name in names if OWN.fullmatch(name)]
+    if own:
+        what = f"has columns that are named as Tenure names its own ({first_few(own)})"
+        raise TransactionsError(settings.path, f"{what}: rename them.")
 
 
 def _require_date_format(connection: Any, settings: TransactionsSettings) -> None:
     """Tell a format that reads back the day that it writes from one that leaves days open, or is none."""
     date_format = str(settings.csv.date_format)
-    zone = " A zone in it is not read: put such a date together in transactions.query."
+    column = settings.columns.date.replace('"', '""')
+    sql = f"""select * replace (strptime("{column}", '{date_format}') as "{column}") from log"""
+    zone = f" A zone in it is not read here but in a query: {paste(sql)} with date_format=null and a timezone."
     advice = "which is no format with a year, a month and a day. It is written like '%d.%m.%Y'."
     try:
         asked = "SELECT count(*) FROM (VALUES (DATE '1997-12-31'), (DATE '2004-02-03')) AS days(day)"
-        written = f"strftime(day, {_quoted(date_format)})"
-        same = f"{asked} WHERE try_strptime({written}, {_quoted(date_format)})::DATE = day"
+        written = f"strftime(day, {quoted(date_format)})"
+        same = f"{asked} WHERE try_strptime({written}, {quoted(date_format)})::DATE = day"
         is_format = connection.raw_sql(same).fetchone() == (2,)
     except duckdb.Error:
         is_format = False
@@ -239,10 +256,10 @@ def _require_date_format(connection: Any, settings: TransactionsSettings) -> Non
         raise TransactionsError(settings.path, f"transactions.csv.date_format is {date_format!r}, {advice}{more}")
 
 
-def _listed(found: list[Path]) -> str:
+def _files(found: list[Path]) -> str:
     """Write a list of files; what is there is no pattern any more."""
-    return "[" + ", ".join(_quoted(escape(str(file))) for file in found) + "]"
+    return listed([escape(str(file)) for file in found])
 
 
-def _quoted(text: str) -> str:
-    return "'" + text.replace("'", "''") + "'"
+def _identifier(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"'

@@ -46,12 +46,21 @@ class Tables:
         return first, last
 
     def day_counts(self) -> pd.DataFrame:
-        """Return `date` and `rows` of every day that has any, in their order."""
+        """Return `date`, `rows` and `customers` of every day that has any, in their order.
+
+        `customers` counts a customer with both sales and refunds on a day twice.
+        """
         days = self.sales.select("date", "rows")
         if self.refunds is not None:
-            days = days.union(self.refunds.select("date", "rows"))
-        found: pd.DataFrame = days.group_by("date").aggregate(rows=days["rows"].sum()).order_by("date").to_pandas()
-        return found.assign(date=pd.to_datetime(found["date"]), rows=found["rows"].astype("int64"))
+            days = days.union(
+                self.refunds.group_by(["customer_id", "date"])
+                .aggregate(rows=lambda t: t["rows"].sum())
+                .drop("customer_id")
+            )
+        counted = days.group_by("date").aggregate(rows=days["rows"].sum(), customers=days.count())
+        found: pd.DataFrame = counted.order_by("date").to_pandas()
+        whole = {name: found[name].astype("int64") for name in ("rows", "customers")}
+        return found.assign(date=pd.to_datetime(found["date"]), **whole)
 
     def busy_days(self) -> Any:
         """Return `customer_id` and `date` of every customer's days with more than one row."""

@@ -1,0 +1,15 @@
+"""A folder for what is fetched from the store, removed when the process ends: MLflow itself leaves its own."""
+
+import tempfile
+from functools import cache
+from pathlib import Path
+
+
+def new_folder() -> Path:
+    """Return a new folder that lasts as long as the process."""
+    return Path(tempfile.mkdtemp(dir=_home().name))
+
+
+@cache
+def _home() -> tempfile.TemporaryDirectory[str]:
+    return tempfile.TemporaryDirectory(prefix="tenure-", ignore_cleanup_errors=True)

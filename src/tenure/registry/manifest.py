@@ -1,0 +1,93 @@
+"""The files of a registered model: their sha256 are tags of its version, and are compared before anything is loaded.
+
+Tags lie in the store's database and files in its artifact folder or bucket, so writing to one alone is noticed.
+"""
+
+import hashlib
+from collections.abc import Mapping
+from pathlib import Path
+
+import mlflow
+
+from .aliases import NoModelError, Version, find_version
+from .downloads import new_folder
+from .errors import one_line, raise_if_lost, where
+
+TAG = "sha256/"  # followed by the file's path within the model
+ADDED = "registered_model_meta"  # written by MLflow beside a download, with the version's own name and number
+SHOWN = 3
+
+
+class ModelFilesError(NoModelError):
+    """The files of a model version are not those that were registered."""
+
+
+def digest_tags(model_uri: str) -> dict[str, str]:
+    """Return the tags that record every file of a model that was just logged."""
+    return {f"{TAG}{path}": digest for path, digest in _digests(_download(model_uri)).items()}
+
+
+def fetch(version: Version) -> Path:
+    """Return a local folder with the files of a version, each compared with what was registered.
+
+    Load the model from this folder alone: what lies in the store may change after the comparison.
+
+    Raises:
+        ModelFilesError: with the first files that differ, are missing or were added.
+    """
+    folder = _download(version.uri)
+    recorded = {key.removeprefix(TAG): digest for key, digest in version.tags.items() if key.startswith(TAG)}
+    if not recorded:
+        raise ModelFilesError(
+            f"{version.uri} has no digests of its files in its tags, so they cannot be verified: train it again."
+        )
+    faults = _differences(recorded, _digests(folder))
+    if faults:
+        more = f" and {len(faults) - SHOWN:,} more" if len(faults) > SHOWN else ""
+        raise ModelFilesError(
+            f"The files of {version.uri} are not those that were registered: {', '.join(faults[:SHOWN])}{more}."
+            f" Nothing was loaded. Use another version, or train again, and find out who can write to {where()}."
+        )
+    return folder
+
+
+def verify(uri: str) -> None:
+    """Raise ModelFilesError unless the files of a version, by alias or number, are those that were registered."""
+    fetch(find_version(uri))
+
+
+def _differences(recorded: Mapping[str, str], found: Mapping[str, str]) -> list[str]:
+    """List the files that differ, are missing or were added, by path."""
+    return [
+        f"{path!r} was {'added' if path not in recorded else 'removed' if path not in found else 'changed'}"
+        for path in sorted({*recorded, *found})
+        if recorded.get(path) != found.get(path)
+    ]
+
+
+def _digests(folder: Path) -> dict[str, str]:
+    """Return the sha256 of every file by its path, without MLflow's own addition, which is removed.
+
+    A link is no file of a model, and stands as such.
+    """
+    (folder / ADDED).unlink(missing_ok=True)
+    return {
+        path.relative_to(folder).as_posix(): "link" if path.is_symlink() else _sha256(path)
+        for path in sorted(folder.rglob("*"))
+        if path.is_symlink() or not path.is_dir()
+    }
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as content:
+        return hashlib.file_digest(content, "sha256").hexdigest()
+
+
+def _download(model_uri: str) -> Path:
+    try:
+        return Path(mlflow.artifacts.download_artifacts(artifact_uri=model_uri, dst_path=str(new_folder())))
+    except Exception as error:  # each kind of store fails in its own way
+        raise_if_lost(error)
+        raise ModelFilesError(
+            f"The files of {model_uri} cannot be read from {where()}: {one_line(str(error))}."
+        ) from error

@@ -1,0 +1,88 @@
+"""Close what processes that were killed left open: runs, logged models, registrations."""
+
+import hashlib
+import logging
+import os
+import socket
+from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
+
+import psutil
+from mlflow import MlflowClient
+from mlflow.entities import LoggedModelStatus, Run
+from mlflow.exceptions import MlflowException
+
+MACHINE, PID, STARTED = "tenure.machine", "tenure.pid", "tenure.process_started"
+SAME_SECONDS = 5.0  # a process's start, read twice, may differ by a correction of the clock
+NEWEST = 100  # logged models that are looked at
+log = logging.getLogger("tenure")
+
+
+def process_tags() -> dict[str, str]:
+    """Return tags that name this process, so that a later one can see whether it still lives."""
+    pid = os.getpid()
+    return {MACHINE: _machine(), PID: str(pid), STARTED: f"{psutil.Process(pid).create_time():.2f}"}
+
+
+def close_dead_runs(client: MlflowClient, experiment_id: str) -> list[str]:
+    """Mark the open runs of dead processes of this machine KILLED, and their open logged models FAILED.
+
+    Runs of other machines and containers, and runs without our tags, stay as they are. Returns the ids of the runs.
+    """
+    filters = f"attributes.status = 'RUNNING' and tags.`{MACHINE}` = '{_machine()}'"
+    dead = [run.info.run_id for run in _all_runs(client, experiment_id, filters) if lives_on(run.data.tags) is False]
+    for run_id in dead:
+        client.set_terminated(run_id, "KILLED")
+    if dead:
+        log.warning("%d runs of processes that were killed are marked KILLED; first: %s", len(dead), dead[0])
+    newest = [{"field_name": "creation_time", "ascending": False}]
+    # MLflow finds no model by its status: the store holds a number, and a filter has to be a text.
+    for model in client.search_logged_models([experiment_id], max_results=NEWEST, order_by=newest):
+        is_open = model.status == LoggedModelStatus.PENDING
+        if is_open and model.source_run_id and _is_left(client, model.source_run_id):
+            client.finalize_logged_model(model.model_id, LoggedModelStatus.FAILED)
+    return dead
+
+
+def lives_on(tags: Mapping[str, str]) -> bool | None:
+    """Check whether the process that `process_tags` named still lives; None where that cannot be known from here.
+
+    Number and start are compared: a number alone may belong to another process by now.
+    """
+    if tags.get(MACHINE) != _machine():
+        return None
+    try:
+        process = psutil.Process(int(tags[PID]))
+        is_same = abs(process.create_time() - float(tags[STARTED])) <= SAME_SECONDS
+        return is_same and bool(process.status() != psutil.STATUS_ZOMBIE)
+    except psutil.NoSuchProcess:
+        return False
+    except (KeyError, ValueError, OverflowError, psutil.Error):
+        return None
+
+
+def _is_left(client: MlflowClient, run_id: str) -> bool:
+    try:
+        return lives_on(client.get_run(run_id).data.tags) is False
+    except MlflowException:
+        return False  # deleted for good
+
+
+def _all_runs(client: MlflowClient, experiment_id: str, filters: str) -> list[Run]:
+    page = client.search_runs([experiment_id], filters)
+    found = list(page)
+    while page.token:
+        page = client.search_runs([experiment_id], filters, page_token=page.token)
+        found += page
+    return found
+
+
+def _machine() -> str:
+    """Return a digest of the machine and, in a container, of its own numbering of processes."""
+    parts = [socket.gethostname()]
+    with suppress(OSError):
+        parts.append(Path("/etc/machine-id").read_text().strip())
+    with suppress(OSError):
+        parts.append(str(Path("/proc/self/ns/pid").readlink()))
+    return hashlib.sha256(" ".join(parts).encode()).hexdigest()[:16]

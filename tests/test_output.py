@@ -1,0 +1,159 @@
+"""What is written: whole, by one process at a time, never over its own input, and nothing is left of the dead."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from logs import CDNOW, settings
+
+from tenure.batch import BatchError, ScoreFile, SummaryFile
+from tenure.jobs.scoring import kept_if_lost
+from tenure.output import OutputError, folder_written_whole, refuse_input, require_writable, written_whole
+from tenure.transactions import read
+
+WRITE_AND_WAIT = """
+import sys
+from tenure.output import written_whole
+with written_whole(sys.argv[1]) as path:
+    path.write_text("half")
+    print(path, flush=True)
+    sys.stdin.read()
+"""
+
+
+@pytest.fixture
+def umask() -> int:
+    before = os.umask(0o027)
+    os.umask(before)
+    return before
+
+
+def mode(path: Path) -> int:
+    return path.stat().st_mode & 0o777
+
+
+def test_a_new_file_follows_the_umask_and_an_old_one_keeps_its_mode(tmp_path: Path, umask: int) -> None:
+    path = tmp_path / "scores.parquet"
+    try:
+        os.umask(0o027)
+        with written_whole(str(path)) as scratch:
+            assert mode(scratch) == 0o600  # nobody else reads it while it is written
+        assert mode(path) == 0o640
+        for kept in (0o600, 0o664):
+            path.chmod(kept)
+            with written_whole(str(path)):
+                pass
+            assert mode(path) == kept
+        with folder_written_whole(str(tmp_path / "folder")):
+            pass
+        assert mode(tmp_path / "folder") == 0o750
+    finally:
+        os.umask(umask)
+
+
+def writer(path: Path) -> subprocess.Popen[str]:
+    asked = [sys.executable, "-c", WRITE_AND_WAIT, str(path)]
+    process = subprocess.Popen(asked, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    assert process.stdout.readline().strip()
+    return process
+
+
+def test_a_second_writer_is_refused_and_what_a_dead_one_left_is_removed(tmp_path: Path) -> None:
+    path = tmp_path / "scores [1].parquet"
+    process = writer(path)
+    try:
+        with pytest.raises(OutputError, match=rf"is being written by another process \({process.pid} on "):
+            require_writable(str(path))
+        with pytest.raises(OutputError, match="Wait for it to end"), written_whole(str(path)):
+            pass
+        require_writable(str(tmp_path / "scores [2].parquet"))
+        assert len(list(tmp_path.iterdir())) == 1  # the first one's
+    finally:
+        process.kill()
+        process.communicate()
+    assert len(list(tmp_path.iterdir())) == 1
+    require_writable(str(path))
+    assert not list(tmp_path.iterdir())
+    with written_whole(str(path)) as scratch:
+        scratch.write_text("whole")
+    assert [found.name for found in tmp_path.iterdir()] == [path.name]
+
+
+def test_of_two_that_begin_the_first_goes_on(tmp_path: Path) -> None:
+    path = str(tmp_path / "scores.parquet")
+    with written_whole(path) as first:
+        with pytest.raises(OutputError, match="is being written"), written_whole(path):
+            pass
+        first.write_text("first")
+    assert Path(path).read_text() == "first"
+
+
+def test_an_output_that_is_an_input_is_refused(tmp_path: Path) -> None:
+    source, link, hard = tmp_path / "log.parquet", tmp_path / "link.parquet", tmp_path / "hard.parquet"
+    source.write_text("rows")
+    link.symlink_to(source)
+    hard.hardlink_to(source)
+    for output in (source, link, hard, tmp_path / "folder" / ".." / "log.parquet"):
+        with pytest.raises(OutputError, match=r"is the input .* name another file"):
+            refuse_input(str(output), [source])
+    with pytest.raises(OutputError, match="or lies in it"):
+        refuse_input(str(tmp_path / "month=1" / "scores.parquet"), [tmp_path])
+    refuse_input(str(tmp_path / "scores.parquet"), [source, tmp_path / "nowhere.csv"])
+    assert source.read_text() == "rows"
+
+
+@pytest.mark.parametrize("suffix", ["csv", "parquet"])
+def test_a_summary_that_changes_while_it_is_read_is_refused(
+    tmp_path: Path, summaries: pd.DataFrame, suffix: str
+) -> None:
+    path = tmp_path / f"summary.{suffix}"
+    write = summaries.to_csv if suffix == "csv" else summaries.to_parquet
+    write(path, index=False)
+    file = SummaryFile(str(path)).with_type(None)
+    assert sum(len(part) for part in file.parts()) == 700
+    other = summaries.iloc[:600]
+    (other.to_csv if suffix == "csv" else other.to_parquet)(path, index=False)
+    with pytest.raises(BatchError, match="was changed while it was read"):
+        list(file.parts())
+
+
+def lose_the_store(path: Path, summaries: pd.DataFrame, *, is_complete: bool) -> None:
+    with written_whole(str(path)) as scratch, kept_if_lost(scratch, str(path)):
+        output = ScoreFile(scratch)
+        output.write(summaries)
+        if is_complete:
+            output.close({"model": "models:/clv/1"})
+        raise ConnectionError
+
+
+def test_scores_are_kept_where_the_store_is_lost(
+    tmp_path: Path, summaries: pd.DataFrame, caplog: pytest.LogCaptureFixture
+) -> None:
+    path, kept = tmp_path / "scores.parquet", tmp_path / "scores.kept.parquet"
+    path.write_text("before")
+    with pytest.raises(ConnectionError):
+        lose_the_store(path, summaries, is_complete=False)
+    assert [found.name for found in tmp_path.iterdir()] == ["scores.parquet"]
+    with pytest.raises(ConnectionError):
+        lose_the_store(path, summaries, is_complete=True)
+    assert path.read_text() == "before"
+    pd.testing.assert_frame_equal(pd.read_parquet(kept), summaries)
+    assert str(kept) in caplog.text
+    assert len(list(tmp_path.iterdir())) == 2
+
+
+def test_a_dead_ones_copy_of_a_log_is_removed_and_a_living_ones_stays(tmp_path: Path) -> None:
+    host = os.uname().nodename
+    dead = subprocess.Popen([sys.executable, "-c", ""])
+    dead.wait()
+    left = tmp_path / f"tenure-log-{host}-{dead.pid}-x"
+    others = [tmp_path / f"tenure-log-{host}-{os.getpid()}-x", tmp_path / "tenure-log-elsewhere-1-x", tmp_path / "mine"]
+    for folder in (left, *others):
+        folder.mkdir()
+    read(settings(CDNOW, temp_directory=str(tmp_path)))
+    assert not left.exists()
+    assert all(folder.exists() for folder in others)

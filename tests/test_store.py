@@ -1,0 +1,411 @@
+"""The store: its address, its lock, its experiment, and what killed processes left open in it."""
+
+import os
+import shutil
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+import mlflow
+import psutil
+import pytest
+from filelock import FileLock
+from mlflow import MlflowClient
+
+from tenure import registry
+from tenure.addresses import mask
+from tenure.jobs.compose import compose_settings
+from tenure.posterior import Posterior
+from tenure.registry import RegistryError, StoreUnreachableError, completeness, locks, models, processes, store
+from tenure.settings import RegistrySettings
+
+SECRET = "S3CRET"
+
+
+@pytest.fixture(scope="module")
+def empty_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Create the tables once: it takes ten seconds."""
+    before, path = mlflow.get_tracking_uri(), tmp_path_factory.mktemp("empty") / "mlflow.db"
+    registry.use(f"sqlite:///{path}")
+    MlflowClient().get_experiment_by_name("tenure")
+    registry.use(before)
+    return path
+
+
+@pytest.fixture
+def settings(tmp_path: Path, empty_store: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[RegistrySettings]:
+    """Return settings of an empty store of this test alone."""
+    shutil.copy(empty_store, tmp_path / "mlflow.db")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    before = mlflow.get_tracking_uri()
+    yield replace(compose_settings("train").registry, tracking_uri=f"sqlite:///{tmp_path / 'mlflow.db'}")
+    registry.use(before)
+
+
+# Addresses
+
+
+@pytest.mark.parametrize(
+    ("text", "masked"),
+    [
+        ("postgresql://ann:S3CRET@db/x", "postgresql://ann:***@db/x"),
+        ("mysql+pymysql://ann:S3/C@RET@db:3306/x", "mysql+pymysql://ann:***@db:3306/x"),
+        ("postgresql://ann:S3CRET'@db/x", "postgresql://ann:***@db/x"),
+        ("redis://:S3CRET@h", "redis://:***@h"),
+        ("https://S3CRET@mlflow.example.com/x", "https://***@mlflow.example.com/x"),
+        ("sqlite:////a/mlflow.db?password=S3CRET", "sqlite:////a/mlflow.db?password=***"),
+        ("http://h/?a=S3CRET&pwd=S3CRET;t=S3CRET", "http://h/?a=***&pwd=***;t=***"),
+        ("mssql+pyodbc:///?odbc_connect=DRIVER%3DX%3BPWD%3DS3CRET", "mssql+pyodbc:///?odbc_connect=***"),
+        ("'http://h?k=S3CRET' is lost", "'http://h?k=***' is lost"),
+        ("a http://ann:S3CRET@h/x failed, b sqlite:///y.db too", "a http://ann:***@h/x failed, b sqlite:///y.db too"),
+        ("sqlite:///mlflow.db", "sqlite:///mlflow.db"),
+        ("http://127.0.0.1:5000/#/experiments/1/runs/ab", "http://127.0.0.1:5000/#/experiments/1/runs/ab"),
+        ("models:/clv@champion", "models:/clv@champion"),
+        ("ann@example.com", "ann@example.com"),
+    ],
+)
+def test_passwords_in_addresses_are_masked(text: str, masked: str) -> None:
+    assert mask(text) == masked
+
+
+@pytest.mark.parametrize(
+    ("uri", "shown"),
+    [
+        ("sqlite:///mlflow.db", "uv run mlflow ui --backend-store-uri sqlite:///mlflow.db"),
+        (f"sqlite:///m.db?password={SECRET}", 'uv run mlflow ui --backend-store-uri "$MLFLOW_TRACKING_URI"'),
+        (f"postgresql://ann:{SECRET}@h/x", 'uv run mlflow ui --backend-store-uri "$MLFLOW_TRACKING_URI"'),
+        (f"http://ann:{SECRET}@h:5000", "http://ann:***@h:5000"),
+    ],
+)
+def test_the_line_that_shows_a_store_holds_no_password(uri: str, shown: str) -> None:
+    assert registry.ui_command(uri) == shown
+
+
+def test_a_run_holds_no_password_of_its_store(settings: RegistrySettings) -> None:
+    uri = f"{settings.tracking_uri}?password={SECRET}"
+    config = f"# tenure-train registry.tracking_uri='{uri}' seed=1\nregistry:\n  tracking_uri: {uri}\nseed: 1\n"
+    train = compose_settings("train", [f"registry.tracking_uri='{uri}'"])
+    registry.use(settings.tracking_uri)
+    with registry.open_run(settings, "train", config) as run:
+        registry.log_settings(asdict(train))
+    kept = registry.evidence(run.info.run_id)
+    assert kept.params["registry.tracking_uri"].endswith("mlflow.db?password=***")
+    recipe = kept.recipe()
+    assert SECRET not in recipe
+    assert "password=***' seed=1" in recipe
+    assert recipe.endswith("seed: 1\n")
+
+
+def test_a_store_that_cannot_be_opened_is_refused_without_its_password(settings: RegistrySettings) -> None:
+    for uri in (f"sqlite:////no/such/folder/m.db?password={SECRET}", f"nonsense://ann:{SECRET}@h/x"):
+        with pytest.raises(RegistryError) as refused:
+            registry.connect(replace(settings, tracking_uri=uri))
+        assert refused.value.exit_code == 2
+        assert SECRET not in str(refused.value)
+        assert "\n" not in str(refused.value)
+
+
+# The lock
+
+
+def test_the_lock_lies_beside_the_file_whatever_the_way_to_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    (tmp_path / "mlflow.db").touch()
+    (tmp_path / "link.db").symlink_to("mlflow.db")
+    beside = tmp_path / "mlflow.db.lock"
+    for uri in ("sqlite:///mlflow.db", f"sqlite:///{beside.with_suffix('')}?timeout=5", "sqlite:///link.db"):
+        assert locks.lock_of(uri) == beside
+    for uri in ("sqlite://", "sqlite:///:memory:", "http://127.0.0.1:5000", "databricks", "./mlruns"):
+        assert locks.lock_of(uri) is None
+    ours, other = (locks.lock_of(f"postgresql://ann:{SECRET}@h/{name}") for name in "xy")
+    assert ours is not None
+    assert ours.parent == tmp_path / "cache" / "tenure" / "locks"
+    assert SECRET not in ours.name
+    assert ours != other
+
+
+def test_a_store_held_for_a_while_is_waited_for_with_a_message(
+    settings: RegistrySettings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(locks, "QUIET_SECONDS", 0.1)
+    held = FileLock(tmp_path / "mlflow.db.lock", thread_local=False)  # another thread releases it
+    held.acquire()
+    (tmp_path / "mlflow.db.lock").write_text("tenure db-host 4711\n")
+    threading.Timer(1.0, held.release).start()
+    registry.connect(settings)
+    waiting, got = [record.getMessage() for record in caplog.records if "mlflow.db.lock" in record.getMessage()]
+    assert waiting == "waiting for mlflow.db.lock, held by process 4711 on db-host, for at most 60 seconds"
+    assert got.startswith("got mlflow.db.lock after ")
+    assert f" {os.getpid()}\n" in (tmp_path / "mlflow.db.lock").read_text()
+
+
+def test_a_store_held_for_good_is_reported(
+    settings: RegistrySettings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(locks, "QUIET_SECONDS", 0.1)
+    monkeypatch.setattr(locks, "LIMIT_SECONDS", 0.5)
+    started = time.monotonic()
+    with FileLock(tmp_path / "mlflow.db.lock"), pytest.raises(StoreUnreachableError, match="another process holds"):
+        registry.connect(settings)
+    assert time.monotonic() - started < 10
+
+
+def test_a_lock_that_is_a_link_or_a_folder_is_refused_and_a_foreign_file_keeps_its_content(
+    settings: RegistrySettings, tmp_path: Path
+) -> None:
+    lock, victim = tmp_path / "mlflow.db.lock", tmp_path / "victim"
+    victim.write_text("precious")
+    lock.symlink_to(victim)
+    with pytest.raises(RegistryError, match="is a link or no file: remove it"):
+        registry.connect(settings)
+    assert victim.read_text() == "precious"
+    lock.unlink()
+    lock.mkdir()
+    with pytest.raises(RegistryError, match="is a link or no file: remove it"):
+        registry.connect(settings)
+    lock.rmdir()
+    lock.write_text("somebody's notes")
+    registry.connect(settings)
+    assert lock.read_text() == "somebody's notes"
+
+
+CONNECT = """
+import sys
+from tenure import registry
+from tenure.jobs.compose import compose_settings
+settings = compose_settings("train", [f"registry.tracking_uri={sys.argv[1]}"]).registry
+registry.connect(settings)
+with registry.open_run(settings, "score", "seed: 0") as run:
+    print(run.info.experiment_id)
+"""
+
+
+def test_jobs_of_several_folders_open_one_fresh_store_at_once(tmp_path: Path) -> None:
+    """Measured without a common lock: three of four crash."""
+    started = []
+    for number in range(4):
+        folder = tmp_path / f"job{number}"
+        (folder / "tmp").mkdir(parents=True)
+        environment = {key: value for key, value in os.environ.items() if not key.startswith("MLFLOW")}
+        started.append(
+            subprocess.Popen(
+                [sys.executable, "-c", CONNECT, f"sqlite:///{tmp_path / 'mlflow.db'}"],
+                cwd=folder, env={**environment, "TMPDIR": str(folder / "tmp")},
+                stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+            )
+        )  # fmt: skip
+    ended = [(*process.communicate(), process.returncode) for process in started]
+    assert [code for *_, code in ended] == [0, 0, 0, 0], [err for _, err, _ in ended]
+    assert {out.strip() for out, *_ in ended} == {"1"}
+    assert not [file for file in tmp_path.glob("job*/tmp/*") if file.name != "numba_cache"]
+
+
+# The experiment
+
+
+def test_who_loses_the_race_for_an_experiment_uses_that_of_the_winner(
+    settings: RegistrySettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    honest = MlflowClient.create_experiment
+
+    def overtaken(self: MlflowClient, name: str) -> str:
+        honest(self, name)
+        return str(honest(self, name))  # raises as the second of two
+
+    monkeypatch.setattr(MlflowClient, "create_experiment", overtaken)
+    registry.connect(settings)
+    with registry.open_run(settings, "score", "seed: 0") as run, registry.open_origin("first") as origin:
+        pass
+    wanted = MlflowClient().get_experiment_by_name("tenure").experiment_id
+    assert (run.info.experiment_id, origin.info.experiment_id) == (wanted, wanted)
+    assert wanted != "0"
+
+
+def test_a_run_lands_in_its_experiment_whatever_the_environment_or_others_set(
+    settings: RegistrySettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    registry.connect(settings)
+    other = mlflow.set_experiment("other").experiment_id
+    monkeypatch.setenv("MLFLOW_EXPERIMENT_ID", other)
+    with registry.open_run(settings, "score", "seed: 0") as run, registry.open_origin("first") as origin:
+        pass
+    wanted = MlflowClient().get_experiment_by_name("tenure").experiment_id
+    assert (run.info.experiment_id, origin.info.experiment_id) == (wanted, wanted)
+
+
+def test_a_deleted_experiment_is_named_with_what_to_do(settings: RegistrySettings) -> None:
+    registry.connect(settings)
+    MlflowClient().delete_experiment(MlflowClient().get_experiment_by_name("tenure").experiment_id)
+    with pytest.raises(
+        RegistryError, match=r"The experiment tenure \(id 1\) .* is deleted\. Restore it with mlflow exp"
+    ):
+        registry.connect(settings)
+
+
+# What killed processes left
+
+
+def ended_process() -> dict[str, str]:
+    """Return the tags of a process that has ended."""
+    child = psutil.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
+    started = f"{child.create_time():.2f}"
+    child.kill()
+    child.wait()
+    return {**processes.process_tags(), processes.PID: str(child.pid), processes.STARTED: started}
+
+
+def test_open_runs_and_models_of_dead_processes_are_closed_and_no_others(
+    settings: RegistrySettings, caplog: pytest.LogCaptureFixture
+) -> None:
+    registry.connect(settings)
+    client, experiment = MlflowClient(), store.find_experiment("tenure")
+    alive, dead = processes.process_tags(), ended_process()
+    tags: dict[str, dict[str, str]] = {
+        "dead": dead,
+        "nested": {**dead, "mlflow.parentRunId": "0" * 32},
+        "number used again": {**alive, processes.STARTED: "1000000.00"},
+        "alive": alive,
+        "elsewhere": {**dead, processes.MACHINE: "another machine"},
+        "no tags": {},
+        "odd tags": {**dead, processes.PID: "x"},
+    }
+    runs = {name: client.create_run(experiment, tags=tags[name]).info.run_id for name in tags}
+    pending = {
+        name: mlflow.initialize_logged_model(
+            name="m", source_run_id=runs[name], experiment_id=experiment
+        ).model_id for name in ("dead", "alive")
+    }  # fmt: skip
+    caplog.clear()
+    registry.connect(settings)
+    closed = {name for name, run_id in runs.items() if client.get_run(run_id).info.status == "KILLED"}
+    assert closed == {"dead", "nested", "number used again"}
+    assert {client.get_run(runs[name]).info.status for name in set(runs) - closed} == {"RUNNING"}
+    statuses = {name: client.get_logged_model(model_id).status for name, model_id in pending.items()}
+    assert {name: status.value for name, status in statuses.items()} == {"dead": "FAILED", "alive": "PENDING"}
+    assert "3 runs of processes that were killed are marked KILLED" in caplog.text
+    caplog.clear()
+    registry.connect(settings)
+    assert "KILLED" not in caplog.text
+
+
+def test_a_run_of_a_killed_process_is_closed_by_the_next(settings: RegistrySettings, tmp_path: Path) -> None:
+    script = CONNECT.replace("print(run", "import os, signal; os.kill(os.getpid(), signal.SIGKILL); print(run")
+    killed = subprocess.run([sys.executable, "-c", script, settings.tracking_uri], check=False, cwd=tmp_path)
+    assert killed.returncode == -9
+    registry.use(settings.tracking_uri)
+    (left,) = mlflow.search_runs(search_all_experiments=True, output_format="list")
+    assert left.info.status == "RUNNING"
+    registry.connect(settings)
+    assert MlflowClient().get_run(left.info.run_id).info.status == "KILLED"
+
+
+def test_a_zombie_is_dead() -> None:
+    child = psutil.Popen([sys.executable, "-c", ""])
+    tags = {**processes.process_tags(), processes.PID: str(child.pid), processes.STARTED: f"{child.create_time():.2f}"}
+    end = time.monotonic() + 30
+    while child.status() != psutil.STATUS_ZOMBIE and time.monotonic() < end:
+        time.sleep(0.05)
+    assert processes.lives_on(tags) is False
+    child.wait()
+
+
+# Registrations
+
+
+def register(settings: RegistrySettings, posterior: Posterior, **tags: str) -> registry.Registered:
+    with registry.open_run(settings, "train", "seed: 0") as run:
+        return registry.register(
+            posterior, "clv", run_id=run.info.run_id, verdict="PASS", validated_horizon_days=365, tags=tags
+        )
+
+
+def test_an_interrupted_registration_is_used_nowhere_and_marked_once_its_process_is_dead(
+    settings: RegistrySettings, posterior: Posterior, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    registry.connect(settings)
+
+    def killed(*_: Any) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(models, "finish", killed)
+        with pytest.raises(KeyboardInterrupt):
+            register(settings, posterior, data_digest="d1")
+    client = MlflowClient()
+    version = client.get_model_version("clv", "1")
+    assert {"verdict": "PASS", "validated_horizon_days": "365", "data_digest": "d1"}.items() <= version.tags.items()
+    assert client.get_registered_model("clv").aliases == {}
+    for look in (registry.load, registry.find_version, registry.evidence):
+        with pytest.raises(registry.NoModelError, match=f"not complete: its registration by run {version.run_id}"):
+            look("models:/clv/1")
+    registry.connect(settings)
+    assert "abandoned" not in client.get_model_version("clv", "1").tags  # its process, this one, lives on
+    client.set_registered_model_alias("clv", "champion", "1")
+    assert registry.find_champion("clv") is None
+    assert register(settings, posterior).alias == "champion"  # the first that is complete
+    for key, value in ended_process().items():
+        client.set_model_version_tag("clv", "1", key, value)
+    registry.connect(settings)
+    assert client.get_model_version("clv", "1").tags["abandoned"] == "its registration was interrupted"
+    assert "version 1 of clv, whose registration was interrupted, is marked as abandoned" in caplog.text
+    assert "abandoned" not in client.get_model_version("clv", "2").tags
+
+
+def test_of_versions_that_one_registration_created_one_is_complete(settings: RegistrySettings) -> None:
+    registry.connect(settings)
+    client = MlflowClient()
+    client.create_registered_model("clv")
+    begun, other = completeness.begin(), completeness.begin()
+    for tags in (begun, other, begun):
+        client.create_model_version("clv", source="file:///nowhere", tags=tags)
+    completeness.finish(client, "clv", "3", begun[completeness.REGISTRATION])
+    kept = {int(version.version): version.tags for version in client.search_model_versions("name = 'clv'")}
+    assert {number for number, tags in kept.items() if completeness.is_complete(tags)} == {3}
+    assert kept[1]["abandoned"] == "created twice, see version 3"
+    assert "abandoned" not in kept[2]
+
+
+# Temporary folders
+
+READ = """
+import sys
+from pathlib import Path
+import matplotlib.pyplot as plt
+import numpy as np
+from tenure import registry
+from tenure.jobs.compose import compose_settings
+from tenure.posterior import Posterior
+from tenure.registry.evidence import log_figures
+rng = np.random.default_rng(1)
+draws = {name: np.exp(rng.normal(0.7, 0.01, (2, 50))) for name in ("r", "alpha", "a", "b", "p", "q", "v")}
+settings = compose_settings("train").registry
+registry.connect(settings)
+with registry.open_run(settings, "train", "seed: 0") as run:
+    log_figures("data", {"empty": plt.figure()})
+    registry.log_report("<html></html>")
+    registry.register(Posterior(draws, "bg_nbd", {"method": "none"}), "clv", run_id=run.info.run_id, verdict="PASS",
+                      validated_horizon_days=365, tags={})
+kept = registry.evidence(run.info.run_id)
+assert kept.file("data/empty.png").stat().st_size and kept.file("report.html").stat().st_size
+registry.load("models:/clv@champion")
+"""
+
+
+def test_no_temporary_folder_outlives_a_command(tmp_path: Path) -> None:
+    temporary = tmp_path / "tmp"
+    temporary.mkdir()
+    environment = {key: value for key, value in os.environ.items() if not key.startswith("MLFLOW")}
+    environment |= {"TMPDIR": str(temporary), "XDG_CACHE_HOME": str(tmp_path / "cache"), "MPLBACKEND": "agg"}
+    done = subprocess.run(
+        [sys.executable, "-c", READ], cwd=tmp_path, env=environment, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert list(temporary.iterdir()) == []

@@ -4,15 +4,16 @@ A posterior holds no customer rows. It is saved as a plain `.npz` (arrays and on
 module travels inside the registered model, so it imports nothing but NumPy and `errors`.
 """
 
-import io
 import json
-import math
 import zipfile
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date
 from os import PathLike
-from typing import Any
+from os import path as paths
+from typing import IO, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,15 +27,40 @@ PARAMETERS = PURCHASE_PARAMETERS + SPEND_PARAMETERS
 # BG/NBD: Fader, Hardie & Lee (2005). MBG/NBD: Batislam, Denizel & Filiztekin (2007); Hoppe & Wagner (2007).
 CHANCES_AT_BIRTH = {"bg_nbd": 0, "mbg_nbd": 1}
 PURCHASE_MODELS = tuple(CHANCES_AT_BIRTH)
-# Of purchase parameters. No base is outside, and the scorer's tables reach from end to end.
-LEAST, MOST = 1e-9, 1e12
+# The range in which the scorer is compared with exact values, ends included: every parameter, and what two or three of
+# them mean together. It is far wider than customers can be, so that no draw of a vague prior is refused by accident.
+BOUNDS = {
+    "r": (1e-9, 1e12),
+    "alpha": (1e-9, 1e12),
+    "a": (1e-9, 1e12),
+    "b": (1e-6, 1e12),  # lower, and with a near 1, the few who stay for long are lost in rounding
+    "p": (1e-9, 1e9),
+    "q": (1.0 + 1e-9, 1e9),
+    "v": (1e-27, 1e30),
+}
+RATE_BOUNDS = 0.0, 1e9  # r / alpha, purchases a day
+SPEND_BOUNDS = 1e-12, 1e15  # v p / (q - 1), mean spend per purchase
 MOST_DRAWS = 100_000
-# Of one array's header, and of the JSON text: far more than `save` writes, far less than a machine's memory.
-HEADER_BYTES, TEXT_BYTES = 4096, 4 * 1024 * 1024
+MOST_CHARACTERS = 20_000  # characters of the JSON text
+MOST_BYTES = 16_000_000
+# What an origin may hold.
+ORIGIN_KINDS: dict[str, Any] = {"method": str, "scales": dict, "as_of": str, "customers": int, "observed_days": int}
+ORIGIN_KINDS |= {"first_orders": dict | None, "repeat_spend": dict | None}
+NUMBERS_OF = {"scales": {"time_days", "money"}, "first_orders": {"mean", "sd", "customers"}}
+NUMBERS_OF |= {"repeat_spend": {"median", "customers"}}
+MEMBERS = ("about", *PARAMETERS)
+ADVICE = "Restore it from where it was saved, or train again."
+REFUSED = "This is not a posterior: "
 
 
 class PosteriorError(InputError):
-    """Draws that no population can have, or a file that is not a posterior."""
+    """Draws that no population can have."""
+
+
+class PosteriorFileError(PosteriorError):
+    """A file that is not a posterior."""
+
+    exit_code = 4
 
 
 @dataclass(frozen=True)
@@ -52,11 +78,12 @@ class Posterior:
     origin: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        faults = [*_missing(self.draws), *_wrong_shapes(self.draws), *_out_of_range(self.draws)]
+        faults = [*_missing(self.draws), *_wrong_shapes(self.draws)]
+        faults += [*_out_of_range(self.draws, is_whole=not faults), *_wrong_origin(self.origin)]
         if self.purchases not in PURCHASE_MODELS:
             faults.append(f"purchases is {self.purchases!r}, not one of {', '.join(PURCHASE_MODELS)}")
         if faults:
-            raise PosteriorError("This is not a posterior: " + "; ".join(faults) + ".")
+            raise PosteriorError(REFUSED + "; ".join(faults) + ".")
 
     @property
     def size(self) -> int:
@@ -108,91 +135,163 @@ class Posterior:
         about = json.dumps({"purchases": self.purchases, "origin": dict(self.origin)}, sort_keys=True)
         arrays: dict[str, Any] = {name: np.ascontiguousarray(self.draws[name], "<f8") for name in PARAMETERS}
         with open(path, "wb") as file:
-            np.savez_compressed(file, about=np.array(about), **arrays)
+            np.savez_compressed(file, about=np.array(about, f"<U{len(about)}"), **arrays)
 
     @classmethod
     def load(cls, path: str | PathLike[str]) -> "Posterior":
-        """Read what `save` wrote, with bounded memory and no pickles; anything else raises PosteriorError."""
-        try:
-            with zipfile.ZipFile(path) as file:
-                _check_members(file)
-                about = json.loads(_read_text(file, "about"))
-                draws = {name: _read_draws(file, name) for name in PARAMETERS}
-            return cls(draws, about["purchases"], dict(about["origin"]))
-        except PosteriorError as error:
-            raise PosteriorError(f"{path} is not a posterior file: {error}") from error
-        except Exception as error:  # a damaged file fails in any of zip's, NumPy's and JSON's ways
-            raise PosteriorError(
-                f"{path} is not a posterior file, or it is damaged ({type(error).__name__}). Train again."
-            ) from error
+        """Read what `save` wrote, and nothing else: every size is checked before anything is decompressed.
+
+        Raises PosteriorFileError for any other file.
+        """
+        with _saying_what_is_wrong(path):
+            if paths.getsize(path) > MOST_BYTES:
+                raise PosteriorFileError(f"it is larger than {MOST_BYTES:,} bytes")
+            with zipfile.ZipFile(path) as archive:
+                members = _members(archive)
+                headers = {name: _read_header(archive, members[name], name) for name in MEMBERS}
+                shapes = {headers[name] for name in PARAMETERS}
+                if len(shapes) > 1:
+                    raise PosteriorFileError(f"its parameters have different shapes: {sorted(shapes)}")
+                about = _read_about(archive, members["about"])
+                draws = {name: _read_data(archive, members[name]) for name in PARAMETERS}
+                draws = {name: data.reshape(headers[name]).astype(np.float64) for name, data in draws.items()}
+            return cls(draws, about["purchases"], about["origin"])
 
 
-def _check_members(file: zipfile.ZipFile) -> None:
-    """Raise PosteriorError unless the file holds each member once, and no others."""
-    names = [item.filename.removesuffix(".npy") for item in file.infolist()]
-    wanted = ("about", *PARAMETERS)
-    lost = [name for name in wanted if name not in names]
-    if lost:
-        raise PosteriorError(f"it lacks {', '.join(lost)}.")
-    if len(names) > len(wanted):
-        extra = [name for at, name in enumerate(names) if name not in wanted or name in names[:at]]
-        raise PosteriorError(f"it holds {len(extra):,} members too many; first: {extra[0][:40]!r}.")
+@contextmanager
+def _saying_what_is_wrong(path: str | PathLike[str]) -> Iterator[None]:
+    """Raise what goes wrong in reading `path` as one PosteriorFileError."""
+    try:
+        yield
+    except PosteriorError as error:
+        raise PosteriorFileError(
+            f"{path} is not a posterior file: {str(error).removeprefix(REFUSED).rstrip('.')}. {ADVICE}"
+        ) from None
+    except Exception as error:  # zipfile, zlib, tokenize and NumPy each raise their own at a damaged file
+        what = " ".join(ascii(str(error))[1:-1].split())[:200] or type(error).__name__
+        raise PosteriorFileError(
+            f"{path} is not a posterior file that can be read: {what.rstrip('.')}. {ADVICE}"
+        ) from error
 
 
-def _read_member(
-    file: zipfile.ZipFile, name: str, most: int
-) -> tuple[tuple[int, ...], bool, np.dtype[Any], memoryview]:
-    """Return an array's shape, order, dtype and bytes; no more than `most` bytes are ever decompressed."""
-    with file.open(f"{name}.npy") as member:
-        content = member.read(most + HEADER_BYTES + 1)
-    if len(content) > most + HEADER_BYTES:
-        raise PosteriorError(f"{name} has more than {most:,} bytes.")
-    stream = io.BytesIO(content)
-    if np.lib.format.read_magic(stream) != (1, 0):
-        raise PosteriorError(f"{name} is not an array as Tenure writes it.")
-    shape, in_fortran_order, dtype = np.lib.format.read_array_header_1_0(stream)
-    data = memoryview(content)[stream.tell() :]
-    if dtype.hasobject or len(data) != math.prod(shape) * dtype.itemsize:
-        raise PosteriorError(f"{name} does not hold the values that its header states.")
-    return shape, in_fortran_order, dtype, data
+def _members(archive: zipfile.ZipFile) -> dict[str, zipfile.ZipInfo]:
+    counts = Counter(info.filename for info in archive.infolist())
+    lost = [name for name in MEMBERS if f"{name}.npy" not in counts]
+    twice = sorted(name for name, count in counts.items() if count > 1)
+    unknown = sorted(set(counts) - {f"{name}.npy" for name in MEMBERS})
+    faults = [
+        f"it {what} {', '.join(map(ascii, names[:5]) if what != 'lacks' else names)}"
+        for what, names in (("lacks", lost), ("holds more than once", twice), ("holds the unknown", unknown))
+        if names
+    ]
+    if faults:
+        raise PosteriorFileError("; ".join(faults))
+    return {name: archive.getinfo(f"{name}.npy") for name in MEMBERS}
 
 
-def _read_draws(file: zipfile.ZipFile, name: str) -> NDArray[np.float64]:
-    """Return a parameter's draws, which must be little-endian float64 in C order."""
-    shape, in_fortran_order, dtype, data = _read_member(file, name, MOST_DRAWS * 8)
-    if dtype.str != "<f8" or in_fortran_order:
-        raise PosteriorError(f"{name} holds {dtype} and not float64 in C order.")
-    return np.frombuffer(data, dtype).reshape(shape).copy()
+def _header(file: IO[bytes]) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
+    if np.lib.format.read_magic(file) != (1, 0):
+        raise PosteriorFileError("one of its arrays is of a version of NumPy's format other than 1.0")
+    return np.lib.format.read_array_header_1_0(file)
 
 
-def _read_text(file: zipfile.ZipFile, name: str) -> str:
-    """Return a single text."""
-    shape, _, dtype, data = _read_member(file, name, TEXT_BYTES)
-    if dtype.kind != "U" or dtype.byteorder == ">" or shape != ():
-        raise PosteriorError(f"{name} is not a text.")
-    return str(np.frombuffer(data, dtype)[0])
+def _read_header(archive: zipfile.ZipFile, member: zipfile.ZipInfo, name: str) -> tuple[int, ...]:
+    """Return a member's shape once its header says what `save` writes, and its size is what the header says."""
+    if member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+        raise PosteriorFileError(f"{name} is compressed by another method than deflate")
+    with archive.open(member) as file:
+        shape, is_fortran, kind = _header(file)
+        start = file.tell()
+    if name == "about":
+        if kind.str[:2] != "<U" or shape != () or kind.itemsize > 4 * MOST_CHARACTERS:
+            raise PosteriorFileError(f"its `about` is not one text of at most {MOST_CHARACTERS:,} characters")
+    elif kind.str != "<f8" or is_fortran:
+        raise PosteriorFileError(f"{name} is {kind.str!r}, not float64, little-endian and in C order")
+    elif len(shape) != 2 or min(shape) < 1 or shape[0] * shape[1] > MOST_DRAWS:
+        raise PosteriorFileError(
+            f"{name} has the shape {str(shape)[:50]}, not (chains, draws) of 1 to {MOST_DRAWS:,} in all"
+        )
+    size = kind.itemsize * (shape[0] * shape[1] if shape else 1)
+    if member.file_size != start + size:
+        raise PosteriorFileError(f"{name} takes {member.file_size:,} bytes, its header says {start + size:,}")
+    return shape
+
+
+def _read_data(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> NDArray[Any]:
+    with archive.open(member) as file:
+        kind = _header(file)[2]
+        return np.frombuffer(file.read(member.file_size), kind)  # a checksum is compared at the end
+
+
+def _read_about(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> dict[str, Any]:
+    try:
+        about = json.loads(str(_read_data(archive, member)[0]))
+    except (ValueError, RecursionError) as error:
+        raise PosteriorFileError(f"its `about` is not JSON: {error}") from None
+    if not isinstance(about, dict) or set(about) != {"purchases", "origin"}:
+        raise PosteriorFileError("its `about` must hold `purchases` and `origin`, and nothing else")
+    return about
 
 
 def _missing(draws: Mapping[str, NDArray[np.float64]]) -> list[str]:
     lost = [name for name in PARAMETERS if name not in draws]
-    return [f"it lacks {', '.join(lost)}"] if lost else []
+    unknown = sorted(map(str, set(draws) - set(PARAMETERS)))
+    return [f"it lacks {', '.join(lost)}"] * bool(lost) + [f"it holds the unknown {', '.join(unknown)}"] * bool(unknown)
 
 
 def _wrong_shapes(draws: Mapping[str, NDArray[np.float64]]) -> list[str]:
     shapes = {np.shape(draws[name]) for name in PARAMETERS if name in draws}
-    right = len(shapes) == 1 and all(len(shape) == 2 and min(shape) > 0 for shape in shapes)
-    most = max((math.prod(shape) for shape in shapes), default=0)
-    if right and most > MOST_DRAWS:
-        return [f"it has {most:,} draws, more than {MOST_DRAWS:,}"]
-    return [] if right else [f"its parameters must share one shape (chains, draws), they have {sorted(shapes)}"]
+    if not (len(shapes) == 1 and all(len(shape) == 2 and min(shape) > 0 for shape in shapes)):
+        return [f"its parameters must share one shape (chains, draws), they have {sorted(shapes)}"]
+    faults = [
+        f"{name} is {np.asarray(draws[name]).dtype}, not float64"
+        for name in PARAMETERS
+        if name in draws and np.asarray(draws[name]).dtype != np.float64
+    ]
+    size = int(np.prod(shapes.pop()))
+    return faults + ([f"it has {size:,} draws, more than {MOST_DRAWS:,}"] if size > MOST_DRAWS else [])
 
 
-def _out_of_range(draws: Mapping[str, NDArray[np.float64]]) -> list[str]:
-    faults = []
-    for name in PARAMETERS:
-        values = np.asarray(draws.get(name, 2.0))
-        low, high = (LEAST, MOST) if name in PURCHASE_PARAMETERS else (1.0 if name == "q" else 0.0, np.inf)
-        wrong = int(np.count_nonzero(~((values > low) & (values < high))))
-        if wrong:
-            faults.append(f"{wrong:,} of {values.size:,} draws of {name} are not between {low:g} and {high:g}")
-    return faults
+def _out_of_range(draws: Mapping[str, NDArray[np.float64]], *, is_whole: bool) -> list[str]:
+    own = [_outside(f"draws of {name}", draws[name], BOUNDS[name]) for name in PARAMETERS if name in draws]
+    if any(own) or not is_whole:  # what a parameter outside makes of a ratio is no second fault
+        return [fault for fault in own if fault]
+    rate, spend = draws["r"] / draws["alpha"], draws["v"] * draws["p"] / (draws["q"] - 1.0)
+    together = [
+        _outside("rates r / alpha (purchases a day)", rate, RATE_BOUNDS),
+        _outside("means v p / (q - 1) (spend per purchase)", spend, SPEND_BOUNDS),
+    ]
+    return [fault for fault in together if fault]
+
+
+def _outside(what: str, values: NDArray[np.float64], bounds: tuple[float, float]) -> str:
+    low, high = bounds
+    values = np.asarray(values)
+    if values.dtype.kind not in "fiu":
+        return ""
+    wrong = np.flatnonzero(~((values >= low) & (values <= high)))
+    if not wrong.size:
+        return ""
+    first = ", ".join(f"{value:g}" for value in values.ravel()[wrong[:3]])
+    return f"{wrong.size:,} of {values.size:,} {what} are not between {low:.10g} and {high:.10g} (first: {first})"
+
+
+def _wrong_origin(origin: Mapping[str, Any]) -> list[str]:
+    if not isinstance(origin, Mapping):
+        return [f"its origin is {type(origin).__name__}, not names and values"]
+    unknown = sorted(map(str, set(origin) - set(ORIGIN_KINDS)))
+    wrong = [
+        f"{name} of its origin is {ascii(value)[:50]}"
+        for name, value in origin.items()
+        if name in ORIGIN_KINDS and not _is_right(name, value)
+    ]
+    return [f"its origin holds the unknown {', '.join(map(ascii, unknown[:5]))}"] * bool(unknown) + wrong
+
+
+def _is_right(name: str, value: Any) -> bool:
+    if isinstance(value, bool) or not isinstance(value, ORIGIN_KINDS[name]):
+        return False
+    if isinstance(value, dict):
+        kinds = {type(number) for number in value.values()}
+        return set(value) == NUMBERS_OF[name] and kinds <= {int, float} and all(0 <= n < 1e300 for n in value.values())
+    return not isinstance(value, int) or 0 <= value <= 2**53

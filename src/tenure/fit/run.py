@@ -4,12 +4,12 @@ import logging
 import time
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from tenure.errors import InputError
-from tenure.posterior import PARAMETERS, Posterior
+from tenure.posterior import BOUNDS, PARAMETERS, Posterior, PosteriorError
 from tenure.rfm import Base, Spends
 from tenure.settings import FitSettings
 from tenure.streams import derive_seed, stream
@@ -61,7 +61,7 @@ class Fit:
         """Give the prior as a population, to compare with the posterior."""
         parts = [model.target.quantities(model.prior[None]) for model in self.models.values()]
         draws = {**parts[0], **parts[1]}
-        return Posterior({name: draws[name] for name in PARAMETERS}, self.posterior.purchases, {"method": "prior"})
+        return population(draws, self.posterior.purchases, {"method": "prior"})
 
 
 def fit(data: Base | Rfm, settings: FitSettings, *, seed: int, progress: bool = False) -> Fit:
@@ -88,7 +88,23 @@ def fit(data: Base | Rfm, settings: FitSettings, *, seed: int, progress: bool = 
         "repeat_spend": _repeat_spend(base.spends),
         "first_orders": None if base.first_orders is None else asdict(base.first_orders),
     }
-    return Fit(Posterior(draws, settings.purchases, origin), models)
+    return Fit(population(draws, settings.purchases, origin), models)
+
+
+def population(draws: Mapping[str, Floats], purchases: str, origin: Mapping[str, Any]) -> Posterior:
+    """Return draws of a fit as a posterior: a draw outside `posterior.BOUNDS` is moved to the bound.
+
+    Under a vague prior one draw in thousands is so far out: a chance to leave of 1e-10 is moved to 1e-9, which no
+    forecast can tell apart. Raises FitError for what remains impossible.
+    """
+    within = {name: np.clip(draws[name], *BOUNDS[name]) for name in PARAMETERS}
+    try:
+        return Posterior(within, purchases, origin)
+    except PosteriorError as error:
+        raise FitError(
+            f"The fit to these customers ({origin['method']}) gave impossible draws. {error} Check dates and amounts "
+            "of the log, take narrower priors (fit/priors=weak), or set fit.scale.time_days and fit.scale.money."
+        ) from error
 
 
 def _repeat_spend(spends: Spends) -> dict[str, float] | None:

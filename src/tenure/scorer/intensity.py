@@ -31,6 +31,9 @@ POINTS = 18  # coefficients of a panel's polynomial: value and slope at its left
 EQUATIONS = POINTS - 2
 # Enough for every population that a `Posterior` may hold, over 30 years or to the end of a residual value.
 PANELS = 128
+# Where a is above STEEP, F falls at least as z^-STEEP: once F times the panel's width, in first panels, is below
+# NEGLIGIBLE, so is all that follows, and it is left out. The equations of a panel would only amplify its rounding.
+STEEP, NEGLIGIBLE = 30.0, 1e-13
 
 NODES, WEIGHTS = np.polynomial.legendre.leggauss(12)
 RINGS = 40  # fractions of the horizon in [1/4, 1], [1/16, 1/4], ...; or all of [0, 4^-m]
@@ -103,6 +106,9 @@ def tabulate(A, a, c, needed, done, table, draw, ends, room):  # type: ignore[no
         low = scale * (2.0**panel - 1.0)
         if panel == 0:
             ends[0], ends[1] = 1.0, -A * (a / c)
+        elif a > STEEP and not ends[0] * 2.0**panel > NEGLIGIBLE:
+            ends[:], table[panel, draw, :] = 0.0, 0.0  # also what rounding has made negative
+            continue
         value, slope = ends[0], ends[1] * half
         for i in range(EQUATIONS):
             s = 1.0 + RADAU[i]
@@ -155,7 +161,7 @@ def _solve(room):  # type: ignore[no-untyped-def]
 
 @njit(cache=True)
 def integrate(reach, scale, discount, table, draw, nodes, plain, discounted):  # type: ignore[no-untyped-def]
-    """Integrate the tabulated F over (0, reach]: plain, and with the discount in the weights.
+    """Return the integral of the tabulated F over (0, reach]: plain, and with the discount in the weights.
 
     `scale` is the width of the first panel of `table`, which is as `tabulate` fills it; `nodes` and the weights are
     of `fractions` for this `discount`.
@@ -174,6 +180,11 @@ def integrate(reach, scale, discount, table, draw, nodes, plain, discounted):  #
             value = polynomial(table[panel, draw], (z - low) * per_half - 1.0)
             total += plain[row, k] * value
             total_discounted += discounted[row, k] * value
+    # As 0 <= F <= 1, and a discount only lowers it: no rounding leads out of that.
+    if not 0.0 <= total <= 1.0:
+        total = 0.0 if total < 0.0 else 1.0
+    if not 0.0 <= total_discounted <= total:
+        total_discounted = 0.0 if total_discounted < 0.0 else total
     return total * reach, total_discounted * reach
 
 

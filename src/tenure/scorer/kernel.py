@@ -26,6 +26,8 @@ TOTALS = ("purchases", "value", "expected_purchases", "expected_value")
 # The column of its table beyond those that the scorer shows: the sum over draws of a customer's squared values.
 SQUARES = 11
 
+MOST_COUNTED = 2.0**31 - 1.0  # by the integers of `Answers.counts`
+
 
 class Customers(NamedTuple):
     """Columns of the summary as floats, and the keys of the random numbers, shape (customers,) each."""
@@ -309,7 +311,7 @@ def _simulate(i, customers, population, question, held, scratch, answers):  # ty
         answers.counts[i, :], answers.values[i, :] = 0, 0.0
         for k in range(bought):
             s = scratch.buyers[k]
-            answers.counts[i, s], answers.values[i, s] = counts[k], outcomes[k]
+            answers.counts[i, s], answers.values[i, s] = min(counts[k], MOST_COUNTED), outcomes[k]
 
 
 @njit(cache=True)

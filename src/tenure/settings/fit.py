@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from ..posterior import PURCHASE_MODELS
+from ..posterior import MOST_DRAWS, PURCHASE_MODELS
 from .checks import require, require_choice
 
 POSITIVE = {
@@ -113,6 +113,7 @@ class FitSettings:
         require(100 <= self.tune <= 100_000, "fit.tune", "from 100 to 100,000", self.tune)
         require(100 <= self.draws <= 100_000, "fit.draws", "from 100 to 100,000", self.draws)
         most = self.chains * self.draws
+        require(most <= MOST_DRAWS, "fit.chains * fit.draws", f"at most {MOST_DRAWS:,}", most)
         require(100 <= self.joint_draws <= most, "fit.joint_draws", f"from 100 to {most:,}", self.joint_draws)
         is_right = 0.5 <= self.target_accept < 1
         require(is_right, "fit.target_accept", "at least 0.5 and below 1", self.target_accept)

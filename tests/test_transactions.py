@@ -438,13 +438,24 @@ def test_ids_that_went_through_a_float_are_read_where_nothing_was_lost(tmp_path:
     )
 
 
-@pytest.mark.parametrize("amount", ["", "abc", "nan", "inf", "-inf", "$5", "1,5", "1 000", "0x1", "1_000", "(5)"])
-def test_an_amount_that_is_no_finite_number_is_refused(tmp_path: Path, amount: str) -> None:
+@pytest.mark.parametrize("amount", ["", "  "])
+def test_a_row_without_an_amount_is_refused_with_a_query_that_leaves_it_out(tmp_path: Path, amount: str) -> None:
+    with pytest.raises(TransactionsError) as caught:
+        read_amounts(tmp_path, "1", amount)
+    query = paste("""select * from log where nullif(trim("amount"), '') is not null""")
     shown = repr(amount) if amount else "nothing"
+    assert caught.value.faults == (
+        f"1 of 2 rows has no amount (first: line 3: {shown})."
+        f" Give every row its amount, or leave such rows out: {query}.",
+    )
+
+
+@pytest.mark.parametrize("amount", ["abc", "nan", "inf", "-inf", "$5", "1,5", "1 000", "0x1", "1_000", "(5)"])
+def test_an_amount_that_is_no_finite_number_is_refused(tmp_path: Path, amount: str) -> None:
     with pytest.raises(TransactionsError) as caught:
         read_amounts(tmp_path, "1", amount)
     assert caught.value.faults == (
-        f"1 of 2 rows has an amount that is not a finite number (first: line 3: {shown})."
+        f"1 of 2 rows has an amount that is not a finite number (first: line 3: {amount!r})."
         " Amounts are written 1234.50 (transactions.csv.decimal, transactions.csv.thousands),"
         " without a currency (transactions.csv.currency_signs).",
     )
@@ -581,7 +592,7 @@ def test_a_date_format_that_is_none_is_refused(tmp_path: Path, wrong: str) -> No
         (
             "amount",
             [1.0, None],
-            "1 of 2 rows has an amount that is not a finite number (first: row 2: nothing).",
+            "1 of 2 rows has no amount (first: row 2: nothing). Give every row its amount, or leave such rows out:",
         ),
         ("amount", [float("nan"), float("inf")], "2 of 2 rows have an amount that is not a finite number"),
         (
@@ -679,9 +690,16 @@ def test_a_missing_column_is_named_with_those_there_are(tmp_path: Path) -> None:
 
 
 def test_a_wrong_separator_is_suspected_when_there_is_one_column(tmp_path: Path) -> None:
-    assert faults(tmp_path, "customer_id;date;amount\na;2020-01-01;1\n")[0] == (
-        "there is no column 'customer_id' (transactions.columns.customer_id)."
-        " The only column is 'customer_id;date;amount': is transactions.csv.separator right?"
+    assert faults(tmp_path, "customer_id;date;amount\na;2020-01-01;1\n") == (
+        "the settings name 3 columns, and the only column is 'customer_id;date;amount'."
+        " Set \"transactions.csv.separator=';'\".",
+    )
+    assert faults(tmp_path, "customer_id\tdate\tamount\na\t2020-01-01\t1\n")[0].endswith("separator='\\t'\".")
+
+
+def test_lines_above_the_names_of_the_columns_are_suspected(tmp_path: Path) -> None:
+    assert faults(tmp_path, "Export of 2024\ncustomer_id,date,amount\na,2020-01-01,1\n")[0].endswith(
+        "If the names of the columns are further down, delete the lines above them."
     )
 
 

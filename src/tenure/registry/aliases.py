@@ -92,10 +92,10 @@ def _parts(uri: str) -> tuple[str, str, str]:
     if found is None:
         raise NoModelError(f"{uri!r} names no model. {_HOW}")
     name, alias, number = found[1], found[2] or "", found[3] or ""
-    if number and number != LATEST and not re.fullmatch("[1-9][0-9]*", number):
+    if number and number != LATEST and not re.fullmatch("[1-9][0-9]{0,8}", number):
+        hint = "" if re.fullmatch("-?[0-9]+", number) else f" Did you mean models:/{name}@{number}?"
         raise NoModelError(
-            f"There is no {uri}: after the slash stands a number or {LATEST}, and an alias follows an @."
-            f" Did you mean models:/{name}@{number}?"
+            f"There is no {uri}: after the slash stands a number or {LATEST}, and an alias follows an @.{hint}"
         )
     return name, alias, number
 

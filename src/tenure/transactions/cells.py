@@ -10,7 +10,7 @@ import ibis
 
 from . import dialect
 from .characters import BLANK
-from .fault import Fault
+from .fault import Fault, paste
 
 if TYPE_CHECKING:
     from tenure.settings import CsvSettings, TransactionsSettings
@@ -151,16 +151,26 @@ def amount(column: Any, name: str, csv: CsvSettings) -> Cell:
     else:
         typed = Fault(f"an amount of the type {kind}", ibis.literal(True), "Give numbers.", name)
         return Cell(ibis.null(DECIMAL), [typed])
+    blank = is_blank(column)
     large = f"Amounts lie below {AMOUNT_BELOW:,}; is the column right?"
     small = "Amounts are kept to six decimals; give them in a smaller unit of money."
     return Cell(
         value,
         [
-            Fault("an amount that is not a finite number", ~is_number, remedy, name),
+            Fault("no amount", blank, _without(name, kind), name),
+            Fault("an amount that is not a finite number", ~is_number & ~blank, remedy, name),
             Fault(f"an amount of {AMOUNT_BELOW:,} or more", is_number & value.isnull(), large, name),
             Fault("an amount that is not 0 and below a millionth", is_small, small, name),
         ],
     )
+
+
+def _without(name: str, kind: Any) -> str:
+    """Return what to do with rows that have no amount, such as the further lines of an order."""
+    column = '"' + name.replace('"', '""') + '"'
+    given = f"nullif(trim({column}), '')" if kind.is_string() else column
+    query = paste(f"select * from log where {given} is not null")  # noqa: S608 (shown, not run)
+    return f"Give every row its amount, or leave such rows out: {query}."
 
 
 def _is_small(kind: Any) -> bool:

@@ -228,13 +228,24 @@ def refuse_columns(existing: tuple[str, ...], settings: TransactionsSettings) ->
         for key, name in wanted.items()
         if name not in existing
     ]
+    if faults and len(existing) == 1:
+        raise TransactionsError(settings.path, _of_one_column(existing[0], len(wanted)))
     if faults:
         raise TransactionsError(settings.path, *faults)
 
 
+def _of_one_column(name: str, wanted: int) -> str:
+    """Return what to do where the first line is not taken apart, or is not the names of columns."""
+    marks = {mark: name.count(mark) for mark in ";\t|,:" if mark in name}
+    if not marks:
+        remedy = "If the names of the columns are further down, delete the lines above them."
+    else:
+        mark = max(marks, key=lambda mark: marks[mark])
+        remedy = f"""Set "transactions.csv.separator='{mark if mark != chr(9) else chr(92) + "t"}'"."""
+    return f"the settings name {wanted} columns, and the only column is {name!r}. {remedy}"
+
+
 def _advice(name: str, existing: list[str]) -> str:
-    if len(existing) == 1:
-        return f"The only column is {existing[0]!r}: is transactions.csv.separator right?"
     known = {column.casefold(): column for column in existing}
     close = [known[match] for match in difflib.get_close_matches(name.casefold(), known, cutoff=0.5)]
     likely = f" Did you mean {' or '.join(map(repr, close))}?" if close else ""

@@ -43,8 +43,8 @@ def _remedy(source: Source, column: str, currencies: list[str | None]) -> str:
     kept, *others = sorted(currencies, key=lambda name: name is None)
     quoted = f'"{column.replace(chr(34), chr(34) * 2)}"'
     text = quoted if source.table[column].type().is_string() else f"cast({quoted} as varchar)"
-    query = paste(f"select * from log where upper(trim({text})) = '{str(kept).replace(chr(39), chr(39) * 2)}'")
-    by_query = f"{query}"
+    value = str(kept).replace("'", "''")
+    by_query = paste(f"select * from log where upper(trim({text})) = '{value}'")
     # A pattern matches no empty cell, and one of many currencies is longer than a query.
     if None in others or len(others) > MOST:
         return f"Keep one in a query: {by_query}."

@@ -56,7 +56,7 @@ def test_integers_with_nulls_are_not_read_as_floats(tmp_path: Path) -> None:
 def test_what_cannot_be_read_is_refused_by_name(tmp_path: Path) -> None:
     with pytest.raises(BatchError, match=r"must end in \.csv or \.parquet, got 'customers\.xlsx'"):
         SummaryFile("customers.xlsx")
-    with pytest.raises(BatchError, match=r"none\.parquet cannot be read as a table of customer summaries"):
+    with pytest.raises(BatchError, match=r"none\.parquet.: there is no such file"):
         list(SummaryFile(str(tmp_path / "none.parquet")).parts())
     (tmp_path / "bad.parquet").write_bytes(b"PAR1 no")
     with pytest.raises(BatchError, match=r"bad\.parquet cannot be read"):
@@ -164,3 +164,27 @@ def test_an_output_is_there_whole_and_describes_itself(tmp_path: Path, summaries
 def test_a_file_without_rows_is_none(tmp_path: Path) -> None:
     with pytest.raises(BatchError, match="There are no customers to score"):
         ScoreFile(tmp_path / "scores.parquet").close({})
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "words"),
+    [
+        ("none.csv", None, "there is no such file."),
+        ("none.parquet", None, "there is no such file."),
+        ("empty.csv", b"", "is empty: its first line"),
+        ("empty.parquet", b"", "is empty: its first line"),
+        ("cut.parquet", b"PAR1 and no more", "cannot be read as a table of customer summaries. It may be damaged"),
+    ],
+)
+def test_an_unreadable_summary_is_refused_in_one_plain_line(
+    tmp_path: Path, name: str, content: bytes | None, words: str
+) -> None:
+    path = tmp_path / name
+    if content is not None:
+        path.write_bytes(content)
+    with pytest.raises(BatchError) as caught:
+        list(SummaryFile(str(path)).parts())
+    message = str(caught.value)
+    assert words in message
+    assert message.startswith(f"summary.path {str(path)!r}")
+    assert not any(word in message for word in ("Errno", "local file", "Empty CSV", "\n"))

@@ -5,12 +5,14 @@ import signal
 import subprocess
 import sys
 from collections import Counter
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 
 import mlflow
 import numpy as np
 import pandas as pd
 import pytest
+from commands import begin
 from mlflow import MlflowClient
 
 from tenure import registry
@@ -94,13 +96,14 @@ def test_four_trainings_at_once_on_a_fresh_server(tmp_path: Path, purchase_log: 
         registry.use(before)
 
 
-def kill_one(process: subprocess.Popen[str], after: float, number: signal.Signals) -> int:
-    try:
-        process.wait(after)
-    except subprocess.TimeoutExpired:
-        process.send_signal(number)
-    process.communicate(timeout=300)
-    return process.returncode
+def kill_one(process: BaseProcess, after: float, number: signal.Signals) -> int:
+    process.join(after)
+    if process.is_alive():
+        assert process.pid is not None
+        os.kill(process.pid, number)
+    process.join(300)
+    assert process.exitcode is not None
+    return process.exitcode
 
 
 @pytest.mark.slow
@@ -113,9 +116,12 @@ def test_killed_commands_leave_nothing_half_done(
     folder, output = tmp_path / "job", tmp_path / "job" / "scores.parquet"
     rng = np.random.default_rng(7)
 
-    def score() -> subprocess.Popen[str]:
+    def score() -> BaseProcess:
         model = "model=models:/clv@challenger"
-        return start("score", folder, store, f"transactions.path={purchase_log}", model, f"output={output}")
+        return begin("score", folder, store, f"transactions.path={purchase_log}", model, f"output={output}")
+
+    def train() -> BaseProcess:
+        return begin("train", folder, store, f"transactions.path={purchase_log}", *QUICK)
 
     try:
         settings = compose_settings("train", [f"registry.tracking_uri={store}"]).registry
@@ -126,14 +132,18 @@ def test_killed_commands_leave_nothing_half_done(
             )
         for kill in range(KILLS):
             number = (signal.SIGKILL, signal.SIGTERM)[kill % 2]
-            process = score() if kill % 4 < 2 else start_training(folder, store, purchase_log)
-            code = kill_one(process, float(rng.uniform(3.0, 30.0)), number)
-            assert code in {0, 3, -signal.SIGKILL, -signal.SIGTERM, 128 + signal.SIGTERM}
+            is_score = kill % 4 < 2
+            code = kill_one(
+                score() if is_score else train(), float(rng.uniform(0.2, 4.0 if is_score else 12.0)), number
+            )
+            said = (folder / "err.txt").read_text() if (folder / "err.txt").exists() else ""
+            assert code in {0, 3, -signal.SIGKILL, -signal.SIGTERM, 128 + signal.SIGTERM}, said
+            assert "Traceback" not in said
             if output.exists():
                 assert len(pd.read_parquet(output)) == CUSTOMERS
-        last = start_training(folder, store, purchase_log)
-        _, err = last.communicate(timeout=900)
-        assert last.returncode in {0, 3}, err
+        for last in (train(), score()):
+            assert kill_one(last, 900.0, signal.SIGKILL) in {0, 3}, (folder / "err.txt").read_text()
+        assert len(pd.read_parquet(output)) == CUSTOMERS
         registry.connect(settings)
         runs = mlflow.search_runs(search_all_experiments=True, output_format="list")
         assert "RUNNING" not in {run.info.status for run in runs}

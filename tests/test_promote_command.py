@@ -46,7 +46,7 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 def train(*overrides: str) -> int:
     settings = compose_settings("train", [*QUICK, *overrides])
-    return training.run(settings, OmegaConf.to_yaml(OmegaConf.structured(settings)), is_sweep=False)
+    return training.run(settings, OmegaConf.to_yaml(OmegaConf.structured(settings)), is_sweep=False).exit_code
 
 
 def promote_now(*overrides: str) -> int:

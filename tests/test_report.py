@@ -14,6 +14,7 @@ from runs import InFolder, write
 
 from tenure import registry, report
 from tenure.jobs.compose import compose_settings
+from tenure.report.cells import Cell, Note, Table
 from tenure.review import Check, Review, Verdict
 
 HOSTILE = "<script>alert('x')</script><img src=x onerror=alert(1)>"
@@ -117,6 +118,10 @@ def test_what_a_run_says_is_text_and_never_markup(made_up: InFolder) -> None:
     assert page.count("&lt;script&gt;alert(") >= 6
     assert Page(page).tags.count("script") == 1
     assert not Page(page).handlers
+    html = report.html(Table(HOSTILE, [HOSTILE], [[Cell(HOSTILE)]]), Note(HOSTILE), [(HOSTILE, HOSTILE)])
+    assert html.count("&lt;script&gt;alert(") == 6  # caption, column, cell, note, fact and its name
+    assert not {"script", "img"} & set(Page(html).tags)
+    assert page.count("&lt;script&gt;", page.index('id="reconciliation"'), page.index('id="checks"')) == 1
     hostile = replace(made_up, run_id=HOSTILE, params={**made_up.params, "score.horizon_days": "365"})
     assert Page(report.render(hostile)).tags.count("script") == 1
 

@@ -148,7 +148,8 @@ def test_every_judged_metric_is_one_that_a_run_measures() -> None:
     of_fits = {f"{fit}.{name}" for fit, method in FITS.items() for name in {"point_estimate", *BY_METHOD[method]}}
     of_fits |= {"calibration.spend.infinite_variance", "final.spend.infinite_variance"}
     of_fits |= {f"final.{name}" for name in SHIFTS if not name.endswith("_se")}
-    of_the_log = {*STEADINESS, "data.unmatched_refunds_share", "truncation.weeks", "truncation.excess_share"}
+    of_the_log = {"data.largest_spend_share", "data.shared_ids_share", "data.alike_ids_share"}
+    of_the_log |= {*STEADINESS, "data.unmatched_refunds_share", "truncation.weeks", "truncation.excess_share"}
     compared = {"baselines.compared", "baselines.won_share", "baselines.purchases.won_share"}
     named = {metric for _, metric in judged()}
     counts = {count for limit in SETTINGS.checks.values() for count in limit.when}
@@ -169,6 +170,7 @@ def test_every_judged_metric_is_one_that_a_run_measures() -> None:
         ("spend_frequency_correlation", "distinct_repeat_spends", 1),
         ("spend_frequency_correlation", "distinct_repeat_frequencies", 1),
         ("free_repeats", "repeat_buyers", 0),
+        ("largest_customer", "customers", 99),
         ("holdout_payers", "purchases.actual_total", 0),
         ("purchases_bias", "purchases.actual_total", 0),
         ("value_bias", "holdout_payers", 0),
@@ -197,6 +199,11 @@ def test_births_before_the_log_are_judged_where_they_were_looked_for() -> None:
         assert verdict_of(judge({**known, metric: value}, SETTINGS.checks, fits=FITS), name, metric) == verdict
 
 
+def test_no_share_of_one_customer_fails() -> None:
+    for metric in ("data.largest_spend_share", "value.largest_share", "data.shared_ids_share", "data.alike_ids_share"):
+        assert judge({**good_metrics(), metric: 1.0}, SETTINGS.checks, fits=FITS).verdict is Verdict.REVIEW
+
+
 def test_only_the_refit_can_have_moved() -> None:
     calibration = {fit: method for fit, method in FITS.items() if fit.startswith("calibration.")}
     for fits, due in ((calibration, set()), (FITS, {"final.purchases.shift", "final.spend.shift"})):
@@ -212,6 +219,10 @@ def test_only_the_refit_can_have_moved() -> None:
         ("spend_change", 0.1, -0.2, "is -0.2, standard error 0.01: below the REVIEW limit -0.1"),
         ("p_purchase.largest_gap", 0.1, 0.3, "is 0.3: above the REVIEW limit 0.1"),
         ("data.unmatched_refunds_share", 0.05, 0.08, "is 0.08: above the REVIEW limit 0.05"),
+        ("data.largest_spend_share", 0.1, 0.29, "is 0.29: above the REVIEW limit 0.1"),
+        ("value.largest_share", 0.1, 0.42, "is 0.42: above the REVIEW limit 0.1"),
+        ("data.shared_ids_share", 0.0, 0.126, "is 0.126: above the REVIEW limit 0"),
+        ("data.alike_ids_share", 0.0, 0.001, "is 0.001: above the REVIEW limit 0"),
         ("free_repeat_share", 0.05, 0.06, "is 0.06: above the REVIEW limit 0.05"),
         ("one_time_share", 0.6, 0.97, "is 0.97: above the REVIEW limit 0.95"),
         ("one_time_share", 0.6, 0.0, "is 0: below the REVIEW limit 0.05"),

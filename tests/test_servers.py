@@ -204,11 +204,11 @@ def test_what_libraries_raise_is_one_line_and_an_exit_code(error: Exception, cod
 def test_a_command_whose_store_is_lost_ends_in_one_line(capsys: pytest.CaptureFixture[str]) -> None:
     lost = MlflowException("API request to http://ann:S3CRET@h failed")
     lost.__cause__ = requests.exceptions.ConnectionError(f"http://ann:{SECRET}@h\nrefused")
-    assert app._of_store(lost) == 5
+    assert app._in_words(lost) == 5
     said = capsys.readouterr().err
     assert said.count("\n") == 1
     assert said.startswith("error: ")
-    assert app._of_store(ZeroDivisionError(f"sqlite:///x?password={SECRET}")) == 1
+    assert app._in_words(ZeroDivisionError(f"sqlite:///x?password={SECRET}")) == 1
     said = capsys.readouterr().err
     assert "Traceback" in said or "ZeroDivisionError" in said
     assert SECRET not in said

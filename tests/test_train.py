@@ -22,6 +22,7 @@ from tenure.errors import InputError
 from tenure.jobs import reporting, training
 from tenure.jobs.compose import compose_settings
 from tenure.jobs.outcomes import Trained
+from tenure.jobs.sweeps import Result
 from tenure.output import describe, written_whole
 from tenure.report.pictures import PICTURES
 from tenure.review import Check, Review, Verdict
@@ -661,11 +662,12 @@ def test_a_report_that_cannot_be_written_costs_no_training(
 
     passed = Check("a", "m", 0.0, Verdict.PASS, "m is 0", "", "", "")
     trained = Trained("", *[None] * 4, Review((passed,)), *[None] * 3)  # type: ignore[arg-type]
+    monkeypatch.setattr(training, "_result", lambda *_: Result())
     monkeypatch.setattr(training, "_train", lambda *_, **__: trained)
     monkeypatch.setattr(training.console, "print_training", lambda *_: None)
     monkeypatch.setattr(training.report, "render", fail)
     settings = compose_settings("train")
-    assert training.run(settings, "seed: 0", is_sweep=False) == 0
+    assert training.run(settings, "seed: 0", is_sweep=False) == Result()
     registry.use(f"sqlite:///{tmp_path / 'mlflow.db'}")
     (run,) = search_runs()
     assert run.info.status == "FINISHED"

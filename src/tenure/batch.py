@@ -9,7 +9,7 @@ import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 import pandas as pd
@@ -90,7 +90,18 @@ class SummaryFile:
         except (OSError, ValueError, pa.ArrowException) as error:
             if isinstance(error, InputError):
                 raise
-            raise BatchError(f"{self.path} cannot be read as a table of customer summaries: {error}") from error
+            raise BatchError(self._unreadable(error)) from error
+
+    def _unreadable(self, error: Exception) -> str:
+        """Return why the file cannot be read, and what to do."""
+        if not os.path.exists(self.path):
+            return f"summary.path {self.path!r}: there is no such file."
+        if os.path.getsize(self.path) == 0:
+            return f"summary.path {self.path!r} is empty: its first line holds the names of the columns."
+        if isinstance(error, PermissionError):
+            return f"summary.path {self.path!r}: the permission to read it is missing."
+        remedy = "It may be damaged or of another format: write it again as Parquet, or as CSV in UTF-8 with commas."
+        return f"summary.path {self.path!r} cannot be read as a table of customer summaries. {remedy}"
 
     def with_type(self, setting: str | None, of_model: str | None = None) -> "SummaryFile":
         """Choose the type of the ids, as `transactions.choose_type` does for a log.
@@ -146,12 +157,26 @@ class SummaryFile:
             yield from chunks
 
 
+class Largest(NamedTuple):
+    """The customer with the largest clv, and the clv of all customers."""
+
+    customer_id: Any
+    clv: float
+    total: float
+
+    @property
+    def share(self) -> float:
+        """Return the customer's share of the total."""
+        return self.clv / self.total if self.total > 0 else 0.0
+
+
 @dataclass(frozen=True)
 class Scored:
     """What was scored, its rows written and gone: totals, groups, months, and where the scores come from.
 
     `residual` are totals to infinity, if asked for; `residual_beyond` is their `Scores.share_beyond`. `factors` are
-    what the model's totals are adjusted by; None of a model that was registered without.
+    what the model's totals are adjusted by; None of a model that was registered without. `largest` is None where nobody
+    has any clv.
     """
 
     scores: Scores
@@ -161,6 +186,7 @@ class Scored:
     as_of: str | None
     run_id: str
     factors: Factors | None = None
+    largest: Largest | None = None
 
     @property
     def customers(self) -> int:
@@ -256,6 +282,17 @@ def merge(scores: Scores | None, more: Scores) -> Scores:
             groups[key] = group_totals + groups[key] if key in groups else group_totals
     ordered = dict(sorted(groups.items(), key=lambda item: [(pd.isna(part), str(part)) for part in item[0]]))
     return Scores(more.table.iloc[:0], totals, more.params, ordered, more.by, months, beyond, unsteady, free)
+
+
+def larger(before: Largest | None, table: pd.DataFrame) -> Largest | None:
+    """Return the largest customer of the parts before and of the scores of one more part."""
+    clv = table["clv"].to_numpy(float)
+    if not clv.size or not clv.max() > 0:
+        return before
+    at, total = int(clv.argmax()), float(clv.sum()) + (before.total if before else 0.0)
+    if before is not None and before.clv >= clv[at]:
+        return before._replace(total=total)
+    return Largest(table["customer_id"].iloc[at], float(clv[at]), total)
 
 
 def share_of_all(parts: list[tuple[float | None, Totals]]) -> float | None:

@@ -253,19 +253,23 @@ def _refuse_columns(frame: pd.DataFrame) -> None:
         raise SummaryError(*faults)
 
 
-def _ids(given: pd.Series[Any], first_row: int, faults: list[Fault]) -> tuple[pd.Series[str], pd.Series[str]]:
-    """Return the ids, and what to call each row in a message."""
+def _ids(given: pd.Series[Any], first_row: int, faults: list[Fault]) -> tuple[pd.Series[str], pd.Series[Any]]:
+    """Return the ids, and what names each row in a message: its id, or its number where ids are wrong."""
     try:
         ids = canonical_ids(given)
     except IdsError as error:
         faults += [_ids_fault(fault, first_row) for fault in error.faults]
-        rows = pd.Series([f"row {row + first_row:,}" for row in range(len(given))], dtype="str")
-        return rows, rows
-    names = "'" + ids + "'"
+        rows = pd.Series(np.arange(len(given)) + first_row)
+        return rows.astype("str"), rows
     twice = ids.duplicated(keep=False).to_numpy(dtype=bool)
     if twice.any():
-        faults.append(repeated(ids[twice].nunique(), list(names[twice].unique()[:SHOWN])))
-    return ids, names
+        faults.append(repeated(ids[twice].nunique(), [_label(name) for name in ids[twice].unique()[:SHOWN]]))
+    return ids, ids
+
+
+def _label(name: Any) -> str:
+    """Return how a message names a row; control characters of an id are escaped, so that it stays on its line."""
+    return repr(name) if isinstance(name, str) else f"row {name:,}"
 
 
 def repeated(count: int, first: Sequence[str]) -> Fault:
@@ -305,7 +309,7 @@ def _as_floats(column: pd.Series[Any]) -> Floats | None:
     return np.asarray(column.to_numpy(dtype=np.float64, na_value=np.nan), dtype=np.float64)
 
 
-def _broken_rules(numbers: dict[str, Floats], names: pd.Series[str]) -> list[Fault]:
+def _broken_rules(numbers: dict[str, Floats], names: pd.Series[Any]) -> list[Fault]:
     frequency, recency, T, spend = (numbers[name] for name in COLUMNS[1:])
     rules: list[tuple[Bools, str, str]] = []
     sound = np.ones(len(frequency), dtype=bool)
@@ -341,9 +345,9 @@ def _is_whole(days: Floats) -> Bools:
     return whole
 
 
-def _fault(rows: Bools, what: str, remedy: str, names: pd.Series[str]) -> Fault:
+def _fault(rows: Bools, what: str, remedy: str, names: pd.Series[Any]) -> Fault:
     text = f"{{count}} of {{of}} customers {{have}} {what} (first: {{first}}). {remedy}"
-    return Fault(text, int(rows.sum()), tuple(names[rows].head(SHOWN)))
+    return Fault(text, int(rows.sum()), tuple(_label(name) for name in names[rows].head(SHOWN)))
 
 
 def _table(ids: pd.Series[str], numbers: dict[str, Floats]) -> pd.DataFrame:

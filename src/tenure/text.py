@@ -1,5 +1,6 @@
 """Texts that come from data, made safe for where they are shown: a terminal, a log, a spreadsheet."""
 
+import logging
 import unicodedata
 from typing import Any
 
@@ -7,6 +8,7 @@ import pandas as pd
 
 from .addresses import mask
 
+INDENT = " " * len("00:00:00  ")
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 _HIDDEN = ("Cc", "Cf", "Cs", "Co", "Zl", "Zp")  # control, format (text direction, invisible), surrogates, line ends
 
@@ -23,6 +25,17 @@ def printable(text: str, *, keep: str = "") -> str:
 def shown(text: str) -> str:
     """Return a message as it may be printed or logged: passwords masked, control characters escaped, lines kept."""
     return printable(mask(text), keep="\n")
+
+
+class LogFormatter(logging.Formatter):
+    """Formatter of log messages: passwords masked, control characters escaped, further lines indented.
+
+    So no text from data looks like a message of its own.
+    """
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Return the record's text, safe for a terminal."""
+        return printable(mask(super().format(record)), keep="\n\t").replace("\n", "\n" + INDENT)
 
 
 def spreadsheet_safe(table: pd.DataFrame) -> pd.DataFrame:

@@ -52,7 +52,7 @@ type Bools = NDArray[np.bool_]
 
 _TOTALS = ("actual_total", "expected_total", "total_low", "total_high", "total_holds_actual", "bias", "bias_se")
 _ERRORS = ("mae", "rmse", "correlation", "spearman", "crps", "crps_se")
-_ORDER = ("gini", "top_decile_capture", "top_decile_most", "decile_error")
+_ORDER = ("gini", "top_decile_capture", "top_decile_most", "decile_error", "largest_share")
 _TAILS = tuple(
     f"pit_{place}{error}" for place in ("coverage", "low_tail", "high_tail") for error in ("", "_se")
 )  # fmt: skip
@@ -240,7 +240,8 @@ def _order(name: str, outcome: Outcome, deciles: pd.DataFrame) -> dict[str, floa
 
     `top_decile_capture` is the share of the total that the tenth with the highest expected value brought,
     `top_decile_most` what the best tenth did bring: no order captures more. `decile_error` is the mean distance of
-    expected and actual outcome over deciles, as a share of the actual mean.
+    expected and actual outcome over deciles, as a share of the actual mean. `largest_share` is the largest customer's
+    share of the expected total.
     """
     actual, count = outcome.actual, deciles["customers"].to_numpy(np.float64)
     means = deciles[f"actual_{name}"].to_numpy(np.float64)
@@ -251,6 +252,7 @@ def _order(name: str, outcome: Outcome, deciles: pd.DataFrame) -> dict[str, floa
         "top_decile_capture": ratio(means[0] * count[0], actual.sum()),
         "top_decile_most": ratio(best, actual.sum()),
         "decile_error": ratio((distance * count).sum(), actual.sum()),
+        "largest_share": outcome.expected.max() / total if (total := outcome.expected.sum()) > 0 else 0.0,
     }
 
 

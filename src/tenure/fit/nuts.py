@@ -44,8 +44,9 @@ def sample(target: Target, mode: Mode, settings: FitSettings, *, seed: int, prog
         # Overdispersed starts are what R-hat compares chains by.
         make_initial_point_fn=lambda point_seed: stream(point_seed, "fit.nuts.start").standard_normal(size),
     )
-    trace = nutpie.sample(
+    sampler = nutpie.sample(
         model,
+        blocking=False,  # blocking, it returns the draws so far when it is interrupted
         draws=settings.draws,
         tune=settings.tune,
         chains=settings.chains,
@@ -55,6 +56,11 @@ def sample(target: Target, mode: Mode, settings: FitSettings, *, seed: int, prog
         save_warmup=False,
         progress_bar=progress,
     )
+    try:
+        trace = sampler.wait()
+    except BaseException:
+        sampler.cancel()
+        raise
     return trace["posterior"]["u"].values, trace["sample_stats"].to_dataset()
 
 
@@ -75,6 +81,8 @@ def _sample_with_pymc(target: Target, settings: FitSettings, seed: int, progress
             progressbar=progress,
             compute_convergence_checks=False,
         )
+    if trace["posterior"].sizes["draw"] < settings.draws:  # it returns the draws so far when it is interrupted
+        raise KeyboardInterrupt
     columns: list[Any] = []
     for variable in model.free_RVs:
         values = trace["posterior"][variable.name].values

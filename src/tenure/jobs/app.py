@@ -5,6 +5,7 @@ Heavy libraries are imported when a job starts, so that a wrong setting is refus
 
 import importlib.metadata
 import logging
+import os
 import shlex
 import sys
 import textwrap
@@ -15,14 +16,20 @@ from typing import Any, NoReturn
 
 import hydra
 from hydra.core.hydra_config import HydraConfig
+from hydra.errors import HydraException
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+from yaml import YAMLError  # type: ignore[import-untyped]
 
 from tenure.errors import InputError
 from tenure.text import shown
 
-from .compose import shipped
-from .ending import Ended, catch_signals, disk_fault
+from .compose import read_arguments, refusal, shipped
+from .ending import Ended, catch_signals, disk_fault, end_with_reader
+from .keys import FaultError
+from .overrides import Reading
+from .sweeps import Result, Run, print_heading, print_table
 
 DONE, BROKEN, REFUSED = 0, 1, 2
 
@@ -57,7 +64,7 @@ def report() -> None:
     _run("report", _report)
 
 
-def _train(settings: Any, config: str, *, is_sweep: bool) -> int:
+def _train(settings: Any, config: str, *, is_sweep: bool) -> Result:
     from . import training
 
     return training.run(settings, config, is_sweep=is_sweep)
@@ -81,11 +88,10 @@ def _promote(settings: Any, config: str, *, is_sweep: bool) -> int:
     return promoting.run(settings, config)
 
 
-def _backtest(settings: Any, config: str, *, is_sweep: bool) -> int:
+def _backtest(settings: Any, config: str, *, is_sweep: bool) -> Result:
     from . import backtesting
 
-    backtesting.run(settings, config)
-    return DONE
+    return backtesting.run(settings, config)
 
 
 def _report(settings: Any, config: str, *, is_sweep: bool) -> int:
@@ -94,19 +100,21 @@ def _report(settings: Any, config: str, *, is_sweep: bool) -> int:
     return reporting.run(settings)
 
 
-def _run(name: str, job: Callable[..., int]) -> None:
+def _run(name: str, job: Callable[..., int | Result]) -> None:
     """Compose, run and exit. Hydra ends with 1 whatever went wrong; here 1 is left to our own mistakes."""
+    end_with_reader()
     if "--version" in sys.argv[1:]:
-        print(f"tenure {importlib.metadata.version('tenure')}")
+        print(f"tenure {importlib.metadata.version('tenure')}", flush=True)
         return
-    codes: list[int] = []
+    runs: list[Run] = []
     ended = catch_signals()
+    reading = _read(name)
 
     @hydra.main(  # type: ignore[untyped-decorator]
         version_base="1.3", config_path=shipped("conf"), config_name=name
     )
     def main(config: DictConfig) -> None:
-        codes.append(_attempt(job, config, ended))
+        runs.append(_attempt(job, config, ended, reading))
 
     try:
         main()
@@ -114,8 +122,33 @@ def _run(name: str, job: Callable[..., int]) -> None:
         _exit(ended)  # before any job began
     except SystemExit as end:
         # Hydra refused the settings before any job began.
-        sys.exit(REFUSED if end.code == 1 and not codes else end.code)
-    sys.exit(worst(codes))
+        sys.exit(REFUSED if end.code == 1 and not runs else end.code)
+    except (HydraException, OmegaConfBaseException, YAMLError, ValueError) as error:  # no job lets one through
+        _refuse(refusal(error, name))
+    finally:
+        if len(runs) > 1:
+            print_table(runs)
+        sys.stdout.flush()  # here, and not when Python ends, where a reader that has gone is an error
+    sys.exit(worst([run.result.exit_code for run in runs]))
+
+
+def _read(name: str) -> Reading:
+    """Read the command line, and leave to Hydra what it can take; end here where something is wrong with it."""
+    try:
+        reading = read_arguments(name, sys.argv[1:])
+    except FaultError as faults:
+        _refuse(str(faults))
+    except YAMLError as error:  # in a folder of the user's own
+        _refuse(refusal(error, name))
+    sys.argv[1:] = reading.arguments
+    os.environ["HYDRA_FULL_ERROR"] = "1"  # it raises, instead of printing, what is said in other words here
+    return reading
+
+
+def _refuse(faults: str) -> NoReturn:
+    for fault in faults.splitlines():
+        print(f"error: {shown(fault)}", file=sys.stderr)
+    sys.exit(REFUSED)
 
 
 def worst(codes: Sequence[int]) -> int:
@@ -127,15 +160,28 @@ def worst(codes: Sequence[int]) -> int:
     return min((code for code in codes if code != DONE), default=DONE)
 
 
-def _attempt(job: Callable[..., int], config: DictConfig, ended: Ended) -> int:
+def _attempt(job: Callable[..., int | Result], config: DictConfig, ended: Ended, reading: Reading) -> Run:
+    """Run one job, announced if it is one of a sweep, and return its result whatever happens."""
+    asked = HydraConfig.get()
+    is_sweep = asked.mode == RunMode.MULTIRUN
+    number = asked.job.num if is_sweep else 0
+    overrides = list(asked.overrides.task)
+    if is_sweep:
+        print_heading(number, overrides)
+    result = _result(job, config, ended, reading, is_sweep=is_sweep)
+    return Run(number, overrides, result if isinstance(result, Result) else Result(result))
+
+
+def _result(
+    job: Callable[..., int | Result], config: DictConfig, ended: Ended, reading: Reading, *, is_sweep: bool
+) -> int | Result:
     warnings.formatwarning = lambda message, *_, **__: f"warning: {shown(str(message))}"
     logging.captureWarnings(True)
     warnings.filterwarnings("ignore", "fetch_record_batch", DeprecationWarning)  # Ibis asks DuckDB by its older name
-    is_sweep = HydraConfig.get().mode == RunMode.MULTIRUN
     try:
-        settings = OmegaConf.to_object(config)
-        told = textwrap.indent(_command(), "# ", lambda _: True) + "\n" + OmegaConf.to_yaml(config, resolve=True)
-        return job(settings, told, is_sweep=is_sweep)
+        settings, resolved = _resolved(config)
+        header = textwrap.indent(_command(reading), "# ", lambda _: True)
+        return job(settings, f"{header}\n{resolved}", is_sweep=is_sweep)
     except InputError as error:
         print(f"error: {shown(str(error))}", file=sys.stderr)
         return error.exit_code
@@ -145,6 +191,14 @@ def _attempt(job: Callable[..., int], config: DictConfig, ended: Ended) -> int:
         if ended.signal is not None:  # a library put its own error in the place of ours
             _exit(ended)
         return _in_words(error)
+
+
+def _resolved(config: DictConfig) -> tuple[Any, str]:
+    """Return the settings as objects and as YAML; refuse what refers to nothing."""
+    try:
+        return OmegaConf.to_object(config), OmegaConf.to_yaml(config, resolve=True)
+    except OmegaConfBaseException as error:
+        raise FaultError(refusal(error, str(HydraConfig.get().job.config_name))) from error
 
 
 def _in_words(error: Exception) -> int:
@@ -168,8 +222,8 @@ def _exit(ended: Ended) -> NoReturn:
     sys.exit(ended.exit_code)
 
 
-def _command() -> str:
+def _command(reading: Reading) -> str:
     """Write the command as a shell takes it; of a sweep, that of the present run alone."""
     asked = HydraConfig.get()
     alone = ["hydra.mode=RUN"] if asked.sweeper.params else []  # an experiment that is a sweep would ask for all of it
-    return shlex.join([f"tenure-{asked.job.config_name}", *asked.overrides.task, *alone])
+    return shlex.join([f"tenure-{asked.job.config_name}", *reading.as_typed(asked.overrides.task), *alone])

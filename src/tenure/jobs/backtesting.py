@@ -15,30 +15,36 @@ from tenure.posterior import Posterior
 from tenure.rfm import Births, Split, split
 from tenure.settings import BacktestJobSettings
 from tenure.streams import derive_seed
-from tenure.transactions import Transactions, read
+from tenure.transactions import Transactions, find_identities, read
 
 from . import console
 from .facing import face
+from .sweeps import Result
 
 log = logging.getLogger("tenure")
 
 
-def run(settings: BacktestJobSettings, config: str) -> Rolling:
-    """Backtest and report; return what the origins showed."""
+def run(settings: BacktestJobSettings, config: str) -> Result:
+    """Backtest and report; return the exit code and what a sweep compares: means over the origins."""
     transactions = read(settings.transactions, end=settings.rfm.end)
     last = date.fromisoformat(settings.rfm.end) if settings.rfm.end else transactions.last_day
     origins = rolling_origins(settings.origins, transactions.first_day, last)
     log.info("%s origins, %s to %s", len(origins), origins[0], origins[-1])
     accounts = transactions.reconcile(last)
     console.print_reconciliation(accounts)
+    identities = find_identities(transactions, last, settings.transactions.normalize_ids)
+    console.print_identities(identities)
     uri = registry.connect(settings.registry)
     with registry.open_run(settings.registry, "backtest", config) as opened:
         registry.log_settings(asdict(settings))
-        registry.log_data(transactions, accounts, "backtest")
+        registry.log_data(transactions, accounts, identities, "backtest")
         rolling = roll(transactions, origins, settings)
         registry.log_rolling(rolling)
     console.print_backtest(rolling, opened.info.run_id, settings.level, registry.ui_command(uri))
-    return rolling
+    own = rolling.forecasts[rolling.forecasts["forecast"] == "model"]
+    means = own.groupby("outcome")[["bias", "crps"]].mean().to_dict("index")
+    metrics = {f"{outcome}.{name}": value for outcome, row in means.items() for name, value in row.items()}
+    return Result(name=opened.info.run_name, metrics=metrics)
 
 
 def roll(transactions: Transactions, origins: list[Origin], settings: BacktestJobSettings) -> Rolling:

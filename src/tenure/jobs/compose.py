@@ -1,15 +1,25 @@
 """Compose settings by Hydra, inside a command and outside of one: which YAML there is, and the types that it fills."""
 
-from collections.abc import Iterator, Sequence
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import hydra
+from hydra._internal.utils import get_args_parser
 from hydra.core.config_store import ConfigStore
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.hydra_config import HydraConfig
-from omegaconf import OmegaConf, open_dict
+from omegaconf import MissingMandatoryValue, OmegaConf, ValidationError, open_dict
+from omegaconf.errors import (
+    ConfigAttributeError,
+    ConfigKeyError,
+    InterpolationResolutionError,
+    OmegaConfBaseException,
+)
+from yaml import MarkedYAMLError  # type: ignore[import-untyped]
 
 from tenure.settings import (
     BacktestJobSettings,
@@ -19,6 +29,10 @@ from tenure.settings import (
     SimulateJobSettings,
     TrainSettings,
 )
+
+from .groups import Command
+from .keys import FaultError, described, find, unknown
+from .overrides import Reading, read
 
 PACKAGE = Path(__file__).resolve().parents[1]
 
@@ -31,19 +45,51 @@ def shipped(path: str) -> str:
 
 
 OmegaConf.register_new_resolver("shipped", shipped, replace=True)
-ConfigStore.instance().store("train_settings", node=TrainSettings)
-ConfigStore.instance().store("score_settings", node=ScoreJobSettings)
-ConfigStore.instance().store("simulate_settings", node=SimulateJobSettings)
-ConfigStore.instance().store("promote_settings", node=PromoteSettings)
-ConfigStore.instance().store("backtest_settings", node=BacktestJobSettings)
-ConfigStore.instance().store("report_settings", node=ReportJobSettings)
+COMMANDS: Mapping[str, type] = {
+    "train": TrainSettings,
+    "score": ScoreJobSettings,
+    "simulate": SimulateJobSettings,
+    "promote": PromoteSettings,
+    "backtest": BacktestJobSettings,
+    "report": ReportJobSettings,
+}
+for command, kind in COMMANDS.items():
+    ConfigStore.instance().store(f"{command}_settings", node=kind)
+
+
+def read_arguments(name: str, arguments: Sequence[str]) -> Reading:
+    """Read what a user typed after a command's name; raise FaultError where some of it cannot be taken.
+
+    The arguments of the reading are those that Hydra gets, its own options among them.
+    """
+    asked = get_args_parser().parse_intermixed_args(list(arguments))
+    if not asked.overrides or asked.config_name or asked.config_path or asked.experimental_rerun:
+        return Reading(list(arguments))
+    folders = (*([Path(asked.config_dir)] if asked.config_dir else []), Path(shipped("conf")))
+    command = Command(name, COMMANDS, folders)
+    reading = read(asked.overrides, replace(command, is_sweep=asked.multirun or _is_sweep(command, asked.overrides)))
+    if reading.faults:
+        raise FaultError("\n".join(reading.faults))
+    settings = set(asked.overrides)
+    reading.arguments += [argument for argument in arguments if argument not in settings]
+    return reading
+
+
+def _is_sweep(command: Command, arguments: Sequence[str]) -> bool:
+    """Return whether a command runs several times without `-m`: by an experiment, or by the mode that is asked for."""
+    modes = [argument.partition("=")[2] for argument in arguments if argument.lstrip("+").startswith("hydra.mode=")]
+    chosen = [argument.partition("=")[2] for argument in arguments if argument.lstrip("+").startswith("experiment=")]
+    files = [command.read(f"experiment/{name}.yaml") for name in chosen]
+    modes = [str((content.get("hydra") or {}).get("mode", "")) for content in files] + modes
+    return bool(modes) and modes[-1] == "MULTIRUN"
 
 
 def compose_settings(name: str, overrides: Sequence[str] = ()) -> Any:
     """Compose a command's settings (`train`, `score`, ...) outside of it, as scripts and tests need them."""
+    arguments = read_arguments(name, overrides).arguments
     with _beside_a_running_command():
         with hydra.initialize_config_dir(shipped("conf"), version_base="1.3"):
-            config = hydra.compose(name, list(overrides), return_hydra_config=True)
+            config = hydra.compose(name, arguments, return_hydra_config=True)
         HydraConfig.instance().set_config(config)  # which `${hydra:...}` reads
         with open_dict(config):
             del config["hydra"]
@@ -59,3 +105,38 @@ def _beside_a_running_command() -> Iterator[None]:
         yield
     finally:
         GlobalHydra.instance().hydra, HydraConfig.instance().cfg = of_hydra, of_settings
+
+
+def refusal(error: Exception, name: str) -> str:
+    """Say in one line why settings of files, or those that refer to others, do not compose."""
+    if isinstance(error, MarkedYAMLError) and (mark := error.problem_mark) is not None:
+        return f"{mark.name}, line {mark.line + 1}: {error.problem}"
+    file = re.match("In '(.+?)':", str(error))
+    where = f" (in {file[1]}.yaml)" if file else ""
+    cause: BaseException | None = error
+    while cause is not None and not (isinstance(cause, OmegaConfBaseException) and cause.full_key):
+        cause = cause.__cause__ or cause.__context__
+    if not isinstance(cause, OmegaConfBaseException) or cause.full_key is None:
+        missing = re.search("'(.+?)' not found", _first_line(error))
+        if isinstance(error, InterpolationResolutionError) and missing:
+            return f"a setting refers to {missing[1]}, which has no value"
+        return f"the settings cannot be read: {_first_line(error)}"
+    return _of_key(cause, str(cause.full_key), name) + where
+
+
+def _of_key(cause: OmegaConfBaseException, key: str, name: str) -> str:
+    """Say what is wrong at a key of the composed settings."""
+    if isinstance(cause, ConfigKeyError | ConfigAttributeError):
+        return unknown(key, name, COMMANDS, [])
+    if isinstance(cause, MissingMandatoryValue):
+        return f"{key} needs a value"
+    quoted = re.search("'(.*?)'", _first_line(cause))
+    value = quoted[1] if quoted else None
+    if isinstance(cause, ValidationError):
+        place = find(COMMANDS[name], key)
+        return f"{key} takes {described(place.hint)}, got {value!r}" if place else f"{key} cannot be {value!r}"
+    return f"{key} refers to {value}, which has no value" if value else f"{key} refers to what has no value"
+
+
+def _first_line(error: BaseException) -> str:
+    return next(iter(str(error).strip().splitlines()), type(error).__name__)

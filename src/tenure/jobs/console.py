@@ -14,13 +14,14 @@ from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
+from tenure import registry
 from tenure.backtest import ASSUMED, OUTCOMES, wins
 from tenure.posterior import PARAMETERS
 from tenure.review import Review, Verdict
 from tenure.rfm import EARLY_WEEKS, LEAST_WEEKS, Births, Split, Truncation
-from tenure.settings import ScoreJobSettings, SimulateJobSettings, TrainSettings
+from tenure.settings import RegistrySettings, ScoreJobSettings, SimulateJobSettings, TrainSettings
 from tenure.text import printable, shown
-from tenure.transactions import Reconciliation
+from tenure.transactions import Identities, Reconciliation
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -91,9 +92,11 @@ def print_training(trained: "Trained", settings: TrainSettings, ui: str) -> None
     if trained.new_customer is not None:
         out.print(_new_customer(trained.new_customer))
     out.print(_holdout(trained))
+    largest = f"{trained.holdout.metrics['value.largest_share']:.1%}"
+    out.print(f"The customer with the largest forecast has {largest} of the forecast value of the holdout.")
     out.print(_against_baselines(trained.holdout))
     out.print(_verdict(trained.review))
-    out.print(_registered(trained, settings.registry.name))
+    out.print(_registered(trained, settings.registry))
     if trained.promotion is not None:
         print_promotion(trained.promotion)
     out.print(f"\nRun [bold]{trained.run_id}[/bold]. To look at it:  {_plain(ui)}")
@@ -113,6 +116,15 @@ def print_reconciliation(accounts: Reconciliation) -> None:
     )
     for stray in accounts.strays or ():
         out.print(f"[yellow]{_plain(stray.in_words)}.[/yellow]")
+
+
+def print_identities(found: Identities) -> None:
+    """Print which customer ids may be one customer's or many customers', and the largest customer's share of spend."""
+    out = _console()
+    for line in found.findings():
+        out.print(f"[yellow]{_plain(line)}[/yellow]")
+    if found.largest is not None:
+        out.print(_plain(f"The largest customer, {found.largest!r}, has {found.largest_share:.1%} of all spend."))
 
 
 def print_window(parts: Split, births: Births, truncation: Truncation | None) -> None:
@@ -312,13 +324,22 @@ def _verdict(review: Review) -> str:
     return "\n".join(lines)
 
 
-def _registered(trained: "Trained", name: str) -> str:
+def why_unregistered(verdict: Verdict, register: bool | None) -> str:
+    """Return why a training registered nothing; of a register that is null: the run is one of a sweep."""
+    if verdict is Verdict.FAIL:
+        return "the review failed it"
+    if register is False:
+        return "registry.register=false"
+    return "a run of a sweep does not register a model unless registry.register=true"
+
+
+def _registered(trained: "Trained", settings: RegistrySettings) -> str:
     if trained.registered is None:
-        is_failed = trained.review.verdict is Verdict.FAIL
-        why = "the review failed it" if is_failed else "registry.register is false, or the run is one of a sweep"
-        return f"\nNothing was registered: {why}."
+        return f"\nNothing was registered: {why_unregistered(trained.review.verdict, settings.register)}."
     model = trained.registered
-    command = f"tenure-score model=models:/{name}@{model.alias}" if model.alias != "champion" else "tenure-score"
+    command = (
+        f"tenure-score model=models:/{settings.name}@{model.alias}" if model.alias != "champion" else "tenure-score"
+    )
     lines = [f"\nRegistered [bold]{model.name}[/bold] version {model.version} as [bold]{model.alias}[/bold]."]
     if trained.review.verdict is Verdict.REVIEW:
         lines[0] += " A person has to look before it becomes champion."
@@ -415,6 +436,13 @@ def _print_groups(out: Console, scored: "Scored", level: str) -> None:
     found = scored.group_table().query("total == 'clv'").sort_values("expected", ascending=False)
     more = f", the {SHOWN_GROUPS} of most value of {len(found):,}" if len(found) > SHOWN_GROUPS else ""
     columns = [_plain(name) for name in scores.by]
+    if registry.is_personal(len(scores.groups), scored.customers):
+        out.print(
+            f"\nclv by {', '.join(columns)}: {len(scores.groups):,} groups of {scored.customers:,} customers, most of"
+            " them one customer each. Such a table would list customers one by one: it is neither printed nor logged;"
+            " the output holds a row per customer."
+        )
+        return
     title = f"\nclv by {', '.join(columns)}{more}"
     table = _table(title, *columns, "customers", "expected", *_span_titles(found, level))
     for _, row in found.head(SHOWN_GROUPS).iterrows():
@@ -436,6 +464,9 @@ def _spans(row: "pd.Series[Any]") -> list[str]:
 def _print_cautions(out: Console, scored: "Scored") -> None:
     """Say what the numbers above rest on, where that is little."""
     scores = scored.scores
+    if scored.largest is not None:
+        largest = scored.largest
+        out.print(_plain(f"The largest customer, {str(largest.customer_id)!r}, has {largest.share:.1%} of the clv."))
     if scores.share_beyond is not None:
         out.print(f"{scores.share_beyond:.1%} of the value lies farther ahead than any customer was observed.")
     if scored.residual_beyond is not None:

@@ -1,9 +1,13 @@
-"""How a command ends before its time: by a signal, or by a disk that takes no more."""
+"""How a command ends early: by a signal, by an output that nobody reads, or by a disk that is full."""
 
 import errno
+import os
 import signal
+import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from types import FrameType
+from typing import Any, TextIO, cast
 
 # What the libraries between us and the disk keep of the system's error is its text alone.
 _DISK = {
@@ -44,6 +48,48 @@ def catch_signals() -> Ended:
     signal.signal(signal.SIGTERM, end)
     signal.signal(signal.SIGINT, end)
     return ended
+
+
+class _Output:
+    """A stream that ends the command, as SIGPIPE ends common tools, when its reader has gone: `| head -1`."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
+
+    def write(self, text: str) -> int:
+        with _reader():
+            return self._stream.write(text)
+
+    def flush(self) -> None:
+        with _reader():
+            self._stream.flush()
+
+
+def end_with_reader() -> None:
+    """Make a standard output whose reader has gone end the command with 141, without a trace.
+
+    The signal itself stays ignored: it would also come from a server that closes a connection, and would leave an open
+    run behind.
+    """
+    if sys.stdout is not None and not isinstance(sys.stdout, _Output):
+        sys.stdout = cast(TextIO, _Output(sys.stdout))
+
+
+@contextmanager
+def _reader() -> Iterator[None]:
+    try:
+        yield
+    except BrokenPipeError:
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, sys.stdout.fileno())  # what is still to be written, also when Python ends
+        try:
+            sys.stderr.flush()
+        except BrokenPipeError:  # both went to the same reader
+            os.dup2(nowhere, sys.stderr.fileno())
+        sys.exit(128 + signal.SIGPIPE)
 
 
 def disk_fault(error: BaseException) -> str | None:

@@ -21,7 +21,15 @@ from tenure.review import Verdict
 from tenure.rfm import HISTORY, stream
 from tenure.scorer import RESIDUAL, Scorer, Scores, Totals
 from tenure.settings import ScoreJobSettings
-from tenure.transactions import Reconciliation, Transactions, choose_type, input_files, read
+from tenure.transactions import (
+    Identities,
+    Reconciliation,
+    Transactions,
+    choose_type,
+    find_identities,
+    input_files,
+    read,
+)
 
 from . import console
 from .columns import with_columns
@@ -41,7 +49,7 @@ class Customers(NamedTuple):
 
     summaries: Summaries
     as_of: str | None
-    log_read: tuple[Transactions, Reconciliation] | None
+    log_read: tuple[Transactions, Reconciliation, Identities] | None
 
 
 def run(settings: ScoreJobSettings, config: str) -> int:
@@ -56,6 +64,7 @@ def run(settings: ScoreJobSettings, config: str) -> int:
     customers = _customers(settings, loaded.about)
     if customers.log_read is not None:
         console.print_reconciliation(customers.log_read[1])
+        console.print_identities(customers.log_read[2])
     rows = check_customers(customers, loaded.scorer, settings)
     log.info("%s customers; model %s", f"{rows:,}", model)
     about: dict[str, Any] = {"model": model, "model_tags": loaded.about, "verdict": verdict.value}
@@ -147,7 +156,8 @@ def _customers(settings: ScoreJobSettings, about: Mapping[str, str]) -> Customer
     id_type = choose_type(transactions, setting, of_model)
     summaries = stream(transactions, settings.rfm.end, id_type=id_type, further=further)
     as_of = summaries.as_of
-    return Customers(summaries, str(as_of), (transactions, transactions.reconcile(as_of)))
+    identities = find_identities(transactions, as_of, settings.transactions.normalize_ids)
+    return Customers(summaries, str(as_of), (transactions, transactions.reconcile(as_of), identities))
 
 
 def check_customers(customers: Customers, scorer: Scorer, settings: ScoreJobSettings) -> int:
@@ -183,7 +193,7 @@ def score_parts(
     more |= {"by_month": True} if settings.by_month else {}
     bar: dict[str, Any] = {}
     shows_blocks = "advance" in inspect.signature(scorer.score).parameters
-    scores, residual, beyond = None, None, None
+    scores, residual, beyond, largest = None, None, None, None
     with (
         console.progress("score", rows * (2 if settings.residual else 1)) as advance,
         warnings.catch_warnings(),
@@ -203,12 +213,13 @@ def score_parts(
                 residual = before + ever.totals
             output.write(with_columns(table, part, settings.score, about))
             scores = batch.merge(scores, part_scores)
+            largest = batch.larger(largest, part_scores.table)
             if not shows_blocks:
                 advance(len(part) * (2 if settings.residual else 1))
         params = asdict(scores.params) if scores is not None else {}
         output.close({**about, "params": params, "customers": rows})
     assert scores is not None  # noqa: S101 (a file without rows is not closed)
-    return Scored(scores, residual, beyond, about["model"], about["as_of"], about["run_id"], factors)
+    return Scored(scores, residual, beyond, about["model"], about["as_of"], about["run_id"], factors, largest)
 
 
 def _with_months(scores: Scores) -> pd.DataFrame:

@@ -22,12 +22,13 @@ from tenure.scorer import NewCustomer, Scorer
 from tenure.settings import TrainSettings
 from tenure.streams import derive_seed, stream
 from tenure.summary import Rfm
-from tenure.transactions import Transactions, choose_type, kind_of, read
+from tenure.transactions import Transactions, choose_type, find_identities, kind_of, read
 
 from . import console, promoting
 from .facing import face
 from .learning import read_lessons
 from .outcomes import Trained
+from .sweeps import Result
 
 FAILED_REVIEW = 3
 REPLICATES = 200
@@ -36,8 +37,8 @@ CHECKED = 50_000  # customers in the posterior-predictive pictures; a larger bas
 log = logging.getLogger("tenure")
 
 
-def run(settings: TrainSettings, config: str, *, is_sweep: bool) -> int:
-    """Train and report; return the exit code."""
+def run(settings: TrainSettings, config: str, *, is_sweep: bool) -> Result:
+    """Train and report; return the exit code and what a sweep compares."""
     wants = settings.registry.register
     register = (not is_sweep) if wants is None else wants
     transactions = _read(settings)
@@ -49,6 +50,8 @@ def run(settings: TrainSettings, config: str, *, is_sweep: bool) -> int:
     )  # fmt: skip
     accounts = transactions.reconcile(parts.end)
     console.print_reconciliation(accounts)
+    identities = find_identities(transactions, parts.end, settings.transactions.normalize_ids)
+    console.print_identities(identities)
     truncation = find_truncation(transactions, parts.end, births)
     console.print_window(parts, births, truncation)
     repeat = parts.calibration.customers.query("frequency > 0")
@@ -60,10 +63,10 @@ def run(settings: TrainSettings, config: str, *, is_sweep: bool) -> int:
     failures = Failures(parts.calibration.customers["customer_id"])
     with registry.open_run(settings.registry, "train", config) as opened:
         registry.log_settings(asdict(settings))
-        registry.log_data(transactions, accounts, "training")
+        registry.log_data(transactions, accounts, identities, "training")
         registry.log_id_type(id_type)
         registry.log_window(parts)
-        facts = {**registry.data_metrics(accounts), "truncation.weeks": 0.0}
+        facts = {**registry.data_metrics(accounts, identities), "truncation.weeks": 0.0}
         if truncation is not None:
             pictures = {"births": partial(figures.births, truncation)}
             registry.log_truncation(truncation, figures.draw("data", pictures, failures))
@@ -73,7 +76,19 @@ def run(settings: TrainSettings, config: str, *, is_sweep: bool) -> int:
         )
         trained = replace(trained, review=_report(opened.info.run_id, trained.review, failures))
     console.print_training(trained, settings, registry.ui_command(uri))
-    return FAILED_REVIEW if trained.review.verdict is Verdict.FAIL else 0
+    return _result(trained, opened.info.run_name, (transactions.digest, str(parts.cutoff), repr(births)))
+
+
+def _result(trained: Trained, name: str | None, fitted_to: tuple[str, ...]) -> Result:
+    verdict = trained.review.verdict
+    return Result(
+        FAILED_REVIEW if verdict is Verdict.FAIL else 0,
+        name,
+        verdict.value,
+        trained.holdout.metrics,
+        trained.calibration.loos,
+        fitted_to,
+    )
 
 
 def _read(settings: TrainSettings) -> Transactions:

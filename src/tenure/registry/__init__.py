@@ -14,6 +14,7 @@ from .errors import RegistryError, StoreUnreachableError, in_words
 from .evidence import (
     data_metrics,
     flat_settings,
+    is_personal,
     log_backtest,
     log_comparison,
     log_data,
@@ -59,6 +60,7 @@ __all__ = [
     "find_version",
     "flat_settings",
     "in_words",
+    "is_personal",
     "load",
     "log_backtest",
     "log_comparison",

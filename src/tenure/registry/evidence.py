@@ -2,6 +2,7 @@
 
 import json
 import math
+import re
 import tempfile
 import warnings
 from collections.abc import Mapping, Sequence
@@ -23,7 +24,7 @@ from tenure.rfm import Split, Truncation
 from tenure.scorer import NewCustomer
 from tenure.streams import stream
 from tenure.text import spreadsheet_safe
-from tenure.transactions import MISSING, Reconciliation, Transactions
+from tenure.transactions import MISSING, Identities, Reconciliation, Transactions
 
 from .aliases import Version
 
@@ -34,7 +35,11 @@ if TYPE_CHECKING:
 
 SHOWN_CUSTOMERS = 50_000  # whose PIT is logged one by one; a larger base is sampled
 FEW_CUSTOMERS = 20  # up to which any number of groups is logged
-LONG_TEXTS = (".reason", ".advice")
+LONG_TEXTS = (".reason", ".advice")  # of the review's checks
+PLAIN_KEY = re.compile(
+    r"[\w\-]([\w\- ]*[\w\-])?"
+)  # a dot would be read as a level, and MLflow refuses most other signs
+LONGEST_KEY = 250
 
 
 def log_settings(settings: Mapping[str, Any]) -> None:
@@ -43,12 +48,20 @@ def log_settings(settings: Mapping[str, Any]) -> None:
 
 
 def flat_settings(settings: Mapping[str, Any]) -> dict[str, str]:
-    """Give the parameters that `log_settings` logs."""
-    flat = {key: str(value) for key, value in _flatten(settings).items() if not key.endswith(LONG_TEXTS)}
+    """Return the parameters that `log_settings` logs.
+
+    Names that MLflow refuses as part of a key, such as a segment `Land (ISO)`, are together one JSON value under the
+    key above them.
+    """
+    flat = {key: str(value) for key, value in _flatten(settings).items() if not _is_prose(key)}
     return {key: mask(value) if key.endswith("tracking_uri") else value for key, value in flat.items()}
 
 
-def log_data(transactions: Transactions, accounts: Reconciliation, context: str) -> None:
+def _is_prose(key: str) -> bool:
+    return key.startswith("review.") and key.endswith(LONG_TEXTS)
+
+
+def log_data(transactions: Transactions, accounts: Reconciliation, identities: Identities, context: str) -> None:
     """Log the purchase log as a dataset input (its source and digest, no rows) and what became of its rows."""
     source = Path(transactions.source)
     with warnings.catch_warnings():
@@ -61,7 +74,7 @@ def log_data(transactions: Transactions, accounts: Reconciliation, context: str)
         mlflow.log_input(dataset, context=context)
     mlflow.set_tags({"data.digest": transactions.digest, "data.first_day": str(transactions.first_day)})
     mlflow.log_dict(accounts.as_dict(), "data/reconciliation.json")
-    mlflow.log_metrics(data_metrics(accounts))
+    mlflow.log_metrics(data_metrics(accounts, identities))
 
 
 def log_id_type(id_type: str) -> None:
@@ -76,7 +89,7 @@ def log_factors(factors: Factors) -> None:
         mlflow.log_artifact(str(Path(folder) / "factors.npz"), "posterior")
 
 
-def data_metrics(accounts: Reconciliation) -> dict[str, float]:
+def data_metrics(accounts: Reconciliation, identities: Identities) -> dict[str, float]:
     """List a log's numbers, of which the review judges some."""
     missing = accounts.stray_rows(MISSING)
     of_orders = {} if missing is None else {"data.refunds_of_missing_orders": float(missing)}
@@ -86,6 +99,7 @@ def data_metrics(accounts: Reconciliation) -> dict[str, float]:
         "data.revenue": float(accounts.revenue),
         "data.duplicates": accounts.duplicates,
         "data.unmatched_refunds_share": accounts.unmatched_share,
+        **identities.metrics(),
     } | of_orders
 
 
@@ -117,6 +131,7 @@ def log_scores(scored: Scored, seconds: float, figures: Mapping[str, Figure]) ->
     numbers = {"score.customers": scored.customers, "score.seconds": seconds, "score.unsteady": scores.unsteady}
     numbers["score.free_repeat_buyers"] = scores.free_repeat_buyers
     shares = {"score.share_beyond": scores.share_beyond, "score.residual_share_beyond": scored.residual_beyond}
+    shares["score.largest_clv_share"] = None if scored.largest is None else scored.largest.share
     numbers |= {name: share for name, share in shares.items() if share is not None}
     mlflow.log_metrics(numbers)
     rows = totals.to_dict("index").items()
@@ -277,9 +292,14 @@ def _without_texts(trace: "xr.DataTree") -> "xr.DataTree":
 
 def _flatten(tree: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
     flat: dict[str, Any] = {}
+    refused: dict[str, Any] = {}
     for key, value in tree.items():
-        if isinstance(value, Mapping) and value:
-            flat |= _flatten(value, f"{prefix}{key}.")
+        is_branch = isinstance(value, Mapping) and bool(value)
+        below = _flatten(value, f"{prefix}{key}.") if is_branch else {f"{prefix}{key}": value}
+        if PLAIN_KEY.fullmatch(key) is None or max(map(len, below)) > LONGEST_KEY:
+            refused[key] = value
         else:
-            flat[f"{prefix}{key}"] = value
+            flat |= below
+    if refused:
+        flat[prefix.removesuffix(".")] = json.dumps(refused, sort_keys=True, ensure_ascii=False, default=str)
     return flat

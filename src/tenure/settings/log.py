@@ -13,6 +13,9 @@ LOG_CHOICES = {
     "negative_amounts": ("refund", "drop", "refuse"),
     "duplicates": ("keep", "drop"),
 }
+# Ids that stand for no customer: what programs write for a missing value. Case is ignored.
+PLACEHOLDERS = ("nan", "NA", "N/A", "#N/A", "<NA>", "NaT", "None", "null")
+NORMALIZE_IDS = ("case", "spaces", "invisible", "excel", "unicode")
 
 
 @dataclass
@@ -109,6 +112,8 @@ class TransactionsSettings:
     stamped_in: str | None
     guests: str
     placeholders: list[str]
+    not_placeholders: list[str]
+    normalize_ids: list[str]
     id_type: str | None
     zero_amounts: str
     negative_amounts: str
@@ -125,6 +130,12 @@ class TransactionsSettings:
             require_choice(f"transactions.{name}", getattr(self, name), known)
         if self.id_type is not None:
             require_choice("transactions.id_type", self.id_type, ("integer", "text"))
+        for form in self.normalize_ids:
+            require_choice("transactions.normalize_ids", form, NORMALIZE_IDS)
+        defaults = [word.lower() for word in PLACEHOLDERS]
+        others = [word for word in self.not_placeholders if word.strip().lower() not in defaults]
+        rule = f"among the default placeholders, {', '.join(PLACEHOLDERS)}"
+        require(not others, "transactions.not_placeholders", rule, ", ".join(map(repr, others)))
         for name, rule in self.segments.items():
             require_choice(f"transactions.segments.{name}", rule, ("first", "mode"))
         for key in ("timezone", "stamped_in"):
@@ -141,6 +152,13 @@ class TransactionsSettings:
             require(self.columns.order_id is not None, "transactions.columns.order_id", rule, None)
         require_day("transactions.first_day", self.first_day)
         require(self.longest_gap_days >= 1, "transactions.longest_gap_days", "from 1 up", self.longest_gap_days)
+
+    @property
+    def all_placeholders(self) -> list[str]:
+        """Return every id that stands for no customer: the defaults and those of the settings, in lower case."""
+        dropped = {word.strip().lower() for word in self.not_placeholders}
+        defaults = [word.lower() for word in PLACEHOLDERS if word.lower() not in dropped]
+        return list(dict.fromkeys([*defaults, *(word.strip().lower() for word in self.placeholders)]))
 
 
 @dataclass

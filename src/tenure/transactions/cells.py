@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import ibis
 
 from . import dialect
+from .characters import BLANK
 from .fault import Fault
 
 if TYPE_CHECKING:
@@ -35,6 +36,9 @@ MINUS, SPACE = "[-+\u2212]?", "[\\s\u00a0\u202f]*"
 LOST = "They went through a float, which may have merged customers: export ids as text or integers."
 ZONELESS = "Set transactions.timezone to the shop's (such as Europe/Paris): it decides which day a sale belongs to."
 
+# What floats write: 17.0, and 1.5e+12.
+WHOLE, POWER = r"^-?[0-9]+\.0+$", r"^[+-]?[0-9](?:\.[0-9]+)?[eE]\+[0-9]+$"
+
 
 class Cell(NamedTuple):
     """A column's value as an Ibis expression, null where it is missing or wrong, and its faults."""
@@ -49,7 +53,7 @@ def customer(column: Any, name: str, placeholders: list[str], is_untidy: Any | N
     Args:
         column: the ids as they are.
         name: the log's name of the column.
-        placeholders: ids that stand for nobody; they are null.
+        placeholders: ids that stand for no customer, of whatever case; they are null.
         is_untidy: of each, see `untidy`; None when none is, as was found before: each is its own text, and nothing is
             looked for again.
     """
@@ -71,16 +75,18 @@ def untidy(column: Any, placeholders: list[str]) -> Any:
     """Tell the ids that have to be looked at closely: nobody's, or with a space or what floats have in them."""
     if not column.type().is_string():
         return ibis.literal(False)
-    return column.re_search(rf"{_nobody(placeholders)}|[\s\v.+]").fill_null(False)
+    return column.re_search(rf"{_nobody(placeholders)}|[\s\v]|{WHOLE}|{POWER}").fill_null(False)
 
 
 def _text_id(column: Any, name: str, placeholders: list[str], is_untidy: Any) -> Cell:
     # Few ids are untidy, and a CASE works on those alone: each of these steps costs more than all the rest.
     text = column.strip()
-    is_whole = text.re_search(r"^-?[0-9]+\.0+$")
+    is_whole = text.re_search(WHOLE)
     integer = text.re_extract(r"^(-?[0-9]+)", 1)
-    is_beyond = is_whole & (integer.try_cast("float64").abs() >= EXACT_BELOW)
-    is_power = text.re_search(r"^[+-]?[0-9](?:\.[0-9]+)?[eE]\+[0-9]+$")
+    # A cast that fails is slow: other ids are kept from it.
+    number = is_whole.ifelse(integer, ibis.null("string")).try_cast("float64")
+    is_beyond = is_whole & (number.abs() >= EXACT_BELOW)
+    is_power = text.re_search(POWER)
     read = is_whole.ifelse(integer, text)
     somebody = read.re_search(_nobody(placeholders)).ifelse(ibis.null("string"), read)
     value = is_untidy.ifelse(somebody, column)
@@ -108,14 +114,9 @@ def order_id(column: Any, placeholders: list[str]) -> Any:
     return text.re_search(rf"{_nobody(placeholders)}|[\s\v.]").ifelse(known, text)
 
 
-def currency(column: Any) -> Any:
-    """Return currencies in capitals, without spaces around them; null where a cell holds none."""
-    return column.cast("string").strip().upper().nullif("")
-
-
 def _nobody(placeholders: list[str]) -> str:
-    """Match what stands for nobody: nothing at all, and every placeholder. A long list of values would be joined."""
-    return f"^(?:{'|'.join(map(re.escape, ['', *placeholders]))})$"
+    """Match what stands for no customer: blanks alone, and every placeholder. A long list of values would be joined."""
+    return f"(?i:^{BLANK}*(?:{'|'.join(map(re.escape, ['', *placeholders]))}){BLANK}*$)"
 
 
 def _somebody(text: Any, placeholders: list[str]) -> Any:
@@ -131,7 +132,7 @@ def amount(column: Any, name: str, csv: CsvSettings) -> Cell:
     if kind.is_string():
         text = unsigned(column) if csv.currency_signs else column.strip()
         is_number = text.re_search(_number(csv)).fill_null(False)
-        plain = text.replace(csv.thousands, "") if csv.thousands else text
+        plain = text.re_replace(_group(csv), "") if csv.thousands else text
         value = is_number.ifelse(plain.replace(csv.decimal, "."), ibis.null("string")).try_cast(DECIMAL)
         remedy = f"Amounts are written {_example(csv)}."
         is_small = (value == 0) & plain.re_search("^[^eE]*[1-9]")
@@ -186,10 +187,16 @@ def is_blank(column: Any) -> Any:
 
 def _number(csv: CsvSettings) -> str:
     """Match what the settings call a number: '1.234' is not 1234 by mere hope."""
-    point, group = re.escape(csv.decimal), re.escape(csv.thousands or "")
+    point, group = re.escape(csv.decimal), _group(csv)
     # The groups before the last one have two figures in India.
     grouped = rf"[0-9]{{1,3}}(?:{group}[0-9]{{2,3}})*{group}[0-9]{{3}}|" if group else ""
     return rf"^[+-]?(?:(?:{grouped}[0-9]+)(?:{point}[0-9]*)?|{point}[0-9]+)(?:[eE][+-]?[0-9]+)?$"
+
+
+def _group(csv: CsvSettings) -> str:
+    """Match the thousands separator: any space where it is one, and both apostrophes where it is one of them."""
+    alike = next((signs for signs in (" \u00a0\u202f\u2009", "'\u2019") if (csv.thousands or "-") in signs), None)
+    return f"[{alike}]" if alike else re.escape(csv.thousands or "")
 
 
 def _example(csv: CsvSettings) -> str:
@@ -287,4 +294,4 @@ def _advice(csv: CsvSettings) -> str:
     if csv.day_first:
         return "With transactions.csv.day_first dates are 31/12/1997; else set transactions.csv.date_format."
     known = "Dates are ISO 8601 (1997-12-31) unless transactions.csv.date_format or day_first says otherwise"
-    return f"{known}; 19971231 needs '%Y%m%d'."
+    return f"{known}; 19971231 needs '%Y%m%d', 12/31/1997 '%m/%d/%Y'."

@@ -16,6 +16,11 @@ if TYPE_CHECKING:
 MOST = 10  # other currencies that a pattern to paste lists
 
 
+def read(column: Any) -> Any:
+    """Return currencies in capitals, without spaces around them; null where a cell holds none."""
+    return column.cast("string").strip().upper().nullif("")
+
+
 def refuse_several(source: Source, found: Rows) -> None:
     """Refuse used rows of several currencies, by `transactions.currency` or by the signs of their amounts."""
     _refuse_column(source, found)

@@ -23,6 +23,11 @@ def moment(zone, stamp):  # type: ignore[no-untyped-def]
     """Tell the moment at which a clock in the zone showed that."""
 
 
+@ibis.udf.scalar.builtin(name="nfc_normalize", signature=((dt.string,), dt.string))
+def composed(text):  # type: ignore[no-untyped-def]
+    """Return a text in Unicode's composed form, NFC."""
+
+
 @ibis.udf.scalar.builtin(name="try_strptime", signature=((dt.string, dt.string), LOCAL))
 def parsed(text, date_format):  # type: ignore[no-untyped-def]
     """Read a text by a format; null where it does not fit."""

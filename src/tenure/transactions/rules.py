@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import ibis
 
-from . import cells, orders
+from . import cells, currencies, identities, orders
 from .fault import Fault, TransactionsError
 from .reconciliation import BLANK
 from .source import FILE, ROW
@@ -29,6 +29,7 @@ KEPT = "kept"
 WHOSE = "transactions.guests=drop leaves such rows out and counts them; or give each customer an id."
 NET = "transactions.negative_amounts=refund nets them against sales, drop leaves them out."
 REPEATED = "tenure_repeated"
+NORMALIZED = "tenure_normalized"
 
 
 @dataclass(frozen=True)
@@ -58,7 +59,7 @@ class Rows:
             are_all: no rule leaves a row out, as a first look has shown: none is asked again.
         """
         rows = self.table if are_all else self.table.filter(self.table["tenure_fate"] == len(self.fates) - 1)
-        inner = ("tenure_fate", "tenure_fault_", "tenure_untidy", "tenure_sign", *orders.INNER, REPEATED)
+        inner = ("tenure_fate", "tenure_fault_", "tenure_untidy", "tenure_sign", *orders.INNER, REPEATED, NORMALIZED)
         read = [name for name in rows.columns if name.startswith("tenure_") and not name.startswith(inner)]
         return rows.select(**{name.removeprefix("tenure_"): rows[name] for name in read})
 
@@ -76,9 +77,12 @@ def judge(raw: Any, settings: TransactionsSettings, *, is_plain: bool = False, o
     if settings.duplicates == "drop":
         own = [name for name in raw.columns if name not in (FILE, ROW)]
         raw = raw.mutate(**{REPEATED: ibis.row_number().over(group_by=own) > 0})
+    if settings.normalize_ids and raw[settings.columns.customer_id].type().is_string():
+        normal = identities.normalize(raw[settings.columns.customer_id], settings.normalize_ids)
+        raw = raw.mutate(**{NORMALIZED: normal}).alias(ibis.util.gen_name("tenure_normal"))
     if not is_plain:
         # Views of their own, here and below: what is read once is not worked out again wherever it is asked for.
-        untidy = cells.untidy(raw[settings.columns.customer_id], _placeholders(settings))
+        untidy = cells.untidy(_ids(raw, settings), settings.all_placeholders)
         raw = raw.mutate(tenure_untidy=untidy).alias(ibis.util.gen_name("tenure_seen"))
     read, faults = _read(raw, settings, raw["tenure_untidy"] if not is_plain else None)
     columns = {f"tenure_{name}": value for name, value in read.items()}
@@ -114,15 +118,15 @@ def _unwanted(table: Any, settings: TransactionsSettings) -> list[Fault]:
 
 def _read(raw: Any, settings: TransactionsSettings, is_untidy: Any | None) -> tuple[dict[str, Any], list[Fault]]:
     named = settings.columns
-    customer = cells.customer(raw[named.customer_id], named.customer_id, _placeholders(settings), is_untidy)
+    customer = cells.customer(_ids(raw, settings), named.customer_id, settings.all_placeholders, is_untidy)
     day = cells.day(raw[named.date], named.date, settings)
     amount = cells.amount(raw[named.amount], named.amount, settings.csv)
     read = {"customer_id": customer.value, "date": day.value, "amount": amount.value}
     faults = [*customer.faults, *day.faults, *amount.faults]
     if named.order_id:
-        read["order_id"] = cells.order_id(raw[named.order_id], _placeholders(settings))
+        read["order_id"] = cells.order_id(raw[named.order_id], settings.all_placeholders)
     if settings.currency:
-        read["currency"] = cells.currency(raw[settings.currency])
+        read["currency"] = currencies.read(raw[settings.currency])
     if named.acquired:
         acquired = cells.day(raw[named.acquired], named.acquired, settings, required=False)
         read["acquired"] = acquired.value
@@ -132,8 +136,8 @@ def _read(raw: Any, settings: TransactionsSettings, is_untidy: Any | None) -> tu
     return read, faults
 
 
-def _placeholders(settings: TransactionsSettings) -> list[str]:
-    return [str(word) for word in settings.placeholders]
+def _ids(raw: Any, settings: TransactionsSettings) -> Any:
+    return raw[NORMALIZED if NORMALIZED in raw.columns else settings.columns.customer_id]
 
 
 def _acquired_late(acquired: Any, day: Any, name: str) -> Fault:
@@ -209,7 +213,7 @@ def cancelled_order(order_id: Any, settings: TransactionsSettings) -> Any:
     pattern = settings.cancellations
     if pattern is None or not re.compile(pattern).groups:
         return order_id
-    named = cells.order_id(order_id.re_extract(pattern, 1), _placeholders(settings))
+    named = cells.order_id(order_id.re_extract(pattern, 1), settings.all_placeholders)
     return is_cancellation(order_id, settings).ifelse(named, order_id)
 
 

@@ -1,0 +1,196 @@
+"""What a command line may set: the keys of a command, their types, and plain words for what does not fit."""
+
+import dataclasses
+import difflib
+import functools
+import shlex
+import types
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Union, get_args, get_origin, get_type_hints
+
+from tenure.settings import SettingsError
+
+YES, NO = ("true", "yes", "on", "y", "1"), ("false", "no", "off", "n", "0")
+
+
+class FaultError(SettingsError):
+    """An argument of the command line that cannot be taken, in one line."""
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a key leads: the type there, and what of the key lies in a free table such as `transactions.segments`."""
+
+    hint: Any
+    above: str  # the key of the free table, or the whole key
+    names: tuple[str, ...] = ()  # within the free table; the first is the user's own word
+
+
+@functools.cache
+def fields_of(kind: type) -> Mapping[str, Any]:
+    """Return the types of a settings class by field name."""
+    return get_type_hints(kind)
+
+
+def plain(hint: Any) -> tuple[Any, bool]:
+    """Return a type without `| None`, and whether it may be null.
+
+    >>> plain(str | None)
+    (<class 'str'>, True)
+    """
+    if get_origin(hint) not in (Union, types.UnionType):
+        return hint, False
+    kinds = [kind for kind in get_args(hint) if kind is not type(None)]
+    return kinds[0], len(kinds) < len(get_args(hint))
+
+
+def is_free(hint: Any) -> bool:
+    """Return whether a type is a table whose names the user chooses."""
+    return get_origin(plain(hint)[0]) is dict
+
+
+def find(root: type, key: str) -> Place | None:
+    """Find where a dotted key leads in a command's settings; nothing where there is no such setting."""
+    hint: Any = root
+    parts = key.split(".")
+    for at, part in enumerate(parts):
+        kind, _ = plain(hint)
+        if is_free(kind):
+            return _find_within(kind, ".".join(parts[:at]), parts[at:])
+        if not dataclasses.is_dataclass(kind) or part not in fields_of(kind):  # type: ignore[arg-type]
+            return None
+        hint = fields_of(kind)[part]  # type: ignore[arg-type]
+    return Place(hint, key)
+
+
+def _find_within(table: Any, above: str, names: list[str]) -> Place | None:
+    """Follow the user's own names: one for an entry that has fields, else all the rest, dots included."""
+    element = get_args(table)[1]
+    kind, _ = plain(element)
+    has_fields = dataclasses.is_dataclass(kind)
+    if not all(names) or (has_fields and len(names) > 1 and names[-1] not in fields_of(kind)):
+        return None
+    if has_fields and len(names) > 1:
+        inner = fields_of(kind)[names[-1]]
+        return Place(inner, above, (".".join(names[:-1]), names[-1]))
+    if is_free(kind) and len(names) > 1:
+        return Place(get_args(kind)[1], above, (names[0], ".".join(names[1:])))
+    return Place(element, above, (".".join(names),))
+
+
+def keys_of(root: type, start: str = "") -> Iterator[str]:
+    """Yield every key of a command, tables of settings before the settings in them."""
+    for name, hint in fields_of(root).items():
+        yield start + name
+        kind, _ = plain(hint)
+        if dataclasses.is_dataclass(kind):
+            yield from keys_of(kind, f"{start}{name}.")  # type: ignore[arg-type]
+
+
+def unknown(key: str, name: str, commands: Mapping[str, type], groups: list[str]) -> str:
+    """Say that a command has no such setting, and which one may be meant."""
+    if others := [f"tenure-{other}" for other, root in commands.items() if other != name and find(root, key)]:
+        have = "has" if len(others) == 1 else "have"
+        return f"there is no setting {key} in tenure-{name}: {_listed(others)} {have} it"
+    nearest = _nearest(key, [*keys_of(commands[name]), *groups])
+    return f"there is no setting {key}." + (f" Did you mean {nearest}?" if nearest else _see(name))
+
+
+def _see(name: str) -> str:
+    return f" tenure-{name} --help lists them"
+
+
+def _nearest(key: str, known: list[str]) -> str | None:
+    """Return the key that is meant: one with the same end first, then the most similar one."""
+    last = key.rsplit(".", 1)[-1]
+    same_end = [other for other in known if other.rsplit(".", 1)[-1] == last]
+    if found := difflib.get_close_matches(key, same_end, n=1, cutoff=0.0):
+        return found[0]
+    if found := difflib.get_close_matches(key, known, n=1, cutoff=0.7):
+        return found[0]
+    ends = {other.rsplit(".", 1)[-1]: other for other in reversed(known)}
+    found = difflib.get_close_matches(last, list(ends), n=1, cutoff=0.7)
+    return ends[found[0]] if found else None
+
+
+def _listed(names: list[str]) -> str:
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
+
+
+def described(hint: Any) -> str:
+    """Say what a type takes, in plain words.
+
+    >>> described(int | None), described(list[str])
+    ('a whole number or null', 'a list of texts')
+    """
+    kind, may_be_null = plain(hint)
+    words = {int: "a whole number", float: "a number", bool: "true or false", str: "a text"}.get(kind)
+    if words is None and get_origin(kind) is list:
+        words = {int: "a list of whole numbers", float: "a list of numbers"}.get(get_args(kind)[0], "a list of texts")
+    return (words or "settings in braces such as {name: value}") + (" or null" if may_be_null else "")
+
+
+def checked(value: Any, hint: Any, key: str, got: str | None = None) -> Any:
+    """Return a value as its type has it; raise FaultError in plain words where it does not fit."""
+    kind, may_be_null = plain(hint)
+    if value == "???":
+        raise FaultError(f"{key} needs a value, got '???'")
+    if value is None and may_be_null:
+        return None
+    if isinstance(value, str) and "${" in value and kind is not str:
+        return value  # refers to another setting, whose type is looked at later
+    if value is None and kind is str:
+        raise FaultError(f"{key} takes a text, got null{_quoted_null(key)}")
+    if isinstance(value, dict) and (is_free(kind) or dataclasses.is_dataclass(kind)):
+        return _checked_table(value, kind, key)
+    if isinstance(value, list) and get_origin(kind) is list:
+        (element,) = get_args(kind)
+        return [checked(item, element, f"{key}[{at}]") for at, item in enumerate(value)]
+    known = _scalar(value, kind)
+    if known is None:
+        raise FaultError(f"{key} takes {described(hint)}, got {got or _shown(value)}")
+    return known
+
+
+def _quoted_null(key: str) -> str:
+    quoted = shlex.quote(f'{key}="null"')
+    return f"; as a text: {quoted}" if "[" not in key else ""
+
+
+def _checked_table(value: dict[Any, Any], kind: Any, key: str) -> dict[str, Any]:
+    hints = None if is_free(kind) else fields_of(kind)
+    table = {}
+    for name, item in value.items():
+        if hints is not None and name not in hints:
+            near = difflib.get_close_matches(str(name), list(hints), n=1)
+            hint = f" Did you mean {key}.{near[0]}?" if near else f" {key} has {', '.join(hints)}"
+            raise FaultError(f"there is no setting {key}.{name}.{hint}")
+        element = get_args(kind)[1] if hints is None else hints[name]
+        table[str(name)] = checked(item, element, f"{key}.{name}")
+    return table
+
+
+def _scalar(value: Any, kind: Any) -> Any:
+    """Return a number, a text or a truth value, nothing where the value is none of that type."""
+    if kind is str and isinstance(value, str | int | float):
+        return value if isinstance(value, str) else str(value)
+    if kind is bool:
+        word = str(value).lower()
+        return True if word in YES else False if word in NO else None
+    if kind in (int, float) and not isinstance(value, bool):
+        return _number(value, kind)
+    return None
+
+
+def _number(value: Any, kind: Any) -> Any:
+    if isinstance(value, float) and kind is int:
+        return None
+    try:
+        return kind(value)
+    except (TypeError, ValueError, OverflowError):
+        return None
+
+
+def _shown(value: Any) -> str:
+    return "null" if value is None else str(value).lower() if isinstance(value, bool) else repr(value)

@@ -1,0 +1,283 @@
+"""Read a command line before Hydra does: texts as they are typed, and what does not fit in plain words.
+
+Hydra's own grammar stays for numbers, lists, tables, sweeps and groups. A text setting takes what the user typed,
+unless it stands in quotes, is null, or is a sweep. What Hydra's grammar has no form for becomes a config of its own.
+"""
+
+import functools
+import re
+import shlex
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any, get_args, get_origin
+
+import yaml  # type: ignore[import-untyped]
+from hydra.core.config_store import ConfigStore
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import Override, Quote, QuotedString
+from hydra.errors import HydraException
+from omegaconf import OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from .groups import Command
+from .keys import FaultError, Place, checked, described, find, is_free, plain, unknown
+
+_PREFIX = re.compile(r"~|\+{0,2}")
+_BESIDE = "+command_line=typed"
+_OF_HYDRA = ("hydra", "now")  # functions that are there once it runs
+_QUOTED = r"""(?:"(?:\\.|[^"\\])*"|'(?:\\.|[^'\\])*')(?=\s*(?:,|$))"""
+_PIECE = re.compile(rf"\s*({_QUOTED}|(?:\$\{{[^}}]*\}}|[^,])*)(?:,|$)")
+_REFERENCE = re.compile(r"\$\{\s*([^{}:$]*)((?::[^}]*)?)\}")
+
+
+@dataclass
+class Reading:
+    """What Hydra gets of a command line: arguments, the user's own words for each, and a config for the rest."""
+
+    arguments: list[str] = field(default_factory=list)
+    typed: dict[str, list[str]] = field(default_factory=dict)  # by what Hydra gets
+    beside: dict[str, Any] = field(default_factory=dict)  # what no argument can say
+    faults: list[str] = field(default_factory=list)
+
+    def as_typed(self, arguments: Sequence[str]) -> list[str]:
+        """Return what a user types for arguments as Hydra knows them; those of a sweep's run in quotes of their own."""
+        return [form for argument in arguments for form in self.typed.get(argument) or [_quoted(argument)]]
+
+
+def read(typed: Sequence[str], command: Command) -> Reading:
+    """Read the arguments of a command that set something; its faults are gathered, one line each."""
+    reading = Reading()
+    for argument in typed:
+        try:
+            _read_one(argument, command, reading)
+        except FaultError as fault:
+            reading.faults.append(str(fault))
+    if reading.beside:
+        ConfigStore.instance().store("typed", reading.beside, group="command_line", package="_global_")
+        reading.arguments.append(_BESIDE)
+    return reading
+
+
+def _quoted(argument: str) -> str:
+    """Write a text in quotes where a run of a sweep has it with escapes."""
+    parsed = _parsed_whole(argument) if "\\" in argument else None
+    if parsed is None or not isinstance(parsed.value(), str):
+        return argument
+    return f"{parsed.get_key_element()}={_written(parsed.value())}"
+
+
+def _read_one(argument: str, command: Command, reading: Reading) -> None:
+    prefix = _PREFIX.match(argument)[0]  # type: ignore[index]
+    key, sign, raw = argument[len(prefix) :].partition("=")
+    group, at, _ = key.partition("@")
+    if key.startswith(("hydra.", "hydra/")) or (at and group in command.groups):
+        reading.arguments.append(argument)
+        return
+    if not sign and prefix != "~":
+        raise FaultError(f"{argument!r} is no setting: write key=value")
+    parsed = _parsed(raw)
+    is_table = parsed is not None and isinstance(parsed.value(), dict)
+    if (key in command.groups or "/" in key.partition(".")[0]) and not is_table:
+        _require_option(key, parsed, raw, prefix, command)
+        bare = argument if prefix == "~" else f"{key}={raw}"  # a group of the command needs no plus
+        reading.arguments.append(bare)
+        reading.typed[bare] = [argument]
+        return
+    place = find(command.root, key)
+    if place is None:
+        raise FaultError(unknown(key, command.name, command.commands, command.groups))
+    if prefix == "~":
+        if not place.names:
+            raise FaultError(f"{key} cannot be taken away: give it another value")
+        reading.arguments.append(argument)
+        return
+    _hand_over(argument, key, place, _value(key, raw, parsed, place.hint, command), reading)
+
+
+def _require_option(key: str, parsed: Override | None, raw: str, prefix: str, command: Command) -> None:
+    """Raise FaultError where a group, or one of its options, is not there for the command."""
+    if key not in command.groups:
+        raise FaultError(unknown(key, command.name, command.commands, command.groups))
+    if prefix == "~" or (parsed is not None and parsed.value_type is not None and "GLOB" in parsed.value_type.name):
+        return
+    options = command.options(key)
+    asked = [raw] if parsed is None else _elements(parsed) if command.is_sweep else [parsed.value()]
+    for option in asked:
+        if not (option in options or option is None or (isinstance(option, list) and set(option) <= set(options))):
+            raise FaultError(f"there is no {key}={raw}. The options of {key} are: {', '.join(options)}")
+
+
+def _elements(parsed: Override) -> list[Any]:
+    if not parsed.is_sweep_override():
+        return [parsed.value()]
+    if parsed.is_choice_sweep() or parsed.is_range_sweep():
+        return [Override._convert_value(value) for value in parsed.sweep_iterator()]
+    return []
+
+
+@functools.cache
+def _parser() -> OverridesParser:
+    return OverridesParser.create()
+
+
+def _parsed(raw: str, key: str = "x") -> Override | None:
+    """Read a value by Hydra's grammar; nothing where that has no reading."""
+    try:
+        return _parser().parse_override(f"{key}={raw}")
+    except (HydraException, ValueError, TypeError, RecursionError):
+        return None
+
+
+def _value(key: str, raw: str, parsed: Override | None, hint: Any, command: Command) -> Any:
+    """Return the value that was typed, or the list of a sweep's as `_Sweep`."""
+    kind, _ = plain(hint)
+    is_quoted = parsed is not None and isinstance(parsed._value, QuotedString)
+    if parsed is not None and parsed.is_sweep_override():
+        if command.is_sweep:
+            return _Sweep([checked(item, hint, key) for item in _elements(parsed)], raw)
+        if kind is not str:
+            raise FaultError(f"{key} takes {described(hint)}, got {raw!r}; -m runs several values one after another")
+    if kind is str:
+        is_null = parsed is not None and parsed.value() is None
+        text = None if is_null else parsed.value() if parsed is not None and is_quoted else raw
+        return checked(text if text is None else _settled(str(text), command), hint, key)
+    if get_origin(kind) is list and get_args(kind) == (str,) and raw.startswith("[") and raw.endswith("]"):
+        return checked(_texts(raw[1:-1], command), hint, key)
+    value = parsed.value() if parsed is not None else _as_yaml(raw)
+    if isinstance(value, str) and "${" in value and not _refers(value, command):
+        raise FaultError(f"{key} takes {described(hint)}, got {raw!r}")
+    if get_origin(kind) is list and isinstance(value, str | int | float) and "${" not in str(value):
+        form = shlex.quote(f"{key}=[{raw.strip('()')}]")
+        raise FaultError(f"{key} takes {described(hint)}, got {raw!r}: write {form}")
+    got = "null" if value is None else None if isinstance(value, dict | list) else repr(raw)
+    return checked(_all_settled(value, command), hint, key, got)
+
+
+@dataclass(frozen=True)
+class _Sweep:
+    values: list[Any]
+    raw: str
+
+
+def _as_yaml(raw: str) -> Any:
+    """Read a list or a table that Hydra's grammar has no reading for, such as {matches: ^test}."""
+    if not raw.startswith(("[", "{")):
+        return raw
+    try:
+        return yaml.safe_load(raw)
+    except yaml.YAMLError:
+        return raw
+
+
+def _texts(inner: str, command: Command) -> list[Any]:
+    """Split a list of texts at its commas; quotes and references keep theirs."""
+    pieces = [piece.strip() for piece in _PIECE.findall(inner)]
+    texts = pieces[:-1] if pieces[-1] == "" else pieces  # the end matches too
+    return [_settled(_unquoted(text), command) for text in texts]
+
+
+def _unquoted(text: str) -> str:
+    parsed = _parsed(text)
+    return str(parsed.value()) if parsed is not None and isinstance(parsed._value, QuotedString) else text
+
+
+def _settled(text: str, command: Command) -> str:
+    r"""Return a text as the settings take it: ${...} refers to a setting or a function that is there, else is text."""
+    if "${" not in text or _refers(text, command):
+        return text
+    return re.sub(r"(\\*)\$\{", lambda found: found[1] * 2 + r"\${", text)
+
+
+def _all_settled(value: Any, command: Command) -> Any:
+    if isinstance(value, str):
+        return _settled(value, command)
+    if isinstance(value, list):
+        return [_all_settled(item, command) for item in value]
+    return {name: _all_settled(item, command) for name, item in value.items()} if isinstance(value, dict) else value
+
+
+def _refers(text: str, command: Command) -> bool:
+    """Return whether a text holds ${...} that names a setting, or a function that is there, and no other mistake."""
+    try:
+        OmegaConf.create({"text": text})
+    except OmegaConfBaseException:
+        return False
+    known = (
+        (name in _OF_HYDRA or OmegaConf.has_resolver(name)) if function else find(command.root, name) is not None
+        for name, function in _REFERENCE.findall(text)
+    )
+    return any(known)
+
+
+def _hand_over(argument: str, key: str, place: Place, value: Any, reading: Reading) -> None:
+    """Add to what Hydra gets: the argument itself where Hydra reads it right, else another form of it."""
+    if not place.names:
+        same = f"{key}={argument.partition('=')[2]}"
+        forms = [same] if isinstance(value, _Sweep) else [same, f"{key}={_written(value)}"]
+        if is_free(place.hint) or isinstance(value, dict):
+            forms = [f"++{form}" for form in forms]
+        wanted = value
+    else:
+        forms, wanted = _entry(place, value)
+    for form in forms:
+        parsed = _parsed_whole(form)
+        if parsed is not None and (isinstance(value, _Sweep) or _same(parsed.value(), wanted)):
+            reading.arguments.append(form)
+            reading.typed[form] = [argument]
+            if not isinstance(value, _Sweep):  # a sweep writes what it does not vary in a way of its own
+                reading.typed[f"{parsed.get_key_element()}={parsed.get_value_element_as_str()}"] = [argument]
+            return
+    if isinstance(value, _Sweep):
+        raise FaultError(f"{key} cannot sweep: its name has signs that a sweep does not take")
+    _put(reading.beside, place.above.split("."), wanted)
+    reading.typed.setdefault(_BESIDE, []).append(argument)
+
+
+def _entry(place: Place, value: Any) -> tuple[list[str], Any]:
+    """Write an entry of a free table as the table that holds it alone, which merges into what is there."""
+    values = value.values if isinstance(value, _Sweep) else [value]
+    tables = []
+    for item in values:
+        for name in reversed(place.names):
+            item = {name: item}
+        tables.append(item)
+    return [f"++{place.above}={','.join(map(_written, tables))}"], tables[0]
+
+
+def _written(value: Any) -> str:
+    """Write a value by Hydra's grammar, each text in quotes."""
+    return str(Override._get_value_element_as_str(_with_quotes(value)))
+
+
+def _with_quotes(value: Any) -> Any:
+    if isinstance(value, str):
+        return QuotedString(value, Quote.single)
+    if isinstance(value, list):
+        return [_with_quotes(item) for item in value]
+    return {name: _with_quotes(item) for name, item in value.items()} if isinstance(value, dict) else value
+
+
+def _parsed_whole(form: str) -> Override | None:
+    try:
+        return _parser().parse_override(form)
+    except (HydraException, ValueError, TypeError):
+        return None
+
+
+def _same(one: Any, other: Any) -> bool:
+    """Return whether two values are equal in type too, lists and tables through and through."""
+    if isinstance(one, dict) and isinstance(other, dict):
+        return list(one) == list(other) and all(_same(one[name], other[name]) for name in one)
+    if isinstance(one, list) and isinstance(other, list):
+        return len(one) == len(other) and all(map(_same, one, other))
+    return type(one) is type(other) and repr(one) == repr(other)  # nan included
+
+
+def _put(table: dict[str, Any], path: list[str], value: Any) -> None:
+    for name in path[:-1]:
+        table = table.setdefault(name, {})
+    if isinstance(value, dict) and isinstance(table.get(path[-1]), dict):
+        for name, item in value.items():
+            _put(table[path[-1]], [name], item)
+    else:
+        table[path[-1]] = value

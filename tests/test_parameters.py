@@ -1,0 +1,54 @@
+"""The settings of a run as MLflow's parameters, whatever names a person chose."""
+
+import json
+from dataclasses import asdict, replace
+from pathlib import Path
+
+import mlflow
+import pandas as pd
+import pytest
+
+from tenure import registry
+from tenure.jobs.compose import compose_settings
+from tenure.registry.evidence import _log_table
+
+NAMES = ["Land (ISO)", "a/b:c%", "../up", "dotted.name", "<script>alert(1)</script>", "x" * 300, "new\nline", "été", ""]
+
+
+def test_names_that_mlflow_refuses_are_one_json_value() -> None:
+    flat = registry.flat_settings({"segments": {"country": "first", "a/b:c%": "mode", "Land (ISO)": "first"}})
+    assert flat == {"segments.country": "first", "segments": '{"Land (ISO)": "first", "a/b:c%": "mode"}'}
+
+
+def test_a_key_that_is_too_long_is_part_of_the_json_value() -> None:
+    flat = registry.flat_settings({"exclude": {"x" * 245: {"column": "a"}}})
+    assert json.loads(flat["exclude"]) == {"x" * 245: {"column": "a"}}
+
+
+def test_prose_is_left_out_of_the_review_alone() -> None:
+    flat = registry.flat_settings(
+        {"review": {"a": {"reason": "why", "fail": 1}}, "segments": {"x": {"reason": "mode"}}}
+    )
+    assert flat == {"review.a.fail": "1", "segments.x.reason": "mode"}
+
+
+def test_no_name_stops_a_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    monkeypatch.chdir(tmp_path)
+    settings = compose_settings("train")
+    registry.connect(settings.registry)
+    rule = {"column": "Land (ISO)", "equals": "a/b"}
+    log = {**asdict(settings.transactions), "segments": dict.fromkeys(NAMES, "first")}
+    log["exclude"] = dict.fromkeys(NAMES, rule)
+    with registry.open_run(replace(settings.registry), "train", "seed: 0") as opened:
+        registry.log_settings({**asdict(settings), "transactions": log})
+        table = pd.DataFrame({NAMES[4]: [1], "n": [2]}, index=pd.Index([NAMES[4]], name=NAMES[4]))
+        _log_table(table, "scores/groups")
+    params = mlflow.get_run(opened.info.run_id).data.params
+    assert json.loads(params["transactions.segments"])["a/b:c%"] == "first"
+    assert json.loads(params["transactions.exclude"])["../up"] == rule
+    assert params["transactions.segments.été"] == "first"
+    assert params["fit.priors.purchases.mean_rate.parameters.sigma"]
+    page = registry.evidence(opened.info.run_id).file("scores/groups.html").read_text()
+    assert page.count("&lt;script&gt;") == 3
+    assert "<script" not in page

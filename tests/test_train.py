@@ -102,7 +102,11 @@ def test_training_says_what_it_found_on_stdout_and_how_it_went_on_stderr(trained
 
 
 def test_training_leaves_the_store_and_nothing_else(trained: Ran) -> None:
-    assert {path.name for path in trained.folder.iterdir()} - {"scores.parquet"} == {"mlflow.db", "mlruns"}
+    assert {path.name for path in trained.folder.iterdir()} - {"scores.parquet"} == {
+        "mlflow.db",
+        "mlflow.db.lock",
+        "mlruns",
+    }
 
 
 def test_every_row_and_cent_of_the_log_is_accounted_for_in_print_and_in_the_run(
@@ -111,7 +115,7 @@ def test_every_row_and_cent_of_the_log_is_accounted_for_in_print_and_in_the_run(
     assert "The log, to 1998-06-30: every row and every cent" in trained.out
     assert "6,696 purchases, one per customer and day, of 244,091.94 after refunds" in trained.out
     kept = json.loads(evidence.file("data/reconciliation.json").read_text())
-    assert kept["lines"] == [{"fate": "sales", "rows": 6919, "amount": "244091.940000"}]
+    assert kept["lines"] == [{"fate": "sales", "rows": 6919, "amount": "244091.940000", "unread": 0}]
     assert (kept["rows"], kept["amount"]) == (6919, "244091.940000")
     assert evidence.metrics["data.purchases"] == 6696
     assert evidence.metrics["data.unmatched_refunds_share"] == 0

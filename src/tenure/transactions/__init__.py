@@ -3,8 +3,7 @@
 `files` and `source` open what the settings name, `cells` reads ids, days and amounts, `rules` gives each row its fate,
 `orders` matches refunds to the customers of their orders, `currencies` refuses several, `refunds` nets,
 `reconciliation` adds up, `ids` keeps the type of customer ids, `identities` finds suspicious ones, `log` holds it
-together. `dialect` and
-`source` alone know DuckDB; the rest are Ibis expressions.
+together. `dialect` and `source` alone know DuckDB; the rest are Ibis expressions.
 """
 
 from .fault import TransactionsError

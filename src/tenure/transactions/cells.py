@@ -114,11 +114,6 @@ def order_id(column: Any, placeholders: list[str]) -> Any:
     return text.re_search(rf"{_nobody(placeholders)}|[\s\v.]").ifelse(known, text)
 
 
-def currency(column: Any) -> Any:
-    """Return currencies in capitals, without spaces around them; null where a cell holds none."""
-    return column.cast("string").strip().upper().nullif("")
-
-
 def _nobody(placeholders: list[str]) -> str:
     """Match what stands for no customer: blanks alone, and every placeholder. A long list of values would be joined."""
     return f"(?i:^{BLANK}*(?:{'|'.join(map(re.escape, ['', *placeholders]))}){BLANK}*$)"

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import ibis
 
-from . import cells, identities, orders
+from . import cells, currencies, identities, orders
 from .fault import Fault, TransactionsError
 from .reconciliation import BLANK
 from .source import FILE, ROW
@@ -126,7 +126,7 @@ def _read(raw: Any, settings: TransactionsSettings, is_untidy: Any | None) -> tu
     if named.order_id:
         read["order_id"] = cells.order_id(raw[named.order_id], settings.all_placeholders)
     if settings.currency:
-        read["currency"] = cells.currency(raw[settings.currency])
+        read["currency"] = currencies.read(raw[settings.currency])
     if named.acquired:
         acquired = cells.day(raw[named.acquired], named.acquired, settings, required=False)
         read["acquired"] = acquired.value

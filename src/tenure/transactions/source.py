@@ -27,7 +27,7 @@ DATABASE = "shop"
 VIEW, NUMBERED, ASKED = "log", "numbered_log", "asked_log"
 OWN = re.compile(
     "tenure_(file|row|customer_id|date|amount|order_id|acquired|currency|gives_back|ownerless|shared|key"
-    "|untidy|fate|repeated|sign|segment_.*|fault_.*)",
+    "|untidy|fate|repeated|normalized|sign|segment_.*|fault_.*)",
     re.I,
 )
 

@@ -80,7 +80,8 @@ RANGES = {
     "one repeat buyer alone": {"leaves": (0.005, 0.9), "rate": (1e-3, 0.3), "spend": (3.0, 200.0)},
     "T = 0 for many": {"leaves": (0.02, 0.5), "rate": (0.005, 0.05)},
     "T = 0 for all": {"leaves": (0.03, 0.97), "rate": (0.01, 50.0)},
-    "everybody leaves after one": {"leaves": (0.97, 1.0), "rate": (0.3, 0.37)},
+    # The rate's quantiles are 0.301 and 0.364 of 40,000 draws; those of 500 are some 0.0013 off.
+    "everybody leaves after one": {"leaves": (0.97, 1.0), "rate": (0.295, 0.37)},
     "everybody buys every day": {"leaves": (0.0, 0.01), "rate": (0.98, 1.02)},
 }
 
@@ -142,7 +143,7 @@ def test_a_posterior_too_far_from_normal_for_laplace_is_sampled_by_nuts(settings
     from tenure.fit.importance import importance_sample
     from tenure.fit.mode import find_mode
 
-    fitted = fit_hard("no dropout at all", settings, purchases="mbg_nbd")
+    fitted = fit_hard("no dropout at all", settings, purchases="mbg_nbd", draws=1000)
     model = fitted.models["purchases"]
     drawn = importance_sample(model.target, find_mode(model.target), draws=2000, rng=np.random.default_rng(2))
     assert drawn.khat > 0.7

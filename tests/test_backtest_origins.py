@@ -120,7 +120,7 @@ def test_the_command_logs_a_run_per_origin_inside_one_with_the_tables(rolled: Ra
 
 
 def test_the_command_leaves_the_store_alone_and_refuses_origins_that_do_not_fit(rolled: Ran, tmp_path: Path) -> None:
-    assert {path.name for path in rolled.folder.iterdir()} == {"mlflow.db", "mlruns"}
+    assert {path.name for path in rolled.folder.iterdir()} == {"mlflow.db", "mlflow.db.lock", "mlruns"}
     refused = tenure_backtest("origins.horizons_days=[900]", folder=tmp_path)
     assert refused.done.returncode == 2
     assert "No origin fits into the log, 1997-01-01 to 1998-06-30" in refused.done.stderr

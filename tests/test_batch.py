@@ -59,7 +59,7 @@ def test_what_cannot_be_read_is_refused_by_name(tmp_path: Path) -> None:
     with pytest.raises(BatchError, match=r"none\.parquet.: there is no such file"):
         list(SummaryFile(str(tmp_path / "none.parquet")).parts())
     (tmp_path / "bad.parquet").write_bytes(b"PAR1 no")
-    with pytest.raises(BatchError, match=r"bad\.parquet cannot be read"):
+    with pytest.raises(BatchError, match=r"bad\.parquet' cannot be read"):
         list(SummaryFile(str(tmp_path / "bad.parquet")).parts())
 
 

@@ -1,6 +1,7 @@
 """How commands end: signals, disks, names that MLflow would refuse, texts from data."""
 
 import errno
+import os
 import subprocess
 import sys
 from dataclasses import replace
@@ -69,7 +70,13 @@ def test_a_signal_ends_a_command_in_a_line_and_its_run_is_killed(
     )
     uri = f"sqlite:///{tmp_path}/mlflow.db"
     done = subprocess.run(
-        [sys.executable, "-c", script], cwd=tmp_path, capture_output=True, text=True, check=False, timeout=120
+        [sys.executable, "-c", script],
+        cwd=tmp_path,
+        env={key: value for key, value in os.environ.items() if not key.startswith("MLFLOW")},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
     )
     assert done.returncode == code, done.stderr
     assert done.stderr.splitlines()[-1].startswith(f"{word}: ")

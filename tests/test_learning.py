@@ -163,7 +163,7 @@ def test_a_version_without_factors_has_raw_totals_and_says_so(
         )
     assert registry.load("models:/old@challenger").factors is None
     said, found = scored(taught, tmp_path / "s.parquet", "model=models:/old@challenger")
-    assert "No totals adjusted for a world that changes: this version was registered without" in said
+    assert "No totals adjusted for a world that changes: this model was trained without the factor" in said
     assert "adjusted*" not in said
     assert found.tags["totals.adjusted"] == "none"
     assert "total.clv.low" in found.metrics

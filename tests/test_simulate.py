@@ -585,7 +585,7 @@ def test_the_command_says_what_it_wrote_and_what_comes_next(tmp_path: Path) -> N
     [
         (["simulate.refunds.share=2"], "simulate.refunds.share must be a share, from 0 to 1, got 2.0."),
         (["output=/dev/null/log.parquet"], "error: output '/dev/null/log.parquet' lies in /dev/null, which is a file"),
-        (["simulate=nobody"], "Could not find 'simulate/nobody'"),
+        (["simulate=nobody"], "there is no simulate=nobody. The options of simulate are: cdnow, heavy, loyal"),
     ],
 )
 def test_the_command_ends_with_2_and_writes_nothing(arguments: list[str], message: str, tmp_path: Path) -> None:

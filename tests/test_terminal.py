@@ -116,7 +116,7 @@ def test_a_signal_during_sampling_ends_the_command_and_its_run_is_killed(
         "import os, sys, threading, time\nfrom types import SimpleNamespace\nimport numpy as np, nutpie\n"
         "from tenure import registry\nfrom tenure.fit import nuts\nfrom tenure.jobs import app\n"
         "from tenure.jobs.compose import compose_settings\n"
-        "fit = compose_settings('train', ['fit.draws=100000', 'fit.joint_draws=1000']).fit\n"
+        "fit = compose_settings('train', ['fit.draws=25000', 'fit.joint_draws=1000']).fit\n"
         "def density(u):\n    time.sleep(1e-3)\n    return -0.5 * float(u @ u), -u\n"
         "target = SimpleNamespace(density=density)\n"
         "mode = SimpleNamespace(point=np.zeros(2), factor=np.eye(2), log_density=0.0)\n"

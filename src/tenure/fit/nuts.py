@@ -1,10 +1,13 @@
 """The No-U-Turn sampler on whitened coordinates, or PyMC's own on the plain ones."""
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from tenure.errors import InputError
 from tenure.settings import FitSettings
 from tenure.streams import derive_seed, stream
 
@@ -16,6 +19,10 @@ if TYPE_CHECKING:
     import xarray as xr
 
     type Chains = tuple[Floats, xr.Dataset]
+
+
+class SamplerError(InputError):
+    """Sampling that came to no end."""
 
 
 def sample(target: Target, mode: Mode, settings: FitSettings, *, seed: int, progress: bool) -> "Chains":
@@ -69,7 +76,7 @@ def _sample_with_pymc(target: Target, settings: FitSettings, seed: int, progress
 
     from .models import pymc_model
 
-    with pymc_model(target) as model:
+    with pymc_model(target) as model, _in_range():
         trace = pm.sample(
             draws=settings.draws,
             tune=settings.tune,
@@ -89,6 +96,21 @@ def _sample_with_pymc(target: Target, settings: FitSettings, seed: int, progress
         is_share = target.priors[variable.name].distribution == "Beta"
         columns.append(np.log(values) - np.log1p(-values) if is_share else np.log(values))
     return np.stack(columns, axis=-1), trace["sample_stats"].to_dataset()
+
+
+@contextmanager
+def _in_range() -> Iterator[None]:
+    """Say what to do where the warm-up goes so far out that a share is 1 in doubles, and PyMC divides by the rest."""
+    from pymc.sampling.parallel import ParallelSamplingError
+
+    try:
+        yield
+    except (ParallelSamplingError, ZeroDivisionError) as error:
+        if "division by zero" not in str(error):
+            raise
+        raise SamplerError(
+            "PyMC's own sampler left the range of numbers in its warm-up. Take another seed, or fit.sampler=nutpie."
+        ) from error
 
 
 def _cores(settings: FitSettings) -> int:

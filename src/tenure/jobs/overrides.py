@@ -4,6 +4,7 @@ Hydra's own grammar stays for numbers, lists, tables, sweeps and groups. A text 
 unless it stands in quotes, is null, or is a sweep. What Hydra's grammar has no form for becomes a config of its own.
 """
 
+import copy
 import functools
 import re
 import shlex
@@ -37,6 +38,8 @@ class Reading:
     arguments: list[str] = field(default_factory=list)
     typed: dict[str, list[str]] = field(default_factory=dict)  # by what Hydra gets
     beside: dict[str, Any] = field(default_factory=dict)  # what no argument can say
+    entries: dict[str, dict[str, Any]] = field(default_factory=dict)  # of each free table, but for those swept
+    forms: dict[str, str] = field(default_factory=dict)  # the argument that holds them
     faults: list[str] = field(default_factory=list)
 
     def as_typed(self, arguments: Sequence[str]) -> list[str]:
@@ -218,14 +221,14 @@ def _hand_over(argument: str, key: str, place: Place, value: Any, reading: Readi
             forms = [f"++{form}" for form in forms]
         wanted = value
     else:
-        forms, wanted = _entry(place, value)
+        forms, wanted = _entry(place, value, reading)
     for form in forms:
         parsed = _parsed_whole(form)
         if parsed is not None and (isinstance(value, _Sweep) or _same(parsed.value(), wanted)):
             reading.arguments.append(form)
-            reading.typed[form] = [argument]
+            reading.typed[form] = [*_replaced(place, value, form, reading), argument]
             if not isinstance(value, _Sweep):  # a sweep writes what it does not vary in a way of its own
-                reading.typed[f"{parsed.get_key_element()}={parsed.get_value_element_as_str()}"] = [argument]
+                reading.typed[f"{parsed.get_key_element()}={parsed.get_value_element_as_str()}"] = reading.typed[form]
             return
     if isinstance(value, _Sweep):
         raise FaultError(f"{key} cannot sweep: its name has signs that a sweep does not take")
@@ -233,15 +236,29 @@ def _hand_over(argument: str, key: str, place: Place, value: Any, reading: Readi
     reading.typed.setdefault(_BESIDE, []).append(argument)
 
 
-def _entry(place: Place, value: Any) -> tuple[list[str], Any]:
-    """Write an entry of a free table as the table that holds it alone, which merges into what is there."""
+def _entry(place: Place, value: Any, reading: Reading) -> tuple[list[str], Any]:
+    """Write the entries of a free table so far, this one among them, as a table that merges into what is there.
+
+    They are one argument: of two with one key a sweep keeps the last.
+    """
     values = value.values if isinstance(value, _Sweep) else [value]
-    tables = []
-    for item in values:
-        for name in reversed(place.names):
-            item = {name: item}
-        tables.append(item)
+    tables = [copy.deepcopy(reading.entries.get(place.above, {})) for _ in values]
+    for table, item in zip(tables, values, strict=True):
+        _put(table, place.names, item)
     return [f"++{place.above}={','.join(map(_written, tables))}"], tables[0]
+
+
+def _replaced(place: Place, value: Any, form: str, reading: Reading) -> list[str]:
+    """Remove the argument with a free table's earlier entries, which `form` holds too; return what was typed for it."""
+    if not place.names or isinstance(value, _Sweep):
+        return []
+    _put(reading.entries.setdefault(place.above, {}), place.names, value)
+    earlier = reading.forms.get(place.above)
+    reading.forms[place.above] = form
+    if earlier is None or earlier == form:
+        return []
+    reading.arguments.remove(earlier)
+    return reading.typed.pop(earlier, [])
 
 
 def _written(value: Any) -> str:
@@ -273,7 +290,7 @@ def _same(one: Any, other: Any) -> bool:
     return type(one) is type(other) and repr(one) == repr(other)  # nan included
 
 
-def _put(table: dict[str, Any], path: list[str], value: Any) -> None:
+def _put(table: dict[str, Any], path: Sequence[str], value: Any) -> None:
     for name in path[:-1]:
         table = table.setdefault(name, {})
     if isinstance(value, dict) and isinstance(table.get(path[-1]), dict):

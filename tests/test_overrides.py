@@ -75,6 +75,15 @@ def test_a_list_takes_any_text_in_quotes_and_a_table_any_name() -> None:
     assert compose_settings("train", typed).transactions.segments == dict.fromkeys(names, "first")
 
 
+def test_entries_of_one_free_table_are_one_argument_so_that_a_sweep_keeps_them_all() -> None:
+    typed = ["review.checks.customers.fail=[10,null]", "review.checks.customers.review=[50,null]"]
+    reading = read_arguments("train", typed)
+    (argument,) = [each for each in reading.arguments if each.startswith("++review.checks=")]
+    assert reading.as_typed([argument]) == typed
+    limit = compose_settings("train", typed).review.checks["customers"]
+    assert (limit.fail, limit.review) == ([10.0, None], [50.0, None])
+
+
 @pytest.mark.parametrize(
     ("name", "typed", "key", "value"),
     [

@@ -24,6 +24,7 @@ RELAXED = [
     *(f"review.checks.{outcome}_bias.review=[-0.24,0.24]" for outcome in ("purchases", "value")),
     "review.checks.refit_shift.review=[-0.4,0.4]",
     "review.checks.p_purchase_gap.review=[null,0.4]",
+    "review.checks.top_decile_tails.review=[0.0,0.2]",  # of 200 draws, a tail of 0.02 is 0.014 off
 ]
 
 # Of few draws: that a mean may rest on one of them is said, and is not what is tested here.

@@ -231,10 +231,10 @@ def test_an_older_recipe_is_followed_while_a_command_runs_and_the_command_goes_o
 
 
 def test_a_recipe_reads_nothing_of_this_machine() -> None:
-    told = asdict(compose_settings("train"))
-    told["transactions"]["path"] = "${oc.env:HOME}/sales.csv"
+    recipe = asdict(compose_settings("train"))
+    recipe["transactions"]["path"] = "${oc.env:HOME}/sales.csv"
     with pytest.raises(RecipeError, match="interpolation, which is not followed"):
-        read_recipe(OmegaConf.to_yaml(told))
+        read_recipe(OmegaConf.to_yaml(recipe))
 
 
 @pytest.mark.parametrize("fit", [{"magic": 1}, {"method": "magic"}, {"chains": "many"}])

@@ -111,11 +111,11 @@ ROWS: st.SearchStrategy[list[Row]] = st.lists(
 @quick
 @given(rows=ROWS, until=st.integers(0, 13))
 def test_the_expression_nets_as_a_clerk_does(orders: bool, rows: list[Row], until: int) -> None:
-    told = log(rows, orders=orders)
+    accounted = log(rows, orders=orders)
     known = rows if orders else [(*row[:3], None) for row in rows]
     days = clerk(known, until)
-    assert found_purchases(told, until) == expected_purchases(days)
-    accounts = told.reconcile(FIRST + timedelta(until))
+    assert found_purchases(accounted, until) == expected_purchases(days)
+    accounts = accounted.reconcile(FIRST + timedelta(until))
     assert accounts[UNMATCHED].amount * 100 == -sum(day.unmet for day in days.values())
     assert accounts[AFTER].rows == sum(row[1] > until for row in rows)
 
@@ -175,11 +175,11 @@ def test_a_refund_meets(rows: list[Row], until: int, wanted: dict[tuple[str, int
 def test_a_refunded_purchase_counts_until_the_day_it_is_given_back() -> None:
     """T-36: a refund row is no purchase, and the day that it undoes is none either."""
     rows: list[Row] = [("a", 0, 10_000, None), ("a", 10, 5_000, None), ("a", 20, -5_000, None), ("a", 30, 3_000, None)]
-    told = log(rows)
-    before, after = (summarize(told, FIRST + timedelta(day)).customers.iloc[0] for day in (19, 30))
+    accounted = log(rows)
+    before, after = (summarize(accounted, FIRST + timedelta(day)).customers.iloc[0] for day in (19, 30))
     assert (before["frequency"], before["recency"], before["monetary_value"]) == (1, 10, 50.0)
     assert (after["frequency"], after["recency"], after["monetary_value"]) == (1, 30, 30.0)
-    assert base(told).repeat_buyers == 1
+    assert base(accounted).repeat_buyers == 1
 
 
 def test_a_refund_in_the_holdout_of_a_calibration_sale_lowers_neither() -> None:
@@ -200,9 +200,9 @@ def test_a_cancellation_names_its_order_by_the_group_of_the_pattern() -> None:
         ("a", 7, 0, "C9"),
         ("a", 8, 5, "C8"),
     ]
-    told = log(rows, cancellations="^C([0-9]+)")
-    assert found_purchases(told, 9) == {("a", 0): 70, ("a", 5): 50}
-    assert told.reconcile()["cancellations that give nothing back"] == Line(
+    accounted = log(rows, cancellations="^C([0-9]+)")
+    assert found_purchases(accounted, 9) == {("a", 0): 70, ("a", 5): 50}
+    assert accounted.reconcile()["cancellations that give nothing back"] == Line(
         "cancellations that give nothing back", 2, Decimal("0.05")
     )
     assert found_purchases(log(rows, cancellations="^C"), 9) == {("a", 0): 100, ("a", 5): 20}
@@ -274,8 +274,8 @@ def test_a_cancellation_without_a_customer_names_its_order_by_the_group_of_the_p
 @pytest.mark.parametrize("orders", [[1001, 1002, 1001], [1001.0, None, 1001.0], ["1001", "x", "1001.00"]])
 def test_order_ids_of_any_type_are_one(orders: list[Any]) -> None:
     frame = pd.DataFrame({"customer_id": ["a", "a", None], "date": pd.Timestamp("2020-01-01"), "amount": [9, 5, -9]})
-    told = log_of(frame.assign(order_id=orders), order_id="order_id")
-    assert (told.reconcile().revenue, told.reconcile()["no customer"].rows) == (5, 0)
+    accounted = log_of(frame.assign(order_id=orders), order_id="order_id")
+    assert (accounted.reconcile().revenue, accounted.reconcile()["no customer"].rows) == (5, 0)
 
 
 def test_an_order_that_a_rule_leaves_out_shows_no_customer() -> None:
@@ -290,12 +290,12 @@ def test_refunds_of_orders_that_are_not_in_the_log_are_counted() -> None:
         ("a", 0, 100_00, "1001"), ("a", 5, -20_00, "1002"), (None, 6, -60_00, "1003"), ("a", 7, -40_00, "1002"),
         ("b", 0, 5_00, "9"), ("a", 0, 5_00, "9"), (None, 8, -5_00, "9"), ("b", 8, -1_00, None),
     ]  # fmt: skip
-    told = log(rows)
-    missing, shared = told.reconcile().strays or ()
+    accounted = log(rows)
+    missing, shared = accounted.reconcile().strays or ()
     assert missing.in_words == "3 refunds of -120.00 name an order that is not in the log (first: '1002', '1003')"
     assert shared.in_words == "1 refund of -5.00 names no customer and an order of several customers (first: '9')"
-    assert told.reconcile(FIRST + timedelta(5)).strays == (StrayRefunds(MISSING, 1, Decimal(-20), ("1002",)),)
-    assert told.reconcile().stray_rows(MISSING) == 3
+    assert accounted.reconcile(FIRST + timedelta(5)).strays == (StrayRefunds(MISSING, 1, Decimal(-20), ("1002",)),)
+    assert accounted.reconcile().stray_rows(MISSING) == 3
     assert log(rows, orders=False).reconcile().stray_rows(MISSING) is None
 
 
@@ -414,8 +414,8 @@ def test_every_row_and_every_cent_of_any_dirty_log_has_one_fate(
     sales = [found.pop(fate, (0, 0)) for fate in (SALE, GIVEN_BACK)]
     refunds = [found.pop(fate, (0, 0)) for fate in (NETTED, UNMATCHED)]
     wanted = expected_fates(rows, rules, until)
-    for told, name in ((sales, "sales"), (refunds, "refunds")):
-        assert tuple(map(sum, zip(*told, strict=True))) == wanted.pop(name, (0, 0))
+    for accounted, name in ((sales, "sales"), (refunds, "refunds")):
+        assert tuple(map(sum, zip(*accounted, strict=True))) == wanted.pop(name, (0, 0))
     assert found == wanted
     assert (accounts.rows, accounts.amount) == (len(rows), Decimal(sum(row[2] for row in rows)) / 100)
 
@@ -427,17 +427,17 @@ def test_a_tenth_a_million_times_is_a_hundred_thousand_exactly() -> None:
 
 def test_accounts_that_do_not_add_up_are_refused() -> None:
     accounts = log([("a", 0, 100, None), ("a", 1, -30, None)]).reconcile()
-    with pytest.raises(TransactionsError, match=r"3 rows of 0\.700000 are told as 2 of 0\.700000"):
+    with pytest.raises(TransactionsError, match=r"3 rows of 0\.700000 are accounted as 2 of 0\.700000"):
         replace(accounts, rows=3)
-    with pytest.raises(TransactionsError, match=r"2 rows of 0\.71 are told as 2 of 0\.70"):
+    with pytest.raises(TransactionsError, match=r"2 rows of 0\.71 are accounted as 2 of 0\.70"):
         replace(accounts, amount=Decimal("0.71"))
-    with pytest.raises(TransactionsError, match=r"purchases of 1\.00 are told as sales less refunds of 0\.70"):
+    with pytest.raises(TransactionsError, match=r"purchases of 1\.00 are accounted as sales less refunds of 0\.70"):
         replace(accounts, revenue=Decimal("1.00"))
 
 
 def test_accounts_can_be_kept_as_text() -> None:
-    told = log([("a", 0, 100, None), ("a", 1, -300, None), ("a", 9, 1, None)]).reconcile(date(2020, 1, 3))
-    assert told.as_dict() == {
+    accounted = log([("a", 0, 100, None), ("a", 1, -300, None), ("a", 9, 1, None)]).reconcile(date(2020, 1, 3))
+    assert accounted.as_dict() == {
         "until": "2020-01-03",
         "lines": [
             {"fate": GIVEN_BACK, "rows": 1, "amount": "1.000000", "unread": 0},
@@ -452,5 +452,5 @@ def test_accounts_can_be_kept_as_text() -> None:
         "duplicates": 0,
         "stray_refunds": [],
     }
-    assert told.unmatched_share == 2.0
-    assert isinstance(told, Reconciliation)
+    assert accounted.unmatched_share == 2.0
+    assert isinstance(accounted, Reconciliation)

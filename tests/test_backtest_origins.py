@@ -87,7 +87,7 @@ def rolled(tmp_path_factory: pytest.TempPathFactory) -> Ran:
 def test_the_command_prints_totals_forecasts_and_who_won(rolled: Ran) -> None:
     assert rolled.done.returncode == 0, rolled.done.stderr
     for said in ("Totals by origin", "90% adjusted", "Forecasts of value, 42 days ahead: means over 5 origins",
-                 "Where a baseline wins", "Factor of totals after the end of the log", "uv run mlflow ui"):  # fmt: skip
+                 "Where a baseline wins", "Drift of totals after the end of the log", "uv run mlflow ui"):  # fmt: skip
         assert said in rolled.done.stdout
     assert "5 origins" in rolled.done.stderr
 
@@ -116,7 +116,7 @@ def test_the_command_logs_a_run_per_origin_inside_one_with_the_tables(rolled: Ra
     assert followed["actual"].iloc[-1] == followed["weekly_actual"].sum()
     assert evidence.metrics["rolling.42_days.purchases.origins"] == 5
     held = ((totals["low"] <= totals["actual"]) & (totals["actual"] <= totals["high"])).astype(float)
-    pd.testing.assert_series_equal(held, totals["holds"], check_names=False)
+    pd.testing.assert_series_equal(held, totals["covers"], check_names=False)
 
 
 def test_the_command_leaves_the_store_alone_and_refuses_origins_that_do_not_fit(rolled: Ran, tmp_path: Path) -> None:

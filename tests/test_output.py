@@ -11,13 +11,13 @@ from logs import CDNOW, settings
 
 from tenure.batch import BatchError, ScoreFile, SummaryFile
 from tenure.jobs.scoring import kept_if_lost
-from tenure.output import OutputError, folder_written_whole, refuse_input, require_writable, written_whole
+from tenure.output import OutputError, atomic_file, atomic_folder, refuse_input, require_writable
 from tenure.transactions import read
 
 WRITE_AND_WAIT = """
 import sys
-from tenure.output import written_whole
-with written_whole(sys.argv[1]) as path:
+from tenure.output import atomic_file
+with atomic_file(sys.argv[1]) as path:
     path.write_text("half")
     print(path, flush=True)
     sys.stdin.read()
@@ -39,15 +39,15 @@ def test_a_new_file_follows_the_umask_and_an_old_one_keeps_its_mode(tmp_path: Pa
     path = tmp_path / "scores.parquet"
     try:
         os.umask(0o027)
-        with written_whole(str(path)) as scratch:
+        with atomic_file(str(path)) as scratch:
             assert mode(scratch) == 0o600  # nobody else reads it while it is written
         assert mode(path) == 0o640
         for kept in (0o600, 0o664):
             path.chmod(kept)
-            with written_whole(str(path)):
+            with atomic_file(str(path)):
                 pass
             assert mode(path) == kept
-        with folder_written_whole(str(tmp_path / "folder")):
+        with atomic_folder(str(tmp_path / "folder")):
             pass
         assert mode(tmp_path / "folder") == 0o750
     finally:
@@ -68,7 +68,7 @@ def test_a_second_writer_is_refused_and_what_a_dead_one_left_is_removed(tmp_path
     try:
         with pytest.raises(OutputError, match=rf"is being written by another process \({process.pid} on "):
             require_writable(str(path))
-        with pytest.raises(OutputError, match="Wait for it to end"), written_whole(str(path)):
+        with pytest.raises(OutputError, match="Wait for it to end"), atomic_file(str(path)):
             pass
         require_writable(str(tmp_path / "scores [2].parquet"))
         assert len(list(tmp_path.iterdir())) == 1  # the first one's
@@ -78,15 +78,15 @@ def test_a_second_writer_is_refused_and_what_a_dead_one_left_is_removed(tmp_path
     assert len(list(tmp_path.iterdir())) == 1
     require_writable(str(path))
     assert not list(tmp_path.iterdir())
-    with written_whole(str(path)) as scratch:
+    with atomic_file(str(path)) as scratch:
         scratch.write_text("whole")
     assert [found.name for found in tmp_path.iterdir()] == [path.name]
 
 
 def test_of_two_that_begin_the_first_goes_on(tmp_path: Path) -> None:
     path = str(tmp_path / "scores.parquet")
-    with written_whole(path) as first:
-        with pytest.raises(OutputError, match="is being written"), written_whole(path):
+    with atomic_file(path) as first:
+        with pytest.raises(OutputError, match="is being written"), atomic_file(path):
             pass
         first.write_text("first")
     assert Path(path).read_text() == "first"
@@ -122,7 +122,7 @@ def test_a_summary_that_changes_while_it_is_read_is_refused(
 
 
 def lose_the_store(path: Path, summaries: pd.DataFrame, *, is_complete: bool) -> None:
-    with written_whole(str(path)) as scratch, kept_if_lost(scratch, str(path)):
+    with atomic_file(str(path)) as scratch, kept_if_lost(scratch, str(path)):
         output = ScoreFile(scratch)
         output.write(summaries)
         if is_complete:

@@ -33,7 +33,7 @@ def draws(chains: int = 2, per_chain: int = 5, **changes: np.ndarray) -> dict[st
 def test_a_file_gives_back_the_same_bits(posterior: Posterior, tmp_path: Path) -> None:
     posterior.save(tmp_path / "posterior.npz")
     loaded = Posterior.load(tmp_path / "posterior.npz")
-    assert loaded.purchases == posterior.purchases
+    assert loaded.purchases == posterior.purchase_model
     assert loaded.origin == posterior.origin
     for name in PARAMETERS:
         assert loaded.draws[name].tobytes() == posterior.draws[name].tobytes()
@@ -54,7 +54,10 @@ def test_a_file_keeps_the_purchase_model(purchases: str, tmp_path: Path) -> None
 
 
 def test_a_customer_may_leave_after_the_first_purchase_in_the_mbg_nbd_alone() -> None:
-    assert {name: Posterior(draws(), name).chances_at_birth for name in PURCHASE_MODELS} == {"bg_nbd": 0, "mbg_nbd": 1}
+    assert {name: Posterior(draws(), name).initial_dropout_chances for name in PURCHASE_MODELS} == {
+        "bg_nbd": 0,
+        "mbg_nbd": 1,
+    }
 
 
 def test_a_name_without_a_suffix_is_kept(posterior: Posterior, tmp_path: Path) -> None:

@@ -21,9 +21,9 @@ from tenure import settings as settings_module
 from tenure.errors import InputError
 from tenure.jobs import reporting, training
 from tenure.jobs.compose import compose_settings
-from tenure.jobs.outcomes import Trained
+from tenure.jobs.results import Trained
 from tenure.jobs.sweeps import Result
-from tenure.output import describe, written_whole
+from tenure.output import atomic_file, describe
 from tenure.report.pictures import PICTURES
 from tenure.review import Check, Review, Verdict
 from tenure.scorer import COLUMNS, Params
@@ -123,7 +123,7 @@ def test_every_row_and_cent_of_the_log_is_accounted_for_in_print_and_in_the_run(
 
 def test_training_says_from_whom_it_learns_and_a_cohort_is_not_suspected(trained: Ran) -> None:
     assert "\n2,357 customers to 1997-09-30.\n" in trained.out
-    assert "Births before the log began: not looked for, in fewer than 16 weeks of births." in trained.out
+    assert "AcquisitionWindow before the log began: not looked for, in fewer than 16 weeks of births." in trained.out
 
 
 def test_customers_from_before_the_log_are_found_left_out_of_training_and_counted(tmp_path: Path) -> None:
@@ -131,20 +131,20 @@ def test_customers_from_before_the_log_are_found_left_out_of_training_and_counte
         "simulate",
         [
             "simulate.customers=3000", "simulate.start='2024-01-01'", "simulate.end='2024-12-31'",
-            "simulate.births={since: '2022-01-01', until: '2024-12-31', growth: 0}",
+            "simulate.acquisition={since: '2022-01-01', until: '2024-12-31', growth: 0}",
         ],
     )  # fmt: skip
     write_log(made_up.simulate, str(tmp_path / "log.parquet"), truth=str(tmp_path / "truth.parquet"), seed=0)
-    born = pd.read_parquet(tmp_path / "truth.parquet").set_index("customer_id")["born"].dt.normalize()
+    acquired = pd.read_parquet(tmp_path / "truth.parquet").set_index("customer_id")["born"].dt.normalize()
     log = pd.read_parquet(tmp_path / "log.parquet")
-    log.assign(won=log["customer_id"].map(born)).to_parquet(tmp_path / "log.parquet")
+    log.assign(won=log["customer_id"].map(acquired)).to_parquet(tmp_path / "log.parquet")
     ran = command(
         "tenure-train", "-m", f"transactions.path={tmp_path / 'log.parquet'}", "fit.method=laplace",
         "backtest.baselines.names=[zero]", "rfm.cutoff=2024-06-30", "transactions.columns.acquired=null,won",
         folder=tmp_path,
     )  # fmt: skip
     assert ran.code in (0, 3), ran.err
-    before = set(born.index[born < pd.Timestamp("2024-01-01")])
+    before = set(acquired.index[acquired < pd.Timestamp("2024-01-01")])
     seen = set(log.loc[pd.to_datetime(log["date"]) <= "2024-06-30", "customer_id"])
     plain, dated = (line for line in ran.out.splitlines() if "customers to 2024-06-30" in line)
     assert plain.startswith(f"{len(seen):,} customers to 2024-06-30; ")
@@ -155,7 +155,7 @@ def test_customers_from_before_the_log_are_found_left_out_of_training_and_counte
     assert [run.metrics["window.left_out_since_before"] for run in runs] == [0, len(seen & before)]
     assert runs[0].metrics["truncation.p_value"] < 1e-6 < runs[1].metrics["truncation.p_value"]
     for run in runs:
-        assert run.file("data/births.png").stat().st_size > 10_000
+        assert run.file("data/acquisitions.png").stat().st_size > 10_000
         assert run.metrics["window.customers"] == len(seen) - run.metrics["window.left_out_since_before"]
 
 
@@ -210,7 +210,7 @@ def test_the_holdout_of_cdnow_is_as_calibrated_as_it_should_be(evidence: registr
     assert "value.pit_coverage" in numbers
     assert numbers["purchases.total_low"] < numbers["purchases.expected_total"] < numbers["purchases.total_high"]
     holds = numbers["purchases.total_low"] <= 1882 <= numbers["purchases.total_high"]
-    assert numbers["purchases.total_holds_actual"] == holds
+    assert numbers["purchases.total_covers_actual"] == holds
 
 
 def test_pictures_and_tables_are_logged(evidence: registry.Evidence) -> None:
@@ -398,7 +398,7 @@ def test_scoring_tells_the_way_there_and_the_value_to_infinity(trained: Ran, evi
     assert (table["residual_value"] > table["clv"]).all()
     run = registry.evidence(re.findall(r"Run (\w+)", scored.out)[0])
     assert run.metrics["total.residual_value.expected"] == pytest.approx(table["residual_value"].sum())
-    assert 0 < run.metrics["score.share_beyond"] < run.metrics["score.residual_share_beyond"] < 1
+    assert 0 < run.metrics["score.extrapolated_share"] < run.metrics["score.residual_share_beyond"] < 1
     assert len(run.table("scores/months")) == 48
     assert run.file("scores/months.png").stat().st_size > 10_000
 
@@ -416,7 +416,7 @@ def test_a_failing_write_leaves_the_old_file_and_no_other(tmp_path: Path) -> Non
     target.write_text("old")
 
     def write(table: pd.DataFrame, about: dict[str, Any]) -> None:
-        with written_whole(str(target)) as path:
+        with atomic_file(str(target)) as path:
             output = batch.ScoreFile(path)
             output.write(SUMMARIES)
             output.write(table)
@@ -480,7 +480,7 @@ def test_a_wrong_log_is_refused_before_any_run_is_opened(tmp_path: Path) -> None
         ("rfm.cutoff=19970930", "rfm.cutoff"),
         ("rfm.end=1997-13-01", "rfm.end"),
         ("fit.method=magic", "fit.method"),
-        ("fit.purchases=pareto", "fit.purchases"),
+        ("fit.purchase_model=pareto", "fit.purchase_model"),
         ("fit.sampler=stan", "fit.sampler"),
         ("fit.no_repeat_buyers=guess", "fit.no_repeat_buyers"),
         ("fit.chains=1", "fit.chains"),

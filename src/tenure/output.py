@@ -90,7 +90,7 @@ def _require_local(path: str, key: str) -> None:
 
 
 @contextmanager
-def written_whole(path: str) -> Iterator[Path]:
+def atomic_file(path: str) -> Iterator[Path]:
     """Yield a temporary file that takes the place of `path`, unless writing it fails, and then leaves no trace.
 
     It keeps the mode of the file that it replaces, else follows the umask, and is on disk before it takes its place.
@@ -150,7 +150,7 @@ def _is_written(partial: Path) -> bool:
 
 
 def keep(partial: Path, path: str) -> Path:
-    """Move a file of `written_whole` that is complete, but may not take its place, to a name beside it; return that."""
+    """Move a file of `atomic_file` that is complete, but may not take its place, to a name beside it; return that."""
     target = Path(path).expanduser().resolve()
     kept = target.with_name(f"{target.stem}.kept{target.suffix}")
     os.replace(partial, kept)
@@ -178,7 +178,7 @@ def _sync(folder: Path) -> None:
 
 
 @contextmanager
-def folder_written_whole(path: str) -> Iterator[Path]:
+def atomic_folder(path: str) -> Iterator[Path]:
     """Yield a temporary folder that takes the place of `path`, unless filling it fails, and then leaves no trace."""
     target = Path(path).expanduser().resolve()
     with _made(target.parent):

@@ -148,7 +148,7 @@ def login() -> str | None:
         return None
 
 
-def crown(
+def set_champion(
     new: Version, old: Version | None, *, by: str, because: str, figures: Mapping[str, float] | None = None
 ) -> None:
     """Make a version champion in the place of `old`, with who, when, why and the figures as its tags.
@@ -174,7 +174,7 @@ def crown(
     except NotMovedError:
         _clear_tags(find_version(new.uri))
         raise
-    _set_champion(new)
+    _move_champion(new)
     if by_alias(new.name, CHALLENGER) == new.number:
         client().delete_registered_model_alias(new.name, CHALLENGER)
 
@@ -189,7 +189,7 @@ def roll_back(name: str, *, by: str, because: str) -> tuple[Version, Version]:
     if returning.verdict is Verdict.FAIL:
         raise NotMovedError(f"{returning.uri} has no verdict, or FAIL, and cannot become champion again.")
     _require_champion(name, leaving.number)
-    _set_champion(returning)
+    _move_champion(returning)
     _tag(leaving, ROLLBACK, {"by": by, "at": _now(), "because": because, "to": replaced})
     return leaving, returning
 
@@ -203,7 +203,7 @@ def _require_champion(name: str, expected: int | None) -> None:
         )
 
 
-def _set_champion(version: Version) -> None:
+def _move_champion(version: Version) -> None:
     client().set_registered_model_alias(version.name, CHAMPION, str(version.number))
     time.sleep(SETTLING_SECONDS)
     found = by_alias(version.name, CHAMPION)

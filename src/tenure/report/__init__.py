@@ -7,7 +7,7 @@ them.
 """
 
 from . import side_by_side
-from .business import business
+from .base_forecast import business
 from .cells import Note, Table
 from .fit import STAGES, diagnostics, last_stage, posterior, shift
 from .holdout import baselines, tails, totals
@@ -33,10 +33,10 @@ __all__ = [
     "picture",
     "posterior",
     "reconciliation",
+    "refit_drift",
     "registered",
     "render",
     "reproduce",
-    "shift",
     "side_by_side",
     "tails",
     "totals",

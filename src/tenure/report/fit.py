@@ -49,7 +49,7 @@ def last_stage(evidence: Evidence) -> str:
 def shift(evidence: Evidence) -> Table | Note:
     """Lay out how far the refit to the whole log moved from the fit that was judged."""
     metrics = evidence.metrics
-    if "final.purchases.shift" not in metrics:
+    if "final.purchases.refit_drift" not in metrics:
         return Note("There is no refit to the whole log, so none that could have moved.", "missing")
     rows = [
         [

@@ -108,7 +108,7 @@ def print_header(*cells):
 
 def say_births(found):
     print(
-        f"AcquisitionWindow of the first four weeks {found.early:,}, excess {found.excess:+,.0f} ± {found.excess_se:,.0f}"
+        f"First purchases of the first four weeks {found.early:,}, excess {found.excess:+,.0f} ± {found.excess_se:,.0f}"
         f" (p {found.p_value:.2g})."
     )
 
@@ -124,11 +124,9 @@ def print_made_up(truth, seed, folder):
     new = split(dated, CUTOFF, acquisitions=NEW)
     estimated = {
         "nothing done": everyone,
-        "burn-in of 90 days": split(plain, CUTOFF, acquisitions=AcquisitionWindow(date(2024, 3, 31))),
-        "burn-in of 180 days": split(plain, CUTOFF, acquisitions=AcquisitionWindow(date(2024, 6, 29))),
-        "cohort of October to December": split(
-            plain, CUTOFF, acquisitions=AcquisitionWindow(date(2024, 10, 1), CUTOFF)
-        ),
+        "burn-in of 90 days": split(plain, CUTOFF, window=AcquisitionWindow(date(2024, 3, 31))),
+        "burn-in of 180 days": split(plain, CUTOFF, window=AcquisitionWindow(date(2024, 6, 29))),
+        "cohort of October to December": split(plain, CUTOFF, window=AcquisitionWindow(date(2024, 10, 1), CUTOFF)),
         "acquisition known, as Tenure does": new,
         "acquisition known, T counted from it": moved,
     }

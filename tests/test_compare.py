@@ -83,8 +83,8 @@ def test_the_sweep_is_eight_runs_and_one_that_is_refused_stops_no_other(tmp_path
 
 def test_the_command_line_has_the_last_word_on_what_is_swept(tmp_path: Path) -> None:
     changed = train(
-        "experiment=compare", "fit.purchase_model=mbg_nbd", "rfm.cutoff=2024-01-31,2024-02-29,2024-03-31", "fit/priors=weak",
-        WRONG, folder=tmp_path,
+        "experiment=compare", "fit.purchase_model=mbg_nbd", "rfm.cutoff=2024-01-31,2024-02-29,2024-03-31",
+        "fit/priors=weak", WRONG, folder=tmp_path,
     )  # fmt: skip
     assert asked(changed) == [
         f"fit.purchase_model=mbg_nbd fit/priors=weak rfm.cutoff={cutoff} experiment=compare {WRONG}"

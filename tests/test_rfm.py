@@ -430,7 +430,7 @@ def test_a_window_without_births_is_refused() -> None:
     with pytest.raises(RfmError, match="the window ends before it begins"):
         AcquisitionWindow(date(2020, 1, 2), date(2020, 1, 1))
     with pytest.raises(RfmError, match=r"There is no customer with a first purchase from 2021-01-01 to \.\.\."):
-        summarize(sales_log(("a", 0, 1.0)), acquisitions=AcquisitionWindow(date(2021, 1, 1)))
+        summarize(sales_log(("a", 0, 1.0)), window=AcquisitionWindow(date(2021, 1, 1)))
 
 
 def test_a_log_whose_every_sale_was_given_back_has_no_customer() -> None:

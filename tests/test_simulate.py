@@ -105,7 +105,7 @@ def test_counts_are_those_that_the_scorer_expects_of_new_customers(model: str, t
     write_log(settings, str(tmp_path / "log.parquet"), truth=str(tmp_path / "truth.parquet"), seed=2)
     repeats = pd.read_parquet(tmp_path / "truth.parquet")["repeats"]
     draws = {name: np.full((1, 1), getattr(settings.truth, name)) for name in PARAMETERS}
-    # AcquisitionWindow are uniform over the first of 365 days.
+    # First purchases are uniform over the first of 365 days.
     expected = Scorer(Posterior(draws, model, {})).expected_new_customer(np.array([364, 365])).mean()
     assert repeats.mean() == pytest.approx(expected, abs=4 * repeats.std() / np.sqrt(len(repeats)))
 
@@ -516,7 +516,7 @@ def test_a_log_without_an_order_is_not_written(tmp_path: Path) -> None:
         ("simulate.end=1996-12-31", "simulate.start must be no later than simulate.end (1996-12-31)"),
         (
             "simulate.end=2150-12-31",
-            "simulate.end must be within 30 years of the first first_purchase, got '2150-12-31'.",
+            "simulate.end must be within 30 years of the first acquisition, got '2150-12-31'.",
         ),
         ("simulate.start=1970-01-01", "simulate.start must be between 1980-01-01 and 2199-12-31"),
         (

@@ -123,7 +123,7 @@ def test_every_row_and_cent_of_the_log_is_accounted_for_in_print_and_in_the_run(
 
 def test_training_says_from_whom_it_learns_and_a_cohort_is_not_suspected(trained: Ran) -> None:
     assert "\n2,357 customers to 1997-09-30.\n" in trained.out
-    assert "AcquisitionWindow before the log began: not looked for, in fewer than 16 weeks of births." in trained.out
+    assert "Left-truncated customers: not looked for, in fewer than 16 weeks of first purchases." in trained.out
 
 
 def test_customers_from_before_the_log_are_found_left_out_of_training_and_counted(tmp_path: Path) -> None:

@@ -42,7 +42,7 @@ def dated_log(*rows: tuple[str, int, float, int | None]) -> Transactions:
     return log_of(table.assign(date=pd.to_datetime(days), won=pd.to_datetime(pd.Series(won))), acquired="won")
 
 
-def known(transactions: Transactions, acquisitions: AcquisitionWindow, end: str) -> dict[str, tuple[float, ...]]:
+def known(transactions: Transactions, window: AcquisitionWindow, end: str) -> dict[str, tuple[float, ...]]:
     rfm = summarize(transactions, end, acquisitions)
     return {row[0]: tuple(row[1:]) for row in rfm.customers.itertuples(index=False)}
 
@@ -83,7 +83,7 @@ def test_a_log_that_begins_after_its_shop_is_suspected_and_a_burn_in_looked_at_a
     transactions = sales_log(*rows)
     found, later = (
         find_truncation(transactions),
-        find_truncation(transactions, acquisitions=AcquisitionWindow(date(2020, 7, 1))),
+        find_truncation(transactions, window=AcquisitionWindow(date(2020, 7, 1))),
     )
     assert found is not None
     assert later is not None
@@ -170,9 +170,7 @@ def test_windows_that_contradict_themselves_are_refused(told: list[str], message
 
 def test_a_burn_in_that_leaves_nobody_is_refused_by_its_window() -> None:
     with pytest.raises(RfmError, match=r"no customer that was acquired since the log began with a first purchase from"):
-        summarize(
-            sales_log(("a", 0, 1.0)), acquisitions=AcquisitionWindow(date(2021, 1, 1), include_left_truncated=False)
-        )
+        summarize(sales_log(("a", 0, 1.0)), window=AcquisitionWindow(date(2021, 1, 1), include_left_truncated=False))
 
 
 # ---- a date of acquisition
@@ -203,9 +201,7 @@ def test_signing_up_during_the_log_without_buying_changes_nothing() -> None:
 
 def test_old_customers_are_left_out_of_a_split_and_counted_and_never_born_in_it() -> None:
     rows = [("old", 3, 8.0, -9), ("new", 0, 5.0, 0), ("late", 20, 5.0, 20), ("out", 1, 5.0, None)]
-    parts = split(
-        dated_log(*rows), "2020-01-11", acquisitions=AcquisitionWindow(last=FIRST, include_left_truncated=False)
-    )
+    parts = split(dated_log(*rows), "2020-01-11", window=AcquisitionWindow(last=FIRST, include_left_truncated=False))
     assert list(parts.calibration.customers["customer_id"]) == ["new"]
     assert parts.left_out == LeftOut(include_left_truncated=1, outside=1)
     assert parts.born_in_holdout == 1

@@ -102,7 +102,7 @@ def estimate_drifts(
     """Learn what the origins whose holdouts had ended by a day teach over each of their horizons.
 
     Args:
-        lessons: by outcome, of all horizons.
+        past_errors: by outcome, of all horizons.
         known_by: the last day that may have taught.
         settings: the prior, and how many periods it takes.
         source_run: the run that the lessons come from.

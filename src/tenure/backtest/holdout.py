@@ -33,7 +33,7 @@ class Holdout:
         comparison: the model beside each baseline, of `compare`.
         drifts: by outcome, what the total was adjusted by.
         adjusted: the adjusted totals' metrics.
-        lessons: by outcome, what this holdout teaches once it is over.
+        past_errors: by outcome, what this holdout teaches once it is over.
         steadiness: whether spend was steady within the calibration, of `spend_change`.
     """
 
@@ -71,7 +71,7 @@ def evaluate_holdout(
         settings: the baselines, and the prior of the totals' drift.
         level: of the predictive intervals.
         seed: of everything that is drawn.
-        lessons: by outcome, those of other origins; the ones of such a horizon that ended by the cut-off are learnt
+        past_errors: by outcome, those of other origins; the ones of such a horizon that ended by the cut-off are learnt
             from.
         failures: takes the baselines that fail, which are then left out; they raise where there is none.
     """

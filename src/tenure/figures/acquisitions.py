@@ -33,8 +33,8 @@ def acquisitions(found: Truncation) -> Figure:
     axes.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=3)
     return explain(
         figure,
-        f"AcquisitionWindow by week: the first {int(early.sum())} weeks have {found.excess:+,.0f} ± {found.excess_se:,.0f} "
-        f"against the later level (p {found.p_value:.2g})",
+        f"First purchases by week: the first {int(early.sum())} weeks have {found.excess:+,.0f} ± "
+        f"{found.excess_se:,.0f} against the later level (p {found.p_value:.2g})",
         "Look for weeks at the left that stand above the level and come down to it: customers who bought before the "
         "log began are born on their first purchase in it. A level that falls all along, or a peak that returns each "
         "year, is another thing: the shop's inflow.",

@@ -49,19 +49,19 @@ def run(settings: BacktestJobSettings, config: str) -> Result:
 
 def roll(transactions: Transactions, origins: list[Origin], settings: BacktestJobSettings) -> Rolling:
     """Go from origin to origin, the earliest first, so that each learns from those that were over by then."""
-    acquisitions = AcquisitionWindow.of(settings.rfm, transactions)
+    window = AcquisitionWindow.of(settings.rfm, transactions)
     found: dict[Origin, Holdout] = {}
     for cutoff, at_cutoff in groupby(origins, key=lambda origin: origin.cutoff):
-        for origin, parts, posterior in _fitted(transactions, acquisitions, cutoff, list(at_cutoff), settings):
+        for origin, parts, posterior in _fitted(transactions, window, cutoff, list(at_cutoff), settings):
             with registry.open_origin(str(origin)):
                 registry.log_window(parts)
-                found[origin] = _face(transactions, parts, acquisitions, posterior, found, origin, settings)
+                found[origin] = _face(transactions, parts, window, posterior, found, origin, settings)
     return roll_up(found, settings.backtest.drift, level=settings.level, seed=settings.seed)
 
 
 def _fitted(
     transactions: Transactions,
-    acquisitions: AcquisitionWindow,
+    window: AcquisitionWindow,
     cutoff: date,
     origins: list[Origin],
     settings: BacktestJobSettings,
@@ -69,7 +69,7 @@ def _fitted(
     """Fit once at a cut-off: the posterior knows no horizon."""
     posterior: Posterior | None = None
     for origin in origins:
-        parts = split(transactions, origin.cutoff, origin.end, acquisitions)
+        parts = split(transactions, origin.cutoff, origin.end, window)
         if posterior is None:
             start = time.perf_counter()
             seed = derive_seed(settings.seed, "tenure-backtest.fit", str(cutoff))
@@ -83,7 +83,7 @@ def _fitted(
 def _face(
     transactions: Transactions,
     parts: Split,
-    acquisitions: AcquisitionWindow,
+    window: AcquisitionWindow,
     posterior: Posterior,
     found: dict[Origin, Holdout],
     origin: Origin,
@@ -96,7 +96,7 @@ def _face(
     holdout = log_holdout(
         transactions,
         parts,
-        acquisitions,
+        window,
         posterior,
         settings.backtest,
         past_errors=past_errors,

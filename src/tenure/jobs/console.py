@@ -127,14 +127,14 @@ def print_identities(found: Identities) -> None:
         out.print(_plain(f"The largest customer, {found.largest!r}, has {found.largest_share:.1%} of all spend."))
 
 
-def print_window(parts: Split, acquisitions: AcquisitionWindow, truncation: Truncation | None) -> None:
+def print_window(parts: Split, window: AcquisitionWindow, truncation: Truncation | None) -> None:
     """Print from whom the model learns and whom it leaves out, and whether the log's births look like its beginning."""
     out, left = _console(), parts.left_out
     lines = [f"{len(parts.calibration.customers):,} customers to {parts.cutoff}"]
     if left.include_left_truncated:
         lines.append(f"{left.include_left_truncated:,} left out, acquired before the log began")
     if left.outside:
-        lines.append(f"{left.outside:,} left out, as they first bought outside {acquisitions.in_words}")
+        lines.append(f"{left.outside:,} left out, as they first bought outside {window.in_words}")
     if parts.born_in_holdout:
         lines.append(f"{parts.born_in_holdout:,} first seen in the holdout")
     out.print("; ".join(lines) + ".")
@@ -149,10 +149,10 @@ def print_window(parts: Split, acquisitions: AcquisitionWindow, truncation: Trun
 
 def _truncation(found: Truncation | None) -> str:
     if found is None:
-        return f"AcquisitionWindow before the log began: not looked for, in fewer than {LEAST_WEEKS} weeks of births."
+        return f"Left-truncated customers: not looked for, in fewer than {LEAST_WEEKS} weeks of first purchases."
     told = (
-        f"AcquisitionWindow of the first {EARLY_WEEKS} weeks from {found.first}: {found.early:,}, where the later rate gives"
-        f" {EARLY_WEEKS * found.weekly:,.0f}: {found.excess:+,.0f} ± {found.excess_se:,.0f} (p {found.p_value:.2g})."
+        f"First purchases of the first {EARLY_WEEKS} weeks from {found.first}: {found.early:,}, where the later rate "
+        f"gives {EARLY_WEEKS * found.weekly:,.0f}: {found.excess:+,.0f} ± {found.excess_se:,.0f} (p {found.p_value:.2g})."
     )
     if found.p_value >= SUSPECT:
         return told
@@ -476,8 +476,8 @@ def _print_cautions(out: Console, scored: "Scored") -> None:
         out.print(f"{scored.residual_beyond:.1%} {what}")
     if scores.unstable_means:
         out.print(
-            f"[yellow]The mean values of {scores.unstable_means:,} of {scored.customers:,} customers rest on a few draws of "
-            "the population, and may be off by more than a tenth.[/yellow]"
+            f"[yellow]The mean values of {scores.unstable_means:,} of {scored.customers:,} customers rest on a few draws "
+            "of the population, and may be off by more than a tenth.[/yellow]"
         )
     if scores.free_repeat_buyers:
         out.print(

@@ -17,7 +17,7 @@ from tenure.transactions import Transactions
 def log_holdout(
     transactions: Transactions,
     parts: Split,
-    acquisitions: AcquisitionWindow,
+    window: AcquisitionWindow,
     posterior: Posterior,
     settings: BacktestSettings,
     *,
@@ -31,10 +31,10 @@ def log_holdout(
     Args:
         transactions: the log.
         parts: its calibration and its holdout.
-        births: whom the calibration learnt from.
+        window: whom the calibration learnt from.
         posterior: the calibration's; one that has seen a day of the holdout is refused.
         settings: the baselines, and the prior of the totals' drift.
-        lessons: by outcome, what other origins taught of totals.
+        past_errors: by outcome, what other origins taught of totals.
         level: of the intervals.
         seed: of what is drawn.
         failures: takes the baselines and figures that fail, which are then left out.
@@ -44,7 +44,7 @@ def log_holdout(
     backtest, holdout = evaluate_holdout(
         transactions, parts, scorer, settings, level=level, seed=seed, past_errors=past_errors, failures=failures
     )
-    counts = daily_counts(transactions, parts.cutoff, parts.end, acquisitions)
+    counts = daily_counts(transactions, parts.cutoff, parts.end, window)
     curve, forecast = scorer.expected_new_customer(np.arange(len(counts))), holdout.metrics["purchases.expected_total"]
     tracking = track(counts, curve, cutoff=parts.cutoff, level=level, forecast=forecast)
     pictures = {

@@ -42,8 +42,8 @@ def run(settings: TrainSettings, config: str, *, is_sweep: bool) -> Result:
     wants = settings.registry.register
     register = (not is_sweep) if wants is None else wants
     transactions = _read(settings)
-    acquisitions = AcquisitionWindow.of(settings.rfm, transactions)
-    parts = split(transactions, settings.rfm.cutoff, settings.rfm.end, acquisitions)
+    window = AcquisitionWindow.of(settings.rfm, transactions)
+    parts = split(transactions, settings.rfm.cutoff, settings.rfm.end, window)
     log.info(
         "calibration to %s: %s customers; holdout %s days to %s",
         parts.cutoff, f"{len(parts.calibration.customers):,}", parts.horizon_days, parts.end,
@@ -52,8 +52,8 @@ def run(settings: TrainSettings, config: str, *, is_sweep: bool) -> Result:
     console.print_reconciliation(accounts)
     identities = find_identities(transactions, parts.end, settings.transactions.normalize_ids)
     console.print_identities(identities)
-    truncation = find_truncation(transactions, parts.end, acquisitions)
-    console.print_window(parts, acquisitions, truncation)
+    truncation = find_truncation(transactions, parts.end, window)
+    console.print_window(parts, window, truncation)
     repeat = parts.calibration.customers.query("frequency > 0")
     paying = int((repeat["monetary_value"] > 0).sum())
     require_spend(len(parts.calibration.customers), len(repeat), paying, settings.fit)  # before a run is opened
@@ -75,7 +75,7 @@ def run(settings: TrainSettings, config: str, *, is_sweep: bool) -> Result:
             settings,
             transactions,
             parts,
-            acquisitions,
+            window,
             past_errors,
             facts,
             opened.info.run_id,
@@ -84,7 +84,7 @@ def run(settings: TrainSettings, config: str, *, is_sweep: bool) -> Result:
         )
         trained = replace(trained, review=_report(opened.info.run_id, trained.review, failures))
     console.print_training(trained, settings, registry.ui_command(uri))
-    return _result(trained, opened.info.run_name, (transactions.digest, str(parts.cutoff), repr(acquisitions)))
+    return _result(trained, opened.info.run_name, (transactions.digest, str(parts.cutoff), repr(window)))
 
 
 def _result(trained: Trained, name: str | None, fitted_to: tuple[str, ...]) -> Result:
@@ -108,7 +108,7 @@ def _train(
     settings: TrainSettings,
     transactions: Transactions,
     parts: Split,
-    acquisitions: AcquisitionWindow,
+    window: AcquisitionWindow,
     past_errors: Mapping[str, Sequence[PastError]],
     facts: Mapping[str, float],
     run_id: str,
@@ -118,14 +118,14 @@ def _train(
 ) -> Trained:
     seed = derive_seed(settings.seed, "tenure-train.calibration")
     calibration = _fit("calibration", parts.calibration, settings, seed, failures)
-    holdout = _backtest(calibration.fit, transactions, parts, acquisitions, past_errors, settings, failures)
+    holdout = _backtest(calibration.fit, transactions, parts, window, past_errors, settings, failures)
     metrics = {**facts, **_prefixed("calibration", calibration.metrics), **holdout.metrics}
     fits = _prefixed("calibration", calibration.fit.methods)
     review = judge(metrics, settings.review.checks, fits=fits)
     final = whole = None
     if review.verdict is not Verdict.FAIL:
         whole = summarize(transactions, parts.end)  # everyone is valued; the new alone are learnt from
-        estimated = whole if acquisitions == AcquisitionWindow() else summarize(transactions, parts.end, acquisitions)
+        estimated = whole if window == AcquisitionWindow() else summarize(transactions, parts.end, window)
         final = _fit("final", estimated, settings, derive_seed(settings.seed, "tenure-train.final"), failures)
         moved = measure_refit_drift(calibration.fit.posterior, final.fit.posterior, parts.horizon_days)
         registry.log_diagnostics("final", moved)
@@ -206,7 +206,7 @@ def _backtest(
     calibration: Fit,
     transactions: Transactions,
     parts: Split,
-    acquisitions: AcquisitionWindow,
+    window: AcquisitionWindow,
     past_errors: Mapping[str, Sequence[PastError]],
     settings: TrainSettings,
     failures: Failures,
@@ -216,7 +216,7 @@ def _backtest(
         return log_holdout(
             transactions,
             parts,
-            acquisitions,
+            window,
             calibration.posterior.thin(settings.fit.joint_draws),
             settings.backtest,
             past_errors=past_errors,

@@ -99,12 +99,12 @@ class CompressedSummary:
 
 
 def compress(
-    transactions: Transactions, end: date | str | None = None, acquisitions: AcquisitionWindow = EVERYONE
+    transactions: Transactions, end: date | str | None = None, window: AcquisitionWindow = EVERYONE
 ) -> CompressedSummary:
     """Group a log of any size to what the likelihood needs: memory grows with distinct rows, not with customers."""
     last = end_of(transactions, end)
     # Grouped twice and summed once: kept on the engine's side meanwhile, not computed three times.
-    with per_customer(transactions, last, acquisitions).cache() as found:
+    with per_customer(transactions, last, window).cache() as found:
         by = ["frequency", "recency", "T"]
         distinct = found.group_by(by).aggregate(count=found.count()).order_by(by).to_pandas()
         paid = found.filter((found["frequency"] > 0) & (found["monetary_value"] > 0))
@@ -112,7 +112,7 @@ def compress(
         spends = paid.group_by(pairs).aggregate(count=paid.count()).order_by(pairs).to_pandas()
         order = found["first_order"]
         first = found.aggregate(mean=order.mean(), sd=order.std(how="pop"), customers=order.count()).to_pandas().iloc[0]
-    refuse_nobody(len(distinct), acquisitions)
+    refuse_nobody(len(distinct), window)
     whole = [distinct[name].to_numpy(dtype=np.int64) for name in (*by, "count")]
     means = spends["monetary_value"].to_numpy(dtype=np.float64)
     counts = [spends[name].to_numpy(dtype=np.int64) for name in ("frequency", "count")]

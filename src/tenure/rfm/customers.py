@@ -22,7 +22,7 @@ HISTORY = {"first_purchase": "first_purchase", "last_purchase": "last", "histori
 def summaries(
     transactions: Transactions,
     end: date | str | None = None,
-    acquisitions: AcquisitionWindow = EVERYONE,
+    window: AcquisitionWindow = EVERYONE,
     further: Sequence[str] = (),
 ) -> Any:
     """Summarise every customer seen by the end of observation, lazily: an Ibis table of any size, in no order.
@@ -31,27 +31,25 @@ def summaries(
     `to_parquet`, stream it with `to_pyarrow_batches`. Sales and refunds after the end change nothing.
     """
     last = end_of(transactions, end)
-    every = per_customer(transactions, last, acquisitions)
+    every = per_customer(transactions, last, window)
     found = every.select(*COLUMNS, **{name: every[HISTORY[name]] for name in further})
     segments = transactions.segment_values(last)
     return found if segments is None else found.join(segments, "customer_id")
 
 
-def summarize(
-    transactions: Transactions, end: date | str | None = None, acquisitions: AcquisitionWindow = EVERYONE
-) -> Rfm:
+def summarize(transactions: Transactions, end: date | str | None = None, window: AcquisitionWindow = EVERYONE) -> Rfm:
     """Summarise every customer seen by the end of observation (the log's last day when None), in memory.
 
     The first purchase is neither in `frequency` nor in `monetary_value`. Sales after the end change nothing. Customers
     are sorted by id; the log's segments follow the five columns.
     """
     last = end_of(transactions, end)
-    found = per_customer(transactions, last, acquisitions)
+    found = per_customer(transactions, last, window)
     segments = transactions.segment_values(last)
     if segments is not None:
         found = found.join(segments, "customer_id")
     table = found.order_by("customer_id").to_pandas()
-    refuse_nobody(len(table), acquisitions)
+    refuse_nobody(len(table), window)
     first = table["first_order"].dropna().to_numpy(dtype=np.float64)
     orders = FirstOrders(float(first.mean()), float(first.std()), first.size) if first.size else None
     return Rfm.from_frame(table, as_of=last, first_orders=orders, segments=transactions.segments)
@@ -84,7 +82,7 @@ class Streamed:
 def stream(
     transactions: Transactions,
     end: date | str | None = None,
-    acquisitions: AcquisitionWindow = EVERYONE,
+    window: AcquisitionWindow = EVERYONE,
     *,
     id_type: str = STRING,
     further: Sequence[str] = (),
@@ -94,17 +92,17 @@ def stream(
     Args:
         transactions: the log.
         end: of observation.
-        births: at whom to look.
+        window: at whom to look.
         id_type: of the ids (`transactions.choose_type`).
         further: columns of `HISTORY`.
     """
     last = end_of(transactions, end)
-    found = summaries(transactions, last, acquisitions, further).cache()
-    refuse_nobody(int(found.count().to_pyarrow().as_py()), acquisitions)
+    found = summaries(transactions, last, window, further).cache()
+    refuse_nobody(int(found.count().to_pyarrow().as_py()), window)
     return Streamed(found, last, id_type)
 
 
-def per_customer(transactions: Transactions, end: date, acquisitions: AcquisitionWindow) -> Any:
+def per_customer(transactions: Transactions, end: date, window: AcquisitionWindow) -> Any:
     """Return the five columns, the `first_purchase` and the `first_order`, an Ibis table.
 
     Who was acquired before the log has bought before: every purchase in the log is a repeat, and the days of the log
@@ -120,7 +118,7 @@ def per_customer(transactions: Transactions, end: date, acquisitions: Acquisitio
         first_order=bought["amount"].argmin(bought["date"]),
     )
     known = mark_left_truncated(transactions, grouped)
-    found = known.filter(is_in_window(known, acquisitions))
+    found = known.filter(is_in_window(known, window))
     is_old = found["is_left_truncated"]
     zero = is_old.ifelse(ibis.literal(transactions.first_day - timedelta(1)), found["first_purchase"])
     frequency = found["days"] - is_old.ifelse(0, 1)

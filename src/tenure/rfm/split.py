@@ -69,7 +69,7 @@ def split(
     transactions: Transactions,
     cutoff: date | str | None = None,
     end: date | str | None = None,
-    acquisitions: AcquisitionWindow = EVERYONE,
+    window: AcquisitionWindow = EVERYONE,
 ) -> Split:
     """Split a log at the end of the cut-off day: summaries before, purchases and spend after.
 
@@ -80,7 +80,7 @@ def split(
         transactions: the log.
         cutoff: last day of calibration; half-way through the log when None.
         end: last day of the holdout; the log's last day when None.
-        births: who is looked at; the others are in neither table, and counted.
+        window: who is looked at; the others are in neither table, and counted.
     """
     last = as_day(end, "rfm.end") if end is not None else transactions.last_day
     first = transactions.first_day
@@ -90,7 +90,7 @@ def split(
     if not first <= at < last:
         between = f"between the log's first purchase and the day before rfm.end ({last})"
         raise RfmError(f"rfm.cutoff has to lie {between}, and is {at}: {span(transactions)}.")
-    calibration = summarize(transactions, at, acquisitions)
+    calibration = summarize(transactions, at, window)
     later = transactions.purchases(last).filter(lambda table: table["date"] > at)
     bought = later.group_by("customer_id").aggregate(purchases=later.count(), spend=later["amount"].sum())
     known = set(calibration.customers["customer_id"])
@@ -99,7 +99,7 @@ def split(
     seen_before = transactions.purchases(at).select("customer_id").distinct()
     acquired = later.select("customer_id").distinct().anti_join(seen_before, "customer_id").count()
     holdout = _holdout(calibration.customers["customer_id"], told[told["customer_id"].isin(known)])
-    left_out = count_left_out(transactions, at, acquisitions)
+    left_out = count_left_out(transactions, at, window)
     return Split(calibration, holdout, at, last, int(acquired.to_pyarrow().as_py()), left_out)
 
 
@@ -107,7 +107,7 @@ def origins(
     transactions: Transactions,
     cutoffs: Iterable[date | str],
     horizon_days: int,
-    acquisitions: AcquisitionWindow = EVERYONE,
+    window: AcquisitionWindow = EVERYONE,
 ) -> Iterator[Split]:
     """Split at several cut-offs, each with a holdout of the same length, one after the other.
 
@@ -119,11 +119,11 @@ def origins(
         shown = ", ".join(str(day) for day in late[:SHOWN])
         what = f"{len(late):,} of {len(days):,} cut-offs leave no holdout of {horizon_days:,} days (first: {shown})"
         raise RfmError(f"{what}: {span(transactions)}.")
-    return (split(transactions, day, day + timedelta(horizon_days), acquisitions) for day in days)
+    return (split(transactions, day, day + timedelta(horizon_days), window) for day in days)
 
 
 def daily_counts(
-    transactions: Transactions, cutoff: date, end: date, acquisitions: AcquisitionWindow = EVERYONE
+    transactions: Transactions, cutoff: date, end: date, window: AcquisitionWindow = EVERYONE
 ) -> pd.DataFrame:
     """Count births and repeat purchases of each day to the end, of the customers born by the cut-off.
 
@@ -132,7 +132,7 @@ def daily_counts(
     """
     purchases = transactions.purchases(end)
     acquired = first_purchases_of(transactions, purchases)
-    ours = acquired.filter(is_in_window(acquired, acquisitions) & (acquired["first_purchase"] <= cutoff))
+    ours = acquired.filter(is_in_window(acquired, window) & (acquired["first_purchase"] <= cutoff))
     dated = purchases.join(ours, "customer_id")
     is_birth = dated["date"] == dated["first_purchase"]
     counted = dated.group_by("date").aggregate(acquisitions=is_birth.sum(), repeats=(~is_birth).sum()).to_pandas()

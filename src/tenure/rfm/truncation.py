@@ -43,7 +43,7 @@ class Truncation:
     def __post_init__(self) -> None:
         if self.acquisitions.dtype != np.int64 or len(self.acquisitions) < LEAST_WEEKS or (self.acquisitions < 0).any():
             raise RfmError(
-                f"AcquisitionWindow are counted over {LEAST_WEEKS} whole weeks at least, not {len(self.acquisitions)}."
+                f"First purchases are counted over {LEAST_WEEKS} whole weeks at least, not {len(self.acquisitions)}."
             )
         if not self._later.any():
             raise RfmError("There is no first_purchase in the later half of the weeks, and so no rate to compare with.")
@@ -116,22 +116,22 @@ class Truncation:
 
 
 def find_truncation(
-    transactions: Transactions, end: date | str | None = None, acquisitions: AcquisitionWindow = EVERYONE
+    transactions: Transactions, end: date | str | None = None, window: AcquisitionWindow = EVERYONE
 ) -> Truncation | None:
     """Count the births of those looked at by week; None where the weeks are too few to tell anything.
 
-    Weeks count from the log's first day, or from that of the window of births. Weeks after the last first_purchase are no part
-    of it: a log may follow one cohort.
+    Weeks count from the log's first day, or from that of the window of births. Weeks after the last
+    first purchase are no part of it: a log may follow one cohort.
     """
     last = end_of(transactions, end)
-    start = max(acquisitions.first or transactions.first_day, transactions.first_day)
+    start = max(window.first or transactions.first_day, transactions.first_day)
     acquired = first_purchases_of(transactions, transactions.purchases(last))
-    ours: Any = acquired.filter(is_in_window(acquired, acquisitions))
+    ours: Any = acquired.filter(is_in_window(acquired, window))
     days = ours.group_by("first_purchase").aggregate(acquisitions=ours.count()).to_pandas()
     if days.empty:
         return None
     week = (pd.to_datetime(days["first_purchase"]) - pd.Timestamp(start)).dt.days.to_numpy() // WEEK_DAYS
-    whole = ((min(last, acquisitions.last or last) - start).days + 1) // WEEK_DAYS
+    whole = ((min(last, window.last or last) - start).days + 1) // WEEK_DAYS
     counts = np.bincount(week, weights=days["acquisitions"]).astype(np.int64)[:whole]
     counts = np.trim_zeros(counts, "b")
     if len(counts) < LEAST_WEEKS:

@@ -59,7 +59,7 @@ class AcquisitionWindow:
     @classmethod
     def of(cls, settings: RfmSettings | RollingSettings, transactions: Transactions) -> AcquisitionWindow:
         """Take from the settings whom a model learns from: of the window, and new as far as the log knows."""
-        window = settings.acquisitions
+        window = settings.acquisition
         first, last = (date.fromisoformat(day) if day else None for day in (window.first, window.last))
         if settings.burn_in_days:
             first = transactions.first_day + timedelta(settings.burn_in_days)
@@ -94,27 +94,27 @@ def mark_left_truncated(transactions: Transactions, acquired: Any) -> Any:
 
 
 def first_purchases_of(transactions: Transactions, bought: Any) -> Any:
-    """Return each customer's `first_purchase` and whether it is `is_left_truncated`, lazily, from purchases up to some day."""
+    """Return each customer's `first_purchase` and whether it is `is_left_truncated`, from purchases up to a day."""
     return mark_left_truncated(
         transactions, bought.group_by("customer_id").aggregate(first_purchase=bought["date"].min())
     )
 
 
-def is_in_window(acquired: Any, acquisitions: AcquisitionWindow) -> Any:
+def is_in_window(acquired: Any, window: AcquisitionWindow) -> Any:
     """Tell at whom, of customers with a `first_purchase` and `is_left_truncated`, a window looks."""
-    is_new = acquisitions.contains(acquired["first_purchase"])
-    return is_new & ~acquired["is_left_truncated"] if not acquisitions.include_left_truncated else is_new
+    is_new = window.contains(acquired["first_purchase"])
+    return is_new & ~acquired["is_left_truncated"] if not window.include_left_truncated else is_new
 
 
-def count_left_out(transactions: Transactions, until: date, acquisitions: AcquisitionWindow) -> LeftOut:
+def count_left_out(transactions: Transactions, until: date, window: AcquisitionWindow) -> LeftOut:
     """Count who bought by a day and is not looked at."""
-    if acquisitions == EVERYONE:
+    if window == EVERYONE:
         return NOBODY
     acquired = first_purchases_of(transactions, transactions.purchases(until))
-    is_before = acquired["is_left_truncated"] & ibis.literal(not acquisitions.include_left_truncated)
+    is_before = acquired["is_left_truncated"] & ibis.literal(not window.include_left_truncated)
     sums = acquired.aggregate(
         include_left_truncated=acquired.count(where=is_before),
-        outside=acquired.count(where=~is_before & ~acquisitions.contains(acquired["first_purchase"])),
+        outside=acquired.count(where=~is_before & ~window.contains(acquired["first_purchase"])),
     )
     (found,) = sums.to_pyarrow().to_pylist()
     return LeftOut(**found)
@@ -145,11 +145,11 @@ def span(transactions: Transactions) -> str:
     return f"the log runs from {transactions.first_day} to {transactions.last_day}"
 
 
-def refuse_nobody(customers: int, acquisitions: AcquisitionWindow) -> None:
+def refuse_nobody(customers: int, window: AcquisitionWindow) -> None:
     """Refuse a window in which there is no customer."""
     if customers:
         return
-    who = " that was acquired since the log began" if not acquisitions.include_left_truncated else ""
-    if acquisitions.first or acquisitions.last:
-        who += f" with a first purchase {acquisitions.in_words}"
+    who = " that was acquired since the log began" if not window.include_left_truncated else ""
+    if window.first or window.last:
+        who += f" with a first purchase {window.in_words}"
     raise RfmError(f"There is no customer{who}: every sale that the rules let count was given back, or lies elsewhere.")

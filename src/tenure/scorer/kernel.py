@@ -40,7 +40,7 @@ class Customers(NamedTuple):
 
 
 class Population(NamedTuple):
-    """Draws of the parameters, shape (draws,) each; `chances` to leave at first_purchase: 0 in the BG/NBD, 1 in the MBG/NBD."""
+    """Draws of the parameters, shape (draws,) each; `chances` to leave at once: 0 in the BG/NBD, 1 in the MBG/NBD."""
 
     r: Floats
     alpha: Floats

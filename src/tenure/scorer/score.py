@@ -282,7 +282,8 @@ class Scorer:
             first = ", ".join(repr(name) for name in frame["customer_id"].iloc[found[:SHOWN]])
             warnings.warn(
                 f"The mean values of {found.size:,} of {len(table):,} customers (first: {first}) rest on a few draws "
-                f"of the population: their standard error is above {UNSTABLE_MEANS:.0%}. Take more draws, a shorter horizon, "
+                f"of the population: their standard error is above {UNSTABLE_MEANS:.0%}. Take more draws, a shorter "
+                "horizon, "
                 "or the intervals instead of the mean.",
                 HeavyTailWarning,
                 stacklevel=4,

@@ -111,7 +111,7 @@ class SimulateSettings:
     end: str
     dates: str
     truth: TruthSettings
-    acquisitions: AcquisitionSettings
+    acquisition: AcquisitionSettings
     season: SeasonSettings
     refunds: RefundSettings
     dirt: DirtSettings
@@ -127,7 +127,7 @@ class SimulateSettings:
         is_within = since <= until <= end
         require(is_within, "simulate.acquisition.until", f"from {since} to simulate.end ({end}), or null", str(until))
         span = (end - since).days + 1
-        require(span <= HORIZON_LIMIT_DAYS, "simulate.end", "within 30 years of the first first_purchase", self.end)
+        require(span <= HORIZON_LIMIT_DAYS, "simulate.end", "within 30 years of the first acquisition", self.end)
         mean = self.truth.r / self.truth.alpha * span
         rule = f"such that a customer who stays buys at most {PURCHASES_LIMIT:,} times on average"
         require(mean <= PURCHASES_LIMIT, "simulate.truth.r and alpha", rule, f"{mean:,.0f} times in {span:,} days")
@@ -140,8 +140,8 @@ class SimulateSettings:
         for name, text in (
             ("start", self.start),
             ("end", self.end),
-            ("births.since", self.acquisitions.since or self.start),
-            ("births.until", self.acquisitions.until or self.end),
+            ("births.since", self.acquisition.since or self.start),
+            ("births.until", self.acquisition.until or self.end),
         ):
             require_day(f"simulate.{name}", text, or_null=False)
             found[name] = dt.date.fromisoformat(text)

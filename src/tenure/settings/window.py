@@ -27,23 +27,23 @@ class RfmSettings:
     cutoff: str | None
     end: str | None
     burn_in_days: int
-    acquisitions: AcquisitionWindowSettings
+    acquisition: AcquisitionWindowSettings
 
     def __post_init__(self) -> None:
         require_day("rfm.cutoff", self.cutoff)
         require_day("rfm.end", self.end)
         if self.cutoff and self.end:
             require(self.cutoff < self.end, "rfm.cutoff", f"before rfm.end ({self.end})", self.cutoff)
-        _require_burn_in(self.burn_in_days, self.acquisitions)
-        first, cutoff = self.acquisitions.first, self.cutoff
+        _require_burn_in(self.burn_in_days, self.acquisition)
+        first, cutoff = self.acquisition.first, self.cutoff
         is_before = not (first and cutoff) or first <= cutoff
         require(is_before, "rfm.acquisition.first", f"no later than rfm.cutoff ({cutoff})", first)
 
 
-def _require_burn_in(days: int, acquisitions: AcquisitionWindowSettings) -> None:
+def _require_burn_in(days: int, window: AcquisitionWindowSettings) -> None:
     require(0 <= days <= 3650, "rfm.burn_in_days", "from 0 to 3,650", days)
     rule = "0 where rfm.acquisition.first is set: both say from when on births count"
-    require(not (days and acquisitions.first), "rfm.burn_in_days", rule, days)
+    require(not (days and window.first), "rfm.burn_in_days", rule, days)
 
 
 @dataclass
@@ -52,11 +52,11 @@ class RollingSettings:
 
     end: str | None
     burn_in_days: int
-    acquisitions: AcquisitionWindowSettings
+    acquisition: AcquisitionWindowSettings
 
     def __post_init__(self) -> None:
         require_day("rfm.end", self.end)
-        _require_burn_in(self.burn_in_days, self.acquisitions)
+        _require_burn_in(self.burn_in_days, self.acquisition)
 
 
 @dataclass

@@ -1,4 +1,4 @@
-"""A made-up customer base from a known truth: the process of the models, and purchase logs of any size drawn from it."""
+"""Synthetic customer bases from a known truth: the generative process, and purchase logs of any size."""
 
 from .process import ProcessError, PurchaseProcess, SpendProcess, draw_histories, draw_last, draw_mean_spends
 from .write import Simulated, SimulateError, write_log

@@ -1,6 +1,6 @@
 """Days, births and season: when customers are born, and what a day of the season is worth to them.
 
-Time runs in days from the first first_purchase's day (the origin); a purchase at 2.75 comes on the third day, at six in the
+Time runs in days from the first acquisition (the origin); a purchase at 2.75 comes on the third day, at six in the
 evening.
 """
 
@@ -47,7 +47,7 @@ class Calendar:
     @classmethod
     def of(cls, settings: SimulateSettings) -> "Calendar":
         """Take the calendar from the settings."""
-        acquisitions, season = settings.acquisitions, settings.season
+        acquisitions, season = settings.acquisition, settings.season
         start, end = date.fromisoformat(settings.start), date.fromisoformat(settings.end)
         origin = date.fromisoformat(acquisitions.since) if acquisitions.since else start
         until = date.fromisoformat(acquisitions.until) if acquisitions.until else end

@@ -48,7 +48,7 @@ def print_held(ran, outcome):
     for name, rolling in ran.items():
         ours = rolling.totals[rolling.totals["outcome"] == outcome]
         for days, part in ours.groupby("horizon_days"):
-            estimated = part[part["factor"] == "learnt"]
+            estimated = part[part["drift"] == "estimated"]
             wider = ((part["adjusted_high"] - part["adjusted_low"]) / (part["high"] - part["low"])).median()
             held = [counted(rows[column]) for rows in (part, estimated) for column in ("covers", "adjusted_covers")]
             bias = f"{part['bias'].mean():+.1%} | {part['bias'].abs().mean():.1%}"

@@ -104,11 +104,11 @@ def test_the_command_logs_a_run_per_origin_inside_one_with_the_tables(rolled: Ra
     totals, forecasts = evidence.table("rolling/totals"), evidence.table("rolling/forecasts")
     assert len(children) == totals["cutoff"].nunique() == 5
     assert len(forecasts) == 5 * 3 * 2
-    assert list(totals["factor"].str.startswith("assumed")) == [True] * 6 + [False] * 4
+    assert list(totals["drift"].str.startswith("assumed")) == [True] * 6 + [False] * 4
     one = next(run for run in children if run.info.run_name == f"{totals['cutoff'][0]} + 42 days")
     assert one.data.metrics["purchases.actual_total"] == totals["actual"][0]
     assert one.data.metrics["baselines.compared"] == 2
-    assert one.data.tags["value.adjusted"] == "assumed, not learnt"
+    assert one.data.tags["value.adjusted"] == "assumed from the prior"
     followed = registry.evidence(one.info.run_id).table("backtest/tracking")
     after = followed[followed["day"] > totals["cutoff"][0]]
     assert len(after) == 42 / 7

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from tenure.backtest import Drift, Drifts
-from tenure.base_forecast import adjusted_totals, base_forecast
+from tenure.base_forecast import adjusted_totals
 from tenure.posterior import Posterior
 from tenure.scorer import Scorer, Scores
 
@@ -21,7 +21,7 @@ def scores(posterior: Posterior, summaries: pd.DataFrame) -> Scores:
 
 
 def _outlook(scores: Scores, summaries: pd.DataFrame, drift: Drift) -> dict[str, float]:
-    return base_forecast(scores, summaries["frequency"], Drifts(drift))
+    return forecast_base(scores, summaries["frequency"], Drifts(drift))
 
 
 def test_totals_are_the_scorers_and_a_world_that_does_not_change_adjusts_nothing(

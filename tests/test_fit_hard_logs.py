@@ -126,7 +126,7 @@ def test_a_hard_log_fits_by_nuts(name, settings):
 
 @pytest.mark.parametrize("name", LOGS)
 def test_a_hard_log_fits_with_the_mbg_nbd(name, settings):
-    fitted = fit_hard(name, settings, purchases="mbg_nbd")
+    fitted = fit_hard(name, settings, purchase_model="mbg_nbd")
     assert all(np.isfinite(draws).all() for draws in fitted.posterior.draws.values())
     assert all(np.isfinite(value) for value in fitted.diagnostics.values())
 
@@ -143,7 +143,7 @@ def test_a_posterior_too_far_from_normal_for_laplace_is_sampled_by_nuts(settings
     from tenure.fit.importance import importance_sample
     from tenure.fit.mode import find_mode
 
-    fitted = fit_hard("no dropout at all", settings, purchases="mbg_nbd", draws=1000)
+    fitted = fit_hard("no dropout at all", settings, purchase_model="mbg_nbd", draws=1000)
     model = fitted.models["purchases"]
     drawn = importance_sample(model.target, find_mode(model.target), draws=2000, rng=np.random.default_rng(2))
     assert drawn.khat > 0.7

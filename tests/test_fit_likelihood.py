@@ -209,7 +209,7 @@ def make_targets(rfm, settings):
     base = CompressedSummary.of(rfm)
     return {
         "bg_nbd": PurchaseTarget.of(base, settings),
-        "mbg_nbd": PurchaseTarget.of(base, replace(settings, purchases="mbg_nbd")),
+        "mbg_nbd": PurchaseTarget.of(base, replace(settings, purchase_model="mbg_nbd")),
         "spend": SpendTarget.of(base, settings),
     }
 

@@ -50,7 +50,7 @@ def test_the_first_pass_becomes_champion_and_the_next_a_challenger(add: Add) -> 
 
 
 def test_the_model_answers_by_the_purchase_model_of_its_posterior(add: Add, posterior: Posterior) -> None:
-    modified = replace(posterior, purchases="mbg_nbd")
+    modified = replace(posterior, purchase_model="mbg_nbd")
     add("PASS", modified)
     answer = mlflow.pyfunc.load_model("models:/clv@champion").predict(CUSTOMERS)
     pd.testing.assert_frame_equal(answer, Scorer(modified).score(CUSTOMERS).table, check_exact=True)

@@ -20,7 +20,7 @@ from tenure.rfm import (
     RfmError,
     Spends,
     Split,
-    base,
+    compress,
     daily_counts,
     histories,
     origins,
@@ -277,7 +277,7 @@ def test_repeat_purchases_that_were_all_free_are_counted_and_left_out_of_the_spe
     rfm = summarize(log)
     free = dict.fromkeys("abcd", (1, 5, 5, 0.0))
     assert customers(rfm) == {**free, "e": (1, 5, 5, 1.0), "f": (0, 0, 5, 0.0)}
-    for grouped in (base(log), CompressedSummary.of(rfm)):
+    for grouped in (compress(log), CompressedSummary.of(rfm)):
         assert (grouped.customers, grouped.repeat_buyers, grouped.paying_repeat_buyers) == (6, 5, 1)
         assert (grouped.spends.frequency, grouped.spends.mean, grouped.spends.count) == (1, 1.0, 1)
 
@@ -346,7 +346,7 @@ def same(one: CompressedSummary, other: CompressedSummary) -> None:
 
 
 def test_the_grouped_base_of_cdnow_is_that_of_its_customers(cdnow: Transactions) -> None:
-    same(base(cdnow, CUTOFF), CompressedSummary.of(summarize(cdnow, CUTOFF)))
+    same(compress(cdnow, CUTOFF), CompressedSummary.of(summarize(cdnow, CUTOFF)))
 
 
 @quick
@@ -354,7 +354,7 @@ def test_the_grouped_base_of_cdnow_is_that_of_its_customers(cdnow: Transactions)
 def test_any_grouped_base_is_that_of_its_customers(sales: list[Sale], wait: int) -> None:
     transactions = sales_log(*sales)
     end = transactions.first_day + timedelta(wait)
-    same(base(transactions, end), CompressedSummary.of(summarize(transactions, end)))
+    same(compress(transactions, end), CompressedSummary.of(summarize(transactions, end)))
 
 
 def test_the_lazy_summaries_stream_the_same_customers(cdnow: Transactions) -> None:
@@ -403,10 +403,10 @@ def test_segments_ride_along_by_their_rule_and_know_nothing_of_later_days() -> N
 def test_a_cohort_is_the_customers_born_in_its_window() -> None:
     transactions = sales_log(("a", 0, 1.0), ("a", 9, 1.0), ("b", 3, 1.0), ("b", 12, 1.0), ("c", 5, 1.0), ("d", 12, 1.0))
     window = AcquisitionWindow(date(2020, 1, 2), date(2020, 1, 5))
-    parts = split(transactions, "2020-01-10", acquisitions=window)
+    parts = split(transactions, "2020-01-10", window=window)
     assert list(parts.calibration.customers["customer_id"]) == ["b"]
     assert parts.born_in_holdout == 1  # d; a and c bought before
-    assert base(transactions, acquisitions=window).customers == 1
+    assert compress(transactions, window=window).customers == 1
     cohorts = [
         AcquisitionWindow(last=date(2020, 1, 1)),
         AcquisitionWindow(date(2020, 1, 2), date(2020, 1, 4)),

@@ -172,7 +172,7 @@ def test_a_fit_to_a_made_up_log_finds_its_truth(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda: PurchaseProcess("pareto", 1, 1, 1, 1), r"purchases is 'pareto', not one of bg_nbd, mbg_nbd\."),
+        (lambda: PurchaseProcess("pareto", 1, 1, 1, 1), r"purchase_model is 'pareto', not one of bg_nbd, mbg_nbd\."),
         (lambda: PurchaseProcess("bg_nbd", 0.0, 1, 1, 1), r"r must be finite and above 0, got 0\.0\."),
         (lambda: PurchaseProcess("bg_nbd", 1, 1, -1.0, 1), r"a must be finite and at least 0, got -1\.0\."),
         (lambda: SpendProcess(1, 1.0, 1), r"q must be above 1, as there is no mean spend otherwise, got 1\.0\."),

@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 import pytest
 from logs import CDNOW, purchases, settings
 
-from tenure.rfm import base, split
+from tenure.rfm import compress, split
 from tenure.settings import ExcludeSettings, SettingsError
 from tenure.transactions import Line, Transactions, TransactionsError, read, rules
 from tenure.transactions.fault import paste
@@ -317,7 +317,7 @@ def test_a_log_larger_than_its_memory_is_read(tmp_path: Path) -> None:
     )
     log = read(settings(tmp_path / "log.parquet", memory_limit="200MB", threads=2))
     assert log.reconcile().purchases == size
-    assert base(log).customers == size
+    assert compress(log).customers == size
 
 
 def test_nothing_is_left_behind_once_a_log_is_forgotten(tmp_path: Path) -> None:

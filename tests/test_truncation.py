@@ -17,7 +17,7 @@ from tenure.rfm import (
     LeftOut,
     RfmError,
     Truncation,
-    base,
+    compress,
     find_truncation,
     split,
     stream,
@@ -43,7 +43,7 @@ def dated_log(*rows: tuple[str, int, float, int | None]) -> Transactions:
 
 
 def known(transactions: Transactions, window: AcquisitionWindow, end: str) -> dict[str, tuple[float, ...]]:
-    rfm = summarize(transactions, end, acquisitions)
+    rfm = summarize(transactions, end, window)
     return {row[0]: tuple(row[1:]) for row in rfm.customers.itertuples(index=False)}
 
 
@@ -131,7 +131,7 @@ def test_a_burn_in_leaves_out_the_log_s_first_days_and_counts_whom() -> None:
     transactions = sales_log(("a", 0, 1.0), ("b", 4, 1.0), ("b", 30, 1.0), ("c", 5, 1.0), ("d", 30, 1.0))
     told = replace(compose_settings("train").rfm, burn_in_days=5)
     acquisitions = AcquisitionWindow.of(told, transactions)
-    parts = split(transactions, "2020-01-20", acquisitions=acquisitions)
+    parts = split(transactions, "2020-01-20", window=window)
     assert acquisitions.first == date(2020, 1, 6)
     assert list(parts.calibration.customers["customer_id"]) == ["c"]
     assert parts.left_out == LeftOut(outside=2)
@@ -213,7 +213,7 @@ def test_the_ways_to_ask_agree_on_old_customers() -> None:
     parts = pd.concat(stream(transactions).parts(), ignore_index=True)
     pd.testing.assert_frame_equal(parts, whole.customers, check_dtype=False)
     assert len(summaries(transactions, acquisitions=NEW).to_pandas()) == 2
-    grouped, expected = base(transactions), CompressedSummary.of(whole)
+    grouped, expected = compress(transactions), CompressedSummary.of(whole)
     np.testing.assert_array_equal(grouped.histories.T, expected.histories.T)
     np.testing.assert_array_equal(grouped.spends.mean, expected.spends.mean)
     assert grouped.first_orders == expected.first_orders
@@ -222,7 +222,7 @@ def test_the_ways_to_ask_agree_on_old_customers() -> None:
 def test_a_log_of_old_customers_alone_has_no_first_order_and_no_one_to_learn_from() -> None:
     transactions = dated_log(("old", 0, 8.0, -9), ("old", 9, 2.0, -9))
     assert summarize(transactions).first_orders is None
-    assert base(transactions).first_orders is None
+    assert compress(transactions).first_orders is None
     with pytest.raises(RfmError, match="no customer that was acquired since the log began:"):
         summarize(transactions, acquisitions=NEW)
 

@@ -175,8 +175,8 @@ class Scored:
     """What was scored, its rows written and gone: totals, groups, months, and where the scores come from.
 
     `residual` are totals to infinity, if asked for; `residual_beyond` is their `Scores.extrapolated_share`. `drifts`
-    are what the model's totals are adjusted by; None of a model that was registered without. `largest` is None where nobody
-    has any clv.
+    are what the model's totals are adjusted by; None of a model that was registered without. `largest` is None where
+    nobody has any clv.
     """
 
     scores: Scores

@@ -152,7 +152,8 @@ def _truncation(found: Truncation | None) -> str:
         return f"Left-truncated customers: not looked for, in fewer than {LEAST_WEEKS} weeks of first purchases."
     told = (
         f"First purchases of the first {EARLY_WEEKS} weeks from {found.first}: {found.early:,}, where the later rate "
-        f"gives {EARLY_WEEKS * found.weekly:,.0f}: {found.excess:+,.0f} ± {found.excess_se:,.0f} (p {found.p_value:.2g})."
+        f"gives {EARLY_WEEKS * found.weekly:,.0f}: {found.excess:+,.0f} ± {found.excess_se:,.0f}"
+        f" (p {found.p_value:.2g})."
     )
     if found.p_value >= SUSPECT:
         return told
@@ -476,8 +477,8 @@ def _print_cautions(out: Console, scored: "Scored") -> None:
         out.print(f"{scored.residual_beyond:.1%} {what}")
     if scores.unstable_means:
         out.print(
-            f"[yellow]The mean values of {scores.unstable_means:,} of {scored.customers:,} customers rest on a few draws "
-            "of the population, and may be off by more than a tenth.[/yellow]"
+            f"[yellow]The mean values of {scores.unstable_means:,} of {scored.customers:,} customers rest on a few "
+            "draws of the population, and may be off by more than a tenth.[/yellow]"
         )
     if scores.free_repeat_buyers:
         out.print(

@@ -128,7 +128,7 @@ def daily_counts(
     """Count births and repeat purchases of each day to the end, of the customers born by the cut-off.
 
     Returns:
-        `date`, `births` and `repeats`, from the first first_purchase to the end, every day once.
+        `date`, `births` and `repeats`, from the first purchase to the end, every day once.
     """
     purchases = transactions.purchases(end)
     acquired = first_purchases_of(transactions, purchases)

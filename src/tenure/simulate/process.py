@@ -1,4 +1,4 @@
-"""The generative process: how customers of a known population buy, leave and spend. NumPy alone; the generator is passed.
+"""The generative process: how customers of a known population buy, leave and spend. NumPy and a generator alone.
 
 Purchase model (Fader, Hardie & Lee 2005; Batislam, Denizel & Filiztekin 2007): a customer's rate is Gamma(r, alpha),
 repeat purchases come as a Poisson process, and at each chance to leave the customer does so with a probability that is

@@ -130,9 +130,9 @@ def test_too_few_weeks_are_refused() -> None:
 def test_a_burn_in_leaves_out_the_log_s_first_days_and_counts_whom() -> None:
     transactions = sales_log(("a", 0, 1.0), ("b", 4, 1.0), ("b", 30, 1.0), ("c", 5, 1.0), ("d", 30, 1.0))
     told = replace(compose_settings("train").rfm, burn_in_days=5)
-    acquisitions = AcquisitionWindow.of(told, transactions)
+    window = AcquisitionWindow.of(told, transactions)
     parts = split(transactions, "2020-01-20", window=window)
-    assert acquisitions.first == date(2020, 1, 6)
+    assert window.first == date(2020, 1, 6)
     assert list(parts.calibration.customers["customer_id"]) == ["c"]
     assert parts.left_out == LeftOut(outside=2)
     assert parts.born_in_holdout == 1

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from tenure.backtest import Drift, Drifts
-from tenure.base_forecast import adjusted_totals
+from tenure.base_forecast import adjusted_totals, forecast_base
 from tenure.posterior import Posterior
 from tenure.scorer import Scorer, Scores
 

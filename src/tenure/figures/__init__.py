@@ -11,6 +11,7 @@ from .drawing import draw
 from .fit import consequences, energy, prior_posterior, purchases_check, rank, spend_check, trace
 from .holdout import by_frequency, deciles, pit, reliability, tracking
 from .runs import ranges, totals, trackings
+from .training import fit_pictures, holdout_pictures
 
 __all__ = [
     "acquisitions",
@@ -19,6 +20,8 @@ __all__ = [
     "deciles",
     "draw",
     "energy",
+    "fit_pictures",
+    "holdout_pictures",
     "months",
     "pit",
     "prior_posterior",

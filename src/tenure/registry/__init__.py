@@ -12,7 +12,6 @@ from .aliases import (
 )
 from .errors import RegistryError, StoreUnreachableError, in_words
 from .evidence import (
-    data_metrics,
     flat_settings,
     is_personal,
     log_backtest,
@@ -52,7 +51,6 @@ __all__ = [
     "StoreUnreachableError",
     "Version",
     "connect",
-    "data_metrics",
     "evidence",
     "find_champion",
     "find_store",

@@ -15,16 +15,17 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from tenure.addresses import mask
-from tenure.backtest import Backtest, Drifts, Holdout, Rolling, wins
+from tenure.backtest import Drifts, Rolling, wins
 from tenure.batch import Scored
 from tenure.failures import Failure
+from tenure.pipeline import HoldoutReport
 from tenure.promote import Comparison, Decision
 from tenure.review import Review
 from tenure.rfm import Split, Truncation
 from tenure.scorer import NewCustomer
 from tenure.streams import stream
 from tenure.text import spreadsheet_safe
-from tenure.transactions import MISSING, Identities, Reconciliation, Transactions
+from tenure.transactions import AccountedLog
 
 from .aliases import Version
 
@@ -61,8 +62,9 @@ def _is_prose(key: str) -> bool:
     return key.startswith("review.") and key.endswith(LONG_TEXTS)
 
 
-def log_data(transactions: Transactions, accounts: Reconciliation, identities: Identities, context: str) -> None:
-    """Log the purchase log as a dataset input (its source and digest, no rows) and what became of its rows."""
+def log_data(accounted: AccountedLog, context: str) -> None:
+    """Log the purchase log as a dataset input (its source and digest, no rows) and the fates of its rows."""
+    transactions = accounted.transactions
     source = Path(transactions.source)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -73,8 +75,8 @@ def log_data(transactions: Transactions, accounts: Reconciliation, identities: I
         )
         mlflow.log_input(dataset, context=context)
     mlflow.set_tags({"data.digest": transactions.digest, "data.first_day": str(transactions.first_day)})
-    mlflow.log_dict(accounts.as_dict(), "data/reconciliation.json")
-    mlflow.log_metrics(data_metrics(accounts, identities))
+    mlflow.log_dict(accounted.reconciliation.as_dict(), "data/reconciliation.json")
+    mlflow.log_metrics(accounted.metrics)
 
 
 def log_id_type(id_type: str) -> None:
@@ -87,20 +89,6 @@ def log_drifts(drifts: Drifts) -> None:
     with tempfile.TemporaryDirectory() as folder:
         drifts.save(Path(folder) / "drift.npz")
         mlflow.log_artifact(str(Path(folder) / "drift.npz"), "posterior")
-
-
-def data_metrics(accounts: Reconciliation, identities: Identities) -> dict[str, float]:
-    """List a log's numbers, of which the review judges some."""
-    missing = accounts.stray_rows(MISSING)
-    of_orders = {} if missing is None else {"data.refunds_of_missing_orders": float(missing)}
-    return {
-        "data.rows": accounts.rows,
-        "data.purchases": accounts.purchases,
-        "data.revenue": float(accounts.revenue),
-        "data.duplicates": accounts.duplicates,
-        "data.unmatched_refunds_share": accounts.unmatched_share,
-        **identities.metrics(),
-    } | of_orders
 
 
 def log_window(parts: Split) -> None:
@@ -213,8 +201,9 @@ def log_fit(stage: str, checked: "FitReport", figures: Mapping[str, Figure], *, 
     log_figures(folder_of, figures)
 
 
-def log_backtest(backtest: Backtest, holdout: Holdout, tracking: pd.DataFrame, figures: Mapping[str, Figure]) -> None:
-    """Log what the holdout showed: metrics, tables, figures, and where baselines win."""
+def log_backtest(report: HoldoutReport, figures: Mapping[str, Figure]) -> None:
+    """Log a measured holdout: metrics, tables, figures, and the wins of baselines."""
+    backtest, holdout, tracking = report.backtest, report.holdout, report.tracking
     metrics = holdout.metrics
     defined = {key: value for key, value in metrics.items() if math.isfinite(value)}
     mlflow.log_metrics(defined)

@@ -1,0 +1,74 @@
+"""One holdout: the forecast of the model and of the baselines, measured and tracked week by week."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+
+import numpy as np
+import pandas as pd
+
+from tenure.backtest import Backtest, Holdout, PastError, evaluate_holdout, track
+from tenure.failures import Failures
+from tenure.posterior import Posterior
+from tenure.rfm import AcquisitionWindow, Split, daily_counts
+from tenure.scorer import Scorer
+from tenure.settings import BacktestSettings
+from tenure.transactions import Transactions
+
+
+@dataclass(frozen=True)
+class HoldoutReport:
+    """Everything that was measured on one holdout.
+
+    Args:
+        cutoff: the last day of calibration.
+        backtest: the model's outcomes by group and by customer.
+        holdout: the numbers of the model and of the baselines.
+        tracking: purchases by week, actual and expected, of `backtest.track`.
+    """
+
+    cutoff: date
+    backtest: Backtest
+    holdout: Holdout
+    tracking: pd.DataFrame
+
+    @property
+    def metrics(self) -> dict[str, float]:
+        """Return the metrics of the holdout."""
+        return self.holdout.metrics
+
+
+def measure_holdout(
+    transactions: Transactions,
+    split: Split,
+    window: AcquisitionWindow,
+    posterior: Posterior,
+    settings: BacktestSettings,
+    *,
+    past_errors: Mapping[str, Sequence[PastError]],
+    level: float,
+    seed: int,
+    failures: Failures,
+) -> HoldoutReport:
+    """Forecast a holdout by the model and by the baselines, and measure the forecasts.
+
+    Args:
+        transactions: the log.
+        split: its calibration and its holdout.
+        window: the acquisition window of the calibration.
+        posterior: the calibration's; one that was fitted to a day of the holdout is refused.
+        settings: the baselines, and the prior of the drift of totals.
+        past_errors: by outcome, the errors of totals of other origins.
+        level: of the intervals.
+        seed: of the draws.
+        failures: takes the baselines that fail, which are then left out.
+    """
+    posterior.require_unseen(split.cutoff)
+    scorer = Scorer(posterior)
+    backtest, holdout = evaluate_holdout(
+        transactions, split, scorer, settings, level=level, seed=seed, past_errors=past_errors, failures=failures
+    )
+    counts = daily_counts(transactions, split.cutoff, split.end, window)
+    curve, forecast = scorer.expected_new_customer(np.arange(len(counts))), holdout.metrics["purchases.expected_total"]
+    tracking = track(counts, curve, cutoff=split.cutoff, level=level, forecast=forecast)
+    return HoldoutReport(split.cutoff, backtest, holdout, tracking)

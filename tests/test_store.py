@@ -313,7 +313,7 @@ def test_a_zombie_is_dead() -> None:
     end = time.monotonic() + 30
     while child.status() != psutil.STATUS_ZOMBIE and time.monotonic() < end:
         time.sleep(0.05)
-    assert processes.lives_on(tags) is False
+    assert processes.is_alive(tags) is False
     child.wait()
 
 

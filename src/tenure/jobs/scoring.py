@@ -73,8 +73,8 @@ def run(settings: ScoreJobSettings, config: str) -> int:
         about |= {"as_of": customers.as_of, "run_id": opened.info.run_id}
         scored = score_parts(loaded.scorer, customers.summaries, rows, settings, about, path, loaded.drifts)
         months, level = scored.scores.months, settings.score.level
-        drawn = {} if months is None else {"months": figures.months(months.table(level), level)}
-        registry.log_scores(scored, time.perf_counter() - start, drawn)
+        images = {} if months is None else {"months": figures.months(months.table(level), level)}
+        registry.log_scores(scored, time.perf_counter() - start, images)
     console.print_scores(scored, settings, registry.ui_command(uri))
     return 0
 

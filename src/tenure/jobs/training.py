@@ -91,8 +91,8 @@ class _EvidenceLog(pipeline.Observer):
         level = self.settings.review.level
         with stage(f"draw and log {fitted.stage} diagnostics"):
             pictures = figures.fit_pictures(fitted, level)
-            drawn = figures.draw(f"diagnostics/{fitted.stage}", pictures, self.failures)
-            registry.log_fit(fitted.stage, fitted.report, drawn, level=level)
+            images = figures.draw(f"diagnostics/{fitted.stage}", pictures, self.failures)
+            registry.log_fit(fitted.stage, fitted.report, images, level=level)
 
     def on_holdout(self, holdout: HoldoutReport) -> None:
         """Log the measured holdout and its pictures."""

@@ -121,7 +121,7 @@ def _print_months(out: Console, scores: "Scores", level: str) -> None:
     rows = months.table(scores.params.level)
     clv = rows[rows["total"] == "clv"].assign(sum=lambda table: table["expected"].cumsum())
     purchases = rows[rows["total"] == "purchases"]
-    table = new_table("\nMonth by month", "month", "purchases", "clv", f"{level} predictive", "clv so far")
+    table = new_table("\nmonth by month", "month", "purchases", "clv", f"{level} predictive", "clv so far")
     every = 1 if len(clv) <= SHOWN_MONTHS else MONTHS_A_YEAR
     for (_, count), (_, row) in zip(purchases.iterrows(), clv.iterrows(), strict=True):
         if row["month"] % every == 0 or row["month"] == len(clv):

@@ -142,6 +142,21 @@ def test_rows_after_today_are_refused_unless_after_the_end() -> None:
     assert stray_log(today=today, end=today).rows == 300
 
 
+@pytest.mark.parametrize("others", [[], [400], [400, 700]])
+def test_rows_after_today_are_left_out_by_the_day_on_which_the_others_end(others: list[int]) -> None:
+    """With today as the end of an older log, every customer would look lapsed."""
+    days = [*others, 1_900, 2_500]
+    with pytest.raises(TransactionsError, match=r"2 rows are dated after today, .*rfm\.end=2022-10-27\.$"):
+        stray_log(*days, today=BEGIN + timedelta(1_500))
+    log = stray_log(*days, today=BEGIN + timedelta(1_500), end="2022-10-27")
+    assert log.reconcile(date(2022, 10, 27)).purchases == 300
+
+
+def test_a_log_after_today_as_a_whole_has_no_end_to_set() -> None:
+    with pytest.raises(TransactionsError, match=r"300 rows are dated after today, .*Correct the dates\.$"):
+        stray_log(today=BEGIN - timedelta(100))
+
+
 def test_an_end_after_today_is_refused_and_a_quiet_end_is_named(caplog: pytest.LogCaptureFixture) -> None:
     with pytest.raises(TransactionsError, match="is after today"):
         stray_log(end="2030-01-01", today=date(2024, 1, 1))

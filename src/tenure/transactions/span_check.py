@@ -54,7 +54,13 @@ def _refuse_future(source: Source, days: pd.DataFrame, end: date | None, today: 
     if rows:
         verb = "row is" if rows == 1 else "rows are"
         what = f"{rows:,} {verb} dated after today, {today} (first: {_first(source, latest, None)})"
-        raise TransactionsError(source.name, f"{what}. Correct the dates, or leave such rows out: rfm.end={today}.")
+        raise TransactionsError(source.name, f"{what}. Correct the dates{_way_out(days, latest, today)}.")
+
+
+def _way_out(days: pd.DataFrame, latest: date, today: date) -> str:
+    """Return the setting that leaves out rows after today: the end of the others, as a later one would be quiet."""
+    others = days[days["date"] <= str(latest)]
+    return "" if others.empty else f", or leave such rows out: rfm.end={min(find_isolated(others).last, today)}"
 
 
 def _late(source: Source, days: pd.DataFrame, found: Isolated) -> str:

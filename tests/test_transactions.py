@@ -450,7 +450,7 @@ def test_a_row_without_an_amount_is_refused_with_a_query_that_leaves_it_out(tmp_
     )
 
 
-@pytest.mark.parametrize("amount", ["abc", "nan", "inf", "-inf", "$5", "1,5", "1 000", "0x1", "1_000", "(5)", "5-", "5 -"])
+@pytest.mark.parametrize("amount", ["abc", "nan", "inf", "-inf", "$5", "1,5", "1 000", "0x1", "1_000", "(5)", "5-"])
 def test_an_amount_that_is_no_finite_number_is_refused(tmp_path: Path, amount: str) -> None:
     with pytest.raises(TransactionsError) as caught:
         read_amounts(tmp_path, "1", amount)

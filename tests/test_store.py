@@ -22,6 +22,7 @@ from tenure.addresses import mask
 from tenure.jobs.compose import compose_settings
 from tenure.posterior import Posterior
 from tenure.registry import RegistryError, StoreUnreachableError, completeness, locks, models, processes, store
+from tenure.registry.uris import checked_uri
 from tenure.settings import RegistrySettings
 
 SECRET = "S3CRET"
@@ -69,6 +70,13 @@ def settings(tmp_path: Path, empty_store: Path, monkeypatch: pytest.MonkeyPatch)
         ("http://127.0.0.1:5000/#/experiments/1/runs/ab", "http://127.0.0.1:5000/#/experiments/1/runs/ab"),
         ("models:/clv@champion", "models:/clv@champion"),
         ("ann@example.com", "ann@example.com"),
+        ("https://S3CRET:@h/x", "https://***@h/x"),
+        ("https://h/?S3CRET", "https://h/?***"),
+        (
+            "Max retries exceeded with url: /?token=S3CRET/api (Caused by",
+            "Max retries exceeded with url: /?token=*** (Caused by",
+        ),
+        ("host=h user=ann password=S3CRET", "host=h user=ann password=***"),
     ],
 )
 def test_passwords_in_addresses_are_masked(text: str, masked: str) -> None:
@@ -79,6 +87,7 @@ def test_passwords_in_addresses_are_masked(text: str, masked: str) -> None:
     ("uri", "shown"),
     [
         ("sqlite:///mlflow.db", "uv run mlflow ui --backend-store-uri sqlite:///mlflow.db"),
+        ("sqlite:////My Files/$x.db", "uv run mlflow ui --backend-store-uri 'sqlite:////My Files/$x.db'"),
         (f"sqlite:///m.db?password={SECRET}", 'uv run mlflow ui --backend-store-uri "$MLFLOW_TRACKING_URI"'),
         (f"postgresql://ann:{SECRET}@h/x", 'uv run mlflow ui --backend-store-uri "$MLFLOW_TRACKING_URI"'),
         (f"http://ann:{SECRET}@h:5000", "http://ann:***@h:5000"),
@@ -110,6 +119,52 @@ def test_a_store_that_cannot_be_opened_is_refused_without_its_password(settings:
         assert refused.value.exit_code == 2
         assert SECRET not in str(refused.value)
         assert "\n" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("uri", "words"),
+    [
+        (f"ann:{SECRET}@h:5000", "'***@h:5000' is no address of one"),
+        (f"//ann:{SECRET}@h/x", "'***@h/x' is no address of one"),
+        (f"http:/ann:{SECRET}@h", "is no address of one"),
+        (f"postgresql:ann:{SECRET}@h", "is no address of one"),
+        (f"postgresql://ann:my {SECRET}@h/x", "'postgresql://***@h/x' holds a space"),
+        (f"postgresql://ann:{SECRET}@h:port/x", "names no database, or no port"),
+        (f"http://ann:{SECRET}@h:99999", "names no host, or no port"),
+        (f"http://ann:{SECRET}@[::1", "names no host, or no port"),
+        (f"sqlite://ann:{SECRET}@h/m.db", "names a host"),
+        ("http://", "names no host"),
+        ("http://my host", "holds a space"),
+        ("mlflow.db", "is no address of one"),
+        ("file:///mlruns", "is no address of one"),
+        ("sqlite://", "lies in memory"),
+        ("sqlite:///:memory:", "lies in memory"),
+        ("sqlite:////", "is a folder"),
+    ],
+)
+def test_what_is_no_address_of_a_store_is_refused_in_words(
+    settings: RegistrySettings, monkeypatch: pytest.MonkeyPatch, uri: str, words: str
+) -> None:
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
+    with pytest.raises(RegistryError) as refused:
+        registry.connect(settings)
+    assert refused.value.exit_code == 2
+    assert words in str(refused.value)
+    assert SECRET not in str(refused.value)
+    assert "\n" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("uri", "checked"),
+    [
+        (" HTTP://h:5000 ", "http://h:5000"),
+        ("PostgreSQL+psycopg2://ann:p@h/x", "postgresql+psycopg2://ann:p@h/x"),
+        ("sqlite:////My Files/mlflow.db", "sqlite:////My Files/mlflow.db"),
+        ("http://[::1]:5000/base", "http://[::1]:5000/base"),
+    ],
+)
+def test_an_address_is_used_without_spaces_around_it(uri: str, checked: str) -> None:
+    assert checked_uri(uri) == checked
 
 
 # The lock

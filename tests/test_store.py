@@ -311,7 +311,7 @@ def test_a_deleted_experiment_is_named_with_what_to_do(settings: RegistrySetting
 def ended_process() -> dict[str, str]:
     """Return the tags of a process that has ended."""
     child = psutil.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
-    started = f"{child.create_time():.2f}"
+    started = f"{processes.started(child):.2f}"
     child.kill()
     child.wait()
     return {**processes.process_tags(), processes.PID: str(child.pid), processes.STARTED: started}
@@ -327,6 +327,7 @@ def test_open_runs_and_models_of_dead_processes_are_closed_and_no_others(
         "dead": dead,
         "nested": {**dead, "mlflow.parentRunId": "0" * 32},
         "number used again": {**alive, processes.STARTED: "1000000.00"},
+        "machine started again": {**alive, processes.BOOT: "an earlier start"},
         "alive": alive,
         "elsewhere": {**dead, processes.MACHINE: "another machine"},
         "no tags": {},
@@ -341,11 +342,11 @@ def test_open_runs_and_models_of_dead_processes_are_closed_and_no_others(
     caplog.clear()
     registry.connect(settings)
     closed = {name for name, run_id in runs.items() if client.get_run(run_id).info.status == "KILLED"}
-    assert closed == {"dead", "nested", "number used again"}
+    assert closed == {"dead", "nested", "number used again", "machine started again"}
     assert {client.get_run(runs[name]).info.status for name in set(runs) - closed} == {"RUNNING"}
     statuses = {name: client.get_logged_model(model_id).status for name, model_id in pending.items()}
     assert {name: status.value for name, status in statuses.items()} == {"dead": "FAILED", "alive": "PENDING"}
-    assert "3 runs of processes that were killed are marked KILLED" in caplog.text
+    assert "4 runs of processes that were killed are marked KILLED" in caplog.text
     caplog.clear()
     registry.connect(settings)
     assert "KILLED" not in caplog.text
@@ -362,9 +363,23 @@ def test_a_run_of_a_killed_process_is_closed_by_the_next(settings: RegistrySetti
     assert MlflowClient().get_run(left.info.run_id).info.status == "KILLED"
 
 
+@pytest.mark.parametrize("step", [-86400.0, -6.0, 6.0, 3600.0])
+def test_a_clock_that_is_set_kills_no_run(monkeypatch: pytest.MonkeyPatch, step: float) -> None:
+    tags = processes.process_tags()
+    boot, create = psutil.boot_time(), psutil.Process.create_time
+    monkeypatch.setattr(psutil, "boot_time", lambda: boot + step)
+    monkeypatch.setattr(psutil.Process, "create_time", lambda process: create(process) + step)
+    assert processes.lives_on(tags) is True
+    assert processes.lives_on({**tags, processes.STARTED: f"{float(tags[processes.STARTED]) - 60:.2f}"}) is False
+
+
 def test_a_zombie_is_dead() -> None:
     child = psutil.Popen([sys.executable, "-c", ""])
-    tags = {**processes.process_tags(), processes.PID: str(child.pid), processes.STARTED: f"{child.create_time():.2f}"}
+    tags = {
+        **processes.process_tags(),
+        processes.PID: str(child.pid),
+        processes.STARTED: f"{processes.started(child):.2f}",
+    }
     end = time.monotonic() + 30
     while child.status() != psutil.STATUS_ZOMBIE and time.monotonic() < end:
         time.sleep(0.05)

@@ -96,6 +96,9 @@ def use(uri: str) -> None:
     # Left alone, MLflow packs the uv project that it is called from into a model, and later builds that instead of
     # installing the model's own requirements.
     os.environ.setdefault("MLFLOW_UV_AUTO_DETECT", "false")
+    # MLflow prints where a run is, with the password of the address, and before it ends the run: a standard output that
+    # nobody reads would then make it a failed one.
+    os.environ.setdefault("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true")
     for chatty in ("mlflow", "alembic"):
         logging.getLogger(chatty).setLevel(logging.ERROR)
     limit_retries()

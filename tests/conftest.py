@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+import warm_up
 from servers import mlflow_server
 
 ROOT = Path(__file__).parent.parent
@@ -36,6 +37,14 @@ from tenure.rfm import Split, split  # noqa: E402
 from tenure.settings import FitSettings  # noqa: E402
 from tenure.summary import Rfm  # noqa: E402
 from tenure.transactions import read  # noqa: E402
+
+
+def pytest_sessionstart(session: pytest.Session) -> None:
+    """Compile before several workers start, where all tests were asked for: a file alone compiles what it needs."""
+    config = session.config
+    workers = config.getoption("numprocesses", None) or 0  # none in a worker
+    if workers > 1 and config.args_source is config.ArgsSource.TESTPATHS and not config.option.collectonly:
+        warm_up.compile_all(Path(os.environ["NUMBA_CACHE_DIR"]))
 
 
 @pytest.fixture

@@ -23,6 +23,10 @@ if TYPE_CHECKING:
     from tenure import registry
 
 ROOT = Path(__file__).parent.parent
+LONG = (
+    "test_train_run", "test_compare", "test_learning", "test_promote_command", "test_backtest_origins",
+    "test_notebooks", "test_score_command", "test_store", "test_report_command", "test_sweeps",
+)  # fmt: skip
 
 
 def _digest_of_compiled_sources() -> str:
@@ -50,6 +54,12 @@ def pytest_sessionstart(session: pytest.Session) -> None:
     workers = config.getoption("numprocesses", None) or 0  # none in a worker
     if workers > 1 and config.args_source is config.ArgsSource.TESTPATHS and not config.option.collectonly:
         warm_up.compile_all(Path(os.environ["NUMBA_CACHE_DIR"]))
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put the files that train first, the longest of all ahead: a worker that takes a long file last works alone."""
+    places = {name: place for place, name in enumerate(LONG)}
+    items.sort(key=lambda item: places.get(item.path.stem, len(LONG)))
 
 
 @pytest.fixture

@@ -22,23 +22,28 @@ def test_notebooks_are_stripped_and_fit_nothing(path: Path) -> None:
     assert not any("fit(" in cell.source for cell in code)
 
 
-def execute(name: str, asked: dict[str, str], ran: Ran, monkeypatch: pytest.MonkeyPatch) -> str:
-    """Execute a notebook as `jupyter execute` does, and return it as text: what it shows names no customer."""
+def execute(asked: dict[str, str], names: list[str], ran: Ran, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Execute notebooks as `jupyter execute` does, and return each as text: what they show names no customer.
+
+    They share a kernel, which imports for ten seconds, and no names.
+    """
     import nbformat
     from nbclient import NotebookClient
 
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)  # the store is found beside the kernel
     for key, value in asked.items():
         monkeypatch.setenv(key, value)
-    book = nbformat.read(ROOT / "notebooks" / f"{name}.ipynb", as_version=4)
-    NotebookClient(book, timeout=240, kernel_name="python3").execute(cwd=str(ran.folder))
-    shown = "\n".join(json.dumps(cell.get("outputs", [])) for cell in book.cells)
-    assert MARK not in shown
+    books = [nbformat.read(ROOT / "notebooks" / f"{name}.ipynb", as_version=4) for name in names]
+    reset = nbformat.v4.new_code_cell("%reset -f")
+    together = nbformat.v4.new_notebook(cells=[cell for book in books for cell in (*book.cells, reset)])
+    NotebookClient(together, timeout=240, kernel_name="python3").execute(cwd=str(ran.folder))
+    shown = ["\n".join(json.dumps(cell.get("outputs", [])) for cell in book.cells) for book in books]
+    assert MARK not in "".join(shown)
     return shown
 
 
 def test_the_review_is_read_from_a_model_uri(trained: Ran, monkeypatch: pytest.MonkeyPatch) -> None:
-    shown = execute("model_review", {"TENURE_REVIEW": "models:/clv@challenger"}, trained, monkeypatch)
+    (shown,) = execute({"TENURE_REVIEW": "models:/clv@challenger"}, ["model_review"], trained, monkeypatch)
     for said in (
         "## Verdict: REVIEW", "models:/clv/1 was never promoted", "6,696 purchases", "births cover fewer than 16 weeks",
         "assumed, not learnt", "boosting", "one-time buyers", "of the fit to the whole log", "moved by",
@@ -66,7 +71,8 @@ def test_a_failed_run_without_weeks_is_reviewed_and_set_beside_a_model(
     trained: Ran, without_weeks: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run_id = without_weeks
-    shown = execute("model_review", {"TENURE_REVIEW": run_id}, trained, monkeypatch)
+    asked = {"TENURE_REVIEW": run_id, "TENURE_COMPARE": f"models:/clv@challenger {run_id}"}
+    shown, compared = execute(asked, ["model_review", "compare_runs"], trained, monkeypatch)
     for said in (
         "## Verdict: FAIL", "the run registered no model", "did not log its weeks",
         "There is no refit to the whole log", "of the fit to the days up to the cut-off",
@@ -74,10 +80,9 @@ def test_a_failed_run_without_weeks_is_reviewed_and_set_beside_a_model(
     ):  # fmt: skip
         assert said in shown, said
     assert shown.count('"image/png"') == 4
-    shown = execute("compare_runs", {"TENURE_COMPARE": f"models:/clv@challenger {run_id}"}, trained, monkeypatch)
     for said in (
         "clv@challenger", "fit.method", "FAIL 1", "All judged the same customers on the same days",
         "Did not log their weeks", "no leave-one-out was logged by one of them", "Of the fit to the days up to",
     ):  # fmt: skip
-        assert said in shown, said
-    assert shown.count('"image/png"') == 4
+        assert said in compared, said
+    assert compared.count('"image/png"') == 4

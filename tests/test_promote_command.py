@@ -19,7 +19,7 @@ from tenure.jobs import promoting, training
 from tenure.jobs.compose import compose_settings, shipped
 from tenure.jobs.recipes import RecipeError, read_fit, read_recipe
 
-QUICK = ["fit.method=laplace", "fit.draws=200", "fit.joint_draws=200"]
+QUICK = ["fit.method=laplace", "fit.draws=200", "fit.joint_draws=200", "backtest.baselines.names=[zero]"]
 RELAXED = [
     *(f"review.checks.{outcome}_bias.review=[-0.24,0.24]" for outcome in ("purchases", "value")),
     "review.checks.refit_shift.review=[-0.4,0.4]",

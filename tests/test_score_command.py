@@ -60,7 +60,7 @@ def test_scoring_writes_a_table_that_describes_itself_and_logs_totals(
     summary, output = tmp_path / "summary.csv", str(tmp_path / "scores.parquet")
     SUMMARIES.to_csv(summary, index=False)
     asked = ["model=models:/clv@challenger", f"summary.path={summary}", f"output={output}", "score.horizon_days=90"]
-    scored = command("score", *asked, folder=trained.folder)
+    scored = in_process("score", *asked, folder=trained.folder)
     assert scored.code == 0, scored.err
     assert "90% predictive" in scored.out
     about = describe(output)
@@ -69,6 +69,7 @@ def test_scoring_writes_a_table_that_describes_itself_and_logs_totals(
     assert about["customers"] == 3
     table = pd.read_parquet(output)
     assert list(table["customer_id"]) == ["1", "2", "3"]
+    registry.use(trained.store)
     metrics = registry.evidence(about["run_id"]).metrics
     assert metrics["total.clv.expected"] == pytest.approx(table["clv"].sum())
     assert metrics["score.customers"] == 3

@@ -237,7 +237,7 @@ def test_a_failed_review_is_logged_and_not_registered(trained: Ran, failed: Ran)
 
 
 def test_a_wrong_log_is_refused_before_any_run_is_opened(tmp_path: Path) -> None:
-    refused = command("train", "transactions.path=missing.csv", folder=tmp_path)
+    refused = in_process("train", "transactions.path=missing.csv", folder=tmp_path)
     assert (refused.code, refused.out) == (2, "")
     assert "missing.csv" in refused.err
     assert not list(tmp_path.iterdir())

@@ -2,9 +2,11 @@
 
 import logging
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
+from typing import NoReturn
 
 import mlflow
 import numpy as np
@@ -14,7 +16,7 @@ from omegaconf import OmegaConf
 
 from tenure import batch
 from tenure.batch import Scored
-from tenure.jobs import console
+from tenure.jobs import app, console
 from tenure.jobs.compose import compose_settings
 from tenure.posterior import Posterior
 from tenure.scorer import Scorer
@@ -140,6 +142,28 @@ def test_a_signal_during_sampling_ends_the_command_and_its_run_is_killed(
     client = mlflow.MlflowClient(f"sqlite:///{tmp_path}/mlflow.db")
     (run,) = client.search_runs([one.experiment_id for one in client.search_experiments()])
     assert run.info.status == "KILLED"
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_while_the_command_line_is_read_ends_the_command(
+    number: signal.Signals, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def read(*_: object) -> NoReturn:
+        os.kill(os.getpid(), number)
+        raise AssertionError("the signal was not taken")
+
+    before = {each: signal.getsignal(each) for each in (signal.SIGTERM, signal.SIGINT)}
+    streams = sys.stdout, sys.stderr
+    monkeypatch.setattr(app, "read_arguments", read)
+    try:
+        with pytest.raises(SystemExit) as ended:
+            app.train()
+    finally:
+        sys.stdout, sys.stderr = streams
+        for each, handler in before.items():
+            signal.signal(each, handler)
+    assert ended.value.code == 128 + number
+    assert "Traceback" not in capsys.readouterr().err
 
 
 def test_pymc_that_is_interrupted_returns_no_part_of_its_draws(monkeypatch: pytest.MonkeyPatch) -> None:

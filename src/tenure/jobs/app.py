@@ -106,8 +106,16 @@ def _run(name: str, job: Callable[..., int | Result]) -> None:
     if "--version" in sys.argv[1:]:
         print(f"tenure {importlib.metadata.version('tenure')}", flush=True)
         return
-    runs: list[Run] = []
     ended = catch_signals()
+    try:
+        sys.exit(_run_all(name, job, ended))
+    except KeyboardInterrupt:
+        _exit(ended)  # before any job began, or after the last one ended
+
+
+def _run_all(name: str, job: Callable[..., int | Result], ended: Ended) -> int:
+    """Read the command line, run the job once or, in a sweep, once per set of overrides, and return the exit code."""
+    runs: list[Run] = []
     reading = _read(name)
 
     @hydra.main(  # type: ignore[untyped-decorator]
@@ -118,8 +126,6 @@ def _run(name: str, job: Callable[..., int | Result]) -> None:
 
     try:
         main()
-    except KeyboardInterrupt:
-        _exit(ended)  # before any job began
     except SystemExit as end:
         # Hydra refused the settings before any job began.
         sys.exit(REFUSED if end.code == 1 and not runs else end.code)
@@ -129,7 +135,7 @@ def _run(name: str, job: Callable[..., int | Result]) -> None:
         if len(runs) > 1:
             print_table(runs)
         sys.stdout.flush()  # here, and not when Python ends, where a reader that has gone is an error
-    sys.exit(worst([run.result.exit_code for run in runs]))
+    return worst([run.result.exit_code for run in runs])
 
 
 def _read(name: str) -> Reading:

@@ -92,9 +92,13 @@ class Reconciliation:
         rows, amount = sum(line.rows for line in self.lines), sum((line.amount for line in self.lines), Decimal(0))
         revenue = sum((self[fate].amount for fate in (SALE, GIVEN_BACK, NETTED)), Decimal(0))
         if (rows, amount) != (self.rows, self.amount):
-            raise TransactionsError("log", f"{self.rows:,} rows of {self.amount} are accounted as {rows:,} of {amount}.")
+            raise TransactionsError(
+                "log", f"{self.rows:,} rows of {self.amount} are accounted as {rows:,} of {amount}."
+            )
         if revenue != self.revenue:
-            raise TransactionsError("log", f"purchases of {self.revenue} are accounted as sales less refunds of {revenue}.")
+            raise TransactionsError(
+                "log", f"purchases of {self.revenue} are accounted as sales less refunds of {revenue}."
+            )
 
     def __getitem__(self, fate: str) -> Line:
         """Return the line of a fate; of no rows where the log has none."""

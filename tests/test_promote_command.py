@@ -45,13 +45,18 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     registry.use(before)
 
 
+def address() -> str:
+    """Set the store's address, absolute: MLflow keeps the connection to one, and a relative one is any folder's."""
+    return f"registry.tracking_uri=sqlite:///{Path.cwd() / 'mlflow.db'}"
+
+
 def train(*overrides: str) -> int:
-    settings = compose_settings("train", [*QUICK, *overrides])
+    settings = compose_settings("train", [*QUICK, address(), *overrides])
     return training.run(settings, OmegaConf.to_yaml(OmegaConf.structured(settings)), is_sweep=False).exit_code
 
 
 def promote_now(*overrides: str) -> int:
-    settings = compose_settings("promote", ["by=ana", *overrides])
+    settings = compose_settings("promote", ["by=ana", address(), *overrides])
     return promoting.run(settings, OmegaConf.to_yaml(OmegaConf.structured(settings)))
 
 

@@ -260,7 +260,7 @@ def test_a_report_that_cannot_be_written_costs_no_training(
     monkeypatch.setattr(training, "_train", lambda *_, **__: trained)
     monkeypatch.setattr(training.console, "print_training", lambda *_: None)
     monkeypatch.setattr(training.report, "render", fail)
-    settings = compose_settings("train")
+    settings = compose_settings("train", [f"registry.tracking_uri=sqlite:///{tmp_path / 'mlflow.db'}"])
     assert training.run(settings, "seed: 0", is_sweep=False) == Result()
     registry.use(f"sqlite:///{tmp_path / 'mlflow.db'}")
     (run,) = mlflow.search_runs(search_all_experiments=True, output_format="list")

@@ -25,10 +25,16 @@ CUSTOMERS = pd.DataFrame(
 
 
 @pytest.fixture
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Return a cache folder of this test alone; a scorer that is copied there is compiled again."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    return tmp_path / "cache"
+
+
+@pytest.fixture
 def add(tmp_path: Path, posterior: Posterior, monkeypatch: pytest.MonkeyPatch) -> Iterator[Add]:
     """Register versions in a store of this test alone."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     before = mlflow.get_tracking_uri()
     registry.use(f"sqlite:///{tmp_path / 'mlflow.db'}")
     mlflow.set_experiment("test")
@@ -58,6 +64,7 @@ def test_the_model_answers_by_the_purchase_model_of_its_posterior(add: Add, post
     assert (answer["p_alive"] < 1).all()
 
 
+@pytest.mark.usefixtures("cache")
 def test_two_versions_answer_with_their_own_code(add: Add, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     other = tmp_path / "other"
     shutil.copytree(models.PACKAGE, other, ignore=shutil.ignore_patterns("__pycache__"))
@@ -84,7 +91,7 @@ def test_the_model_works_where_no_cache_can_be_written(
 
 
 def test_a_cache_that_holds_something_else_is_not_believed(
-    add: Add, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    add: Add, cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def load() -> mlflow.pyfunc.PyFuncModel:
         for name in [name for name in sys.modules if name.startswith("tenure_scorer_")]:
@@ -93,7 +100,7 @@ def test_a_cache_that_holds_something_else_is_not_believed(
 
     add("PASS")
     load()
-    (code,) = (tmp_path / "cache" / "tenure").iterdir()
+    (code,) = (cache / "tenure").iterdir()
     (code / "posterior.py").write_text("raise ImportError('someone was here')")
     assert (load().predict(CUSTOMERS)["clv"] > 0).all()
 

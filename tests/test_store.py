@@ -44,7 +44,6 @@ def settings(tmp_path: Path, empty_store: Path, monkeypatch: pytest.MonkeyPatch)
     shutil.copy(empty_store, tmp_path / "mlflow.db")
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     before = mlflow.get_tracking_uri()
     yield replace(compose_settings("train").registry, tracking_uri=f"sqlite:///{tmp_path / 'mlflow.db'}")
     registry.use(before)
@@ -243,23 +242,45 @@ with registry.open_run(settings, "score", "seed: 0") as run:
 """
 
 
+FORK = """
+import os, sys, tempfile
+from pathlib import Path
+import mlflow.store.model_registry.sqlalchemy_store, mlflow.store.tracking.sqlalchemy_store  # not once per job
+from tenure import registry
+from tenure.jobs.compose import compose_settings
+settings = compose_settings("train", [f"registry.tracking_uri={sys.argv[1]}"]).registry
+begin, go = os.pipe()
+jobs = []
+for number in range(4):
+    folder = Path(f"job{number}")
+    (folder / "tmp").mkdir(parents=True)
+    if not (job := os.fork()):
+        os.close(go)
+        os.chdir(folder)
+        os.environ["TMPDIR"], tempfile.tempdir = str(Path("tmp").resolve()), None
+        os.read(begin, 1)  # until the pipe is closed: all at once
+        registry.connect(settings)
+        with registry.open_run(settings, "score", "seed: 0") as run:
+            print(run.info.experiment_id, flush=True)
+        os._exit(0)
+    jobs.append(job)
+os.close(go)
+sys.exit(any([os.waitpid(job, 0)[1] for job in jobs]))
+"""
+
+
 def test_jobs_of_several_folders_open_one_fresh_store_at_once(tmp_path: Path) -> None:
-    """Measured without a common lock: three of four crash."""
-    started = []
-    for number in range(4):
-        folder = tmp_path / f"job{number}"
-        (folder / "tmp").mkdir(parents=True)
-        environment = {key: value for key, value in os.environ.items() if not key.startswith("MLFLOW")}
-        started.append(
-            subprocess.Popen(
-                [sys.executable, "-c", CONNECT, f"sqlite:///{tmp_path / 'mlflow.db'}"],
-                cwd=folder, env={**environment, "TMPDIR": str(folder / "tmp")},
-                stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-            )
-        )  # fmt: skip
-    ended = [(*process.communicate(), process.returncode) for process in started]
-    assert [code for *_, code in ended] == [0, 0, 0, 0], [err for _, err, _ in ended]
-    assert {out.strip() for out, *_ in ended} == {"1"}
+    """Measured without a common lock: three of four crash.
+
+    The four begin with the imports done, and so at the same moment.
+    """
+    environment = {key: value for key, value in os.environ.items() if not key.startswith("MLFLOW")}
+    done = subprocess.run(
+        [sys.executable, "-c", FORK, f"sqlite:///{tmp_path / 'mlflow.db'}"],
+        cwd=tmp_path, env=environment, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.split() == ["1"] * 4
     assert not [file for file in tmp_path.glob("job*/tmp/*") if file.name != "numba_cache"]
 
 
@@ -473,7 +494,7 @@ def test_no_temporary_folder_outlives_a_command(tmp_path: Path) -> None:
     temporary = tmp_path / "tmp"
     temporary.mkdir()
     environment = {key: value for key, value in os.environ.items() if not key.startswith("MLFLOW")}
-    environment |= {"TMPDIR": str(temporary), "XDG_CACHE_HOME": str(tmp_path / "cache"), "MPLBACKEND": "agg"}
+    environment |= {"TMPDIR": str(temporary), "MPLBACKEND": "agg"}
     done = subprocess.run(
         [sys.executable, "-c", READ], cwd=tmp_path, env=environment, capture_output=True, text=True, check=False
     )

@@ -80,7 +80,7 @@ def test_the_command_logs_a_run_per_origin_inside_one_with_the_tables(rolled: Ra
     totals, forecasts = evidence.table("rolling/totals"), evidence.table("rolling/forecasts")
     assert len(children) == totals["cutoff"].nunique() == 5
     assert len(forecasts) == 5 * 3 * 2
-    assert list(totals["factor"].str.startswith("assumed")) == [True] * 6 + [False] * 4
+    assert list(totals["drift"].str.startswith("assumed")) == [True] * 6 + [False] * 4
     one = next(run for run in children if run.info.run_name == f"{totals['cutoff'][0]} + 42 days")
     assert one.data.metrics["purchases.actual_total"] == totals["actual"][0]
     assert one.data.metrics["baselines.compared"] == 2

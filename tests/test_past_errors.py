@@ -63,22 +63,22 @@ def test_a_version_says_what_its_totals_are_adjusted_by(past: Taught) -> None:
     past.use()
     tags = registry.find_version("models:/clv@challenger").tags
     assert tags["totals.source_run"] == past.backtest_id
-    assert tags["totals.adjusted"] == "assumed from the prior (learnt over 42 days only)"
-    factors = registry.load("models:/clv@challenger").factors
-    assert factors is not None
-    assert factors.source(42) == "learnt over 42 days, 5.0 periods"
+    assert tags["totals.adjusted"] == "assumed from the prior (estimated over 42 days only)"
+    drifts = registry.load("models:/clv@challenger").drifts
+    assert drifts is not None
+    assert drifts.source(42) == "estimated over 42 days, 5.0 periods"
 
 
 def test_the_holdout_is_not_adjusted_by_what_other_horizons_taught(past: Taught) -> None:
     """It has 273 days, the origins 42; and of those only what had ended by the cut-off could count."""
-    assert "by a factor that is assumed from the prior; tenure-backtest learns one" in past.train.out
+    assert "by a drift that is assumed from the prior; tenure-backtest learns one" in past.train.out
 
 
 def test_totals_are_adjusted_by_what_was_learnt_over_their_horizon(past: Taught, tmp_path: Path) -> None:
     said, run = scored(past, tmp_path / "s.parquet", "model=models:/clv@challenger", "score.horizon_days=42")
     assert "90% adjusted*" in said
-    assert "common to all customers, learnt over 42 days, 5.0 periods: purchases" in said
-    assert run.tags["totals.adjusted"] == "learnt over 42 days, 5.0 periods"
+    assert "common to all customers, estimated over 42 days, 5.0 periods: purchases" in said
+    assert run.tags["totals.adjusted"] == "estimated over 42 days, 5.0 periods"
     rolled = registry.evidence(past.backtest_id).table("rolling/drifts").set_index("outcome")
     for outcome, total in (("purchases", "purchases"), ("value", "clv")):
         number = {end: run.metrics[f"total.{total}.{end}"] for end in ("expected", "low", "high")}
@@ -91,7 +91,7 @@ def test_totals_are_adjusted_by_what_was_learnt_over_their_horizon(past: Taught,
 def test_a_batch_job_says_of_the_log_what_the_training_said(past: Taught, tmp_path: Path) -> None:
     """Another process, the file of the registered model, the same customers and params: the same numbers."""
     said, run = scored(past, tmp_path / "s.parquet", run=command)
-    assert "assumed from the prior (learnt over 42 days only): purchases" in said
+    assert "assumed from the prior (estimated over 42 days only): purchases" in said
     past.use()
     trained = registry.evidence("models:/clv@challenger")
     assert trained.tags["base.adjusted"] == run.tags["totals.adjusted"]
@@ -145,7 +145,7 @@ def test_a_version_without_factors_has_raw_totals_and_says_so(
         registry.register(
             posterior, "old", run_id=run.info.run_id, verdict="REVIEW", validated_horizon_days=365, tags={}
         )
-    assert registry.load("models:/old@challenger").factors is None
+    assert registry.load("models:/old@challenger").drifts is None
     said, found = scored(past, tmp_path / "s.parquet", "model=models:/old@challenger")
     assert "No totals adjusted for a world that changes: this model was trained without the factor" in said
     assert "adjusted*" not in said

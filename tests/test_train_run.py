@@ -159,7 +159,7 @@ def test_the_holdout_of_cdnow_is_as_calibrated_as_it_should_be(evidence: registr
     assert numbers["purchases.actual_total"] == 1882
     assert numbers["purchases.correlation"] == pytest.approx(0.626, abs=0.002)
     assert numbers["purchases.bias"] == pytest.approx(-0.12, abs=0.02)
-    assert "value.pit_coverage" in numbers
+    assert "spend.pit_coverage" in numbers
     assert numbers["purchases.total_low"] < numbers["purchases.expected_total"] < numbers["purchases.total_high"]
     holds = numbers["purchases.total_low"] <= 1882 <= numbers["purchases.total_high"]
     assert numbers["purchases.total_covers_actual"] == holds

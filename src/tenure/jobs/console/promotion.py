@@ -32,12 +32,12 @@ def _comparison(comparison: "Comparison") -> Table:
         f"{comparison.customers:,} customers"
     )
     table = new_table(title, "", "champion", "challenger", "difference", "standard error")
-    for name in ("value", "purchases"):
+    for name in ("spend", "purchases"):
         paired = getattr(comparison, name)
         scores = (paired.champion_crps, paired.challenger_crps)
         errors = (f"{paired.difference:+.4g}", f"{paired.difference_se:.2g}")
         table.add_row(f"mean CRPS of {name}", *(f"{score:.4g}" for score in scores), *errors)
-    for name in ("value", "purchases"):
+    for name in ("spend", "purchases"):
         paired = getattr(comparison, name)
         biases = (paired.champion_bias, paired.challenger_bias)
         table.add_row(f"bias of {name}", *(f"{bias:+.1%}" for bias in biases), "", "")

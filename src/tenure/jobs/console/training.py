@@ -46,8 +46,8 @@ def print_training(trained: "Trained", settings: TrainSettings, ui: str) -> None
         out.print(_new_customer(training.forecasts.new_customer))
     holdout = training.holdout.holdout
     out.print(_holdout(holdout, training.data.split))
-    largest = f"{holdout.metrics['value.largest_share']:.1%}"
-    out.print(f"The customer with the largest forecast has {largest} of the forecast value of the holdout.")
+    largest = f"{holdout.metrics['spend.largest_share']:.1%}"
+    out.print(f"The customer with the largest forecast has {largest} of the forecast spend of the holdout.")
     out.print(_against_baselines(holdout))
     out.print(_verdict(trained.review))
     out.print(_registered(trained, settings.registry))
@@ -91,7 +91,7 @@ def _holdout(holdout: "Holdout", split: "Split") -> Table:
     title = f"\nHoldout, {split.horizon_days} days to {split.end}: {len(split.calibration.customers):,} customers"
     intervals = (f"{level} predictive of the total", "covers", "adjusted*", "covers")
     table = new_table(title, "", "actual", "expected", *intervals, "bias", f"{level} coverage (randomised PIT)")
-    for name in ("purchases", "value"):
+    for name in ("purchases", "spend"):
         number = {key.removeprefix(f"{name}."): value for key, value in metrics.items() if key.startswith(f"{name}.")}
         table.add_row(
             name,
@@ -112,7 +112,7 @@ def _against_baselines(holdout: "Holdout") -> str:
     sources = " and ".join(dict.fromkeys(drift.source for drift in holdout.drifts.values()))
     counts = (
         f"{metrics[f'{key}.beaten']:.0f} of {metrics[f'{key}.compared']:.0f} in {outcome}"
-        for outcome, key in (("purchases", "baselines.purchases"), ("value", "baselines"))
+        for outcome, key in (("purchases", "baselines.purchases"), ("spend", "baselines"))
     )
     lines = [
         f"* widened for drift; the drift is {sources}",

@@ -7,7 +7,7 @@ left behind: no open pyplot figure, no changed setting.
 
 from .acquisitions import acquisitions
 from .customers import months, scored_examples
-from .drawing import draw
+from .drawing import draw, record_figures
 from .fit import consequences, energy, prior_posterior, purchases_check, rank, spend_check, trace
 from .holdout import by_frequency, deciles, pit, reliability, tracking
 from .runs import ranges, totals, trackings
@@ -28,6 +28,7 @@ __all__ = [
     "purchases_check",
     "ranges",
     "rank",
+    "record_figures",
     "reliability",
     "scored_examples",
     "spend_check",

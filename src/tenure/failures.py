@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from . import paths
+from .record import Record
 
 STRICT = "TENURE_STRICT"
 log = logging.getLogger("tenure")
@@ -62,6 +63,10 @@ class Failures:
             trace = "".join(traceback.format_tb(error.__traceback__))
             self.failures.append(Failure(part, cause, f"{trace}{cause}\n"))
             log.warning("%s failed and is left out: %s", part, cause)
+
+    def record(self) -> Record:
+        """Return the trace of each failure."""
+        return Record(files={failure.path: failure.trace for failure in self.failures})
 
     def _without_ids(self, message: str) -> str:
         """Replace the ids in a message: quoted texts and words, except bare numbers, which may be counts."""

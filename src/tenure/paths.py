@@ -9,8 +9,9 @@ from typing import Final
 SETTINGS: Final = "config/resolved.yaml"
 REPORT: Final = "report.html"
 
-RECONCILIATION: Final = "data/reconciliation.json"
-ACQUISITIONS: Final = "data/acquisitions"  # table and figure
+DATA: Final = "data"  # a folder of figures
+RECONCILIATION: Final = f"{DATA}/reconciliation.json"
+ACQUISITIONS: Final = f"{DATA}/acquisitions"  # table and figure
 
 POSTERIORS: Final = "posterior"  # a folder
 DRIFT: Final = f"{POSTERIORS}/drift.npz"

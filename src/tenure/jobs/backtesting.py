@@ -7,11 +7,12 @@ from dataclasses import asdict
 from datetime import date
 from itertools import groupby
 
-from tenure import figures, pipeline, registry
+from tenure import figures, paths, pipeline, registry
 from tenure.backtest import OUTCOMES, Holdout, Origin, Rolling, roll_up, rolling_origins
 from tenure.failures import Failures
 from tenure.fit import fit
 from tenure.posterior import Posterior
+from tenure.record import Record
 from tenure.rfm import AcquisitionWindow, Split, split
 from tenure.settings import BacktestJobSettings
 from tenure.streams import derive_seed
@@ -34,10 +35,10 @@ def run(settings: BacktestJobSettings, config: str) -> Result:
     console.print_identities(accounted.identities)
     uri = registry.connect(settings.registry)
     with registry.open_run(settings.registry, "backtest", config) as opened:
-        registry.log_settings(asdict(settings))
-        registry.log_data(accounted, "backtest")
+        registry.log(Record(params=registry.flat_settings(asdict(settings))))
+        registry.log(accounted.record("backtest"))
         rolling = backtest_origins(transactions, origins, settings)
-        registry.log_rolling(rolling)
+        registry.log(rolling.record())
     console.print_backtest(rolling, opened.info.run_id, settings.level, registry.ui_command(uri))
     return Result(name=opened.info.run_name, metrics=_means(rolling))
 
@@ -55,7 +56,7 @@ def backtest_origins(transactions: Transactions, origins: list[Origin], settings
     for cutoff, at_cutoff in groupby(origins, key=lambda origin: origin.cutoff):
         for origin, at_origin, posterior in _fitted(transactions, window, cutoff, list(at_cutoff), settings):
             with registry.open_origin(str(origin)):
-                registry.log_window(at_origin)
+                registry.log(at_origin.record())
                 holdouts[origin] = _measure(transactions, at_origin, window, posterior, holdouts, origin, settings)
     return roll_up(holdouts, settings.backtest.drift, level=settings.level, seed=settings.seed)
 
@@ -106,9 +107,10 @@ def _measure(
         seed=derive_seed(settings.seed, "tenure-backtest.holdout", str(origin)),
         failures=failures,
     )
+    registry.log(report.record())
     pictures = figures.holdout_pictures(report, settings.level)
-    registry.log_backtest(report, figures.draw("backtest", pictures, failures))
-    registry.log_failures(failures.failures)
+    registry.log(figures.record_figures(paths.BACKTEST, pictures, failures))
+    registry.log(failures.record())
     baselines = len(report.holdout.baselines)
     log.info("%s: measured beside %s baselines in %.1f s", origin, baselines, time.perf_counter() - start)
     return report.holdout

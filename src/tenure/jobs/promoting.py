@@ -8,6 +8,7 @@ from tenure.errors import InputError
 from tenure.fit import fit
 from tenure.posterior import Posterior
 from tenure.promote import Comparison, Decision, PromoteError, compare, decide
+from tenure.record import Record, finite
 from tenure.review import Verdict
 from tenure.rfm import AcquisitionWindow, CompressedSummary, Split, split
 from tenure.settings import FitSettings, PromoteSettings
@@ -37,7 +38,7 @@ def run(settings: PromoteSettings, config: str) -> int:
     if challenger.verdict is not Verdict.FAIL:  # no reason promotes a FAIL
         registry.verify(challenger.uri)
     with registry.open_run(settings.registry, "promote", config) as opened:
-        registry.log_settings(asdict(settings))
+        registry.log(Record(params=registry.flat_settings(asdict(settings))))
         comparison = _compare(champion, challenger, settings)
         decision = decide(challenger.verdict, comparison, has_champion=champion is not None, reason=settings.reason)
         promotion = Promotion(champion, challenger, comparison, decision)
@@ -65,22 +66,27 @@ def challenge(uri: str, split: Split, settings: FitSettings, *, seed: int, calib
     except InputError as error:
         log.warning("%s stays challenger: %s", challenger.uri, error)
         promotion = Promotion(champion, challenger, comparison, Decision(False, str(error)))
-        registry.log_decision(promotion.decision)
+        registry.log(promotion.decision.record())
     return promotion
 
 
 def _settle(promotion: Promotion, by: str) -> None:
     """Move the alias if so decided, and log the comparison and the decision to the open run."""
     comparison, decision = promotion.comparison, promotion.decision
-    registry.log_versions(champion=promotion.champion, challenger=promotion.challenger)
+    registry.log(_versions(champion=promotion.champion, challenger=promotion.challenger))
     if comparison is not None:
-        registry.log_comparison(comparison)
+        registry.log(comparison.record())
     if decision.is_promoted:
         figures = comparison.metrics() if comparison else {}
         registry.set_champion(
             promotion.challenger, promotion.champion, by=by, because=decision.because, figures=figures
         )
-    registry.log_decision(decision)
+    registry.log(decision.record())
+
+
+def _versions(**versions: registry.Version | None) -> Record:
+    """Return the versions that the run is about, such as `champion`, as tags."""
+    return Record(tags={name: "none" if version is None else version.uri for name, version in versions.items()})
 
 
 def _compare(
@@ -155,15 +161,15 @@ def _fit(role: str, split: Split, settings: FitSettings, seed: int) -> Posterior
     model, method = settings.purchase_model, settings.method
     log.info("fit the %s's recipe to the days up to %s: %s, %s", role, split.cutoff, model, method)
     fitted = fit(CompressedSummary.of(split.calibration), settings, seed=seed, progress=console.is_terminal())
-    registry.log_diagnostics(f"promotion.{role}", fitted.diagnostics)
+    registry.log(Record(metrics=finite(fitted.diagnostics)), under=f"promotion.{role}")
     return fitted.posterior
 
 
 def _roll_back(name: str, settings: PromoteSettings, config: str, by: str) -> int:
     because = settings.reason or "no reason given"
     with registry.open_run(settings.registry, "rollback", config):
-        registry.log_settings(asdict(settings))
+        registry.log(Record(params=registry.flat_settings(asdict(settings))))
         replaced, champion = registry.roll_back(name, by=by, because=because)
-        registry.log_versions(left=replaced, champion=champion)
+        registry.log(_versions(left=replaced, champion=champion))
     console.print_line(f"{champion.uri} is champion again, in the place of {replaced.uri}.")
     return 0

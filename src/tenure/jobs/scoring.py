@@ -12,11 +12,12 @@ from typing import Any, NamedTuple
 
 import pandas as pd
 
-from tenure import batch, figures, registry, units
+from tenure import batch, figures, paths, registry, units
 from tenure.backtest import Drifts
 from tenure.batch import Scored, Summaries, SummaryFile
 from tenure.errors import InputError
 from tenure.output import atomic_file, is_described, keep, refuse_input, require_writable
+from tenure.record import Record
 from tenure.review import Verdict
 from tenure.rfm import HISTORY, stream
 from tenure.scorer import RESIDUAL, Scorer, Scores, Totals
@@ -66,15 +67,16 @@ def run(settings: ScoreJobSettings, config: str) -> int:
         kept_if_lost(path, settings.output),
         registry.open_run(settings.registry, "score", config) as opened,
     ):
-        registry.log_settings(asdict(settings))
+        registry.log(Record(params=registry.flat_settings(asdict(settings))))
         if customers.log is not None:
-            registry.log_data(customers.log, "scoring")
+            registry.log(customers.log.record("scoring"))
         start = time.perf_counter()
         about |= {"as_of": customers.as_of, "run_id": opened.info.run_id}
         scored = score_parts(loaded.scorer, customers.summaries, rows, settings, about, path, loaded.drifts)
         months, level = scored.scores.months, settings.score.level
-        images = {} if months is None else {"months": figures.months(months.table(level), level)}
-        registry.log_scores(scored, time.perf_counter() - start, images)
+        registry.log(scored.record(time.perf_counter() - start))
+        if months is not None:
+            registry.log(Record(figures={paths.SCORE_MONTHS: figures.months(months.table(level), level)}))
     console.print_scores(scored, settings, registry.ui_command(uri))
     return 0
 

@@ -5,10 +5,11 @@ from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from dataclasses import asdict, replace
 
-from tenure import figures, pipeline, registry, report
+from tenure import figures, paths, pipeline, registry, report
 from tenure.backtest import Drifts
 from tenure.failures import Failures
 from tenure.pipeline import HoldoutReport, StageFit, Training, TrainingData
+from tenure.record import Record, finite
 from tenure.review import Review, Verdict
 from tenure.scorer import NewCustomer
 from tenure.settings import TrainSettings
@@ -62,14 +63,14 @@ def _prepare(settings: TrainSettings) -> TrainingData:
 
 
 def _log_data(data: TrainingData, settings: TrainSettings, failures: Failures) -> None:
-    registry.log_settings(asdict(settings))
-    registry.log_data(data.log, "training")
-    registry.log_id_type(data.id_type)
-    registry.log_window(data.split)
+    registry.log(Record(params=registry.flat_settings(asdict(settings))))
+    registry.log(data.log.record("training"))
+    registry.log(data.split.record())
+    registry.log(data.record())
     truncation = data.truncation
     if truncation is not None:
         pictures = {"acquisitions": lambda: figures.acquisitions(truncation)}
-        registry.log_truncation(truncation, figures.draw("data", pictures, failures))
+        registry.log(figures.record_figures(paths.DATA, pictures, failures))
 
 
 class _EvidenceLog(pipeline.Observer):
@@ -90,32 +91,34 @@ class _EvidenceLog(pipeline.Observer):
             log.warning("%s", warning)
         level = self.settings.review.level
         with stage(f"draw and log {fitted.stage} diagnostics"):
+            registry.log(fitted.report.record(fitted.stage, level), under=fitted.stage)
             pictures = figures.fit_pictures(fitted, level)
-            images = figures.draw(f"diagnostics/{fitted.stage}", pictures, self.failures)
-            registry.log_fit(fitted.stage, fitted.report, images, level=level)
+            registry.log(figures.record_figures(paths.diagnostics(fitted.stage), pictures, self.failures))
 
     def on_holdout(self, holdout: HoldoutReport) -> None:
         """Log the measured holdout and its pictures."""
+        registry.log(holdout.record())
         pictures = figures.holdout_pictures(holdout, self.settings.review.level)
-        registry.log_backtest(holdout, figures.draw("backtest", pictures, self.failures))
+        registry.log(figures.record_figures(paths.BACKTEST, pictures, self.failures))
 
     def on_refit_drift(self, numbers: Mapping[str, float]) -> None:
         """Log how far the refit differs from the calibration fit."""
-        registry.log_diagnostics("final", numbers)
+        registry.log(Record(metrics=finite(numbers)), under="final")
 
     def on_drifts(self, drifts: Drifts) -> None:
         """Log the drift of totals."""
         days = self.settings.score.horizon_days
         log.info("totals over %s days: the drift is %s", days, drifts.source(days))
-        registry.log_drifts(drifts)
+        registry.log(drifts.record())
 
     def on_new_customer(self, new_customer: NewCustomer) -> None:
         """Log the clv of a new customer."""
-        registry.log_new_customer(new_customer)
+        registry.log(pipeline.record_new_customer(new_customer), under="new_customer")
 
     def on_base_forecast(self, numbers: Mapping[str, float], drifts: Drifts) -> None:
         """Log the forecast of the customer base, and the source of its drift."""
-        registry.log_base_forecast(numbers, drifts.source(self.settings.score.horizon_days))
+        source = drifts.source(self.settings.score.horizon_days)
+        registry.log(pipeline.record_base_forecast(numbers, source), under="base")
 
 
 def _train(
@@ -200,7 +203,7 @@ def _report(run_id: str, review: Review, failures: Failures) -> Review:
     if any(failure.part == REPORT for failure in failures.failures):
         return review
     with failures.contain(REPORT), stage("write the report"):
-        registry.log_report(report.render(registry.evidence(run_id)))
+        registry.log(Record(files={paths.REPORT: report.render(registry.evidence(run_id))}))
         return review
     log.warning("To write the report again: tenure-report model=%s", run_id)
     return _log_review(review, failures)
@@ -209,8 +212,8 @@ def _report(run_id: str, review: Review, failures: Failures) -> Review:
 def _log_review(review: Review, failures: Failures) -> Review:
     """Log the review with the parts that failed so far, and the traces of their errors."""
     complete = review.with_failures(failures.failures)
-    registry.log_review(complete)
-    registry.log_failures(failures.failures)
+    registry.log(complete.record())
+    registry.log(failures.record())
     return complete
 
 

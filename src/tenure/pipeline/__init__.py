@@ -2,7 +2,7 @@
 
 from .data import TrainingData, prepare
 from .holdout import HoldoutReport, measure_holdout
-from .training import Observer, StageFit, Training, train
+from .training import Observer, StageFit, Training, record_base_forecast, record_new_customer, train
 
 __all__ = [
     "HoldoutReport",
@@ -12,5 +12,7 @@ __all__ = [
     "TrainingData",
     "measure_holdout",
     "prepare",
+    "record_base_forecast",
+    "record_new_customer",
     "train",
 ]

@@ -2,7 +2,9 @@
 
 from dataclasses import dataclass
 
+from tenure import paths
 from tenure.fit import require_spend
+from tenure.record import Record
 from tenure.rfm import AcquisitionWindow, Split, Truncation, find_truncation, split
 from tenure.settings import FitSettings, TrainSettings
 from tenure.transactions import AccountedLog, Transactions, choose_type, kind_of
@@ -36,6 +38,14 @@ class TrainingData:
         """Return the numbers of the log; the review judges some of them."""
         of_truncation = {"truncation.weeks": 0.0} if self.truncation is None else self.truncation.metrics()
         return {**self.log.metrics, **of_truncation}
+
+    def record(self) -> Record:
+        """Return the type of the customer ids, and the first purchases by week, where they were counted."""
+        tags = {"id_type": self.id_type}
+        if self.truncation is None:
+            return Record(tags=tags)
+        weeks = self.truncation.table().set_index("week")
+        return Record(metrics=self.truncation.metrics(), tags=tags, tables={paths.ACQUISITIONS: weeks})
 
     def require_spend(self, settings: FitSettings) -> None:
         """Raise FitError where nobody paid for a repeat purchase, unless the settings allow it."""

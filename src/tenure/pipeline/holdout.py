@@ -7,13 +7,19 @@ from datetime import date
 import numpy as np
 import pandas as pd
 
-from tenure.backtest import Backtest, Holdout, PastError, evaluate_holdout, track
+from tenure import paths
+from tenure.backtest import Backtest, Holdout, PastError, evaluate_holdout, track, wins
 from tenure.failures import Failures
 from tenure.posterior import Posterior
+from tenure.record import Record, finite
 from tenure.rfm import AcquisitionWindow, Split, daily_counts
 from tenure.scorer import Scorer
 from tenure.settings import BacktestSettings
+from tenure.streams import stream
+from tenure.text import spreadsheet_safe
 from tenure.transactions import Transactions
+
+MOST_CUSTOMERS = 50_000  # whose PIT is logged one by one; a larger customer base is sampled
 
 
 @dataclass(frozen=True)
@@ -36,6 +42,25 @@ class HoldoutReport:
     def metrics(self) -> dict[str, float]:
         """Return the metrics of the holdout."""
         return self.holdout.metrics
+
+    def record(self) -> Record:
+        """Return the metrics, the tables, and the wins of baselines."""
+        backtest, holdout = self.backtest, self.holdout
+        defined = finite(holdout.metrics)
+        undefined = ", ".join(sorted(set(holdout.metrics) - set(defined)))
+        tags = {"metrics.undefined": undefined, "baselines.wins": "; ".join(wins(holdout.comparison)) or "none"}
+        return Record(
+            metrics=defined,
+            tags=tags | {f"{name}.adjusted": drift.source for name, drift in holdout.drifts.items()},
+            tables={
+                paths.BY_FREQUENCY: backtest.by_frequency,
+                paths.DECILES: backtest.deciles,
+                paths.COVERAGE: backtest.coverage,
+                paths.RELIABILITY: backtest.reliability,
+                paths.BASELINES: holdout.comparison,
+            },
+            files={paths.csv(paths.TRACKING): _csv(self.tracking), paths.csv(paths.PIT): _csv(_sample(backtest.pit))},
+        )
 
 
 def measure_holdout(
@@ -72,3 +97,13 @@ def measure_holdout(
     curve, forecast = scorer.expected_new_customer(np.arange(len(counts))), holdout.metrics["purchases.expected_total"]
     tracking = track(counts, curve, cutoff=split.cutoff, level=level, forecast=forecast)
     return HoldoutReport(split.cutoff, backtest, holdout, tracking)
+
+
+def _sample(pit: pd.DataFrame) -> pd.DataFrame:
+    if len(pit) <= MOST_CUSTOMERS:
+        return pit
+    return pit.sample(MOST_CUSTOMERS, random_state=stream(0, "registry.pit"))
+
+
+def _csv(table: pd.DataFrame) -> str:
+    return spreadsheet_safe(table).to_csv(index=False)

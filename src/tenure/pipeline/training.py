@@ -9,7 +9,7 @@ from tenure.base_forecast import forecast_base
 from tenure.failures import Failures
 from tenure.fit import FitReport, check, fit
 from tenure.posterior import Posterior
-from tenure.record import add_prefix
+from tenure.record import Record, add_prefix, finite
 from tenure.review import Review, Verdict, judge
 from tenure.rfm import AcquisitionWindow, CompressedSummary, summarize
 from tenure.scorer import NewCustomer, Scorer
@@ -67,6 +67,17 @@ class Forecasts:
 
     new_customer: NewCustomer
     base: Mapping[str, float]
+
+
+def record_new_customer(new_customer: NewCustomer) -> Record:
+    """Return the clv of a customer who is not yet acquired."""
+    row = new_customer.table().iloc[0].to_dict()
+    return Record(metrics={str(key): float(value) for key, value in row.items()})
+
+
+def record_base_forecast(numbers: Mapping[str, float], drift_source: str) -> Record:
+    """Return the forecast of the customer base, and the source of its drift."""
+    return Record(metrics=finite(numbers), tags={"adjusted": drift_source})
 
 
 @dataclass(frozen=True)

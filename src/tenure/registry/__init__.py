@@ -11,32 +11,10 @@ from .aliases import (
     set_champion,
 )
 from .errors import RegistryError, StoreUnreachableError, in_words
-from .evidence import (
-    flat_settings,
-    is_personal,
-    log_backtest,
-    log_base_forecast,
-    log_comparison,
-    log_data,
-    log_decision,
-    log_diagnostics,
-    log_drifts,
-    log_failures,
-    log_fit,
-    log_id_type,
-    log_new_customer,
-    log_report,
-    log_review,
-    log_rolling,
-    log_scores,
-    log_settings,
-    log_truncation,
-    log_versions,
-    log_window,
-)
 from .manifest import ModelFilesError, verify
 from .models import EXAMPLE, Loaded, Registered, load, register
 from .reading import Evidence, evidence
+from .runs import flat_settings, log
 from .store import connect, find_store, open_origin, open_run, ui_command, use
 
 __all__ = [
@@ -57,27 +35,8 @@ __all__ = [
     "find_version",
     "flat_settings",
     "in_words",
-    "is_personal",
     "load",
-    "log_backtest",
-    "log_base_forecast",
-    "log_comparison",
-    "log_data",
-    "log_decision",
-    "log_diagnostics",
-    "log_drifts",
-    "log_failures",
-    "log_fit",
-    "log_id_type",
-    "log_new_customer",
-    "log_report",
-    "log_review",
-    "log_rolling",
-    "log_scores",
-    "log_settings",
-    "log_truncation",
-    "log_versions",
-    "log_window",
+    "log",
     "login",
     "open_origin",
     "open_run",

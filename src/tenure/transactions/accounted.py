@@ -1,9 +1,12 @@
 """A purchase log with the account of its rows and of its customers' ids."""
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 
+from .. import paths
+from ..record import Dataset, Record
 from .identities import Identities, find_identities
 from .log import Transactions
 from .reconciliation import MISSING, Reconciliation
@@ -43,3 +46,13 @@ class AccountedLog:
             "data.unmatched_refunds_share": accounts.unmatched_share,
             **self.identities.metrics(),
         } | of_orders
+
+    def record(self, context: str) -> Record:
+        """Return the source and digest of the log, no rows, and the fates of its rows; `context` is the job."""
+        log = self.transactions
+        return Record(
+            metrics=self.metrics,
+            tags={"data.digest": log.digest, "data.first_day": str(log.first_day)},
+            files={paths.RECONCILIATION: json.dumps(self.reconciliation.as_dict(), indent=2, default=str)},
+            dataset=Dataset(str(log.source), log.digest, context),
+        )

@@ -6,7 +6,6 @@ import numpy as np
 import pandas as pd
 from rich.console import Console
 
-from tenure import registry
 from tenure.backtest import OUTCOMES
 from tenure.settings import ScoreJobSettings
 
@@ -65,7 +64,7 @@ def print_groups(out: Console, scored: "Scored", level: str) -> None:
     scores = scored.scores
     groups = scored.group_table().query("total == 'clv'").sort_values("expected", ascending=False)
     columns = [plain(name) for name in scores.by]
-    if registry.is_personal(len(scores.groups), scored.customers):
+    if scored.is_personal:
         out.print(
             f"\nclv by {', '.join(columns)}: {len(scores.groups):,} groups of {scored.customers:,} customers, most of"
             " them one customer each. Such a table would list customers one by one: it is neither printed nor logged;"

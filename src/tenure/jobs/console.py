@@ -130,7 +130,7 @@ def print_identities(found: Identities) -> None:
 def print_window(parts: Split, window: AcquisitionWindow, truncation: Truncation | None) -> None:
     """Print from whom the model learns and whom it leaves out, and whether the log's births look like its beginning."""
     out, left = _console(), parts.left_out
-    lines = [f"{len(parts.calibration.customers):,} customers to {parts.cutoff}"]
+    lines = [f"{len(parts.calibration.table):,} customers to {parts.cutoff}"]
     if left.include_left_truncated:
         lines.append(f"{left.include_left_truncated:,} left out, acquired before the log began")
     if left.outside:
@@ -138,7 +138,7 @@ def print_window(parts: Split, window: AcquisitionWindow, truncation: Truncation
     if parts.born_in_holdout:
         lines.append(f"{parts.born_in_holdout:,} first seen in the holdout")
     out.print("; ".join(lines) + ".")
-    repeat = parts.calibration.customers.query("frequency > 0")
+    repeat = parts.calibration.table.query("frequency > 0")
     if free := int((repeat["monetary_value"] == 0).sum()):
         out.print(
             f"{free:,} of {len(repeat):,} repeat buyers paid nothing for their repeat purchases: left out of the spend"
@@ -212,7 +212,7 @@ def _new_customer(found: "NewCustomer") -> Table:
 def _holdout(trained: "Trained") -> Table:
     metrics, parts = trained.holdout.metrics, trained.split
     level = f"{metrics['level']:.0%}"
-    title = f"\nHoldout, {parts.horizon_days} days to {parts.end}: {len(parts.calibration.customers):,} customers"
+    title = f"\nHoldout, {parts.horizon_days} days to {parts.end}: {len(parts.calibration.table):,} customers"
     intervals = (f"{level} predictive of the total", "covers", "adjusted*", "covers")
     table = _table(title, "", "actual", "expected", *intervals, "bias", "PIT inside")
     for name in ("purchases", "value"):

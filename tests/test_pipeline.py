@@ -86,9 +86,9 @@ def test_a_training_prints_nothing_and_hands_over_every_result_in_order(
     assert capfd.readouterr() == ("", "")
     assert training.final is not None
     assert training.forecasts is not None
-    assert training.forecasts.base["customers"] >= len(training.data.split.calibration.customers)
+    assert training.forecasts.base["customers"] >= len(training.data.split.calibration.table)
     assert training.metrics["final.purchases.refit_drift"] == training.refit_drift["purchases.refit_drift"]
-    assert training.metrics["customers"] == len(training.data.split.calibration.customers)
+    assert training.metrics["customers"] == len(training.data.split.calibration.table)
     again = pipeline.train(log, settings_of())
     for name, draws in training.final.posterior.draws.items():
         assert again.final is not None

@@ -116,7 +116,7 @@ def test_customers_from_before_the_log_are_found_left_out_of_training_and_counte
     customers: list[int] = []
 
     def stop(settings: Any, transactions: Any, parts: Any, *_: Any, **__: Any) -> NoReturn:
-        customers.append(len(parts.calibration.customers))
+        customers.append(len(parts.calibration.table))
         raise InputError("before the fit")
 
     monkeypatch.setattr(training, "_train", stop)

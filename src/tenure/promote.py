@@ -159,7 +159,7 @@ def compare(parts: Split, champion: Posterior, challenger: Posterior, *, seed: i
     asked: dict[str, Any] = {"horizon_days": parts.horizon_days, "discount_rate": 0.0, "margin": 1.0, "seed": seed}
     actual = {"spend": parts.holdout["spend"], "purchases": parts.holdout["purchases"]}
     tallies = {outcome: _Accumulator(column.to_numpy(np.float64)) for outcome, column in actual.items()}
-    customers = parts.calibration.customers
+    customers = parts.calibration.table
     for rows in _blocks(len(customers)):
         futures = [scorer.simulate(customers.iloc[rows], **asked) for scorer in scorers]
         with warnings.catch_warnings():

@@ -145,7 +145,7 @@ def measure(split: "Split", forecast: Forecast, *, level: float, rng: np.random.
         level: the level of the predictive intervals.
         rng: draws the randomised PIT and the order of customers of equal expected spend.
     """
-    customers = split.calibration.customers
+    customers = split.calibration.table
     if forecast.customers != len(customers):
         raise BacktestError(
             f"The forecast {forecast.name} is of {forecast.customers:,} customers, the calibration of "
@@ -303,7 +303,7 @@ def _spend_metrics(purchases: Outcome, spend: Outcome) -> dict[str, float]:
 
 
 def _facts(split: "Split", level: float) -> dict[str, float]:
-    customers = split.calibration.customers
+    customers = split.calibration.table
     repeat = customers[customers["frequency"] > 0]
     # The spend model is fitted to those who paid for a repeat purchase.
     paid = repeat[repeat["monetary_value"] > 0]

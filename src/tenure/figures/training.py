@@ -49,7 +49,7 @@ def _model_pictures(model: FittedModel) -> Pictures:
 
 
 def _sample(fitted: StageFit) -> pd.DataFrame:
-    customers = fitted.summary.customers
+    customers = fitted.summary.table
     if len(customers) <= MOST_CUSTOMERS:
         return customers
     rng = stream(fitted.seed, "tenure-train.pictured_customers")

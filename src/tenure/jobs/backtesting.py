@@ -77,7 +77,7 @@ def _fitted(
             seed = derive_seed(settings.seed, "tenure-backtest.fit", str(cutoff))
             fitted = fit(at_origin.calibration, settings.fit, seed=seed)
             posterior = fitted.posterior.thin(settings.fit.joint_draws)
-            size, method = f"{len(at_origin.calibration.customers):,}", fitted.posterior.origin["method"]
+            size, method = f"{len(at_origin.calibration.table):,}", fitted.posterior.origin["method"]
             log.info("%s: %s customers fitted by %s in %.1f s", cutoff, size, method, time.perf_counter() - start)
         yield origin, at_origin, posterior
 
@@ -92,7 +92,7 @@ def _measure(
     settings: BacktestJobSettings,
 ) -> Holdout:
     """Measure the holdout of an origin and log it to the open run."""
-    start, failures = time.perf_counter(), Failures(at_origin.calibration.customers["customer_id"])
+    start, failures = time.perf_counter(), Failures(at_origin.calibration.table["customer_id"])
     past_errors = {
         name: [one.past_errors[name] for one in holdouts.values() if name in one.past_errors] for name in OUTCOMES
     }

@@ -14,12 +14,12 @@ import pandas as pd
 
 from tenure import batch, figures, paths, registry, units
 from tenure.backtest import Drifts
-from tenure.batch import Scored, Summaries, SummaryFile
+from tenure.batch import Scored, SummaryFile, SummaryParts
 from tenure.errors import InputError
 from tenure.output import atomic_file, is_described, keep, refuse_input, require_writable
 from tenure.record import Record
 from tenure.review import Verdict
-from tenure.rfm import HISTORY, stream
+from tenure.rfm import HISTORY, stream_summary
 from tenure.scorer import RESIDUAL, Scorer, Scores, Totals
 from tenure.settings import ScoreJobSettings
 from tenure.transactions import AccountedLog, choose_type, input_files, read
@@ -40,7 +40,7 @@ class FailedReviewError(InputError):
 class Customers(NamedTuple):
     """The customers to score, the last day of their observation, and the log that they come from, if any."""
 
-    summaries: Summaries
+    summary: SummaryParts
     as_of: str | None
     log: AccountedLog | None
 
@@ -72,7 +72,7 @@ def run(settings: ScoreJobSettings, config: str) -> int:
             registry.log(customers.log.record("scoring"))
         start = time.perf_counter()
         about |= {"as_of": customers.as_of, "run_id": opened.info.run_id}
-        scored = score_parts(loaded.scorer, customers.summaries, rows, settings, about, path, loaded.drifts)
+        scored = score_parts(loaded.scorer, customers.summary, rows, settings, about, path, loaded.drifts)
         months, level = scored.scores.months, settings.score.level
         registry.log(scored.record(time.perf_counter() - start))
         if months is not None:
@@ -147,16 +147,16 @@ def _customers(settings: ScoreJobSettings, about: Mapping[str, str]) -> Customer
     transactions = read(settings.transactions, end=settings.rfm.end)
     further = [name for name in settings.score.columns if name in HISTORY]
     id_type = choose_type(transactions, setting, of_model)
-    summaries = stream(transactions, settings.rfm.end, id_type=id_type, further=further)
-    as_of = summaries.as_of
+    summary = stream_summary(transactions, settings.rfm.end, id_type=id_type, further=further)
+    as_of = summary.as_of
     accounted = AccountedLog.of(transactions, as_of, settings.transactions.normalize_ids)
-    return Customers(summaries, str(as_of), accounted)
+    return Customers(summary, str(as_of), accounted)
 
 
 def check_customers(customers: Customers, scorer: Scorer, settings: ScoreJobSettings) -> int:
     """Check the customers and the units of their money and time, and count them."""
     seen = units.Seen()
-    rows = batch.check(customers.summaries, settings.by, seen)
+    rows = batch.check(customers.summary, settings.by, seen)
     try:
         warning = units.compare_money(seen, scorer.posterior.origin)
         if customers.log is None:
@@ -172,7 +172,7 @@ def check_customers(customers: Customers, scorer: Scorer, settings: ScoreJobSett
 
 def score_parts(
     scorer: Scorer,
-    summaries: Summaries,
+    summary: SummaryParts,
     rows: int,
     settings: ScoreJobSettings,
     about: dict[str, Any],
@@ -194,7 +194,7 @@ def score_parts(
         warnings.simplefilter("once", append=True)  # not once per part; what is silenced stays silent
         output = batch.ScoreFile(path)
         bar |= {"advance": advance} if shows_blocks else {}
-        for part in summaries.parts():
+        for part in summary.parts():
             part_scores = scorer.score(part, **bar, **more, **params)
             table = _with_months(part_scores) if settings.by_month else part_scores.table
             if settings.residual:

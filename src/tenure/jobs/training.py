@@ -33,7 +33,7 @@ def run(settings: TrainSettings, config: str, *, is_sweep: bool) -> Result:
     data = _prepare(settings)
     uri = registry.connect(settings.registry)
     past_errors = read_past_errors(settings, data.transactions)
-    failures = Failures(data.split.calibration.customers["customer_id"])
+    failures = Failures(data.split.calibration.table["customer_id"])
     with registry.open_run(settings.registry, "train", config) as opened:
         _log_data(data, settings, failures)
         trained = _train(data, settings, past_errors, opened.info.run_id, failures, register=register)
@@ -53,7 +53,7 @@ def _prepare(settings: TrainSettings) -> TrainingData:
     split = data.split
     log.info(
         "calibration to %s: %s customers; holdout %s days to %s",
-        split.cutoff, f"{len(split.calibration.customers):,}", split.horizon_days, split.end,
+        split.cutoff, f"{len(split.calibration.table):,}", split.horizon_days, split.end,
     )  # fmt: skip
     console.print_reconciliation(data.log.reconciliation)
     console.print_identities(data.log.identities)

@@ -49,7 +49,7 @@ class TrainingData:
 
     def require_spend(self, settings: FitSettings) -> None:
         """Raise FitError where nobody paid for a repeat purchase, unless the settings allow it."""
-        customers = self.split.calibration.customers
+        customers = self.split.calibration.table
         repeat = customers.query("frequency > 0")
         require_spend(len(customers), len(repeat), int((repeat["monetary_value"] > 0).sum()), settings)
 

@@ -15,7 +15,7 @@ from tenure.rfm import AcquisitionWindow, CompressedSummary, summarize
 from tenure.scorer import NewCustomer, Scorer
 from tenure.settings import SettingsError, TrainSettings
 from tenure.streams import derive_seed
-from tenure.summary import Rfm
+from tenure.summary import CustomerSummary
 from tenure.transactions import Transactions
 
 from .data import TrainingData, prepare
@@ -37,7 +37,7 @@ class StageFit:
 
     stage: str
     report: FitReport
-    summary: Rfm
+    summary: CustomerSummary
     seed: int
 
     @property
@@ -165,7 +165,7 @@ def train(
     data = data or prepare(transactions, settings)
     data.require_spend(settings.fit)
     if failures is None:
-        failures = Failures(data.split.calibration.customers["customer_id"])
+        failures = Failures(data.split.calibration.table["customer_id"])
     return _Trainer(data, settings, past_errors or {}, failures, observer or Observer()).run()
 
 
@@ -208,7 +208,7 @@ class _Trainer:
         review = review.with_failures(self.failures.failures)
         return Training(self.data, calibration, holdout, final, refit_drift, drifts, forecasts, metrics, review)
 
-    def _fit(self, stage: str, summary: Rfm) -> StageFit:
+    def _fit(self, stage: str, summary: CustomerSummary) -> StageFit:
         base, seed = CompressedSummary.of(summary), derive_seed(self.settings.seed, f"tenure-train.{stage}")
         size = f"{base.customers:,} customers, {len(base.histories.count):,} distinct histories"
         with self.observer.stage(f"fit {stage}: {size}"):
@@ -219,7 +219,7 @@ class _Trainer:
         self.observer.on_fit(result)
         return result
 
-    def _refit(self, whole_log: Rfm) -> StageFit:
+    def _refit(self, whole_log: CustomerSummary) -> StageFit:
         """Fit the customers of the acquisition window; the scores are of all customers."""
         if self.data.window == AcquisitionWindow():
             return self._fit(FINAL, whole_log)
@@ -252,14 +252,14 @@ class _Trainer:
         self.observer.on_drifts(drifts)
         return drifts
 
-    def _forecast(self, final: StageFit, whole_log: Rfm, drifts: Drifts) -> Forecasts:
+    def _forecast(self, final: StageFit, whole_log: CustomerSummary, drifts: Drifts) -> Forecasts:
         """Forecast a new customer and the customer base; the base's own rows are not kept."""
         scorer, params = Scorer(final.posterior.thin(self.settings.fit.joint_draws)), asdict(self.settings.score)
         new_customer = scorer.new_customer(**params, seed=self.settings.seed)
         self.observer.on_new_customer(new_customer)
-        customers, days = len(whole_log.customers), self.settings.score.horizon_days
+        customers, days = len(whole_log.table), self.settings.score.horizon_days
         with self.observer.stage(f"forecast {days} days ahead: {customers:,} customers"):
             scores = scorer.score(whole_log, **params, seed=self.settings.seed)
-            base = forecast_base(scores, whole_log.customers["frequency"], drifts)
+            base = forecast_base(scores, whole_log.table["frequency"], drifts)
             self.observer.on_base_forecast(base, drifts)
         return Forecasts(new_customer, base)

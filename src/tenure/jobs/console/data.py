@@ -37,7 +37,7 @@ def print_identities(identities: Identities) -> None:
 def print_window(split: Split, window: AcquisitionWindow, truncation: Truncation | None) -> None:
     """Print how many customers are fitted and left out, and whether the log's first weeks look left-truncated."""
     out, left = stdout(), split.left_out
-    lines = [f"{len(split.calibration.customers):,} customers to {split.cutoff}"]
+    lines = [f"{len(split.calibration.table):,} customers to {split.cutoff}"]
     if left.include_left_truncated:
         lines.append(f"{left.include_left_truncated:,} left out, acquired before the log began")
     if left.outside:
@@ -45,7 +45,7 @@ def print_window(split: Split, window: AcquisitionWindow, truncation: Truncation
     if split.born_in_holdout:
         lines.append(f"{split.born_in_holdout:,} first seen in the holdout")
     out.print("; ".join(lines) + ".")
-    repeat = split.calibration.customers.query("frequency > 0")
+    repeat = split.calibration.table.query("frequency > 0")
     if free := int((repeat["monetary_value"] == 0).sum()):
         out.print(
             f"{free:,} of {len(repeat):,} repeat buyers paid nothing for their repeat purchases: left out of the spend"

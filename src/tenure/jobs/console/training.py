@@ -88,7 +88,7 @@ def _new_customer(new_customer: "NewCustomer") -> Table:
 def _holdout(holdout: "Holdout", split: "Split") -> Table:
     metrics = holdout.metrics
     level = f"{metrics['level']:.0%}"
-    title = f"\nHoldout, {split.horizon_days} days to {split.end}: {len(split.calibration.customers):,} customers"
+    title = f"\nHoldout, {split.horizon_days} days to {split.end}: {len(split.calibration.table):,} customers"
     intervals = (f"{level} predictive of the total", "covers", "adjusted*", "covers")
     table = new_table(title, "", "actual", "expected", *intervals, "bias", f"{level} coverage (randomised PIT)")
     for name in ("purchases", "spend"):

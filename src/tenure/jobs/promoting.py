@@ -113,7 +113,7 @@ def _compare(
 
 
 def _require_trust(query: str | None, challenger: registry.Version, settings: PromoteSettings) -> None:
-    """Refuse the SQL of a run unless it is trusted: anyone who can write to the store can change it."""
+    """Raise PromoteError for the SQL of a run unless it is trusted: anyone with access to the store can change it."""
     if query is None:
         return
     if not settings.transactions.trust_query:

@@ -49,7 +49,7 @@ def _read(schema: type, logged: Any, prefix: str) -> object:
 
 
 def _refuse_interpolations(logged: Any) -> None:
-    """Refuse `${...}` in a run's settings: they were logged resolved, and it would read this machine."""
+    """Raise RecipeError for `${...}` in a run's settings: they were logged resolved, and it would read this machine."""
     references = [text for text in _texts(OmegaConf.to_container(logged, resolve=False)) if "${" in text]
     if references:
         raise RecipeError(f"The run's settings contain an interpolation, which is not resolved: {references[0]!r}.")

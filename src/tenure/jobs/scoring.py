@@ -3,29 +3,25 @@
 import inspect
 import logging
 import time
-import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import pandas as pd
-
 from tenure import batch, figures, paths, registry, units
-from tenure.backtest import Drifts
 from tenure.batch import Scored, SummaryFile, SummaryParts
 from tenure.errors import InputError
 from tenure.output import atomic_file, is_described, keep, refuse_input, require_writable
 from tenure.record import Record
 from tenure.review import Verdict
 from tenure.rfm import HISTORY, stream_summary
-from tenure.scorer import RESIDUAL, Scorer, Scores, Totals
+from tenure.scorer import Scorer
 from tenure.settings import ScoreJobSettings
 from tenure.transactions import AccountedLog, choose_type, input_files, read
 
 from . import console
-from .columns import with_columns
+from .part_scores import score_parts
 
 FINISHED = "FINISHED"
 log = logging.getLogger("tenure")
@@ -60,8 +56,21 @@ def run(settings: ScoreJobSettings, config: str) -> int:
         console.print_identities(customers.log.identities)
     rows = check_customers(customers, loaded.scorer, settings)
     log.info("%s customers; model %s", f"{rows:,}", model)
-    about: dict[str, Any] = {"model": model, "model_tags": loaded.about, "verdict": verdict.value}
-    # The output appears last, so that its run is complete.
+    about = {"model": model, "model_tags": loaded.about, "verdict": verdict.value, "as_of": customers.as_of}
+    scored = _score(loaded, customers, rows, about, settings, config)
+    console.print_scores(scored, settings, registry.ui_command(uri))
+    return 0
+
+
+def _score(
+    loaded: registry.Loaded,
+    customers: Customers,
+    rows: int,
+    about: Mapping[str, Any],
+    settings: ScoreJobSettings,
+    config: str,
+) -> Scored:
+    """Write the scores in a run of their own; the output appears last, so that its run is complete."""
     with (
         atomic_file(settings.output) as path,
         kept_if_lost(path, settings.output),
@@ -71,19 +80,18 @@ def run(settings: ScoreJobSettings, config: str) -> int:
         if customers.log is not None:
             registry.log(customers.log.record("scoring"))
         start = time.perf_counter()
-        about |= {"as_of": customers.as_of, "run_id": opened.info.run_id}
-        scored = score_parts(loaded.scorer, customers.summary, rows, settings, about, path, loaded.drifts)
-        months, level = scored.scores.months, settings.score.level
+        run = {**about, "run_id": opened.info.run_id}
+        scored = score_parts(loaded.scorer, customers.summary, rows, settings, run, path, loaded.drifts)
         registry.log(scored.record(time.perf_counter() - start))
+        months, level = scored.scores.months, settings.score.level
         if months is not None:
             registry.log(Record(figures={paths.SCORE_MONTHS: figures.months(months.table(level), level)}))
-    console.print_scores(scored, settings, registry.ui_command(uri))
-    return 0
+    return scored
 
 
 @contextmanager
 def kept_if_lost(path: Path, output: str) -> Iterator[None]:
-    """Keep complete scores under another name where the store fails before their run is logged."""
+    """Save complete scores under another name where the store fails before their run is logged."""
     try:
         yield
     except Exception:
@@ -123,7 +131,7 @@ def require_verdict(about: Mapping[str, str], *, accept_failed: bool) -> Verdict
 
 
 def require_supported(scorer: Scorer, settings: ScoreJobSettings, model: str) -> None:
-    """Refuse settings that the scorer of an older version, which travels with the model, does not support."""
+    """Raise RegistryError for settings that the model's own scorer, of an older version, does not support."""
     parameters = inspect.signature(scorer.score).parameters
     requests = {
         "residual=true": (settings.residual, hasattr(scorer, "residual")),
@@ -168,56 +176,3 @@ def check_customers(customers: Customers, scorer: Scorer, settings: ScoreJobSett
     if warning is not None:
         log.warning("%s", warning)
     return rows
-
-
-def score_parts(
-    scorer: Scorer,
-    summary: SummaryParts,
-    rows: int,
-    settings: ScoreJobSettings,
-    about: dict[str, Any],
-    path: Path,
-    drifts: Drifts | None = None,
-) -> Scored:
-    """Score part by part; write the rows, keep the sums. The drifts apply to the sums: no row depends on them."""
-    params = {**settings.score.params(), "seed": settings.seed}
-    # The scorer of an older version supports neither groups nor months.
-    more: dict[str, Any] = {"by": settings.by} if settings.by else {}
-    more |= {"by_month": True} if settings.by_month else {}
-    bar: dict[str, Any] = {}
-    shows_blocks = "advance" in inspect.signature(scorer.score).parameters
-    scores, residual, beyond, largest = None, None, None, None
-    with (
-        console.progress("score", rows * (2 if settings.residual else 1)) as advance,
-        warnings.catch_warnings(),
-    ):
-        warnings.simplefilter("once", append=True)  # not once per part; what is silenced stays silent
-        output = batch.ScoreFile(path)
-        bar |= {"advance": advance} if shows_blocks else {}
-        for part in summary.parts():
-            part_scores = scorer.score(part, **bar, **more, **params)
-            table = _with_months(part_scores) if settings.by_month else part_scores.table
-            if settings.residual:
-                endless = {name: value for name, value in params.items() if name != "horizon_days"}
-                ever = scorer.residual(part, **bar, **endless)
-                table = table.join(ever.table[list(RESIDUAL.values())])
-                before = Totals.empty(scorer.draws) if residual is None else residual
-                beyond = batch.share_of_all([(beyond, before), (ever.extrapolated_share, ever.totals)])
-                residual = before + ever.totals
-            output.write(with_columns(table, part, settings.score, about))
-            scores = batch.merge(scores, part_scores)
-            largest = batch.larger(largest, part_scores.table)
-            if not shows_blocks:
-                advance(len(part) * (2 if settings.residual else 1))
-        used = asdict(scores.params) if scores is not None else {}
-        output.close({**about, "params": used, "customers": rows})
-    assert scores is not None  # noqa: S101 (a file without rows is not closed)
-    return Scored(scores, residual, beyond, about["model"], about["as_of"], about["run_id"], drifts, largest)
-
-
-def _with_months(scores: Scores) -> pd.DataFrame:
-    """Return the table with the two columns of lists."""
-    months = scores.months
-    if months is None:
-        return scores.table
-    return scores.table.assign(expected_purchases_by_month=list(months.purchases), clv_by_month=list(months.clv))

@@ -152,7 +152,7 @@ def login() -> str | None:
 def set_champion(
     new: Version, old: Version | None, *, by: str, because: str, figures: Mapping[str, float] | None = None
 ) -> None:
-    """Make a version champion in the place of `old`; tag it with who, when, why and the figures.
+    """Set a version as champion in the place of `old`; tag it with who, when, why and the figures.
 
     Args:
         new: the version; a failed one is refused.
@@ -181,7 +181,7 @@ def set_champion(
 
 
 def roll_back(name: str, *, by: str, because: str) -> tuple[Version, Version]:
-    """Make the champion before the present one champion again; return the present one and the one before."""
+    """Set the champion before the present one as champion; return the present one and the one before."""
     leaving = find_version(f"models:/{name}@{CHAMPION}")
     replaced = leaving.tags.get(f"{PROMOTION}.replaced", NOBODY)
     if replaced == NOBODY:

@@ -122,7 +122,7 @@ def register(
 
 
 def _first_alias(name: str, number: int, verdict: str) -> str:
-    """Make the first version that passes champion, any other (or the loser of a race) challenger; return the alias."""
+    """Set the alias: champion for the first version that passes, challenger for others and the loser of a race."""
     if verdict == Verdict.PASS and by_alias(name, CHAMPION) is None:
         try:
             set_champion(

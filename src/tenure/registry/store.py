@@ -148,7 +148,7 @@ def open_run(settings: RegistrySettings, job: str, config: str) -> Iterator[Run]
 
 
 def _require_free_run() -> None:
-    """Refuse the run that MLFLOW_RUN_ID names unless it is RUNNING in this store and no job has used it yet."""
+    """Raise RegistryError unless the run of MLFLOW_RUN_ID is RUNNING in this store and no job has used it yet."""
     run_id = os.environ.get(RUN_ID)
     if not run_id:
         return

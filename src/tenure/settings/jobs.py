@@ -31,7 +31,7 @@ class RegistrySettings:
     tags: dict[str, str]
 
     def __post_init__(self) -> None:
-        """Refuse names that MLflow would refuse after the work is done."""
+        """Raise SettingsError for names that MLflow would refuse after the work is done."""
         rule = f"1 to {LONGEST_NAME} characters, none of them / : . % or a quote"
         is_right = len(self.name.strip()) > 0 and len(self.name) <= LONGEST_NAME and not set(self.name) & set("/:.%\"'")
         require(is_right and self.name.isprintable(), "registry.name", rule, self.name)
@@ -113,7 +113,7 @@ class ScoreJobSettings:
             self._require_summary_columns()
 
     def _require_summary_columns(self) -> None:
-        """Refuse columns of `score.columns` that a customer summary does not have."""
+        """Raise SettingsError for columns of `score.columns` that a customer summary does not have."""
         unknown = [name for name in self.score.columns if name in LOG_COLUMNS]
         rule = f"without {', '.join(unknown)} for summary.path: a summary has no first order, so score a purchase log"
         require(not unknown, "score.columns", rule, self.score.columns)

@@ -9,14 +9,14 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from tenure import batch, figures, paths, registry, units
+from tenure import batch, paths, registry, units
 from tenure.batch import Scored, SummaryFile, SummaryParts
 from tenure.errors import InputError
 from tenure.output import atomic_file, is_described, keep, refuse_input, require_writable
 from tenure.record import Record
 from tenure.review import Verdict
 from tenure.rfm import HISTORY, stream_summary
-from tenure.scorer import Scorer
+from tenure.scorer import Months, Scorer
 from tenure.settings import ScoreJobSettings
 from tenure.transactions import AccountedLog, choose_type, input_files, read
 
@@ -83,10 +83,15 @@ def _score(
         run = {**about, "run_id": opened.info.run_id}
         scored = score_parts(loaded.scorer, customers.summary, rows, settings, run, path, loaded.drifts)
         registry.log(scored.record(time.perf_counter() - start))
-        months, level = scored.scores.months, settings.score.level
-        if months is not None:
-            registry.log(Record(figures={paths.SCORE_MONTHS: figures.months(months.table(level), level)}))
+        if scored.scores.months is not None:
+            registry.log(_draw_months(scored.scores.months, settings.score.level))
     return scored
+
+
+def _draw_months(months: Months, level: float) -> Record:
+    from tenure import figures  # noqa: PLC0415 (ArviZ and matplotlib take longer than most scorings)
+
+    return Record(figures={paths.SCORE_MONTHS: figures.months(months.table(level), level)})
 
 
 @contextmanager

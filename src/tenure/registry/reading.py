@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 import mlflow
 import pandas as pd
-import xarray as xr
 from mlflow.exceptions import MlflowException
 
 from tenure import paths
@@ -21,6 +20,8 @@ from .errors import raise_if_lost, where
 from .store import client
 
 if TYPE_CHECKING:
+    import xarray as xr
+
     from tenure.fit import Loo
 
 
@@ -72,8 +73,10 @@ class Evidence:
         """Read a logged table, such as `backtest/tracking`."""
         return pd.read_csv(self.file(paths.csv(path)))
 
-    def trace(self, stage: str, model: str) -> xr.DataTree:
+    def trace(self, stage: str, model: str) -> "xr.DataTree":
         """Read the draws of a fit: `calibration` or `final`, `purchases` or `spend`; with prior and sample stats."""
+        import xarray as xr
+
         return xr.open_datatree(self.file(paths.trace(stage, model)), engine="h5netcdf").load()
 
     def loo(self, stage: str, model: str) -> "Loo":

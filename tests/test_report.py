@@ -248,7 +248,7 @@ def test_the_refits_move_is_told_beside_chance_and_none_where_there_is_no_refit(
     moved = {
         "final.purchases.refit_drift": 0.184,
         "final.purchases.refit_drift_se": 0.088,
-        "final.spend_per_purchase.refit_drift": -0.01,
+        "final.spend.refit_drift": -0.01,
     }
     table = report.refit_drift(replace(made_up, metrics={**made_up.metrics, **moved}))
     assert isinstance(table, report.Table)

@@ -48,9 +48,9 @@ def print_held(ran, outcome):
     for name, rolling in ran.items():
         ours = rolling.totals[rolling.totals["outcome"] == outcome]
         for days, part in ours.groupby("horizon_days"):
-            learnt = part[part["factor"] == "learnt"]
+            estimated = part[part["drift"] == "estimated"]
             wider = ((part["adjusted_high"] - part["adjusted_low"]) / (part["high"] - part["low"])).median()
-            held = [counted(rows[column]) for rows in (part, learnt) for column in ("holds", "adjusted_holds")]
+            held = [counted(rows[column]) for rows in (part, estimated) for column in ("covers", "adjusted_covers")]
             bias = f"{part['bias'].mean():+.1%} | {part['bias'].abs().mean():.1%}"
             print(f"| {name} | {days} | {len(part)} | {bias} | {' | '.join(held)} | {wider:.1f} |")
 

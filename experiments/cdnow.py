@@ -49,7 +49,7 @@ ROWS = [
     ("expected total", "expected_total", "{:,.0f}"),
     ("90% predictive of the total, low", "total_low", "{:,.0f}"),
     ("90% predictive of the total, high", "total_high", "{:,.0f}"),
-    ("the interval holds the actual", "total_holds_actual", "{:.0f}"),
+    ("the interval holds the actual", "total_covers_actual", "{:.0f}"),
     ("bias", "bias", "{:+.1%}"),
     ("correlation per customer", "correlation", "{:.3f}"),
     ("mean CRPS", "crps", "{:.3f}"),

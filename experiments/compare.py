@@ -21,9 +21,9 @@ from omegaconf import OmegaConf
 from tenure import fit, promote, registry
 from tenure.figures.style import CHAINS, STYLE
 from tenure.jobs.compose import compose_settings
-from tenure.jobs.recipes import read_recipe
+from tenure.jobs.run_settings import read_recipe
 from tenure.posterior import Posterior
-from tenure.rfm import Births, split
+from tenure.rfm import AcquisitionWindow, split
 from tenure.transactions import read
 
 CLEAR = promote.TOLERATED  # standard errors
@@ -54,7 +54,7 @@ def main(experiment="compare"):
     splits = find_runs(experiment)
     if not splits:
         sys.exit(f"{mlflow.get_tracking_uri()} holds no finished run of experiment=compare in {experiment}.")
-    shipped = f"{settings.fit.purchases} {settings.registry.tags['priors']}"
+    shipped = f"{settings.fit.purchase_model} {settings.registry.tags['priors']}"
     parts, found = [], {}
     for runs in splits.values():
         title, reference = describe(runs), shipped if shipped in runs else next(iter(runs))
@@ -77,7 +77,7 @@ def find_runs(experiment):
         tags = evidence.tags
         if "priors" in tags:
             same_days = (tags["data.digest"], tags["cutoff"], tags["end"])
-            splits[same_days][f"{evidence.params['fit.purchases']} {tags['priors']}"] = evidence
+            splits[same_days][f"{evidence.params['fit.purchase_model']} {tags['priors']}"] = evidence
     return dict(sorted(splits.items()))
 
 
@@ -93,7 +93,7 @@ def compare(runs, reference):
     transactions = read(recipe.transactions)
     if transactions.digest != runs[reference].tags["data.digest"]:
         sys.exit(f"{recipe.transactions.path} is not the log any more that these runs were trained on.")
-    parts = split(transactions, recipe.rfm.cutoff, recipe.rfm.end, Births.of(recipe.rfm, transactions))
+    parts = split(transactions, recipe.rfm.cutoff, recipe.rfm.end, AcquisitionWindow.of(recipe.rfm, transactions))
     posteriors = {
         name: Posterior.load(run.file("posterior/calibration.npz")).thin(recipe.fit.joint_draws)
         for name, run in runs.items()

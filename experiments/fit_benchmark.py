@@ -45,7 +45,7 @@ def make_summary(customers):
 
     from tenure.jobs.compose import compose_settings
     from tenure.rfm import split
-    from tenure.simulate import PurchaseLaw, SpendLaw, draw_histories, draw_mean_spends
+    from tenure.simulate import PurchaseProcess, SpendProcess, draw_histories, draw_mean_spends
     from tenure.summary import Rfm
     from tenure.transactions import read
 
@@ -53,11 +53,11 @@ def make_summary(customers):
         return split(read(compose_settings("train", ["experiment=cdnow"]).transactions), "1997-09-30").calibration
     rng = np.random.default_rng(0)
     T = rng.integers(1, DAYS + 1, int(customers))
-    x, t_x = draw_histories(PurchaseLaw("bg_nbd", **BUYING), T, rng)
+    x, t_x = draw_histories(PurchaseProcess("bg_nbd", **BUYING), T, rng)
     recency = np.ceil(t_x).astype(np.int64)
     x = np.minimum(x, recency)  # one purchase a day
     mean = np.zeros(T.size)
-    drawn = draw_mean_spends(SpendLaw(**SPENDING), x[x > 0].astype(float), rng)
+    drawn = draw_mean_spends(SpendProcess(**SPENDING), x[x > 0].astype(float), rng)
     mean[x > 0] = np.maximum(np.round(drawn, 2), 0.01)
     frame = {"customer_id": np.arange(T.size).astype(str), "frequency": x, "recency": recency, "T": T}
     return Rfm.from_frame(pd.DataFrame(frame | {"monetary_value": mean}))

@@ -19,12 +19,12 @@ from tenure.fit import fit
 from tenure.jobs.compose import compose_settings
 from tenure.posterior import PURCHASE_MODELS
 from tenure.scorer import Scorer
-from tenure.simulate import PurchaseLaw, SpendLaw, draw_last
+from tenure.simulate import PurchaseProcess, SpendProcess, draw_last
 from tenure.summary import Rfm
 
 # Slow buyers over years, so that what whole days round away is small beside what is looked for.
 BUYING = {"r": 0.45, "alpha": 450.0, "a": 0.8, "b": 2.8}  # days
-SPEND = SpendLaw(p=5.0, q=4.0, v=20.0)
+SPEND = SpendProcess(p=5.0, q=4.0, v=20.0)
 DAYS = (300, 4_000)
 CUSTOMERS = 600
 HORIZON = 2_700
@@ -33,7 +33,7 @@ LEVELS = (0.5, 0.8, 0.9, 0.95)
 
 def simulate(purchases, customers, rng):
     """Draw a summary as of the cut-off and, for the same customers, purchases and spend in the horizon after it."""
-    law = PurchaseLaw(purchases, **BUYING)
+    law = PurchaseProcess(purchases, **BUYING)
     rate, dropout, nu = law.rates(customers, rng), law.dropouts(customers, rng), SPEND.nus(customers, rng)
     T = rng.integers(*DAYS, customers)
     most = law.repeats_until_departure(dropout, rng)

@@ -19,7 +19,7 @@ import pandas as pd
 
 from tenure.fit import fit
 from tenure.jobs.compose import compose_settings
-from tenure.rfm import EVERYONE, Births, find_truncation, split
+from tenure.rfm import EVERYONE, AcquisitionWindow, find_truncation, split
 from tenure.scorer import HeavyTailWarning, Scorer
 from tenure.simulate import write_log
 from tenure.summary import Rfm
@@ -35,10 +35,10 @@ MADE_UP = [
     "simulate.customers=20000",
     "simulate.start='2024-01-01'",
     "simulate.end='2025-12-31'",
-    "simulate.births={since: '2022-01-01', until: '2025-12-31', growth: 0}",
+    "simulate.acquisition={since: '2022-01-01', until: '2025-12-31', growth: 0}",
 ]
 CUTOFF = date(2024, 12, 31)
-NEW = Births(since_before=False)
+NEW = AcquisitionWindow(include_left_truncated=False)
 
 
 def settings_of(path, *more):
@@ -84,10 +84,10 @@ def made_up(truth, seed, folder):
     settings = compose_settings("simulate", [f"simulate={truth}", *MADE_UP])
     path, known = f"{folder}/{truth}.parquet", f"{folder}/{truth}_truth.parquet"
     write_log(settings.simulate, path, truth=known, seed=seed, progress=False)
-    born = pd.read_parquet(known).set_index("customer_id")["born"].dt.normalize()
+    acquired = pd.read_parquet(known).set_index("customer_id")["born"].dt.normalize()
     log = pd.read_parquet(path)
-    log.assign(acquired=log["customer_id"].map(born)).to_parquet(path, index=False)
-    return path, born, settings.simulate.truth
+    log.assign(acquired=log["customer_id"].map(acquired)).to_parquet(path, index=False)
+    return path, acquired, settings.simulate.truth
 
 
 def population_of(posterior):
@@ -108,29 +108,29 @@ def print_header(*cells):
 
 def say_births(found):
     print(
-        f"Births of the first four weeks {found.early:,}, excess {found.excess:+,.0f} ± {found.excess_se:,.0f}"
+        f"First purchases of the first four weeks {found.early:,}, excess {found.excess:+,.0f} ± {found.excess_se:,.0f}"
         f" (p {found.p_value:.2g})."
     )
 
 
 def print_made_up(truth, seed, folder):
-    path, born, population = made_up(truth, seed, folder)
-    told = settings_of(path, f"fit.purchases={population.purchases}")
+    path, acquired, population = made_up(truth, seed, folder)
+    told = settings_of(path, f"fit.purchase_model={population.purchases}")
     plain, dated = (
         read(settings_of(path, *more).transactions) for more in ((), ("transactions.columns.acquired=acquired",))
     )
     everyone, dated_all = split(plain, CUTOFF), split(dated, CUTOFF)
-    moved = since_acquisition(dated_all, born, dated.first_day)
-    new = split(dated, CUTOFF, births=NEW)
-    learnt = {
+    moved = since_acquisition(dated_all, acquired, dated.first_day)
+    new = split(dated, CUTOFF, acquisitions=NEW)
+    estimated = {
         "nothing done": everyone,
-        "burn-in of 90 days": split(plain, CUTOFF, births=Births(date(2024, 3, 31))),
-        "burn-in of 180 days": split(plain, CUTOFF, births=Births(date(2024, 6, 29))),
-        "cohort of October to December": split(plain, CUTOFF, births=Births(date(2024, 10, 1), CUTOFF)),
+        "burn-in of 90 days": split(plain, CUTOFF, window=AcquisitionWindow(date(2024, 3, 31))),
+        "burn-in of 180 days": split(plain, CUTOFF, window=AcquisitionWindow(date(2024, 6, 29))),
+        "cohort of October to December": split(plain, CUTOFF, window=AcquisitionWindow(date(2024, 10, 1), CUTOFF)),
         "acquisition known, as Tenure does": new,
         "acquisition known, T counted from it": moved,
     }
-    old_ids = set(born.index[born < pd.Timestamp(plain.first_day)])
+    old_ids = set(acquired.index[acquired < pd.Timestamp(plain.first_day)])
     ids = dated_all.calibration.customers["customer_id"]
     is_old = ids.isin(old_ids).to_numpy()
     print(f"\n{truth}, seed {seed}: {len(ids):,} customers to {CUTOFF}, {is_old.sum():,} of them from before the log.")
@@ -139,16 +139,16 @@ def print_made_up(truth, seed, folder):
     rate, leaves = 365 * population.r / population.alpha, population.a / (population.a + population.b)
     print_row("the truth", "", "", f"{rate:.2f}", f"{leaves:.3f}", "", "")
     posteriors = {}
-    for name, parts in learnt.items():
+    for name, parts in estimated.items():
         posteriors[name] = fitted(parts.calibration, told)
         those = parts.calibration.customers["customer_id"]
         numbers = population_of(posteriors[name]) + biases(posteriors[name], dated_all, ~is_old)
         print_row(name, f"{len(those):,}", f"{those.isin(old_ids).sum():,}", *numbers)
     print_header("those from before, their T counted from", "bias of purchases", "of value")
-    taught = posteriors["acquisition known, as Tenure does"]
-    print_row("the first purchase in the log", *biases(taught, everyone, is_old))
-    print_row("the log's first day, every purchase a repeat (Tenure)", *biases(taught, dated_all, is_old))
-    print_row("the acquisition", *biases(taught, moved, is_old))
+    past = posteriors["acquisition known, as Tenure does"]
+    print_row("the first purchase in the log", *biases(past, everyone, is_old))
+    print_row("the log's first day, every purchase a repeat (Tenure)", *biases(past, dated_all, is_old))
+    print_row("the acquisition", *biases(past, moved, is_old))
 
 
 def print_online_retail(path):
@@ -161,12 +161,12 @@ def print_online_retail(path):
     say_births(find_truncation(transactions, cutoff))
     windows = {
         "nothing done": EVERYONE,
-        "burn-in of 28 days": Births(date(2009, 12, 29)),
-        "burn-in of 90 days": Births(march),
-        "cohort of March": Births(march, date(2010, 3, 31)),
-        "cohort of the first four weeks": Births(last=date(2009, 12, 28)),
+        "burn-in of 28 days": AcquisitionWindow(date(2009, 12, 29)),
+        "burn-in of 90 days": AcquisitionWindow(march),
+        "cohort of March": AcquisitionWindow(march, date(2010, 3, 31)),
+        "cohort of the first four weeks": AcquisitionWindow(last=date(2009, 12, 28)),
     }
-    parts_of = {name: split(transactions, cutoff, births=births) for name, births in windows.items()}
+    parts_of = {name: split(transactions, cutoff, acquisitions=acquisitions) for name, acquisitions in windows.items()}
     late = parts_of["burn-in of 90 days"].calibration.customers["customer_id"]
     is_late = whole.calibration.customers["customer_id"].isin(late).to_numpy()
     groups = {"own": None, "born since March": is_late, "born before": ~is_late, "everyone": is_late | True}

@@ -28,7 +28,7 @@ from tenure.fit.run import explore
 from tenure.fit.target import PurchaseTarget, SpendTarget
 from tenure.jobs.compose import compose_settings
 from tenure.posterior import PURCHASE_PARAMETERS, SPEND_PARAMETERS
-from tenure.simulate import PurchaseLaw, SpendLaw, draw_histories, draw_mean_spends
+from tenure.simulate import PurchaseProcess, SpendProcess, draw_histories, draw_mean_spends
 
 PICTURE = Path(__file__).with_suffix(".png")
 MODELS = ("bg_nbd", "mbg_nbd", "gamma_gamma")
@@ -57,12 +57,12 @@ def rank_truths(model, settings, fits, *, customers=CUSTOMERS, seed=0, money_fro
         at = draw_prior(empty, 1, rng)
         truth = {name: value[0] for name, value in empty.quantities(at).items()}
         if model == "gamma_gamma":
-            mean = draw_mean_spends(SpendLaw(*(truth[name] for name in SPEND_PARAMETERS)), x, rng)
+            mean = draw_mean_spends(SpendProcess(*(truth[name] for name in SPEND_PARAMETERS)), x, rng)
             scale = np.exp(np.log(mean).mean()) if money_from_the_log else 1.0
             at -= np.array([[np.log(scale), 0.0, 0.0]])
             table = SpendTable.of(x, mean / scale, np.ones(x.size))
         else:
-            law = PurchaseLaw(model, *(truth[name] for name in PURCHASE_PARAMETERS))
+            law = PurchaseProcess(model, *(truth[name] for name in PURCHASE_PARAMETERS))
             frequency, recency = draw_histories(law, T, rng)
             table = PurchaseTable.of(frequency, recency, T, np.ones(customers), model=model)
         target = replace(empty, table=table)

@@ -55,15 +55,15 @@ def tags_of(version: Version) -> dict[str, str]:
     return dict(registry.find_version(version.uri).tags)
 
 
-def crown(new: Version, old: Version | None, **facts: Any) -> None:
-    registry.crown(new, old, **{"by": "ana", "because": "a test", **facts})
+def set_champion(new: Version, old: Version | None, **facts: Any) -> None:
+    registry.set_champion(new, old, **{"by": "ana", "because": "a test", **facts})
 
 
 def test_the_new_champion_carries_who_when_why_the_figures_and_whom_it_replaced(name: str) -> None:
     first, second = add(name), add(name, "REVIEW")
-    crown(first, None)
+    set_champion(first, None)
     before = datetime.now(UTC).replace(microsecond=0)
-    crown(second, first, because="season", figures={"value.difference": -0.0123456789})
+    set_champion(second, first, because="season", figures={"value.difference": -0.0123456789})
     tags = tags_of(second)
     assert pointers(name) == {"champion": 2}  # and no challenger any more
     assert tags["promotion.by"] == "ana"
@@ -77,17 +77,17 @@ def test_the_new_champion_carries_who_when_why_the_figures_and_whom_it_replaced(
 
 def test_another_challenger_stays_challenger(name: str) -> None:
     first, _ = add(name), add(name)
-    crown(first, None)
+    set_champion(first, None)
     assert pointers(name) == {"champion": 1, "challenger": 2}
 
 
 @pytest.mark.parametrize("verdict", ["FAIL", None, "pass", ""])
 def test_a_fail_or_no_verdict_is_never_champion_and_changes_nothing(name: str, verdict: str | None) -> None:
     first, second = add(name), add(name, verdict)
-    crown(first, None)
+    set_champion(first, None)
     before = tags_of(second)
     with pytest.raises(NotMovedError, match=r"no verdict, or FAIL") as refused:
-        crown(second, first, because="the director wants it")
+        set_champion(second, first, because="the director wants it")
     assert refused.value.exit_code == 3
     assert pointers(name) == {"champion": 1, "challenger": 2}
     assert tags_of(second) == before
@@ -95,12 +95,12 @@ def test_a_fail_or_no_verdict_is_never_champion_and_changes_nothing(name: str, v
 
 def test_a_champion_other_than_the_one_compared_with_is_a_lost_race_that_changes_nothing(name: str) -> None:
     first, second, third = add(name), add(name), add(name)
-    crown(first, None)
-    crown(second, first)
+    set_champion(first, None)
+    set_champion(second, first)
     before = tags_of(third)
     for old, was in [(first, "1"), (None, "none")]:
         with pytest.raises(NotMovedError, match=rf"is version 2 now, no longer {was}"):
-            crown(third, old)
+            set_champion(third, old)
     assert pointers(name) == {"champion": 2, "challenger": 3}
     assert tags_of(third) == before
 
@@ -109,7 +109,7 @@ def test_a_rival_who_looked_before_us_and_sets_after_us_is_a_lost_race_that_is_t
     name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     first, second, third = add(name), add(name), add(name)
-    crown(first, None)
+    set_champion(first, None)
     waited = []
 
     def rival_sets(seconds: float) -> None:
@@ -118,17 +118,18 @@ def test_a_rival_who_looked_before_us_and_sets_after_us_is_a_lost_race_that_is_t
 
     monkeypatch.setattr(aliases.time, "sleep", rival_sets)
     with pytest.raises(NotMovedError, match="a moment later version 3 was"):
-        crown(second, first)
+        set_champion(second, first)
     assert waited == [aliases.SETTLING_SECONDS]
     assert pointers(name)["champion"] == 3
-    assert tags_of(second)["promotion.lost_to"] == "3"
+    kept = {key: value for key, value in tags_of(second).items() if key.startswith("promotion.")}
+    assert kept == {"promotion.lost_to": "3"}
 
 
 def test_a_rival_who_is_champion_while_we_write_our_tags_is_not_overtaken(
     name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     first, second, third = add(name), add(name), add(name)
-    crown(first, None)
+    set_champion(first, None)
     before, honest = tags_of(second), aliases._tag
 
     def rival_sets(version: Version, group: str, facts: dict[str, str]) -> None:
@@ -137,16 +138,16 @@ def test_a_rival_who_is_champion_while_we_write_our_tags_is_not_overtaken(
 
     monkeypatch.setattr(aliases, "_tag", rival_sets)
     with pytest.raises(NotMovedError, match=r"is version 3 now, no longer 1.*Nothing was changed"):
-        crown(second, first)
+        set_champion(second, first)
     assert pointers(name)["champion"] == 3
     assert tags_of(second) == before
 
 
 def test_rollback_returns_to_who_was_champion_before_as_often_as_there_is_one(name: str) -> None:
     first, second, third = add(name), add(name), add(name)
-    crown(first, None)
-    crown(second, first)
-    crown(third, second)
+    set_champion(first, None)
+    set_champion(second, first)
+    set_champion(third, second)
     left, back = registry.roll_back(name, by="ben", because="a wrong log")
     assert (left.number, back.number, pointers(name)) == (3, 2, {"champion": 2})
     tags = tags_of(third)
@@ -159,10 +160,10 @@ def test_rollback_returns_to_who_was_champion_before_as_often_as_there_is_one(na
 
 def test_a_champion_again_carries_its_new_promotion_alone(name: str) -> None:
     first, second = add(name), add(name)
-    crown(first, None)
-    crown(second, first, figures={"value.difference": 0.5})
+    set_champion(first, None)
+    set_champion(second, first, figures={"value.difference": 0.5})
     registry.roll_back(name, by="ben", because="a wrong log")
-    crown(registry.find_version(second.uri), first, because="the log was right")
+    set_champion(registry.find_version(second.uri), first, because="the log was right")
     tags = tags_of(second)
     assert tags["promotion.because"] == "the log was right"
     assert tags["verdict"] == "PASS"
@@ -179,8 +180,8 @@ def test_rollback_refuses_what_is_gone_or_has_failed_since(name: str) -> None:
     with pytest.raises(NoModelError, match=r"no champion|no model"):
         registry.roll_back(name, by="ben", because="-")
     first, second = add(name), add(name)
-    crown(first, None)
-    crown(second, first)
+    set_champion(first, None)
+    set_champion(second, first)
     MlflowClient().set_model_version_tag(name, "1", "verdict", "FAIL")
     with pytest.raises(NotMovedError, match="cannot become champion again"):
         registry.roll_back(name, by="ben", because="-")
@@ -220,7 +221,7 @@ new = registry.find_version(version)
 old = registry.find_champion(new.name)
 time.sleep(max(0.0, float(at) - time.time()))
 try:
-    registry.crown(new, old, by="a rival", because="a race")
+    registry.set_champion(new, old, by="a rival", because="a race")
 except registry.NotMovedError:
     sys.exit(3)
 """
@@ -240,7 +241,7 @@ def test_of_two_who_promote_at_once_on_a_real_server_one_is_champion_and_the_oth
                 MlflowClient().create_model_version(
                     name, source="s3://nowhere/model", tags={"verdict": "PASS", "complete": "true"}
                 )
-            crown(registry.find_version(f"models:/{name}/1"), None)
+            set_champion(registry.find_version(f"models:/{name}/1"), None)
             together = str(time.time() + 8)
             rivals = {
                 number: subprocess.Popen([sys.executable, "-c", RIVAL, server, f"models:/{name}/{number}", together])

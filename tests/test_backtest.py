@@ -162,8 +162,8 @@ def test_totals_are_taken_of_column_sums(case: Case, backtest: Backtest) -> None
 
 
 def test_a_total_outside_its_interval_is_said(case: Case) -> None:
-    assert case.measure().metrics["value.total_holds_actual"] == 1.0
-    assert case.but(values=case.samples.values * 0.5).measure().metrics["value.total_holds_actual"] == 0.0
+    assert case.measure().metrics["value.total_covers_actual"] == 1.0
+    assert case.but(values=case.samples.values * 0.5).measure().metrics["value.total_covers_actual"] == 0.0
 
 
 def test_errors_are_those_of_the_expectation(case: Case, backtest: Backtest) -> None:

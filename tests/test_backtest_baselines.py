@@ -17,7 +17,7 @@ from tenure.backtest import (
     Samples,
     compare,
     comparison_metrics,
-    face_holdout,
+    evaluate_holdout,
     measure,
     point_forecast,
     wins,
@@ -269,7 +269,7 @@ def test_forecasts_of_different_customers_are_not_compared(perfect: Backtest, pa
 def test_one_holdout_is_faced_by_the_model_and_all_baselines(
     log: Transactions, parts: Split, posterior: Posterior, settings: BacktestSettings
 ) -> None:
-    backtest, holdout = face_holdout(log, parts, Scorer(posterior), settings, level=0.8, seed=3)
+    backtest, holdout = evaluate_holdout(log, parts, Scorer(posterior), settings, level=0.8, seed=3)
     metrics = holdout.metrics
     assert tuple(holdout.baselines) == BASELINES
     assert metrics["baselines.compared"] == len(BASELINES)
@@ -277,15 +277,15 @@ def test_one_holdout_is_faced_by_the_model_and_all_baselines(
     assert metrics["baselines.zero.value.difference"] < 0
     assert holdout.baselines["zero"]["value.crps"] == pytest.approx(parts.holdout["spend"].mean())
     assert backtest.metrics["value.crps"] == holdout.model["value.crps"]
-    assert metrics["purchases.adjusted_is_learnt"] == 0
+    assert metrics["purchases.adjusted_is_estimated"] == 0
     assert metrics["purchases.adjusted_low"] < metrics["purchases.total_low"]
     assert metrics["purchases.adjusted_high"] > metrics["purchases.total_high"]
-    assert set(holdout.lessons) == {"purchases", "value"}
+    assert set(holdout.past_errors) == {"purchases", "value"}
 
 
 def test_without_baselines_the_model_is_measured_all_the_same(
     log: Transactions, parts: Split, posterior: Posterior, settings: BacktestSettings
 ) -> None:
     alone = replace(settings, baselines=replace(settings.baselines, names=[]))
-    _, holdout = face_holdout(log, parts, Scorer(posterior), alone, level=0.8, seed=3)
+    _, holdout = evaluate_holdout(log, parts, Scorer(posterior), alone, level=0.8, seed=3)
     assert holdout.metrics["baselines.compared"] == 0

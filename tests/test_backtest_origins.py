@@ -63,7 +63,7 @@ def test_origins_that_cannot_be_are_refused_by_their_key(changes: dict[str, obje
 def test_the_command_prints_totals_forecasts_and_who_won(rolled: Ran) -> None:
     assert rolled.code == 0, rolled.err
     for said in ("Totals by origin", "90% adjusted", "Forecasts of value, 42 days ahead: means over 5 origins",
-                 "Where a baseline wins", "Factor of totals after the end of the log", "uv run mlflow ui"):  # fmt: skip
+                 "Where a baseline wins", "Drift of totals after the end of the log", "uv run mlflow ui"):  # fmt: skip
         assert said in rolled.out
     assert "5 origins" in rolled.err
 
@@ -80,11 +80,11 @@ def test_the_command_logs_a_run_per_origin_inside_one_with_the_tables(rolled: Ra
     totals, forecasts = evidence.table("rolling/totals"), evidence.table("rolling/forecasts")
     assert len(children) == totals["cutoff"].nunique() == 5
     assert len(forecasts) == 5 * 3 * 2
-    assert list(totals["factor"].str.startswith("assumed")) == [True] * 6 + [False] * 4
+    assert list(totals["drift"].str.startswith("assumed")) == [True] * 6 + [False] * 4
     one = next(run for run in children if run.info.run_name == f"{totals['cutoff'][0]} + 42 days")
     assert one.data.metrics["purchases.actual_total"] == totals["actual"][0]
     assert one.data.metrics["baselines.compared"] == 2
-    assert one.data.tags["value.adjusted"] == "assumed, not learnt"
+    assert one.data.tags["value.adjusted"] == "assumed from the prior"
     followed = registry.evidence(one.info.run_id).table("backtest/tracking")
     after = followed[followed["day"] > totals["cutoff"][0]]
     assert len(after) == 42 / 7
@@ -92,7 +92,7 @@ def test_the_command_logs_a_run_per_origin_inside_one_with_the_tables(rolled: Ra
     assert followed["actual"].iloc[-1] == followed["weekly_actual"].sum()
     assert evidence.metrics["rolling.42_days.purchases.origins"] == 5
     held = ((totals["low"] <= totals["actual"]) & (totals["actual"] <= totals["high"])).astype(float)
-    pd.testing.assert_series_equal(held, totals["holds"], check_names=False)
+    pd.testing.assert_series_equal(held, totals["covers"], check_names=False)
 
 
 def test_the_command_leaves_the_store_alone_and_refuses_origins_that_do_not_fit(rolled: Ran, tmp_path: Path) -> None:

@@ -32,11 +32,11 @@ def make_curves(draws: int = 30, days: int = 130) -> np.ndarray:
 
 
 def brute_force_track(purchases: pd.DataFrame, curves: np.ndarray, cutoff: date, day: pd.Timestamp) -> Any:
-    births = purchases.groupby("customer_id")["date"].min()
-    births = births[births <= pd.Timestamp(cutoff)]
-    ours = purchases[purchases["customer_id"].isin(births.index) & (purchases["date"] <= day)]
-    actual = len(ours) - (births <= day).sum()
-    drawn = sum(curves[:, (day - birth).days] for birth in births if birth <= day)
+    acquisitions = purchases.groupby("customer_id")["date"].min()
+    acquisitions = acquisitions[acquisitions <= pd.Timestamp(cutoff)]
+    ours = purchases[purchases["customer_id"].isin(acquisitions.index) & (purchases["date"] <= day)]
+    actual = len(ours) - (acquisitions <= day).sum()
+    drawn = sum(curves[:, (day - first_purchase).days] for first_purchase in acquisitions if first_purchase <= day)
     return actual, np.mean(drawn), *np.quantile(drawn, [0.05, 0.95], method="inverted_cdf")
 
 

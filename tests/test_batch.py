@@ -15,7 +15,7 @@ from tenure import batch, registry
 from tenure.batch import BatchError, ScoreFile, SummaryFile
 from tenure.jobs.compose import compose_settings
 from tenure.jobs.scoring import require_known
-from tenure.output import describe, written_whole
+from tenure.output import atomic_file, describe
 from tenure.posterior import Posterior
 from tenure.scorer import ScoreError, Scorer
 from tenure.summary import SummaryError
@@ -83,7 +83,7 @@ def test_sums_of_parts_are_those_of_the_whole(posterior: Posterior, summaries: p
     for found, right in pairs:
         np.testing.assert_allclose(found.value, right.value, rtol=1e-12)
         np.testing.assert_array_equal(found.purchases, right.purchases)
-    assert scores.share_beyond == pytest.approx(whole.share_beyond, rel=1e-9)
+    assert scores.extrapolated_share == pytest.approx(whole.extrapolated_share, rel=1e-9)
     pd.testing.assert_frame_equal(scores.group_table(), whole.group_table())
 
 
@@ -150,7 +150,7 @@ def test_what_an_older_versions_scorer_does_not_know_is_refused_in_words(posteri
 
 def test_an_output_is_there_whole_and_describes_itself(tmp_path: Path, summaries: pd.DataFrame) -> None:
     path = tmp_path / "scores.parquet"
-    with written_whole(str(path)) as scratch:
+    with atomic_file(str(path)) as scratch:
         output = ScoreFile(scratch)
         for part in SummaryFrame(summaries, rows=300).parts():
             output.write(part)

@@ -72,13 +72,13 @@ WRONG = "score.level=1.5"  # refused run by run, before anything heavy is import
 def test_the_sweep_is_eight_runs_and_one_that_is_refused_stops_no_other(tmp_path: Path) -> None:
     refused = train("experiment=compare", WRONG, folder=tmp_path)
     assert asked(refused) == [
-        f"fit.purchases={model} fit/priors={prior} rfm.cutoff={cutoff} experiment=compare {WRONG}"
+        f"fit.purchase_model={model} fit/priors={prior} rfm.cutoff={cutoff} experiment=compare {WRONG}"
         for model, prior, cutoff in product(MODELS, PRIORS, CUTOFFS)
     ]
     assert refused.done.stderr.count("error: score.level must be above 0 and below 1, got 1.5") == 8
     assert refused.done.returncode == 2
     headings = [line for line in refused.done.stdout.splitlines() if line.startswith("===")]
-    assert headings[-1] == "=== Run #7: fit.purchases=mbg_nbd fit/priors=vague rfm.cutoff=1997-12-31"
+    assert headings[-1] == "=== Run #7: fit.purchase_model=mbg_nbd fit/priors=vague rfm.cutoff=1997-12-31"
     assert len(headings) == 8
     assert refused.done.stdout.rstrip().splitlines()[-1].split()[-1] == "2"  # the exit code, in the table
     assert not list(tmp_path.iterdir())
@@ -86,11 +86,11 @@ def test_the_sweep_is_eight_runs_and_one_that_is_refused_stops_no_other(tmp_path
 
 def test_the_command_line_has_the_last_word_on_what_is_swept(tmp_path: Path) -> None:
     changed = train(
-        "experiment=compare", "fit.purchases=mbg_nbd", "rfm.cutoff=2024-01-31,2024-02-29,2024-03-31", "fit/priors=weak",
-        WRONG, folder=tmp_path,
+        "experiment=compare", "fit.purchase_model=mbg_nbd", "rfm.cutoff=2024-01-31,2024-02-29,2024-03-31",
+        "fit/priors=weak", WRONG, folder=tmp_path,
     )  # fmt: skip
     assert asked(changed) == [
-        f"fit.purchases=mbg_nbd fit/priors=weak rfm.cutoff={cutoff} experiment=compare {WRONG}"
+        f"fit.purchase_model=mbg_nbd fit/priors=weak rfm.cutoff={cutoff} experiment=compare {WRONG}"
         for cutoff in ("2024-01-31", "2024-02-29", "2024-03-31")
     ]
     alone = train("experiment=compare", "hydra.mode=RUN", WRONG, folder=tmp_path)
@@ -100,7 +100,7 @@ def test_the_command_line_has_the_last_word_on_what_is_swept(tmp_path: Path) -> 
 
 @pytest.mark.parametrize(("model", "prior"), list(product(MODELS, PRIORS)))
 def test_a_run_of_the_sweep_is_named_after_what_it_is_and_registers_nothing(model: str, prior: str) -> None:
-    settings = compose_settings("train", ["experiment=compare", f"fit.purchases={model}", f"fit/priors={prior}"])
+    settings = compose_settings("train", ["experiment=compare", f"fit.purchase_model={model}", f"fit/priors={prior}"])
     assert settings.fit.priors == compose_settings("train", [f"fit/priors={prior}"]).fit.priors
     told = settings.registry
     assert (told.experiment, told.run_name, told.tags) == ("compare", f"{model} {prior} 1997-09-30", {"priors": prior})
@@ -120,7 +120,7 @@ def test_a_sweep_on_a_fresh_store_lands_all_its_runs_and_registers_nothing(swept
     assert swept.done.stdout.count("Nothing was registered: the review failed it.") == len(runs) / 2
     for name, run in runs.items():
         model, prior, cutoff = name.split()
-        assert run.params["fit.purchases"] == model
+        assert run.params["fit.purchase_model"] == model
         assert run.params["fit.priors.purchases.mean_rate.parameters.sigma"] == {"weak": "2.0", "vague": "4.0"}[prior]
         assert (run.tags["priors"], run.tags["cutoff"]) == (prior, cutoff)
         assert (run.tags["verdict"] == "FAIL") == (cutoff == "1997-09-30")
@@ -134,7 +134,7 @@ def test_the_command_that_a_run_holds_repeats_it_alone(swept: Swept) -> None:
     (first, *_) = swept.runs().values()
     told = first.command().split()
     assert told[0] == "tenure-train"
-    assert {"fit.purchases=bg_nbd", "fit/priors=weak", "rfm.cutoff=1997-09-30", "experiment=compare"} < set(told)
+    assert {"fit.purchase_model=bg_nbd", "fit/priors=weak", "rfm.cutoff=1997-09-30", "experiment=compare"} < set(told)
     assert told[-1] == "hydra.mode=RUN"
 
 

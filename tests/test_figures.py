@@ -126,8 +126,8 @@ PICTURES: dict[str, Callable[[], Figure]] = {
     "totals of nothing": lambda: figures.totals(make_totals(actual=np.nan), "90%"),
     "trackings": lambda: figures.trackings(make_trackings(), RUNS),
     "trackings of one": lambda: figures.trackings({RUNS[3]: make_trackings()[RUNS[3]]}, RUNS),
-    "births": lambda: figures.births(make_births()),
-    "births without an excess": lambda: figures.births(make_births(early=3)),
+    "acquisitions": lambda: figures.acquisitions(make_births()),
+    "births without an excess": lambda: figures.acquisitions(make_births(early=3)),
     "scored_examples": lambda: figures.scored_examples(make_scores()),
     "scored_examples of one": lambda: figures.scored_examples(make_scores(("one",))),
 }
@@ -144,10 +144,10 @@ LONG = (
 def make_reliability(at_most: int = 50) -> pd.DataFrame:
     low = np.arange(10) / 10
     customers = np.minimum([0, 900, 40, 12, 7, 5, 3, 0, 2, 1], at_most)
-    foretold = np.where(customers > 0, low + 0.05, np.nan)
-    error = np.sqrt(foretold * (1 - foretold) / np.maximum(customers, 1))
-    columns = {"low": low, "high": low + 0.1, "customers": customers, "foretold": foretold}
-    return pd.DataFrame({**columns, "actual": np.minimum(foretold * 1.2, 1.0), "actual_se": error})
+    predicted = np.where(customers > 0, low + 0.05, np.nan)
+    error = np.sqrt(predicted * (1 - predicted) / np.maximum(customers, 1))
+    columns = {"low": low, "high": low + 0.1, "customers": customers, "foretold": predicted}
+    return pd.DataFrame({**columns, "actual": np.minimum(predicted * 1.2, 1.0), "actual_se": error})
 
 
 def make_ranges(spread: float = 0.2, names: tuple[str, ...] = (*NAMES, "p", "q", "v")) -> pd.DataFrame:

@@ -12,7 +12,7 @@ from numpy.testing import assert_allclose
 from tenure import figures
 from tenure.fit import fit
 from tenure.fit.diagnostics import diagnose
-from tenure.rfm import Base
+from tenure.rfm import CompressedSummary
 from tenure.summary import Rfm
 
 PURCHASES = ("r", "alpha", "a", "b")
@@ -149,11 +149,11 @@ def test_the_mode_is_a_point_estimate_and_says_so(calibration, fit_settings, by_
 
 def test_a_base_of_distinct_histories_is_all_that_a_fit_needs(calibration, fit_settings, by_importance):
     """Memory grows with distinct histories only: a base ten times as large has no more of them."""
-    base = Base.of(calibration)
+    base = CompressedSummary.of(calibration)
     settings = replace(fit_settings, method="laplace", draws=1000)
     same = fit(base, settings, seed=4)
     assert_allclose(same.posterior.draws["r"], by_importance.posterior.draws["r"])
-    tenfold = Base(
+    tenfold = CompressedSummary(
         replace(base.histories, count=base.histories.count * 10),
         replace(base.spends, count=base.spends.count * 10),
         None,

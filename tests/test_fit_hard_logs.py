@@ -10,7 +10,7 @@ import pytest
 from tenure.fit import FitError, check, fit
 from tenure.jobs.compose import compose_settings
 from tenure.review import Verdict, judge
-from tenure.rfm import Base
+from tenure.rfm import CompressedSummary
 from tenure.summary import Rfm
 
 
@@ -126,14 +126,14 @@ def test_a_hard_log_fits_by_nuts(name, settings):
 
 @pytest.mark.parametrize("name", LOGS)
 def test_a_hard_log_fits_with_the_mbg_nbd(name, settings):
-    fitted = fit_hard(name, settings, purchases="mbg_nbd")
+    fitted = fit_hard(name, settings, purchase_model="mbg_nbd")
     assert all(np.isfinite(draws).all() for draws in fitted.posterior.draws.values())
     assert all(np.isfinite(value) for value in fitted.diagnostics.values())
 
 
 @pytest.mark.parametrize("name", ["no repeat buyer", "one customer alone", "spend over eight orders"])
 def test_a_hard_log_can_be_checked(name, settings):
-    base = Base.of(LOGS[name]())
+    base = CompressedSummary.of(LOGS[name]())
     checked = check(fit(base, settings, seed=1), base, seed=1)
     assert all(np.isfinite(value) for value in checked.metrics.values())
 
@@ -143,7 +143,7 @@ def test_a_posterior_too_far_from_normal_for_laplace_is_sampled_by_nuts(settings
     from tenure.fit.importance import importance_sample
     from tenure.fit.mode import find_mode
 
-    fitted = fit_hard("no dropout at all", settings, purchases="mbg_nbd", draws=1000)
+    fitted = fit_hard("no dropout at all", settings, purchase_model="mbg_nbd", draws=1000)
     model = fitted.models["purchases"]
     drawn = importance_sample(model.target, find_mode(model.target), draws=2000, rng=np.random.default_rng(2))
     assert drawn.khat > 0.7
@@ -176,7 +176,7 @@ def test_a_base_without_repeat_buyers_is_refused_unless_the_prior_may_speak(sett
         fit(rfm, unscaled, seed=0)
     fitted = fit(rfm, settings, seed=0)
     assert fitted.methods["spend"] == "prior"
-    base = Base.of(rfm)
+    base = CompressedSummary.of(rfm)
     assert check(fitted, base, seed=0).warnings == [
         "spend: nobody bought again, so the prior alone speaks",
         "purchases: the prior, not the data, decides r, alpha, a, b",

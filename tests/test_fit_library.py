@@ -8,7 +8,7 @@ import pytest
 
 from tenure.fit import fit, library_model
 from tenure.fit.loo import leave_one_out
-from tenure.rfm import Base
+from tenure.rfm import CompressedSummary
 from tenure.scorer import Scorer
 
 pytestmark = pytest.mark.filterwarnings("ignore")
@@ -27,7 +27,7 @@ def test_the_models_are_the_librarys_own_and_hold_our_draws(handed):
     from pymc_marketing import clv
 
     posterior, models = handed[0].posterior, handed[1]
-    kind = {"bg_nbd": clv.BetaGeoModel, "mbg_nbd": clv.ModifiedBetaGeoModel}[posterior.purchases]
+    kind = {"bg_nbd": clv.BetaGeoModel, "mbg_nbd": clv.ModifiedBetaGeoModel}[posterior.purchase_model]
     assert type(models.purchases) is kind
     assert type(models.spend) is clv.GammaGammaModel
     for model, names in ((models.purchases, ("r", "alpha", "a", "b")), (models.spend, ("p", "q", "v"))):
@@ -65,7 +65,7 @@ def test_the_librarys_leave_one_out_is_ours(handed, calibration):
     with models.purchases.model:
         pm.compute_log_likelihood(models.purchases.idata, progressbar=False)
     theirs = az.loo(models.purchases.idata)
-    ours = leave_one_out(fitted, Base.of(calibration), seed=0)["purchases"]
+    ours = leave_one_out(fitted, CompressedSummary.of(calibration), seed=0)["purchases"]
     assert ours.elpd == pytest.approx(float(theirs.elpd), abs=0.05)
     assert ours.se == pytest.approx(float(theirs.se), rel=1e-4)
 

@@ -18,7 +18,7 @@ from tenure.fit.likelihood import (
     purchase_pointwise,
 )
 from tenure.fit.target import PurchaseTarget, SpendTarget
-from tenure.rfm import Base
+from tenure.rfm import CompressedSummary
 from tenure.settings import PriorSettings
 from tenure.summary import Rfm
 
@@ -206,10 +206,10 @@ def test_the_spend_likelihood_and_its_gradient_are_the_librarys(library):
 
 
 def make_targets(rfm, settings):
-    base = Base.of(rfm)
+    base = CompressedSummary.of(rfm)
     return {
         "bg_nbd": PurchaseTarget.of(base, settings),
-        "mbg_nbd": PurchaseTarget.of(base, replace(settings, purchases="mbg_nbd")),
+        "mbg_nbd": PurchaseTarget.of(base, replace(settings, purchase_model="mbg_nbd")),
         "spend": SpendTarget.of(base, settings),
     }
 

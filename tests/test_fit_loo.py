@@ -11,12 +11,12 @@ from tenure.fit import loo as loo_module
 from tenure.fit.likelihood import gamma_gamma_pointwise, purchase_pointwise
 from tenure.fit.loo import Loo, leave_one_out, loo
 from tenure.fit.pareto import smooth
-from tenure.rfm import Base
+from tenure.rfm import CompressedSummary
 
 
 @pytest.fixture(scope="module")
 def base(calibration):
-    return Base.of(calibration)
+    return CompressedSummary.of(calibration)
 
 
 @pytest.fixture(scope="module")

@@ -10,7 +10,7 @@ from tenure.fit import check, fit
 from tenure.fit.prior import SENSITIVE, draw_prior, sensitivity
 from tenure.fit.target import PurchaseTarget, SpendTarget
 from tenure.jobs.compose import compose_settings
-from tenure.rfm import Base
+from tenure.rfm import CompressedSummary
 from tenure.settings import PriorSettings
 from tenure.summary import Rfm
 
@@ -30,7 +30,7 @@ def settings(fit_settings):
 
 @pytest.fixture(scope="module")
 def base(calibration):
-    return Base.of(calibration)
+    return CompressedSummary.of(calibration)
 
 
 @pytest.mark.parametrize("family", DISTRIBUTIONS)
@@ -118,7 +118,7 @@ def test_with_many_customers_the_data_decide_and_with_few_the_prior(base, settin
     customers = {"customer_id": ["a"], "frequency": [1], "recency": [5], "T": [100], "monetary_value": [10.0]}
     import pandas as pd
 
-    alone = Base.of(Rfm.from_frame(pd.DataFrame(customers)))
+    alone = CompressedSummary.of(Rfm.from_frame(pd.DataFrame(customers)))
     few = check(fit(alone, settings, seed=0), alone, seed=0)
     assert few.metrics["purchases.prior_decides"] >= 1
     assert any("the prior, not the data, decides" in warning for warning in few.warnings)
@@ -148,5 +148,5 @@ def test_sensitivity_follows_a_refit_under_the_scaled_prior(base, settings):
     u = loose.models["spend"].u.reshape(-1, 3)
     weights = np.exp(3 * (target.log_prior(u) - target.log_prior(u).max()))
     moved = tight.models["spend"].u.reshape(-1, 3).mean(axis=0) - u.mean(axis=0)
-    foretold = weights @ u / weights.sum() - u.mean(axis=0)
-    assert moved == pytest.approx(foretold, abs=0.02)
+    predicted = weights @ u / weights.sum() - u.mean(axis=0)
+    assert moved == pytest.approx(predicted, abs=0.02)

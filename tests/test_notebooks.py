@@ -48,7 +48,7 @@ def test_the_review_is_read_from_a_model_uri(trained: Ran, monkeypatch: pytest.M
     (shown,) = execute({"TENURE_REVIEW": "models:/clv@challenger"}, ["model_review"], trained, monkeypatch)
     for said in (
         "## Verdict: REVIEW", "models:/clv/1 was never promoted", "6,696 purchases", "births cover fewer than 16 weeks",
-        "assumed, not learnt", "boosting", "one-time buyers", "of the fit to the whole log", "moved by",
+        "assumed from the prior", "boosting", "one-time buyers", "of the fit to the whole log", "moved by",
         "a new customer", "slipping", "tenure-train transactions.path=",
     ):  # fmt: skip
         assert said in shown, said

@@ -15,7 +15,7 @@ from tenure.failures import STRICT
 from tenure.fit import FitError
 from tenure.jobs import training
 from tenure.jobs.compose import compose_settings
-from tenure.jobs.outcomes import Trained
+from tenure.jobs.results import Trained
 from tenure.review import Check, Review, Verdict
 from tenure.transactions import Transactions
 

@@ -97,7 +97,7 @@ def test_entries_of_one_free_table_are_one_argument_so_that_a_sweep_keeps_them_a
         ("train", "transactions.csv.separator=null", "transactions.csv.separator", None),
         ("train", "registry.run_name='^C(.*)'", "registry.run_name", "^C(.*)"),
         ("train", "registry.run_name=^C(.*)", "registry.run_name", "^C(.*)"),
-        ("train", "registry.run_name=of ${fit.purchases}", "registry.run_name", "of bg_nbd"),
+        ("train", "registry.run_name=of ${fit.purchase_model}", "registry.run_name", "of bg_nbd"),
         ("train", "registry.run_name='null'", "registry.run_name", "null"),
         ("score", "by=[Created (UTC), 'a, b', \"c\", country]", "by", ["Created (UTC)", "a, b", "c", "country"]),
         ("score", "by=[]", "by", []),
@@ -187,7 +187,7 @@ def test_a_rule_is_added_field_by_field_and_taken_away() -> None:
         ("train", "seed=${nope}", "seed takes a whole number, got '${nope}'"),
         ("train", "seed", "'seed' is no setting: write key=value"),
         ("train", "~fit.draws", "fit.draws cannot be taken away"),
-        ("train", "fit.purchases=bg", "fit.purchases must be one of"),
+        ("train", "fit.purchase_model=bg", "fit.purchase_model must be one of"),
     ],
 )
 def test_what_does_not_fit_is_said_in_one_line(name: str, typed: str, said: str) -> None:

@@ -33,7 +33,7 @@ def draws(chains: int = 2, per_chain: int = 5, **changes: np.ndarray) -> dict[st
 def test_a_file_gives_back_the_same_bits(posterior: Posterior, tmp_path: Path) -> None:
     posterior.save(tmp_path / "posterior.npz")
     loaded = Posterior.load(tmp_path / "posterior.npz")
-    assert loaded.purchases == posterior.purchases
+    assert loaded.purchase_model == posterior.purchase_model
     assert loaded.origin == posterior.origin
     for name in PARAMETERS:
         assert loaded.draws[name].tobytes() == posterior.draws[name].tobytes()
@@ -44,17 +44,20 @@ def test_a_file_holds_seven_arrays_and_one_text_and_no_pickle(posterior: Posteri
     posterior.save(tmp_path / "posterior.npz")
     with np.load(tmp_path / "posterior.npz", allow_pickle=False) as file:
         assert set(file.files) == {*PARAMETERS, "about"}
-        assert json.loads(str(file["about"])) == {"purchases": "bg_nbd", "origin": {"method": "made up"}}
+        assert json.loads(str(file["about"])) == {"purchase_model": "bg_nbd", "origin": {"method": "made up"}}
 
 
 @pytest.mark.parametrize("purchases", PURCHASE_MODELS)
 def test_a_file_keeps_the_purchase_model(purchases: str, tmp_path: Path) -> None:
     Posterior(draws(), purchases).save(tmp_path / "posterior.npz")
-    assert Posterior.load(tmp_path / "posterior.npz").purchases == purchases
+    assert Posterior.load(tmp_path / "posterior.npz").purchase_model == purchases
 
 
 def test_a_customer_may_leave_after_the_first_purchase_in_the_mbg_nbd_alone() -> None:
-    assert {name: Posterior(draws(), name).chances_at_birth for name in PURCHASE_MODELS} == {"bg_nbd": 0, "mbg_nbd": 1}
+    assert {name: Posterior(draws(), name).initial_dropout_chances for name in PURCHASE_MODELS} == {
+        "bg_nbd": 0,
+        "mbg_nbd": 1,
+    }
 
 
 def test_a_name_without_a_suffix_is_kept(posterior: Posterior, tmp_path: Path) -> None:
@@ -69,7 +72,7 @@ def test_a_foreign_file_is_refused_by_what_it_lacks(tmp_path: Path) -> None:
 
 
 def test_a_file_with_impossible_draws_is_refused(tmp_path: Path) -> None:
-    about = np.array(json.dumps({"purchases": "bg_nbd", "origin": {}}))
+    about = np.array(json.dumps({"purchase_model": "bg_nbd", "origin": {}}))
     np.savez(tmp_path / "impossible.npz", about=about, **draws(q=np.full((2, 5), 0.9)))
     with pytest.raises(PosteriorFileError, match=r"impossible.npz is not a posterior file: 10 of 10 draws of q"):
         Posterior.load(tmp_path / "impossible.npz")
@@ -102,7 +105,7 @@ def test_all_faults_are_named_at_once() -> None:
     message = str(caught.value)
     assert "it lacks v" in message
     assert "10 of 10 draws of r" in message
-    assert "purchases is 'pareto', not one of bg_nbd, mbg_nbd" in message
+    assert "purchase_model is 'pareto', not one of bg_nbd, mbg_nbd" in message
 
 
 @pytest.mark.parametrize(
@@ -151,10 +154,10 @@ def test_more_draws_than_there_are_is_refused(count: int) -> None:
 def test_a_thinned_posterior_is_one_chain_of_the_joint_draws() -> None:
     given = Posterior(draws(2, 50), "bg_nbd", {"method": "made up"})
     thin = given.thin(20)
-    assert (thin.size, thin.draws["q"].shape, thin.purchases, thin.origin) == (
+    assert (thin.size, thin.draws["q"].shape, thin.purchase_model, thin.origin) == (
         20,
         (1, 20),
-        given.purchases,
+        given.purchase_model,
         given.origin,
     )
     np.testing.assert_array_equal(thin.joint()["q"], given.joint(20)["q"])
@@ -226,7 +229,7 @@ def member(value: Any) -> bytes:
 
 
 def about(**changes: Any) -> bytes:
-    return member(np.array(json.dumps({"purchases": "bg_nbd", "origin": {}} | changes)))
+    return member(np.array(json.dumps({"purchase_model": "bg_nbd", "origin": {}} | changes)))
 
 
 def bytes_of(members: list[tuple[str, bytes]], compression: int = zipfile.ZIP_DEFLATED) -> bytes:
@@ -324,9 +327,9 @@ TAMPERED: dict[str, tuple[Callable[[], bytes], str]] = {
     "version 2 of the format": (lambda: file_of(r=b"\x93NUMPY\x02\x00" + bytes(100)), "other than 1.0"),
     "about is no JSON": (lambda: file_of(about=member(np.array("{"))), "not JSON"),
     "about is nested without end": (lambda: file_of(about=member(np.array("[" * 15_000))), "not JSON"),
-    "about is a list": (lambda: file_of(about=member(np.array("[1]"))), "must hold `purchases` and `origin`"),
-    "about is incomplete": (lambda: file_of(about=member(np.array("{}"))), "must hold `purchases` and `origin`"),
-    "about holds more": (lambda: file_of(about=about(more=1)), "must hold `purchases` and `origin`"),
+    "about is a list": (lambda: file_of(about=member(np.array("[1]"))), "must hold `purchase_model` and `origin`"),
+    "about is incomplete": (lambda: file_of(about=member(np.array("{}"))), "must hold `purchase_model` and `origin`"),
+    "about holds more": (lambda: file_of(about=about(more=1)), "must hold `purchase_model` and `origin`"),
     "about is long": (
         lambda: file_of(about=member(np.array(" " * (MOST_CHARACTERS + 1)))),
         "at most 20,000 characters",
@@ -334,8 +337,8 @@ TAMPERED: dict[str, tuple[Callable[[], bytes], str]] = {
     "about is several texts": (lambda: file_of(about=member(np.array(["{}", "{}"]))), "not one text"),
     "about is bytes": (lambda: file_of(about=member(np.array(b"{}"))), "not one text"),
     "about is no Unicode": (lambda: file_of(about=header("()", "'<U20'")[:-80] + b"\xff" * 80), "not JSON"),
-    "unknown model": (lambda: file_of(about=about(purchases="pareto")), "purchases is 'pareto'"),
-    "model is a list": (lambda: file_of(about=about(purchases=[1])), "not one of bg_nbd, mbg_nbd"),
+    "unknown model": (lambda: file_of(about=about(purchase_model="pareto")), "purchase_model is 'pareto'"),
+    "model is a list": (lambda: file_of(about=about(purchase_model=[1])), "not one of bg_nbd, mbg_nbd"),
     "origin is a number": (lambda: file_of(about=about(origin=3)), "its origin is int"),
     "bomb of text": (lambda: file_of(about=about(origin={"a": "x" * 10**7})), "at most 20,000 characters"),
     "empty member": (lambda: file_of(r=b""), "can be read: ."),

@@ -12,7 +12,7 @@ import pytest
 from tenure import promote
 from tenure.backtest import crps
 from tenure.posterior import Posterior, PosteriorError
-from tenure.promote import Comparison, Contest, compare, decide
+from tenure.promote import Comparison, PairedScores, compare, decide
 from tenure.review import Verdict
 from tenure.rfm import Split
 from tenure.scorer import Scorer
@@ -24,7 +24,7 @@ PASS, REVIEW, FAIL = Verdict.PASS, Verdict.REVIEW, Verdict.FAIL
 
 
 def comparison(difference: float, error: float) -> Comparison:
-    value = Contest(10.0, 10.0 + difference, difference, error, -0.1, 0.1)
+    value = PairedScores(10.0, 10.0 + difference, difference, error, -0.1, 0.1)
     return Comparison(CUTOFF, END, 100, value, replace(value, difference=99.0))
 
 
@@ -163,7 +163,7 @@ def test_the_error_knows_that_all_customers_share_their_draws() -> None:
     z = []
     for _ in range(repetitions):
         actual = rng.normal(1.0, 0.01, customers)  # the recipe is biased: it foretells 0
-        tally = promote._Tally(actual)
+        tally = promote._Accumulator(actual)
         simulated = [np.tile(rng.normal(0.0, 1.0, draws), (customers, 1)) for _ in range(2)]
         zeros = [pd.Series(np.zeros(customers))] * 2
         for rows in (slice(0, 250), slice(250, customers)):
@@ -180,7 +180,7 @@ def test_chance_that_no_two_customers_share_is_counted_once() -> None:
     customers, draws, repetitions = 300, 100, 200
     z = []
     for _ in range(repetitions):
-        tally = promote._Tally(np.zeros(customers))
+        tally = promote._Accumulator(np.zeros(customers))
         simulated = [rng.normal(0.0, 1.0, (customers, draws)) for _ in range(2)]
         tally.add(slice(0, customers), simulated, [pd.Series(np.zeros(customers))] * 2)
         contest = tally.contest()

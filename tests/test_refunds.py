@@ -14,7 +14,7 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from logs import FIRST, log_of, purchases
 
-from tenure.rfm import base, split, summarize
+from tenure.rfm import compress, split, summarize
 from tenure.settings import ExcludeSettings
 from tenure.transactions import MISSING, Line, Reconciliation, StrayRefunds, Transactions, TransactionsError
 from tenure.transactions.reconciliation import AFTER, GIVEN_BACK, NETTED, SALE, UNMATCHED
@@ -179,7 +179,7 @@ def test_a_refunded_purchase_counts_until_the_day_it_is_given_back() -> None:
     before, after = (summarize(accounted, FIRST + timedelta(day)).customers.iloc[0] for day in (19, 30))
     assert (before["frequency"], before["recency"], before["monetary_value"]) == (1, 10, 50.0)
     assert (after["frequency"], after["recency"], after["monetary_value"]) == (1, 30, 30.0)
-    assert base(accounted).repeat_buyers == 1
+    assert compress(accounted).repeat_buyers == 1
 
 
 def test_a_refund_in_the_holdout_of_a_calibration_sale_lowers_neither() -> None:

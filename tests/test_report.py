@@ -72,7 +72,7 @@ def made_up(tmp_path: Path) -> InFolder:
         metrics |= {f"{outcome}.{key}": value for key, value in TOTALS.items()}
         metrics |= {f"base.{outcome}.{key}": float(at) for at, key in enumerate(BASE, 1000)}
     params = {"score.horizon_days": "365", "score.discount_rate": "0.1", "score.margin": "1.0", "score.level": "0.9"}
-    params |= {"review.level": "0.9", "fit.purchases": "bg_nbd", "transactions.path": HOSTILE}
+    params |= {"review.level": "0.9", "fit.purchase_model": "bg_nbd", "transactions.path": HOSTILE}
     tags = {"mlflow.runName": HOSTILE, "baselines.wins": HOSTILE, "final.purchases.method": "nuts", "end": "2025-12-31"}
     return InFolder("0123abc", metrics, params, tags, folder=tmp_path)
 
@@ -238,16 +238,20 @@ def test_tails_stand_beside_the_interval_that_the_review_judges(made_up: InFolde
 
 
 def test_totals_say_where_the_adjustment_comes_from(made_up: InFolder) -> None:
-    told = replace(made_up, tags={**made_up.tags, "value.adjusted": "assumed, not learnt"})
-    assert "by a factor that is assumed, not learnt" in report.totals(told).caption
+    told = replace(made_up, tags={**made_up.tags, "value.adjusted": "assumed from the prior"})
+    assert "the drift is assumed from the prior" in report.totals(told).caption
 
 
 def test_the_refits_move_is_told_beside_chance_and_none_where_there_is_no_refit(made_up: InFolder) -> None:
-    moved = {"final.purchases.shift": 0.184, "final.purchases.shift_se": 0.088, "final.spend.shift": -0.01}
-    table = report.shift(replace(made_up, metrics={**made_up.metrics, **moved}))
+    moved = {
+        "final.purchases.refit_drift": 0.184,
+        "final.purchases.refit_drift_se": 0.088,
+        "final.spend.refit_drift": -0.01,
+    }
+    table = report.refit_drift(replace(made_up, metrics={**made_up.metrics, **moved}))
     assert isinstance(table, report.Table)
     assert [cell.text for cell in table.rows[0]][1:] == ["+18.4%", "8.8%"]
-    assert isinstance(report.shift(made_up), report.Note)
+    assert isinstance(report.refit_drift(made_up), report.Note)
 
 
 def test_a_versions_history_is_who_when_and_why_and_an_unpromoted_one_has_none() -> None:

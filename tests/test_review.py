@@ -14,8 +14,8 @@ from omegaconf.errors import OmegaConfBaseException
 from scipy import stats
 
 from tenure.backtest import METRICS
-from tenure.backtest.shift import METRICS as SHIFTS
-from tenure.backtest.steadiness import METRICS as STEADINESS
+from tenure.backtest.refit_drift import METRICS as SHIFTS
+from tenure.backtest.spend_trend import METRICS as STEADINESS
 from tenure.failures import Failure
 from tenure.review import Check, LimitSettings, Review, ReviewSettings, ReviewSettingsError, Verdict, judge
 
@@ -26,10 +26,10 @@ FITS = {
     "final.purchases": "laplace",
     "final.spend": "nuts",
 }
-LEARNT = {"khat_max", "prior_decides"}
+ESTIMATED = {"khat_max", "prior_decides"}
 BY_METHOD = {
-    "nuts": LEARNT | {"rhat_max", "ess_bulk_min", "ess_tail_min", "divergent_share", "bfmi_min"},
-    "laplace": LEARNT | {"proposal_khat", "effective_draws"},
+    "nuts": ESTIMATED | {"rhat_max", "ess_bulk_min", "ess_tail_min", "divergent_share", "bfmi_min"},
+    "laplace": ESTIMATED | {"proposal_khat", "effective_draws"},
     "map": set(),
 }
 
@@ -206,16 +206,16 @@ def test_no_share_of_one_customer_fails() -> None:
 
 def test_only_the_refit_can_have_moved() -> None:
     calibration = {fit: method for fit, method in FITS.items() if fit.startswith("calibration.")}
-    for fits, due in ((calibration, set()), (FITS, {"final.purchases.shift", "final.spend.shift"})):
+    for fits, due in ((calibration, set()), (FITS, {"final.purchases.refit_drift", "final.spend.refit_drift"})):
         review = judge(good_metrics(), SETTINGS.checks, fits=fits)
-        assert {check.metric for check in review.checks if check.name == "refit_shift"} == due
+        assert {check.metric for check in review.checks if check.name == "refit_drift"} == due
 
 
 @pytest.mark.parametrize(
     ("metric", "good", "bad", "finding"),
     [
-        ("final.purchases.shift", 0.09, 0.18, "is 0.18, standard error 0.01: above the REVIEW limit 0.1"),
-        ("final.spend.shift", -0.09, -0.3, "is -0.3, standard error 0.01: below the REVIEW limit -0.1"),
+        ("final.purchases.refit_drift", 0.09, 0.18, "is 0.18, standard error 0.01: above the REVIEW limit 0.1"),
+        ("final.spend.refit_drift", -0.09, -0.3, "is -0.3, standard error 0.01: below the REVIEW limit -0.1"),
         ("spend_change", 0.1, -0.2, "is -0.2, standard error 0.01: below the REVIEW limit -0.1"),
         ("p_purchase.largest_gap", 0.1, 0.3, "is 0.3: above the REVIEW limit 0.1"),
         ("data.unmatched_refunds_share", 0.05, 0.08, "is 0.08: above the REVIEW limit 0.05"),

@@ -14,13 +14,13 @@ from hypothesis import strategies as st
 from logs import log_of, purchases, sales_log, settings
 
 from tenure.rfm import (
-    Base,
-    Births,
+    AcquisitionWindow,
+    CompressedSummary,
     Histories,
     RfmError,
     Spends,
     Split,
-    base,
+    compress,
     daily_counts,
     histories,
     origins,
@@ -199,7 +199,7 @@ def test_sales_after_the_end_do_not_change_the_split(cdnow: Transactions) -> Non
 @given(sales=SALES)
 def test_a_base_repeated_by_its_counts_is_every_customer(sales: list[Sale]) -> None:
     rfm = summarize(sales_log(*sales))
-    base, names = Base.of(rfm), ["frequency", "recency", "T"]
+    base, names = CompressedSummary.of(rfm), ["frequency", "recency", "T"]
     found = base.histories
     everyone = np.repeat(np.stack([found.frequency, found.recency, found.T]), found.count, axis=1)
     np.testing.assert_array_equal(everyone.T, rfm.customers[names].sort_values(names))
@@ -277,7 +277,7 @@ def test_repeat_purchases_that_were_all_free_are_counted_and_left_out_of_the_spe
     rfm = summarize(log)
     free = dict.fromkeys("abcd", (1, 5, 5, 0.0))
     assert customers(rfm) == {**free, "e": (1, 5, 5, 1.0), "f": (0, 0, 5, 0.0)}
-    for grouped in (base(log), Base.of(rfm)):
+    for grouped in (compress(log), CompressedSummary.of(rfm)):
         assert (grouped.customers, grouped.repeat_buyers, grouped.paying_repeat_buyers) == (6, 5, 1)
         assert (grouped.spends.frequency, grouped.spends.mean, grouped.spends.count) == (1, 1.0, 1)
 
@@ -305,7 +305,7 @@ def test_histories_and_spends_that_are_none_are_refused() -> None:
     with pytest.raises(RfmError, match="are not of one length"):
         Spends(one, np.ones(2), one)
     with pytest.raises(RfmError, match="The histories have 1 repeat buyers, the spends 2"):
-        Base(Histories(one, one, one, one), Spends(one, np.ones(1), one + 1), None)
+        CompressedSummary(Histories(one, one, one, one), Spends(one, np.ones(1), one + 1), None)
 
 
 # ---- runs
@@ -327,13 +327,13 @@ def test_first_orders_are_summarised_apart_from_repeat_purchases():
     transactions = sales_log(("a", 0, 10.0), ("a", 4, 99.0), ("b", 1, 30.0))
     found = summarize(transactions, "2020-01-10").first_orders
     assert (found.mean, found.sd, found.customers) == (20.0, 10.0, 2)
-    assert Base.of(summarize(transactions, "2020-01-01")).first_orders.mean == 10.0
+    assert CompressedSummary.of(summarize(transactions, "2020-01-01")).first_orders.mean == 10.0
 
 
 # ---- lazy, grouped, by cohort, from several origins
 
 
-def same(one: Base, other: Base) -> None:
+def same(one: CompressedSummary, other: CompressedSummary) -> None:
     for part, names in (
         ("histories", ("frequency", "recency", "T", "count")),
         ("spends", ("frequency", "mean", "count")),
@@ -346,7 +346,7 @@ def same(one: Base, other: Base) -> None:
 
 
 def test_the_grouped_base_of_cdnow_is_that_of_its_customers(cdnow: Transactions) -> None:
-    same(base(cdnow, CUTOFF), Base.of(summarize(cdnow, CUTOFF)))
+    same(compress(cdnow, CUTOFF), CompressedSummary.of(summarize(cdnow, CUTOFF)))
 
 
 @quick
@@ -354,7 +354,7 @@ def test_the_grouped_base_of_cdnow_is_that_of_its_customers(cdnow: Transactions)
 def test_any_grouped_base_is_that_of_its_customers(sales: list[Sale], wait: int) -> None:
     transactions = sales_log(*sales)
     end = transactions.first_day + timedelta(wait)
-    same(base(transactions, end), Base.of(summarize(transactions, end)))
+    same(compress(transactions, end), CompressedSummary.of(summarize(transactions, end)))
 
 
 def test_the_lazy_summaries_stream_the_same_customers(cdnow: Transactions) -> None:
@@ -402,13 +402,17 @@ def test_segments_ride_along_by_their_rule_and_know_nothing_of_later_days() -> N
 
 def test_a_cohort_is_the_customers_born_in_its_window() -> None:
     transactions = sales_log(("a", 0, 1.0), ("a", 9, 1.0), ("b", 3, 1.0), ("b", 12, 1.0), ("c", 5, 1.0), ("d", 12, 1.0))
-    window = Births(date(2020, 1, 2), date(2020, 1, 5))
-    parts = split(transactions, "2020-01-10", births=window)
+    window = AcquisitionWindow(date(2020, 1, 2), date(2020, 1, 5))
+    parts = split(transactions, "2020-01-10", window=window)
     assert list(parts.calibration.customers["customer_id"]) == ["b"]
     assert parts.born_in_holdout == 1  # d; a and c bought before
-    assert base(transactions, births=window).customers == 1
-    cohorts = [Births(last=date(2020, 1, 1)), Births(date(2020, 1, 2), date(2020, 1, 4)), Births(date(2020, 1, 5))]
-    each = [summarize(transactions, births=cohort).customers for cohort in cohorts]
+    assert compress(transactions, window=window).customers == 1
+    cohorts = [
+        AcquisitionWindow(last=date(2020, 1, 1)),
+        AcquisitionWindow(date(2020, 1, 2), date(2020, 1, 4)),
+        AcquisitionWindow(date(2020, 1, 5)),
+    ]
+    each = [summarize(transactions, acquisitions=cohort).customers for cohort in cohorts]
     everyone = summarize(transactions).customers
     pd.testing.assert_frame_equal(pd.concat(each).sort_values("customer_id", ignore_index=True), everyone)
 
@@ -424,9 +428,9 @@ def test_several_origins_have_holdouts_of_one_length(cdnow: Transactions) -> Non
 
 def test_a_window_without_births_is_refused() -> None:
     with pytest.raises(RfmError, match="the window ends before it begins"):
-        Births(date(2020, 1, 2), date(2020, 1, 1))
+        AcquisitionWindow(date(2020, 1, 2), date(2020, 1, 1))
     with pytest.raises(RfmError, match=r"There is no customer with a first purchase from 2021-01-01 to \.\.\."):
-        summarize(sales_log(("a", 0, 1.0)), births=Births(date(2021, 1, 1)))
+        summarize(sales_log(("a", 0, 1.0)), window=AcquisitionWindow(date(2021, 1, 1)))
 
 
 def test_a_log_whose_every_sale_was_given_back_has_no_customer() -> None:
@@ -437,13 +441,13 @@ def test_a_log_whose_every_sale_was_given_back_has_no_customer() -> None:
 def test_daily_counts_equal_a_loop_over_customers(cdnow: Transactions) -> None:
     counts = daily_counts(cdnow, date(1997, 2, 15), date(1997, 6, 30))
     bought = purchases(cdnow, date(1997, 6, 30))
-    births, repeats = dict.fromkeys(counts["date"], 0), dict.fromkeys(counts["date"], 0)
+    acquisitions, repeats = dict.fromkeys(counts["date"], 0), dict.fromkeys(counts["date"], 0)
     for _, days in bought.groupby("customer_id")["date"]:
         if days.min() <= pd.Timestamp("1997-02-15"):
-            births[days.min()] += 1
+            acquisitions[days.min()] += 1
             for day in days[days > days.min()]:
                 repeats[day] += 1
-    assert list(counts["births"]) == list(births.values())
+    assert list(counts["acquisitions"]) == list(acquisitions.values())
     assert list(counts["repeats"]) == list(repeats.values())
     assert (counts["date"].iloc[0], counts["date"].iloc[-1]) == (pd.Timestamp("1997-01-01"), pd.Timestamp("1997-06-30"))
     with pytest.raises(RfmError, match="No customer was born by the cut-off 1996-12-31"):

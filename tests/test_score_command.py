@@ -10,7 +10,7 @@ from job_runs import Ran, command, in_process
 from logs import SUMMARIES
 
 from tenure import batch, registry
-from tenure.output import describe, written_whole
+from tenure.output import atomic_file, describe
 
 ROOT = Path(__file__).parent.parent
 
@@ -93,7 +93,7 @@ def test_scoring_tells_the_way_there_and_the_value_to_infinity(
     registry.use(trained.store)
     run = registry.evidence(scored.run_id)
     assert run.metrics["total.residual_value.expected"] == pytest.approx(table["residual_value"].sum())
-    assert 0 < run.metrics["score.share_beyond"] < run.metrics["score.residual_share_beyond"] < 1
+    assert 0 < run.metrics["score.extrapolated_share"] < run.metrics["score.residual_share_beyond"] < 1
     assert len(run.table("scores/months")) == 48
     assert run.file("scores/months.png").stat().st_size > 10_000
 
@@ -103,7 +103,7 @@ def test_a_failing_write_leaves_the_old_file_and_no_other(tmp_path: Path) -> Non
     target.write_text("old")
 
     def write(table: pd.DataFrame, about: dict[str, Any]) -> None:
-        with written_whole(str(target)) as path:
+        with atomic_file(str(target)) as path:
             output = batch.ScoreFile(path)
             output.write(SUMMARIES)
             output.write(table)

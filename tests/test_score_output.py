@@ -20,7 +20,7 @@ from tenure import registry
 from tenure.batch import SummaryFile
 from tenure.jobs import console, scoring
 from tenure.jobs.compose import compose_settings
-from tenure.output import OutputError, describe, require_writable, written_whole
+from tenure.output import OutputError, atomic_file, describe, require_writable
 from tenure.posterior import Posterior
 from tenure.registry import NoModelError
 from tenure.rfm import stream
@@ -265,17 +265,17 @@ def test_folders_are_made_with_the_file_and_gone_if_it_fails(tmp_path: Path) -> 
     path = str(tmp_path / "a" / "b" / "scores.parquet")
     require_writable(path)
     assert not (tmp_path / "a").exists()
-    with pytest.raises(RuntimeError), written_whole(path):
+    with pytest.raises(RuntimeError), atomic_file(path):
         raise RuntimeError
     assert not (tmp_path / "a").exists()
-    with written_whole(path) as scratch:
+    with atomic_file(path) as scratch:
         scratch.write_text("whole")
     assert Path(path).read_text() == "whole"
     with pytest.raises(OutputError, match="which is a file and no folder"):
         require_writable(f"{path}/scores.parquet")
     with pytest.raises(OutputError, match="is a folder"):
         require_writable(str(tmp_path / "a"))
-    with pytest.raises(RuntimeError), written_whole(str(tmp_path / "a" / "c" / "d.parquet")):
+    with pytest.raises(RuntimeError), atomic_file(str(tmp_path / "a" / "c" / "d.parquet")):
         raise RuntimeError
     assert [found.name for found in (tmp_path / "a").iterdir()] == ["b"]  # what was there stays
 

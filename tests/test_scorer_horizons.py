@@ -127,14 +127,14 @@ def test_a_horizon_beyond_what_was_observed_says_how_much_of_the_value_lies_ther
     scores = scorer.score(BASE, horizon_days=1_000)
     near = scorer.score(BASE, horizon_days=400)
     share = 1 - near.table["clv"].sum() / scores.table["clv"].sum()
-    assert scores.share_beyond == pytest.approx(share, rel=1e-9)
-    assert scores.table.attrs["share_beyond"] == scores.share_beyond
-    assert near.share_beyond is None
-    assert scorer.residual(BASE).share_beyond > scores.share_beyond
+    assert scores.extrapolated_share == pytest.approx(share, rel=1e-9)
+    assert scores.table.attrs["extrapolated_share"] == scores.extrapolated_share
+    assert near.extrapolated_share is None
+    assert scorer.residual(BASE).extrapolated_share > scores.extrapolated_share
 
 
 def test_who_does_not_know_what_was_observed_says_nothing_of_it() -> None:
-    assert Scorer(fixed()).score(BASE, horizon_days=10_950).share_beyond is None
+    assert Scorer(fixed()).score(BASE, horizon_days=10_950).extrapolated_share is None
 
 
 def test_the_share_beyond_changes_no_number(posterior: Posterior, summaries: pd.DataFrame) -> None:
@@ -153,13 +153,13 @@ def test_a_mean_that_rests_on_a_few_draws_is_told_as_such() -> None:
     heavy.draws["q"][0, 500] = 1.0 + 1e-4
     with pytest.warns(HeavyTailWarning, match=r"1 of 1 customers \(first: 'c0'\) rest on a few draws"):
         scores = Scorer(heavy).score(BASE.iloc[[1]].assign(customer_id="c0"))
-    assert scores.unsteady == scores.table.attrs["unsteady"] == 1
+    assert scores.unstable_means == scores.table.attrs["unstable_means"] == 1
 
 
 def test_ordinary_uncertainty_is_not_told_as_a_heavy_tail(posterior: Posterior, summaries: pd.DataFrame) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        assert Scorer(posterior).score(summaries).unsteady == 0
+        assert Scorer(posterior).score(summaries).unstable_means == 0
 
 
 def test_the_largest_spend_gives_finite_numbers_and_a_larger_one_is_refused(posterior: Posterior) -> None:

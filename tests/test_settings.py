@@ -44,7 +44,7 @@ def test_a_wrong_setting_is_refused_before_any_data_is_read(tmp_path: Path, over
         ("rfm.cutoff=19970930", "rfm.cutoff"),
         ("rfm.end=1997-13-01", "rfm.end"),
         ("fit.method=magic", "fit.method"),
-        ("fit.purchases=pareto", "fit.purchases"),
+        ("fit.purchase_model=pareto", "fit.purchase_model"),
         ("fit.sampler=stan", "fit.sampler"),
         ("fit.no_repeat_buyers=guess", "fit.no_repeat_buyers"),
         ("fit.chains=1", "fit.chains"),

@@ -16,7 +16,12 @@ from tenure.report import Note, Table, side_by_side
 from tenure.review import Check, Review, Verdict
 
 TAGS = {"data.digest": "abc", "cutoff": "2025-06-30", "end": "2025-12-31", "calibration.purchases.method": "nuts"}
-PARAMS = {"fit.purchases": "bg_nbd", "fit.priors.r": "1", "rfm.cutoff": "None", "transactions.zero_amounts": "count"}
+PARAMS = {
+    "fit.purchase_model": "bg_nbd",
+    "fit.priors.r": "1",
+    "rfm.cutoff": "None",
+    "transactions.zero_amounts": "count",
+}
 
 
 def loo_of(*pointwise: float, count: tuple[float, ...] = (10.0, 30.0), khat: float = 0.1, doubt: float = 0.0) -> Loo:
@@ -175,7 +180,7 @@ def test_a_failed_run_says_nothing_of_the_business_even_where_it_was_refitted(tm
     a, b = run_of(tmp_path, "a"), run_of(tmp_path, "b")
     failed = Check("bias", "value.bias", 0.5, Verdict.FAIL, "", "", "", "")
     write(b.folder, "review/review.json", json.dumps(Review((failed,)).to_dict()))
-    assert texts(side_by_side.outlook({"a": a, "b": b}))[0][1:] == ["40", "–"]
+    assert texts(side_by_side.base_forecast({"a": a, "b": b}))[0][1:] == ["40", "–"]
 
 
 def test_parameters_are_compared_in_the_last_fit_that_all_came_to(tmp_path: Path, posterior: Posterior) -> None:

@@ -24,10 +24,10 @@ from tenure.rfm import summarize
 from tenure.scorer import Scorer
 from tenure.settings import SettingsError, SimulateSettings
 from tenure.simulate import (
-    LawError,
-    PurchaseLaw,
+    ProcessError,
+    PurchaseProcess,
     SimulateError,
-    SpendLaw,
+    SpendProcess,
     draw_histories,
     draw_last,
     tables,
@@ -35,7 +35,7 @@ from tenure.simulate import (
     write_log,
 )
 from tenure.simulate.calendar import Calendar
-from tenure.simulate.law import draw_shares
+from tenure.simulate.process import draw_shares
 from tenure.simulate.rows import DIRT
 from tenure.simulate.tables import BLOCK, Simulation
 from tenure.transactions import read
@@ -68,11 +68,11 @@ def test_simulated_histories_have_the_models_own_moments(model: str) -> None:
     """Customers of rate 2 who stay buy 2 T on average; half of those who could leave at once do."""
     rng = np.random.default_rng(3)
     T = np.full(200_000, 0.5)
-    x, t_x = draw_histories(PurchaseLaw(model, 1e6, 0.5e6, 1e-9, 1.0), T, rng)
+    x, t_x = draw_histories(PurchaseProcess(model, 1e6, 0.5e6, 1e-9, 1.0), T, rng)
     assert x.mean() == pytest.approx(1.0, abs=0.01)
     # The last of x uniform times lies at x / (x + 1) of the whole on average.
     assert (t_x[x == 2] / 0.5).mean() == pytest.approx(2 / 3, abs=0.01)
-    leaves = PurchaseLaw(model, 1e6, 1e4, 1e6, 1e6)  # 50 purchases unless the customer leaves
+    leaves = PurchaseProcess(model, 1e6, 1e4, 1e6, 1e6)  # 50 purchases unless the customer leaves
     x, _ = draw_histories(leaves, T, rng)
     # E[x] of a geometric with p = 1/2: one more purchase where nobody leaves before the first repeat.
     assert x.mean() == pytest.approx(2.0 if model == "bg_nbd" else 1.0, abs=0.01)
@@ -100,12 +100,12 @@ def test_customers_of_different_counts_keep_their_own_times() -> None:
 
 @pytest.mark.parametrize("model", PURCHASE_MODELS)
 def test_counts_are_those_that_the_scorer_expects_of_new_customers(model: str, tmp_path: Path) -> None:
-    one_day = ["simulate.start=2024-01-01", "simulate.births.until=2024-01-01", "simulate.end=2024-12-30"]
-    settings = asked(f"simulate.truth.purchases={model}", "simulate.customers=60000", *one_day)
+    one_day = ["simulate.start=2024-01-01", "simulate.acquisition.until=2024-01-01", "simulate.end=2024-12-30"]
+    settings = asked(f"simulate.truth.purchase_model={model}", "simulate.customers=60000", *one_day)
     write_log(settings, str(tmp_path / "log.parquet"), truth=str(tmp_path / "truth.parquet"), seed=2)
     repeats = pd.read_parquet(tmp_path / "truth.parquet")["repeats"]
     draws = {name: np.full((1, 1), getattr(settings.truth, name)) for name in PARAMETERS}
-    # Births are uniform over the first of 365 days.
+    # First purchases are uniform over the first of 365 days.
     expected = Scorer(Posterior(draws, model, {})).expected_new_customer(np.array([364, 365])).mean()
     assert repeats.mean() == pytest.approx(expected, abs=4 * repeats.std() / np.sqrt(len(repeats)))
 
@@ -137,14 +137,14 @@ def test_a_customers_truth_is_what_the_customer_did(tmp_path: Path) -> None:
 
 def test_a_share_of_new_customers_leaves_at_once_in_the_mbg_nbd_and_none_in_the_bg_nbd(tmp_path: Path) -> None:
     for model, share in (("mbg_nbd", 0.8 / 3.3), ("bg_nbd", 0.0)):
-        asks = [f"simulate.truth.purchases={model}", "simulate.customers=6000"]
+        asks = [f"simulate.truth.purchase_model={model}", "simulate.customers=6000"]
         written(tmp_path, *asks, truth=str(tmp_path / "truth.parquet"))
         truth = pd.read_parquet(tmp_path / "truth.parquet")
         assert near((truth["left"] == truth["born"]).sum(), share, 6000)
 
 
 def test_without_dropout_nobody_leaves(tmp_path: Path) -> None:
-    span = ["simulate.births.until=2024-01-01", "simulate.end=2024-12-31"]
+    span = ["simulate.acquisition.until=2024-01-01", "simulate.end=2024-12-31"]
     settings = asked("simulate=loyal", *span)
     write_log(settings, str(tmp_path / "log.parquet"), truth=str(tmp_path / "truth.parquet"), seed=0)
     truth = pd.read_parquet(tmp_path / "truth.parquet")
@@ -157,7 +157,7 @@ def test_without_dropout_nobody_leaves(tmp_path: Path) -> None:
 def test_a_fit_to_a_made_up_log_finds_its_truth(tmp_path: Path) -> None:
     """By its 99% credible intervals, through file, reader and summary. Buyers are slow: days round little."""
     truth = {"r": 0.45, "alpha": 450.0, "a": 0.8, "b": 2.8, "p": 5.0, "q": 4.0, "v": 20.0}
-    days = ["simulate.start=2014-01-01", "simulate.births.until=2016-12-31", "simulate.end=2023-12-31"]
+    days = ["simulate.start=2014-01-01", "simulate.acquisition.until=2016-12-31", "simulate.end=2023-12-31"]
     overrides = [*(f"simulate.truth.{name}={value}" for name, value in truth.items()), *days]
     write_log(asked("simulate.customers=4000", *overrides), str(tmp_path / "log.parquet"), seed=3)
     settings = compose_settings("train", [f"transactions.path={tmp_path / 'log.parquet'}", "fit.method=laplace"])
@@ -172,15 +172,15 @@ def test_a_fit_to_a_made_up_log_finds_its_truth(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda: PurchaseLaw("pareto", 1, 1, 1, 1), r"purchases is 'pareto', not one of bg_nbd, mbg_nbd\."),
-        (lambda: PurchaseLaw("bg_nbd", 0.0, 1, 1, 1), r"r must be finite and above 0, got 0\.0\."),
-        (lambda: PurchaseLaw("bg_nbd", 1, 1, -1.0, 1), r"a must be finite and at least 0, got -1\.0\."),
-        (lambda: SpendLaw(1, 1.0, 1), r"q must be above 1, as there is no mean spend otherwise, got 1\.0\."),
-        (lambda: SpendLaw(1, 2, float("nan")), r"v must be finite and above 0, got nan\."),
+        (lambda: PurchaseProcess("pareto", 1, 1, 1, 1), r"purchase_model is 'pareto', not one of bg_nbd, mbg_nbd\."),
+        (lambda: PurchaseProcess("bg_nbd", 0.0, 1, 1, 1), r"r must be finite and above 0, got 0\.0\."),
+        (lambda: PurchaseProcess("bg_nbd", 1, 1, -1.0, 1), r"a must be finite and at least 0, got -1\.0\."),
+        (lambda: SpendProcess(1, 1.0, 1), r"q must be above 1, as there is no mean spend otherwise, got 1\.0\."),
+        (lambda: SpendProcess(1, 2, float("nan")), r"v must be finite and above 0, got nan\."),
     ],
 )
 def test_parameters_that_no_population_can_have_are_refused(make: Callable[[], Any], message: str) -> None:
-    with pytest.raises(LawError, match=message):
+    with pytest.raises(ProcessError, match=message):
         make()
 
 
@@ -196,9 +196,9 @@ def calendar(**changes: Any) -> Calendar:
 
 def test_births_are_uniform_or_grow_by_the_year() -> None:
     rng = np.random.default_rng(6)
-    even = calendar(births__until="2025-12-31").draw_births(50_000, rng)
+    even = calendar(acquisition__until="2025-12-31").draw_acquisitions(50_000, rng)
     assert kstest(even / 731, "uniform").pvalue > 0.001
-    grown = calendar(births__until="2025-12-31", births__growth=1.0).draw_births(50_000, rng)
+    grown = calendar(acquisition__until="2025-12-31", acquisition__growth=1.0).draw_acquisitions(50_000, rng)
     first = np.count_nonzero(grown < 365)
     assert near(first, 1 / (2 ** (731 / 365) - 1), 50_000)  # the first year's share when each has twice the births
     assert 0 <= grown.min() <= grown.max() < 731
@@ -220,7 +220,12 @@ def test_a_season_changes_no_whole_year_and_can_be_undone() -> None:
 
 
 def test_purchases_follow_the_season_and_their_number_over_whole_years_does_not(tmp_path: Path) -> None:
-    whole = ["simulate=loyal", "simulate.births.until=2024-01-01", "simulate.customers=20000", "simulate.dates=time"]
+    whole = [
+        "simulate=loyal",
+        "simulate.acquisition.until=2024-01-01",
+        "simulate.customers=20000",
+        "simulate.dates=time",
+    ]
     amplitude, peak = 0.6, 100
     flat = written(tmp_path, *whole)
     season = [f"simulate.season.amplitude={amplitude}", f"simulate.season.peak_day={peak}"]
@@ -241,14 +246,18 @@ def test_purchases_follow_the_season_and_their_number_over_whole_years_does_not(
 
 
 def test_customers_born_before_the_log_have_a_past_that_it_lacks(tmp_path: Path) -> None:
-    overrides = ["simulate.births.since=1996-01-01", "simulate.births.until=1996-06-30", "simulate.customers=4000"]
+    overrides = [
+        "simulate.acquisition.since=1996-01-01",
+        "simulate.acquisition.until=1996-06-30",
+        "simulate.customers=4000",
+    ]
     log = written(tmp_path, *overrides, truth=str(tmp_path / "truth.parquet"))
     truth = pd.read_parquet(tmp_path / "truth.parquet")
     assert log["date"].min() == pd.Timestamp("1997-01-01").date()
     assert not log["order_id"].str.endswith("-0").any()
     assert truth["born"].max() < pd.Timestamp("1996-07-01")
     assert log["customer_id"].nunique() < len(truth) == 4000
-    assert describe(tmp_path / "log.parquet")["holds"]["customers"] == log["customer_id"].nunique()
+    assert describe(tmp_path / "log.parquet")["covers"]["customers"] == log["customer_id"].nunique()
 
 
 def test_the_last_moment_of_a_day_is_still_that_day() -> None:
@@ -269,7 +278,7 @@ def test_refunds_are_as_many_as_asked_and_no_sale_is_another(tmp_path: Path) -> 
     log = written(tmp_path, *base, *(f"simulate.refunds.{setting}" for setting in refunds))
     back = log[log["amount"] < 0]
     pd.testing.assert_frame_equal(log[log["amount"] > 0].reset_index(drop=True), sold)
-    holds = describe(tmp_path / "log.parquet")["holds"]
+    holds = describe(tmp_path / "log.parquet")["covers"]
     own = back["order_id"].str.contains("-r")
     assert (holds["refunds"], holds["refunds_with_own_id"]) == (len(back), own.sum())
     assert near(len(back), 0.2, len(sold))
@@ -299,7 +308,7 @@ def test_refunds_come_later_by_the_delay_and_none_after_the_end(tmp_path: Path) 
 def test_dirt_is_as_much_as_asked_and_exactly_what_the_file_says(tmp_path: Path) -> None:
     asks = [f"simulate.dirt.{kind}={share}" for kind, share in DIRTY.items()]
     log = written(tmp_path, "simulate.customers=15000", *asks)
-    holds = describe(tmp_path / "log.parquet")["holds"]
+    holds = describe(tmp_path / "log.parquet")["covers"]
     table = pq.read_table(tmp_path / "log.parquet")
     amounts = table["amount"]
     values = np.asarray(amounts.combine_chunks().fill_null(7.0))
@@ -386,9 +395,9 @@ def test_how_much_is_held_and_written_at_a_time_changes_no_row(tmp_path: Path, m
     for part, path in enumerate(paths):
         about = describe(path)
         assert about["part"] == part
-        assert about["holds"]["rows"] == pq.read_metadata(path).num_rows
-        holds.update(about["holds"])
-    assert holds == describe(tmp_path / "log.parquet")["holds"]
+        assert about["covers"]["rows"] == pq.read_metadata(path).num_rows
+        holds.update(about["covers"])
+    assert holds == describe(tmp_path / "log.parquet")["covers"]
 
 
 def test_a_larger_base_begins_with_the_smaller_one(tmp_path: Path) -> None:
@@ -423,7 +432,7 @@ def test_a_file_says_what_it_was_made_from(tmp_path: Path) -> None:
     about = describe(tmp_path / "log.parquet")
     assert about["simulate"] == asdict(settings)
     assert about["seed"] == 9
-    assert about["holds"] == simulated.holds
+    assert about["covers"] == simulated.holds
     assert describe(tmp_path / "truth.parquet") == {"simulate": asdict(settings), "seed": 9}
     days = pd.read_parquet(tmp_path / "log.parquet").dropna().query("amount > 0").drop_duplicates()
     per_customer = days.drop_duplicates(["customer_id", "date"]).groupby("customer_id").size()
@@ -487,8 +496,10 @@ def test_outputs_are_refused_before_any_work(
 
 
 def test_a_log_without_an_order_is_not_written(tmp_path: Path) -> None:
-    settings = replace(asked("simulate.births.since=1990-01-01", "simulate.births.until=1990-01-01"), customers=2)
-    settings.truth.purchases, settings.truth.a, settings.truth.b = "mbg_nbd", 1e6, 1e-6
+    settings = replace(
+        asked("simulate.acquisition.since=1990-01-01", "simulate.acquisition.until=1990-01-01"), customers=2
+    )
+    settings.truth.purchase_model, settings.truth.a, settings.truth.b = "mbg_nbd", 1e6, 1e-6
     with pytest.raises(SimulateError, match="No order falls within 1997-01-01 to 1998-06-30: all were before"):
         write_log(settings, str(tmp_path / "log.parquet"), seed=0)
     assert list(tmp_path.iterdir()) == []
@@ -503,16 +514,25 @@ def test_a_log_without_an_order_is_not_written(tmp_path: Path) -> None:
         ("simulate.customers=0", "simulate.customers must be from 1 to 1,000,000,000, got 0."),
         ("simulate.start=1997-1-1", "simulate.start must be a date such as 1997-09-30, got '1997-1-1'."),
         ("simulate.end=1996-12-31", "simulate.start must be no later than simulate.end (1996-12-31)"),
-        ("simulate.end=2150-12-31", "simulate.end must be within 30 years of the first birth, got '2150-12-31'."),
-        ("simulate.start=1970-01-01", "simulate.start must be between 1980-01-01 and 2199-12-31"),
-        ("simulate.births.since=1997-01-02", "simulate.births.since must be no later than simulate.start (1997-01-01)"),
         (
-            "simulate.births.until=1998-07-01",
-            "simulate.births.until must be from 1997-01-01 to simulate.end (1998-06-30)",
+            "simulate.end=2150-12-31",
+            "simulate.end must be within 30 years of the first acquisition, got '2150-12-31'.",
         ),
-        ("simulate.births.growth=-1", "simulate.births.growth must be annual and effective, from -0.9 to 10"),
+        ("simulate.start=1970-01-01", "simulate.start must be between 1980-01-01 and 2199-12-31"),
+        (
+            "simulate.acquisition.since=1997-01-02",
+            "simulate.acquisition.since must be no later than simulate.start (1997-01-01)",
+        ),
+        (
+            "simulate.acquisition.until=1998-07-01",
+            "simulate.acquisition.until must be from 1997-01-01 to simulate.end (1998-06-30)",
+        ),
+        ("simulate.acquisition.growth=-1", "simulate.acquisition.growth must be annual and effective, from -0.9 to 10"),
         ("simulate.dates=hour", "simulate.dates must be day or time, got 'hour'."),
-        ("simulate.truth.purchases=pareto", "simulate.truth.purchases must be one of bg_nbd, mbg_nbd, got 'pareto'."),
+        (
+            "simulate.truth.purchase_model=pareto",
+            "simulate.truth.purchase_model must be one of bg_nbd, mbg_nbd, got 'pareto'.",
+        ),
         ("simulate.truth.alpha=0", "simulate.truth.alpha must be from 1e-6 to 1e9, got 0.0."),
         ("simulate.truth.a=-0.1", "simulate.truth.a must be from 0 (nobody ever leaves) to 1e9, got -0.1."),
         ("simulate.truth.q=1", "simulate.truth.q must be above 1 (there is no mean spend otherwise), got 1.0."),
@@ -570,12 +590,12 @@ def test_the_command_says_what_it_wrote_and_what_comes_next(tmp_path: Path) -> N
     asks = ["simulate=heavy", "simulate.customers=200", "simulate.refunds.share=0.1", "truth=truth.parquet", "seed=5"]
     done = command(*asks, folder=tmp_path)
     assert done.returncode == 0, done.stderr
-    holds = describe(tmp_path / "simulated.parquet")["holds"]
+    holds = describe(tmp_path / "simulated.parquet")["covers"]
     for count in ("customers", "orders", "rows", "refunds", "purchase_days"):
         assert f"{holds[count]:,}" in done.stdout
     assert "Written: simulated.parquet" in done.stdout
     assert "uv run tenure-train transactions.path=simulated.parquet" in done.stdout
-    assert "fit.purchases=mbg_nbd" in done.stdout
+    assert "fit.purchase_model=mbg_nbd" in done.stdout
     assert "simulated 200 customers" in done.stderr
     assert sorted(path.name for path in tmp_path.iterdir()) == ["simulated.parquet", "truth.parquet"]
 

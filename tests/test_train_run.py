@@ -17,7 +17,7 @@ from tenure import registry
 from tenure.errors import InputError
 from tenure.jobs import training
 from tenure.jobs.compose import compose_settings
-from tenure.jobs.outcomes import Trained
+from tenure.jobs.results import Trained
 from tenure.jobs.sweeps import Result
 from tenure.review import Check, Review, Verdict
 from tenure.simulate import write_log
@@ -58,7 +58,7 @@ def test_every_row_and_cent_of_the_log_is_accounted_for_in_print_and_in_the_run(
 
 def test_training_says_from_whom_it_learns_and_a_cohort_is_not_suspected(trained: Ran) -> None:
     assert "\n2,357 customers to 1997-09-30.\n" in trained.out
-    assert "Births before the log began: not looked for, in fewer than 16 weeks of births." in trained.out
+    assert "AcquisitionWindow before the log began: not looked for, in fewer than 16 weeks of births." in trained.out
 
 
 class Before(NamedTuple):
@@ -82,14 +82,14 @@ def before(tmp_path_factory: pytest.TempPathFactory) -> Before:
         "simulate",
         [
             "simulate.customers=3000", "simulate.start='2024-01-01'", "simulate.end='2024-12-31'",
-            "simulate.births={since: '2022-01-01', until: '2024-12-31', growth: 0}",
+            "simulate.acquisition={since: '2022-01-01', until: '2024-12-31', growth: 0}",
         ],
     )  # fmt: skip
     write_log(settings.simulate, str(folder / "log.parquet"), truth=str(folder / "truth.parquet"), seed=0)
-    born = pd.read_parquet(folder / "truth.parquet").set_index("customer_id")["born"].dt.normalize()
+    acquired = pd.read_parquet(folder / "truth.parquet").set_index("customer_id")["born"].dt.normalize()
     log = pd.read_parquet(folder / "log.parquet")
-    log.assign(won=log["customer_id"].map(born)).to_parquet(folder / "log.parquet")
-    older = set(born.index[born < pd.Timestamp("2024-01-01")])
+    log.assign(won=log["customer_id"].map(acquired)).to_parquet(folder / "log.parquet")
+    older = set(acquired.index[acquired < pd.Timestamp("2024-01-01")])
     seen = set(log.loc[pd.to_datetime(log["date"]) <= "2024-06-30", "customer_id"])
     return Before(folder / "log.parquet", seen, older)
 
@@ -105,7 +105,7 @@ def assert_found(before: Before, outs: Sequence[str], run_ids: Sequence[str]) ->
     assert [run.metrics["window.left_out_since_before"] for run in runs] == [0, len(older)]
     assert runs[0].metrics["truncation.p_value"] < 1e-6 < runs[1].metrics["truncation.p_value"]
     for run in runs:
-        assert run.file("data/births.png").stat().st_size > 10_000
+        assert run.file("data/acquisitions.png").stat().st_size > 10_000
         assert run.metrics["window.customers"] == len(seen) - run.metrics["window.left_out_since_before"]
 
 
@@ -162,7 +162,7 @@ def test_the_holdout_of_cdnow_is_as_calibrated_as_it_should_be(evidence: registr
     assert "value.pit_coverage" in numbers
     assert numbers["purchases.total_low"] < numbers["purchases.expected_total"] < numbers["purchases.total_high"]
     holds = numbers["purchases.total_low"] <= 1882 <= numbers["purchases.total_high"]
-    assert numbers["purchases.total_holds_actual"] == holds
+    assert numbers["purchases.total_covers_actual"] == holds
 
 
 def test_pictures_and_tables_are_logged(evidence: registry.Evidence) -> None:

@@ -12,26 +12,26 @@ from logs import FIRST, log_of, sales_log, settings
 from tenure.jobs.compose import compose_settings
 from tenure.rfm import (
     EVERYONE,
-    Base,
-    Births,
+    AcquisitionWindow,
+    CompressedSummary,
     LeftOut,
     RfmError,
     Truncation,
-    base,
+    compress,
     find_truncation,
     split,
     stream,
     summaries,
     summarize,
 )  # fmt: skip
-from tenure.settings import BirthWindowSettings, RfmSettings, SettingsError
+from tenure.settings import AcquisitionWindowSettings, RfmSettings, SettingsError
 from tenure.transactions import Transactions, TransactionsError, read
 
-NEW = Births(since_before=False)
+NEW = AcquisitionWindow(include_left_truncated=False)
 
 
-def weeks(*births: int) -> Truncation:
-    return Truncation(FIRST, np.array(births, dtype=np.int64))
+def weeks(*acquisitions: int) -> Truncation:
+    return Truncation(FIRST, np.array(acquisitions, dtype=np.int64))
 
 
 def dated_log(*rows: tuple[str, int, float, int | None]) -> Transactions:
@@ -42,8 +42,8 @@ def dated_log(*rows: tuple[str, int, float, int | None]) -> Transactions:
     return log_of(table.assign(date=pd.to_datetime(days), won=pd.to_datetime(pd.Series(won))), acquired="won")
 
 
-def known(transactions: Transactions, births: Births, end: str) -> dict[str, tuple[float, ...]]:
-    rfm = summarize(transactions, end, births)
+def known(transactions: Transactions, window: AcquisitionWindow, end: str) -> dict[str, tuple[float, ...]]:
+    rfm = summarize(transactions, end, window)
     return {row[0]: tuple(row[1:]) for row in rfm.customers.itertuples(index=False)}
 
 
@@ -77,11 +77,14 @@ def test_steady_births_are_suspected_as_seldom_as_the_p_value_says(spread: float
 def test_a_log_that_begins_after_its_shop_is_suspected_and_a_burn_in_looked_at_again() -> None:
     rng = np.random.default_rng(5)
     rows = []
-    for customer, birth in enumerate(rng.uniform(-400, 364, 1500)):
-        days = np.floor(birth + np.cumsum([0.0, *rng.exponential(40, 30)]))
+    for customer, first_purchase in enumerate(rng.uniform(-400, 364, 1500)):
+        days = np.floor(first_purchase + np.cumsum([0.0, *rng.exponential(40, 30)]))
         rows += [(f"c{customer}", int(day), 10.0) for day in np.unique(days) if 0 <= day < 364]
     transactions = sales_log(*rows)
-    found, later = find_truncation(transactions), find_truncation(transactions, births=Births(date(2020, 7, 1)))
+    found, later = (
+        find_truncation(transactions),
+        find_truncation(transactions, window=AcquisitionWindow(date(2020, 7, 1))),
+    )
     assert found is not None
     assert later is not None
     assert found.p_value < 1e-6
@@ -98,10 +101,10 @@ def test_weeks_are_counted_whole_and_up_to_the_last_birth() -> None:
     sales = [(f"c{day}", day, 1.0) for day in range(17 * 7 + 3)]
     found = find_truncation(sales_log(*sales, ("c0", 400, 1.0)))
     assert found is not None
-    assert found.births.tolist() == [7] * 17 + [3]  # followed on to day 400, so the last week is whole
+    assert found.acquisitions.tolist() == [7] * 17 + [3]  # followed on to day 400, so the last week is whole
     cut = find_truncation(sales_log(*sales))
     assert cut is not None
-    assert cut.births.tolist() == [7] * 17
+    assert cut.acquisitions.tolist() == [7] * 17
     assert cut.table()["week"].iloc[-1] == pd.Timestamp(FIRST + timedelta(16 * 7))
     assert cut.table()["is_later"].sum() == 8
 
@@ -117,7 +120,7 @@ def test_weeks_that_a_run_logged_are_read_back_as_they_were(tmp_path: Path) -> N
 def test_too_few_weeks_are_refused() -> None:
     with pytest.raises(RfmError, match="over 16 whole weeks at least, not 15"):
         weeks(*[1] * 15)
-    with pytest.raises(RfmError, match="no birth in the later half"):
+    with pytest.raises(RfmError, match="no first_purchase in the later half"):
         weeks(*[1] * 8, *[0] * 8)
 
 
@@ -127,9 +130,9 @@ def test_too_few_weeks_are_refused() -> None:
 def test_a_burn_in_leaves_out_the_log_s_first_days_and_counts_whom() -> None:
     transactions = sales_log(("a", 0, 1.0), ("b", 4, 1.0), ("b", 30, 1.0), ("c", 5, 1.0), ("d", 30, 1.0))
     told = replace(compose_settings("train").rfm, burn_in_days=5)
-    births = Births.of(told, transactions)
-    parts = split(transactions, "2020-01-20", births=births)
-    assert births.first == date(2020, 1, 6)
+    window = AcquisitionWindow.of(told, transactions)
+    parts = split(transactions, "2020-01-20", window=window)
+    assert window.first == date(2020, 1, 6)
     assert list(parts.calibration.customers["customer_id"]) == ["c"]
     assert parts.left_out == LeftOut(outside=2)
     assert parts.born_in_holdout == 1
@@ -137,24 +140,27 @@ def test_a_burn_in_leaves_out_the_log_s_first_days_and_counts_whom() -> None:
 
 
 def test_a_window_of_births_is_taken_from_the_settings() -> None:
-    told = RfmSettings(None, None, 0, BirthWindowSettings("2020-01-02", "2020-01-05"))
-    assert Births.of(told, sales_log(("a", 0, 1.0))) == Births(date(2020, 1, 2), date(2020, 1, 5))
+    told = RfmSettings(None, None, 0, AcquisitionWindowSettings("2020-01-02", "2020-01-05"))
+    assert AcquisitionWindow.of(told, sales_log(("a", 0, 1.0))) == AcquisitionWindow(date(2020, 1, 2), date(2020, 1, 5))
 
 
 def test_a_model_learns_from_everyone_unless_told_or_the_log_knows_who_is_old() -> None:
     shipped = compose_settings("train").rfm
-    assert Births.of(shipped, sales_log(("a", 0, 1.0))) == EVERYONE
-    assert Births.of(shipped, dated_log(("a", 0, 1.0, None))) == NEW
+    assert AcquisitionWindow.of(shipped, sales_log(("a", 0, 1.0))) == EVERYONE
+    assert AcquisitionWindow.of(shipped, dated_log(("a", 0, 1.0, None))) == NEW
 
 
 @pytest.mark.parametrize(
     ("told", "message"),
     [
         (["rfm.burn_in_days=-1"], "rfm.burn_in_days must be from 0 to 3,650, got -1"),
-        (["rfm.burn_in_days=9", "rfm.births.first='2020-01-02'"], "both say from when on births count"),
-        (["rfm.births.first='2020-02-30'"], "rfm.births.first must be a date"),
-        (["rfm.births.first='2020-02-02'", "rfm.births.last='2020-02-01'"], "no later than rfm.births.last"),
-        (["rfm.births.first='2020-02-02'", "rfm.cutoff='2020-02-01'"], "no later than rfm.cutoff"),
+        (["rfm.burn_in_days=9", "rfm.acquisition.first='2020-01-02'"], "both say from when on births count"),
+        (["rfm.acquisition.first='2020-02-30'"], "rfm.acquisition.first must be a date"),
+        (
+            ["rfm.acquisition.first='2020-02-02'", "rfm.acquisition.last='2020-02-01'"],
+            "no later than rfm.acquisition.last",
+        ),
+        (["rfm.acquisition.first='2020-02-02'", "rfm.cutoff='2020-02-01'"], "no later than rfm.cutoff"),
     ],
 )
 def test_windows_that_contradict_themselves_are_refused(told: list[str], message: str) -> None:
@@ -164,7 +170,7 @@ def test_windows_that_contradict_themselves_are_refused(told: list[str], message
 
 def test_a_burn_in_that_leaves_nobody_is_refused_by_its_window() -> None:
     with pytest.raises(RfmError, match=r"no customer that was acquired since the log began with a first purchase from"):
-        summarize(sales_log(("a", 0, 1.0)), births=Births(date(2021, 1, 1), since_before=False))
+        summarize(sales_log(("a", 0, 1.0)), window=AcquisitionWindow(date(2021, 1, 1), include_left_truncated=False))
 
 
 # ---- a date of acquisition
@@ -172,7 +178,7 @@ def test_a_burn_in_that_leaves_nobody_is_refused_by_its_window() -> None:
 
 def test_who_was_acquired_before_the_log_has_bought_before_and_is_seen_from_its_first_day() -> None:
     transactions = dated_log(("old", 3, 8.0, -400), ("old", 9, 2.0, -400), ("new", 0, 5.0, 0), ("new", 4, 7.0, 0))
-    assert known(transactions, Births(), "2020-01-31") == {
+    assert known(transactions, AcquisitionWindow(), "2020-01-31") == {
         "new": (1, 4, 30, 7.0),
         "old": (2, 10, 31, 5.0),  # days of the log, from its eve: T is 31, and both purchases are repeats
     }
@@ -184,20 +190,20 @@ def test_who_was_acquired_before_the_log_has_bought_before_and_is_seen_from_its_
 
 def test_an_old_customer_s_purchase_on_the_log_s_first_day_is_a_repeat_of_one_day() -> None:
     transactions = dated_log(("old", 0, 8.0, -1), ("new", 0, 5.0, 0))
-    assert known(transactions, Births(), "2020-01-01") == {"new": (0, 0, 0, 0.0), "old": (1, 1, 1, 8.0)}
+    assert known(transactions, AcquisitionWindow(), "2020-01-01") == {"new": (0, 0, 0, 0.0), "old": (1, 1, 1, 8.0)}
 
 
 def test_signing_up_during_the_log_without_buying_changes_nothing() -> None:
     rows = [("a", 7, 3.0), ("a", 9, 4.0), ("b", 0, 1.0)]
     dated = dated_log(*((*row, 2 if row[0] == "a" else None) for row in rows))
-    assert known(dated, NEW, "2020-01-31") == known(sales_log(*rows), Births(), "2020-01-31")
+    assert known(dated, NEW, "2020-01-31") == known(sales_log(*rows), AcquisitionWindow(), "2020-01-31")
 
 
 def test_old_customers_are_left_out_of_a_split_and_counted_and_never_born_in_it() -> None:
     rows = [("old", 3, 8.0, -9), ("new", 0, 5.0, 0), ("late", 20, 5.0, 20), ("out", 1, 5.0, None)]
-    parts = split(dated_log(*rows), "2020-01-11", births=Births(last=FIRST, since_before=False))
+    parts = split(dated_log(*rows), "2020-01-11", window=AcquisitionWindow(last=FIRST, include_left_truncated=False))
     assert list(parts.calibration.customers["customer_id"]) == ["new"]
-    assert parts.left_out == LeftOut(since_before=1, outside=1)
+    assert parts.left_out == LeftOut(include_left_truncated=1, outside=1)
     assert parts.born_in_holdout == 1
 
 
@@ -206,8 +212,8 @@ def test_the_ways_to_ask_agree_on_old_customers() -> None:
     whole = summarize(transactions)
     parts = pd.concat(stream(transactions).parts(), ignore_index=True)
     pd.testing.assert_frame_equal(parts, whole.customers, check_dtype=False)
-    assert len(summaries(transactions, births=NEW).to_pandas()) == 2
-    grouped, expected = base(transactions), Base.of(whole)
+    assert len(summaries(transactions, acquisitions=NEW).to_pandas()) == 2
+    grouped, expected = compress(transactions), CompressedSummary.of(whole)
     np.testing.assert_array_equal(grouped.histories.T, expected.histories.T)
     np.testing.assert_array_equal(grouped.spends.mean, expected.spends.mean)
     assert grouped.first_orders == expected.first_orders
@@ -216,9 +222,9 @@ def test_the_ways_to_ask_agree_on_old_customers() -> None:
 def test_a_log_of_old_customers_alone_has_no_first_order_and_no_one_to_learn_from() -> None:
     transactions = dated_log(("old", 0, 8.0, -9), ("old", 9, 2.0, -9))
     assert summarize(transactions).first_orders is None
-    assert base(transactions).first_orders is None
+    assert compress(transactions).first_orders is None
     with pytest.raises(RfmError, match="no customer that was acquired since the log began:"):
-        summarize(transactions, births=NEW)
+        summarize(transactions, acquisitions=NEW)
 
 
 def test_dates_of_acquisition_that_contradict_each_other_or_a_sale_are_refused_together() -> None:

@@ -10,12 +10,12 @@ import pytest
 from logs import FIRST, sales_log
 
 from tenure import batch
-from tenure.backtest import face_holdout, measure, model_forecast
+from tenure.backtest import evaluate_holdout, measure, model_forecast
 from tenure.backtest.baselines import BASELINES, Known
 from tenure.fit import FitError, check, fit, library_model, predictive
 from tenure.jobs.compose import compose_settings
 from tenure.posterior import Posterior
-from tenure.rfm import Base, base, split, summarize
+from tenure.rfm import CompressedSummary, base, split, summarize
 from tenure.scorer import Scorer
 from tenure.scorer.expectation import mean_spend
 from tenure.settings import FitSettings
@@ -115,7 +115,7 @@ def test_the_spend_fit_is_that_without_them_and_the_purchase_fit_counts_them(qui
     for name in ("p", "q", "v"):
         np.testing.assert_array_equal(fits[0].draws[name], fits[1].draws[name])
     assert not np.array_equal(fits[0].draws["r"], fits[1].draws["r"])
-    grouped = Base.of(summarize(with_free))
+    grouped = CompressedSummary.of(summarize(with_free))
     assert grouped.repeat_buyers - grouped.paying_repeat_buyers == len(free)
     checked = check(fit(grouped, quick, seed=3), grouped, seed=3)
     assert checked.loos["spend"].count.sum() == grouped.paying_repeat_buyers
@@ -131,7 +131,7 @@ def test_every_baseline_meets_them_before_and_after_the_inner_cutoff(
     shipped = compose_settings("train").backtest
     boosting = replace(shipped.baselines.boosting, trees=5, quantiles=[0.05, 0.5, 0.95])
     settings = replace(shipped, baselines=replace(shipped.baselines, boosting=boosting))
-    _, holdout = face_holdout(log, parts, Scorer(posterior), settings, level=0.9, seed=1)
+    _, holdout = evaluate_holdout(log, parts, Scorer(posterior), settings, level=0.9, seed=1)
     assert set(holdout.baselines) == {"zero", "last_period", "own_rate", "textbook", "nbd", "boosting"}
     known = sum(days[0] <= 250 and any(day <= 250 for day in days[1:]) for days in free)
     assert holdout.metrics["free_repeat_buyers"] == known

@@ -36,13 +36,13 @@ def _fit() -> None:
     """Fit and check each model of purchases on the sample."""
     from tenure.fit import check, fit
     from tenure.jobs.compose import compose_settings
-    from tenure.rfm import Base, summarize
+    from tenure.rfm import CompressedSummary, summarize
     from tenure.transactions import read
 
     quick = ["fit.method=laplace", "fit.draws=200", "fit.joint_draws=200"]
     for purchases in ("bg_nbd", "mbg_nbd"):
-        settings = compose_settings("train", [f"fit.purchases={purchases}", *quick])
-        base = Base.of(summarize(read(settings.transactions)))
+        settings = compose_settings("train", [f"fit.purchase_model={purchases}", *quick])
+        base = CompressedSummary.of(summarize(read(settings.transactions)))
         check(fit(base, settings.fit, seed=0), base, seed=0)
 
 

@@ -19,9 +19,9 @@ from pandas.api.types import is_integer_dtype
 
 from . import remote
 from .addresses import mask
-from .backtest import Factors
+from .backtest import Drifts
+from .base_forecast import adjusted_totals
 from .errors import InputError
-from .outlook import adjusted_totals
 from .output import METADATA_KEY
 from .scorer import Months, Scores, Totals, customer_keys, group, refuse_groups
 from .summary import Fault, Rfm, SummaryError, canonical_ids, repeated
@@ -174,9 +174,9 @@ class Largest(NamedTuple):
 class Scored:
     """What was scored, its rows written and gone: totals, groups, months, and where the scores come from.
 
-    `residual` are totals to infinity, if asked for; `residual_beyond` is their `Scores.share_beyond`. `factors` are
-    what the model's totals are adjusted by; None of a model that was registered without. `largest` is None where nobody
-    has any clv.
+    `residual` are totals to infinity, if asked for; `residual_beyond` is their `Scores.extrapolated_share`. `drifts`
+    are what the model's totals are adjusted by; None of a model that was registered without. `largest` is None where
+    nobody has any clv.
     """
 
     scores: Scores
@@ -185,7 +185,7 @@ class Scored:
     model: str
     as_of: str | None
     run_id: str
-    factors: Factors | None = None
+    drifts: Drifts | None = None
     largest: Largest | None = None
 
     @property
@@ -195,14 +195,14 @@ class Scored:
 
     @property
     def adjusted_by(self) -> str | None:
-        """Say where the factor on the adjusted totals comes from; None where there is none."""
-        return None if self.factors is None else self.factors.source(self.scores.params.horizon_days)
+        """Say where the drift on the adjusted totals comes from; None where there is none."""
+        return None if self.drifts is None else self.drifts.source(self.scores.params.horizon_days)
 
     def totals_table(self) -> pd.DataFrame:
         """Tabulate the totals, raw and adjusted, and `residual_value`, which has no horizon to be adjusted over."""
         table = self.scores.totals.table(self.scores.params.level)
-        if self.factors is not None:
-            table = table.join(adjusted_totals(self.scores.totals, self.factors, self.scores.params))
+        if self.drifts is not None:
+            table = table.join(adjusted_totals(self.scores.totals, self.drifts, self.scores.params))
         if self.residual is not None:
             table.loc["residual_value"] = self.residual.table(self.scores.params.level).loc["clv"]
         return table
@@ -210,9 +210,9 @@ class Scored:
     def group_table(self) -> pd.DataFrame:
         """Tabulate each group's totals, adjusted ones beside the raw: they have the error that all groups share."""
         table = self.scores.group_table()
-        if self.factors is None or table.empty:
+        if self.drifts is None or table.empty:
             return table
-        each = [adjusted_totals(totals, self.factors, self.scores.params) for totals in self.scores.groups.values()]
+        each = [adjusted_totals(totals, self.drifts, self.scores.params) for totals in self.scores.groups.values()]
         return table.join(pd.concat(each, ignore_index=True))
 
 
@@ -270,18 +270,18 @@ def merge(scores: Scores | None, more: Scores) -> Scores:
             sums = tuple(a + b for a, b in zip(scores.months.totals, sums, strict=True))
         none = np.empty((0, len(sums)))
         months = Months(months.days, none, none, sums)
-    beyond, unsteady = getattr(more, "share_beyond", None), getattr(more, "unsteady", 0)
+    beyond, unstable_means = getattr(more, "extrapolated_share", None), getattr(more, "unstable_means", 0)
     free = getattr(more, "free_repeat_buyers", 0)
     totals, groups = more.totals, dict(more.groups)
     if scores is not None:
-        parts = [(scores.share_beyond, scores.totals), (beyond, more.totals)]
+        parts = [(scores.extrapolated_share, scores.totals), (beyond, more.totals)]
         beyond = share_of_all(parts)
-        totals, unsteady = scores.totals + more.totals, scores.unsteady + unsteady
+        totals, unstable_means = scores.totals + more.totals, scores.unstable_means + unstable_means
         free += scores.free_repeat_buyers
         for key, group_totals in scores.groups.items():
             groups[key] = group_totals + groups[key] if key in groups else group_totals
     ordered = dict(sorted(groups.items(), key=lambda item: [(pd.isna(part), str(part)) for part in item[0]]))
-    return Scores(more.table.iloc[:0], totals, more.params, ordered, more.by, months, beyond, unsteady, free)
+    return Scores(more.table.iloc[:0], totals, more.params, ordered, more.by, months, beyond, unstable_means, free)
 
 
 def larger(before: Largest | None, table: pd.DataFrame) -> Largest | None:
@@ -303,7 +303,7 @@ def share_of_all(parts: list[tuple[float | None, Totals]]) -> float | None:
 
 
 class ScoreFile:
-    """A Parquet file that is written part by part and says what it is; within `output.written_whole`."""
+    """A Parquet file that is written part by part and says what it is; within `output.atomic_file`."""
 
     def __init__(self, path: Path) -> None:
         self._path = path

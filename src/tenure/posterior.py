@@ -69,19 +69,19 @@ class Posterior:
 
     Args:
         draws: `r, alpha, a, b, p, q, v`, each of shape (chains, draws); alpha in days, v in the log's money.
-        purchases: the purchase model, one of `PURCHASE_MODELS`.
+        purchase_model: the purchase model, one of `PURCHASE_MODELS`.
         origin: where the draws come from: method, scales, data window; JSON values only.
     """
 
     draws: Mapping[str, NDArray[np.float64]]
-    purchases: str
+    purchase_model: str
     origin: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         faults = [*_missing(self.draws), *_wrong_shapes(self.draws)]
         faults += [*_out_of_range(self.draws, is_whole=not faults), *_wrong_origin(self.origin)]
-        if self.purchases not in PURCHASE_MODELS:
-            faults.append(f"purchases is {self.purchases!r}, not one of {', '.join(PURCHASE_MODELS)}")
+        if self.purchase_model not in PURCHASE_MODELS:
+            faults.append(f"purchase_model is {self.purchase_model!r}, not one of {', '.join(PURCHASE_MODELS)}")
         if faults:
             raise PosteriorError(REFUSED + "; ".join(faults) + ".")
 
@@ -91,9 +91,9 @@ class Posterior:
         return int(self.draws["r"].size)
 
     @property
-    def chances_at_birth(self) -> int:
+    def initial_dropout_chances(self) -> int:
         """Count a customer's chances to leave right after the first purchase: 0 in the BG/NBD, 1 in the MBG/NBD."""
-        return CHANCES_AT_BIRTH[self.purchases]
+        return CHANCES_AT_BIRTH[self.purchase_model]
 
     def joint(self, count: int | None = None) -> dict[str, NDArray[np.float64]]:
         """Flatten chains into joint draws, thinned evenly to `count`.
@@ -112,7 +112,7 @@ class Posterior:
     def thin(self, count: int) -> "Posterior":
         """Keep `count` joint draws, as one chain."""
         joint = self.joint(min(count, self.size))
-        return Posterior({name: values[None, :] for name, values in joint.items()}, self.purchases, self.origin)
+        return Posterior({name: values[None, :] for name, values in joint.items()}, self.purchase_model, self.origin)
 
     def require_unseen(self, cutoff: date) -> None:
         """Refuse to be judged on the days after `cutoff` unless it was fitted to days up to it alone.
@@ -132,7 +132,7 @@ class Posterior:
 
     def save(self, path: str | PathLike[str]) -> None:
         """Write the posterior as `.npz`: seven arrays and a JSON text."""
-        about = json.dumps({"purchases": self.purchases, "origin": dict(self.origin)}, sort_keys=True)
+        about = json.dumps({"purchase_model": self.purchase_model, "origin": dict(self.origin)}, sort_keys=True)
         arrays: dict[str, Any] = {name: np.ascontiguousarray(self.draws[name], "<f8") for name in PARAMETERS}
         with open(path, "wb") as file:
             np.savez_compressed(file, about=np.array(about, f"<U{len(about)}"), **arrays)
@@ -155,7 +155,7 @@ class Posterior:
                 about = _read_about(archive, members["about"])
                 draws = {name: _read_data(archive, members[name]) for name in PARAMETERS}
                 draws = {name: data.reshape(headers[name]).astype(np.float64) for name, data in draws.items()}
-            return cls(draws, about["purchases"], about["origin"])
+            return cls(draws, about["purchase_model"], about["origin"])
 
 
 @contextmanager
@@ -228,8 +228,8 @@ def _read_about(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> dict[str, 
         about = json.loads(str(_read_data(archive, member)[0]))
     except (ValueError, RecursionError) as error:
         raise PosteriorFileError(f"its `about` is not JSON: {error}") from None
-    if not isinstance(about, dict) or set(about) != {"purchases", "origin"}:
-        raise PosteriorFileError("its `about` must hold `purchases` and `origin`, and nothing else")
+    if not isinstance(about, dict) or set(about) != {"purchase_model", "origin"}:
+        raise PosteriorFileError("its `about` must hold `purchase_model` and `origin`, and nothing else")
     return about
 
 

@@ -36,7 +36,7 @@ class PromoteError(InputError):
 
 
 @dataclass(frozen=True)
-class Contest:
+class PairedScores:
     """One outcome, value or purchases, as both recipes foretold it.
 
     Attributes:
@@ -63,8 +63,8 @@ class Comparison:
     cutoff: date
     end: date
     customers: int
-    value: Contest
-    purchases: Contest
+    value: PairedScores
+    purchases: PairedScores
 
     @property
     def is_challenger_good_enough(self) -> bool:
@@ -144,7 +144,7 @@ def compare(parts: Split, champion: Posterior, challenger: Posterior, *, seed: i
     scorers = [Scorer(posterior.thin(draws)) for posterior in (champion, challenger)]
     asked: dict[str, Any] = {"horizon_days": parts.horizon_days, "discount_rate": 0.0, "margin": 1.0, "seed": seed}
     actual = {"value": parts.holdout["spend"], "purchases": parts.holdout["purchases"]}
-    tallies = {outcome: _Tally(column.to_numpy(np.float64)) for outcome, column in actual.items()}
+    tallies = {outcome: _Accumulator(column.to_numpy(np.float64)) for outcome, column in actual.items()}
     customers = parts.calibration.customers
     for rows in _blocks(len(customers)):
         futures = [scorer.simulate(customers.iloc[rows], **asked) for scorer in scorers]
@@ -160,7 +160,7 @@ def compare(parts: Split, champion: Posterior, challenger: Posterior, *, seed: i
     return Comparison(parts.cutoff, parts.end, len(customers), **contests)
 
 
-class _Tally:
+class _Accumulator:
     """One outcome's scores of champion and challenger, block by block of customers."""
 
     def __init__(self, actual: Floats) -> None:
@@ -181,14 +181,14 @@ class _Tally:
         self.batches += differences.sum(axis=1)
         self.own_chance += float(differences.var(axis=0, ddof=1).sum()) / BATCHES
 
-    def contest(self) -> Contest:
+    def contest(self) -> PairedScores:
         champion, challenger = self.scores
         customers = len(self.actual)
         over_customers = _standard_error(challenger - champion)
         shared = _standard_error(self.batches / customers) ** 2 - self.own_chance / customers**2
         total = self.actual.sum()
         biases = self.totals / total - 1 if total else np.full(2, np.nan)
-        return Contest(
+        return PairedScores(
             champion_crps=float(champion.mean()),
             challenger_crps=float(challenger.mean()),
             difference=float((challenger - champion).mean()),

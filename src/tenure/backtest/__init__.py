@@ -2,18 +2,18 @@
 
 from .baselines import BASELINES, Known
 from .compare import compare, comparison_metrics, wins
-from .discrepancy import ASSUMED, Factor, Lesson, learn, lesson
+from .drift import ASSUMED, Drift, PastError, estimate_drift, past_error
+from .drifts import Drifts, estimate_drifts
 from .errors import BacktestError
-from .factors import Factors, learn_factors
 from .forecast import Forecast, Samples, model_forecast, point_forecast
-from .holdout import Holdout, face_holdout
+from .holdout import Holdout, evaluate_holdout
 from .measure import METRICS, Backtest, measure
 from .origins import Origin, rolling_origins
 from .outcome import OUTCOMES, Outcome
+from .refit_drift import measure_refit_drift
 from .rolling import Rolling, roll_up
 from .scores import crps
-from .shift import shift
-from .steadiness import spend_change
+from .spend_trend import spend_change
 from .tracking import track
 
 __all__ = [
@@ -23,29 +23,29 @@ __all__ = [
     "OUTCOMES",
     "Backtest",
     "BacktestError",
-    "Factor",
-    "Factors",
+    "Drift",
+    "Drifts",
     "Forecast",
     "Holdout",
     "Known",
-    "Lesson",
     "Origin",
     "Outcome",
+    "PastError",
     "Rolling",
     "Samples",
     "compare",
     "comparison_metrics",
     "crps",
-    "face_holdout",
-    "learn",
-    "learn_factors",
-    "lesson",
+    "estimate_drift",
+    "estimate_drifts",
+    "evaluate_holdout",
     "measure",
+    "measure_refit_drift",
     "model_forecast",
+    "past_error",
     "point_forecast",
     "roll_up",
     "rolling_origins",
-    "shift",
     "spend_change",
     "track",
     "wins",

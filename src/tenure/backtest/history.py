@@ -21,9 +21,9 @@ def bought_between(transactions: Transactions, after: date, until: date, custome
 def repeats_by_half(transactions: Transactions, middle: date, until: date, customers: "pd.Series[Any]") -> pd.DataFrame:
     """Total each customer's repeat purchases up to a day (`early_...`) and from then to another (`late_...`)."""
     bought = transactions.purchases(until)
-    first = bought.group_by("customer_id").aggregate(birth=bought["date"].min())
+    first = bought.group_by("customer_id").aggregate(first_purchase=bought["date"].min())
     dated = bought.join(first, "customer_id")
-    repeats = dated.filter(dated["date"] > dated["birth"])
+    repeats = dated.filter(dated["date"] > dated["first_purchase"])
     is_early = repeats["date"] <= middle
     sums = {
         f"{half}_{name}": value

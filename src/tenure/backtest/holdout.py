@@ -16,11 +16,11 @@ from tenure.transactions import Transactions
 
 from .baselines import BASELINES, Known
 from .compare import compare, comparison_metrics
-from .discrepancy import DRAWS, Factor, Lesson, adjusted_metrics, is_near, learn, lesson
+from .drift import DRAWS, Drift, PastError, adjusted_metrics, estimate_drift, is_near, past_error
 from .forecast import model_forecast
 from .measure import Backtest, measure
 from .outcome import OUTCOMES
-from .steadiness import spend_change
+from .spend_trend import spend_change
 
 
 @dataclass(frozen=True)
@@ -31,18 +31,18 @@ class Holdout:
         model: the model's metrics.
         baselines: each baseline's metrics by its name.
         comparison: the model beside each baseline, of `compare`.
-        factors: by outcome, what the total was adjusted by.
+        drifts: by outcome, what the total was adjusted by.
         adjusted: the adjusted totals' metrics.
-        lessons: by outcome, what this holdout teaches once it is over.
+        past_errors: by outcome, what this holdout teaches once it is over.
         steadiness: whether spend was steady within the calibration, of `spend_change`.
     """
 
     model: Mapping[str, float]
     baselines: Mapping[str, Mapping[str, float]]
     comparison: pd.DataFrame
-    factors: Mapping[str, Factor] = field(repr=False)
+    drifts: Mapping[str, Drift] = field(repr=False)
     adjusted: Mapping[str, float]
-    lessons: Mapping[str, Lesson]
+    past_errors: Mapping[str, PastError]
     steadiness: Mapping[str, float]
 
     @property
@@ -51,7 +51,7 @@ class Holdout:
         return {**self.model, **comparison_metrics(self.comparison), **self.adjusted, **self.steadiness}
 
 
-def face_holdout(
+def evaluate_holdout(
     transactions: Transactions,
     split: Split,
     scorer: Scorer,
@@ -59,7 +59,7 @@ def face_holdout(
     *,
     level: float,
     seed: int,
-    lessons: Mapping[str, Sequence[Lesson]] | None = None,
+    past_errors: Mapping[str, Sequence[PastError]] | None = None,
     failures: Failures | None = None,
 ) -> tuple[Backtest, Holdout]:
     """Foretell a holdout by the model and by the baselines, and measure all alike; give the model's own backtest too.
@@ -68,10 +68,10 @@ def face_holdout(
         transactions: the log, of which the forecasters see the days up to the cut-off.
         split: the calibration and the holdout.
         scorer: with the calibration's posterior.
-        settings: the baselines, and the prior of the totals' factor.
+        settings: the baselines, and the prior of the totals' drift.
         level: of the predictive intervals.
         seed: of everything that is drawn.
-        lessons: by outcome, those of other origins; the ones of such a horizon that ended by the cut-off are learnt
+        past_errors: by outcome, those of other origins; the ones of such a horizon that ended by the cut-off are learnt
             from.
         failures: takes the baselines that fail, which are then left out; they raise where there is none.
     """
@@ -95,17 +95,17 @@ def face_holdout(
             compared.append(compare(model, [one]))
             measured[name] = one.metrics
     rng = stream(seed, "backtest.adjusted_totals")
-    factors = {}
+    drifts = {}
     for name in OUTCOMES:
-        alike = [one for one in (lessons or {}).get(name, ()) if is_near(one.horizon_days, split.horizon_days)]
-        factors[name] = learn(alike, split.cutoff, settings.discrepancy, draws=DRAWS, rng=rng)
+        alike = [one for one in (past_errors or {}).get(name, ()) if is_near(one.horizon_days, split.horizon_days)]
+        drifts[name] = estimate_drift(alike, split.cutoff, settings.drift, draws=DRAWS, rng=rng)
     adjusted = {
         f"{name}.{key}": value
-        for name, factor in factors.items()
-        for key, value in adjusted_metrics(getattr(model, name), factor, level=level, rng=rng).items()
+        for name, drift in drifts.items()
+        for key, value in adjusted_metrics(getattr(model, name), drift, level=level, rng=rng).items()
     }
-    taught = {name: lesson(getattr(model, name), split.cutoff, split.end) for name in OUTCOMES}
+    past = {name: past_error(getattr(model, name), split.cutoff, split.end) for name in OUTCOMES}
     comparison = pd.concat(compared, ignore_index=True) if compared else compare(model, [])
-    lessons_taught = {name: one for name, one in taught.items() if one is not None}
+    past_errors_here = {name: one for name, one in past.items() if one is not None}
     steadiness = spend_change(transactions, split)
-    return model, Holdout(model.metrics, measured, comparison, factors, adjusted, lessons_taught, steadiness)
+    return model, Holdout(model.metrics, measured, comparison, drifts, adjusted, past_errors_here, steadiness)

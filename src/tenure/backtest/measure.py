@@ -50,7 +50,7 @@ if TYPE_CHECKING:
 type Floats = NDArray[np.float64]
 type Bools = NDArray[np.bool_]
 
-_TOTALS = ("actual_total", "expected_total", "total_low", "total_high", "total_holds_actual", "bias", "bias_se")
+_TOTALS = ("actual_total", "expected_total", "total_low", "total_high", "total_covers_actual", "bias", "bias_se")
 _ERRORS = ("mae", "rmse", "correlation", "spearman", "crps", "crps_se")
 _ORDER = ("gini", "top_decile_capture", "top_decile_most", "decile_error", "largest_share")
 _TAILS = tuple(
@@ -217,7 +217,7 @@ def total_metrics(outcome: Outcome, totals: Floats, level: float) -> dict[str, f
         "expected_total": expected,
         "total_low": low,
         "total_high": high,
-        "total_holds_actual": float(low <= actual <= high),
+        "total_covers_actual": float(low <= actual <= high),
         "bias": ratio(expected, actual) - 1,
         "bias_se": ratio(totals.std(ddof=1), expected),
     }

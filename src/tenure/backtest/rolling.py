@@ -1,4 +1,4 @@
-"""The tables of a rolling backtest: totals by origin, forecasts by horizon, factors for what comes next."""
+"""The tables of a rolling backtest: totals by origin, forecasts by horizon, drifts for what comes next."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
@@ -6,11 +6,11 @@ from dataclasses import asdict, dataclass, fields
 import numpy as np
 import pandas as pd
 
-from tenure.settings import DiscrepancySettings
+from tenure.settings import DriftSettings
 from tenure.streams import stream
 
 from .compare import wins
-from .discrepancy import DRAWS, Lesson, learn
+from .drift import DRAWS, PastError, estimate_drift
 from .holdout import Holdout
 from .origins import Origin
 from .outcome import OUTCOMES
@@ -22,11 +22,11 @@ TOTALS = {
     "bias": "bias",
     "low": "total_low",
     "high": "total_high",
-    "holds": "total_holds_actual",
+    "covers": "total_covers_actual",
     "adjusted": "adjusted_total",
     "adjusted_low": "adjusted_low",
     "adjusted_high": "adjusted_high",
-    "adjusted_holds": "adjusted_holds_actual",
+    "adjusted_covers": "adjusted_covers_actual",
 }
 SCORES = (
     "crps", "mae", "rmse", "bias", "correlation", "spearman", "gini", "top_decile_capture", "decile_error",
@@ -42,15 +42,15 @@ class Rolling:
         totals: by origin and outcome: actual and expected total, its raw interval and the adjusted one, and whether
             each holds the actual one.
         forecasts: by origin, forecast and outcome: the scores, and the model's paired difference to it.
-        factors: by horizon and outcome: the factor that the whole log teaches for days after it.
-        lessons: by origin and outcome: what taught it, for a training to learn from.
+        drifts: by horizon and outcome: the drift that the whole log teaches for days after it.
+        lessons: by origin and outcome: what taught it, for a training to estimate_drift from.
         wins: each win of a baseline, in words.
     """
 
     totals: pd.DataFrame
     forecasts: pd.DataFrame
-    factors: pd.DataFrame
-    lessons: pd.DataFrame
+    drifts: pd.DataFrame
+    past_errors: pd.DataFrame
     wins: tuple[str, ...]
 
     @property
@@ -60,7 +60,7 @@ class Rolling:
         for (days, outcome), part in self.totals.groupby(["horizon_days", "outcome"]):
             key = f"rolling.{days}_days.{outcome}"
             found |= {f"{key}.origins": float(len(part)), f"{key}.bias": float(part["bias"].mean())}
-            found |= {f"{key}.total_{name}": float(part[name].mean()) for name in ("holds", "adjusted_holds")}
+            found |= {f"{key}.total_{name}": float(part[name].mean()) for name in ("covers", "adjusted_covers")}
         for (days, outcome), part in self.forecasts.groupby(["horizon_days", "outcome"]):
             key = f"rolling.{days}_days.{outcome}"
             rivals = part[part["forecast"] != "model"]
@@ -70,13 +70,13 @@ class Rolling:
         return found
 
 
-def roll_up(holdouts: Mapping[Origin, Holdout], settings: DiscrepancySettings, *, level: float, seed: int) -> Rolling:
+def roll_up(holdouts: Mapping[Origin, Holdout], settings: DriftSettings, *, level: float, seed: int) -> Rolling:
     """Lay out what the origins showed."""
     totals = [row for origin, holdout in holdouts.items() for row in _totals(origin, holdout)]
     forecasts = pd.concat([_forecasts(origin, holdout) for origin, holdout in holdouts.items()], ignore_index=True)
     said = tuple(f"{origin}: {line}" for origin, holdout in holdouts.items() for line in wins(holdout.comparison))
-    factors = _factors(holdouts, settings, level, stream(seed, "backtest.rolling_factors"))
-    return Rolling(pd.DataFrame(totals), forecasts, factors, _lessons(holdouts), said)
+    drifts = _factors(holdouts, settings, level, stream(seed, "backtest.rolling_factors"))
+    return Rolling(pd.DataFrame(totals), forecasts, drifts, _lessons(holdouts), said)
 
 
 def _named(origin: Origin) -> dict[str, object]:
@@ -91,8 +91,8 @@ def _totals(origin: Origin, holdout: Holdout) -> Sequence[dict[str, object]]:
             "outcome": outcome,
             "customers": int(metrics["customers"]),
             **{column: metrics[f"{outcome}.{name}"] for column, name in TOTALS.items()},
-            "factor": holdout.factors[outcome].source,
-            "periods": holdout.factors[outcome].periods,
+            "drift": holdout.drifts[outcome].source,
+            "periods": holdout.drifts[outcome].periods,
         }
         for outcome in OUTCOMES
     ]
@@ -115,37 +115,37 @@ def _forecasts(origin: Origin, holdout: Holdout) -> pd.DataFrame:
 
 
 def _lessons(holdouts: Mapping[Origin, Holdout]) -> pd.DataFrame:
-    taught = [
-        {"outcome": outcome, **asdict(lesson)}
+    past = [
+        {"outcome": outcome, **asdict(past_error)}
         for holdout in holdouts.values()
-        for outcome, lesson in holdout.lessons.items()
+        for outcome, past_error in holdout.past_errors.items()
     ]
-    return pd.DataFrame(taught, columns=["outcome", *(column.name for column in fields(Lesson))])
+    return pd.DataFrame(past, columns=["outcome", *(column.name for column in fields(PastError))])
 
 
 def _factors(
-    holdouts: Mapping[Origin, Holdout], settings: DiscrepancySettings, level: float, rng: np.random.Generator
+    holdouts: Mapping[Origin, Holdout], settings: DriftSettings, level: float, rng: np.random.Generator
 ) -> pd.DataFrame:
     last = max(origin.end for origin in holdouts)
     rows = []
     for days in sorted({origin.horizon_days for origin in holdouts}):
         for outcome in OUTCOMES:
-            lessons = [
-                holdout.lessons[outcome]
+            past_errors = [
+                holdout.past_errors[outcome]
                 for origin, holdout in holdouts.items()
-                if origin.horizon_days == days and outcome in holdout.lessons
+                if origin.horizon_days == days and outcome in holdout.past_errors
             ]
-            factor = learn(lessons, last, settings, draws=DRAWS, rng=rng)
-            low, high = np.exp(central(factor.logs, level))
+            drift = estimate_drift(past_errors, last, settings, draws=DRAWS, rng=rng)
+            low, high = np.exp(central(drift.logs, level))
             rows.append(
                 {
                     "horizon_days": days,
                     "outcome": outcome,
-                    "factor": float(np.exp(np.median(factor.logs))),
+                    "drift": float(np.exp(np.median(drift.logs))),
                     "low": float(low),
                     "high": float(high),
-                    "source": factor.source,
-                    "periods": factor.periods,
+                    "source": drift.source,
+                    "periods": drift.periods,
                 }
             )
     return pd.DataFrame(rows)

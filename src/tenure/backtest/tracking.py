@@ -18,7 +18,7 @@ def track(
     """Follow repeat purchases, cumulative and week by week, beside their expectation.
 
     For each day that is whole weeks away from the cut-off (so that no week is in both): cumulative repeat
-    purchases of the customers born by the cut-off, the expectation sum_{births} E[X(day - birth)] with its
+    purchases of the customers born by the cut-off, the expectation sum_{births} E[X(day - first_purchase)] with its
     *credible* interval, and both in weekly increments; the first week may be short, a short last one is left
     out. Fader, Hardie & Lee (2005), "Counting your customers" the easy way, the tracking plots.
 
@@ -34,10 +34,14 @@ def track(
         level: the level of the credible interval.
         forecast: the sum of the customers' own forecasts of the holdout; None leaves the curve as it is.
     """
-    births, repeats, end = counts["births"].to_numpy(), counts["repeats"].to_numpy(), counts["date"].iloc[-1].date()
+    acquisitions, repeats, end = (
+        counts["acquisitions"].to_numpy(),
+        counts["repeats"].to_numpy(),
+        counts["date"].iloc[-1].date(),
+    )
     if cutoff > end:
         raise BacktestError(f"The cut-off {cutoff} is after the end {end}.")
-    last = len(births) - 1
+    last = len(acquisitions) - 1
     if expected_new_customer.shape[1] <= last:
         raise BacktestError(
             f"expected_new_customer ends {expected_new_customer.shape[1] - 1:,} days after the first purchase"
@@ -46,10 +50,10 @@ def track(
     anchor = last - (end - cutoff).days
     days = np.arange(anchor % 7, last + 1, 7)
     age = days[None, :] - np.arange(last + 1)[:, None]
-    born_at_age = np.where(age >= 0, births[np.maximum(age, 0)], 0)
+    born_at_age = np.where(age >= 0, acquisitions[np.maximum(age, 0)], 0)
     drawn = expected_new_customer[:, : last + 1] @ born_at_age.astype(np.float64)
     if forecast is not None:
-        at_cutoff, at_end = (_expected_on(day, births, expected_new_customer) for day in (anchor, last))
+        at_cutoff, at_end = (_expected_on(day, acquisitions, expected_new_customer) for day in (anchor, last))
         rise = float((at_end - at_cutoff).mean())
         after = days > anchor
         scaled = at_cutoff[:, None] + (drawn[:, after] - at_cutoff[:, None]) * (forecast / rise if rise > 0 else 1.0)
@@ -69,7 +73,7 @@ def track(
     )
 
 
-def _expected_on(day: int, births: NDArray[np.int64], expected_new_customer: Floats) -> Floats:
+def _expected_on(day: int, acquisitions: NDArray[np.int64], expected_new_customer: Floats) -> Floats:
     """Compute the expected cumulative repeat purchases up to a day of the log, per draw."""
-    expected: Floats = expected_new_customer[:, day::-1] @ births[: day + 1].astype(np.float64)
+    expected: Floats = expected_new_customer[:, day::-1] @ acquisitions[: day + 1].astype(np.float64)
     return expected

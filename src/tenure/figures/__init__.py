@@ -5,15 +5,15 @@ its caption what to look for. None names a customer, but `scored_examples`, whic
 left behind: no open pyplot figure, no changed setting.
 """
 
+from .acquisitions import acquisitions
 from .customers import months, scored_examples
 from .drawing import draw
 from .fit import consequences, energy, prior_posterior, purchases_check, rank, spend_check, trace
 from .holdout import by_frequency, deciles, pit, reliability, tracking
-from .log import births
 from .runs import ranges, totals, trackings
 
 __all__ = [
-    "births",
+    "acquisitions",
     "by_frequency",
     "consequences",
     "deciles",

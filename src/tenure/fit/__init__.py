@@ -3,7 +3,7 @@
 `fit` is the way in. PyMC, nutpie and pymc-marketing are known here and nowhere else, and imported only when asked for.
 """
 
-from .check import CheckedFit, check
+from .check import FitReport, check
 from .fitted import FittedModel
 from .loo import LEAST_ELPD, Loo, LooDifference, compare
 from .mode import maximum_likelihood
@@ -15,10 +15,10 @@ from .stock import library_model
 __all__ = [
     "KHAT_LIMIT",
     "LEAST_ELPD",
-    "CheckedFit",
     "Consequences",
     "Fit",
     "FitError",
+    "FitReport",
     "FittedModel",
     "Loo",
     "LooDifference",

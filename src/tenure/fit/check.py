@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from tenure.rfm import Base
+from tenure.rfm import CompressedSummary
 
 from .loo import Loo, leave_one_out
 from .prior import Consequences, consequences, sensitivity
@@ -12,7 +12,7 @@ from .run import Fit
 
 
 @dataclass(frozen=True)
-class CheckedFit:
+class FitReport:
     """A fit with everything that a reviewer asks of it.
 
     Args:
@@ -54,12 +54,12 @@ class CheckedFit:
         return said
 
 
-def check(fit: Fit, base: Base, *, seed: int) -> CheckedFit:
+def check(fit: Fit, base: CompressedSummary, *, seed: int) -> FitReport:
     """Compute what is judged beside the sampler's own numbers."""
-    learnt = {name: model for name, model in fit.models.items() if model.is_learnt}
-    return CheckedFit(
+    estimated = {name: model for name, model in fit.models.items() if model.is_estimated}
+    return FitReport(
         fit,
         leave_one_out(fit, base, seed=seed),
-        {name: sensitivity(model) for name, model in learnt.items()},
+        {name: sensitivity(model) for name, model in estimated.items()},
         consequences(fit.prior(), fit.posterior),
     )

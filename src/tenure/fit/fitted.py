@@ -42,7 +42,7 @@ class FittedModel:
         return self.method == "map"
 
     @property
-    def is_learnt(self) -> bool:
+    def is_estimated(self) -> bool:
         """Tell whether the draws are a posterior's: neither a point nor the prior."""
         return self.method in ("nuts", "laplace")
 

@@ -16,7 +16,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from tenure.rfm import Base
+from tenure.rfm import CompressedSummary
 from tenure.streams import stream
 
 from .likelihood import gamma_gamma_pointwise, purchase_pointwise
@@ -94,12 +94,12 @@ class LooDifference:
     se: float
 
 
-def leave_one_out(fit: "Fit", base: Base, *, seed: int) -> dict[str, Loo]:
+def leave_one_out(fit: "Fit", base: CompressedSummary, *, seed: int) -> dict[str, Loo]:
     """Estimate the elpd of both models, leaving out one customer at a time."""
     rows, pairs = base.histories, base.spends
     recency, T = rows.recency.astype(float), rows.T.astype(float)
     joint = fit.posterior.joint()
-    model = fit.posterior.purchases
+    model = fit.posterior.purchase_model
 
     def purchases(draws: int, at: NDArray[np.int64]) -> Floats:
         return purchase_pointwise(_few(joint, draws), rows.frequency[at], recency[at], T[at], model=model)
@@ -110,7 +110,7 @@ def leave_one_out(fit: "Fit", base: Base, *, seed: int) -> dict[str, Loo]:
     found = {}
     size = fit.posterior.size
     for name, pointwise, count in (("purchases", purchases, rows.count), ("spend", spend, pairs.count)):
-        if fit.models[name].is_learnt:
+        if fit.models[name].is_estimated:
             relative_ess = fit.models[name].diagnostics.get("relative_ess", 1.0)
             rng = stream(seed, "fit.loo", name)
             found[name] = loo(pointwise, count.astype(float), draws=size, relative_ess=relative_ess, rng=rng)

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from scipy.optimize import minimize
 
-from tenure.rfm import Base
+from tenure.rfm import CompressedSummary
 from tenure.summary import Rfm
 
 from .likelihood import Floats, PurchaseTable, SpendTable, gamma_gamma_kernel, purchase_kernel
@@ -69,13 +69,13 @@ def _hessian(function: Downhill, point: Floats) -> Floats:
     return np.asarray(0.5 * (matrix + matrix.T))
 
 
-def maximum_likelihood(data: Rfm | Base, purchases: str = "bg_nbd") -> dict[str, float]:
+def maximum_likelihood(data: Rfm | CompressedSummary, purchases: str = "bg_nbd") -> dict[str, float]:
     """Find r, alpha, a, b and p, q, v with flat priors, and both maxima, for comparison with published estimates.
 
     Returns the parameters (alpha in days, v in the log's money) with `purchases_log_likelihood` and
     `spend_log_likelihood`. Times are scaled while searching, so that one tolerance fits every unit.
     """
-    base = data if isinstance(data, Base) else Base.of(data)
+    base = data if isinstance(data, CompressedSummary) else CompressedSummary.of(data)
     rows, pairs = base.histories, base.spends
     count, buyers = rows.count.astype(float), pairs.count.astype(float)
     scale = max(float(rows.T @ count) / base.customers, 1.0)

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tenure.posterior import PURCHASE_PARAMETERS, SPEND_PARAMETERS, Posterior
-from tenure.simulate import PurchaseLaw, SpendLaw, draw_mean_spends
+from tenure.simulate import PurchaseProcess, SpendProcess, draw_mean_spends
 
 type Floats = NDArray[np.float64]
 type Ints = NDArray[np.int64]
@@ -33,9 +33,9 @@ def replicate_purchases(posterior: Posterior, T: NDArray[Any], rng: np.random.Ge
     days = _days(T)
     drawn = np.empty((replicates, days.size), np.int64)
     for row, population in enumerate(_populations(posterior, PURCHASE_PARAMETERS, replicates)):
-        law = PurchaseLaw(posterior.purchases, *map(float, population))
-        rate, dropout = law.rates(days.size, rng), law.dropouts(days.size, rng)
-        drawn[row] = np.minimum(law.repeats_until_departure(dropout, rng), rng.poisson(rate * days))
+        process = PurchaseProcess(posterior.purchase_model, *map(float, population))
+        rate, dropout = process.rates(days.size, rng), process.dropouts(days.size, rng)
+        drawn[row] = np.minimum(process.repeats_until_departure(dropout, rng), rng.poisson(rate * days))
     return drawn
 
 
@@ -50,7 +50,7 @@ def replicate_spends(
     bought = _frequencies(frequency)
     drawn = np.empty((replicates, bought.size))
     for row, population in enumerate(_populations(posterior, SPEND_PARAMETERS, replicates)):
-        drawn[row] = draw_mean_spends(SpendLaw(*map(float, population)), bought, rng)
+        drawn[row] = draw_mean_spends(SpendProcess(*map(float, population)), bought, rng)
     return drawn
 
 

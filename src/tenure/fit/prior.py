@@ -72,7 +72,7 @@ def _in_business_terms(population: Posterior) -> dict[str, Floats]:
     draws = population.joint()
     expected = Scorer(population).expected_new_customer(np.array([YEAR_DAYS]))[:, 0]
     within_a_year = -np.expm1(-draws["r"] * np.log1p(YEAR_DAYS / draws["alpha"]))
-    stays = 1.0 if not population.chances_at_birth else draws["b"] / (draws["a"] + draws["b"])
+    stays = 1.0 if not population.initial_dropout_chances else draws["b"] / (draws["a"] + draws["b"])
     return {
         "repeat purchases of a new customer in a year": expected,
         "share of customers without a repeat purchase in a year": 1.0 - stays * within_a_year,

@@ -10,7 +10,7 @@ import numpy as np
 
 from tenure.errors import InputError
 from tenure.posterior import BOUNDS, PARAMETERS, Posterior, PosteriorError
-from tenure.rfm import Base, Spends
+from tenure.rfm import CompressedSummary, Spends
 from tenure.settings import FitSettings
 from tenure.streams import derive_seed, stream
 from tenure.summary import Rfm
@@ -61,16 +61,16 @@ class Fit:
         """Give the prior as a population, to compare with the posterior."""
         parts = [model.target.quantities(model.prior[None]) for model in self.models.values()]
         draws = {**parts[0], **parts[1]}
-        return population(draws, self.posterior.purchases, {"method": "prior"})
+        return population(draws, self.posterior.purchase_model, {"method": "prior"})
 
 
-def fit(data: Base | Rfm, settings: FitSettings, *, seed: int, progress: bool = False) -> Fit:
+def fit(data: CompressedSummary | Rfm, settings: FitSettings, *, seed: int, progress: bool = False) -> Fit:
     """Find the posterior of both models.
 
     The models are independent given their parameters (Fader, Hardie & Lee 2005, JMR 42), so draw s of one beside
     draw s of the other is a joint draw.
     """
-    base = data if isinstance(data, Base) else Base.of(data)
+    base = data if isinstance(data, CompressedSummary) else CompressedSummary.of(data)
     require_spend(base.customers, base.repeat_buyers, base.paying_repeat_buyers, settings)
     targets = (PurchaseTarget.of(base, settings), SpendTarget.of(base, settings))
     models = {
@@ -88,7 +88,7 @@ def fit(data: Base | Rfm, settings: FitSettings, *, seed: int, progress: bool = 
         "repeat_spend": _repeat_spend(base.spends),
         "first_orders": None if base.first_orders is None else asdict(base.first_orders),
     }
-    return Fit(population(draws, settings.purchases, origin), models)
+    return Fit(population(draws, settings.purchase_model, origin), models)
 
 
 def population(draws: Mapping[str, Floats], purchases: str, origin: Mapping[str, Any]) -> Posterior:

@@ -28,7 +28,7 @@ def library_model(posterior: Posterior, rfm: Rfm) -> LibraryModels:
     from pymc_marketing.clv import BetaGeoModel, GammaGammaModel, ModifiedBetaGeoModel
 
     customers = rfm.customers
-    kind = ModifiedBetaGeoModel if posterior.chances_at_birth else BetaGeoModel
+    kind = ModifiedBetaGeoModel if posterior.initial_dropout_chances else BetaGeoModel
     purchases, spend = kind(), GammaGammaModel()
     draws = {name: np.asarray(posterior.draws[name]) for name in PARAMETERS}
     # The library's own free variables, of which a and b are functions there.

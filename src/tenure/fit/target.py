@@ -17,7 +17,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from tenure.rfm import Base
+from tenure.rfm import CompressedSummary
 from tenure.settings import FitSettings, PriorSettings
 
 from .likelihood import Floats, PurchaseTable, SpendTable, gamma_gamma_kernel, purchase_kernel
@@ -205,13 +205,17 @@ class PurchaseTarget(Target):
     _fill_densities = _purchase_densities
 
     @classmethod
-    def of(cls, base: Base, settings: FitSettings) -> "PurchaseTarget":
+    def of(cls, base: CompressedSummary, settings: FitSettings) -> "PurchaseTarget":
         """Scale the histories' days; the scale is their mean T unless set."""
         rows = base.histories
         mean = float(rows.T @ rows.count / max(base.customers, 1))
         scale = settings.scale.time_days or (mean if mean > 0 else 1.0)
         table = PurchaseTable.of(
-            rows.frequency, rows.recency / scale, rows.T / scale, rows.count.astype(float), model=settings.purchases
+            rows.frequency,
+            rows.recency / scale,
+            rows.T / scale,
+            rows.count.astype(float),
+            model=settings.purchase_model,
         )
         return cls(table, _by_name(settings.priors.purchases), scale)
 
@@ -239,7 +243,7 @@ class SpendTarget(Target):
     _fill_densities = _spend_densities
 
     @classmethod
-    def of(cls, base: Base, settings: FitSettings) -> "SpendTarget":
+    def of(cls, base: CompressedSummary, settings: FitSettings) -> "SpendTarget":
         """Scale the mean spends; the scale is their geometric mean over repeat buyers unless set."""
         rows = base.spends
         mean_log = np.log(rows.mean) @ rows.count / max(base.paying_repeat_buyers, 1)

@@ -12,13 +12,13 @@ from tenure.backtest import OUTCOMES, Holdout, Origin, Rolling, roll_up, rolling
 from tenure.failures import Failures
 from tenure.fit import fit
 from tenure.posterior import Posterior
-from tenure.rfm import Births, Split, split
+from tenure.rfm import AcquisitionWindow, Split, split
 from tenure.settings import BacktestJobSettings
 from tenure.streams import derive_seed
 from tenure.transactions import Transactions, find_identities, read
 
 from . import console
-from .facing import face
+from .holdouts import log_holdout
 from .sweeps import Result
 
 log = logging.getLogger("tenure")
@@ -49,23 +49,27 @@ def run(settings: BacktestJobSettings, config: str) -> Result:
 
 def roll(transactions: Transactions, origins: list[Origin], settings: BacktestJobSettings) -> Rolling:
     """Go from origin to origin, the earliest first, so that each learns from those that were over by then."""
-    births = Births.of(settings.rfm, transactions)
+    window = AcquisitionWindow.of(settings.rfm, transactions)
     found: dict[Origin, Holdout] = {}
     for cutoff, at_cutoff in groupby(origins, key=lambda origin: origin.cutoff):
-        for origin, parts, posterior in _fitted(transactions, births, cutoff, list(at_cutoff), settings):
+        for origin, parts, posterior in _fitted(transactions, window, cutoff, list(at_cutoff), settings):
             with registry.open_origin(str(origin)):
                 registry.log_window(parts)
-                found[origin] = _face(transactions, parts, births, posterior, found, origin, settings)
-    return roll_up(found, settings.backtest.discrepancy, level=settings.level, seed=settings.seed)
+                found[origin] = _face(transactions, parts, window, posterior, found, origin, settings)
+    return roll_up(found, settings.backtest.drift, level=settings.level, seed=settings.seed)
 
 
 def _fitted(
-    transactions: Transactions, births: Births, cutoff: date, origins: list[Origin], settings: BacktestJobSettings
+    transactions: Transactions,
+    window: AcquisitionWindow,
+    cutoff: date,
+    origins: list[Origin],
+    settings: BacktestJobSettings,
 ) -> Iterator[tuple[Origin, Split, Posterior]]:
     """Fit once at a cut-off: the posterior knows no horizon."""
     posterior: Posterior | None = None
     for origin in origins:
-        parts = split(transactions, origin.cutoff, origin.end, births)
+        parts = split(transactions, origin.cutoff, origin.end, window)
         if posterior is None:
             start = time.perf_counter()
             seed = derive_seed(settings.seed, "tenure-backtest.fit", str(cutoff))
@@ -79,21 +83,23 @@ def _fitted(
 def _face(
     transactions: Transactions,
     parts: Split,
-    births: Births,
+    window: AcquisitionWindow,
     posterior: Posterior,
     found: dict[Origin, Holdout],
     origin: Origin,
     settings: BacktestJobSettings,
 ) -> Holdout:
     start, failures = time.perf_counter(), Failures(parts.calibration.customers["customer_id"])
-    lessons = {name: [one.lessons[name] for one in found.values() if name in one.lessons] for name in OUTCOMES}
-    holdout = face(
+    past_errors = {
+        name: [one.past_errors[name] for one in found.values() if name in one.past_errors] for name in OUTCOMES
+    }
+    holdout = log_holdout(
         transactions,
         parts,
-        births,
+        window,
         posterior,
         settings.backtest,
-        lessons=lessons,
+        past_errors=past_errors,
         level=settings.level,
         seed=derive_seed(settings.seed, "tenure-backtest.holdout", str(origin)),
         failures=failures,

@@ -18,7 +18,7 @@ from tenure import registry
 from tenure.backtest import ASSUMED, OUTCOMES, wins
 from tenure.posterior import PARAMETERS
 from tenure.review import Review, Verdict
-from tenure.rfm import EARLY_WEEKS, LEAST_WEEKS, Births, Split, Truncation
+from tenure.rfm import EARLY_WEEKS, LEAST_WEEKS, AcquisitionWindow, Split, Truncation
 from tenure.settings import RegistrySettings, ScoreJobSettings, SimulateJobSettings, TrainSettings
 from tenure.text import printable, shown
 from tenure.transactions import Identities, Reconciliation
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from tenure.scorer import NewCustomer, Scores
     from tenure.simulate import Simulated
 
-    from .outcomes import Promotion, Trained
+    from .results import Promotion, Trained
 
 WORDS = {
     "r": "heterogeneity of purchase rates",
@@ -127,14 +127,14 @@ def print_identities(found: Identities) -> None:
         out.print(_plain(f"The largest customer, {found.largest!r}, has {found.largest_share:.1%} of all spend."))
 
 
-def print_window(parts: Split, births: Births, truncation: Truncation | None) -> None:
+def print_window(parts: Split, window: AcquisitionWindow, truncation: Truncation | None) -> None:
     """Print from whom the model learns and whom it leaves out, and whether the log's births look like its beginning."""
     out, left = _console(), parts.left_out
     lines = [f"{len(parts.calibration.customers):,} customers to {parts.cutoff}"]
-    if left.since_before:
-        lines.append(f"{left.since_before:,} left out, acquired before the log began")
+    if left.include_left_truncated:
+        lines.append(f"{left.include_left_truncated:,} left out, acquired before the log began")
     if left.outside:
-        lines.append(f"{left.outside:,} left out, as they first bought outside {births.in_words}")
+        lines.append(f"{left.outside:,} left out, as they first bought outside {window.in_words}")
     if parts.born_in_holdout:
         lines.append(f"{parts.born_in_holdout:,} first seen in the holdout")
     out.print("; ".join(lines) + ".")
@@ -149,17 +149,18 @@ def print_window(parts: Split, births: Births, truncation: Truncation | None) ->
 
 def _truncation(found: Truncation | None) -> str:
     if found is None:
-        return f"Births before the log began: not looked for, in fewer than {LEAST_WEEKS} weeks of births."
+        return f"Left-truncated customers: not looked for, in fewer than {LEAST_WEEKS} weeks of first purchases."
     told = (
-        f"Births of the first {EARLY_WEEKS} weeks from {found.first}: {found.early:,}, where the later rate gives"
-        f" {EARLY_WEEKS * found.weekly:,.0f}: {found.excess:+,.0f} ± {found.excess_se:,.0f} (p {found.p_value:.2g})."
+        f"First purchases of the first {EARLY_WEEKS} weeks from {found.first}: {found.early:,}, where the later rate "
+        f"gives {EARLY_WEEKS * found.weekly:,.0f}: {found.excess:+,.0f} ± {found.excess_se:,.0f}"
+        f" (p {found.p_value:.2g})."
     )
     if found.p_value >= SUSPECT:
         return told
     return (
         f"[yellow]{told} Customers from before the log would look like that, and so does a log that follows one cohort:"
-        " see data/births.png,"
-        " and rfm.burn_in_days, rfm.births or transactions.columns.acquired.[/yellow]"
+        " see data/acquisitions.png,"
+        " and rfm.burn_in_days, rfm.acquisition or transactions.columns.acquired.[/yellow]"
     )
 
 
@@ -212,7 +213,7 @@ def _holdout(trained: "Trained") -> Table:
     metrics, parts = trained.holdout.metrics, trained.split
     level = f"{metrics['level']:.0%}"
     title = f"\nHoldout, {parts.horizon_days} days to {parts.end}: {len(parts.calibration.customers):,} customers"
-    intervals = (f"{level} predictive of the total", "holds", "adjusted*", "holds")
+    intervals = (f"{level} predictive of the total", "covers", "adjusted*", "covers")
     table = _table(title, "", "actual", "expected", *intervals, "bias", "PIT inside")
     for name in ("purchases", "value"):
         number = {key.removeprefix(f"{name}."): value for key, value in metrics.items() if key.startswith(f"{name}.")}
@@ -221,9 +222,9 @@ def _holdout(trained: "Trained") -> Table:
             f"{number['actual_total']:,.0f}",
             f"{number['expected_total']:,.0f}",
             f"{number['total_low']:,.0f} to {number['total_high']:,.0f}",
-            "yes" if number["total_holds_actual"] else "no",
+            "yes" if number["total_covers_actual"] else "no",
             f"{number['adjusted_low']:,.0f} to {number['adjusted_high']:,.0f}",
-            "yes" if number["adjusted_holds_actual"] else "no",
+            "yes" if number["adjusted_covers_actual"] else "no",
             f"{number['bias']:+.1%}",
             f"{number['pit_coverage']:.1%}",
         )
@@ -232,14 +233,16 @@ def _holdout(trained: "Trained") -> Table:
 
 def _against_baselines(holdout: "Holdout") -> str:
     metrics = holdout.metrics
-    sources = " and ".join(dict.fromkeys(factor.source for factor in holdout.factors.values()))
-    hint = "" if holdout.metrics["value.adjusted_is_learnt"] else "; tenure-backtest learns one, for its own horizons"
+    sources = " and ".join(dict.fromkeys(drift.source for drift in holdout.drifts.values()))
+    hint = (
+        "" if holdout.metrics["value.adjusted_is_estimated"] else "; tenure-backtest learns one, for its own horizons"
+    )
     counts = (
         f"{metrics[f'{key}.beaten']:.0f} of {metrics[f'{key}.compared']:.0f} in {outcome}"
         for outcome, key in (("purchases", "baselines.purchases"), ("value", "baselines"))
     )
     lines = [
-        f"* for a world that changes, by a factor that is {sources}{hint}",
+        f"* for a world that changes, by a drift that is {sources}{hint}",
         f"Baselines that the model beats, by mean CRPS: {', '.join(counts)}",
     ]
     return "\n".join([*lines, *(f"  [yellow]{line}[/yellow]" for line in wins(holdout.comparison))])
@@ -258,41 +261,41 @@ def print_backtest(rolling: "Rolling", run_id: str, level: float, ui: str) -> No
     lost = [f"  [yellow]{line}[/yellow]" for line in rolling.wins] or ["  No baseline is better than the model."]
     out.print("\n".join(["\n[bold]Where a baseline wins[/bold] by more than two paired standard errors", *lost]))
     table = _table(
-        "\nFactor of totals after the end of the log", "days", "outcome", "median", f"{level:.0%}", "periods", ""
+        "\nDrift of totals after the end of the log", "days", "outcome", "median", f"{level:.0%}", "periods", ""
     )
-    for row in rolling.factors.to_dict("records"):
+    for row in rolling.drifts.to_dict("records"):
         span = f"{row['low']:.2f} to {row['high']:.2f}"
         table.add_row(
             str(row["horizon_days"]),
             row["outcome"],
-            f"{row['factor']:.2f}",
+            f"{row['drift']:.2f}",
             span,
             f"{row['periods']:.1f}",
             row["source"],
         )
     out.print(table)
-    learnt = sorted(set(rolling.factors.loc[rolling.factors["source"] != ASSUMED, "horizon_days"]))
-    if learnt:
-        days = " or ".join(map(str, learnt))
+    estimated = sorted(set(rolling.drifts.loc[rolling.drifts["source"] != ASSUMED, "horizon_days"]))
+    if estimated:
+        days = " or ".join(map(str, estimated))
         out.print(f"To register a model with it, for scores {days} days ahead:")
-        out.print(f"  uv run tenure-train backtest.discrepancy.learnt_from={run_id}")
+        out.print(f"  uv run tenure-train backtest.drift.source_run={run_id}")
     out.print(f"\nRun [bold]{run_id}[/bold]. To look at it:  {_plain(ui)}")
 
 
 def _totals_by_origin(rolling: "Rolling", level: float) -> Table:
     raw, adjusted = f"{level:.0%} raw", f"{level:.0%} adjusted"
     table = _table(
-        "\nTotals by origin", "cut-off", "days", "", "actual", "expected", "bias", raw, "holds", adjusted, "holds", ""
+        "\nTotals by origin", "cut-off", "days", "", "actual", "expected", "bias", raw, "covers", adjusted, "covers", ""
     )
     for row in rolling.totals.to_dict("records"):
         spans = (
             f"{low:,.0f} to {high:,.0f}"
             for low, high in ((row["low"], row["high"]), (row["adjusted_low"], row["adjusted_high"]))
         )
-        held = ("yes" if holds else "no" for holds in (row["holds"], row["adjusted_holds"]))
+        held = ("yes" if holds else "no" for holds in (row["covers"], row["adjusted_covers"]))
         pairs = [text for pair in zip(spans, held, strict=True) for text in pair]
         numbers = (f"{row['actual']:,.0f}", f"{row['expected']:,.0f}", f"{row['bias']:+.1%}")
-        table.add_row(row["cutoff"], str(row["horizon_days"]), row["outcome"], *numbers, *pairs, row["factor"])
+        table.add_row(row["cutoff"], str(row["horizon_days"]), row["outcome"], *numbers, *pairs, row["drift"])
     return table
 
 
@@ -416,18 +419,18 @@ def print_scores(scored: "Scored", settings: ScoreJobSettings, ui: str) -> None:
 
 def _adjusted_by(scored: "Scored") -> str:
     """Say what the adjusted totals rest on, or that there are none."""
-    if scored.factors is None:
+    if scored.drifts is None:
         return (
-            "[yellow]No totals adjusted for a world that changes: this model was trained without the factor. Those"
+            "[yellow]No totals adjusted for a world that changes: this model was trained without the drift. Those"
             " above know customers' chance and the parameters' uncertainty alone.[/yellow]"
         )
     days, level = scored.scores.params.horizon_days, scored.scores.params.level
     spans = []
     for outcome in OUTCOMES:
-        logs = scored.factors.over(outcome, days).logs
+        logs = scored.drifts.over(outcome, days).logs
         low, median, high = np.exp(np.quantile(logs, [(1 - level) / 2, 0.5, (1 + level) / 2]))
         spans.append(f"{outcome} {median:.2f} ({low:.2f} to {high:.2f})")
-    return f"* for a world that changes, by a factor common to all customers, {scored.adjusted_by}: {', '.join(spans)}"
+    return f"* for a world that changes, by a drift common to all customers, {scored.adjusted_by}: {', '.join(spans)}"
 
 
 def _print_groups(out: Console, scored: "Scored", level: str) -> None:
@@ -467,15 +470,15 @@ def _print_cautions(out: Console, scored: "Scored") -> None:
     if scored.largest is not None:
         largest = scored.largest
         out.print(_plain(f"The largest customer, {str(largest.customer_id)!r}, has {largest.share:.1%} of the clv."))
-    if scores.share_beyond is not None:
-        out.print(f"{scores.share_beyond:.1%} of the value lies farther ahead than any customer was observed.")
+    if scores.extrapolated_share is not None:
+        out.print(f"{scores.extrapolated_share:.1%} of the value lies farther ahead than any customer was observed.")
     if scored.residual_beyond is not None:
         what = "of the residual value lies farther ahead than any customer was observed."
         out.print(f"{scored.residual_beyond:.1%} {what}")
-    if scores.unsteady:
+    if scores.unstable_means:
         out.print(
-            f"[yellow]The mean values of {scores.unsteady:,} of {scored.customers:,} customers rest on a few draws of "
-            "the population, and may be off by more than a tenth.[/yellow]"
+            f"[yellow]The mean values of {scores.unstable_means:,} of {scored.customers:,} customers rest on a few "
+            "draws of the population, and may be off by more than a tenth.[/yellow]"
         )
     if scores.free_repeat_buyers:
         out.print(
@@ -504,7 +507,7 @@ def _print_months(out: Console, scores: "Scores", level: str) -> None:
 def print_simulated(simulated: "Simulated", settings: SimulateJobSettings) -> None:
     """Print what was written, how many there are of what, and what to do next."""
     out, holds, made = _console(), simulated.holds, settings.simulate
-    table = _table(f"\nA made-up log, {made.start} to {made.end}, by {made.truth.purchases}", "", "count")
+    table = _table(f"\nA made-up log, {made.start} to {made.end}, by {made.truth.purchase_model}", "", "count")
     for label, count in _counts(simulated):
         table.add_row(label, f"{count:,}")
     out.print(table)
@@ -527,7 +530,7 @@ def _counts(simulated: "Simulated") -> list[tuple[str, int]]:
 
 
 def _next(settings: SimulateJobSettings) -> list[str]:
-    is_bg = settings.simulate.truth.purchases == "bg_nbd"
-    model = [] if is_bg else [f"fit.purchases={settings.simulate.truth.purchases}"]
+    is_bg = settings.simulate.truth.purchase_model == "bg_nbd"
+    model = [] if is_bg else [f"fit.purchase_model={settings.simulate.truth.purchase_model}"]
     orders = ["transactions.columns.order_id=order_id"] if settings.simulate.refunds.share else []
     return [f"transactions.path={settings.output}", *orders, *model]

@@ -9,13 +9,13 @@ from tenure.fit import fit
 from tenure.posterior import Posterior
 from tenure.promote import Comparison, Decision, PromoteError, compare, decide
 from tenure.review import Verdict
-from tenure.rfm import Base, Births, Split, split
+from tenure.rfm import AcquisitionWindow, CompressedSummary, Split, split
 from tenure.settings import FitSettings, PromoteSettings
 from tenure.transactions import read
 
 from . import console
-from .outcomes import Promotion
-from .recipes import read_fit, read_recipe
+from .results import Promotion
+from .run_settings import read_fit, read_recipe
 
 REFUSED = 3
 log = logging.getLogger("tenure")
@@ -77,7 +77,9 @@ def _settle(promotion: Promotion, by: str) -> None:
         registry.log_comparison(found)
     if decision.is_promoted:
         figures = found.metrics() if found else {}
-        registry.crown(promotion.challenger, promotion.champion, by=by, because=decision.because, figures=figures)
+        registry.set_champion(
+            promotion.challenger, promotion.champion, by=by, because=decision.because, figures=figures
+        )
     registry.log_decision(decision)
 
 
@@ -93,7 +95,7 @@ def _compare(
         _require_trust(recipe.transactions.query, challenger, settings)
         transactions = read(recipe.transactions, end=recipe.rfm.end)
         _require_same_log(transactions.digest, recipe.transactions.path, challenger)
-        parts = split(transactions, recipe.rfm.cutoff, recipe.rfm.end, Births.of(recipe.rfm, transactions))
+        parts = split(transactions, recipe.rfm.cutoff, recipe.rfm.end, AcquisitionWindow.of(recipe.rfm, transactions))
         return _contest(champion, parts, recipe.fit, seed=settings.seed)
     except InputError as error:
         if settings.reason is None:
@@ -143,8 +145,8 @@ def _contest(
 
 
 def _fit(whose: str, parts: Split, how: FitSettings, seed: int) -> Posterior:
-    log.info("fit the %s's recipe to the days up to %s: %s, %s", whose, parts.cutoff, how.purchases, how.method)
-    fitted = fit(Base.of(parts.calibration), how, seed=seed, progress=console.is_terminal())
+    log.info("fit the %s's recipe to the days up to %s: %s, %s", whose, parts.cutoff, how.purchase_model, how.method)
+    fitted = fit(CompressedSummary.of(parts.calibration), how, seed=seed, progress=console.is_terminal())
     registry.log_diagnostics(f"promotion.{whose}", fitted.diagnostics)
     return fitted.posterior
 

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from tenure import registry, report
-from tenure.output import require_writable, written_whole
+from tenure.output import atomic_file, require_writable
 from tenure.settings import ReportJobSettings
 
 from . import console
@@ -17,7 +17,7 @@ def run(settings: ReportJobSettings) -> int:
         registry.verify(settings.model)
     evidence = registry.evidence(settings.model)
     page = report.render(evidence)
-    with written_whole(settings.output) as path:
+    with atomic_file(settings.output) as path:
         path.write_text(page, encoding="utf-8")
     where = Path(settings.output).expanduser()
     console.print_line(f"Run {evidence.run_id}, verdict {evidence.review().verdict}: its report is {where}.")

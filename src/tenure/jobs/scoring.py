@@ -13,10 +13,10 @@ from typing import Any, NamedTuple
 import pandas as pd
 
 from tenure import batch, figures, registry, units
-from tenure.backtest import Factors
+from tenure.backtest import Drifts
 from tenure.batch import Scored, Summaries, SummaryFile
 from tenure.errors import InputError
-from tenure.output import is_described, keep, refuse_input, require_writable, written_whole
+from tenure.output import atomic_file, is_described, keep, refuse_input, require_writable
 from tenure.review import Verdict
 from tenure.rfm import HISTORY, stream
 from tenure.scorer import RESIDUAL, Scorer, Scores, Totals
@@ -70,7 +70,7 @@ def run(settings: ScoreJobSettings, config: str) -> int:
     about: dict[str, Any] = {"model": model, "model_tags": loaded.about, "verdict": verdict.value}
     # Put in its place last: where the output is, its run is complete.
     with (
-        written_whole(settings.output) as path,
+        atomic_file(settings.output) as path,
         kept_if_lost(path, settings.output),
         registry.open_run(settings.registry, "score", config) as opened,
     ):
@@ -79,7 +79,7 @@ def run(settings: ScoreJobSettings, config: str) -> int:
             registry.log_data(*customers.log_read, "scoring")
         start = time.perf_counter()
         about |= {"as_of": customers.as_of, "run_id": opened.info.run_id}
-        scored = score_parts(loaded.scorer, customers.summaries, rows, settings, about, path, loaded.factors)
+        scored = score_parts(loaded.scorer, customers.summaries, rows, settings, about, path, loaded.drifts)
         months, level = scored.scores.months, settings.score.level
         drawn = {} if months is None else {"months": figures.months(months.table(level), level)}
         registry.log_scores(scored, time.perf_counter() - start, drawn)
@@ -184,9 +184,9 @@ def score_parts(
     settings: ScoreJobSettings,
     about: dict[str, Any],
     path: Path,
-    factors: Factors | None = None,
+    drifts: Drifts | None = None,
 ) -> Scored:
-    """Score part by part; write the rows, keep the sums. The factors are for the sums alone: no row depends on them."""
+    """Score part by part; write the rows, keep the sums. The drifts are for the sums alone: no row depends on them."""
     asked = {**settings.score.params(), "seed": settings.seed}
     # An older version's own scorer knows neither groups nor months, and is not asked for any unless the settings are.
     more: dict[str, Any] = {"by": settings.by} if settings.by else {}
@@ -209,7 +209,7 @@ def score_parts(
                 ever = scorer.residual(part, **bar, **params)
                 table = table.join(ever.table[list(RESIDUAL.values())])
                 before = Totals.empty(scorer.draws) if residual is None else residual
-                beyond = batch.share_of_all([(beyond, before), (ever.share_beyond, ever.totals)])
+                beyond = batch.share_of_all([(beyond, before), (ever.extrapolated_share, ever.totals)])
                 residual = before + ever.totals
             output.write(with_columns(table, part, settings.score, about))
             scores = batch.merge(scores, part_scores)
@@ -219,7 +219,7 @@ def score_parts(
         params = asdict(scores.params) if scores is not None else {}
         output.close({**about, "params": params, "customers": rows})
     assert scores is not None  # noqa: S101 (a file without rows is not closed)
-    return Scored(scores, residual, beyond, about["model"], about["as_of"], about["run_id"], factors, largest)
+    return Scored(scores, residual, beyond, about["model"], about["as_of"], about["run_id"], drifts, largest)
 
 
 def _with_months(scores: Scores) -> pd.DataFrame:

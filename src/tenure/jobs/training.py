@@ -11,13 +11,13 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from tenure import figures, registry, report
-from tenure.backtest import Factors, Holdout, Lesson, learn_factors, shift
+from tenure.backtest import Drifts, Holdout, PastError, estimate_drifts, measure_refit_drift
+from tenure.base_forecast import forecast_base
 from tenure.failures import Failures
-from tenure.fit import CheckedFit, Fit, check, fit, predictive, require_spend
-from tenure.outlook import outlook
+from tenure.fit import Fit, FitReport, check, fit, predictive, require_spend
 from tenure.posterior import Posterior
 from tenure.review import Review, Verdict, judge
-from tenure.rfm import Base, Births, Split, find_truncation, split, summarize
+from tenure.rfm import AcquisitionWindow, CompressedSummary, Split, find_truncation, split, summarize
 from tenure.scorer import NewCustomer, Scorer
 from tenure.settings import TrainSettings
 from tenure.streams import derive_seed, stream
@@ -25,9 +25,9 @@ from tenure.summary import Rfm
 from tenure.transactions import Transactions, choose_type, find_identities, kind_of, read
 
 from . import console, promoting
-from .facing import face
-from .learning import read_lessons
-from .outcomes import Trained
+from .holdouts import log_holdout
+from .past_errors import read_past_errors
+from .results import Trained
 from .sweeps import Result
 
 FAILED_REVIEW = 3
@@ -42,8 +42,8 @@ def run(settings: TrainSettings, config: str, *, is_sweep: bool) -> Result:
     wants = settings.registry.register
     register = (not is_sweep) if wants is None else wants
     transactions = _read(settings)
-    births = Births.of(settings.rfm, transactions)
-    parts = split(transactions, settings.rfm.cutoff, settings.rfm.end, births)
+    window = AcquisitionWindow.of(settings.rfm, transactions)
+    parts = split(transactions, settings.rfm.cutoff, settings.rfm.end, window)
     log.info(
         "calibration to %s: %s customers; holdout %s days to %s",
         parts.cutoff, f"{len(parts.calibration.customers):,}", parts.horizon_days, parts.end,
@@ -52,14 +52,14 @@ def run(settings: TrainSettings, config: str, *, is_sweep: bool) -> Result:
     console.print_reconciliation(accounts)
     identities = find_identities(transactions, parts.end, settings.transactions.normalize_ids)
     console.print_identities(identities)
-    truncation = find_truncation(transactions, parts.end, births)
-    console.print_window(parts, births, truncation)
+    truncation = find_truncation(transactions, parts.end, window)
+    console.print_window(parts, window, truncation)
     repeat = parts.calibration.customers.query("frequency > 0")
     paying = int((repeat["monetary_value"] > 0).sum())
     require_spend(len(parts.calibration.customers), len(repeat), paying, settings.fit)  # before a run is opened
     id_type = kind_of(choose_type(transactions, settings.transactions.id_type))
     uri = registry.connect(settings.registry)
-    lessons = read_lessons(settings, transactions)
+    past_errors = read_past_errors(settings, transactions)
     failures = Failures(parts.calibration.customers["customer_id"])
     with registry.open_run(settings.registry, "train", config) as opened:
         registry.log_settings(asdict(settings))
@@ -68,15 +68,23 @@ def run(settings: TrainSettings, config: str, *, is_sweep: bool) -> Result:
         registry.log_window(parts)
         facts = {**registry.data_metrics(accounts, identities), "truncation.weeks": 0.0}
         if truncation is not None:
-            pictures = {"births": partial(figures.births, truncation)}
+            pictures = {"acquisitions": partial(figures.acquisitions, truncation)}
             registry.log_truncation(truncation, figures.draw("data", pictures, failures))
             facts |= truncation.metrics()
         trained = _train(
-            settings, transactions, parts, births, lessons, facts, opened.info.run_id, failures, register=register
+            settings,
+            transactions,
+            parts,
+            window,
+            past_errors,
+            facts,
+            opened.info.run_id,
+            failures,
+            register=register,
         )
         trained = replace(trained, review=_report(opened.info.run_id, trained.review, failures))
     console.print_training(trained, settings, registry.ui_command(uri))
-    return _result(trained, opened.info.run_name, (transactions.digest, str(parts.cutoff), repr(births)))
+    return _result(trained, opened.info.run_name, (transactions.digest, str(parts.cutoff), repr(window)))
 
 
 def _result(trained: Trained, name: str | None, fitted_to: tuple[str, ...]) -> Result:
@@ -100,8 +108,8 @@ def _train(
     settings: TrainSettings,
     transactions: Transactions,
     parts: Split,
-    births: Births,
-    lessons: Mapping[str, Sequence[Lesson]],
+    window: AcquisitionWindow,
+    past_errors: Mapping[str, Sequence[PastError]],
     facts: Mapping[str, float],
     run_id: str,
     failures: Failures,
@@ -110,30 +118,30 @@ def _train(
 ) -> Trained:
     seed = derive_seed(settings.seed, "tenure-train.calibration")
     calibration = _fit("calibration", parts.calibration, settings, seed, failures)
-    holdout = _backtest(calibration.fit, transactions, parts, births, lessons, settings, failures)
+    holdout = _backtest(calibration.fit, transactions, parts, window, past_errors, settings, failures)
     metrics = {**facts, **_prefixed("calibration", calibration.metrics), **holdout.metrics}
     fits = _prefixed("calibration", calibration.fit.methods)
     review = judge(metrics, settings.review.checks, fits=fits)
     final = whole = None
     if review.verdict is not Verdict.FAIL:
         whole = summarize(transactions, parts.end)  # everyone is valued; the new alone are learnt from
-        learnt = whole if births == Births() else summarize(transactions, parts.end, births)
-        final = _fit("final", learnt, settings, derive_seed(settings.seed, "tenure-train.final"), failures)
-        moved = shift(calibration.fit.posterior, final.fit.posterior, parts.horizon_days)
+        estimated = whole if window == AcquisitionWindow() else summarize(transactions, parts.end, window)
+        final = _fit("final", estimated, settings, derive_seed(settings.seed, "tenure-train.final"), failures)
+        moved = measure_refit_drift(calibration.fit.posterior, final.fit.posterior, parts.horizon_days)
         registry.log_diagnostics("final", moved)
         metrics |= _prefixed("final", {**final.metrics, **moved})
         review = judge(metrics, settings.review.checks, fits=fits | _prefixed("final", final.fit.methods))
-    factors = _factors(lessons, parts, settings)
-    registry.log_factors(factors)
+    drifts = _factors(past_errors, parts, settings)
+    registry.log_drifts(drifts)
     new_customer = None
     if final is not None and whole is not None:
         new_customer = _new_customer(final.fit, settings)
-        _look_ahead(final.fit, whole, factors, settings)
+        _look_ahead(final.fit, whole, drifts, settings)
     review = _log_review(review, failures)
     registered = promotion = None
     if register and final is not None and review.verdict is not Verdict.FAIL:
         review = _report(run_id, review, failures)  # before anything is registered: one that fails changes the verdict
-        registered = _register(final.fit, factors, transactions, parts, review, settings, run_id)
+        registered = _register(final.fit, drifts, transactions, parts, review, settings, run_id)
         if registered.alias == "challenger" and review.verdict is Verdict.PASS:
             with _stage("compare with the champion"):
                 promotion = promoting.stand(
@@ -144,8 +152,8 @@ def _train(
     return Trained(run_id, parts, calibration, final, holdout, review, registered, new_customer, promotion)
 
 
-def _fit(stage: str, rfm: Rfm, settings: TrainSettings, seed: int, failures: Failures) -> CheckedFit:
-    base, level = Base.of(rfm), settings.review.level
+def _fit(stage: str, rfm: Rfm, settings: TrainSettings, seed: int, failures: Failures) -> FitReport:
+    base, level = CompressedSummary.of(rfm), settings.review.level
     with _stage(f"fit {stage}: {base.customers:,} customers, {len(base.histories.count):,} distinct histories"):
         fitted = fit(base, settings.fit, seed=seed, progress=console.is_terminal())
     with _stage(f"check {stage}: leave-one-out, the prior's part"):
@@ -158,7 +166,7 @@ def _fit(stage: str, rfm: Rfm, settings: TrainSettings, seed: int, failures: Fai
     return checked
 
 
-def _fit_pictures(checked: CheckedFit, rfm: Rfm, seed: int, level: float) -> dict[str, Callable[[], Figure]]:
+def _fit_pictures(checked: FitReport, rfm: Rfm, seed: int, level: float) -> dict[str, Callable[[], Figure]]:
     both = checked.consequences
     pictures: dict[str, Callable[[], Figure]] = {
         "prior_consequences": partial(figures.consequences, both.prior, both.posterior, level)
@@ -198,39 +206,37 @@ def _backtest(
     calibration: Fit,
     transactions: Transactions,
     parts: Split,
-    births: Births,
-    lessons: Mapping[str, Sequence[Lesson]],
+    window: AcquisitionWindow,
+    past_errors: Mapping[str, Sequence[PastError]],
     settings: TrainSettings,
     failures: Failures,
 ) -> Holdout:
     """Compare the calibration's forecast with the holdout."""
     with _stage(f"backtest over {parts.horizon_days} days, beside {len(settings.backtest.baselines.names)} baselines"):
-        return face(
+        return log_holdout(
             transactions,
             parts,
-            births,
+            window,
             calibration.posterior.thin(settings.fit.joint_draws),
             settings.backtest,
-            lessons=lessons,
+            past_errors=past_errors,
             level=settings.review.level,
             seed=derive_seed(settings.seed, "tenure-train.holdout"),
             failures=failures,
         )
 
 
-def _factors(lessons: Mapping[str, Sequence[Lesson]], parts: Split, settings: TrainSettings) -> Factors:
+def _factors(past_errors: Mapping[str, Sequence[PastError]], parts: Split, settings: TrainSettings) -> Drifts:
     """Learn what totals after the log are adjusted by; the holdout, which ended before them, may have taught it."""
-    asked = settings.backtest.discrepancy
-    factors = learn_factors(lessons, parts.end, asked, learnt_from=asked.learnt_from, seed=settings.seed)
-    log.info(
-        "totals over %s days: a factor %s", settings.score.horizon_days, factors.source(settings.score.horizon_days)
-    )
-    return factors
+    asked = settings.backtest.drift
+    drifts = estimate_drifts(past_errors, parts.end, asked, source_run=asked.source_run, seed=settings.seed)
+    log.info("totals over %s days: a drift %s", settings.score.horizon_days, drifts.source(settings.score.horizon_days))
+    return drifts
 
 
 def _register(
     final: Fit,
-    factors: Factors,
+    drifts: Drifts,
     transactions: Transactions,
     parts: Split,
     review: Review,
@@ -242,10 +248,10 @@ def _register(
         "id_type": kind_of(choose_type(transactions, settings.transactions.id_type)),
         "first_day": str(transactions.first_day),
         "as_of": str(parts.end),
-        "purchases": settings.fit.purchases,
+        "purchases": settings.fit.purchase_model,
         "method": final.posterior.origin["method"],
-        "totals.adjusted": factors.source(settings.score.horizon_days),
-        "totals.learnt_from": factors.learnt_from or "none",
+        "totals.adjusted": drifts.source(settings.score.horizon_days),
+        "totals.source_run": drifts.source_run or "none",
     }
     with _stage(f"register {settings.registry.name}"):
         return registry.register(
@@ -255,7 +261,7 @@ def _register(
             verdict=review.verdict.value,
             validated_horizon_days=parts.horizon_days,
             tags=tags,
-            factors=factors,
+            drifts=drifts,
         )
 
 
@@ -267,13 +273,15 @@ def _new_customer(final: Fit, settings: TrainSettings) -> NewCustomer:
     return found
 
 
-def _look_ahead(final: Fit, whole: Rfm, factors: Factors, settings: TrainSettings) -> None:
+def _look_ahead(final: Fit, whole: Rfm, drifts: Drifts, settings: TrainSettings) -> None:
     """Sum up what the log's customers come to, as `score` asks; their own rows are not kept."""
     asked = settings.score
     with _stage(f"look {asked.horizon_days} days ahead: {len(whole.customers):,} customers"):
         scorer = Scorer(final.posterior.thin(settings.fit.joint_draws))
         scores = scorer.score(whole, **asdict(asked), seed=settings.seed)
-        registry.log_outlook(outlook(scores, whole.customers["frequency"], factors), factors.source(asked.horizon_days))
+        registry.log_base_forecast(
+            forecast_base(scores, whole.customers["frequency"], drifts), drifts.source(asked.horizon_days)
+        )
 
 
 def _report(run_id: str, review: Review, failures: Failures) -> Review:

@@ -14,8 +14,8 @@ import mlflow
 import pandas as pd
 from matplotlib.figure import Figure
 
-from tenure.addresses import mask
-from tenure.backtest import Backtest, Factors, Holdout, Rolling, wins
+from tenure.addresses import mask_address
+from tenure.backtest import Backtest, Drifts, Holdout, Rolling, wins
 from tenure.batch import Scored
 from tenure.failures import Failure
 from tenure.promote import Comparison, Decision
@@ -31,7 +31,7 @@ from .aliases import Version
 if TYPE_CHECKING:
     import xarray as xr
 
-    from tenure.fit import CheckedFit
+    from tenure.fit import FitReport
 
 SHOWN_CUSTOMERS = 50_000  # whose PIT is logged one by one; a larger base is sampled
 FEW_CUSTOMERS = 20  # up to which any number of groups is logged
@@ -54,7 +54,7 @@ def flat_settings(settings: Mapping[str, Any]) -> dict[str, str]:
     key above them.
     """
     flat = {key: str(value) for key, value in _flatten(settings).items() if not _is_prose(key)}
-    return {key: mask(value) if key.endswith("tracking_uri") else value for key, value in flat.items()}
+    return {key: mask_address(value) if key.endswith("tracking_uri") else value for key, value in flat.items()}
 
 
 def _is_prose(key: str) -> bool:
@@ -82,11 +82,11 @@ def log_id_type(id_type: str) -> None:
     mlflow.set_tag("id_type", id_type)
 
 
-def log_factors(factors: Factors) -> None:
+def log_drifts(drifts: Drifts) -> None:
     """Log what totals are adjusted by, beside the posteriors."""
     with tempfile.TemporaryDirectory() as folder:
-        factors.save(Path(folder) / "factors.npz")
-        mlflow.log_artifact(str(Path(folder) / "factors.npz"), "posterior")
+        drifts.save(Path(folder) / "drift.npz")
+        mlflow.log_artifact(str(Path(folder) / "drift.npz"), "posterior")
 
 
 def data_metrics(accounts: Reconciliation, identities: Identities) -> dict[str, float]:
@@ -109,7 +109,7 @@ def log_window(parts: Split) -> None:
     mlflow.log_metrics(
         {
             "window.customers": len(parts.calibration.customers),
-            "window.left_out_since_before": parts.left_out.since_before,
+            "window.left_out_since_before": parts.left_out.include_left_truncated,
             "window.left_out_outside": parts.left_out.outside,
             "window.born_in_holdout": parts.born_in_holdout,
         }
@@ -119,7 +119,7 @@ def log_window(parts: Split) -> None:
 def log_truncation(found: Truncation, figures: Mapping[str, Figure]) -> None:
     """Log the births by week, and how many of the first weeks are too many."""
     mlflow.log_metrics(found.metrics())
-    _log_table(found.table().set_index("week"), "data/births")
+    _log_table(found.table().set_index("week"), "data/acquisitions")
     log_figures("data", figures)
 
 
@@ -128,9 +128,16 @@ def log_scores(scored: Scored, seconds: float, figures: Mapping[str, Figure]) ->
     scores, level = scored.scores, scored.scores.params.level
     totals = scored.totals_table()
     mlflow.set_tags({"model": scored.model, "totals.adjusted": scored.adjusted_by or "none"})
-    numbers = {"score.customers": scored.customers, "score.seconds": seconds, "score.unsteady": scores.unsteady}
+    numbers = {
+        "score.customers": scored.customers,
+        "score.seconds": seconds,
+        "score.unstable_means": scores.unstable_means,
+    }
     numbers["score.free_repeat_buyers"] = scores.free_repeat_buyers
-    shares = {"score.share_beyond": scores.share_beyond, "score.residual_share_beyond": scored.residual_beyond}
+    shares = {
+        "score.extrapolated_share": scores.extrapolated_share,
+        "score.residual_share_beyond": scored.residual_beyond,
+    }
     shares["score.largest_clv_share"] = None if scored.largest is None else scored.largest.share
     numbers |= {name: share for name, share in shares.items() if share is not None}
     mlflow.log_metrics(numbers)
@@ -162,8 +169,8 @@ def log_new_customer(found: NewCustomer) -> None:
     mlflow.log_metrics({f"new_customer.{key}": float(value) for key, value in row.items()})
 
 
-def log_outlook(numbers: Mapping[str, float], adjusted_by: str) -> None:
-    """Log what the log's customers come to over the horizon, as metrics under `base`, and where its factor is from."""
+def log_base_forecast(numbers: Mapping[str, float], adjusted_by: str) -> None:
+    """Log what the log's customers come to over the horizon, as metrics under `base`, and where its drift is from."""
     mlflow.set_tag("base.adjusted", adjusted_by)
     mlflow.log_metrics({f"base.{key}": value for key, value in numbers.items() if math.isfinite(value)})
 
@@ -173,7 +180,7 @@ def log_report(page: str) -> None:
     mlflow.log_text(page, "report.html")
 
 
-def log_fit(stage: str, checked: "CheckedFit", figures: Mapping[str, Figure], *, level: float) -> None:
+def log_fit(stage: str, checked: "FitReport", figures: Mapping[str, Figure], *, level: float) -> None:
     """Log a fit under `stage` (`calibration`, `final`): diagnostics, posterior, tables, traces, figures.
 
     Intervals in the tables are of `level`.
@@ -213,7 +220,7 @@ def log_backtest(backtest: Backtest, holdout: Holdout, tracking: pd.DataFrame, f
     mlflow.log_metrics(defined)
     mlflow.set_tag("metrics.undefined", ", ".join(sorted(set(metrics) - set(defined))))
     mlflow.set_tag("baselines.wins", "; ".join(wins(holdout.comparison)) or "none")
-    mlflow.set_tags({f"{name}.adjusted": factor.source for name, factor in holdout.factors.items()})
+    mlflow.set_tags({f"{name}.adjusted": drift.source for name, drift in holdout.drifts.items()})
     for name in ("by_frequency", "deciles", "coverage", "reliability"):
         _log_table(getattr(backtest, name), f"backtest/{name}")
     _log_table(holdout.comparison, "backtest/baselines")
@@ -228,7 +235,7 @@ def log_backtest(backtest: Backtest, holdout: Holdout, tracking: pd.DataFrame, f
 def log_rolling(rolling: Rolling) -> None:
     """Log what several origins showed: the tables, the shares, each win of a baseline."""
     mlflow.log_metrics({key: value for key, value in rolling.metrics.items() if math.isfinite(value)})
-    for name in ("totals", "forecasts", "factors", "lessons"):
+    for name in ("totals", "forecasts", "drifts", "past_errors"):
         _log_table(getattr(rolling, name), f"rolling/{name}")
     mlflow.log_text("\n".join(rolling.wins) or "No baseline is better than the model.", "rolling/wins.txt")
 

@@ -28,7 +28,7 @@ class ClvModel(mlflow.pyfunc.PythonModel):  # type: ignore[misc]
         posterior = package.posterior.Posterior.load(context.artifacts["posterior"])
         checked = (context.model_config or {}).get("validated_horizon_days")
         self.scorer = package.scorer.Scorer(posterior, validated_horizon_days=checked)
-        self.factors = context.artifacts.get("factors")  # a file for whoever adds customers up; no row depends on it
+        self.drifts = context.artifacts.get("drifts")  # a file for whoever adds customers up; no row depends on it
 
     def predict(self, context: Any, model_input: pd.DataFrame, params: dict[str, Any] | None = None) -> pd.DataFrame:
         """Score customer summaries; the answer's `attrs["params"]` are the params used."""

@@ -19,7 +19,7 @@ from mlflow.models import ModelSignature
 from mlflow.types import ColSpec, ParamSchema, ParamSpec, Schema
 from mlflow.types.schema import AnyType
 
-from tenure.backtest import Factors
+from tenure.backtest import Drifts
 from tenure.posterior import Posterior
 from tenure.review import Verdict
 from tenure.scorer import COLUMNS, Params, Scorer
@@ -30,9 +30,9 @@ from .aliases import (
     NoModelError,
     NotMovedError,
     by_alias,
-    crown,
     find_version,
     login,
+    set_champion,
 )
 from .completeness import REGISTRATION, begin, finish
 from .downloads import new_folder
@@ -45,7 +45,7 @@ PACKAGE = Path(__file__).resolve().parents[1]
 # What travels inside the model, with relative imports among themselves only.
 TRAVELS = ("errors.py", "streams.py", "summary.py", "posterior.py", "scorer")
 POSTERIORS = ("posterior/final.npz", "posterior/calibration.npz")  # of a run, the last first
-FACTORS = "posterior/factors.npz"
+FACTORS = "posterior/drift.npz"
 REQUIREMENTS = ("mlflow", "numba", "numpy", "pandas")
 SUMMARY_COLUMNS = ("customer_id", "frequency", "recency", "T", "monetary_value")
 EXAMPLE = pd.DataFrame(
@@ -80,7 +80,7 @@ class Loaded:
     posterior: Posterior
     scorer: Scorer
     about: dict[str, str]
-    factors: Factors | None = None
+    drifts: Drifts | None = None
 
 
 def register(
@@ -91,15 +91,15 @@ def register(
     verdict: str,
     validated_horizon_days: int,
     tags: Mapping[str, str],
-    factors: Factors | None = None,
+    drifts: Drifts | None = None,
 ) -> Registered:
     """Log the scorer with its posterior and code, register it, and give it its alias.
 
-    A first PASS becomes `champion`; anything else `challenger`, until a promotion decides. The factors of totals lie
+    A first PASS becomes `champion`; anything else `challenger`, until a promotion decides. The drifts of totals lie
     beside the posterior: the scorer, which answers for customers one by one, does not know them.
     """
     with tempfile.TemporaryDirectory() as folder:
-        artifacts = _pack(posterior, factors, Path(folder))
+        artifacts = _pack(posterior, drifts, Path(folder))
         info = mlflow.pyfunc.log_model(
             name=name,
             python_model=str(Path(__file__).with_name("model_code.py")),
@@ -125,7 +125,9 @@ def _first_alias(name: str, number: int, verdict: str) -> str:
     """Make the first version that passes champion; any other, or who comes second in a race, is challenger."""
     if verdict == Verdict.PASS and by_alias(name, CHAMPION) is None:
         try:
-            crown(find_version(f"models:/{name}/{number}"), None, by=login() or "unknown", because="the first to pass")
+            set_champion(
+                find_version(f"models:/{name}/{number}"), None, by=login() or "unknown", because="the first to pass"
+            )
             return CHAMPION
         except NotMovedError as error:
             log.warning("%s", error)
@@ -162,12 +164,12 @@ def _load_model(uri: str) -> Loaded:
         raise_if_lost(error)
         raise NoModelError(f"{version.uri} cannot be loaded from {where()}: {one_line(str(error))}.") from error
     inside = model.unwrap_python_model()
-    factors = getattr(inside, "factors", None)  # an older version knows of none
+    drifts = getattr(inside, "drifts", None)  # an older version knows of none
     return Loaded(
         inside.scorer.posterior,
         inside.scorer,
         {"model": version.uri, **version.tags},
-        None if factors is None else Factors.load(factors),
+        None if drifts is None else Drifts.load(drifts),
     )
 
 
@@ -189,10 +191,10 @@ def _load_run(run_id: str) -> Loaded:
     posterior = Posterior.load(client().download_artifacts(run_id, last, str(new_folder())))
     tags, joint = run.data.tags, int(run.data.params.get("fit.joint_draws", posterior.size))
     scorer = Scorer(posterior.thin(joint), validated_horizon_days=_holdout_days(tags))
-    factors = None
+    drifts = None
     if FACTORS in logged:
-        factors = Factors.load(client().download_artifacts(run_id, FACTORS, str(new_folder())))
-    return Loaded(posterior, scorer, {"run": run_id, "status": run.info.status, **tags}, factors)
+        drifts = Drifts.load(client().download_artifacts(run_id, FACTORS, str(new_folder())))
+    return Loaded(posterior, scorer, {"run": run_id, "status": run.info.status, **tags}, drifts)
 
 
 def _holdout_days(tags: Mapping[str, str]) -> int | None:
@@ -201,7 +203,7 @@ def _holdout_days(tags: Mapping[str, str]) -> int | None:
     return (date.fromisoformat(tags["end"]) - date.fromisoformat(tags["cutoff"])).days
 
 
-def _pack(posterior: Posterior, factors: Factors | None, folder: Path) -> dict[str, str]:
+def _pack(posterior: Posterior, drifts: Drifts | None, folder: Path) -> dict[str, str]:
     code = folder / "code"
     code.mkdir()
     (code / "__init__.py").write_text(
@@ -216,9 +218,9 @@ def _pack(posterior: Posterior, factors: Factors | None, folder: Path) -> dict[s
             shutil.copy(source, code / name)
     posterior.save(folder / "posterior.npz")
     packed = {"code": str(code), "posterior": str(folder / "posterior.npz")}
-    if factors is not None:
-        factors.save(folder / "factors.npz")
-        packed["factors"] = str(folder / "factors.npz")
+    if drifts is not None:
+        drifts.save(folder / "drift.npz")
+        packed["drifts"] = str(folder / "drift.npz")
     return packed
 
 

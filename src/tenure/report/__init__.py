@@ -7,9 +7,9 @@ them.
 """
 
 from . import side_by_side
-from .business import business
+from .base_forecast import business
 from .cells import Note, Table
-from .fit import STAGES, diagnostics, last_stage, posterior, shift
+from .fit import STAGES, diagnostics, last_stage, posterior, refit_drift
 from .holdout import baselines, tails, totals
 from .origin import card, reconciliation, reproduce, versions
 from .page import html, render
@@ -33,10 +33,10 @@ __all__ = [
     "picture",
     "posterior",
     "reconciliation",
+    "refit_drift",
     "registered",
     "render",
     "reproduce",
-    "shift",
     "side_by_side",
     "tails",
     "totals",

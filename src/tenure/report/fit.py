@@ -35,7 +35,7 @@ def posterior(evidence: Evidence, stage: str) -> list[Table | Picture | Note]:
     pictures += [f"{model}_{kind}" for kind in KINDS for model in MODELS]
     return [
         diagnostics(evidence),
-        shift(evidence),
+        refit_drift(evidence),
         *(frame(evidence.table(path), caption) for path, caption in tables if evidence.holds(f"{path}.csv")),
         *(picture(evidence, f"{folder}/{name}") for name in pictures if evidence.holds(f"{folder}/{name}.png")),
     ]
@@ -46,16 +46,16 @@ def last_stage(evidence: Evidence) -> str:
     return "final" if any(key.startswith("final.") for key in evidence.metrics) else "calibration"
 
 
-def shift(evidence: Evidence) -> Table | Note:
+def refit_drift(evidence: Evidence) -> Table | Note:
     """Lay out how far the refit to the whole log moved from the fit that was judged."""
     metrics = evidence.metrics
-    if "final.purchases.shift" not in metrics:
+    if "final.purchases.refit_drift" not in metrics:
         return Note("There is no refit to the whole log, so none that could have moved.", "missing")
     rows = [
         [
             Cell(label),
-            percent(metrics.get(f"final.{model}.shift"), signed=True),
-            percent(metrics.get(f"final.{model}.shift_se")),
+            percent(metrics.get(f"final.{model}.refit_drift"), signed=True),
+            percent(metrics.get(f"final.{model}.refit_drift_se")),
         ]
         for model, label in (("purchases", "purchases of a new customer"), ("spend", "mean of one purchase"))
     ]

@@ -24,17 +24,17 @@ def totals(evidence: Evidence) -> Table:
             count(metrics.get(f"{outcome}.expected_total")),
             percent(metrics.get(f"{outcome}.bias"), signed=True),
             span(metrics, f"{outcome}.", "total_"),
-            claim(metrics.get(f"{outcome}.total_holds_actual")),
+            claim(metrics.get(f"{outcome}.total_covers_actual")),
             span(metrics, f"{outcome}.", "adjusted_"),
-            claim(metrics.get(f"{outcome}.adjusted_holds_actual")),
+            claim(metrics.get(f"{outcome}.adjusted_covers_actual")),
         ]
         for outcome in OUTCOMES
     ]
     return Table(
         f"Totals of the {count(metrics.get('horizon_days')).text} days held out. Look at the bias first, then whether "
-        "the interval holds what happened; the adjusted one allows for a world that changes, by "
-        f"a factor that is {evidence.tags.get('value.adjusted', NONE)}.",
-        ("", "actual", "expected", "bias", f"{level} predictive", "holds", f"{level} adjusted", "holds"),
+        "the interval holds what happened; the adjusted one is widened for drift; the drift is "
+        f"{evidence.tags.get('value.adjusted', NONE)}.",
+        ("", "actual", "expected", "bias", f"{level} predictive", "covers", f"{level} adjusted", "covers"),
         rows,
     )
 

@@ -33,7 +33,7 @@ def card(evidence: Evidence) -> list[tuple[str, str]]:
     """List what the model is of, and how far it was validated."""
     tags, metrics = evidence.tags, evidence.metrics
     days = count(metrics.get("horizon_days")).text
-    model = evidence.params.get("fit.purchases", NONE)
+    model = evidence.params.get("fit.purchase_model", NONE)
     return [
         ("model", f"{PURCHASE_MODELS.get(model, model)} for purchases, Gamma-Gamma for spend"),
         ("data window", f"{tags.get('data.first_day', NONE)} to {tags.get('end', NONE)}"),

@@ -7,7 +7,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from tenure.registry import Evidence
 
-from .business import business
+from .base_forecast import business
 from .cells import NONE, Note, Table
 from .fit import STAGES, last_stage, posterior
 from .holdout import baselines, calibration, deciles, totals
@@ -55,7 +55,7 @@ def _content(evidence: Evidence) -> dict[str, Any]:
         "posterior": posterior(evidence, stage),
         "reconciliation": reconciliation(evidence),
         "card": card(evidence),
-        "purchases": evidence.params.get("fit.purchases", NONE),
+        "purchases": evidence.params.get("fit.purchase_model", NONE),
         "reproduce": reproduce(evidence),
         "command": evidence.command(),
         "versions": versions(evidence),

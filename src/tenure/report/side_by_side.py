@@ -103,7 +103,7 @@ def identities(runs: Runs) -> Table:
 
 
 def _purchases(run: Evidence) -> str:
-    return run.params.get("fit.purchases", NONE)
+    return run.params.get("fit.purchase_model", NONE)
 
 
 def _like(run: Evidence, runs: Runs, prefix: str) -> str:
@@ -168,7 +168,7 @@ def _each(runs: Runs, key: str, write: Write) -> list[Cell]:
     return [write(run.metrics.get(key)) for run in runs.values()]
 
 
-def outlook(runs: Runs) -> Table:
+def base_forecast(runs: Runs) -> Table:
     """Lay out what each says of the business; a run that failed says nothing."""
     failed = [run.review().verdict is Verdict.FAIL for run in runs.values()]
     rows = []

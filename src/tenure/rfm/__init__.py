@@ -4,14 +4,33 @@ Everything is asked of the log as one Ibis expression, and only what has to be i
 lazy, `base` brings the distinct histories, `summarize` and `split` bring a row per customer.
 """
 
-from .base import Base, Histories, Spends, base, histories
+from .compressed import CompressedSummary, Histories, Spends, compress, histories
 from .customers import HISTORY, Streamed, stream, summaries, summarize
 from .split import Split, daily_counts, origins, split
 from .truncation import EARLY_WEEKS, LEAST_WEEKS, Truncation, find_truncation
-from .window import EVERYONE, Births, LeftOut, RfmError
+from .window import EVERYONE, AcquisitionWindow, LeftOut, RfmError
 
 __all__ = [
-    "EARLY_WEEKS", "EVERYONE", "HISTORY", "LEAST_WEEKS", "Base", "Births", "Histories", "LeftOut", "RfmError",
-    "Spends", "Split", "Streamed", "Truncation", "base", "daily_counts", "find_truncation", "histories", "origins",
-    "split", "stream", "summaries", "summarize",
+    "EARLY_WEEKS",
+    "EVERYONE",
+    "HISTORY",
+    "LEAST_WEEKS",
+    "AcquisitionWindow",
+    "CompressedSummary",
+    "Histories",
+    "LeftOut",
+    "RfmError",
+    "Spends",
+    "Split",
+    "Streamed",
+    "Truncation",
+    "compress",
+    "daily_counts",
+    "find_truncation",
+    "histories",
+    "origins",
+    "split",
+    "stream",
+    "summaries",
+    "summarize",
 ]  # fmt: skip

@@ -13,14 +13,17 @@ import pandas as pd
 
 from ..summary import COLUMNS, FirstOrders, Rfm
 from ..transactions import STRING, Transactions
-from .window import EVERYONE, Births, end_of, is_ours, know_before, refuse_nobody
+from .window import EVERYONE, AcquisitionWindow, end_of, is_in_window, mark_left_truncated, refuse_nobody
 
 # What the log knows of a customer beside the summary, and what `per_customer` calls it.
-HISTORY = {"first_purchase": "birth", "last_purchase": "last", "historic_spend": "spend"}
+HISTORY = {"first_purchase": "first_purchase", "last_purchase": "last", "historic_spend": "spend"}
 
 
 def summaries(
-    transactions: Transactions, end: date | str | None = None, births: Births = EVERYONE, further: Sequence[str] = ()
+    transactions: Transactions,
+    end: date | str | None = None,
+    window: AcquisitionWindow = EVERYONE,
+    further: Sequence[str] = (),
 ) -> Any:
     """Summarise every customer seen by the end of observation, lazily: an Ibis table of any size, in no order.
 
@@ -28,25 +31,25 @@ def summaries(
     `to_parquet`, stream it with `to_pyarrow_batches`. Sales and refunds after the end change nothing.
     """
     last = end_of(transactions, end)
-    every = per_customer(transactions, last, births)
+    every = per_customer(transactions, last, window)
     found = every.select(*COLUMNS, **{name: every[HISTORY[name]] for name in further})
     segments = transactions.segment_values(last)
     return found if segments is None else found.join(segments, "customer_id")
 
 
-def summarize(transactions: Transactions, end: date | str | None = None, births: Births = EVERYONE) -> Rfm:
+def summarize(transactions: Transactions, end: date | str | None = None, window: AcquisitionWindow = EVERYONE) -> Rfm:
     """Summarise every customer seen by the end of observation (the log's last day when None), in memory.
 
     The first purchase is neither in `frequency` nor in `monetary_value`. Sales after the end change nothing. Customers
     are sorted by id; the log's segments follow the five columns.
     """
     last = end_of(transactions, end)
-    found = per_customer(transactions, last, births)
+    found = per_customer(transactions, last, window)
     segments = transactions.segment_values(last)
     if segments is not None:
         found = found.join(segments, "customer_id")
     table = found.order_by("customer_id").to_pandas()
-    refuse_nobody(len(table), births)
+    refuse_nobody(len(table), window)
     first = table["first_order"].dropna().to_numpy(dtype=np.float64)
     orders = FirstOrders(float(first.mean()), float(first.std()), first.size) if first.size else None
     return Rfm.from_frame(table, as_of=last, first_orders=orders, segments=transactions.segments)
@@ -79,7 +82,7 @@ class Streamed:
 def stream(
     transactions: Transactions,
     end: date | str | None = None,
-    births: Births = EVERYONE,
+    window: AcquisitionWindow = EVERYONE,
     *,
     id_type: str = STRING,
     further: Sequence[str] = (),
@@ -89,18 +92,18 @@ def stream(
     Args:
         transactions: the log.
         end: of observation.
-        births: at whom to look.
+        window: at whom to look.
         id_type: of the ids (`transactions.choose_type`).
         further: columns of `HISTORY`.
     """
     last = end_of(transactions, end)
-    found = summaries(transactions, last, births, further).cache()
-    refuse_nobody(int(found.count().to_pyarrow().as_py()), births)
+    found = summaries(transactions, last, window, further).cache()
+    refuse_nobody(int(found.count().to_pyarrow().as_py()), window)
     return Streamed(found, last, id_type)
 
 
-def per_customer(transactions: Transactions, end: date, births: Births) -> Any:
-    """Return the five columns, the `birth` and the `first_order`, an Ibis table.
+def per_customer(transactions: Transactions, end: date, window: AcquisitionWindow) -> Any:
+    """Return the five columns, the `first_purchase` and the `first_order`, an Ibis table.
 
     Who was acquired before the log has bought before: every purchase in the log is a repeat, and the days of the log
     are those on which repeats could be seen. Recency and T count from the eve of its first day then, not from the
@@ -108,16 +111,16 @@ def per_customer(transactions: Transactions, end: date, births: Births) -> Any:
     """
     bought = transactions.purchases(end)
     grouped = bought.group_by("customer_id").aggregate(
-        birth=bought["date"].min(),
+        first_purchase=bought["date"].min(),
         last=bought["date"].max(),
         days=bought.count(),
         spend=bought["amount"].sum(),
         first_order=bought["amount"].argmin(bought["date"]),
     )
-    known = know_before(transactions, grouped)
-    found = known.filter(is_ours(known, births))
-    is_old = found["known_before"]
-    zero = is_old.ifelse(ibis.literal(transactions.first_day - timedelta(1)), found["birth"])
+    known = mark_left_truncated(transactions, grouped)
+    found = known.filter(is_in_window(known, window))
+    is_old = found["is_left_truncated"]
+    zero = is_old.ifelse(ibis.literal(transactions.first_day - timedelta(1)), found["first_purchase"])
     frequency = found["days"] - is_old.ifelse(0, 1)
     repeat_spend = (found["spend"] - is_old.ifelse(found["first_order"] * 0, found["first_order"])).cast("float64")
     return found.select(
@@ -126,7 +129,7 @@ def per_customer(transactions: Transactions, end: date, births: Births) -> Any:
         recency=found["last"].delta(zero, unit="day").cast("int64"),
         T=ibis.literal(end).delta(zero, unit="day").cast("int64"),
         monetary_value=(frequency > 0).ifelse(repeat_spend / frequency, 0.0),
-        birth="birth",
+        first_purchase="first_purchase",
         last="last",
         spend=found["spend"].cast("float64"),
         first_order=is_old.ifelse(ibis.null("float64"), found["first_order"].cast("float64")),

@@ -12,7 +12,18 @@ import pandas as pd
 from ..summary import Rfm
 from ..transactions import Transactions
 from .customers import summarize
-from .window import EVERYONE, NOBODY, Births, LeftOut, RfmError, as_day, births_of, count_left_out, is_ours, span
+from .window import (
+    EVERYONE,
+    NOBODY,
+    AcquisitionWindow,
+    LeftOut,
+    RfmError,
+    as_day,
+    count_left_out,
+    first_purchases_of,
+    is_in_window,
+    span,
+)
 
 SHOWN = 3
 
@@ -58,7 +69,7 @@ def split(
     transactions: Transactions,
     cutoff: date | str | None = None,
     end: date | str | None = None,
-    births: Births = EVERYONE,
+    window: AcquisitionWindow = EVERYONE,
 ) -> Split:
     """Split a log at the end of the cut-off day: summaries before, purchases and spend after.
 
@@ -69,7 +80,7 @@ def split(
         transactions: the log.
         cutoff: last day of calibration; half-way through the log when None.
         end: last day of the holdout; the log's last day when None.
-        births: who is looked at; the others are in neither table, and counted.
+        window: who is looked at; the others are in neither table, and counted.
     """
     last = as_day(end, "rfm.end") if end is not None else transactions.last_day
     first = transactions.first_day
@@ -79,21 +90,24 @@ def split(
     if not first <= at < last:
         between = f"between the log's first purchase and the day before rfm.end ({last})"
         raise RfmError(f"rfm.cutoff has to lie {between}, and is {at}: {span(transactions)}.")
-    calibration = summarize(transactions, at, births)
+    calibration = summarize(transactions, at, window)
     later = transactions.purchases(last).filter(lambda table: table["date"] > at)
     bought = later.group_by("customer_id").aggregate(purchases=later.count(), spend=later["amount"].sum())
     known = set(calibration.customers["customer_id"])
     told = bought.mutate(spend=bought["spend"].cast("float64")).to_pandas()
     # Who bought before the cut-off is not born after it, even outside the window of births.
     seen_before = transactions.purchases(at).select("customer_id").distinct()
-    born = later.select("customer_id").distinct().anti_join(seen_before, "customer_id").count()
+    acquired = later.select("customer_id").distinct().anti_join(seen_before, "customer_id").count()
     holdout = _holdout(calibration.customers["customer_id"], told[told["customer_id"].isin(known)])
-    left_out = count_left_out(transactions, at, births)
-    return Split(calibration, holdout, at, last, int(born.to_pyarrow().as_py()), left_out)
+    left_out = count_left_out(transactions, at, window)
+    return Split(calibration, holdout, at, last, int(acquired.to_pyarrow().as_py()), left_out)
 
 
 def origins(
-    transactions: Transactions, cutoffs: Iterable[date | str], horizon_days: int, births: Births = EVERYONE
+    transactions: Transactions,
+    cutoffs: Iterable[date | str],
+    horizon_days: int,
+    window: AcquisitionWindow = EVERYONE,
 ) -> Iterator[Split]:
     """Split at several cut-offs, each with a holdout of the same length, one after the other.
 
@@ -105,21 +119,23 @@ def origins(
         shown = ", ".join(str(day) for day in late[:SHOWN])
         what = f"{len(late):,} of {len(days):,} cut-offs leave no holdout of {horizon_days:,} days (first: {shown})"
         raise RfmError(f"{what}: {span(transactions)}.")
-    return (split(transactions, day, day + timedelta(horizon_days), births) for day in days)
+    return (split(transactions, day, day + timedelta(horizon_days), window) for day in days)
 
 
-def daily_counts(transactions: Transactions, cutoff: date, end: date, births: Births = EVERYONE) -> pd.DataFrame:
+def daily_counts(
+    transactions: Transactions, cutoff: date, end: date, window: AcquisitionWindow = EVERYONE
+) -> pd.DataFrame:
     """Count births and repeat purchases of each day to the end, of the customers born by the cut-off.
 
     Returns:
-        `date`, `births` and `repeats`, from the first birth to the end, every day once.
+        `date`, `births` and `repeats`, from the first purchase to the end, every day once.
     """
     purchases = transactions.purchases(end)
-    born = births_of(transactions, purchases)
-    ours = born.filter(is_ours(born, births) & (born["birth"] <= cutoff))
+    acquired = first_purchases_of(transactions, purchases)
+    ours = acquired.filter(is_in_window(acquired, window) & (acquired["first_purchase"] <= cutoff))
     dated = purchases.join(ours, "customer_id")
-    is_birth = dated["date"] == dated["birth"]
-    counted = dated.group_by("date").aggregate(births=is_birth.sum(), repeats=(~is_birth).sum()).to_pandas()
+    is_birth = dated["date"] == dated["first_purchase"]
+    counted = dated.group_by("date").aggregate(acquisitions=is_birth.sum(), repeats=(~is_birth).sum()).to_pandas()
     if counted.empty:
         raise RfmError(f"No customer was born by the cut-off {cutoff}: there is nothing to follow.")
     counted = counted.assign(date=pd.to_datetime(counted["date"])).set_index("date").astype("int64")

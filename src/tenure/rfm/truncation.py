@@ -13,7 +13,7 @@ import pandas as pd
 from scipy import stats
 
 from ..transactions import Transactions
-from .window import EVERYONE, Births, RfmError, births_of, end_of, is_ours
+from .window import EVERYONE, AcquisitionWindow, RfmError, end_of, first_purchases_of, is_in_window
 
 type Ints = npt.NDArray[np.int64]
 
@@ -24,7 +24,7 @@ LEAST_WEEKS = 16  # half of them give the later rate and its spread: eight numbe
 
 @dataclass(frozen=True)
 class Truncation:
-    """Births (first purchases in the log) by week, and how many the first four weeks have too many.
+    """AcquisitionWindow (first purchases in the log) by week, and how many the first four weeks have too many.
 
     Null hypothesis: customers come in at one rate, so that the weeks' births are independent, with one mean and one
     variance; that of the later half of the weeks, and no less than a Poisson variable's. Whoever was active before the
@@ -34,31 +34,33 @@ class Truncation:
 
     Attributes:
         first: the first day of the first week.
-        births: of each whole week, up to the last birth's.
+        births: of each whole week, up to the last first_purchase's.
     """
 
     first: date
-    births: Ints
+    acquisitions: Ints
 
     def __post_init__(self) -> None:
-        if self.births.dtype != np.int64 or len(self.births) < LEAST_WEEKS or (self.births < 0).any():
-            raise RfmError(f"Births are counted over {LEAST_WEEKS} whole weeks at least, not {len(self.births)}.")
+        if self.acquisitions.dtype != np.int64 or len(self.acquisitions) < LEAST_WEEKS or (self.acquisitions < 0).any():
+            raise RfmError(
+                f"First purchases are counted over {LEAST_WEEKS} whole weeks at least, not {len(self.acquisitions)}."
+            )
         if not self._later.any():
-            raise RfmError("There is no birth in the later half of the weeks, and so no rate to compare with.")
+            raise RfmError("There is no first_purchase in the later half of the weeks, and so no rate to compare with.")
 
     @classmethod
     def from_table(cls, table: pd.DataFrame) -> Truncation:
         """Read back what `table` gave, from a run that logged it."""
-        return cls(pd.Timestamp(table["week"].iloc[0]).date(), table["births"].to_numpy(np.int64))
+        return cls(pd.Timestamp(table["week"].iloc[0]).date(), table["acquisitions"].to_numpy(np.int64))
 
     @property
     def _later(self) -> Ints:
-        return self.births[-(len(self.births) // 2) :]
+        return self.acquisitions[-(len(self.acquisitions) // 2) :]
 
     @property
     def early(self) -> int:
         """Count the births of the first four weeks."""
-        return int(self.births[:EARLY_WEEKS].sum())
+        return int(self.acquisitions[:EARLY_WEEKS].sum())
 
     @property
     def weekly(self) -> float:
@@ -84,28 +86,28 @@ class Truncation:
     @property
     def share(self) -> float:
         """Return the excess as a share of all births; negative where the early weeks have fewer."""
-        return self.excess / int(self.births.sum())
+        return self.excess / int(self.acquisitions.sum())
 
     def metrics(self) -> dict[str, float]:
         """Return the numbers by name."""
         return {
-            "truncation.weeks": float(len(self.births)),
+            "truncation.weeks": float(len(self.acquisitions)),
             "truncation.early_births": float(self.early),
             "truncation.weekly_births": self.weekly,
             "truncation.excess": self.excess,
             "truncation.excess_se": self.excess_se,
             "truncation.excess_share": self.share,
-            "truncation.excess_share_se": self.excess_se / int(self.births.sum()),
+            "truncation.excess_share_se": self.excess_se / int(self.acquisitions.sum()),
             "truncation.p_value": self.p_value,
         }
 
     def table(self) -> pd.DataFrame:
         """Return a row per week: `week` (its first day), `births`, `expected`, `is_early`, `is_later`."""
-        at = np.arange(len(self.births))
+        at = np.arange(len(self.acquisitions))
         return pd.DataFrame(
             {
                 "week": pd.to_datetime([self.first + timedelta(WEEK_DAYS * int(week)) for week in at]),
-                "births": self.births,
+                "acquisitions": self.acquisitions,
                 "expected": self.weekly,
                 "is_early": at < EARLY_WEEKS,
                 "is_later": at >= len(at) - len(self._later),
@@ -114,23 +116,23 @@ class Truncation:
 
 
 def find_truncation(
-    transactions: Transactions, end: date | str | None = None, births: Births = EVERYONE
+    transactions: Transactions, end: date | str | None = None, window: AcquisitionWindow = EVERYONE
 ) -> Truncation | None:
     """Count the births of those looked at by week; None where the weeks are too few to tell anything.
 
-    Weeks count from the log's first day, or from that of the window of births. Weeks after the last birth are no part
-    of it: a log may follow one cohort.
+    Weeks count from the log's first day, or from that of the window of births. Weeks after the last
+    first purchase are no part of it: a log may follow one cohort.
     """
     last = end_of(transactions, end)
-    start = max(births.first or transactions.first_day, transactions.first_day)
-    born = births_of(transactions, transactions.purchases(last))
-    ours: Any = born.filter(is_ours(born, births))
-    days = ours.group_by("birth").aggregate(births=ours.count()).to_pandas()
+    start = max(window.first or transactions.first_day, transactions.first_day)
+    acquired = first_purchases_of(transactions, transactions.purchases(last))
+    ours: Any = acquired.filter(is_in_window(acquired, window))
+    days = ours.group_by("first_purchase").aggregate(acquisitions=ours.count()).to_pandas()
     if days.empty:
         return None
-    week = (pd.to_datetime(days["birth"]) - pd.Timestamp(start)).dt.days.to_numpy() // WEEK_DAYS
-    whole = ((min(last, births.last or last) - start).days + 1) // WEEK_DAYS
-    counts = np.bincount(week, weights=days["births"]).astype(np.int64)[:whole]
+    week = (pd.to_datetime(days["first_purchase"]) - pd.Timestamp(start)).dt.days.to_numpy() // WEEK_DAYS
+    whole = ((min(last, window.last or last) - start).days + 1) // WEEK_DAYS
+    counts = np.bincount(week, weights=days["acquisitions"]).astype(np.int64)[:whole]
     counts = np.trim_zeros(counts, "b")
     if len(counts) < LEAST_WEEKS:
         return None

@@ -24,11 +24,11 @@ class LeftOut(NamedTuple):
     """How many customers bought and are not looked at, by the first reason that holds.
 
     Attributes:
-        since_before: acquired before the log began.
+        include_left_truncated: acquired before the log began.
         outside: first bought outside the window of births.
     """
 
-    since_before: int = 0
+    include_left_truncated: int = 0
     outside: int = 0
 
 
@@ -36,83 +36,85 @@ NOBODY = LeftOut()
 
 
 @dataclass(frozen=True)
-class Births:
+class AcquisitionWindow:
     """Which customers are looked at, by when they were born: the day of their first purchase in the log.
 
     The log begins at some day and its customers do not: whoever bought before it began is taken for new on the first
     purchase that the log shows. A window that leaves out the log's first weeks leaves most of them out; where the log
-    knows when a customer was acquired, `since_before` leaves them all out.
+    knows when a customer was acquired, `include_left_truncated` leaves them all out.
 
     Attributes:
         first, last: the window, both days included (None: open on that side).
-        since_before: whether customers are looked at who were acquired before the log's first day.
+        include_left_truncated: whether customers are looked at who were acquired before the log's first day.
     """
 
     first: date | None = None
     last: date | None = None
-    since_before: bool = True
+    include_left_truncated: bool = True
 
     def __post_init__(self) -> None:
         if self.first and self.last and self.first > self.last:
             raise RfmError(f"No customer is born from {self.first} to {self.last}: the window ends before it begins.")
 
     @classmethod
-    def of(cls, settings: RfmSettings | RollingSettings, transactions: Transactions) -> Births:
+    def of(cls, settings: RfmSettings | RollingSettings, transactions: Transactions) -> AcquisitionWindow:
         """Take from the settings whom a model learns from: of the window, and new as far as the log knows."""
-        window = settings.births
+        window = settings.acquisition
         first, last = (date.fromisoformat(day) if day else None for day in (window.first, window.last))
         if settings.burn_in_days:
             first = transactions.first_day + timedelta(settings.burn_in_days)
-        return cls(first, last, since_before=transactions.acquired_before() is None)
+        return cls(first, last, include_left_truncated=transactions.acquired_before() is None)
 
     @property
     def in_words(self) -> str:
         """Say the window."""
         return f"from {self.first or '...'} to {self.last or '...'}"
 
-    def hold(self, birth: Any) -> Any:
+    def contains(self, first_purchase: Any) -> Any:
         """Tell births inside the window."""
-        is_ours = ibis.literal(True)
+        is_in_window = ibis.literal(True)
         if self.first is not None:
-            is_ours &= birth >= self.first
+            is_in_window &= first_purchase >= self.first
         if self.last is not None:
-            is_ours &= birth <= self.last
-        return is_ours
+            is_in_window &= first_purchase <= self.last
+        return is_in_window
 
 
-EVERYONE = Births()
+EVERYONE = AcquisitionWindow()
 
 
-def know_before(transactions: Transactions, born: Any) -> Any:
-    """Add to a table of customers whether each is `known_before`: acquired before the log's first day."""
+def mark_left_truncated(transactions: Transactions, acquired: Any) -> Any:
+    """Add to a table of customers whether each is `is_left_truncated`: acquired before the log's first day."""
     before = transactions.acquired_before()
     if before is None:
-        return born.mutate(known_before=ibis.literal(False))
+        return acquired.mutate(is_left_truncated=ibis.literal(False))
     known = before.select(known="customer_id")
-    joined = born.left_join(known, born["customer_id"] == known["known"])
-    return joined.mutate(known_before=joined["known"].notnull()).drop("known")
+    joined = acquired.left_join(known, acquired["customer_id"] == known["known"])
+    return joined.mutate(is_left_truncated=joined["known"].notnull()).drop("known")
 
 
-def births_of(transactions: Transactions, bought: Any) -> Any:
-    """Return each customer's `birth` and whether it is `known_before`, lazily, from purchases up to some day."""
-    return know_before(transactions, bought.group_by("customer_id").aggregate(birth=bought["date"].min()))
+def first_purchases_of(transactions: Transactions, bought: Any) -> Any:
+    """Return each customer's `first_purchase` and whether it is `is_left_truncated`, from purchases up to a day."""
+    return mark_left_truncated(
+        transactions, bought.group_by("customer_id").aggregate(first_purchase=bought["date"].min())
+    )
 
 
-def is_ours(born: Any, births: Births) -> Any:
-    """Tell at whom, of customers with a `birth` and `known_before`, a window looks."""
-    is_new = births.hold(born["birth"])
-    return is_new & ~born["known_before"] if not births.since_before else is_new
+def is_in_window(acquired: Any, window: AcquisitionWindow) -> Any:
+    """Tell at whom, of customers with a `first_purchase` and `is_left_truncated`, a window looks."""
+    is_new = window.contains(acquired["first_purchase"])
+    return is_new & ~acquired["is_left_truncated"] if not window.include_left_truncated else is_new
 
 
-def count_left_out(transactions: Transactions, until: date, births: Births) -> LeftOut:
+def count_left_out(transactions: Transactions, until: date, window: AcquisitionWindow) -> LeftOut:
     """Count who bought by a day and is not looked at."""
-    if births == EVERYONE:
+    if window == EVERYONE:
         return NOBODY
-    born = births_of(transactions, transactions.purchases(until))
-    is_before = born["known_before"] & ibis.literal(not births.since_before)
-    sums = born.aggregate(
-        since_before=born.count(where=is_before),
-        outside=born.count(where=~is_before & ~births.hold(born["birth"])),
+    acquired = first_purchases_of(transactions, transactions.purchases(until))
+    is_before = acquired["is_left_truncated"] & ibis.literal(not window.include_left_truncated)
+    sums = acquired.aggregate(
+        include_left_truncated=acquired.count(where=is_before),
+        outside=acquired.count(where=~is_before & ~window.contains(acquired["first_purchase"])),
     )
     (found,) = sums.to_pyarrow().to_pylist()
     return LeftOut(**found)
@@ -143,11 +145,11 @@ def span(transactions: Transactions) -> str:
     return f"the log runs from {transactions.first_day} to {transactions.last_day}"
 
 
-def refuse_nobody(customers: int, births: Births) -> None:
+def refuse_nobody(customers: int, window: AcquisitionWindow) -> None:
     """Refuse a window in which there is no customer."""
     if customers:
         return
-    who = " that was acquired since the log began" if not births.since_before else ""
-    if births.first or births.last:
-        who += f" with a first purchase {births.in_words}"
+    who = " that was acquired since the log began" if not window.include_left_truncated else ""
+    if window.first or window.last:
+        who += f" with a first purchase {window.in_words}"
     raise RfmError(f"There is no customer{who}: every sale that the rules let count was given back, or lies elsewhere.")

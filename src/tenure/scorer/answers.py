@@ -101,9 +101,9 @@ class Scores:
         groups: totals by the values of the columns `by`, in their order.
         by: what customers were grouped by.
         months: the way there, if asked for.
-        share_beyond: the share of the total expected value that lies farther ahead than any customer was observed;
+        extrapolated_share: the share of the total expected value that lies beyond the longest observed time;
             None where the horizon does not reach so far, or the posterior does not say how far it saw.
-        unsteady: how many customers' mean values rest on so few draws that another posterior sample of this size would
+        unstable_means: how many customers' mean values rest on so few draws that another sample of this size would
             move them by more than a tenth (one standard error).
         free_repeat_buyers: how many customers' repeat purchases were all free; their `expected_spend` is the
             population's.
@@ -115,8 +115,8 @@ class Scores:
     groups: Mapping[tuple[Any, ...], Totals] = field(default_factory=dict)
     by: tuple[str, ...] = ()
     months: Months | None = None
-    share_beyond: float | None = None
-    unsteady: int = 0
+    extrapolated_share: float | None = None
+    unstable_means: int = 0
     free_repeat_buyers: int = 0
 
     def group_table(self) -> pd.DataFrame:

@@ -18,11 +18,11 @@ from .kernel import (
     SQUARES,
     TOTALS,
     Answers,
+    Cache,
     Customers,
-    Held,
     Population,
     Question,
-    hold,
+    allocate_cache,
     interval_ranks,
     score_block,
 )
@@ -33,7 +33,7 @@ MONTH = 365.0 / 12.0
 
 
 @dataclass(frozen=True)
-class Asked:
+class ScoreRequest:
     """A question: params, last days of periods, whether they are months to report, whether outcomes are."""
 
     params: Params
@@ -42,7 +42,9 @@ class Asked:
     with_outcomes: bool = True
 
     @classmethod
-    def of(cls, params: Params, horizon: float, *, observed: float | None, months: bool, outcomes: bool) -> "Asked":
+    def of(
+        cls, params: Params, horizon: float, *, observed: float | None, months: bool, outcomes: bool
+    ) -> "ScoreRequest":
         """Cut the horizon into months if asked, and at the day up to which customers were observed."""
         cuts = {horizon}
         if months:
@@ -66,7 +68,7 @@ class Asked:
 
 
 @dataclass(frozen=True)
-class Filled:
+class KernelOutput:
     """What the kernel fills: rows by customer, expectations by customer and period, and the sums of groups."""
 
     table: Floats
@@ -74,7 +76,7 @@ class Filled:
     groups: list[Totals]
     by_period: Floats
 
-    def without_counts(self) -> "Filled":
+    def without_counts(self) -> "KernelOutput":
         """Return the same with totals that count no purchases."""
         return replace(self, groups=[totals.without_counts() for totals in self.groups])
 
@@ -82,14 +84,14 @@ class Filled:
 def fill(
     customers: pd.DataFrame,
     population: Population,
-    asked: Asked,
+    asked: ScoreRequest,
     codes: NDArray[np.int64],
     groups: int,
     *,
     threads: int,
     futures: Futures | None = None,
     advance: Callable[[int], None] | None = None,
-) -> Filled:
+) -> KernelOutput:
     """Score in blocks on threads.
 
     A block's customers are of one group, and in the order of (x, T, t_x), so that those who share them share the
@@ -102,7 +104,7 @@ def fill(
     keys = customer_keys(customers["customer_id"] if asked.with_outcomes else (), asked.params.seed)
     order = np.lexsort((t_x, T, x, codes))
     periods = asked.periods
-    filled = Filled(
+    filled = KernelOutput(
         np.empty((len(customers), SQUARES + 1)),
         np.zeros((2, len(customers), periods)),
         [Totals.empty(draws) for _ in range(groups)],
@@ -111,9 +113,9 @@ def fill(
     question = asked.question(draws)
     of_rows, of_draws = Customers(x, t_x, T, monetary_value, keys), population
     kept = futures or Futures(np.empty((0, 0), np.int32), np.empty((0, 0)))
-    holds: SimpleQueue[Held] = SimpleQueue()
+    holds: SimpleQueue[Cache] = SimpleQueue()
     for _ in range(threads):
-        holds.put(hold(draws, asked.ends.size))
+        holds.put(allocate_cache(draws, asked.ends.size))
 
     def score(span: tuple[int, int]) -> tuple[int, int, Floats, Floats]:
         rows, sums = order[slice(*span)], np.zeros((len(TOTALS), draws))

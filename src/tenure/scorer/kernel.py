@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from .expectation import log_dropout_odds, p_alive, p_alive_of, p_any_purchase, spend_weights
 from .intensity import EQUATIONS, PANELS, POINTS, Floats, fall_scale, integrate, panels_to, tabulate
-from .order import BUCKETS, ends_of
+from .quantiles import BUCKETS, order_statistics
 from .random import draw_salt
 from .simulation import find_buyers, simulate_buyer
 
@@ -40,7 +40,7 @@ class Customers(NamedTuple):
 
 
 class Population(NamedTuple):
-    """Draws of the parameters, shape (draws,) each; `chances` to leave at birth: 0 in the BG/NBD, 1 in the MBG/NBD."""
+    """Draws of the parameters, shape (draws,) each; `chances` to leave at once: 0 in the BG/NBD, 1 in the MBG/NBD."""
 
     r: Floats
     alpha: Floats
@@ -95,7 +95,7 @@ class Answers(NamedTuple):
     values: Floats
 
 
-class Held(NamedTuple):
+class Cache(NamedTuple):
     """What a thread holds from row to row and from block to block: what depends on the x, the T and the t_x alone.
 
     Attributes:
@@ -146,13 +146,13 @@ class Scratch(NamedTuple):
     buckets: Ints
 
 
-def hold(draws: int, periods: int) -> Held:
+def allocate_cache(draws: int, periods: int) -> Cache:
     """Make room for what rows share, with nothing in it yet."""
     by_draw = [np.empty(draws) for _ in range(8)]
     log_odds, own, of_all, of_unpriced, buying, alive, chance, worth = by_draw
     with np.errstate(over="ignore"):  # the mixing wraps around, as it should
         salts = np.array([draw_salt(s) for s in range(draws)], np.uint64)
-    return Held(
+    return Cache(
         np.array([-1.0]), np.empty((PANELS, draws, POINTS)), np.empty((draws, 2)), np.zeros(draws, np.int64),
         log_odds, own, of_all, of_unpriced, np.empty((draws, periods)), np.empty((draws, periods)), buying, alive,
         chance, worth, np.empty(3), salts, np.empty((EQUATIONS, EQUATIONS + 1)),
@@ -258,7 +258,7 @@ def _expect(i, monetary_value, question, held, scratch, answers):  # type: ignor
     row = answers.table[i]
     row[0], row[1], row[2] = held.sums[0] / draws, held.sums[1] / draws, held.sums[2] / draws
     row[5], row[6], row[SQUARES] = sum_spend / draws, sum_value / draws, sum_squares
-    row[9], row[10] = ends_of(values, 0, question.low, question.high, scratch.buckets, scratch.places)
+    row[9], row[10] = order_statistics(values, 0, question.low, question.high, scratch.buckets, scratch.places)
 
 
 @njit(cache=True)
@@ -305,8 +305,8 @@ def _simulate(i, customers, population, question, held, scratch, answers):  # ty
             answers.total_paths[1, period, s] += question.margin * scratch.by_period[1, period]
     row, idle = answers.table[i], held.alive.size - bought
     low, high, buckets, places = question.low, question.high, scratch.buckets, scratch.places
-    row[3], row[4] = ends_of(counts[:bought], idle, low, high, buckets, places)
-    row[7], row[8] = ends_of(outcomes[:bought], idle, low, high, buckets, places)
+    row[3], row[4] = order_statistics(counts[:bought], idle, low, high, buckets, places)
+    row[7], row[8] = order_statistics(outcomes[:bought], idle, low, high, buckets, places)
     if answers.counts.shape[0] > 0:
         answers.counts[i, :], answers.values[i, :] = 0, 0.0
         for k in range(bought):

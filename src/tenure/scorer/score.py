@@ -15,10 +15,10 @@ from ..posterior import Posterior
 from ..streams import stream
 from ..summary import Rfm
 from .answers import Futures, Months, NewCustomer, Scores, Totals
-from .filling import MONTH, Asked, Filled, fill
+from .filling import MONTH, KernelOutput, ScoreRequest, fill
 from .groups import group
 from .intensity import Floats, fractions
-from .kernel import SQUARES, TOTALS, Population, Question, expect_new_customer, hold
+from .kernel import SQUARES, TOTALS, Population, Question, allocate_cache, expect_new_customer
 from .new_customer import first_orders, value_first_orders
 from .params import Params, ScoreError, refuse_no_end
 
@@ -48,7 +48,7 @@ RESIDUAL = {
 # Days until the discount has taken all but e^-40, in units of 1 / delta: of what is left to come no more than that
 # share is beyond, since the intensity of purchases never rises.
 TO_INFINITY = 40.0
-UNSTEADY = 0.1
+UNSTABLE_MEANS = 0.1
 SHOWN = 3
 
 
@@ -76,7 +76,7 @@ class Scorer:
         self.validated_horizon_days = validated_horizon_days
         self.threads = threads or _available_cores()
         joint = posterior.joint()
-        self._population = Population(**joint, chances=posterior.chances_at_birth)
+        self._population = Population(**joint, chances=posterior.initial_dropout_chances)
 
     @property
     def draws(self) -> int:
@@ -178,13 +178,13 @@ class Scorer:
         rng = stream(asked.params.seed, "scorer.new_customer")
         means, first, populations = value_first_orders(self._population, orders, repeats, rng)
         outcomes = np.empty((repeats, self.draws))
-        born = Rfm.from_frame(
+        acquired = Rfm.from_frame(
             pd.DataFrame({"customer_id": ["new"], "frequency": 0, "recency": 0, "T": 0, "monetary_value": 0.0})
         )
         expected = np.empty(0)
         for at, population in enumerate([self._population, *populations]):
-            customers = born.customers.assign(customer_id=f"new {at}")
-            sums = self._fill(customers, asked, *_everyone(born), population).groups[0]
+            customers = acquired.customers.assign(customer_id=f"new {at}")
+            sums = self._fill(customers, asked, *_everyone(acquired), population).groups[0]
             if at == 0:
                 expected = sums.expected_value
             else:
@@ -209,7 +209,7 @@ class Scorer:
         """
         ends, places = np.unique(np.asarray(days, np.float64), return_inverse=True)
         question = Question(ends, 0.0, 1.0, fractions(np.zeros(ends.size)), 0, 0, with_outcomes=False)
-        held = hold(self.draws, ends.size)
+        held = allocate_cache(self.draws, ends.size)
         expect_new_customer(self._population, question, held)
         return held.plain[:, places]
 
@@ -220,7 +220,7 @@ class Scorer:
         horizon: float | None = None,
         months: bool = False,
         outcomes: bool = True,
-    ) -> Asked:
+    ) -> ScoreRequest:
         asked = Params.of(params)
         # A hair is taken off before rounding up: 10 / (1 - 0.9) is 100.00000000000003 in binary.
         least = math.ceil(10 / (1 - asked.level) - 1e-9)
@@ -238,48 +238,52 @@ class Scorer:
                 stacklevel=3,
             )
         days = float(asked.horizon_days) if horizon is None else horizon
-        return Asked.of(asked, days, observed=self.observed_days, months=months, outcomes=outcomes)
+        return ScoreRequest.of(asked, days, observed=self.observed_days, months=months, outcomes=outcomes)
 
     def _fill(
         self,
         customers: pd.DataFrame,
-        asked: Asked,
+        asked: ScoreRequest,
         codes: NDArray[np.int64],
         groups: int,
         population: Population | None = None,
         advance: Callable[[int], None] | None = None,
-    ) -> Filled:
+    ) -> KernelOutput:
         drawn = population or self._population
         return fill(customers, drawn, asked, codes, groups, threads=self.threads, advance=advance)
 
     def _answer(
         self,
         frame: pd.DataFrame,
-        filled: Filled,
-        asked: Asked,
+        filled: KernelOutput,
+        asked: ScoreRequest,
         groups: Mapping[tuple[Any, ...], Totals] | None = None,
         by: tuple[str, ...] = (),
     ) -> Scores:
         """Put the answer together, with what it says of itself in `attrs` too."""
         totals = sum(filled.groups, start=Totals.empty(self.draws))
-        beyond, unsteady = _share_beyond(filled, asked, self.observed_days), self._unsteady(frame, filled.table)
+        beyond, unstable_means = (
+            _extrapolated_share(filled, asked, self.observed_days),
+            self._unstable_means(frame, filled.table),
+        )
         frame.attrs["params"] = asdict(asked.params)
-        frame.attrs |= {} if beyond is None else {"share_beyond": beyond}
-        frame.attrs |= {"unsteady": unsteady} if unsteady else {}
+        frame.attrs |= {} if beyond is None else {"extrapolated_share": beyond}
+        frame.attrs |= {"unstable_means": unstable_means} if unstable_means else {}
         months = _months(filled, asked, totals.customers) if asked.with_months else None
-        return Scores(frame, totals, asked.params, groups or {}, by, months, beyond, unsteady)
+        return Scores(frame, totals, asked.params, groups or {}, by, months, beyond, unstable_means)
 
-    def _unsteady(self, frame: pd.DataFrame, table: Floats) -> int:
-        """Count, and warn of, the customers whose mean value rests on a few draws (`Scores.unsteady`)."""
+    def _unstable_means(self, frame: pd.DataFrame, table: Floats) -> int:
+        """Count, and warn of, the customers whose mean value rests on a few draws (`Scores.unstable_means`)."""
         means = table[:, COLUMNS.index("clv")]
         with np.errstate(invalid="ignore", divide="ignore"):
             spread = table[:, SQUARES] / (self.draws * means * means) - 1.0
-        found = np.flatnonzero(spread > UNSTEADY * UNSTEADY * self.draws)
+        found = np.flatnonzero(spread > UNSTABLE_MEANS * UNSTABLE_MEANS * self.draws)
         if found.size:
             first = ", ".join(repr(name) for name in frame["customer_id"].iloc[found[:SHOWN]])
             warnings.warn(
                 f"The mean values of {found.size:,} of {len(table):,} customers (first: {first}) rest on a few draws "
-                f"of the population: their standard error is above {UNSTEADY:.0%}. Take more draws, a shorter horizon, "
+                f"of the population: their standard error is above {UNSTABLE_MEANS:.0%}. Take more draws, a shorter "
+                "horizon, "
                 "or the intervals instead of the mean.",
                 HeavyTailWarning,
                 stacklevel=4,
@@ -310,7 +314,7 @@ def _frame(table: Floats, given: pd.DataFrame, names: Mapping[str, str]) -> pd.D
     return frame
 
 
-def _share_beyond(filled: Filled, asked: Asked, observed: int | None) -> float | None:
+def _extrapolated_share(filled: KernelOutput, asked: ScoreRequest, observed: int | None) -> float | None:
     if observed is None or observed >= asked.ends[-1] or not asked.periods:
         return None
     values = filled.by_period[TOTALS.index("expected_value")].mean(axis=1)
@@ -322,7 +326,7 @@ def _count_free(rfm: Rfm) -> int:
     return int(((rfm.customers["frequency"] > 0) & (rfm.customers["monetary_value"] == 0)).sum())
 
 
-def _months(filled: Filled, asked: Asked, customers: int) -> Months:
+def _months(filled: KernelOutput, asked: ScoreRequest, customers: int) -> Months:
     """Put periods together into months: the day up to which customers were observed may cut one in two."""
     months = np.minimum(np.ceil(asked.ends / MONTH - 1e-9), math.ceil(asked.ends[-1] / MONTH - 1e-9))
     starts = np.flatnonzero(np.diff(months, prepend=0.0))

@@ -63,7 +63,7 @@ def simulate_buyer(  # type: ignore[no-untyped-def]
         draw: index of the draw of the population.
         alive: probability of being active now.
         customer: x, T, monetary_value.
-        population: r, alpha, a, b, p, q, v, chances to leave at birth.
+        population: r, alpha, a, b, p, q, v, chances to leave at first_purchase.
         ends: last days of the periods, ascending; the last is the horizon.
         delta: continuous discount rate per day.
         by_period: takes counts and values by period, shape (2, periods); of shape (2, 0) if not wanted.

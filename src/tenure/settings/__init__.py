@@ -10,7 +10,7 @@ from .backtest import (
     BacktestSettings,
     BaselineSettings,
     BoostingSettings,
-    DiscrepancySettings,
+    DriftSettings,
     OriginSettings,
 )
 from .checks import SettingsError
@@ -34,25 +34,25 @@ from .log import (
     TransactionsSettings,
 )
 from .score import HORIZON_LIMIT_DAYS, LEAST_RATE, SCORE_COLUMNS, BatchScoreSettings, ScoreSettings
-from .simulate import BirthSettings, DirtSettings, RefundSettings, SeasonSettings, SimulateSettings, TruthSettings
-from .window import BirthWindowSettings, ObservedSettings, RfmSettings, RollingSettings
+from .simulate import AcquisitionSettings, DirtSettings, RefundSettings, SeasonSettings, SimulateSettings, TruthSettings
+from .window import AcquisitionWindowSettings, ObservedSettings, RfmSettings, RollingSettings
 
 __all__ = [
     "BASELINES",
     "HORIZON_LIMIT_DAYS",
     "LEAST_RATE",
     "SCORE_COLUMNS",
+    "AcquisitionSettings",
+    "AcquisitionWindowSettings",
     "BacktestJobSettings",
     "BacktestSettings",
     "BaselineSettings",
     "BatchScoreSettings",
-    "BirthSettings",
-    "BirthWindowSettings",
     "BoostingSettings",
     "ColumnSettings",
     "CsvSettings",
     "DirtSettings",
-    "DiscrepancySettings",
+    "DriftSettings",
     "EngineSettings",
     "ExcludeSettings",
     "FitSettings",

@@ -45,24 +45,24 @@ class BaselineSettings:
 
 
 @dataclass
-class DiscrepancySettings:
+class DriftSettings:
     """The prior of the factor by which totals are off, in logarithms, and when it is learnt."""
 
     bias_sd: float
     spread_sd: float
     spread_df: float
     least_periods: int
-    learnt_from: str | None
+    source_run: str | None
 
     def __post_init__(self) -> None:
         for name in ("bias_sd", "spread_sd"):
             value = getattr(self, name)
-            require(0 < value <= 2, f"backtest.discrepancy.{name}", "above 0 and at most 2", value)
-        require(1 <= self.spread_df <= 1000, "backtest.discrepancy.spread_df", "from 1 to 1,000", self.spread_df)
-        require(self.least_periods >= 2, "backtest.discrepancy.least_periods", "at least 2", self.least_periods)
-        is_id = self.learnt_from is None or re.fullmatch("[0-9a-f]{32}", self.learnt_from) is not None
+            require(0 < value <= 2, f"backtest.drift.{name}", "above 0 and at most 2", value)
+        require(1 <= self.spread_df <= 1000, "backtest.drift.spread_df", "from 1 to 1,000", self.spread_df)
+        require(self.least_periods >= 2, "backtest.drift.least_periods", "at least 2", self.least_periods)
+        is_id = self.source_run is None or re.fullmatch("[0-9a-f]{32}", self.source_run) is not None
         rule = "the id of a run of tenure-backtest, 32 characters of 0-9 and a-f, or null"
-        require(is_id, "backtest.discrepancy.learnt_from", rule, self.learnt_from)
+        require(is_id, "backtest.drift.source_run", rule, self.source_run)
 
 
 @dataclass
@@ -70,7 +70,7 @@ class BacktestSettings:
     """What a holdout is measured beside."""
 
     baselines: BaselineSettings
-    discrepancy: DiscrepancySettings
+    drift: DriftSettings
 
 
 @dataclass

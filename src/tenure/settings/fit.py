@@ -16,7 +16,7 @@ POSITIVE = {
 UNIT_INTERVAL = {"Beta": ("alpha", "beta")}
 CHOICES = {
     "method": ("nuts", "laplace", "map"),
-    "purchases": PURCHASE_MODELS,
+    "purchase_model": PURCHASE_MODELS,
     "sampler": ("nutpie", "pymc"),
     "no_repeat_buyers": ("refuse", "prior"),
 }
@@ -95,7 +95,7 @@ class FitSettings:
     """How the posterior is found."""
 
     method: str
-    purchases: str
+    purchase_model: str
     sampler: str
     chains: int
     tune: int

@@ -78,11 +78,11 @@ class BacktestJobSettings:
     def __post_init__(self) -> None:
         require(0 < self.level < 1, "level", "above 0 and below 1", self.level)
         require(0 <= self.seed < 2**63, "seed", "from 0 to 2^63 - 1", self.seed)
-        learnt_from, rule = (
-            self.backtest.discrepancy.learnt_from,
+        source_run, rule = (
+            self.backtest.drift.source_run,
             "null in a backtest, which learns from its own origins",
         )
-        require(learnt_from is None, "backtest.discrepancy.learnt_from", rule, learnt_from)
+        require(source_run is None, "backtest.drift.source_run", rule, source_run)
 
 
 @dataclass

@@ -16,7 +16,7 @@ ROLES = ("customer_id", "date", "amount", "order_id")
 class TruthSettings:
     """A population: which purchase model, and the parameters of both models; days and the log's money."""
 
-    purchases: str
+    purchase_model: str
     r: float
     alpha: float
     a: float
@@ -27,7 +27,7 @@ class TruthSettings:
 
     def __post_init__(self) -> None:
         known = f"one of {', '.join(PURCHASE_MODELS)}"
-        require(self.purchases in PURCHASE_MODELS, "simulate.truth.purchases", known, self.purchases)
+        require(self.purchase_model in PURCHASE_MODELS, "simulate.truth.purchase_model", known, self.purchase_model)
         for name in ("r", "alpha", "b", "p", "v"):
             value = getattr(self, name)
             require(1e-6 <= value <= 1e9, f"simulate.truth.{name}", "from 1e-6 to 1e9", value)
@@ -36,7 +36,7 @@ class TruthSettings:
 
 
 @dataclass
-class BirthSettings:
+class AcquisitionSettings:
     """When the customers of a made-up log first bought."""
 
     since: str | None
@@ -44,10 +44,10 @@ class BirthSettings:
     growth: float
 
     def __post_init__(self) -> None:
-        require_day("simulate.births.since", self.since)
-        require_day("simulate.births.until", self.until)
+        require_day("simulate.acquisition.since", self.since)
+        require_day("simulate.acquisition.until", self.until)
         rule = "annual and effective, from -0.9 to 10 (0.5: half as many again each year)"
-        require(-0.9 <= self.growth <= 10, "simulate.births.growth", rule, self.growth)
+        require(-0.9 <= self.growth <= 10, "simulate.acquisition.growth", rule, self.growth)
 
 
 @dataclass
@@ -111,7 +111,7 @@ class SimulateSettings:
     end: str
     dates: str
     truth: TruthSettings
-    births: BirthSettings
+    acquisition: AcquisitionSettings
     season: SeasonSettings
     refunds: RefundSettings
     dirt: DirtSettings
@@ -123,11 +123,11 @@ class SimulateSettings:
         since, start, until, end = self._days()
         require(start <= end, "simulate.start", f"no later than simulate.end ({end})", self.start)
         rule = f"no later than simulate.start ({start}), or null"
-        require(since <= start, "simulate.births.since", rule, str(since))
+        require(since <= start, "simulate.acquisition.since", rule, str(since))
         is_within = since <= until <= end
-        require(is_within, "simulate.births.until", f"from {since} to simulate.end ({end}), or null", str(until))
+        require(is_within, "simulate.acquisition.until", f"from {since} to simulate.end ({end}), or null", str(until))
         span = (end - since).days + 1
-        require(span <= HORIZON_LIMIT_DAYS, "simulate.end", "within 30 years of the first birth", self.end)
+        require(span <= HORIZON_LIMIT_DAYS, "simulate.end", "within 30 years of the first acquisition", self.end)
         mean = self.truth.r / self.truth.alpha * span
         rule = f"such that a customer who stays buys at most {PURCHASES_LIMIT:,} times on average"
         require(mean <= PURCHASES_LIMIT, "simulate.truth.r and alpha", rule, f"{mean:,.0f} times in {span:,} days")
@@ -140,8 +140,8 @@ class SimulateSettings:
         for name, text in (
             ("start", self.start),
             ("end", self.end),
-            ("births.since", self.births.since or self.start),
-            ("births.until", self.births.until or self.end),
+            ("births.since", self.acquisition.since or self.start),
+            ("births.until", self.acquisition.until or self.end),
         ):
             require_day(f"simulate.{name}", text, or_null=False)
             found[name] = dt.date.fromisoformat(text)

@@ -6,18 +6,18 @@ from .checks import require, require_day
 
 
 @dataclass
-class BirthWindowSettings:
+class AcquisitionWindowSettings:
     """From which day to which a customer's first purchase has to be for a model to learn from it."""
 
     first: str | None
     last: str | None
 
     def __post_init__(self) -> None:
-        require_day("rfm.births.first", self.first)
-        require_day("rfm.births.last", self.last)
+        require_day("rfm.acquisition.first", self.first)
+        require_day("rfm.acquisition.last", self.last)
         if self.first and self.last:
-            rule = f"no later than rfm.births.last ({self.last})"
-            require(self.first <= self.last, "rfm.births.first", rule, self.first)
+            rule = f"no later than rfm.acquisition.last ({self.last})"
+            require(self.first <= self.last, "rfm.acquisition.first", rule, self.first)
 
 
 @dataclass
@@ -27,23 +27,23 @@ class RfmSettings:
     cutoff: str | None
     end: str | None
     burn_in_days: int
-    births: BirthWindowSettings
+    acquisition: AcquisitionWindowSettings
 
     def __post_init__(self) -> None:
         require_day("rfm.cutoff", self.cutoff)
         require_day("rfm.end", self.end)
         if self.cutoff and self.end:
             require(self.cutoff < self.end, "rfm.cutoff", f"before rfm.end ({self.end})", self.cutoff)
-        _require_burn_in(self.burn_in_days, self.births)
-        first, cutoff = self.births.first, self.cutoff
+        _require_burn_in(self.burn_in_days, self.acquisition)
+        first, cutoff = self.acquisition.first, self.cutoff
         is_before = not (first and cutoff) or first <= cutoff
-        require(is_before, "rfm.births.first", f"no later than rfm.cutoff ({cutoff})", first)
+        require(is_before, "rfm.acquisition.first", f"no later than rfm.cutoff ({cutoff})", first)
 
 
-def _require_burn_in(days: int, births: BirthWindowSettings) -> None:
+def _require_burn_in(days: int, window: AcquisitionWindowSettings) -> None:
     require(0 <= days <= 3650, "rfm.burn_in_days", "from 0 to 3,650", days)
-    rule = "0 where rfm.births.first is set: both say from when on births count"
-    require(not (days and births.first), "rfm.burn_in_days", rule, days)
+    rule = "0 where rfm.acquisition.first is set: both say from when on births count"
+    require(not (days and window.first), "rfm.burn_in_days", rule, days)
 
 
 @dataclass
@@ -52,11 +52,11 @@ class RollingSettings:
 
     end: str | None
     burn_in_days: int
-    births: BirthWindowSettings
+    acquisition: AcquisitionWindowSettings
 
     def __post_init__(self) -> None:
         require_day("rfm.end", self.end)
-        _require_burn_in(self.burn_in_days, self.births)
+        _require_burn_in(self.burn_in_days, self.acquisition)
 
 
 @dataclass

@@ -1,14 +1,14 @@
-"""A made-up customer base from a known truth: the law of the models, and purchase logs of any size drawn from it."""
+"""Synthetic customer bases from a known truth: the generative process, and purchase logs of any size."""
 
-from .law import LawError, PurchaseLaw, SpendLaw, draw_histories, draw_last, draw_mean_spends
+from .process import ProcessError, PurchaseProcess, SpendProcess, draw_histories, draw_last, draw_mean_spends
 from .write import Simulated, SimulateError, write_log
 
 __all__ = [
-    "LawError",
-    "PurchaseLaw",
+    "ProcessError",
+    "PurchaseProcess",
     "SimulateError",
     "Simulated",
-    "SpendLaw",
+    "SpendProcess",
     "draw_histories",
     "draw_last",
     "draw_mean_spends",

@@ -1,6 +1,6 @@
 """Days, births and season: when customers are born, and what a day of the season is worth to them.
 
-Time runs in days from the first birth's day (the origin); a purchase at 2.75 comes on the third day, at six in the
+Time runs in days from the first acquisition (the origin); a purchase at 2.75 comes on the third day, at six in the
 evening.
 """
 
@@ -12,7 +12,7 @@ from functools import cached_property
 import numpy as np
 
 from ..settings import SimulateSettings
-from .law import Floats
+from .process import Floats
 
 YEAR_DAYS = 365.0
 
@@ -47,27 +47,27 @@ class Calendar:
     @classmethod
     def of(cls, settings: SimulateSettings) -> "Calendar":
         """Take the calendar from the settings."""
-        births, season = settings.births, settings.season
+        acquisitions, season = settings.acquisition, settings.season
         start, end = date.fromisoformat(settings.start), date.fromisoformat(settings.end)
-        origin = date.fromisoformat(births.since) if births.since else start
-        until = date.fromisoformat(births.until) if births.until else end
+        origin = date.fromisoformat(acquisitions.since) if acquisitions.since else start
+        until = date.fromisoformat(acquisitions.until) if acquisitions.until else end
         return cls(
             origin,
             (start - origin).days,
             (end - origin).days + 1,
             (until - origin).days + 1,
-            births.growth,
+            acquisitions.growth,
             season.amplitude,
             season.peak_day,
         )
 
-    def draw_births(self, size: int, rng: np.random.Generator) -> Floats:
-        """Draw times of birth: uniform, or denser by `growth` with every year."""
+    def draw_acquisitions(self, size: int, rng: np.random.Generator) -> Floats:
+        """Draw times of first_purchase: uniform, or denser by `growth` with every year."""
         u, k = rng.random(size), math.log1p(self.growth) / YEAR_DAYS
         if k == 0.0:
             return u * self.births_end
-        births: Floats = np.log1p(u * math.expm1(k * self.births_end)) / k
-        return births
+        acquisitions: Floats = np.log1p(u * math.expm1(k * self.births_end)) / k
+        return acquisitions
 
     @cached_property
     def _seasonal(self) -> Floats:

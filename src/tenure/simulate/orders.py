@@ -1,11 +1,11 @@
-"""One block of customers and their orders, from the law and the calendar alone."""
+"""One block of customers and their orders, from the process and the calendar alone."""
 
 from dataclasses import dataclass
 
 import numpy as np
 
 from .calendar import Calendar
-from .law import Floats, Ints, PurchaseLaw, SpendLaw, draw_shares
+from .process import Floats, Ints, PurchaseProcess, SpendProcess, draw_shares
 
 CENT = 0.01
 
@@ -23,7 +23,7 @@ class Customers:
         left: time of the purchase after which the customer left; not a number for whoever is still there.
     """
 
-    born: Floats
+    acquired: Floats
     rate: Floats
     dropout: Floats
     mean_spend: Floats
@@ -49,24 +49,24 @@ class Orders:
 
 
 def draw_block(
-    size: int, purchase_law: PurchaseLaw, spend_law: SpendLaw, calendar: Calendar, rng: np.random.Generator
+    size: int, purchase_law: PurchaseProcess, spend_law: SpendProcess, calendar: Calendar, rng: np.random.Generator
 ) -> tuple[Customers, Orders]:
     """Draw customers, and all their orders until the log's end."""
-    born = calendar.draw_births(size, rng)
+    acquired = calendar.draw_acquisitions(size, rng)
     rate, dropout = purchase_law.rates(size, rng), purchase_law.dropouts(size, rng)
     nu = spend_law.nus(size, rng)
-    start = calendar.to_season(born)
+    start = calendar.to_season(acquired)
     span = calendar.to_season(np.array([float(calendar.end)]))[0] - start
     possible = rng.poisson(rate * span)
     departure = purchase_law.repeats_until_departure(dropout, rng)
     x = np.minimum(possible, departure)
     repeats = calendar.to_days(np.repeat(start, x) + np.repeat(span, x) * draw_shares(x, possible, rng))
     customer, number = _enumerate(x + 1)
-    time = np.repeat(born, x + 1)
+    time = np.repeat(acquired, x + 1)
     time[number > 0] = np.minimum(repeats, np.nextafter(calendar.end, 0.0))
     amount = np.maximum(np.round(spend_law.sums(nu[customer], np.ones(customer.size), rng), 2), CENT)
     left = np.where(departure <= possible, time[np.cumsum(x + 1) - 1], np.nan)
-    return Customers(born, rate, dropout, spend_law.p / nu, x, left), Orders(customer, number, time, amount)
+    return Customers(acquired, rate, dropout, spend_law.p / nu, x, left), Orders(customer, number, time, amount)
 
 
 def _enumerate(counts: Ints) -> tuple[Ints, Ints]:

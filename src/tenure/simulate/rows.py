@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from ..settings import DirtSettings, RefundSettings
 from .calendar import Calendar
-from .law import Floats, Ints
 from .orders import CENT, Orders
+from .process import Floats, Ints
 
 type Bools = NDArray[np.bool_]
 

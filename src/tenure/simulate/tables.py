@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from ..settings import SimulateSettings
 from ..streams import stream
 from .calendar import Calendar
-from .law import Floats, Ints, PurchaseLaw, SpendLaw
 from .orders import Customers, draw_block
+from .process import Floats, Ints, PurchaseProcess, SpendProcess
 from .rows import DIRT, Rows, draw_copies, draw_dirt, draw_refunds, in_log, joined, sales
 
 # Customers whose random numbers are drawn together, from (seed, block, stream). Part of what a seed means: another size
@@ -77,9 +77,9 @@ class Simulation:
     def draw(self, block: int) -> Block:
         """Draw one block. A last, smaller one is drawn whole and cut: a larger base begins with the smaller one."""
         truth, streams = self.settings.truth, self._streams(block)
-        purchase_law = PurchaseLaw(truth.purchases, truth.r, truth.alpha, truth.a, truth.b)
+        purchase_law = PurchaseProcess(truth.purchase_model, truth.r, truth.alpha, truth.a, truth.b)
         customers, orders = draw_block(
-            BLOCK, purchase_law, SpendLaw(truth.p, truth.q, truth.v), self.calendar, streams["orders"]
+            BLOCK, purchase_law, SpendProcess(truth.p, truth.q, truth.v), self.calendar, streams["orders"]
         )
         sold = sales(orders)
         rows = in_log(joined(sold, draw_refunds(sold, self.settings.refunds, streams["refunds"])), self.calendar)
@@ -134,9 +134,9 @@ class Simulation:
     def _truth(self, customers: Customers, ids: pa.Array) -> pa.Table:
         stays = np.isnan(customers.left)
         left = pa.array(self._moments(np.where(stays, 0.0, customers.left)), mask=stays)
-        born = pa.array(self._moments(customers.born))
+        acquired = pa.array(self._moments(customers.acquired))
         numbers = (customers.rate, customers.dropout, customers.mean_spend, customers.repeats)
-        return pa.Table.from_arrays([ids, born, *map(pa.array, numbers), left], schema=TRUTH_SCHEMA)
+        return pa.Table.from_arrays([ids, acquired, *map(pa.array, numbers), left], schema=TRUTH_SCHEMA)
 
 
 def _order_ids(rows: Rows, customer_ids: pa.Array, prefix: str) -> pa.Array:

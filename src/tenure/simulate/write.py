@@ -18,7 +18,7 @@ from rich.console import Console
 from rich.progress import track
 
 from ..errors import InputError
-from ..output import METADATA_KEY, folder_written_whole, require_new_folder, require_writable, written_whole
+from ..output import METADATA_KEY, atomic_file, atomic_folder, require_new_folder, require_writable
 from ..settings import SimulateSettings
 from .tables import TRUTH_SCHEMA, Block, Simulation
 
@@ -71,12 +71,12 @@ def write_log(
     )
     with ExitStack() as stack:
         if truth is not None:
-            path = stack.enter_context(written_whole(truth))
+            path = stack.enter_context(atomic_file(truth))
             blocks = _passing(blocks, stack.enter_context(_parquet(path, TRUTH_SCHEMA, about)))
         if _is_file(output):
-            paths, most_rows = iter([stack.enter_context(written_whole(output))]), math.inf
+            paths, most_rows = iter([stack.enter_context(atomic_file(output))]), math.inf
         else:
-            folder = stack.enter_context(folder_written_whole(output))
+            folder = stack.enter_context(atomic_folder(output))
             paths, most_rows = (folder / f"part-{part:05}.parquet" for part in count()), PART_ROWS
         parts = _write_parts(paths, iter(blocks), simulation.schema, about, most_rows)
         holds: Counter[str] = Counter()
@@ -121,7 +121,7 @@ def _write_parts(
     parts: list[Counter[str]] = []
     while (first := next(blocks, None)) is not None:
         holds: Counter[str] = Counter()
-        with _parquet(next(paths), schema, {**about, "part": len(parts), "holds": holds}) as add:
+        with _parquet(next(paths), schema, {**about, "part": len(parts), "covers": holds}) as add:
             for block in chain([first], blocks):
                 add(block.log)
                 holds.update(block.holds)

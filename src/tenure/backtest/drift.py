@@ -13,9 +13,9 @@ delta is what the model always gets wrong over such a horizon, eta_o what a peri
 itself admits: s_o is the standard deviation of the log of its joint draws of the total. The prior is
 delta ~ N(0, bias_sd^2) and tau ~ spread_sd |t|, t with spread_df degrees of freedom: a handful of periods say little of
 tau, and the tail of a half-t lets those that differ much overrule it, where that of a half-normal does not (Gelman
-2006, Prior distributions for variance parameters in hierarchical models, Bayesian Analysis 1). A new period's factor is
+2006, Prior distributions for variance parameters in hierarchical models, Bayesian Analysis 1). A new period's drift is
 exp(delta + eta) with eta ~ N(0, tau^2), and every joint draw of the total is multiplied by one. A normal hierarchy with
-known variances: Gelman et al. (2013), Bayesian Data Analysis, 3rd ed., section 5.4; a discrepancy beside a model's own
+known variances: Gelman et al. (2013), Bayesian Data Analysis, 3rd ed., section 5.4; a drift beside a model's own
 uncertainty: Kennedy & O'Hagan (2001), Bayesian calibration of computer models, JRSS B 63.
 """
 
@@ -27,7 +27,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import stdtrit
 
-from tenure.settings import DiscrepancySettings
+from tenure.settings import DriftSettings
 
 from .errors import BacktestError
 from .outcome import Outcome
@@ -36,13 +36,13 @@ from .scores import central
 type Floats = NDArray[np.float64]
 
 GRID = 1000
-DRAWS = 4000  # of a factor; by chance the width of its 90% interval is then 2% off, with 500 draws 7%
+DRAWS = 4000  # of a drift; by chance the width of its 90% interval is then 2% off, with 500 draws 7%
 NEAR = 0.1  # horizons that differ by no more than this share of the longer one are taken for one
-ASSUMED, LEARNT = "assumed, not learnt", "learnt"
+ASSUMED, ESTIMATED = "assumed from the prior", "estimated"
 
 
 @dataclass(frozen=True)
-class Lesson:
+class PastError:
     """What one origin teaches of an outcome's totals.
 
     Args:
@@ -67,11 +67,11 @@ class Lesson:
 
 
 @dataclass(frozen=True)
-class Factor:
+class Drift:
     """What to multiply joint draws of a total by.
 
     Args:
-        logs: draws of the log factor.
+        logs: draws of the log drift.
         source: `learnt`, or `assumed, not learnt` where it is the prior's.
         periods: how many holdouts' worth of days it was learnt from, days in several counted once.
     """
@@ -81,39 +81,39 @@ class Factor:
     periods: float
 
     def adjust(self, totals: Floats, rng: np.random.Generator) -> Floats:
-        """Multiply joint draws of a total by draws of the factor, all of both: the fewer are taken in turns."""
+        """Multiply joint draws of a total by draws of the drift, all of both: the fewer are taken in turns."""
         size = max(totals.size, self.logs.size)
         with np.errstate(over="ignore"):  # a heavy tail may hold a draw beyond any number, and beyond any interval
             adjusted: Floats = np.resize(totals, size) * np.exp(rng.permutation(np.resize(self.logs, size)))
         return adjusted
 
 
-def lesson(outcome: Outcome, cutoff: date, end: date) -> Lesson | None:
+def past_error(outcome: Outcome, cutoff: date, end: date) -> PastError | None:
     """Take the lesson of one origin; there is none of a ratio where nothing was bought or nothing foretold."""
     actual, expected = outcome.actual.sum(), outcome.expected.sum()
     drawn = outcome.totals[outcome.totals > 0]
     if actual <= 0 or expected <= 0 or drawn.size < 2:
         return None
-    return Lesson(cutoff, end, float(np.log(actual / expected)), float(np.log(drawn).std(ddof=1)))
+    return PastError(cutoff, end, float(np.log(actual / expected)), float(np.log(drawn).std(ddof=1)))
 
 
-def learn(
-    lessons: Sequence[Lesson], known_by: date, settings: DiscrepancySettings, *, draws: int, rng: np.random.Generator
-) -> Factor:
-    """Learn the factor of one outcome and horizon from the origins whose holdouts had ended by a day.
+def estimate_drift(
+    past_errors: Sequence[PastError], known_by: date, settings: DriftSettings, *, draws: int, rng: np.random.Generator
+) -> Drift:
+    """Learn the drift of one outcome and horizon from the origins whose holdouts had ended by a day.
 
     Holdouts that overlap show the same days: a lesson weighs what its days are worth when each day is shared among
     all the holdouts that hold it, so the weights add up to the periods that were seen. Fewer than
     `least_periods` of them leave the prior as it is.
     """
-    ended = [one for one in lessons if one.end <= known_by]
+    ended = [one for one in past_errors if one.end <= known_by]
     weights = day_shares(ended)
     periods = float(weights.sum())
     if periods < settings.least_periods - 1e-9:
         tau = settings.spread_sd * np.abs(rng.standard_t(settings.spread_df, draws))
-        return Factor(rng.normal(0.0, settings.bias_sd, draws) + rng.normal(0.0, tau), ASSUMED, periods)
+        return Drift(rng.normal(0.0, settings.bias_sd, draws) + rng.normal(0.0, tau), ASSUMED, periods)
     ratios, sds = (np.array([getattr(one, name) for one in ended]) for name in ("log_ratio", "log_sd"))
-    return Factor(_draw_posterior(ratios, sds, weights, settings, draws, rng), LEARNT, periods)
+    return Drift(_draw_posterior(ratios, sds, weights, settings, draws, rng), ESTIMATED, periods)
 
 
 def is_near(days: int, others: int) -> bool:
@@ -125,45 +125,45 @@ def is_near(days: int, others: int) -> bool:
     return abs(days - others) <= NEAR * max(days, others)
 
 
-def day_shares(lessons: Sequence[Lesson]) -> Floats:
+def day_shares(past_errors: Sequence[PastError]) -> Floats:
     """Weigh each holdout by its days, a day in k holdouts counting as 1/k for each.
 
-    >>> first = Lesson(date(2024, 1, 1), date(2024, 1, 11), 0.0, 0.1)
-    >>> later = Lesson(date(2024, 1, 6), date(2024, 1, 16), 0.0, 0.1)
+    >>> first = PastError(date(2024, 1, 1), date(2024, 1, 11), 0.0, 0.1)
+    >>> later = PastError(date(2024, 1, 6), date(2024, 1, 16), 0.0, 0.1)
     >>> day_shares([first, later])
     array([0.75, 0.75])
     """
-    if not lessons:
+    if not past_errors:
         return np.zeros(0)
-    start = min(one.cutoff for one in lessons)
-    held = [slice((one.cutoff - start).days, (one.end - start).days) for one in lessons]
+    start = min(one.cutoff for one in past_errors)
+    held = [slice((one.cutoff - start).days, (one.end - start).days) for one in past_errors]
     cover = np.zeros(max(days.stop for days in held))
     for days in held:
         cover[days] += 1
     return np.array([(1 / cover[days]).mean() for days in held])
 
 
-def adjusted_metrics(outcome: Outcome, factor: Factor, *, level: float, rng: np.random.Generator) -> dict[str, float]:
-    """Measure the total with the factor on it: its median, its interval, whether that holds the actual total.
+def adjusted_metrics(outcome: Outcome, drift: Drift, *, level: float, rng: np.random.Generator) -> dict[str, float]:
+    """Measure the total with the drift on it: its median, its interval, whether that holds the actual total.
 
-    Not its mean, which a factor with so heavy a tail does not have. The raw total and its interval stay beside it, and
+    Not its mean, which a drift with so heavy a tail does not have. The raw total and its interval stay beside it, and
     no customer's number is touched.
     """
-    adjusted = factor.adjust(outcome.totals, rng)
+    adjusted = drift.adjust(outcome.totals, rng)
     low, high = central(adjusted, level)
     return {
         "adjusted_total": float(np.median(adjusted)),
         "adjusted_low": float(low),
         "adjusted_high": float(high),
-        "adjusted_holds_actual": float(low <= outcome.actual.sum() <= high),
-        "adjusted_is_learnt": float(factor.source == LEARNT),
+        "adjusted_covers_actual": float(low <= outcome.actual.sum() <= high),
+        "adjusted_is_estimated": float(drift.source == ESTIMATED),
     }
 
 
 def _draw_posterior(
-    ratios: Floats, sds: Floats, weights: Floats, settings: DiscrepancySettings, draws: int, rng: np.random.Generator
+    ratios: Floats, sds: Floats, weights: Floats, settings: DriftSettings, draws: int, rng: np.random.Generator
 ) -> Floats:
-    """Draw log factors of a new period: tau on a grid, delta given tau exactly, then the period."""
+    """Draw log drifts of a new period: tau on a grid, delta given tau exactly, then the period."""
     # Points that the prior gives equal mass: the grid is the prior, however far its tail reaches.
     place = 0.5 + (np.arange(GRID) + 0.5) / (2 * GRID)
     tau: Floats = settings.spread_sd * np.asarray(stdtrit(settings.spread_df, place), np.float64)

@@ -26,7 +26,7 @@ def business(evidence: Evidence) -> list[Table | Note]:
             Note(f"The holdout could check {checked} days. What lies beyond them is an extrapolation.", "REVIEW")
         )
     told += [_base_totals(evidence, asked), _people(evidence, asked)]
-    if evidence.params.get("fit.purchases") == "bg_nbd":
+    if evidence.params.get("fit.purchase_model") == "bg_nbd":
         told.append(Note(FOR_EVER, "soft"))
     return [*told, _new_customer(evidence, asked)] if "new_customer.clv" in evidence.metrics else told
 
@@ -63,7 +63,7 @@ def _base_totals(evidence: Evidence, asked: Mapping[str, Any]) -> Table:
     ]
     source = evidence.tags.get("base.adjusted", evidence.tags.get("value.adjusted", NONE))
     return Table(
-        "Plan with the wide interval: it allows for a world that changes, by a factor that is "
+        "Plan with the wide interval: it allows for a world that changes, by a drift that is "
         f"{source}. The narrow one knows customers' chance and the parameters' uncertainty only, and the credible one "
         "says how well the mean itself is known.",
         (
@@ -86,11 +86,11 @@ def _people(evidence: Evidence, asked: Mapping[str, Any]) -> Table:
         (f"expected to buy again within {asked['days']} days", percent(metrics.get("base.buying_share"))),
         ("of the expected value lies with the most valuable tenth", percent(metrics.get("base.top_tenth_share"))),
     ]
-    beyond, unsteady = metrics.get("base.share_beyond"), metrics.get("base.unsteady")
+    beyond, unstable_means = metrics.get("base.extrapolated_share"), metrics.get("base.unstable_means")
     if beyond:
         lines.append(("of the value lies farther ahead than any customer was observed", percent(beyond)))
-    if unsteady:
-        lines.append(("customers whose mean value rests on a few draws of the population", count(unsteady)))
+    if unstable_means:
+        lines.append(("customers whose mean value rests on a few draws of the population", count(unstable_means)))
     return Table(
         "Who they are. Plan with the share expected to buy: an active customer who does not buy brings nothing.",
         ("", "whole base"),

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from tenure import registry
 from tenure.backtest import Holdout
-from tenure.fit import CheckedFit
+from tenure.fit import FitReport
 from tenure.promote import Comparison, Decision
 from tenure.review import Review
 from tenure.rfm import Split
@@ -27,8 +27,8 @@ class Trained:
 
     run_id: str
     split: Split
-    calibration: CheckedFit
-    final: CheckedFit | None
+    calibration: FitReport
+    final: FitReport | None
     holdout: Holdout
     review: Review
     registered: registry.Registered | None

@@ -11,7 +11,7 @@ import numpy.typing as npt
 from ..summary import FirstOrders, Rfm
 from ..transactions import Transactions
 from .customers import per_customer
-from .window import EVERYONE, Births, RfmError, end_of, refuse_nobody
+from .window import EVERYONE, AcquisitionWindow, RfmError, end_of, refuse_nobody
 
 type Ints = npt.NDArray[np.int64]
 type Floats = npt.NDArray[np.float64]
@@ -56,7 +56,7 @@ class Spends:
 
 
 @dataclass(frozen=True)
-class Base:
+class CompressedSummary:
     """All that the likelihood has to know of a customer base: its size is that of the distinct rows, not of the base.
 
     Two grouped queries make it from a log of any size; `Base.of` makes it from a summary in memory.
@@ -74,7 +74,7 @@ class Base:
             )
 
     @classmethod
-    def of(cls, rfm: Rfm) -> Base:
+    def of(cls, rfm: Rfm) -> CompressedSummary:
         """Group a customer summary."""
         paid = (rfm.customers["frequency"] > 0) & (rfm.customers["monetary_value"] > 0)
         pairs = rfm.customers.loc[paid, ["frequency", "monetary_value"]]
@@ -98,11 +98,13 @@ class Base:
         return int(self.spends.count.sum())
 
 
-def base(transactions: Transactions, end: date | str | None = None, births: Births = EVERYONE) -> Base:
+def compress(
+    transactions: Transactions, end: date | str | None = None, window: AcquisitionWindow = EVERYONE
+) -> CompressedSummary:
     """Group a log of any size to what the likelihood needs: memory grows with distinct rows, not with customers."""
     last = end_of(transactions, end)
     # Grouped twice and summed once: kept on the engine's side meanwhile, not computed three times.
-    with per_customer(transactions, last, births).cache() as found:
+    with per_customer(transactions, last, window).cache() as found:
         by = ["frequency", "recency", "T"]
         distinct = found.group_by(by).aggregate(count=found.count()).order_by(by).to_pandas()
         paid = found.filter((found["frequency"] > 0) & (found["monetary_value"] > 0))
@@ -110,13 +112,13 @@ def base(transactions: Transactions, end: date | str | None = None, births: Birt
         spends = paid.group_by(pairs).aggregate(count=paid.count()).order_by(pairs).to_pandas()
         order = found["first_order"]
         first = found.aggregate(mean=order.mean(), sd=order.std(how="pop"), customers=order.count()).to_pandas().iloc[0]
-    refuse_nobody(len(distinct), births)
+    refuse_nobody(len(distinct), window)
     whole = [distinct[name].to_numpy(dtype=np.int64) for name in (*by, "count")]
     means = spends["monetary_value"].to_numpy(dtype=np.float64)
     counts = [spends[name].to_numpy(dtype=np.int64) for name in ("frequency", "count")]
     known = int(first["customers"])
     orders = FirstOrders(float(first["mean"]), float(first["sd"]), known) if known else None
-    return Base(Histories(*whole), Spends(counts[0], means, counts[1]), last, orders)
+    return CompressedSummary(Histories(*whole), Spends(counts[0], means, counts[1]), last, orders)
 
 
 def histories(rfm: Rfm) -> Histories:

@@ -1,4 +1,4 @@
-"""Totals in a world that changes: is the factor on them what it says?"""
+"""Totals in a world that changes: is the drift on them what it says?"""
 
 from datetime import date, timedelta
 from itertools import pairwise
@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from tenure.backtest import ASSUMED, BacktestError, Factor, Lesson, Outcome, learn, lesson
-from tenure.backtest.discrepancy import LEARNT, adjusted_metrics, day_shares
-from tenure.settings import DiscrepancySettings
+from tenure.backtest import ASSUMED, BacktestError, Drift, Outcome, PastError, estimate_drift, past_error
+from tenure.backtest.drift import ESTIMATED, adjusted_metrics, day_shares
+from tenure.settings import DriftSettings
 
-SETTINGS = DiscrepancySettings(bias_sd=0.1, spread_sd=0.1, spread_df=3, least_periods=3, learnt_from=None)
+SETTINGS = DriftSettings(bias_sd=0.1, spread_sd=0.1, spread_df=3, least_periods=3, source_run=None)
 START = date(2024, 1, 1)
 LEVEL, DRAWS = 0.90, 400
 OWN = 0.04  # the error of the log total that the model itself admits
@@ -21,8 +21,8 @@ def day(number: int) -> date:
     return START + timedelta(days=number)
 
 
-def make_lessons(ratios: np.ndarray, days: int = 90) -> list[Lesson]:
-    return [Lesson(day(days * at), day(days * (at + 1)), float(ratio), OWN) for at, ratio in enumerate(ratios)]
+def make_past_errors(ratios: np.ndarray, days: int = 90) -> list[PastError]:
+    return [PastError(day(days * at), day(days * (at + 1)), float(ratio), OWN) for at, ratio in enumerate(ratios)]
 
 
 def cover(delta: np.ndarray, tau: np.ndarray, periods: int, seed: int) -> tuple[float, float, float]:
@@ -35,11 +35,11 @@ def cover(delta: np.ndarray, tau: np.ndarray, periods: int, seed: int) -> tuple[
         actual = np.array([1000.0 * np.exp(ratios[-1])])
         none = np.zeros(1)
         outcome = Outcome(actual, np.array([1000.0]), none, none, totals)
-        factor = learn(make_lessons(ratios[:-1]), day(90 * periods), SETTINGS, draws=DRAWS, rng=rng)
-        assert factor.source == (LEARNT if periods >= 3 else ASSUMED)
-        numbers = adjusted_metrics(outcome, factor, level=LEVEL, rng=rng)
+        drift = estimate_drift(make_past_errors(ratios[:-1]), day(90 * periods), SETTINGS, draws=DRAWS, rng=rng)
+        assert drift.source == (ESTIMATED if periods >= 3 else ASSUMED)
+        numbers = adjusted_metrics(outcome, drift, level=LEVEL, rng=rng)
         low, high = np.quantile(totals, [0.05, 0.95])
-        held[:, at] = low <= actual[0] <= high, numbers["adjusted_holds_actual"]
+        held[:, at] = low <= actual[0] <= high, numbers["adjusted_covers_actual"]
         widths[:, at] = high - low, numbers["adjusted_high"] - numbers["adjusted_low"]
     return float(held[0].mean()), float(held[1].mean()), float(np.median(widths[1] / widths[0]))
 
@@ -74,7 +74,7 @@ def test_in_a_stationary_world_adjusted_totals_are_held_and_not_much_wider_than_
 def test_the_width_follows_what_periods_differ_by() -> None:
     rng = np.random.default_rng(6)
     steady, restless = (
-        learn(make_lessons(np.tile([-size, size], 4)), day(720), SETTINGS, draws=4000, rng=rng).logs
+        estimate_drift(make_past_errors(np.tile([-size, size], 4)), day(720), SETTINGS, draws=4000, rng=rng).logs
         for size in (0.01, 0.25)
     )
     assert steady.std() < 0.08
@@ -85,7 +85,7 @@ def test_more_periods_leave_less_doubt_of_a_steady_bias() -> None:
     rng = np.random.default_rng(7)
     spreads = []
     for periods in (3, 6, 24):
-        logs = learn(make_lessons(np.full(periods, -0.2)), day(9000), SETTINGS, draws=4000, rng=rng).logs
+        logs = estimate_drift(make_past_errors(np.full(periods, -0.2)), day(9000), SETTINGS, draws=4000, rng=rng).logs
         spreads.append(logs.std())
         assert -0.22 < np.median(logs) < -0.13
     assert all(more > fewer for more, fewer in pairwise(spreads))
@@ -95,15 +95,19 @@ def test_an_origin_teaches_only_after_its_holdout_has_ended() -> None:
     """The last of four ends a day too late: what it says changes nothing, to the bit."""
     known_by, draws = day(359), 100
     logs = [
-        learn(
-            make_lessons(np.array([0.1, 0.0, 0.1, last])), known_by, SETTINGS, draws=draws, rng=np.random.default_rng(8)
+        estimate_drift(
+            make_past_errors(np.array([0.1, 0.0, 0.1, last])),
+            known_by,
+            SETTINGS,
+            draws=draws,
+            rng=np.random.default_rng(8),
         )
         for last in (0.1, -3.0)
     ]
     np.testing.assert_array_equal(logs[0].logs, logs[1].logs)
     assert logs[0].periods == 3
-    later = learn(
-        make_lessons(np.array([0.1, 0.0, 0.1, -3.0])), day(360), SETTINGS, draws=draws, rng=np.random.default_rng(8)
+    later = estimate_drift(
+        make_past_errors(np.array([0.1, 0.0, 0.1, -3.0])), day(360), SETTINGS, draws=draws, rng=np.random.default_rng(8)
     )
     assert later.periods == 4
     assert np.median(later.logs) < np.median(logs[0].logs)
@@ -111,28 +115,31 @@ def test_an_origin_teaches_only_after_its_holdout_has_ended() -> None:
 
 def test_holdouts_that_overlap_do_not_count_twice() -> None:
     """Every lesson given three times over is worth what it was worth once."""
-    lessons = make_lessons(np.array([-0.2, -0.1, -0.25]))
+    past_errors = make_past_errors(np.array([-0.2, -0.1, -0.25]))
     once, thrice = (
-        learn(given, day(900), SETTINGS, draws=500, rng=np.random.default_rng(9)) for given in (lessons, lessons * 3)
+        estimate_drift(given, day(900), SETTINGS, draws=500, rng=np.random.default_rng(9))
+        for given in (past_errors, past_errors * 3)
     )
     assert thrice.periods == pytest.approx(once.periods) == 3
     np.testing.assert_allclose(thrice.logs, once.logs)
 
 
 def test_many_origins_within_two_periods_are_two_periods_and_teach_nothing() -> None:
-    lessons = [Lesson(day(10 * at), day(10 * at + 100), -0.5, OWN) for at in range(11)]
-    assert day_shares(lessons).sum() == pytest.approx(2.0)
-    factor = learn(lessons, day(900), SETTINGS, draws=4000, rng=np.random.default_rng(10))
-    assert factor.source == "assumed, not learnt"
-    assert np.median(factor.logs) == pytest.approx(0.0, abs=0.01)
-    assert np.quantile(np.exp(factor.logs), [0.05, 0.95]) == pytest.approx([0.77, 1.31], abs=0.02)
+    past_errors = [PastError(day(10 * at), day(10 * at + 100), -0.5, OWN) for at in range(11)]
+    assert day_shares(past_errors).sum() == pytest.approx(2.0)
+    drift = estimate_drift(past_errors, day(900), SETTINGS, draws=4000, rng=np.random.default_rng(10))
+    assert drift.source == "assumed from the prior"
+    assert np.median(drift.logs) == pytest.approx(0.0, abs=0.01)
+    assert np.quantile(np.exp(drift.logs), [0.05, 0.95]) == pytest.approx([0.77, 1.31], abs=0.02)
 
 
 def test_the_posterior_is_that_of_a_plain_sum_over_a_fine_grid() -> None:
     """Two routes: delta integrated out, and a grid over delta and tau both."""
     ratios, own = np.array([-0.3, 0.05, -0.12, -0.2]), np.array([0.02, 0.05, 0.1, 0.04])
-    lessons = [Lesson(day(90 * at), day(90 * at + 90), r, s) for at, (r, s) in enumerate(zip(ratios, own, strict=True))]
-    logs = learn(lessons, day(900), SETTINGS, draws=200_000, rng=np.random.default_rng(11)).logs
+    past_errors = [
+        PastError(day(90 * at), day(90 * at + 90), r, s) for at, (r, s) in enumerate(zip(ratios, own, strict=True))
+    ]
+    logs = estimate_drift(past_errors, day(900), SETTINGS, draws=200_000, rng=np.random.default_rng(11)).logs
     delta, tau = np.linspace(-0.7, 0.7, 701)[:, None], (np.arange(3000) + 0.5)[None, :] / 1000
     log_p = -0.5 * (delta / 0.1) ** 2 + stats.t(3, scale=0.1).logpdf(tau)
     for ratio, sd in zip(ratios, own, strict=True):
@@ -150,17 +157,17 @@ def test_a_lesson_is_the_log_of_actual_over_expected_and_nothing_teaches_nothing
     totals = np.exp(np.random.default_rng(12).normal(np.log(100), 0.05, 500))
     three = np.zeros(3)
     outcome = Outcome(np.array([40.0, 0.0, 40.0]), np.array([30.0, 30.0, 40.0]), three, three, totals)
-    taught = lesson(outcome, day(0), day(90))
-    assert taught is not None
-    assert taught.log_ratio == pytest.approx(np.log(0.8))
-    assert taught.log_sd == pytest.approx(0.05, rel=0.1)
-    assert lesson(Outcome(three, outcome.expected, three, three, totals), day(0), day(90)) is None
+    past = past_error(outcome, day(0), day(90))
+    assert past is not None
+    assert past.log_ratio == pytest.approx(np.log(0.8))
+    assert past.log_sd == pytest.approx(0.05, rel=0.1)
+    assert past_error(Outcome(three, outcome.expected, three, three, totals), day(0), day(90)) is None
 
 
 def test_the_raw_total_is_left_as_it_is() -> None:
     totals = np.linspace(90.0, 110.0, 50)
-    factor = Factor(np.array([0.0, 0.5]), LEARNT, 3.0)
-    adjusted = factor.adjust(totals, np.random.default_rng(13))
+    drift = Drift(np.array([0.0, 0.5]), ESTIMATED, 3.0)
+    adjusted = drift.adjust(totals, np.random.default_rng(13))
     assert totals.tolist() == np.linspace(90.0, 110.0, 50).tolist()
     assert set(np.round(np.log(adjusted / totals), 9)) == {0.0, 0.5}
 
@@ -168,4 +175,4 @@ def test_the_raw_total_is_left_as_it_is() -> None:
 def test_a_lesson_without_a_holdout_or_a_ratio_is_refused() -> None:
     for broken in ((day(5), day(5), 0.0, 0.1), (day(0), day(5), np.inf, 0.1), (day(0), day(5), 0.0, -0.1)):
         with pytest.raises(BacktestError, match="A lesson has a holdout, a finite log ratio"):
-            Lesson(*broken)
+            PastError(*broken)

@@ -6,13 +6,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from tenure.backtest import Factor, Factors
-from tenure.outlook import adjusted_totals, outlook
+from tenure.backtest import Drift, Drifts
+from tenure.base_forecast import adjusted_totals, forecast_base
 from tenure.posterior import Posterior
 from tenure.scorer import Scorer, Scores
 
-STEADY = Factor(np.zeros(3), "assumed", 0.0)
-CHANGING = Factor(np.log([0.5, 1.0, 2.0]), "assumed", 0.0)
+STEADY = Drift(np.zeros(3), "assumed", 0.0)
+CHANGING = Drift(np.log([0.5, 1.0, 2.0]), "assumed", 0.0)
 
 
 @pytest.fixture(scope="module")
@@ -20,8 +20,8 @@ def scores(posterior: Posterior, summaries: pd.DataFrame) -> Scores:
     return Scorer(posterior).score(summaries, horizon_days=180, level=0.8)
 
 
-def _outlook(scores: Scores, summaries: pd.DataFrame, factor: Factor) -> dict[str, float]:
-    return outlook(scores, summaries["frequency"], Factors(factor))
+def _outlook(scores: Scores, summaries: pd.DataFrame, drift: Drift) -> dict[str, float]:
+    return forecast_base(scores, summaries["frequency"], Drifts(drift))
 
 
 def test_totals_are_the_scorers_and_a_world_that_does_not_change_adjusts_nothing(
@@ -56,12 +56,12 @@ def test_shares_are_of_customers_and_the_top_tenth_is_of_value(scores: Scores, s
 def test_totals_are_adjusted_by_the_factor_of_their_own_horizon_and_outcome(
     posterior: Posterior, summaries: pd.DataFrame
 ) -> None:
-    twice = Factor(np.full(3, np.log(2.0)), "learnt", 4.0)
-    factors = Factors(STEADY, {"value": {180: twice}})
+    twice = Drift(np.full(3, np.log(2.0)), "learnt", 4.0)
+    drifts = Drifts(STEADY, {"value": {180: twice}})
     for days, doubled in ((180, 2.0), (365, 1.0)):
         scores = Scorer(posterior).score(summaries, horizon_days=days)
-        found = adjusted_totals(scores.totals, factors, scores.params)
-        plain = adjusted_totals(scores.totals, Factors(STEADY), scores.params)
+        found = adjusted_totals(scores.totals, drifts, scores.params)
+        plain = adjusted_totals(scores.totals, Drifts(STEADY), scores.params)
         pd.testing.assert_series_equal(found.loc["purchases"], plain.loc["purchases"])
         pd.testing.assert_series_equal(found.loc["clv"], doubled * plain.loc["clv"])
 
@@ -70,5 +70,5 @@ def test_groups_share_the_factor_of_the_base_to_the_draw(posterior: Posterior, s
     """Two halves with the same customers in either have half the base's adjusted interval: chance is not drawn anew."""
     scores = Scorer(posterior).score(summaries, horizon_days=180)
     half = replace(scores.totals, purchases=scores.totals.purchases / 2, value=scores.totals.value / 2)
-    base, group = (adjusted_totals(totals, Factors(CHANGING), scores.params) for totals in (scores.totals, half))
+    base, group = (adjusted_totals(totals, Drifts(CHANGING), scores.params) for totals in (scores.totals, half))
     pd.testing.assert_frame_equal(group, base / 2)

@@ -8,7 +8,7 @@ import pytest
 from logs import FIRST, log_of, sales_log
 
 from tenure.backtest import spend_change
-from tenure.backtest.steadiness import UNBOUNDED
+from tenure.backtest.spend_trend import UNBOUNDED
 from tenure.rfm import split
 from tenure.transactions import Transactions
 

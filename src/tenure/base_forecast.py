@@ -3,20 +3,20 @@
 import numpy as np
 import pandas as pd
 
-from .backtest import Factors
+from .backtest import Drifts
 from .scorer import Params, Scores, Totals
 from .streams import stream
 
 TOTALS = {"purchases": "purchases", "value": "clv"}  # what an outcome is called in the table of totals
 
 
-def outlook(scores: Scores, frequency: "pd.Series[int]", factors: Factors) -> dict[str, float]:
+def forecast_base(scores: Scores, frequency: "pd.Series[int]", drifts: Drifts) -> dict[str, float]:
     """Sum up the scores of a base: its totals with every interval, who is active, on whom the value rests.
 
     Args:
         scores: of all customers of the log, totals included.
         frequency: their repeat purchase days.
-        factors: what its totals are adjusted by for a world that changes.
+        drifts: what its totals are adjusted by for a world that changes.
     """
     table, level = scores.table, scores.params.level
     values = np.sort(table["clv"].to_numpy(np.float64))[::-1]
@@ -27,25 +27,25 @@ def outlook(scores: Scores, frequency: "pd.Series[int]", factors: Factors) -> di
         "buying_share": float(table["p_purchase"].mean()),
         "one_time_share": float((frequency == 0).mean()),
         "top_tenth_share": float(values[:tenth].sum() / values.sum()) if values.sum() > 0 else 0.0,
-        "unsteady": float(scores.unsteady),
+        "unstable_means": float(scores.unstable_means),
     }
-    numbers |= {} if scores.share_beyond is None else {"share_beyond": scores.share_beyond}
-    totals = scores.totals.table(level).join(adjusted_totals(scores.totals, factors, scores.params))
+    numbers |= {} if scores.extrapolated_share is None else {"extrapolated_share": scores.extrapolated_share}
+    totals = scores.totals.table(level).join(adjusted_totals(scores.totals, drifts, scores.params))
     for outcome, name in TOTALS.items():
         row = totals.loc[name].astype(float).to_dict()
         numbers |= {f"{outcome}.{key}": value for key, value in row.items()}
     return numbers
 
 
-def adjusted_totals(totals: Totals, factors: Factors, params: Params) -> pd.DataFrame:
+def adjusted_totals(totals: Totals, drifts: Drifts, params: Params) -> pd.DataFrame:
     """Tabulate `adjusted_low` and `adjusted_high` of the rows of `Totals.table`, for a world that changes.
 
-    The factor is common to all customers, so every sum of a scoring has the same draws of it: the base's and each
+    The drift is common to all customers, so every sum of a scoring has the same draws of it: the base's and each
     group's. A group may change by more than the base does; its interval holds the common part.
     """
     rows = {}
     for outcome, name in TOTALS.items():
-        rng = stream(params.seed, "outlook.adjusted_totals")
-        drawn = factors.over(outcome, params.horizon_days).adjust(getattr(totals, outcome), rng)
+        rng = stream(params.seed, "base_forecast.adjusted_totals")
+        drawn = drifts.over(outcome, params.horizon_days).adjust(getattr(totals, outcome), rng)
         rows[name] = np.quantile(drawn, [(1 - params.level) / 2, (1 + params.level) / 2])
     return pd.DataFrame.from_dict(rows, orient="index", columns=["adjusted_low", "adjusted_high"])

@@ -10,10 +10,10 @@ import pytest
 from job_runs import Ran, command, in_process
 
 from tenure import registry
-from tenure.backtest import Lesson
+from tenure.backtest import PastError
 from tenure.errors import InputError
 from tenure.jobs.compose import compose_settings
-from tenure.jobs.learning import read_lessons
+from tenure.jobs.past_errors import read_past_errors
 from tenure.posterior import Posterior
 from tenure.transactions import read
 
@@ -37,49 +37,49 @@ class Taught(NamedTuple):
 
 
 @pytest.fixture(scope="module")
-def taught(rolled: Ran) -> Taught:
+def past(rolled: Ran) -> Taught:
     assert rolled.code == 0, rolled.err
-    train = in_process("train", f"backtest.discrepancy.learnt_from={rolled.run_id}", *QUICK, folder=rolled.folder)
+    train = in_process("train", f"backtest.drift.source_run={rolled.run_id}", *QUICK, folder=rolled.folder)
     assert train.code == 0, train.err
     return Taught(rolled.folder, rolled, train)
 
 
 def scored(
-    taught: Taught, output: Path, *arguments: str, run: Callable[..., Ran] = in_process
+    past: Taught, output: Path, *arguments: str, run: Callable[..., Ran] = in_process
 ) -> tuple[str, registry.Evidence]:
     asked = [f"output={output}", *(arguments or ["model=models:/clv@challenger"])]
-    done = run("score", *asked, folder=taught.folder)
+    done = run("score", *asked, folder=past.folder)
     assert done.code == 0, done.err
-    taught.use()
+    past.use()
     return done.out, registry.evidence(done.run_id)
 
 
-def test_a_backtest_says_how_to_register_what_it_learnt(taught: Taught) -> None:
-    said = f"uv run tenure-train backtest.discrepancy.learnt_from={taught.backtest_id}"
-    assert said in taught.backtest.out
+def test_a_backtest_says_how_to_register_what_it_learnt(past: Taught) -> None:
+    said = f"uv run tenure-train backtest.drift.source_run={past.backtest_id}"
+    assert said in past.backtest.out
 
 
-def test_a_version_says_what_its_totals_are_adjusted_by(taught: Taught) -> None:
-    taught.use()
+def test_a_version_says_what_its_totals_are_adjusted_by(past: Taught) -> None:
+    past.use()
     tags = registry.find_version("models:/clv@challenger").tags
-    assert tags["totals.learnt_from"] == taught.backtest_id
-    assert tags["totals.adjusted"] == "assumed, not learnt (learnt over 42 days only)"
-    factors = registry.load("models:/clv@challenger").factors
-    assert factors is not None
-    assert factors.source(42) == "learnt over 42 days, 5.0 periods"
+    assert tags["totals.source_run"] == past.backtest_id
+    assert tags["totals.adjusted"] == "assumed from the prior (estimated over 42 days only)"
+    drifts = registry.load("models:/clv@challenger").drifts
+    assert drifts is not None
+    assert drifts.source(42) == "estimated over 42 days, 5.0 periods"
 
 
-def test_the_holdout_is_not_adjusted_by_what_other_horizons_taught(taught: Taught) -> None:
+def test_the_holdout_is_not_adjusted_by_what_other_horizons_taught(past: Taught) -> None:
     """It has 273 days, the origins 42; and of those only what had ended by the cut-off could count."""
-    assert "by a factor that is assumed, not learnt; tenure-backtest learns one" in taught.train.out
+    assert "by a drift that is assumed from the prior; tenure-backtest learns one" in past.train.out
 
 
-def test_totals_are_adjusted_by_what_was_learnt_over_their_horizon(taught: Taught, tmp_path: Path) -> None:
-    said, run = scored(taught, tmp_path / "s.parquet", "model=models:/clv@challenger", "score.horizon_days=42")
+def test_totals_are_adjusted_by_what_was_learnt_over_their_horizon(past: Taught, tmp_path: Path) -> None:
+    said, run = scored(past, tmp_path / "s.parquet", "model=models:/clv@challenger", "score.horizon_days=42")
     assert "90% adjusted*" in said
-    assert "common to all customers, learnt over 42 days, 5.0 periods: purchases" in said
-    assert run.tags["totals.adjusted"] == "learnt over 42 days, 5.0 periods"
-    rolled = registry.evidence(taught.backtest_id).table("rolling/factors").set_index("outcome")
+    assert "common to all customers, estimated over 42 days, 5.0 periods: purchases" in said
+    assert run.tags["totals.adjusted"] == "estimated over 42 days, 5.0 periods"
+    rolled = registry.evidence(past.backtest_id).table("rolling/drifts").set_index("outcome")
     for outcome, total in (("purchases", "purchases"), ("value", "clv")):
         number = {end: run.metrics[f"total.{total}.{end}"] for end in ("expected", "low", "high")}
         low, high = (run.metrics[f"total.{total}.adjusted_{end}"] for end in ("low", "high"))
@@ -88,11 +88,11 @@ def test_totals_are_adjusted_by_what_was_learnt_over_their_horizon(taught: Taugh
         assert rolled.loc[outcome, "high"] * number["low"] < high
 
 
-def test_a_batch_job_says_of_the_log_what_the_training_said(taught: Taught, tmp_path: Path) -> None:
+def test_a_batch_job_says_of_the_log_what_the_training_said(past: Taught, tmp_path: Path) -> None:
     """Another process, the file of the registered model, the same customers and params: the same numbers."""
-    said, run = scored(taught, tmp_path / "s.parquet", run=command)
-    assert "assumed, not learnt (learnt over 42 days only): purchases" in said
-    taught.use()
+    said, run = scored(past, tmp_path / "s.parquet", run=command)
+    assert "assumed from the prior (estimated over 42 days only): purchases" in said
+    past.use()
     trained = registry.evidence("models:/clv@challenger")
     assert trained.tags["base.adjusted"] == run.tags["totals.adjusted"]
     for outcome, total in (("purchases", "purchases"), ("value", "clv")):
@@ -102,7 +102,7 @@ def test_a_batch_job_says_of_the_log_what_the_training_said(taught: Taught, tmp_
             )
 
 
-def test_groups_are_adjusted_and_customers_and_infinity_are_not(taught: Taught, tmp_path: Path) -> None:
+def test_groups_are_adjusted_and_customers_and_infinity_are_not(past: Taught, tmp_path: Path) -> None:
     rng = np.random.default_rng(3)
     customers = pd.DataFrame({"customer_id": [f"c{at}" for at in range(300)], "T": rng.integers(300, 540, 300)})
     customers["frequency"] = rng.integers(0, 9, 300)
@@ -111,7 +111,7 @@ def test_groups_are_adjusted_and_customers_and_infinity_are_not(taught: Taught, 
     customers["country"] = np.where(np.arange(300) < 200, "DE", "FR")
     customers.to_parquet(tmp_path / "customers.parquet")
     said, run = scored(
-        taught, tmp_path / "s.parquet", "model=models:/clv@challenger", "by=[country]", "residual=true",
+        past, tmp_path / "s.parquet", "model=models:/clv@challenger", "by=[country]", "residual=true",
         "score.horizon_days=200",
         f"summary.path={tmp_path / 'customers.parquet'}",
     )  # fmt: skip
@@ -134,19 +134,19 @@ def test_groups_are_adjusted_and_customers_and_infinity_are_not(taught: Taught, 
 
 
 def test_a_version_without_factors_has_raw_totals_and_says_so(
-    taught: Taught, tmp_path: Path, posterior: Posterior, monkeypatch: pytest.MonkeyPatch
+    past: Taught, tmp_path: Path, posterior: Posterior, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As versions are that were registered before there were any."""
     import mlflow
 
-    monkeypatch.chdir(taught.folder)
-    taught.use()
+    monkeypatch.chdir(past.folder)
+    past.use()
     with mlflow.start_run(experiment_id=mlflow.create_experiment("old")) as run:  # others read the jobs of "tenure"
         registry.register(
             posterior, "old", run_id=run.info.run_id, verdict="REVIEW", validated_horizon_days=365, tags={}
         )
-    assert registry.load("models:/old@challenger").factors is None
-    said, found = scored(taught, tmp_path / "s.parquet", "model=models:/old@challenger")
+    assert registry.load("models:/old@challenger").drifts is None
+    said, found = scored(past, tmp_path / "s.parquet", "model=models:/old@challenger")
     assert "No totals adjusted for a world that changes: this model was trained without the factor" in said
     assert "adjusted*" not in said
     assert found.tags["totals.adjusted"] == "none"
@@ -154,66 +154,66 @@ def test_a_version_without_factors_has_raw_totals_and_says_so(
     assert "total.clv.adjusted_low" not in found.metrics
 
 
-def _another_log(tmp_path: Path, taught: Taught) -> list[str]:
+def _another_log(tmp_path: Path, past: Taught) -> list[str]:
     rows = DATA.read_text().splitlines()
     (tmp_path / "log.csv").write_text("\n".join(rows[:-1]) + "\n")
-    return [f"transactions.path={tmp_path / 'log.csv'}", f"backtest.discrepancy.learnt_from={taught.backtest_id}"]
+    return [f"transactions.path={tmp_path / 'log.csv'}", f"backtest.drift.source_run={past.backtest_id}"]
 
 
-def _another_recipe(tmp_path: Path, taught: Taught) -> list[str]:
-    changes = ["fit.purchases=mbg_nbd", "rfm.burn_in_days=7", "transactions.zero_amounts=drop", "fit.method=map"]
-    return [*changes, f"backtest.discrepancy.learnt_from={taught.backtest_id}"]
+def _another_recipe(tmp_path: Path, past: Taught) -> list[str]:
+    changes = ["fit.purchase_model=mbg_nbd", "rfm.burn_in_days=7", "transactions.zero_amounts=drop", "fit.method=map"]
+    return [*changes, f"backtest.drift.source_run={past.backtest_id}"]
 
 
-def _a_training(tmp_path: Path, taught: Taught) -> list[str]:
-    return [f"backtest.discrepancy.learnt_from={taught.train.run_id}"]
+def _a_training(tmp_path: Path, past: Taught) -> list[str]:
+    return [f"backtest.drift.source_run={past.train.run_id}"]
 
 
-def _nothing(tmp_path: Path, taught: Taught) -> list[str]:
-    return [f"backtest.discrepancy.learnt_from={'0' * 32}"]
+def _nothing(tmp_path: Path, past: Taught) -> list[str]:
+    return [f"backtest.drift.source_run={'0' * 32}"]
 
 
-def learn_from(*arguments: str) -> Mapping[str, Sequence[Lesson]]:
+def learn_from(*arguments: str) -> Mapping[str, Sequence[PastError]]:
     settings = compose_settings("train", arguments)
-    return read_lessons(settings, read(settings.transactions))
+    return read_past_errors(settings, read(settings.transactions))
 
 
 @pytest.mark.parametrize(
     ("make", "said"),
     [
         (_another_log, "its log is another, of digest"),
-        (_another_recipe, r"4 of its settings differ \(first: fit.purchases \(bg_nbd there, mbg_nbd here\)"),
+        (_another_recipe, r"4 of its settings differ \(first: fit.purchase_model \(bg_nbd there, mbg_nbd here\)"),
         (_a_training, "it is of the job train, not backtest"),
         (_nothing, f"There is no run {'0' * 32}"),
     ],
 )
 def test_a_run_that_cannot_teach_is_refused(
-    taught: Taught, tmp_path: Path, make: Callable[[Path, Taught], list[str]], said: str
+    past: Taught, tmp_path: Path, make: Callable[[Path, Taught], list[str]], said: str
 ) -> None:
-    taught.use()
+    past.use()
     with pytest.raises(InputError, match=said):
-        learn_from(*make(tmp_path, taught))
+        learn_from(*make(tmp_path, past))
 
 
 def test_lessons_are_those_of_the_origins_whatever_the_draws_and_the_place_of_the_log(
-    taught: Taught, tmp_path: Path
+    past: Taught, tmp_path: Path
 ) -> None:
     (tmp_path / "moved.csv").write_bytes(DATA.read_bytes())
-    taught.use()
-    lessons = learn_from(
-        f"backtest.discrepancy.learnt_from={taught.backtest_id}", f"transactions.path={tmp_path / 'moved.csv'}",
+    past.use()
+    past_errors = learn_from(
+        f"backtest.drift.source_run={past.backtest_id}", f"transactions.path={tmp_path / 'moved.csv'}",
         "fit.method=nuts", "fit.draws=500", "transactions.engine.threads=1",
     )  # fmt: skip
-    totals = registry.evidence(taught.backtest_id).table("rolling/totals")
+    totals = registry.evidence(past.backtest_id).table("rolling/totals")
     for outcome, part in totals.groupby("outcome"):
-        assert [str(one.cutoff) for one in lessons[str(outcome)]] == list(part["cutoff"])
+        assert [str(one.cutoff) for one in past_errors[str(outcome)]] == list(part["cutoff"])
         ratios = np.log(part["actual"] / part["expected"])
-        np.testing.assert_allclose([one.log_ratio for one in lessons[str(outcome)]], ratios, rtol=1e-9)
+        np.testing.assert_allclose([one.log_ratio for one in past_errors[str(outcome)]], ratios, rtol=1e-9)
     assert learn_from() == {}
 
 
 def test_what_cannot_be_a_run_is_refused_and_a_backtest_learns_from_itself() -> None:
-    with pytest.raises(InputError, match=r"backtest\.discrepancy\.learnt_from must be the id of a run"):
-        compose_settings("train", ["backtest.discrepancy.learnt_from=last"])
-    with pytest.raises(InputError, match=r"backtest\.discrepancy\.learnt_from must be null in a backtest"):
-        compose_settings("backtest", [f"backtest.discrepancy.learnt_from={'0' * 32}"])
+    with pytest.raises(InputError, match=r"backtest\.drift\.source_run must be the id of a run"):
+        compose_settings("train", ["backtest.drift.source_run=last"])
+    with pytest.raises(InputError, match=r"backtest\.drift\.source_run must be null in a backtest"):
+        compose_settings("backtest", [f"backtest.drift.source_run={'0' * 32}"])

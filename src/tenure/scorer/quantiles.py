@@ -8,7 +8,7 @@ FEW = 64  # so many are sorted by insertion
 
 
 @njit(cache=True)
-def ends_of(values, below, low, high, room, places):  # type: ignore[no-untyped-def]
+def order_statistics(values, below, low, high, room, places):  # type: ignore[no-untyped-def]
     """Give two order statistics (the inverted distribution function) of values and of zeros beneath them.
 
     Exactly what sorting gives: values are counted into equal buckets between their extremes, and only those in the
@@ -26,10 +26,8 @@ def ends_of(values, below, low, high, room, places):  # type: ignore[no-untyped-
         return 0.0, 0.0
     least, most = np.inf, -np.inf
     for value in values:
-        if value < least:
-            least = value
-        if value > most:
-            most = value
+        least = min(least, value)
+        most = max(most, value)
     if least == most:
         return 0.0 if low < below else least, most
     per_unit = min((BUCKETS - 1) / (most - least), 1e308)

@@ -8,10 +8,10 @@ from tenure.scorer import Scorer
 
 type Floats = NDArray[np.float64]
 
-METRICS = ("purchases.shift", "purchases.shift_se", "spend.shift", "spend.shift_se")
+METRICS = ("purchases.refit_drift", "purchases.refit_drift_se", "spend.refit_drift", "spend.refit_drift_se")
 
 
-def shift(judged: Posterior, refit: Posterior, horizon_days: int) -> dict[str, float]:
+def measure_refit_drift(judged: Posterior, refit: Posterior, horizon_days: int) -> dict[str, float]:
     """Compare what two posteriors expect of a new customer: the refit's median over the judged one's, less 1.
 
     Of purchases, within the horizon and within the horizon that follows it, where dropout tells: the one that moved

@@ -5,23 +5,23 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from tenure import figures, registry
-from tenure.backtest import Holdout, Lesson, face_holdout, track
+from tenure.backtest import Holdout, PastError, evaluate_holdout, track
 from tenure.failures import Failures
 from tenure.posterior import Posterior
-from tenure.rfm import Births, Split, daily_counts
+from tenure.rfm import AcquisitionWindow, Split, daily_counts
 from tenure.scorer import Scorer
 from tenure.settings import BacktestSettings
 from tenure.transactions import Transactions
 
 
-def face(
+def log_holdout(
     transactions: Transactions,
     parts: Split,
-    births: Births,
+    window: AcquisitionWindow,
     posterior: Posterior,
     settings: BacktestSettings,
     *,
-    lessons: Mapping[str, Sequence[Lesson]],
+    past_errors: Mapping[str, Sequence[PastError]],
     level: float,
     seed: int,
     failures: Failures,
@@ -31,20 +31,20 @@ def face(
     Args:
         transactions: the log.
         parts: its calibration and its holdout.
-        births: whom the calibration learnt from.
+        window: whom the calibration learnt from.
         posterior: the calibration's; one that has seen a day of the holdout is refused.
-        settings: the baselines, and the prior of the totals' factor.
-        lessons: by outcome, what other origins taught of totals.
+        settings: the baselines, and the prior of the totals' drift.
+        past_errors: by outcome, what other origins taught of totals.
         level: of the intervals.
         seed: of what is drawn.
         failures: takes the baselines and figures that fail, which are then left out.
     """
     posterior.require_unseen(parts.cutoff)
     scorer = Scorer(posterior)
-    backtest, holdout = face_holdout(
-        transactions, parts, scorer, settings, level=level, seed=seed, lessons=lessons, failures=failures
+    backtest, holdout = evaluate_holdout(
+        transactions, parts, scorer, settings, level=level, seed=seed, past_errors=past_errors, failures=failures
     )
-    counts = daily_counts(transactions, parts.cutoff, parts.end, births)
+    counts = daily_counts(transactions, parts.cutoff, parts.end, window)
     curve, forecast = scorer.expected_new_customer(np.arange(len(counts))), holdout.metrics["purchases.expected_total"]
     tracking = track(counts, curve, cutoff=parts.cutoff, level=level, forecast=forecast)
     pictures = {

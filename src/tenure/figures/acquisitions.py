@@ -9,13 +9,15 @@ from .style import ACTUAL, DATA, MODEL, STYLE, explain, new_canvas, thousands
 
 
 @rc_context(STYLE)
-def births(found: Truncation) -> Figure:
+def acquisitions(found: Truncation) -> Figure:
     """Draw first purchases by week beside the later weeks' rate, the excess of the first weeks shaded."""
     table = found.table()
     figure, (axes,) = new_canvas(height=4.8)
     edges = np.arange(len(table) + 1)
-    counts, expected, early = (table[name].to_numpy() for name in ("births", "expected", "is_early"))
-    axes.bar(edges[:-1] + 0.5, np.where(early, np.minimum(counts, expected), counts), 0.9, color=DATA, label="births")
+    counts, expected, early = (table[name].to_numpy() for name in ("acquisitions", "expected", "is_early"))
+    axes.bar(
+        edges[:-1] + 0.5, np.where(early, np.minimum(counts, expected), counts), 0.9, color=DATA, label="acquisitions"
+    )
     above = np.where(early, counts - expected, 0.0)
     axes.bar(
         edges[:-1] + 0.5, above, 0.9, bottom=expected, color=ACTUAL, alpha=0.55, linewidth=0,
@@ -31,8 +33,8 @@ def births(found: Truncation) -> Figure:
     axes.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=3)
     return explain(
         figure,
-        f"Births by week: the first {int(early.sum())} weeks have {found.excess:+,.0f} ± {found.excess_se:,.0f} "
-        f"against the later level (p {found.p_value:.2g})",
+        f"First purchases by week: the first {int(early.sum())} weeks have {found.excess:+,.0f} ± "
+        f"{found.excess_se:,.0f} against the later level (p {found.p_value:.2g})",
         "Look for weeks at the left that stand above the level and come down to it: customers who bought before the "
         "log began are born on their first purchase in it. A level that falls all along, or a peak that returns each "
         "year, is another thing: the shop's inflow.",

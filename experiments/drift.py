@@ -1,7 +1,7 @@
-"""Print the tables of experiments/discrepancy.md: totals over simulated logs, raw and adjusted, under several priors.
+"""Print the tables of experiments/drift.md: totals over simulated logs, raw and adjusted, under several priors.
 
-uv run python experiments/discrepancy.py ratios [--logs 300]
-uv run python experiments/discrepancy.py fits [--logs 12]
+uv run python experiments/drift.py ratios [--logs 300]
+uv run python experiments/drift.py fits [--logs 12]
 
 Customers are those of a BG/NBD and Gamma-Gamma; what differs is the world, whose demand has a level for each 91 days.
 `ratios` takes the model for a mean of the levels so far, with an error of its own, and fits nothing; `fits` simulates
@@ -18,8 +18,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from tenure.backtest import Lesson, Outcome, face_holdout, learn, rolling_origins
-from tenure.backtest.discrepancy import adjusted_metrics
+from tenure.backtest import Outcome, PastError, estimate_drift, evaluate_holdout, rolling_origins
+from tenure.backtest.drift import adjusted_metrics
 from tenure.fit import fit
 from tenure.jobs.compose import compose_settings
 from tenure.rfm import split
@@ -34,7 +34,7 @@ ASKED = [
     "backtest.baselines.names=[]", f"origins.horizons_days=[{PERIOD}]", f"origins.step_days={PERIOD}",
     f"origins.least_calibration_days={BEFORE * PERIOD - 1}", f"fit.joint_draws={DRAWS}",
 ]  # fmt: skip
-SHIPPED = compose_settings("backtest", ASKED).backtest.discrepancy
+SHIPPED = compose_settings("backtest", ASKED).backtest.drift
 PRIORS = {
     "half-normal 0.10": replace(SHIPPED, spread_sd=0.10, spread_df=1000),
     "half-normal 0.15": replace(SHIPPED, spread_sd=0.15, spread_df=1000),
@@ -61,7 +61,7 @@ def day(period):
     return FIRST + timedelta(days=PERIOD * period)
 
 
-def ratios(world, seed) -> Iterator[tuple[Lesson, Outcome]]:
+def ratios(world, seed) -> Iterator[tuple[PastError, Outcome]]:
     """Give each origin's lesson and totals, of a model that forecasts the mean level of the periods so far."""
     rng = np.random.default_rng([seed, 2])
     level = np.exp(log_demand(world, rng))
@@ -70,12 +70,12 @@ def ratios(world, seed) -> Iterator[tuple[Lesson, Outcome]]:
         expected, none = np.array([level[:at].mean()]), np.zeros(1)
         totals = expected * np.exp(rng.normal(0.0, OWN, DRAWS))
         yield (
-            Lesson(day(at), day(at + 1), float(np.log(actual / expected[0])), OWN),
+            PastError(day(at), day(at + 1), float(np.log(actual / expected[0])), OWN),
             Outcome(np.array([actual]), expected, none, none, totals),
         )
 
 
-def fits(world, seed) -> Iterator[tuple[Lesson, Outcome]]:
+def fits(world, seed) -> Iterator[tuple[PastError, Outcome]]:
     """Simulate a log, fit and look ahead at every cut-off; give each origin's lesson and totals of purchases."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "log.csv"
@@ -85,23 +85,23 @@ def fits(world, seed) -> Iterator[tuple[Lesson, Outcome]]:
     for origin in rolling_origins(settings.origins, FIRST, day(PERIODS) - timedelta(days=1)):
         parts = split(transactions, origin.cutoff, origin.end)
         posterior = fit(parts.calibration, settings.fit, seed=seed).posterior.thin(DRAWS)
-        backtest, holdout = face_holdout(
+        backtest, holdout = evaluate_holdout(
             transactions, parts, Scorer(posterior), settings.backtest, level=settings.level, seed=seed
         )
-        yield holdout.lessons["purchases"], backtest.purchases
+        yield holdout.past_errors["purchases"], backtest.purchases
 
 
 def simulate(world, rng):
     """Simulate a purchase log: births spread evenly over the days, purchases in a time that runs as demand does."""
     demand = np.exp(log_demand(world, rng))
     clock = np.concatenate([[0.0], np.cumsum(np.repeat(demand, PERIOD))])  # demand lived through by the end of each day
-    born = rng.uniform(0.0, PERIOD * PERIODS, CUSTOMERS)
+    acquired = rng.uniform(0.0, PERIOD * PERIODS, CUSTOMERS)
     rate = rng.gamma(TRUTH["r"], 1 / TRUTH["alpha"], CUSTOMERS)
     leaves = rng.beta(TRUTH["a"], TRUTH["b"], CUSTOMERS)
     nu = rng.gamma(TRUTH["q"], 1 / TRUTH["v"], CUSTOMERS)
     rows = []
     for customer in range(CUSTOMERS):
-        at = np.interp(born[customer], np.arange(len(clock)), clock)
+        at = np.interp(acquired[customer], np.arange(len(clock)), clock)
         while at < clock[-1]:
             today = int(np.interp(at, clock, np.arange(len(clock))))
             is_first = not rows or rows[-1][0] != customer
@@ -116,23 +116,23 @@ def simulate(world, rng):
 
 def hold(origins, seed):
     """Adjust each origin's total by what the earlier ones teach under every prior; give a row per origin and prior."""
-    rows, lessons = [], []
-    for lesson, outcome in origins:
+    rows, past_errors = [], []
+    for past_error, outcome in origins:
         low, high = np.quantile(outcome.totals, [0.05, 0.95])
         for prior, settings in PRIORS.items():
-            rng = np.random.default_rng([seed, len(lessons)])
-            factor = learn(lessons, lesson.cutoff, settings, draws=2000, rng=rng)
-            found = adjusted_metrics(outcome, factor, level=0.90, rng=rng)
+            rng = np.random.default_rng([seed, len(past_errors)])
+            drift = estimate_drift(past_errors, past_error.cutoff, settings, draws=2000, rng=rng)
+            found = adjusted_metrics(outcome, drift, level=0.90, rng=rng)
             rows.append(
                 {
-                    "is_learnt": found["adjusted_is_learnt"],
+                    "is_estimated": found["adjusted_is_estimated"],
                     "prior": prior,
                     "raw": low <= outcome.actual.sum() <= high,
-                    "holds": found["adjusted_holds_actual"],
+                    "covers": found["adjusted_covers_actual"],
                     "width": (found["adjusted_high"] - found["adjusted_low"]) / (high - low),
                 }
             )
-        lessons.append(lesson)
+        past_errors.append(past_error)
     return rows
 
 
@@ -143,12 +143,12 @@ def main(made, logs):
     print("|" + "---|" * (3 + len(PRIORS)))
     for world in WORLDS:
         found = pd.DataFrame([row for seed in range(logs) for row in hold(made(world, seed), seed)])
-        for is_learnt, part in found.groupby("is_learnt"):
+        for is_estimated, part in found.groupby("is_estimated"):
             by_prior = part.groupby("prior")
             cells = [
                 f"{by_prior['holds'].mean()[prior]:.0%}, {by_prior['width'].median()[prior]:.1f}" for prior in PRIORS
             ]
-            source, origins = "learnt" if is_learnt else "assumed", len(part) // len(PRIORS)
+            source, origins = "learnt" if is_estimated else "assumed", len(part) // len(PRIORS)
             print(f"| {world}, {source} | {origins:,} | {part['raw'].mean():.0%} | {' | '.join(cells)} |", flush=True)
 
 

@@ -1,4 +1,4 @@
-"""The law: how customers of a known population buy, leave and spend. Nothing but NumPy, and one generator passed in.
+"""The generative process: how customers of a known population buy, leave and spend. NumPy and a generator alone.
 
 Purchase model (Fader, Hardie & Lee 2005; Batislam, Denizel & Filiztekin 2007): a customer's rate is Gamma(r, alpha),
 repeat purchases come as a Poisson process, and at each chance to leave the customer does so with a probability that is
@@ -18,37 +18,37 @@ type Floats = NDArray[np.float64]
 type Ints = NDArray[np.int64]
 
 
-class LawError(InputError):
+class ProcessError(InputError):
     """Parameters that no population can have."""
 
 
 @dataclass(frozen=True)
-class PurchaseLaw:
+class PurchaseProcess:
     """How a population buys and leaves.
 
     Args:
-        purchases: the purchase model, `bg_nbd` or `mbg_nbd`.
+        purchase_model: the purchase model, `bg_nbd` or `mbg_nbd`.
         r, alpha: rates are Gamma(r, alpha) per unit of time, which is the day unless a caller says otherwise.
         a, b: probabilities to leave are Beta(a, b); with a = 0 nobody ever leaves.
     """
 
-    purchases: str
+    purchase_model: str
     r: float
     alpha: float
     a: float
     b: float
 
     def __post_init__(self) -> None:
-        if self.purchases not in PURCHASE_MODELS:
-            raise LawError(f"purchases is {self.purchases!r}, not one of {', '.join(PURCHASE_MODELS)}.")
+        if self.purchase_model not in PURCHASE_MODELS:
+            raise ProcessError(f"purchase_model is {self.purchase_model!r}, not one of {', '.join(PURCHASE_MODELS)}.")
         _require_positive({name: value for name, value in asdict(self).items() if name in ("r", "alpha", "b")})
         if not (math.isfinite(self.a) and self.a >= 0):
-            raise LawError(f"a must be finite and at least 0, got {self.a!r}.")
+            raise ProcessError(f"a must be finite and at least 0, got {self.a!r}.")
 
     @property
-    def chances_at_birth(self) -> int:
+    def initial_dropout_chances(self) -> int:
         """Count the chances to leave right after the first purchase."""
-        return CHANCES_AT_BIRTH[self.purchases]
+        return CHANCES_AT_BIRTH[self.purchase_model]
 
     def rates(self, size: int, rng: np.random.Generator) -> Floats:
         """Draw customers' repeat purchases per unit of time."""
@@ -61,11 +61,11 @@ class PurchaseLaw:
     def repeats_until_departure(self, dropouts: Floats, rng: np.random.Generator) -> Ints:
         """Draw how many repeat purchases a customer of each dropout makes, given all the time there is."""
         # A tiny `a` underflows to 0, of which there is no geometric; the least positive dropout never leaves either.
-        return rng.geometric(np.maximum(dropouts, np.finfo(np.float64).tiny)) - self.chances_at_birth
+        return rng.geometric(np.maximum(dropouts, np.finfo(np.float64).tiny)) - self.initial_dropout_chances
 
 
 @dataclass(frozen=True)
-class SpendLaw:
+class SpendProcess:
     """What a population spends: purchases are Gamma(p, nu), nu ~ Gamma(q, v), v in the log's money."""
 
     p: float
@@ -75,7 +75,7 @@ class SpendLaw:
     def __post_init__(self) -> None:
         _require_positive(asdict(self))
         if self.q <= 1:
-            raise LawError(f"q must be above 1, as there is no mean spend otherwise, got {self.q!r}.")
+            raise ProcessError(f"q must be above 1, as there is no mean spend otherwise, got {self.q!r}.")
 
     def nus(self, size: int, rng: np.random.Generator) -> Floats:
         """Draw customers' nu; a customer's mean spend is p / nu."""
@@ -113,20 +113,22 @@ def draw_shares(x: Ints, possible: Ints, rng: np.random.Generator) -> Floats:
     return sums / np.repeat(last + rng.standard_gamma(possible - x + 1.0), x)
 
 
-def draw_histories(law: PurchaseLaw, T: NDArray[np.integer] | Floats, rng: np.random.Generator) -> tuple[Ints, Floats]:
+def draw_histories(
+    process: PurchaseProcess, T: NDArray[np.integer] | Floats, rng: np.random.Generator
+) -> tuple[Ints, Floats]:
     """Draw x and t_x of customers who are observed for T, in continuous time; t_x is 0 without a repeat purchase."""
-    rates, dropouts = law.rates(T.size, rng), law.dropouts(T.size, rng)
+    rates, dropouts = process.rates(T.size, rng), process.dropouts(T.size, rng)
     possible = rng.poisson(rates * T)
-    x = np.minimum(possible, law.repeats_until_departure(dropouts, rng))
+    x = np.minimum(possible, process.repeats_until_departure(dropouts, rng))
     return x, np.where(x > 0, T * draw_last(x, possible, rng), 0.0)
 
 
-def draw_mean_spends(law: SpendLaw, x: NDArray[np.integer] | Floats, rng: np.random.Generator) -> Floats:
+def draw_mean_spends(process: SpendProcess, x: NDArray[np.integer] | Floats, rng: np.random.Generator) -> Floats:
     """Draw the mean spends of customers over x purchases each, x at least 1."""
-    return law.means(law.nus(x.size, rng), x, rng)
+    return process.means(process.nus(x.size, rng), x, rng)
 
 
 def _require_positive(values: dict[str, float]) -> None:
     for name, value in values.items():
         if not (math.isfinite(value) and value > 0):
-            raise LawError(f"{name} must be finite and above 0, got {value!r}.")
+            raise ProcessError(f"{name} must be finite and above 0, got {value!r}.")

@@ -15,7 +15,7 @@ from tenure.backtest.baselines import BASELINES, Known
 from tenure.fit import FitError, check, fit, library_model, predictive
 from tenure.jobs.compose import compose_settings
 from tenure.posterior import Posterior
-from tenure.rfm import CompressedSummary, base, split, summarize
+from tenure.rfm import CompressedSummary, compress, split, summarize
 from tenure.scorer import Scorer
 from tenure.scorer.expectation import mean_spend
 from tenure.settings import FitSettings

@@ -313,10 +313,10 @@ def test_a_log_line_is_printed_above_the_bar(monkeypatch: pytest.MonkeyPatch) ->
     try:
         with console.progress("score", 100) as advance:
             advance(40)
-            assert handler.stream_summary is not screen  # it goes through the bar's console
+            assert handler.stream is not screen  # it goes through the bar's console
             logging.getLogger("tenure").warning("the horizon is long")
             advance(60)
-        assert handler.stream_summary is screen
+        assert handler.stream is screen
     finally:
         logging.getLogger().removeHandler(handler)
     (line,) = [line for line in screen.getvalue().splitlines() if "the horizon is long" in line]

@@ -13,7 +13,7 @@ import pandas as pd
 import pytest
 from job_runs import MARK, Ran, command, in_process
 
-from tenure import registry
+from tenure import pipeline, registry
 from tenure.errors import InputError
 from tenure.jobs import training
 from tenure.jobs.compose import compose_settings
@@ -58,7 +58,7 @@ def test_every_row_and_cent_of_the_log_is_accounted_for_in_print_and_in_the_run(
 
 def test_training_says_from_whom_it_learns_and_a_cohort_is_not_suspected(trained: Ran) -> None:
     assert "\n2,357 customers to 1997-09-30.\n" in trained.out
-    assert "AcquisitionWindow before the log began: not looked for, in fewer than 16 weeks of births." in trained.out
+    assert "Left-truncated customers: not looked for, in fewer than 16 weeks of first purchases." in trained.out
 
 
 class Before(NamedTuple):
@@ -100,7 +100,7 @@ def assert_found(before: Before, outs: Sequence[str], run_ids: Sequence[str]) ->
     plain, dated = (line for out in outs for line in out.splitlines() if "customers to 2024-06-30" in line)
     assert plain.startswith(f"{len(seen):,} customers to 2024-06-30; ")
     assert f"{len(seen - older):,} customers to 2024-06-30; {len(older):,} left out, acquired before" in dated
-    assert sum(out.count("Customers from before the log would look like that") for out in outs) == 1
+    assert sum(out.count("The likely cause is left-truncated customers") for out in outs) == 1
     runs = [registry.evidence(run_id) for run_id in run_ids]
     assert [run.metrics["window.left_out_since_before"] for run in runs] == [0, len(older)]
     assert runs[0].metrics["truncation.p_value"] < 1e-6 < runs[1].metrics["truncation.p_value"]
@@ -115,8 +115,8 @@ def test_customers_from_before_the_log_are_found_left_out_of_training_and_counte
     """The fits themselves are left out: whom they are fitted to is known before."""
     customers: list[int] = []
 
-    def stop(settings: Any, transactions: Any, parts: Any, *_: Any, **__: Any) -> NoReturn:
-        customers.append(len(parts.calibration.table))
+    def stop(data: pipeline.TrainingData, *_: Any, **__: Any) -> NoReturn:
+        customers.append(len(data.split.calibration.table))
         raise InputError("before the fit")
 
     monkeypatch.setattr(training, "_train", stop)

@@ -39,7 +39,7 @@ def main(run_id: str) -> None:
         print(f"| {name.replace('_', ' ')} | {published:.3f} | {ours[name]:.3f} | | |")
     print("\n| holdout, 39 weeks | purchases | value |\n|---|---|---|")
     for label, key, form in ROWS:
-        values = [evidence.metrics[f"{outcome}.{key}"] for outcome in ("purchases", "value")]
+        values = [evidence.metrics[f"{outcome}.{key}"] for outcome in ("purchases", "spend")]
         print(f"| {label} | " + " | ".join(form.format(value) for value in values) + " |")
     print(f"\nVerdict {evidence.review().verdict}; run `{evidence.run_id}`; store {mlflow.get_tracking_uri()}.")
 

@@ -77,7 +77,7 @@ def measure(purchases, bases, *, customers=CUSTOMERS, seed=0, spoil=lambda value
         asked = {"horizon_days": HORIZON, "discount_rate": 0.0, "seed": base}
         futures = scorer.simulate(summary, **asked)
         expected = scorer.score(summary, **asked).table["clv"].to_numpy()
-        for outcome, drawn, actual in (("purchases", futures.counts, counts), ("value", futures.values, values)):
+        for outcome, drawn, actual in (("purchases", futures.purchases, counts), ("spend", futures.clv, values)):
             drawn = spoil(drawn)
             each = pit(drawn, actual, rng)
             whole = pit(drawn.sum(axis=0, keepdims=True), np.array([actual.sum()]), rng)

@@ -170,7 +170,7 @@ def print_online_retail(path):
     late = parts_of["burn-in of 90 days"].calibration.table["customer_id"]
     is_late = whole.calibration.table["customer_id"].isin(late).to_numpy()
     groups = {"own": None, "born since March": is_late, "born before": ~is_late, "everyone": is_late | True}
-    header = [f"{what}, {group}" for group in groups for what in ("purchases", "value")]
+    header = [f"{what}, {group}" for group in groups for what in ("purchases", "spend")]
     print_header("learnt from", "customers", "rate a year", "dropout", *header)
     for name, parts in parts_of.items():
         posterior = fitted(parts.calibration, settings)

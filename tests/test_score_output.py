@@ -296,7 +296,7 @@ def test_the_bar_moves_block_by_block_and_changes_no_number(posterior: Posterior
     assert sum(blocks) == len(summaries)
     plain = scorer.score(summaries)
     pd.testing.assert_frame_equal(with_bar.table, plain.table, check_exact=True)
-    np.testing.assert_array_equal(with_bar.totals.value, plain.totals.value)
+    np.testing.assert_array_equal(with_bar.totals.clv, plain.totals.clv)
 
 
 def test_a_log_line_is_printed_above_the_bar(monkeypatch: pytest.MonkeyPatch) -> None:

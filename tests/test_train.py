@@ -207,7 +207,7 @@ def test_the_holdout_of_cdnow_is_as_calibrated_as_it_should_be(evidence: registr
     assert numbers["purchases.actual_total"] == 1882
     assert numbers["purchases.correlation"] == pytest.approx(0.626, abs=0.002)
     assert numbers["purchases.bias"] == pytest.approx(-0.12, abs=0.02)
-    assert "value.pit_coverage" in numbers
+    assert "spend.pit_coverage" in numbers
     assert numbers["purchases.total_low"] < numbers["purchases.expected_total"] < numbers["purchases.total_high"]
     holds = numbers["purchases.total_low"] <= 1882 <= numbers["purchases.total_high"]
     assert numbers["purchases.total_covers_actual"] == holds
@@ -252,7 +252,7 @@ def test_the_run_holds_its_report_and_it_can_be_made_again_from_the_run_alone(ev
         assert said in page
     base = {key.removeprefix("base."): value for key, value in evidence.metrics.items() if key.startswith("base.")}
     assert base["customers"] == 2357
-    for outcome in ("purchases", "value"):
+    for outcome in ("purchases", "spend"):
         found = {end: base[f"{outcome}.{end}"] for end in ("adjusted_low", "low", "mean_low", "expected")}
         assert sorted(found, key=found.__getitem__) == list(found)
         assert base[f"{outcome}.mean_high"] < base[f"{outcome}.high"] < base[f"{outcome}.adjusted_high"]
@@ -388,16 +388,16 @@ def test_scoring_tells_the_way_there_and_the_value_to_infinity(trained: Ran, evi
     scored = command("tenure-score", *asked, "score.horizon_days=730", folder=trained.folder)
     assert scored.code == 0, scored.err
     assert "month by month" in scored.out
-    assert "residual value" in scored.out
+    assert "residual clv" in scored.out
     assert "of the value lies farther ahead than any customer was observed" in scored.out
     table = pd.read_parquet(trained.folder / "long.parquet")
     (trained.folder / "long.parquet").unlink()
     assert len(table) == 2357
     assert set(map(len, table["clv_by_month"])) == {24}
     np.testing.assert_allclose(table["clv_by_month"].map(sum), table["clv"], rtol=1e-9)
-    assert (table["residual_value"] > table["clv"]).all()
+    assert (table["residual_clv"] > table["clv"]).all()
     run = registry.evidence(re.findall(r"Run (\w+)", scored.out)[0])
-    assert run.metrics["total.residual_value.expected"] == pytest.approx(table["residual_value"].sum())
+    assert run.metrics["total.residual_clv.expected"] == pytest.approx(table["residual_clv"].sum())
     assert 0 < run.metrics["score.extrapolated_share"] < run.metrics["score.residual_share_beyond"] < 1
     assert len(run.table("scores/months")) == 48
     assert run.file("scores/months.png").stat().st_size > 10_000

@@ -68,7 +68,7 @@ def test_simulated_value_agrees_with_the_expectation(posterior: Posterior) -> No
     many = pd.concat([table(0.0, customer_id=[f"{at}-{row}" for row in range(3)]) for at in range(400)])
     futures, expected = scorer.simulate(many, **PARAMS), scorer.expect(many, **PARAMS)
     for row in range(3):
-        values = futures.values[row::3].mean(axis=1)
+        values = futures.clv[row::3].mean(axis=1)
         error = values.std(ddof=1) / np.sqrt(len(values))
         assert abs(values.mean() - expected["clv"].iloc[row]) < 4 * error
 
@@ -84,8 +84,8 @@ def test_every_answer_is_finite_and_the_same_to_the_bit_with_integers(posterior:
         assert np.isfinite(numbers).all()
         assert (numbers >= 0).all()
     assert floats.months is not None
-    value = sum(month.expected_value.mean() for month in floats.months.totals)
-    assert value == pytest.approx(floats.totals.expected_value.mean(), rel=1e-9)
+    value = sum(month.expected_clv.mean() for month in floats.months.totals)
+    assert value == pytest.approx(floats.totals.expected_clv.mean(), rel=1e-9)
 
 
 def test_a_customer_who_paid_is_scored_as_before_beside_one_who_did_not(posterior: Posterior) -> None:
@@ -136,7 +136,7 @@ def test_every_baseline_meets_them_before_and_after_the_inner_cutoff(
     known = sum(days[0] <= 250 and any(day <= 250 for day in days[1:]) for days in free)
     assert holdout.metrics["free_repeat_buyers"] == known
     assert holdout.metrics["free_repeat_share"] == pytest.approx(known / holdout.metrics["repeat_buyers"])
-    assert np.isfinite([holdout.metrics[f"{name}.crps"] for name in ("purchases", "value")]).all()
+    assert np.isfinite([holdout.metrics[f"{name}.crps"] for name in ("purchases", "spend")]).all()
 
 
 def test_the_nbd_expects_the_populations_spend_of_them(posterior: Posterior) -> None:
@@ -147,7 +147,7 @@ def test_the_nbd_expects_the_populations_spend_of_them(posterior: Posterior) -> 
     samples = BASELINES["nbd"](known).sample(slice(at, at + 1))
     joint = posterior.joint(100)
     population = np.mean(joint["p"] * joint["v"] / (joint["q"] - 1))
-    assert samples.expected_value[0] / samples.expected_purchases[0] == pytest.approx(population, rel=0.02)
+    assert samples.expected_spend[0] / samples.expected_purchases[0] == pytest.approx(population, rel=0.02)
 
 
 def test_the_correlation_of_spend_and_frequency_is_of_those_who_paid(posterior: Posterior) -> None:

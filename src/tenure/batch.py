@@ -199,12 +199,12 @@ class Scored:
         return None if self.drifts is None else self.drifts.source(self.scores.params.horizon_days)
 
     def totals_table(self) -> pd.DataFrame:
-        """Tabulate the totals, raw and adjusted, and `residual_value`, which has no horizon to be adjusted over."""
+        """Tabulate the totals, raw and adjusted, and `residual_clv`, which has no horizon to be adjusted over."""
         table = self.scores.totals.table(self.scores.params.level)
         if self.drifts is not None:
             table = table.join(adjusted_totals(self.scores.totals, self.drifts, self.scores.params))
         if self.residual is not None:
-            table.loc["residual_value"] = self.residual.table(self.scores.params.level).loc["clv"]
+            table.loc["residual_clv"] = self.residual.table(self.scores.params.level).loc["clv"]
         return table
 
     def group_table(self) -> pd.DataFrame:
@@ -297,7 +297,7 @@ def larger(before: Largest | None, table: pd.DataFrame) -> Largest | None:
 
 def share_of_all(parts: list[tuple[float | None, Totals]]) -> float | None:
     """Put shares of expected value together."""
-    known = [(share, totals.expected_value.mean()) for share, totals in parts if share is not None]
+    known = [(share, totals.expected_clv.mean()) for share, totals in parts if share is not None]
     whole = sum(weight for _, weight in known)
     return float(sum(share * weight for share, weight in known) / whole) if whole > 0 else None
 

@@ -227,4 +227,4 @@ def _with_months(scores: Scores) -> pd.DataFrame:
     months = scores.months
     if months is None:
         return scores.table
-    return scores.table.assign(expected_purchases_by_month=list(months.purchases), clv_by_month=list(months.value))
+    return scores.table.assign(expected_purchases_by_month=list(months.purchases), clv_by_month=list(months.clv))

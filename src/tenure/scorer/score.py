@@ -39,7 +39,7 @@ COLUMNS = (
 EXPECTED = tuple(name for name in COLUMNS if name not in ("purchases_low", "purchases_high", "clv_low", "clv_high"))
 # A residual value: the columns of `clv`, and none that counts purchases.
 RESIDUAL = {
-    "clv": "residual_value",
+    "clv": "residual_clv",
     "clv_low": "residual_low",
     "clv_high": "residual_high",
     "clv_mean_low": "residual_mean_low",
@@ -139,7 +139,7 @@ class Scorer:
         advance: Callable[[int], None] | None = None,
         **params: Any,
     ) -> Scores:
-        """Value customers to infinity: `residual_value`, its predictive and its credible interval.
+        """Value customers to infinity: `residual_clv`, its predictive and its credible interval.
 
         Given rate and dropout of an active customer the value of a purchase stream that never stops is
         rate / (delta + dropout * rate) times the mean spend; it is integrated over what is unknown of both. Params are
@@ -186,9 +186,9 @@ class Scorer:
             customers = acquired.table.assign(customer_id=f"new {at}")
             sums = self._fill(customers, asked, *_everyone(acquired), population).groups[0]
             if at == 0:
-                expected = sums.expected_value
+                expected = sums.expected_clv
             else:
-                outcomes[at - 1] = sums.value + asked.params.margin * first[at - 1]
+                outcomes[at - 1] = sums.clv + asked.params.margin * first[at - 1]
         used = {**asdict(asked.params), **({"horizon_days": None} if to_infinity else {})}
         worth = asked.params.margin * means
         return NewCustomer(outcomes.ravel(), expected + worth, worth, used)
@@ -317,7 +317,7 @@ def _frame(table: Floats, given: pd.DataFrame, names: Mapping[str, str]) -> pd.D
 def _extrapolated_share(filled: KernelOutput, asked: ScoreRequest, observed: int | None) -> float | None:
     if observed is None or observed >= asked.ends[-1] or not asked.periods:
         return None
-    values = filled.by_period[TOTALS.index("expected_value")].mean(axis=1)
+    values = filled.by_period[TOTALS.index("expected_clv")].mean(axis=1)
     total = values.sum()
     return float(values[asked.ends > observed].sum() / total) if total > 0 else None
 

@@ -13,6 +13,7 @@ import pytest
 from tenure import registry
 from tenure.posterior import Posterior
 from tenure.registry import models
+from tenure.registry.aliases import NoModelError, find_version
 from tenure.registry.store import client
 from tenure.scorer import Scorer
 
@@ -110,3 +111,18 @@ def test_a_notebook_finds_the_store_that_the_environment_names_or_that_lies_near
     assert registry.find_store(inside) == f"sqlite:///{inside / 'mlflow.db'}"
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "sqlite:///elsewhere.db")
     assert registry.find_store(inside) == "sqlite:///elsewhere.db"
+
+
+@pytest.mark.parametrize(
+    ("number", "meant"),
+    [("0a1b" * 8, "runs:/" + "0a1b" * 8), ("1234" * 8, "runs:/" + "1234" * 8), ("champion", "models:/clv@champion")],
+)
+def test_an_id_or_an_alias_in_the_place_of_a_number_is_named_as_it_is_written(number: str, meant: str) -> None:
+    with pytest.raises(NoModelError, match=rf"Did you mean {meant}\?$"):
+        find_version(f"models:/clv/{number}")
+
+
+@pytest.mark.parametrize("number", ["01", "0", "-1", "1" * 12])
+def test_a_number_that_is_none_has_no_alias_hint(number: str) -> None:
+    with pytest.raises(NoModelError, match=r"an alias follows an @\.$"):
+        find_version(f"models:/clv/{number}")

@@ -93,7 +93,8 @@ def _parts(uri: str) -> tuple[str, str, str]:
         raise NoModelError(f"{uri!r} names no model. {_HOW}")
     name, alias, number = found[1], found[2] or "", found[3] or ""
     if number and number != LATEST and not re.fullmatch("[1-9][0-9]{0,8}", number):
-        hint = "" if re.fullmatch("-?[0-9]+", number) else f" Did you mean models:/{name}@{number}?"
+        meant = f"runs:/{number}" if re.fullmatch("[0-9a-f]{32}", number) else f"models:/{name}@{number}"
+        hint = "" if re.fullmatch("-?[0-9]{1,31}", number) else f" Did you mean {meant}?"
         raise NoModelError(
             f"There is no {uri}: after the slash stands a number or {LATEST}, and an alias follows an @.{hint}"
         )

@@ -17,7 +17,6 @@ import pandas as pd
 import pytest
 
 from tenure import batch, registry, report
-from tenure import settings as settings_module
 from tenure.errors import InputError
 from tenure.jobs import reporting, training
 from tenure.jobs.compose import compose_settings
@@ -27,7 +26,6 @@ from tenure.output import atomic_file, describe
 from tenure.report.pictures import PICTURES
 from tenure.review import Check, Review, Verdict
 from tenure.scorer import COLUMNS, Params
-from tenure.scorer import params as scorer_params
 from tenure.simulate import write_log
 
 ROOT = Path(__file__).parent.parent
@@ -503,8 +501,6 @@ def test_the_settings_defaults_are_the_scorers() -> None:
     score, params = compose_settings("score").score, Params()
     for name in ("horizon_days", "discount_rate", "margin", "level"):
         assert getattr(score, name) == getattr(params, name)
-    assert settings_module.HORIZON_LIMIT_DAYS == scorer_params.HORIZON_LIMIT_DAYS
-    assert settings_module.LEAST_RATE == scorer_params.LEAST_RATE
 
 
 @pytest.mark.parametrize("path", sorted((ROOT / "conf" / "experiment").glob("*.yaml")), ids=lambda path: path.stem)

@@ -11,8 +11,8 @@ type Floats = NDArray[np.float64]
 METRICS = (
     "purchases.refit_drift",
     "purchases.refit_drift_se",
-    "spend_per_purchase.refit_drift",
-    "spend_per_purchase.refit_drift_se",
+    "spend.refit_drift",
+    "spend.refit_drift_se",
 )
 
 

@@ -80,7 +80,7 @@ def test_totals_are_adjusted_by_what_was_learnt_over_their_horizon(past: Taught,
     assert "common to all customers, estimated over 42 days, 5.0 periods: purchases" in said
     assert run.tags["totals.adjusted"] == "estimated over 42 days, 5.0 periods"
     rolled = registry.evidence(past.backtest_id).table("rolling/drifts").set_index("outcome")
-    for outcome, total in (("purchases", "purchases"), ("value", "clv")):
+    for outcome, total in (("purchases", "purchases"), ("spend", "clv")):
         number = {end: run.metrics[f"total.{total}.{end}"] for end in ("expected", "low", "high")}
         low, high = (run.metrics[f"total.{total}.adjusted_{end}"] for end in ("low", "high"))
         assert low < number["low"] < number["expected"] < number["high"] < high
@@ -95,10 +95,10 @@ def test_a_batch_job_says_of_the_log_what_the_training_said(past: Taught, tmp_pa
     past.use()
     trained = registry.evidence("models:/clv@challenger")
     assert trained.tags["base.adjusted"] == run.tags["totals.adjusted"]
-    for outcome, total in (("purchases", "purchases"), ("value", "clv")):
+    for total in ("purchases", "clv"):
         for end in ("expected", "low", "high", "mean_low", "mean_high", "adjusted_low", "adjusted_high"):
             assert run.metrics[f"total.{total}.{end}"] == pytest.approx(
-                trained.metrics[f"base.{outcome}.{end}"], rel=1e-12
+                trained.metrics[f"base.{total}.{end}"], rel=1e-12
             )
 
 
@@ -120,9 +120,9 @@ def test_groups_are_adjusted_and_customers_and_infinity_are_not(past: Taught, tm
     assert (groups["adjusted_low"] < groups["low"]).all()
     assert (groups["adjusted_high"] > groups["high"]).all()
     totals = run.table("scores/totals").set_index("total")
-    assert np.isnan(totals.loc["residual_value", "adjusted_low"])
-    assert "total.residual_value.adjusted_low" not in run.metrics
-    (line,) = (line for line in said.splitlines() if line.startswith("residual value"))
+    assert np.isnan(totals.loc["residual_clv", "adjusted_low"])
+    assert "total.residual_clv.adjusted_low" not in run.metrics
+    (line,) = (line for line in said.splitlines() if line.startswith("residual clv"))
     assert line.split()[-4] == "-"
     import mlflow
 

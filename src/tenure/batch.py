@@ -24,7 +24,7 @@ from .base_forecast import adjusted_totals
 from .errors import InputError
 from .output import METADATA_KEY
 from .scorer import Months, Scores, Totals, customer_keys, group, refuse_groups
-from .summary import Fault, Rfm, SummaryError, canonical_ids, repeated
+from .summary import CustomerSummary, Fault, SummaryError, canonical_ids, repeated
 from .transactions import CANONICAL, INTEGER, TEXT, refuse_others
 from .units import Seen
 
@@ -49,7 +49,7 @@ class BatchError(InputError):
     """A table that cannot be read or written."""
 
 
-class Summaries(Protocol):
+class SummaryParts(Protocol):
     """Customer summaries in parts, which can be read more than once."""
 
     def parts(self) -> Iterator[pd.DataFrame]:
@@ -199,12 +199,12 @@ class Scored:
         return None if self.drifts is None else self.drifts.source(self.scores.params.horizon_days)
 
     def totals_table(self) -> pd.DataFrame:
-        """Tabulate the totals, raw and adjusted, and `residual_value`, which has no horizon to be adjusted over."""
+        """Tabulate the totals, raw and adjusted, and `residual_clv`, which has no horizon to be adjusted over."""
         table = self.scores.totals.table(self.scores.params.level)
         if self.drifts is not None:
             table = table.join(adjusted_totals(self.scores.totals, self.drifts, self.scores.params))
         if self.residual is not None:
-            table.loc["residual_value"] = self.residual.table(self.scores.params.level).loc["clv"]
+            table.loc["residual_clv"] = self.residual.table(self.scores.params.level).loc["clv"]
         return table
 
     def group_table(self) -> pd.DataFrame:
@@ -216,11 +216,11 @@ class Scored:
         return table.join(pd.concat(each, ignore_index=True))
 
 
-def check(summaries: Summaries, by: Sequence[str] = (), seen: Seen | None = None) -> int:
+def check(summary: SummaryParts, by: Sequence[str] = (), seen: Seen | None = None) -> int:
     """Check every part of a table, and the whole for ids that are there twice, before any work; count its rows.
 
     Args:
-        summaries: the table.
+        summary: the table.
         by: columns to total by.
         seen: gathers what the comparison of units has to know.
 
@@ -228,9 +228,9 @@ def check(summaries: Summaries, by: Sequence[str] = (), seen: Seen | None = None
     """
     rows, faults, groups = 0, list[Fault](), set[tuple[Any, ...]]()
     keys = [np.empty(0, np.uint64)]
-    for part in summaries.parts():
+    for part in summary.parts():
         try:
-            customers = Rfm.from_frame(part, first_row=rows + 1).customers
+            customers = CustomerSummary.from_frame(part, first_row=rows + 1).table
         except SummaryError as error:
             if not error.found:  # of columns, which no part has
                 raise
@@ -242,20 +242,20 @@ def check(summaries: Summaries, by: Sequence[str] = (), seen: Seen | None = None
         groups |= set(group(part, by)[0])
         rows += len(part)
     refuse_groups(by, len(groups))
-    faults = faults or _twice(summaries, np.concatenate(keys))
+    faults = faults or _twice(summary, np.concatenate(keys))
     if faults:
         raise SummaryError.of(faults, rows)
     return rows
 
 
-def _twice(summaries: Summaries, keys: Any) -> list[Fault]:
+def _twice(summary: SummaryParts, keys: Any) -> list[Fault]:
     """Find ids that are in more than one part, by their hashes first."""
     ordered = np.sort(keys)
     again = ordered[1:][ordered[1:] == ordered[:-1]]
     if not again.size:
         return []
     # Hashes may agree by chance, though hardly ever: look at the ids themselves.
-    ids = (canonical_ids(part["customer_id"]) for part in summaries.parts())
+    ids = (canonical_ids(part["customer_id"]) for part in summary.parts())
     found = pd.concat([part[np.isin(customer_keys(part, 0), again)] for part in ids])
     names = found[found.duplicated(keep=False)].unique()
     return [repeated(len(names), [repr(str(name)) for name in names[:SHOWN]])] if len(names) else []
@@ -297,7 +297,7 @@ def larger(before: Largest | None, table: pd.DataFrame) -> Largest | None:
 
 def share_of_all(parts: list[tuple[float | None, Totals]]) -> float | None:
     """Put shares of expected value together."""
-    known = [(share, totals.expected_value.mean()) for share, totals in parts if share is not None]
+    known = [(share, totals.expected_clv.mean()) for share, totals in parts if share is not None]
     whole = sum(weight for _, weight in known)
     return float(sum(share * weight for share, weight in known) / whole) if whole > 0 else None
 

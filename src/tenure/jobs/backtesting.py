@@ -75,7 +75,7 @@ def _fitted(
             seed = derive_seed(settings.seed, "tenure-backtest.fit", str(cutoff))
             fitted = fit(parts.calibration, settings.fit, seed=seed)
             posterior = fitted.posterior.thin(settings.fit.joint_draws)
-            size, method = f"{len(parts.calibration.customers):,}", fitted.posterior.origin["method"]
+            size, method = f"{len(parts.calibration.table):,}", fitted.posterior.origin["method"]
             log.info("%s: %s customers fitted by %s in %.1f s", cutoff, size, method, time.perf_counter() - start)
         yield origin, parts, posterior
 
@@ -89,7 +89,7 @@ def _face(
     origin: Origin,
     settings: BacktestJobSettings,
 ) -> Holdout:
-    start, failures = time.perf_counter(), Failures(parts.calibration.customers["customer_id"])
+    start, failures = time.perf_counter(), Failures(parts.calibration.table["customer_id"])
     past_errors = {
         name: [one.past_errors[name] for one in found.values() if name in one.past_errors] for name in OUTCOMES
     }

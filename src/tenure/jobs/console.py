@@ -92,8 +92,8 @@ def print_training(trained: "Trained", settings: TrainSettings, ui: str) -> None
     if trained.new_customer is not None:
         out.print(_new_customer(trained.new_customer))
     out.print(_holdout(trained))
-    largest = f"{trained.holdout.metrics['value.largest_share']:.1%}"
-    out.print(f"The customer with the largest forecast has {largest} of the forecast value of the holdout.")
+    largest = f"{trained.holdout.metrics['spend.largest_share']:.1%}"
+    out.print(f"The customer with the largest forecast has {largest} of the forecast spend of the holdout.")
     out.print(_against_baselines(trained.holdout))
     out.print(_verdict(trained.review))
     out.print(_registered(trained, settings.registry))
@@ -130,7 +130,7 @@ def print_identities(found: Identities) -> None:
 def print_window(parts: Split, window: AcquisitionWindow, truncation: Truncation | None) -> None:
     """Print from whom the model learns and whom it leaves out, and whether the log's births look like its beginning."""
     out, left = _console(), parts.left_out
-    lines = [f"{len(parts.calibration.customers):,} customers to {parts.cutoff}"]
+    lines = [f"{len(parts.calibration.table):,} customers to {parts.cutoff}"]
     if left.include_left_truncated:
         lines.append(f"{left.include_left_truncated:,} left out, acquired before the log began")
     if left.outside:
@@ -138,7 +138,7 @@ def print_window(parts: Split, window: AcquisitionWindow, truncation: Truncation
     if parts.born_in_holdout:
         lines.append(f"{parts.born_in_holdout:,} first seen in the holdout")
     out.print("; ".join(lines) + ".")
-    repeat = parts.calibration.customers.query("frequency > 0")
+    repeat = parts.calibration.table.query("frequency > 0")
     if free := int((repeat["monetary_value"] == 0).sum()):
         out.print(
             f"{free:,} of {len(repeat):,} repeat buyers paid nothing for their repeat purchases: left out of the spend"
@@ -205,17 +205,17 @@ def _new_customer(found: "NewCustomer") -> Table:
     )
     table = _table(title, "", "expected", f"{level} predictive", f"{level} credible of the mean", "of it first order")
     spans = (f"{row[f'clv{kind}_low']:,.2f} to {row[f'clv{kind}_high']:,.2f}" for kind in ("", "_mean"))
-    table.add_row("value", f"{row['clv']:,.2f}", *spans, f"{row['first_order']:,.2f}")
+    table.add_row("clv", f"{row['clv']:,.2f}", *spans, f"{row['first_order']:,.2f}")
     return table
 
 
 def _holdout(trained: "Trained") -> Table:
     metrics, parts = trained.holdout.metrics, trained.split
     level = f"{metrics['level']:.0%}"
-    title = f"\nHoldout, {parts.horizon_days} days to {parts.end}: {len(parts.calibration.customers):,} customers"
+    title = f"\nHoldout, {parts.horizon_days} days to {parts.end}: {len(parts.calibration.table):,} customers"
     intervals = (f"{level} predictive of the total", "covers", "adjusted*", "covers")
     table = _table(title, "", "actual", "expected", *intervals, "bias", "PIT inside")
-    for name in ("purchases", "value"):
+    for name in ("purchases", "spend"):
         number = {key.removeprefix(f"{name}."): value for key, value in metrics.items() if key.startswith(f"{name}.")}
         table.add_row(
             name,
@@ -235,11 +235,11 @@ def _against_baselines(holdout: "Holdout") -> str:
     metrics = holdout.metrics
     sources = " and ".join(dict.fromkeys(drift.source for drift in holdout.drifts.values()))
     hint = (
-        "" if holdout.metrics["value.adjusted_is_estimated"] else "; tenure-backtest learns one, for its own horizons"
+        "" if holdout.metrics["spend.adjusted_is_estimated"] else "; tenure-backtest learns one, for its own horizons"
     )
     counts = (
         f"{metrics[f'{key}.beaten']:.0f} of {metrics[f'{key}.compared']:.0f} in {outcome}"
-        for outcome, key in (("purchases", "baselines.purchases"), ("value", "baselines"))
+        for outcome, key in (("purchases", "baselines.purchases"), ("spend", "baselines"))
     )
     lines = [
         f"* for a world that changes, by a drift that is {sources}{hint}",
@@ -371,12 +371,12 @@ def _comparison(found: "Comparison") -> Table:
         f"{found.customers:,} customers"
     )
     table = _table(title, "", "champion", "challenger", "difference", "standard error")
-    for name in ("value", "purchases"):
+    for name in ("spend", "purchases"):
         contest = getattr(found, name)
         scores = (contest.champion_crps, contest.challenger_crps)
         errors = (f"{contest.difference:+.4g}", f"{contest.difference_se:.2g}")
         table.add_row(f"mean CRPS of {name}", *(f"{score:.4g}" for score in scores), *errors)
-    for name in ("value", "purchases"):
+    for name in ("spend", "purchases"):
         contest = getattr(found, name)
         biases = (contest.champion_bias, contest.challenger_bias)
         table.add_row(f"bias of {name}", *(f"{bias:+.1%}" for bias in biases), "", "")
@@ -434,10 +434,10 @@ def _adjusted_by(scored: "Scored") -> str:
 
 
 def _print_groups(out: Console, scored: "Scored", level: str) -> None:
-    """Print the groups of most value; all are in the run."""
+    """Print the groups of most clv; all are in the run."""
     scores = scored.scores
     found = scored.group_table().query("total == 'clv'").sort_values("expected", ascending=False)
-    more = f", the {SHOWN_GROUPS} of most value of {len(found):,}" if len(found) > SHOWN_GROUPS else ""
+    more = f", the {SHOWN_GROUPS} of most clv of {len(found):,}" if len(found) > SHOWN_GROUPS else ""
     columns = [_plain(name) for name in scores.by]
     if registry.is_personal(len(scores.groups), scored.customers):
         out.print(
@@ -471,13 +471,13 @@ def _print_cautions(out: Console, scored: "Scored") -> None:
         largest = scored.largest
         out.print(_plain(f"The largest customer, {str(largest.customer_id)!r}, has {largest.share:.1%} of the clv."))
     if scores.extrapolated_share is not None:
-        out.print(f"{scores.extrapolated_share:.1%} of the value lies farther ahead than any customer was observed.")
+        out.print(f"{scores.extrapolated_share:.1%} of the clv lies farther ahead than any customer was observed.")
     if scored.residual_beyond is not None:
-        what = "of the residual value lies farther ahead than any customer was observed."
+        what = "of the residual clv lies farther ahead than any customer was observed."
         out.print(f"{scored.residual_beyond:.1%} {what}")
     if scores.unstable_means:
         out.print(
-            f"[yellow]The mean values of {scores.unstable_means:,} of {scored.customers:,} customers rest on a few "
+            f"[yellow]The mean clv of {scores.unstable_means:,} of {scored.customers:,} customers rest on a few "
             "draws of the population, and may be off by more than a tenth.[/yellow]"
         )
     if scores.free_repeat_buyers:
@@ -495,7 +495,7 @@ def _print_months(out: Console, scores: "Scores", level: str) -> None:
     found = months.table(scores.params.level)
     value = found[found["total"] == "clv"].assign(sum=lambda rows: rows["expected"].cumsum())
     purchases = found[found["total"] == "purchases"]
-    table = _table("\nmonth by month", "month", "purchases", "value", f"{level} predictive", "value so far")
+    table = _table("\nmonth by month", "month", "purchases", "clv", f"{level} predictive", "clv so far")
     every = 1 if len(value) <= SHOWN_MONTHS else MONTHS_A_YEAR
     for (_, count), (_, row) in zip(purchases.iterrows(), value.iterrows(), strict=True):
         if row["month"] % every == 0 or row["month"] == len(value):

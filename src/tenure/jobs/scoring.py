@@ -14,11 +14,11 @@ import pandas as pd
 
 from tenure import batch, figures, registry, units
 from tenure.backtest import Drifts
-from tenure.batch import Scored, Summaries, SummaryFile
+from tenure.batch import Scored, SummaryFile, SummaryParts
 from tenure.errors import InputError
 from tenure.output import atomic_file, is_described, keep, refuse_input, require_writable
 from tenure.review import Verdict
-from tenure.rfm import HISTORY, stream
+from tenure.rfm import HISTORY, stream_summary
 from tenure.scorer import RESIDUAL, Scorer, Scores, Totals
 from tenure.settings import ScoreJobSettings
 from tenure.transactions import (
@@ -47,7 +47,7 @@ class FailedReviewError(InputError):
 class Customers(NamedTuple):
     """Whom to score, up to which day they were observed, and the log that they come from, if any."""
 
-    summaries: Summaries
+    summary: SummaryParts
     as_of: str | None
     log_read: tuple[Transactions, Reconciliation, Identities] | None
 
@@ -79,7 +79,7 @@ def run(settings: ScoreJobSettings, config: str) -> int:
             registry.log_data(*customers.log_read, "scoring")
         start = time.perf_counter()
         about |= {"as_of": customers.as_of, "run_id": opened.info.run_id}
-        scored = score_parts(loaded.scorer, customers.summaries, rows, settings, about, path, loaded.drifts)
+        scored = score_parts(loaded.scorer, customers.summary, rows, settings, about, path, loaded.drifts)
         months, level = scored.scores.months, settings.score.level
         drawn = {} if months is None else {"months": figures.months(months.table(level), level)}
         registry.log_scores(scored, time.perf_counter() - start, drawn)
@@ -154,16 +154,16 @@ def _customers(settings: ScoreJobSettings, about: Mapping[str, str]) -> Customer
     transactions = read(settings.transactions, end=settings.rfm.end)
     further = [name for name in settings.score.columns if name in HISTORY]
     id_type = choose_type(transactions, setting, of_model)
-    summaries = stream(transactions, settings.rfm.end, id_type=id_type, further=further)
-    as_of = summaries.as_of
+    summary = stream_summary(transactions, settings.rfm.end, id_type=id_type, further=further)
+    as_of = summary.as_of
     identities = find_identities(transactions, as_of, settings.transactions.normalize_ids)
-    return Customers(summaries, str(as_of), (transactions, transactions.reconcile(as_of), identities))
+    return Customers(summary, str(as_of), (transactions, transactions.reconcile(as_of), identities))
 
 
 def check_customers(customers: Customers, scorer: Scorer, settings: ScoreJobSettings) -> int:
     """Check the customers and the units of their money and time, and count them."""
     seen = units.Seen()
-    rows = batch.check(customers.summaries, settings.by, seen)
+    rows = batch.check(customers.summary, settings.by, seen)
     try:
         warning = units.compare_money(seen, scorer.posterior.origin)
         if customers.log_read is None:
@@ -179,7 +179,7 @@ def check_customers(customers: Customers, scorer: Scorer, settings: ScoreJobSett
 
 def score_parts(
     scorer: Scorer,
-    summaries: Summaries,
+    summary: SummaryParts,
     rows: int,
     settings: ScoreJobSettings,
     about: dict[str, Any],
@@ -201,7 +201,7 @@ def score_parts(
         warnings.simplefilter("once", append=True)  # and not once a part; what is silenced stays silent
         output = batch.ScoreFile(path)
         bar |= {"advance": advance} if shows_blocks else {}
-        for part in summaries.parts():
+        for part in summary.parts():
             part_scores = scorer.score(part, **bar, **more, **asked)
             table = _with_months(part_scores) if settings.by_month else part_scores.table
             if settings.residual:
@@ -227,4 +227,4 @@ def _with_months(scores: Scores) -> pd.DataFrame:
     months = scores.months
     if months is None:
         return scores.table
-    return scores.table.assign(expected_purchases_by_month=list(months.purchases), clv_by_month=list(months.value))
+    return scores.table.assign(expected_purchases_by_month=list(months.purchases), clv_by_month=list(months.clv))

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 NONE = "-"
 WIDTH = 1000  # a row is never broken: a terminal wraps it, a pipe has no width
-OUTCOMES = ("purchases", "value")
+OUTCOMES = ("purchases", "spend")
 MODELS = ("purchases", "spend")
 CAPTION = "elpd: leave-one-out of the calibration fit; a difference is paired over customers, ± its standard error"
 
@@ -30,7 +30,7 @@ class Result:
         exit_code: of the run.
         name: of the run in MLflow.
         verdict: of the review, where there is one.
-        metrics: `purchases.bias`, `value.crps`, `value.crps_se` and so on, those that the job has.
+        metrics: `purchases.bias`, `spend.crps`, `spend.crps_se` and so on, those that the job has.
         loos: leave-one-out of the calibration fit, by model.
         fitted_to: what identifies the calibration data; runs that share it have comparable `loos`.
     """

@@ -21,7 +21,7 @@ from tenure.rfm import AcquisitionWindow, CompressedSummary, Split, find_truncat
 from tenure.scorer import NewCustomer, Scorer
 from tenure.settings import TrainSettings
 from tenure.streams import derive_seed, stream
-from tenure.summary import Rfm
+from tenure.summary import CustomerSummary
 from tenure.transactions import Transactions, choose_type, find_identities, kind_of, read
 
 from . import console, promoting
@@ -46,7 +46,7 @@ def run(settings: TrainSettings, config: str, *, is_sweep: bool) -> Result:
     parts = split(transactions, settings.rfm.cutoff, settings.rfm.end, window)
     log.info(
         "calibration to %s: %s customers; holdout %s days to %s",
-        parts.cutoff, f"{len(parts.calibration.customers):,}", parts.horizon_days, parts.end,
+        parts.cutoff, f"{len(parts.calibration.table):,}", parts.horizon_days, parts.end,
     )  # fmt: skip
     accounts = transactions.reconcile(parts.end)
     console.print_reconciliation(accounts)
@@ -54,13 +54,13 @@ def run(settings: TrainSettings, config: str, *, is_sweep: bool) -> Result:
     console.print_identities(identities)
     truncation = find_truncation(transactions, parts.end, window)
     console.print_window(parts, window, truncation)
-    repeat = parts.calibration.customers.query("frequency > 0")
+    repeat = parts.calibration.table.query("frequency > 0")
     paying = int((repeat["monetary_value"] > 0).sum())
-    require_spend(len(parts.calibration.customers), len(repeat), paying, settings.fit)  # before a run is opened
+    require_spend(len(parts.calibration.table), len(repeat), paying, settings.fit)  # before a run is opened
     id_type = kind_of(choose_type(transactions, settings.transactions.id_type))
     uri = registry.connect(settings.registry)
     past_errors = read_past_errors(settings, transactions)
-    failures = Failures(parts.calibration.customers["customer_id"])
+    failures = Failures(parts.calibration.table["customer_id"])
     with registry.open_run(settings.registry, "train", config) as opened:
         registry.log_settings(asdict(settings))
         registry.log_data(transactions, accounts, identities, "training")
@@ -152,8 +152,8 @@ def _train(
     return Trained(run_id, parts, calibration, final, holdout, review, registered, new_customer, promotion)
 
 
-def _fit(stage: str, rfm: Rfm, settings: TrainSettings, seed: int, failures: Failures) -> FitReport:
-    base, level = CompressedSummary.of(rfm), settings.review.level
+def _fit(stage: str, summary: CustomerSummary, settings: TrainSettings, seed: int, failures: Failures) -> FitReport:
+    base, level = CompressedSummary.of(summary), settings.review.level
     with _stage(f"fit {stage}: {base.customers:,} customers, {len(base.histories.count):,} distinct histories"):
         fitted = fit(base, settings.fit, seed=seed, progress=console.is_terminal())
     with _stage(f"check {stage}: leave-one-out, the prior's part"):
@@ -161,12 +161,14 @@ def _fit(stage: str, rfm: Rfm, settings: TrainSettings, seed: int, failures: Fai
     for warning in checked.warnings:
         log.warning("%s", warning)
     with _stage(f"draw and log {stage} diagnostics"):
-        drawn = figures.draw(f"diagnostics/{stage}", _fit_pictures(checked, rfm, seed, level), failures)
+        drawn = figures.draw(f"diagnostics/{stage}", _fit_pictures(checked, summary, seed, level), failures)
         registry.log_fit(stage, checked, drawn, level=level)
     return checked
 
 
-def _fit_pictures(checked: FitReport, rfm: Rfm, seed: int, level: float) -> dict[str, Callable[[], Figure]]:
+def _fit_pictures(
+    checked: FitReport, summary: CustomerSummary, seed: int, level: float
+) -> dict[str, Callable[[], Figure]]:
     both = checked.consequences
     pictures: dict[str, Callable[[], Figure]] = {
         "prior_consequences": partial(figures.consequences, both.prior, both.posterior, level)
@@ -179,7 +181,7 @@ def _fit_pictures(checked: FitReport, rfm: Rfm, seed: int, level: float) -> dict
             pictures[f"{name}_energy"] = partial(figures.energy, tree)
         if not model.is_point:
             pictures[f"{name}_prior_posterior"] = partial(figures.prior_posterior, tree, parameters)
-    customers = rfm.customers
+    customers = summary.table
     if len(customers) > CHECKED:
         some = stream(seed, "tenure-train.pictured_customers").choice(len(customers), CHECKED, replace=False)
         customers = customers.iloc[some]
@@ -273,14 +275,14 @@ def _new_customer(final: Fit, settings: TrainSettings) -> NewCustomer:
     return found
 
 
-def _look_ahead(final: Fit, whole: Rfm, drifts: Drifts, settings: TrainSettings) -> None:
+def _look_ahead(final: Fit, whole: CustomerSummary, drifts: Drifts, settings: TrainSettings) -> None:
     """Sum up what the log's customers come to, as `score` asks; their own rows are not kept."""
     asked = settings.score
-    with _stage(f"look {asked.horizon_days} days ahead: {len(whole.customers):,} customers"):
+    with _stage(f"look {asked.horizon_days} days ahead: {len(whole.table):,} customers"):
         scorer = Scorer(final.posterior.thin(settings.fit.joint_draws))
         scores = scorer.score(whole, **asdict(asked), seed=settings.seed)
         registry.log_base_forecast(
-            forecast_base(scores, whole.customers["frequency"], drifts), drifts.source(asked.horizon_days)
+            forecast_base(scores, whole.table["frequency"], drifts), drifts.source(asked.horizon_days)
         )
 
 

@@ -108,7 +108,7 @@ def log_window(parts: Split) -> None:
     mlflow.set_tags({"cutoff": str(parts.cutoff), "end": str(parts.end)})
     mlflow.log_metrics(
         {
-            "window.customers": len(parts.calibration.customers),
+            "window.customers": len(parts.calibration.table),
             "window.left_out_since_before": parts.left_out.include_left_truncated,
             "window.left_out_outside": parts.left_out.outside,
             "window.born_in_holdout": parts.born_in_holdout,

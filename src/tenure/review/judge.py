@@ -20,7 +20,8 @@ from typing import Any
 import pandas as pd
 
 from ..failures import Failure
-from .limits import ANY, PLACEHOLDERS, LimitSettings, ReviewSettingsError, faults_of
+from ..settings import LimitSettings, ReviewSettingsError
+from ..settings.review import ANY, PLACEHOLDERS, faults_of
 
 ERRORS = 2.0  # standard errors beyond the limit of FAIL
 TWICE = 2.0  # the limit's distance from the neutral value

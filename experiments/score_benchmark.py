@@ -31,7 +31,7 @@ from numba import njit
 from tenure import batch, registry
 from tenure.fit import library_model
 from tenure.jobs.compose import compose_settings
-from tenure.jobs.scoring import score_parts
+from tenure.jobs.part_scores import score_parts
 from tenure.posterior import Posterior
 from tenure.scorer import COLUMNS, EXPECTED, Scorer
 from tenure.summary import CustomerSummary

@@ -153,7 +153,7 @@ def test_rollback_returns_to_who_was_champion_before_as_often_as_there_is_one(na
     tags = tags_of(third)
     assert (tags["rollback.by"], tags["rollback.because"], tags["rollback.to"]) == ("ben", "a wrong log", "2")
     assert registry.roll_back(name, by="ben", because="again")[1].number == 1
-    with pytest.raises(NotMovedError, match="replaced nobody"):
+    with pytest.raises(NotMovedError, match="replaced no other version"):
         registry.roll_back(name, by="ben", because="once more")
     assert pointers(name) == {"champion": 1}
 

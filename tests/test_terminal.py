@@ -16,8 +16,10 @@ from omegaconf import OmegaConf
 
 from tenure import batch
 from tenure.batch import Scored
-from tenure.jobs import app, console
+from tenure.jobs import app
 from tenure.jobs.compose import compose_settings
+from tenure.jobs.console.scores import print_groups
+from tenure.jobs.console.terminal import stdout
 from tenure.posterior import Posterior
 from tenure.scorer import Scorer
 from tenure.summary import CustomerSummary, SummaryError
@@ -77,7 +79,7 @@ def test_groups_that_are_nearly_customers_are_not_printed(
 ) -> None:
     base = summaries.assign(street=[f"s{number % groups}" for number in range(700)])
     scores = batch.merge(None, Scorer(posterior).score(base, by=["street"]))
-    console._print_groups(console._console(), Scored(scores, None, None, "m", None, "r"), "90%")
+    print_groups(stdout(), Scored(scores, None, None, "m", None, "r"), "90%")
     shown = capsys.readouterr().out
     assert ("expected" in shown) == is_shown
     if not is_shown:

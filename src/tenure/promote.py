@@ -16,9 +16,11 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from . import paths
 from .backtest import crps
 from .errors import InputError
 from .posterior import Posterior
+from .record import Record, add_prefix, finite
 from .review import Verdict
 from .rfm import Split
 from .scorer import HeavyTailWarning, Scorer
@@ -94,6 +96,14 @@ class Comparison:
         """Tabulate both contests, one row each."""
         return pd.DataFrame([{"outcome": outcome, **asdict(getattr(self, outcome))} for outcome in OUTCOMES])
 
+    def record(self) -> Record:
+        """Return both recipes' scores side by side, as metrics and as a table."""
+        return Record(
+            metrics=add_prefix("promotion", finite(self.metrics())),
+            tags={"promotion.cutoff": str(self.cutoff), "promotion.end": str(self.end)},
+            tables={paths.COMPARISON: self.table().set_index("outcome")},
+        )
+
 
 @dataclass(frozen=True)
 class Decision:
@@ -101,6 +111,10 @@ class Decision:
 
     is_promoted: bool
     because: str
+
+    def record(self) -> Record:
+        """Return the decision and its reason."""
+        return Record(tags={"promotion.promoted": str(self.is_promoted), "promotion.because": self.because})
 
 
 def decide(verdict: Verdict, comparison: Comparison | None, *, has_champion: bool, reason: str | None) -> Decision:

@@ -9,6 +9,7 @@ from datetime import date, timedelta
 import numpy as np
 import pandas as pd
 
+from ..record import Record
 from ..summary import CustomerSummary
 from ..transactions import Transactions
 from .customers import summarize
@@ -63,6 +64,19 @@ class Split:
     def horizon_days(self) -> int:
         """Return the length of the holdout in days."""
         return (self.end - self.cutoff).days
+
+    def record(self) -> Record:
+        """Return the days of calibration and holdout, and the counts of customers inside and outside."""
+        counts = {
+            "customers": len(self.calibration.table),
+            "left_out_since_before": self.left_out.include_left_truncated,
+            "left_out_outside": self.left_out.outside,
+            "born_in_holdout": self.born_in_holdout,
+        }
+        return Record(
+            metrics={f"window.{name}": count for name, count in counts.items()},
+            tags={"cutoff": str(self.cutoff), "end": str(self.end)},
+        )
 
 
 def split(

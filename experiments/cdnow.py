@@ -32,10 +32,8 @@ def main(run_id: str) -> None:
         7.0
     )  # per week, as published
     traces = {name: evidence.trace("calibration", name)["posterior"] for name in ("purchases", "spend")}
-    print(
     header = "| parameter | published maximum likelihood | estimated | posterior mean | 90% credible |"
     print(f"{header}\n|---|---|---|---|---|")
-    )
     for name, published in PUBLISHED.items():
         draws = traces["purchases" if name in ("r", "alpha", "a", "b") else "spend"][name].values
         low, high = np.quantile(draws, [0.05, 0.95])

@@ -126,7 +126,7 @@ def print_synthetic(truth, seed, folder):
         "all customers": everyone,
         "burn-in of 90 days": split(plain, CUTOFF, window=AcquisitionWindow(date(2024, 3, 31))),
         "burn-in of 180 days": split(plain, CUTOFF, window=AcquisitionWindow(date(2024, 6, 29))),
-        "cohort of October to December": split(plain, CUTOFF, window=AcquisitionWindow(date(2024, 10, 1), CUTOFF)),
+        "window of October to December": split(plain, CUTOFF, window=AcquisitionWindow(date(2024, 10, 1), CUTOFF)),
         "known acquisition, as in Tenure": new,
         "known acquisition, T counted from it": moved,
     }
@@ -163,8 +163,8 @@ def print_online_retail(path):
         "all customers": EVERYONE,
         "burn-in of 28 days": AcquisitionWindow(date(2009, 12, 29)),
         "burn-in of 90 days": AcquisitionWindow(march),
-        "cohort of March": AcquisitionWindow(march, date(2010, 3, 31)),
-        "cohort of the first four weeks": AcquisitionWindow(last=date(2009, 12, 28)),
+        "window of March": AcquisitionWindow(march, date(2010, 3, 31)),
+        "window of the first four weeks": AcquisitionWindow(last=date(2009, 12, 28)),
     }
     splits = {name: split(transactions, cutoff, window=window) for name, window in windows.items()}
     late = splits["burn-in of 90 days"].calibration.customers["customer_id"]

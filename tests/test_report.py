@@ -1,4 +1,4 @@
-"""The report: of a made-up run, hostile on purpose. Of a real one see test_train; in a browser, the slow test below."""
+"""The report: of a made-up run, hostile on purpose. Of a real one see test_report_command; in a browser, see below."""
 
 import base64
 import json
@@ -239,7 +239,7 @@ def test_tails_stand_beside_the_interval_that_the_review_judges(made_up: InFolde
 
 def test_totals_say_where_the_adjustment_comes_from(made_up: InFolder) -> None:
     told = replace(made_up, tags={**made_up.tags, "value.adjusted": "assumed from the prior"})
-    assert "by a factor that is assumed from the prior" in report.totals(told).caption
+    assert "the drift is assumed from the prior" in report.totals(told).caption
 
 
 def test_the_refits_move_is_told_beside_chance_and_none_where_there_is_no_refit(made_up: InFolder) -> None:

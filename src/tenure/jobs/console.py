@@ -261,7 +261,7 @@ def print_backtest(rolling: "Rolling", run_id: str, level: float, ui: str) -> No
     lost = [f"  [yellow]{line}[/yellow]" for line in rolling.wins] or ["  No baseline is better than the model."]
     out.print("\n".join(["\n[bold]Where a baseline wins[/bold] by more than two paired standard errors", *lost]))
     table = _table(
-        "\nFactor of totals after the end of the log", "days", "outcome", "median", f"{level:.0%}", "periods", ""
+        "\nDrift of totals after the end of the log", "days", "outcome", "median", f"{level:.0%}", "periods", ""
     )
     for row in rolling.drifts.to_dict("records"):
         span = f"{row['low']:.2f} to {row['high']:.2f}"

@@ -36,8 +36,10 @@ def execute(asked: dict[str, str], names: list[str], ran: Ran, monkeypatch: pyte
     for key, value in asked.items():
         monkeypatch.setenv(key, value)
     books = [nbformat.read(ROOT / "notebooks" / f"{name}.ipynb", as_version=4) for name in names]
-    reset = nbformat.v4.new_code_cell("%reset -f")
-    together = nbformat.v4.new_notebook(cells=[cell for book in books for cell in (*book.cells, reset)])
+    cells = [cell for book in books for cell in (*book.cells, nbformat.v4.new_code_cell("%reset -f"))]
+    for number, cell in enumerate(cells):
+        cell["id"] = f"cell-{number}"  # the notebooks number theirs alike
+    together = nbformat.v4.new_notebook(cells=cells)
     NotebookClient(together, timeout=240, kernel_name="python3").execute(cwd=str(ran.folder))
     shown = ["\n".join(json.dumps(cell.get("outputs", [])) for cell in book.cells) for book in books]
     assert MARK not in "".join(shown)

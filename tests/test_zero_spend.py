@@ -15,7 +15,7 @@ from tenure.backtest.baselines import BASELINES, Known
 from tenure.fit import FitError, check, fit, library_model, predictive
 from tenure.jobs.compose import compose_settings
 from tenure.posterior import Posterior
-from tenure.rfm import CompressedSummary, base, split, summarize
+from tenure.rfm import CompressedSummary, compress, split, summarize
 from tenure.scorer import Scorer
 from tenure.scorer.expectation import mean_spend
 from tenure.settings import FitSettings
@@ -111,7 +111,7 @@ def quick(fit_settings: FitSettings) -> FitSettings:
 def test_the_spend_fit_is_that_without_them_and_the_purchase_fit_counts_them(quick: FitSettings) -> None:
     free = ((10, 20), (10, 40, 80), (130, 140), (5, 399))
     without, with_free = (sales_log(*free_shop(*shown)) for shown in ((), free))
-    fits = [fit(base(log), quick, seed=3).posterior for log in (without, with_free)]
+    fits = [fit(compress(log), quick, seed=3).posterior for log in (without, with_free)]
     for name in ("p", "q", "v"):
         np.testing.assert_array_equal(fits[0].draws[name], fits[1].draws[name])
     assert not np.array_equal(fits[0].draws["r"], fits[1].draws["r"])
@@ -190,7 +190,7 @@ def test_where_all_repeats_were_free_the_remedy_is_named(first: float, quick: Fi
     """Gift cards: sold once, redeemed at an amount of 0."""
     log = sales_log(*[(f"g{at}", day, first if day == 0 else 0.0) for at in range(30) for day in (0, 9, 40 + at)])
     with pytest.raises(FitError) as caught:
-        fit(base(log), quick, seed=0)
+        fit(compress(log), quick, seed=0)
     assert str(caught.value) == (
         "None of 30 repeat buyers paid for a repeat purchase: the amounts of all repeat purchases are 0, so nothing is"
         " known of spend on them. If they were paid otherwise, such as by gift cards or credits, name the column with"
@@ -199,5 +199,5 @@ def test_where_all_repeats_were_free_the_remedy_is_named(first: float, quick: Fi
         " fit.scale.money."
     )
     asked = replace(quick, no_repeat_buyers="prior", scale=replace(quick.scale, money=20.0))
-    fitted = fit(base(log), asked, seed=0)
+    fitted = fit(compress(log), asked, seed=0)
     assert fitted.methods["spend"] == "prior"

@@ -17,7 +17,8 @@ from tenure.backtest import METRICS
 from tenure.backtest.refit_drift import METRICS as SHIFTS
 from tenure.backtest.spend_trend import METRICS as STEADINESS
 from tenure.failures import Failure
-from tenure.review import Check, LimitSettings, Review, ReviewSettings, ReviewSettingsError, Verdict, judge
+from tenure.review import Check, Review, Verdict, judge
+from tenure.settings import LimitSettings, ReviewSettings, ReviewSettingsError
 
 CONF = Path(__file__).parents[1] / "conf"
 FITS = {

@@ -23,7 +23,8 @@ import pandas as pd
 from .. import paths
 from ..failures import Failure
 from ..record import Record
-from .limits import ANY, PLACEHOLDERS, LimitSettings, ReviewSettingsError, faults_of
+from ..settings import LimitSettings, ReviewSettingsError
+from ..settings.review import ANY, PLACEHOLDERS, faults_of
 
 ERRORS = 2.0  # standard errors beyond the limit of FAIL
 TWICE = 2.0  # the limit's distance from the neutral value

@@ -3,12 +3,13 @@
 import re
 from dataclasses import dataclass
 
-from ..review import ReviewSettings
+from ..bounds import LEAST_RATE
 from .backtest import BacktestSettings, OriginSettings
 from .checks import require
 from .fit import FitSettings
 from .log import MovedLogSettings, SummarySettings, TransactionsSettings
-from .score import DAY_COLUMNS, LEAST_RATE, LOG_COLUMNS, BatchScoreSettings, ScoreSettings
+from .review import ReviewSettings
+from .score import DAY_COLUMNS, LOG_COLUMNS, BatchScoreSettings, ScoreSettings
 from .simulate import SimulateSettings
 from .window import ObservedSettings, RfmSettings, RollingSettings
 

@@ -120,22 +120,22 @@ class Observer:
         return nullcontext()
 
     def on_fit(self, fitted: StageFit) -> None:
-        """Receive a fit and its diagnostics."""
+        """Handle a fit and its diagnostics."""
 
     def on_holdout(self, holdout: HoldoutReport) -> None:
-        """Receive the measured holdout."""
+        """Handle the measured holdout."""
 
     def on_refit_drift(self, numbers: Mapping[str, float]) -> None:
-        """Receive the difference between the refit and the calibration fit."""
+        """Handle the difference between the refit and the calibration fit."""
 
     def on_drifts(self, drifts: Drifts) -> None:
-        """Receive the drift of totals."""
+        """Handle the drift of totals."""
 
     def on_new_customer(self, new_customer: NewCustomer) -> None:
-        """Receive the clv of a new customer."""
+        """Handle the clv of a new customer."""
 
     def on_base_forecast(self, numbers: Mapping[str, float], drifts: Drifts) -> None:
-        """Receive the forecast of the customer base."""
+        """Handle the forecast of the customer base."""
 
 
 def train(

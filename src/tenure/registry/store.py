@@ -171,7 +171,7 @@ def _runs(run_id: str) -> list[Run]:
 
 @contextmanager
 def _killed_if_interrupted() -> Iterator[None]:
-    """End the open run as KILLED where a person or the system stops the job; any other error makes it FAILED."""
+    """Mark the open run as KILLED where a person or the system stops the job; any other error makes it FAILED."""
     try:
         yield
     except KeyboardInterrupt:

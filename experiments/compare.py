@@ -101,7 +101,7 @@ def compare(runs, reference):
     loos = {name: [run.loo("calibration", model) for model in ("purchases", "spend")] for name, run in runs.items()}
     own, differences = {}, {}
     for name in runs:
-        met = promote.compare(parts, posteriors[reference], posteriors[name], seed=recipe.seed)
+        met = promote.compare_recipes(parts, posteriors[reference], posteriors[name], seed=recipe.seed)
         contests = (met.purchases, met.spend)
         if name == reference:
             figures = [loo.elpd for loo in loos[name]] + [one.champion_crps for one in contests]

@@ -19,12 +19,11 @@ from pandas.api.types import is_integer_dtype
 
 from . import remote
 from .addresses import mask
-from .backtest import Drifts
-from .base_forecast import adjusted_totals
 from .errors import InputError
 from .output import METADATA_KEY
 from .scorer import Months, Scores, Totals, customer_keys, group, refuse_groups
 from .summary import Fault, Rfm, SummaryError, canonical_ids, repeated
+from .totals import Drifts, adjusted_totals
 from .transactions import CANONICAL, INTEGER, TEXT, refuse_others
 from .units import Seen
 

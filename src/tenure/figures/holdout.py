@@ -116,16 +116,16 @@ def reliability(table: pd.DataFrame) -> Figure:
     some = table[table["customers"] > 0]
     axes.plot([0, 1], [0, 1], color=INK, linewidth=1, linestyle=":", label="right")
     axes.errorbar(
-        some["foretold"], some["actual"], 2 * some["actual_se"], fmt="o", color=ACTUAL, markersize=6,
+        some["predicted"], some["actual"], 2 * some["actual_se"], fmt="o", color=ACTUAL, markersize=6,
         ecolor=ACTUAL, elinewidth=1.2, label="actual, ± two standard errors of chance",
     )  # fmt: skip
     for row in some.to_dict("records"):
-        axes.annotate(f"{row['customers']:,}", (row["foretold"], 0), (0, 3), textcoords="offset points",
+        axes.annotate(f"{row['customers']:,}", (row["predicted"], 0), (0, 3), textcoords="offset points",
                       ha="center", fontsize=10, color=INK)  # fmt: skip
     axes.set(xlim=(0, 1), ylim=(0, 1), xlabel="foretold probability of a purchase in the holdout (mean of a tenth)")
     axes.set_ylabel("share that bought")
     axes.legend(loc="upper left")
-    off = np.average(np.abs(some["actual"] - some["foretold"]), weights=some["customers"])
+    off = np.average(np.abs(some["actual"] - some["predicted"]), weights=some["customers"])
     return explain(
         figure,
         f"Foretold probability of a purchase against who bought: {off:.1%} apart on average",

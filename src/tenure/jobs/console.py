@@ -15,12 +15,14 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from tenure import registry
-from tenure.backtest import ASSUMED, OUTCOMES, wins
+from tenure.backtest import list_wins
+from tenure.outcomes import OUTCOMES
 from tenure.posterior import PARAMETERS
 from tenure.review import Review, Verdict
 from tenure.rfm import EARLY_WEEKS, LEAST_WEEKS, AcquisitionWindow, Split, Truncation
 from tenure.settings import RegistrySettings, ScoreJobSettings, SimulateJobSettings, TrainSettings
 from tenure.text import printable, shown
+from tenure.totals import ASSUMED
 from tenure.transactions import Identities, Reconciliation
 
 if TYPE_CHECKING:
@@ -135,8 +137,8 @@ def print_window(parts: Split, window: AcquisitionWindow, truncation: Truncation
         lines.append(f"{left.include_left_truncated:,} left out, acquired before the log began")
     if left.outside:
         lines.append(f"{left.outside:,} left out, as they first bought outside {window.in_words}")
-    if parts.born_in_holdout:
-        lines.append(f"{parts.born_in_holdout:,} first seen in the holdout")
+    if parts.acquired_in_holdout:
+        lines.append(f"{parts.acquired_in_holdout:,} first seen in the holdout")
     out.print("; ".join(lines) + ".")
     repeat = parts.calibration.customers.query("frequency > 0")
     if free := int((repeat["monetary_value"] == 0).sum()):
@@ -245,7 +247,7 @@ def _against_baselines(holdout: "Holdout") -> str:
         f"* for a world that changes, by a drift that is {sources}{hint}",
         f"Baselines that the model beats, by mean CRPS: {', '.join(counts)}",
     ]
-    return "\n".join([*lines, *(f"  [yellow]{line}[/yellow]" for line in wins(holdout.comparison))])
+    return "\n".join([*lines, *(f"  [yellow]{line}[/yellow]" for line in list_wins(holdout.comparison))])
 
 
 def print_backtest(rolling: "Rolling", run_id: str, level: float, ui: str) -> None:
@@ -371,12 +373,12 @@ def _comparison(found: "Comparison") -> Table:
         f"{found.customers:,} customers"
     )
     table = _table(title, "", "champion", "challenger", "difference", "standard error")
-    for name in ("spend", "purchases"):
+    for name in OUTCOMES:
         contest = getattr(found, name)
         scores = (contest.champion_crps, contest.challenger_crps)
         errors = (f"{contest.difference:+.4g}", f"{contest.difference_se:.2g}")
         table.add_row(f"mean CRPS of {name}", *(f"{score:.4g}" for score in scores), *errors)
-    for name in ("spend", "purchases"):
+    for name in OUTCOMES:
         contest = getattr(found, name)
         biases = (contest.champion_bias, contest.challenger_bias)
         table.add_row(f"bias of {name}", *(f"{bias:+.1%}" for bias in biases), "", "")

@@ -5,12 +5,13 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from tenure import figures, registry
-from tenure.backtest import Holdout, PastError, evaluate_holdout, track
+from tenure.backtest import Holdout, evaluate_holdout, track_purchases
 from tenure.failures import Failures
 from tenure.posterior import Posterior
 from tenure.rfm import AcquisitionWindow, Split, daily_counts
 from tenure.scorer import Scorer
 from tenure.settings import BacktestSettings
+from tenure.totals import PastError
 from tenure.transactions import Transactions
 
 
@@ -46,7 +47,7 @@ def log_holdout(
     )
     counts = daily_counts(transactions, parts.cutoff, parts.end, window)
     curve, forecast = scorer.expected_new_customer(np.arange(len(counts))), holdout.metrics["purchases.expected_total"]
-    tracking = track(counts, curve, cutoff=parts.cutoff, level=level, forecast=forecast)
+    tracking = track_purchases(counts, curve, cutoff=parts.cutoff, level=level, forecast=forecast)
     pictures = {
         "tracking": lambda: figures.tracking(tracking, parts.cutoff, level),
         "pit": lambda: figures.pit(backtest.pit, level),

@@ -5,12 +5,12 @@ from dataclasses import asdict
 from datetime import date
 
 from tenure import registry
-from tenure.backtest import PastError
 from tenure.errors import InputError
 from tenure.settings import TrainSettings
+from tenure.totals import PastError
 from tenure.transactions import Transactions
 
-PAST_ERRORS = "rolling/lessons"
+PAST_ERRORS = "rolling/past_errors"
 # A lesson is of one recipe: what else a backtest was told, such as how many draws to take, teaches nothing different.
 RECIPE = (
     "transactions.", "rfm.burn_in_days", "rfm.acquisition", "fit.purchase_model", "fit.no_repeat_buyers", "fit.scale.",

@@ -7,7 +7,7 @@ from tenure import registry
 from tenure.errors import InputError
 from tenure.fit import fit
 from tenure.posterior import Posterior
-from tenure.promote import Comparison, Decision, PromoteError, compare, decide
+from tenure.promote import Comparison, Decision, PromoteError, compare_recipes, decide
 from tenure.review import Verdict
 from tenure.rfm import AcquisitionWindow, CompressedSummary, Split, split
 from tenure.settings import FitSettings, PromoteSettings
@@ -141,7 +141,7 @@ def _contest(
     challenger = calibration or _fit("challenger", parts, how, seed)
     ours = challenger if theirs == how else _fit("champion", parts, theirs, seed)
     log.info("compare over %s days", parts.horizon_days)
-    return compare(parts, ours.thin(theirs.joint_draws), challenger.thin(how.joint_draws), seed=seed)
+    return compare_recipes(parts, ours.thin(theirs.joint_draws), challenger.thin(how.joint_draws), seed=seed)
 
 
 def _fit(whose: str, parts: Split, how: FitSettings, seed: int) -> Posterior:

@@ -13,7 +13,6 @@ from typing import Any, NamedTuple
 import pandas as pd
 
 from tenure import batch, figures, registry, units
-from tenure.backtest import Drifts
 from tenure.batch import Scored, Summaries, SummaryFile
 from tenure.errors import InputError
 from tenure.output import atomic_file, is_described, keep, refuse_input, require_writable
@@ -21,6 +20,7 @@ from tenure.review import Verdict
 from tenure.rfm import HISTORY, stream
 from tenure.scorer import RESIDUAL, Scorer, Scores, Totals
 from tenure.settings import ScoreJobSettings
+from tenure.totals import Drifts
 from tenure.transactions import (
     Identities,
     Reconciliation,

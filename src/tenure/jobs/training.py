@@ -11,8 +11,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from tenure import figures, registry, report
-from tenure.backtest import Drifts, Holdout, PastError, estimate_drifts, measure_refit_drift
-from tenure.base_forecast import forecast_base
+from tenure.backtest import Holdout, measure_refit_drift
 from tenure.failures import Failures
 from tenure.fit import Fit, FitReport, check, fit, predictive, require_spend
 from tenure.posterior import Posterior
@@ -22,6 +21,7 @@ from tenure.scorer import NewCustomer, Scorer
 from tenure.settings import TrainSettings
 from tenure.streams import derive_seed, stream
 from tenure.summary import Rfm
+from tenure.totals import Drifts, PastError, estimate_drifts, forecast_base
 from tenure.transactions import Transactions, choose_type, find_identities, kind_of, read
 
 from . import console, promoting

@@ -15,7 +15,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from tenure.addresses import mask
-from tenure.backtest import Backtest, Drifts, Holdout, Rolling, wins
+from tenure.backtest import Backtest, Holdout, Rolling, list_wins
 from tenure.batch import Scored
 from tenure.failures import Failure
 from tenure.promote import Comparison, Decision
@@ -24,6 +24,7 @@ from tenure.rfm import Split, Truncation
 from tenure.scorer import NewCustomer
 from tenure.streams import stream
 from tenure.text import spreadsheet_safe
+from tenure.totals import Drifts
 from tenure.transactions import MISSING, Identities, Reconciliation, Transactions
 
 from .aliases import Version
@@ -111,7 +112,7 @@ def log_window(parts: Split) -> None:
             "window.customers": len(parts.calibration.customers),
             "window.left_out_since_before": parts.left_out.include_left_truncated,
             "window.left_out_outside": parts.left_out.outside,
-            "window.born_in_holdout": parts.born_in_holdout,
+            "window.acquired_in_holdout": parts.acquired_in_holdout,
         }
     )
 
@@ -219,7 +220,7 @@ def log_backtest(backtest: Backtest, holdout: Holdout, tracking: pd.DataFrame, f
     defined = {key: value for key, value in metrics.items() if math.isfinite(value)}
     mlflow.log_metrics(defined)
     mlflow.set_tag("metrics.undefined", ", ".join(sorted(set(metrics) - set(defined))))
-    mlflow.set_tag("baselines.wins", "; ".join(wins(holdout.comparison)) or "none")
+    mlflow.set_tag("baselines.wins", "; ".join(list_wins(holdout.comparison)) or "none")
     mlflow.set_tags({f"{name}.adjusted": drift.source for name, drift in holdout.drifts.items()})
     for name in ("by_frequency", "deciles", "coverage", "reliability"):
         _log_table(getattr(backtest, name), f"backtest/{name}")

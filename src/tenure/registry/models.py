@@ -19,10 +19,10 @@ from mlflow.models import ModelSignature
 from mlflow.types import ColSpec, ParamSchema, ParamSpec, Schema
 from mlflow.types.schema import AnyType
 
-from tenure.backtest import Drifts
 from tenure.posterior import Posterior
 from tenure.review import Verdict
 from tenure.scorer import COLUMNS, Params, Scorer
+from tenure.totals import Drifts
 
 from .aliases import (
     CHALLENGER,

@@ -38,7 +38,7 @@ class Split:
             `calibration.customers`.
         cutoff: the last day of calibration.
         end: the last day of the holdout.
-        born_in_holdout: customers first seen after the cut-off; they are in neither table.
+        acquired_in_holdout: customers first seen after the cut-off; they are in neither table.
         left_out: customers seen by the cut-off who are not looked at, likewise.
     """
 
@@ -46,7 +46,7 @@ class Split:
     holdout: pd.DataFrame
     cutoff: date
     end: date
-    born_in_holdout: int
+    acquired_in_holdout: int
     left_out: LeftOut = NOBODY
 
     def __post_init__(self) -> None:

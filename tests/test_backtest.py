@@ -420,7 +420,7 @@ def simulated(chance: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray,
 
 
 def test_the_largest_gap_finds_a_small_group_that_the_mean_error_loses() -> None:
-    """Fifty of two thousand are given below 10%, and four in ten of them buy; the predictions of all others are right."""
+    """Fifty of two thousand are given below 10%, and four in ten of them buy; all other predictions are right."""
     rng = np.random.default_rng(14)
     chance, bought = simulated(rng.uniform(0.1, 0.9, 2000), rng)
     assert largest_gap(tabulate_reliability(chance, bought)) == (0.0, pytest.approx(0.03, abs=0.02))

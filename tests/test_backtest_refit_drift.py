@@ -1,4 +1,4 @@
-"""How far a refit has moved from what the holdout vouches for."""
+"""How far a refit differs from the calibration fit that the review judges."""
 
 from dataclasses import replace
 

@@ -28,7 +28,7 @@ def main(run_id: str) -> None:
     evidence = registry.evidence(run_id)
     calibration = split(read(settings.transactions), settings.rfm.cutoff, settings.rfm.end).calibration
     ours = maximum_likelihood(calibration)
-    ours["purchases_log_likelihood"] += calibration.customers["frequency"].sum() * np.log(7.0)  # per week, as published
+    ours["purchases_log_likelihood"] += calibration.table["frequency"].sum() * np.log(7.0)  # per week, as published
     traces = {name: evidence.trace("calibration", name)["posterior"] for name in ("purchases", "spend")}
     print("| parameter | published maximum likelihood | ours | posterior mean | 90% credible |\n|---|---|---|---|---|")
     for name, published in PUBLISHED.items():

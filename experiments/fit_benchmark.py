@@ -46,7 +46,7 @@ def make_summary(customers):
     from tenure.jobs.compose import compose_settings
     from tenure.rfm import split
     from tenure.simulate import PurchaseProcess, SpendProcess, draw_histories, draw_mean_spends
-    from tenure.summary import Rfm
+    from tenure.summary import CustomerSummary
     from tenure.transactions import read
 
     if customers == "cdnow":
@@ -60,7 +60,7 @@ def make_summary(customers):
     drawn = draw_mean_spends(SpendProcess(**SPENDING), x[x > 0].astype(float), rng)
     mean[x > 0] = np.maximum(np.round(drawn, 2), 0.01)
     frame = {"customer_id": np.arange(T.size).astype(str), "frequency": x, "recency": recency, "T": T}
-    return Rfm.from_frame(pd.DataFrame(frame | {"monetary_value": mean}))
+    return CustomerSummary.from_frame(pd.DataFrame(frame | {"monetary_value": mean}))
 
 
 def measure(contender, path, iterations):
@@ -91,7 +91,7 @@ def load_ours(method, iterations):
     """Import ours; give a function from a summary to the effective draws of its posterior."""
     from tenure.fit import fit
     from tenure.jobs.compose import compose_settings
-    from tenure.summary import Rfm
+    from tenure.summary import CustomerSummary
 
     settings = replace(
         compose_settings("train").fit,
@@ -104,7 +104,7 @@ def load_ours(method, iterations):
     )
 
     def run(frame):
-        fitted = fit(Rfm.from_frame(frame), settings, seed=1)
+        fitted = fit(CustomerSummary.from_frame(frame), settings, seed=1)
         if set(fitted.methods.values()) != {method}:
             sys.exit(f"{method} was asked for, and {fitted.methods} came")
         key = "effective_draws" if method == "laplace" else "ess_bulk_min"
@@ -173,7 +173,7 @@ def main(sizes, short):
         paths = {}
         for size in sizes:
             paths[size] = Path(folder) / f"{size}.parquet"
-            make_summary(size).customers.to_parquet(paths[size])
+            make_summary(size).table.to_parquet(paths[size])
         contenders = ("laplace", "nuts", "peer")
         for contender in contenders:  # the unmeasured round
             in_its_own_process(contender, paths[sizes[0]], 100)

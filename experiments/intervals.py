@@ -20,7 +20,7 @@ from tenure.jobs.compose import compose_settings
 from tenure.posterior import PURCHASE_MODELS
 from tenure.scorer import Scorer
 from tenure.simulate import PurchaseProcess, SpendProcess, draw_last
-from tenure.summary import Rfm
+from tenure.summary import CustomerSummary
 
 # Slow buyers over years, so that what whole days round away is small beside what is looked for.
 BUYING = {"r": 0.45, "alpha": 450.0, "a": 0.8, "b": 2.8}  # days
@@ -47,7 +47,7 @@ def simulate(purchases, customers, rng):
     possible = x <= T  # at most one purchase a day; more than that is next to impossible here
     frame = {"frequency": x, "recency": recency, "T": T, "monetary_value": spend}
     summary = pd.DataFrame({"customer_id": np.arange(customers).astype(str), **frame})[possible]
-    return Rfm.from_frame(summary), after[possible], value[possible]
+    return CustomerSummary.from_frame(summary), after[possible], value[possible]
 
 
 def pit(futures, actual, rng):
@@ -58,7 +58,7 @@ def pit(futures, actual, rng):
 
 def groups(summary, expected):
     """Name the customers whose intervals are judged."""
-    once = summary.customers["frequency"].to_numpy() == 0
+    once = summary.table["frequency"].to_numpy() == 0
     top = expected >= np.quantile(expected, 0.9)
     return {"everyone": np.ones(once.size, bool), "one-time buyers": once, "repeat buyers": ~once, "top decile": top}
 

@@ -22,7 +22,7 @@ from tenure.jobs.compose import compose_settings
 from tenure.rfm import EVERYONE, AcquisitionWindow, find_truncation, split
 from tenure.scorer import HeavyTailWarning, Scorer
 from tenure.simulate import write_log
-from tenure.summary import Rfm
+from tenure.summary import CustomerSummary
 from tenure.transactions import read
 
 ONLINE_RETAIL = [
@@ -45,8 +45,8 @@ def settings_of(path, *more):
     return compose_settings("train", [f"transactions.path={path}", "fit.method=laplace", *more])
 
 
-def fitted(rfm, settings):
-    return fit(rfm, settings.fit, seed=settings.seed).posterior
+def fitted(summary, settings):
+    return fit(summary, settings.fit, seed=settings.seed).posterior
 
 
 def expected(posterior, parts, *, seed=0):
@@ -69,14 +69,14 @@ def biases(posterior, parts, rows):
 
 def since_acquisition(parts, acquired, first_day):
     """Take the other reading of an acquisition date: T and recency from that day, purchases from the log alone."""
-    customers = parts.calibration.customers
+    customers = parts.calibration.table
     earlier = np.array(
         [max((first_day - pd.Timestamp(acquired[one]).date()).days - 1, 0) for one in customers["customer_id"]]
     )
     moved = customers.assign(
         recency=customers["recency"] + np.where(customers["frequency"] > 0, earlier, 0), T=customers["T"] + earlier
     )
-    return replace(parts, calibration=Rfm.from_frame(moved, as_of=parts.cutoff))
+    return replace(parts, calibration=CustomerSummary.from_frame(moved, as_of=parts.cutoff))
 
 
 def made_up(truth, seed, folder):
@@ -131,7 +131,7 @@ def print_made_up(truth, seed, folder):
         "acquisition known, T counted from it": moved,
     }
     old_ids = set(acquired.index[acquired < pd.Timestamp(plain.first_day)])
-    ids = dated_all.calibration.customers["customer_id"]
+    ids = dated_all.calibration.table["customer_id"]
     is_old = ids.isin(old_ids).to_numpy()
     print(f"\n{truth}, seed {seed}: {len(ids):,} customers to {CUTOFF}, {is_old.sum():,} of them from before the log.")
     say_births(find_truncation(plain, CUTOFF))
@@ -141,7 +141,7 @@ def print_made_up(truth, seed, folder):
     posteriors = {}
     for name, parts in estimated.items():
         posteriors[name] = fitted(parts.calibration, told)
-        those = parts.calibration.customers["customer_id"]
+        those = parts.calibration.table["customer_id"]
         numbers = population_of(posteriors[name]) + biases(posteriors[name], dated_all, ~is_old)
         print_row(name, f"{len(those):,}", f"{those.isin(old_ids).sum():,}", *numbers)
     print_header("those from before, their T counted from", "bias of purchases", "of value")
@@ -167,8 +167,8 @@ def print_online_retail(path):
         "cohort of the first four weeks": AcquisitionWindow(last=date(2009, 12, 28)),
     }
     parts_of = {name: split(transactions, cutoff, acquisitions=acquisitions) for name, acquisitions in windows.items()}
-    late = parts_of["burn-in of 90 days"].calibration.customers["customer_id"]
-    is_late = whole.calibration.customers["customer_id"].isin(late).to_numpy()
+    late = parts_of["burn-in of 90 days"].calibration.table["customer_id"]
+    is_late = whole.calibration.table["customer_id"].isin(late).to_numpy()
     groups = {"own": None, "born since March": is_late, "born before": ~is_late, "everyone": is_late | True}
     header = [f"{what}, {group}" for group in groups for what in ("purchases", "spend")]
     print_header("learnt from", "customers", "rate a year", "dropout", *header)

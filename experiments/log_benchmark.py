@@ -68,7 +68,7 @@ def run_ours(log, output, memory, stages):
     changes = [f"transactions.path={log}", *([f"transactions.engine.memory_limit={memory}"] if memory else [])]
     settings = compose_settings("score", changes).transactions
     read = clock(stages, "read", lambda: transactions.read(settings))
-    clock(stages, "summaries", lambda: rfm.summaries(read, END).to_parquet(output))
+    clock(stages, "summaries", lambda: rfm.summary_query(read, END).to_parquet(output))
     clock(stages, "reconciliation", read.reconcile)
 
 

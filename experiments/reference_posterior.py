@@ -62,7 +62,7 @@ def spend(customers, group):
 
 def main():
     settings = compose_settings("train")
-    customers = split(read(settings.transactions)).calibration.customers
+    customers = split(read(settings.transactions)).calibration.table
     rows = []
     for model, names in (
         (purchases(customers, settings.fit.priors.purchases), ["r", "alpha", "a", "b"]),

@@ -31,10 +31,10 @@ from numba import njit
 from tenure import batch, registry
 from tenure.fit import library_model
 from tenure.jobs.compose import compose_settings
-from tenure.jobs.scoring import score_parts
+from tenure.jobs.part_scores import score_parts
 from tenure.posterior import Posterior
 from tenure.scorer import COLUMNS, EXPECTED, Scorer
-from tenure.summary import Rfm
+from tenure.summary import CustomerSummary
 
 DRAWS, RATE, HORIZON = 1000, 0.10, 365
 TRUTH = BUYING | SPENDING
@@ -83,7 +83,7 @@ def run_scorer(customers, method):
 
 
 def run_peer(customers):
-    models = library_model(made_up_posterior(), Rfm.from_frame(customers))
+    models = library_model(made_up_posterior(), CustomerSummary.from_frame(customers))
     models.spend.expected_customer_lifetime_value(
         transaction_model=models.purchases,
         data=customers,
@@ -219,7 +219,7 @@ def main(sizes, peers, in_file):
 def summary_file(folder, size):
     path = Path(folder) / f"{size}.parquet"
     if not path.exists():
-        make_summary(size).customers.to_parquet(path)
+        make_summary(size).table.to_parquet(path)
     return str(path)
 
 

@@ -11,7 +11,7 @@ from tenure.backtest.scores import brier, crps, normalized_gini, randomized_pit
 from tenure.backtest.tables import GROUPS, LEVELS, largest_gap, tabulate_reliability
 from tenure.jobs.compose import compose_settings
 from tenure.rfm import Split
-from tenure.summary import Rfm
+from tenure.summary import CustomerSummary
 
 CUTOFF, DAYS = date(2024, 6, 30), 180
 LEVEL = 0.90
@@ -49,10 +49,10 @@ def make_split(frequency: np.ndarray, purchases: np.ndarray, spend: np.ndarray, 
             "monetary_value": np.where(frequency > 0, mean, 0.0),
         }
     )
-    calibration = Rfm.from_frame(customers, as_of=CUTOFF)
+    calibration = CustomerSummary.from_frame(customers, as_of=CUTOFF)
     holdout = pd.DataFrame(
         {
-            "customer_id": calibration.customers["customer_id"],
+            "customer_id": calibration.table["customer_id"],
             "purchases": purchases.astype(np.int64),
             "spend": spend.astype(np.float64),
         }
@@ -186,7 +186,7 @@ def test_spend_per_purchase_is_a_ratio_of_totals(case: Case, backtest: Backtest)
 
 
 def test_facts_describe_the_data(case: Case, backtest: Backtest) -> None:
-    customers, metrics = case.split.calibration.customers, backtest.metrics
+    customers, metrics = case.split.calibration.table, backtest.metrics
     repeat = customers[customers["frequency"] > 0]
     assert metrics["customers"] == 2000
     assert metrics["repeat_buyers"] == len(repeat)
@@ -264,15 +264,15 @@ def test_a_single_customer_is_measured(seed: int) -> None:
 
 def test_a_base_without_a_repeat_buyer_is_measured() -> None:
     case = make_case(50, 10)
-    customers = case.split.calibration.customers.assign(frequency=0, recency=0, monetary_value=0.0)
-    split = replace(case.split, calibration=Rfm.from_frame(customers, as_of=CUTOFF))
+    customers = case.split.calibration.table.assign(frequency=0, recency=0, monetary_value=0.0)
+    split = replace(case.split, calibration=CustomerSummary.from_frame(customers, as_of=CUTOFF))
     metrics = replace(case, split=split).measure().metrics
     assert metrics["one_time_share"] == 1.0
     assert np.isnan(metrics["spend_frequency_correlation"])
 
 
 def test_no_result_names_a_customer(case: Case, backtest: Backtest) -> None:
-    ids = set(case.split.calibration.customers["customer_id"])
+    ids = set(case.split.calibration.table["customer_id"])
     for table in (backtest.by_frequency, backtest.deciles, backtest.coverage, backtest.reliability, backtest.pit):
         assert "customer_id" not in table.columns
         assert not ids & set(table.astype(str).to_numpy().ravel())
@@ -344,7 +344,7 @@ def test_coverage_is_right_in_every_group_at_every_level_when_the_forecast_is(ba
 
 def test_a_group_whose_forecast_alone_is_wrong_shows_alone(case: Case) -> None:
     """The forecast of one-time buyers is three times too high: everyone's coverage hides it, the group's does not."""
-    once = case.split.calibration.customers["frequency"].to_numpy() == 0
+    once = case.split.calibration.table["frequency"].to_numpy() == 0
     counts = np.where(once[:, None], 3 * case.samples.purchases + 1, case.samples.purchases)
     metrics = case.but(purchases=counts).measure().metrics
     assert metrics["purchases.one_time.below_90"] > 0.3
@@ -353,8 +353,8 @@ def test_a_group_whose_forecast_alone_is_wrong_shows_alone(case: Case) -> None:
 
 def test_no_member_of_a_group_leaves_its_coverage_unknown() -> None:
     case = make_case(50, 10)
-    customers = case.split.calibration.customers.assign(frequency=0, recency=0, monetary_value=0.0)
-    split = replace(case.split, calibration=Rfm.from_frame(customers, as_of=CUTOFF))
+    customers = case.split.calibration.table.assign(frequency=0, recency=0, monetary_value=0.0)
+    split = replace(case.split, calibration=CustomerSummary.from_frame(customers, as_of=CUTOFF))
     metrics = replace(case, split=split).measure().metrics
     assert np.isnan(metrics["spend.repeat.inside_50"])
     assert metrics["spend.one_time.inside_50"] == metrics["spend.everyone.inside_50"]

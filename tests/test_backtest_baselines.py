@@ -31,7 +31,7 @@ from tenure.rfm import Histories, Split, histories, split
 from tenure.scorer import Scorer
 from tenure.settings import BASELINES, BacktestSettings
 from tenure.streams import stream
-from tenure.summary import Rfm
+from tenure.summary import CustomerSummary
 from tenure.transactions import Transactions, read
 
 CUTOFF, END, DRAWS = date(1997, 9, 30), date(1997, 12, 30), 100
@@ -106,14 +106,14 @@ def test_the_last_period_is_what_the_days_before_the_cutoff_brought(
     samples = everyone(forecasts["last_period"])
     assert samples.expected_purchases.sum() == len(table) > 0
     assert samples.expected_spend.sum() == pytest.approx(table["amount"].sum())
-    ids = parts.calibration.customers["customer_id"].to_numpy()
+    ids = parts.calibration.table["customer_id"].to_numpy()
     for at in (0, 100, 2000):
         wanted = table.loc[table["customer_id"] == ids[at], "amount"].sum()
         assert samples.expected_spend[at] == pytest.approx(wanted)
 
 
 def test_own_rates_are_repeat_purchases_per_day_times_days_ahead(forecasts: dict[str, Forecast], parts: Split) -> None:
-    customers = parts.calibration.customers
+    customers = parts.calibration.table
     samples = everyone(forecasts["own_rate"])
     wanted = customers["frequency"] / customers["T"] * 91
     np.testing.assert_allclose(samples.expected_purchases, wanted)
@@ -123,7 +123,7 @@ def test_own_rates_are_repeat_purchases_per_day_times_days_ahead(forecasts: dict
 def test_the_textbook_gives_everyone_order_value_times_frequency_times_lifespan(
     forecasts: dict[str, Forecast], parts: Split
 ) -> None:
-    customers, samples = parts.calibration.customers, everyone(forecasts["textbook"])
+    customers, samples = parts.calibration.table, everyone(forecasts["textbook"])
     repeat = customers[customers["frequency"] > 0]
     order_value = np.average(repeat["monetary_value"], weights=repeat["frequency"])
     lifespan = min(repeat["recency"].mean(), 91)
@@ -131,7 +131,7 @@ def test_the_textbook_gives_everyone_order_value_times_frequency_times_lifespan(
     np.testing.assert_allclose(samples.expected_spend, wanted)
 
 
-def test_the_nbd_is_the_published_one_on_cdnow(calibration: Rfm) -> None:
+def test_the_nbd_is_the_published_one_on_cdnow(calibration: CustomerSummary) -> None:
     """Fader, Hardie & Lee (2005), Marketing Science 24(2), Table 2: r = 0.385, alpha = 12.072 weeks."""
     r, alpha = draw_shapes(histories(calibration), 4000, np.random.default_rng(1))
     assert np.median(r) == pytest.approx(0.385, rel=0.02)
@@ -140,12 +140,12 @@ def test_the_nbd_is_the_published_one_on_cdnow(calibration: Rfm) -> None:
 
 
 def test_the_nbd_forecasts_negative_binomial_counts(
-    log: Transactions, settings: BacktestSettings, calibration: Rfm, posterior: Posterior
+    log: Transactions, settings: BacktestSettings, calibration: CustomerSummary, posterior: Posterior
 ) -> None:
     forecast = nbd(BaselineInputs(log, calibration, 91, posterior, 200, 2, settings.baselines))
     r, alpha = draw_shapes(histories(calibration), 200, stream(2, "backtest.nbd.parameters"))
-    at = int(np.argmax(calibration.customers["frequency"] == 3))
-    x, days = (float(calibration.customers[name].iloc[at]) for name in ("frequency", "T"))
+    at = int(np.argmax(calibration.table["frequency"] == 3))
+    x, days = (float(calibration.table[name].iloc[at]) for name in ("frequency", "T"))
     samples = forecast.sample(slice(at, at + 1))
     chance = nbinom.pmf(np.arange(4)[:, None], r + x, (alpha + days) / (alpha + days + 91)).mean(axis=1)
     for count, p in enumerate(chance):
@@ -175,7 +175,7 @@ def test_boosting_learns_quantiles_and_means_from_an_earlier_cutoff(
     boosted = forecast_by_boosting(log, parts.calibration, 91, 300, 5, settings.baselines.boosting)
     samples = everyone(boosted)
     assert np.array_equal(samples.purchases, np.rint(samples.purchases))
-    frequent = parts.calibration.customers["frequency"].to_numpy() >= 5
+    frequent = parts.calibration.table["frequency"].to_numpy() >= 5
     assert samples.expected_purchases[frequent].mean() > 5 * samples.expected_purchases[~frequent].mean()
     before = split(log, CUTOFF - timedelta(days=91), CUTOFF).holdout
     # Its mean is that of the outcomes it was fitted on, over customers of much the same kind.

@@ -20,22 +20,22 @@ def moved(posterior: Posterior, **factors: float) -> Posterior:
 def test_a_refit_on_the_same_days_has_not_moved(posterior: Posterior) -> None:
     found = measure_refit_drift(posterior, posterior, HORIZON)
     assert tuple(found) == REFIT_METRICS
-    assert found["purchases.refit_drift"] == found["spend_per_purchase.refit_drift"] == 0.0
+    assert found["purchases.refit_drift"] == found["spend.refit_drift"] == 0.0
     assert found["purchases.refit_drift_se"] > 0
-    assert found["spend_per_purchase.refit_drift_se"] > 0
+    assert found["spend.refit_drift_se"] > 0
 
 
 @pytest.mark.parametrize("factor", [0.8, 1.3])
 def test_spend_moves_by_its_scale_and_purchases_do_not(posterior: Posterior, factor: float) -> None:
     found = measure_refit_drift(posterior, moved(posterior, v=factor), HORIZON)
-    assert found["spend_per_purchase.refit_drift"] == pytest.approx(factor - 1)
+    assert found["spend.refit_drift"] == pytest.approx(factor - 1)
     assert found["purchases.refit_drift"] == 0.0
 
 
 def test_rarer_purchases_are_fewer_and_spend_stays(posterior: Posterior) -> None:
     found = measure_refit_drift(posterior, moved(posterior, alpha=1.5), HORIZON)
     assert -0.5 < found["purchases.refit_drift"] < -0.1
-    assert found["spend_per_purchase.refit_drift"] == 0.0
+    assert found["spend.refit_drift"] == 0.0
 
 
 def test_dropout_that_tells_only_after_the_horizon_counts(posterior: Posterior) -> None:
@@ -60,5 +60,5 @@ def test_the_error_is_the_spread_of_the_judged_posterior(posterior: Posterior) -
     base = {name: np.full(shape, float(np.median(values))) for name, values in posterior.draws.items()}
     judged = replace(posterior, draws={**base, "v": base["v"] * np.exp(rng.normal(0.0, 0.05, shape))})
     found = measure_refit_drift(judged, replace(posterior, draws=base), HORIZON)
-    assert found["spend_per_purchase.refit_drift_se"] == pytest.approx(0.05, rel=0.25)
+    assert found["spend.refit_drift_se"] == pytest.approx(0.05, rel=0.25)
     assert found["purchases.refit_drift_se"] == pytest.approx(0.0, abs=1e-12)

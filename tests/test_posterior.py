@@ -11,11 +11,11 @@ from typing import Any
 import numpy as np
 import pytest
 
+from tenure.bounds import MOST_DRAWS
 from tenure.errors import InputError
 from tenure.posterior import (
     BOUNDS,
     MOST_CHARACTERS,
-    MOST_DRAWS,
     PARAMETERS,
     PURCHASE_MODELS,
     Posterior,
@@ -337,8 +337,8 @@ TAMPERED: dict[str, tuple[Callable[[], bytes], str]] = {
     "about is several texts": (lambda: file_of(about=member(np.array(["{}", "{}"]))), "not one text"),
     "about is bytes": (lambda: file_of(about=member(np.array(b"{}"))), "not one text"),
     "about is no Unicode": (lambda: file_of(about=header("()", "'<U20'")[:-80] + b"\xff" * 80), "not JSON"),
-    "unknown model": (lambda: file_of(about=about(purchases="pareto")), "purchase_model is 'pareto'"),
-    "model is a list": (lambda: file_of(about=about(purchases=[1])), "not one of bg_nbd, mbg_nbd"),
+    "unknown model": (lambda: file_of(about=about(purchase_model="pareto")), "purchase_model is 'pareto'"),
+    "model is a list": (lambda: file_of(about=about(purchase_model=[1])), "not one of bg_nbd, mbg_nbd"),
     "origin is a number": (lambda: file_of(about=about(origin=3)), "its origin is int"),
     "bomb of text": (lambda: file_of(about=about(origin={"a": "x" * 10**7})), "at most 20,000 characters"),
     "empty member": (lambda: file_of(r=b""), "can be read: ."),

@@ -16,7 +16,7 @@ from tenure.promote import Comparison, PairedScores, compare_recipes, decide
 from tenure.review import Verdict
 from tenure.rfm import Split
 from tenure.scorer import Scorer
-from tenure.summary import Rfm
+from tenure.summary import CustomerSummary
 
 CUTOFF = date(2025, 6, 30)
 END = CUTOFF + timedelta(120)
@@ -45,11 +45,11 @@ def seen(posterior: Posterior) -> Posterior:
 @pytest.fixture(scope="module")
 def parts(seen: Posterior, summaries: pd.DataFrame) -> Split:
     """Let the holdout come out as one of the posterior's own futures: the posterior is the truth."""
-    rfm = Rfm.from_frame(summaries, as_of=CUTOFF)
-    futures = Scorer(seen).simulate(rfm, horizon_days=120, discount_rate=0.0, margin=1.0, seed=77)
+    summary = CustomerSummary.from_frame(summaries, as_of=CUTOFF)
+    futures = Scorer(seen).simulate(summary, horizon_days=120, discount_rate=0.0, margin=1.0, seed=77)
     columns = {"purchases": futures.purchases[:, 5].astype(np.int64), "spend": futures.clv[:, 5]}
-    holdout = pd.DataFrame({"customer_id": rfm.customers["customer_id"], **columns})
-    return Split(rfm, holdout, CUTOFF, END, 0)
+    holdout = pd.DataFrame({"customer_id": summary.table["customer_id"], **columns})
+    return Split(summary, holdout, CUTOFF, END, 0)
 
 
 @pytest.mark.parametrize(

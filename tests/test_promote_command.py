@@ -19,7 +19,7 @@ from tenure.jobs import promoting, training
 from tenure.jobs.compose import compose_settings, shipped
 from tenure.jobs.run_settings import RecipeError, read_fit, read_recipe
 
-QUICK = ["fit.method=laplace", "fit.draws=200", "fit.joint_draws=200"]
+QUICK = ["fit.method=laplace", "fit.draws=200", "fit.joint_draws=200", "backtest.baselines.names=[zero]"]
 RELAXED = [
     *(f"review.checks.{outcome}_bias.review=[-0.24,0.24]" for outcome in ("purchases", "spend")),
     "review.checks.refit_drift.review=[-0.4,0.4]",
@@ -45,13 +45,18 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     registry.use(before)
 
 
+def address() -> str:
+    """Set the store's address, absolute: MLflow keeps the connection to one, and a relative one is any folder's."""
+    return f"registry.tracking_uri=sqlite:///{Path.cwd() / 'mlflow.db'}"
+
+
 def train(*overrides: str) -> int:
-    settings = compose_settings("train", [*QUICK, *overrides])
+    settings = compose_settings("train", [*QUICK, address(), *overrides])
     return training.run(settings, OmegaConf.to_yaml(OmegaConf.structured(settings)), is_sweep=False).exit_code
 
 
 def promote_now(*overrides: str) -> int:
-    settings = compose_settings("promote", ["by=ana", *overrides])
+    settings = compose_settings("promote", ["by=ana", address(), *overrides])
     return promoting.run(settings, OmegaConf.to_yaml(OmegaConf.structured(settings)))
 
 
@@ -150,7 +155,7 @@ def test_another_log_than_the_challengers_is_refused_and_a_reason_does_without_f
         promote_now(*asked)
     with caplog.at_level(logging.WARNING, "tenure"):
         assert promote_now(*asked, "reason=checked by hand") == 0
-    assert "promoted by the reason alone, without figures" in caplog.text
+    assert "the recipes cannot be compared; the reason alone decides" in caplog.text
     tags = registry.find_version(passed.uri).tags
     assert tags["promotion.because"] == "checked by hand"
     assert "promotion.spend.difference" not in tags
@@ -202,42 +207,44 @@ def test_settings_out_of_range_are_refused_with_their_key(override: str, key: st
         compose_settings("promote", [override])
 
 
-def test_a_recipe_reads_back_as_it_was_told() -> None:
-    told = compose_settings("train", ["fit.method=laplace", "rfm.cutoff='1997-09-30'", "transactions.path=sales.csv"])
-    assert read_recipe(OmegaConf.to_yaml(asdict(told))) == told
-    assert read_fit(OmegaConf.to_yaml(asdict(told))) == told.fit
+def test_a_recipe_reads_back_as_it_was_set() -> None:
+    settings = compose_settings(
+        "train", ["fit.method=laplace", "rfm.cutoff='1997-09-30'", "transactions.path=sales.csv"]
+    )
+    assert read_recipe(OmegaConf.to_yaml(asdict(settings))) == settings
+    assert read_fit(OmegaConf.to_yaml(asdict(settings))) == settings.fit
 
 
 def test_an_older_recipe_takes_todays_defaults_for_what_came_later_and_keeps_its_own_priors(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    told = asdict(compose_settings("train"))
-    del told["fit"]["no_repeat_buyers"], told["fit"]["priors"]["spend"], told["transactions"]
-    told["fit"]["priors"]["purchases"]["mean_rate"] = {"distribution": "Exponential", "parameters": {"lam": 2.0}}
+    settings = asdict(compose_settings("train"))
+    del settings["fit"]["no_repeat_buyers"], settings["fit"]["priors"]["spend"], settings["transactions"]
+    settings["fit"]["priors"]["purchases"]["mean_rate"] = {"distribution": "Exponential", "parameters": {"lam": 2.0}}
     with caplog.at_level(logging.WARNING, "tenure"):
-        found = read_fit(OmegaConf.to_yaml(told))
-    assert "older than fit.no_repeat_buyers, fit.priors.spend: they take" in caplog.text
+        found = read_fit(OmegaConf.to_yaml(settings))
+    assert "the run has no fit.no_repeat_buyers, fit.priors.spend: they take" in caplog.text
     assert found.priors.purchases.mean_rate.parameters == {"lam": 2.0}
     assert found.priors.spend == compose_settings("train").fit.priors.spend
 
 
 def test_an_older_recipe_is_followed_while_a_command_runs_and_the_command_goes_on() -> None:
     """The shipped defaults are composed inside of a job, whose own Hydra is at work."""
-    told = asdict(compose_settings("train"))
-    del told["fit"]["no_repeat_buyers"]
+    settings = asdict(compose_settings("train"))
+    del settings["fit"]["no_repeat_buyers"]
     with hydra.initialize_config_dir(shipped("conf"), version_base="1.3"):
-        assert read_fit(OmegaConf.to_yaml(told)).no_repeat_buyers == "refuse"
+        assert read_fit(OmegaConf.to_yaml(settings)).no_repeat_buyers == "refuse"
         assert hydra.compose("train", ["seed=7"]).seed == 7
 
 
 def test_a_recipe_reads_nothing_of_this_machine() -> None:
     recipe = asdict(compose_settings("train"))
     recipe["transactions"]["path"] = "${oc.env:HOME}/sales.csv"
-    with pytest.raises(RecipeError, match="interpolation, which is not followed"):
+    with pytest.raises(RecipeError, match="interpolation, which is not resolved"):
         read_recipe(OmegaConf.to_yaml(recipe))
 
 
 @pytest.mark.parametrize("fit", [{"magic": 1}, {"method": "magic"}, {"chains": "many"}])
 def test_a_recipe_that_cannot_be_followed_is_refused(fit: dict[str, object]) -> None:
-    with pytest.raises(RecipeError, match="cannot follow the recipe"):
+    with pytest.raises(RecipeError, match="cannot use the settings of the run"):
         read_fit(OmegaConf.to_yaml({"fit": fit}))

@@ -1,4 +1,4 @@
-"""The report: of a made-up run, hostile on purpose. Of a real one see test_train; in a browser, the slow test below."""
+"""The report: of a made-up run, hostile on purpose. Of a real one see test_report_command; in a browser, see below."""
 
 import base64
 import json
@@ -14,6 +14,7 @@ from runs import InFolder, write
 
 from tenure import registry, report
 from tenure.jobs.compose import compose_settings
+from tenure.record import Record
 from tenure.report.cells import Cell, Note, Table
 from tenure.review import Check, Review, Verdict
 
@@ -195,7 +196,7 @@ def test_the_report_opens_in_mlflow_without_an_error_and_its_tables_sort(
     settings = compose_settings("train", [f"registry.tracking_uri={server}"]).registry
     registry.connect(settings)
     with registry.open_run(settings, "train", "seed: 1") as run:
-        registry.log_report(report.render(made_up))
+        registry.log(Record(files={"report.html": report.render(made_up)}))
     page_of_run = f"{server}/#/experiments/{run.info.experiment_id}/runs/{run.info.run_id}/artifacts/report.html"
     complaints: list[str] = []
     with browsers.sync_playwright() as playwright:
@@ -240,14 +241,14 @@ def test_tails_stand_beside_the_interval_that_the_review_judges(made_up: InFolde
 
 def test_totals_say_where_the_adjustment_comes_from(made_up: InFolder) -> None:
     told = replace(made_up, tags={**made_up.tags, "spend.adjusted": "assumed from the prior"})
-    assert "by a factor that is assumed from the prior" in report.totals(told).caption
+    assert "the drift is assumed from the prior" in report.totals(told).caption
 
 
 def test_the_refits_move_is_told_beside_chance_and_none_where_there_is_no_refit(made_up: InFolder) -> None:
     moved = {
         "final.purchases.refit_drift": 0.184,
         "final.purchases.refit_drift_se": 0.088,
-        "final.spend_per_purchase.refit_drift": -0.01,
+        "final.spend.refit_drift": -0.01,
     }
     table = report.refit_drift(replace(made_up, metrics={**made_up.metrics, **moved}))
     assert isinstance(table, report.Table)

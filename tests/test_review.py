@@ -16,7 +16,8 @@ from scipy import stats
 from tenure.backtest import METRICS
 from tenure.backtest.stationarity import REFIT_METRICS, SPEND_METRICS
 from tenure.failures import Failure
-from tenure.review import Check, LimitSettings, Review, ReviewSettings, ReviewSettingsError, Verdict, judge
+from tenure.review import Check, Review, Verdict, judge
+from tenure.settings import LimitSettings, ReviewSettings, ReviewSettingsError
 
 CONF = Path(__file__).parents[1] / "conf"
 FITS = {
@@ -207,7 +208,7 @@ def test_only_the_refit_can_have_moved() -> None:
     calibration = {fit: method for fit, method in FITS.items() if fit.startswith("calibration.")}
     for fits, due in (
         (calibration, set()),
-        (FITS, {"final.purchases.refit_drift", "final.spend_per_purchase.refit_drift"}),
+        (FITS, {"final.purchases.refit_drift", "final.spend.refit_drift"}),
     ):
         review = judge(good_metrics(), SETTINGS.checks, fits=fits)
         assert {check.metric for check in review.checks if check.name == "refit_drift"} == due
@@ -218,7 +219,7 @@ def test_only_the_refit_can_have_moved() -> None:
     [
         ("final.purchases.refit_drift", 0.09, 0.18, "is 0.18, standard error 0.01: above the REVIEW limit 0.1"),
         (
-            "final.spend_per_purchase.refit_drift",
+            "final.spend.refit_drift",
             -0.09,
             -0.3,
             "is -0.3, standard error 0.01: below the REVIEW limit -0.1",

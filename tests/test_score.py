@@ -260,7 +260,7 @@ def test_predictive_intervals_cover_what_they_say(purchases: str, chances: int) 
         later.append(len(times) - len(before))
     valid = [at for at, row in enumerate(rows) if row[0] <= row[1]]
     base = customers(*[rows[at] for at in valid])
-    scorer = Scorer(replace(fixed(1000, r=r, alpha=alpha, a=a, b=b), purchases=purchases))
+    scorer = Scorer(replace(fixed(1000, r=r, alpha=alpha, a=a, b=b), purchase_model=purchases))
     futures, actual = scorer.simulate(base, horizon_days=200), np.array(later)[valid][:, None]
     below, equal = (futures.purchases < actual).mean(axis=1), (futures.purchases == actual).mean(axis=1)
     pit = below + rng.random(len(valid)) * equal

@@ -10,7 +10,7 @@ import pytest
 
 from tenure.posterior import PARAMETERS, PURCHASE_MODELS, Posterior
 from tenure.scorer import COLUMNS, HorizonWarning, Params, ScoreError, Scorer, Totals
-from tenure.summary import Rfm
+from tenure.summary import CustomerSummary
 
 NUMBERS = list(COLUMNS)
 
@@ -71,7 +71,7 @@ def test_ids_come_back_as_given_in_the_order_given(scorer: Scorer, summaries: pd
 def test_an_rfm_its_frame_and_a_frame_with_more_columns_score_alike(scorer: Scorer, summaries: pd.DataFrame) -> None:
     table = scorer.score(summaries).table
     more = summaries.assign(segment="web")[["segment", *reversed(summaries.columns)]]
-    for customers in (Rfm.from_frame(summaries), more, summaries.set_index(np.arange(700) * 3)):
+    for customers in (CustomerSummary.from_frame(summaries), more, summaries.set_index(np.arange(700) * 3)):
         pd.testing.assert_frame_equal(scorer.score(customers).table, table, check_exact=True)
 
 

@@ -16,11 +16,13 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from . import paths
 from .backtest import crps
 from .backtest.scores import standard_error
 from .errors import InputError
 from .outcomes import OUTCOMES
 from .posterior import Posterior
+from .record import Record, add_prefix, finite
 from .review import Verdict
 from .rfm import Split
 from .scorer import HeavyTailWarning, Scorer
@@ -96,6 +98,14 @@ class Comparison:
     def _scores(self, outcome: str) -> dict[str, float]:
         return asdict(getattr(self, outcome))
 
+    def record(self) -> Record:
+        """Return both recipes' scores side by side, as metrics and as a table."""
+        return Record(
+            metrics=add_prefix("promotion", finite(self.metrics())),
+            tags={"promotion.cutoff": str(self.cutoff), "promotion.end": str(self.end)},
+            tables={paths.COMPARISON: self.table().set_index("outcome")},
+        )
+
 
 @dataclass(frozen=True)
 class Decision:
@@ -103,6 +113,10 @@ class Decision:
 
     is_promoted: bool
     because: str
+
+    def record(self) -> Record:
+        """Return the decision and its reason."""
+        return Record(tags={"promotion.promoted": str(self.is_promoted), "promotion.because": self.because})
 
 
 def decide(verdict: Verdict, comparison: Comparison | None, *, has_champion: bool, reason: str | None) -> Decision:
@@ -147,7 +161,7 @@ def compare_recipes(split: Split, champion: Posterior, challenger: Posterior, *,
     params: dict[str, Any] = {"horizon_days": split.horizon_days, "discount_rate": 0.0, "margin": 1.0, "seed": seed}
     actual = {"spend": split.holdout["spend"], "purchases": split.holdout["purchases"]}
     accumulators = {outcome: _Accumulator(column.to_numpy(np.float64)) for outcome, column in actual.items()}
-    customers = split.calibration.customers
+    customers = split.calibration.table
     for rows in _blocks(len(customers)):
         futures = [scorer.simulate(customers.iloc[rows], **params) for scorer in scorers]
         with warnings.catch_warnings():

@@ -17,7 +17,7 @@ from tenure.posterior import Posterior
 from tenure.rfm import Histories, histories
 from tenure.settings import BaselineSettings
 from tenure.streams import stream
-from tenure.summary import Rfm
+from tenure.summary import CustomerSummary
 from tenure.transactions import Transactions
 
 from .boosting import forecast_by_boosting
@@ -44,7 +44,7 @@ class BaselineInputs:
     """
 
     transactions: Transactions
-    calibration: Rfm
+    calibration: CustomerSummary
     horizon_days: int
     posterior: Posterior
     draws: int
@@ -60,12 +60,12 @@ class BaselineInputs:
 
     def column(self, name: str) -> Floats:
         """Return a column of the summary."""
-        return self.calibration.customers[name].to_numpy(np.float64)
+        return self.calibration.table[name].to_numpy(np.float64)
 
 
 def zero(inputs: BaselineInputs) -> Forecast:
     """Forecast zero, the actual outcome of half the customers of most shops."""
-    zeros = np.zeros(len(inputs.calibration.customers))
+    zeros = np.zeros(len(inputs.calibration.table))
     return point_forecast("zero", zeros, zeros, inputs.draws)
 
 
@@ -75,7 +75,7 @@ def last_period(inputs: BaselineInputs) -> Forecast:
     purchases = inputs.transactions.purchases(inputs.cutoff)
     recent = purchases.filter(purchases["date"] > after)
     sums = recent.group_by("customer_id").aggregate(purchases=recent.count(), spend=recent["amount"].sum()).to_pandas()
-    customers = inputs.calibration.customers["customer_id"]
+    customers = inputs.calibration.table["customer_id"]
     table = sums.set_index("customer_id").reindex(customers, fill_value=0).astype(np.float64)
     return point_forecast("last_period", table["purchases"].to_numpy(), table["spend"].to_numpy(), inputs.draws)
 
@@ -113,7 +113,7 @@ def nbd(inputs: BaselineInputs) -> Forecast:
     approximation of their likelihood around its maximum, in logarithms; spend is Gamma-Gamma with the posterior's
     p, q and v (Fader & Hardie 2013, note 025).
     """
-    size, draws = len(inputs.calibration.customers), inputs.draws
+    size, draws = len(inputs.calibration.table), inputs.draws
     r, alpha = draw_shapes(histories(inputs.calibration), draws, stream(inputs.seed, "backtest.nbd.parameters"))
     joint = inputs.posterior.joint(draws)
     p, q, v = (joint[name] for name in ("p", "q", "v"))

@@ -8,10 +8,11 @@ import numpy as np
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
+from tenure.outcomes import OUTCOMES
 from tenure.rfm import split
 from tenure.settings import BoostingSettings
 from tenure.streams import derive_seed, stream
-from tenure.summary import Rfm
+from tenure.summary import CustomerSummary
 from tenure.transactions import Transactions
 
 from .forecast import Forecast, Samples
@@ -49,7 +50,12 @@ class Regression:
 
 
 def forecast_by_boosting(
-    transactions: Transactions, calibration: Rfm, horizon_days: int, draws: int, seed: int, settings: BoostingSettings
+    transactions: Transactions,
+    calibration: CustomerSummary,
+    horizon_days: int,
+    draws: int,
+    seed: int,
+    settings: BoostingSettings,
 ) -> Forecast:
     """Forecast by regression: fitted on summaries at an earlier cut-off and the outcomes from then to the cut-off.
 
@@ -76,7 +82,7 @@ def forecast_by_boosting(
             settings,
             derive_seed(seed, "backtest.boosting.trees", name),
         )
-        for name in ("purchases", "spend")
+        for name in OUTCOMES
     )
     present, scale = _features(calibration), horizon_days / period
 
@@ -92,10 +98,10 @@ def forecast_by_boosting(
     return Forecast("boosting", len(present), draws, sample)
 
 
-def _features(rfm: Rfm) -> Floats:
+def _features(summary: CustomerSummary) -> Floats:
     """Return the summary's columns, the days since the last purchase and the purchase rate."""
     x, recency, days, spend = (
-        rfm.customers[name].to_numpy(np.float64) for name in ("frequency", "recency", "T", "monetary_value")
+        summary.table[name].to_numpy(np.float64) for name in ("frequency", "recency", "T", "monetary_value")
     )
     return np.column_stack([x, recency, days, spend, days - recency, x / np.maximum(days, 1.0)])
 

@@ -15,7 +15,7 @@ from .outcome import BacktestError
 
 if TYPE_CHECKING:
     from tenure.scorer import Scorer
-    from tenure.summary import Rfm
+    from tenure.summary import CustomerSummary
 
 type Floats = NDArray[np.float64]
 type Numbers = NDArray[Any]
@@ -92,7 +92,9 @@ class Forecast:
             yield rows, samples
 
 
-def model_forecast(scorer: "Scorer", calibration: "Rfm", *, horizon_days: int, level: float, seed: int) -> Forecast:
+def model_forecast(
+    scorer: "Scorer", calibration: "CustomerSummary", *, horizon_days: int, level: float, seed: int
+) -> Forecast:
     """Build the model's forecast: simulated futures and their expectations, undiscounted and at full margin.
 
     A customer's numbers do not depend on the other customers, so blocks change nothing.
@@ -102,12 +104,12 @@ def model_forecast(scorer: "Scorer", calibration: "Rfm", *, horizon_days: int, l
     }  # fmt: skip
 
     def sample(rows: slice) -> Samples:
-        customers = calibration.customers.iloc[rows]
+        customers = calibration.table.iloc[rows]
         futures, expected = scorer.simulate(customers, **params), scorer.expect(customers, **params)
         means = (expected[name].to_numpy(np.float64) for name in ("expected_purchases", "clv"))
         return Samples(futures.purchases, futures.clv, *means)
 
-    return Forecast("model", len(calibration.customers), scorer.draws, sample)
+    return Forecast("model", len(calibration.table), scorer.draws, sample)
 
 
 def point_forecast(name: str, purchases: Floats, spend: Floats, draws: int) -> Forecast:

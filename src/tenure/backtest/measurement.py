@@ -12,6 +12,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from tenure.outcomes import OUTCOMES
+
 from .forecast import Forecast
 from .metrics import METRICS, coverage_metrics, facts, outcome_metrics, p_purchase_metrics, spend_metrics
 from .outcome import BacktestError, Outcome
@@ -88,7 +90,7 @@ def measure_forecast(split: "Split", forecast: Forecast, *, level: float, rng: n
         level: the level of the predictive intervals.
         rng: for the randomised PIT and the order of customers of equal expected spend.
     """
-    customers = split.calibration.customers
+    customers = split.calibration.table
     if forecast.customers != len(customers):
         raise BacktestError(
             f"The forecast {forecast.name} is of {forecast.customers:,} customers, the calibration of "
@@ -129,7 +131,7 @@ def measure_forecast(split: "Split", forecast: Forecast, *, level: float, rng: n
 def _measure_customers(split: "Split", forecast: Forecast, rng: np.random.Generator) -> tuple[Outcome, Outcome, Floats]:
     """Measure block by block; a few numbers per customer and one total per draw are kept."""
     size = forecast.customers
-    actual = [split.holdout[name].to_numpy(np.float64) for name in ("purchases", "spend")]
+    actual = [split.holdout[name].to_numpy(np.float64) for name in OUTCOMES]
     uniform = rng.random((2, size))  # before the blocks, so that their size changes nothing
     expected, scores, pit = (np.empty((2, size)) for _ in range(3))
     totals, p_purchase = np.zeros((2, forecast.draws)), np.empty(size)

@@ -168,7 +168,7 @@ def spend_metrics(purchases: Outcome, spend: Outcome) -> dict[str, float]:
 
 def facts(split: "Split", level: float) -> dict[str, float]:
     """Count customers and buyers, and correlate spend with frequency."""
-    customers = split.calibration.customers
+    customers = split.calibration.table
     repeat = customers[customers["frequency"] > 0]
     # The spend model is fitted to customers who paid for a repeat purchase.
     paid = repeat[repeat["monetary_value"] > 0]

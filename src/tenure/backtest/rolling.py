@@ -7,7 +7,9 @@ from datetime import date, timedelta
 import numpy as np
 import pandas as pd
 
+from tenure import paths
 from tenure.outcomes import OUTCOMES
+from tenure.record import Record, finite
 from tenure.settings import DriftSettings, OriginSettings
 from tenure.streams import stream
 from tenure.totals import PastError, estimate_drift
@@ -123,6 +125,19 @@ class Rolling:
             metrics[f"{key}.baselines_beaten"] = float((baselines["difference"] < 0).sum())
             metrics[f"{key}.baselines_won"] = float((baselines["winner"] == baselines["forecast"]).sum())
         return metrics
+
+    def record(self) -> Record:
+        """Return the tables, the means over origins, and each win of a baseline."""
+        return Record(
+            metrics=finite(self.metrics),
+            tables={
+                paths.ROLLING_TOTALS: self.totals,
+                paths.ROLLING_FORECASTS: self.forecasts,
+                paths.ROLLING_DRIFTS: self.drifts,
+                paths.PAST_ERRORS: self.past_errors,
+            },
+            files={paths.ROLLING_WINS: "\n".join(self.wins) or "No baseline is better than the model."},
+        )
 
 
 def roll_up(holdouts: Mapping[Origin, Holdout], settings: DriftSettings, *, level: float, seed: int) -> Rolling:

@@ -20,7 +20,7 @@ UNBOUNDED = 1e6  # stands for a change from nothing to something
 SPEND_METRICS = ("spend_change", "spend_change_se", "spend_change_customers")
 REFIT_METRICS = (
     "purchases.refit_drift", "purchases.refit_drift_se",
-    "spend_per_purchase.refit_drift", "spend_per_purchase.refit_drift_se",
+    "spend.refit_drift", "spend.refit_drift_se",
 )  # fmt: skip
 
 
@@ -34,7 +34,7 @@ def measure_spend_change(transactions: Transactions, split: Split) -> dict[str, 
     customers, by linearising the ratio (Cochran 1977, Sampling Techniques, section 6.3). NaN of fewer than two
     customers. Where all purchases of one half were free, the change is -1 or `UNBOUNDED`.
     """
-    customers = split.calibration.customers
+    customers = split.calibration.table
     middle = split.cutoff - timedelta(days=int(customers["T"].max()) // 2)
     table = _repeats_by_half(transactions, middle, split.cutoff, customers["customer_id"])
     counts = table[["early_purchases", "late_purchases"]].to_numpy(np.float64)

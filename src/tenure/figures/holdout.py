@@ -11,6 +11,8 @@ from matplotlib.dates import AutoDateLocator, ConciseDateFormatter, date2num
 from matplotlib.figure import Figure
 from scipy.stats import binom
 
+from tenure.outcomes import OUTCOMES
+
 from .style import ACTUAL, DATA, INK, MODEL, STYLE, Floats, ends_of, explain, new_canvas, thousands
 
 PIT_BARS = 20
@@ -83,11 +85,11 @@ def pit(pit_table: pd.DataFrame, level: float) -> Figure:
         level: of the predictive intervals, whose tails are shaded.
     """
     figure, panels = new_canvas(1, 2, height=4.9, sharey=True)
-    for axes, column, name in zip(panels, ("purchases", "spend"), ("purchases", "spend"), strict=True):
-        _draw_pit(axes, pit_table[column].to_numpy(np.float64), (1 - level) / 2, name)
+    for axes, name in zip(panels, OUTCOMES, strict=True):
+        _draw_pit(axes, pit_table[name].to_numpy(np.float64), (1 - level) / 2, name)
     panels[0].set_ylabel("customers")
     panels[0].legend(loc="lower center", frameon=True, framealpha=0.9)
-    inside = [f"{np.mean(np.abs(pit_table[column] - 0.5) <= level / 2):.1%}" for column in ("purchases", "spend")]
+    inside = [f"{np.mean(np.abs(pit_table[column] - 0.5) <= level / 2):.1%}" for column in OUTCOMES]
     return explain(
         figure,
         f"{inside[0]} of customers' purchases and {inside[1]} of their spend lie in their {level:.0%} interval",

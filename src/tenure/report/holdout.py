@@ -30,8 +30,8 @@ def totals(evidence: Evidence) -> Table:
     ]
     return Table(
         f"Totals of the {count(metrics.get('horizon_days')).text} days held out. Look at the bias first, then whether "
-        "the interval holds what happened; the adjusted one allows for a world that changes, by "
-        f"a drift that is {evidence.tags.get('spend.adjusted', NONE)}.",
+        "the interval holds what happened; the adjusted one is widened for drift; the drift is "
+        f"{evidence.tags.get('spend.adjusted', NONE)}.",
         ("", "actual", "expected", "bias", f"{level} predictive", "covers", f"{level} adjusted", "covers"),
         rows,
     )

@@ -21,48 +21,48 @@ ORIGINS = [
     "registry.experiment=backtests",
 ]
 HEAD = {
-    "held": "| log | days ahead | origins | mean bias | mean distance | raw 90% holds | adjusted 90% holds "
-    "| of those learnt, raw | of those learnt, adjusted | adjusted / raw width |",
+    "totals": "| log | days ahead | origins | mean bias | mean distance | raw 90% covers | adjusted 90% covers "
+    "| estimated: raw | estimated: adjusted | adjusted / raw width |",
     "scores": "| log | days ahead | outcome | model | zero | last_period | own_rate | textbook | nbd | boosting |",
 }
 
 
 def main(arguments):
-    logs = [part for part in arguments if part.endswith((".csv", ".parquet")) and not part.startswith("transactions.")]
-    others = [part for part in arguments if part not in logs]
-    ran = {}
+    logs = [one for one in arguments if one.endswith((".csv", ".parquet")) and not one.startswith("transactions.")]
+    others = [one for one in arguments if one not in logs]
+    results = {}
     for log in logs:
         name, _, path = log.partition("=")
-        asked = [*ORIGINS, f"transactions.path={path}", f"registry.run_name={name}", *others]
-        settings = compose_settings("backtest", asked)
+        overrides = [*ORIGINS, f"transactions.path={path}", f"registry.run_name={name}", *others]
+        settings = compose_settings("backtest", overrides)
         rolling = backtesting.run(settings, OmegaConf.to_yaml(OmegaConf.structured(settings)))
-        ran[name] = rolling
+        results[name] = rolling
     for outcome in ("purchases", "spend"):
-        print_held(ran, outcome)
-    print_scores(ran)
-    print_wins(ran)
+        print_totals(results, outcome)
+    print_scores(results)
+    print_wins(results)
 
 
-def print_held(ran, outcome):
-    print(f"\nTotals of {outcome}\n\n{HEAD['held']}\n|" + "---|" * HEAD["held"].count(" |"))
-    for name, rolling in ran.items():
-        ours = rolling.totals[rolling.totals["outcome"] == outcome]
-        for days, part in ours.groupby("horizon_days"):
+def print_totals(results, outcome):
+    print(f"\nTotals of {outcome}\n\n{HEAD['totals']}\n|" + "---|" * HEAD["totals"].count(" |"))
+    for name, rolling in results.items():
+        totals = rolling.totals[rolling.totals["outcome"] == outcome]
+        for days, part in totals.groupby("horizon_days"):
             estimated = part[part["drift"] == "estimated"]
             wider = ((part["adjusted_high"] - part["adjusted_low"]) / (part["high"] - part["low"])).median()
-            held = [counted(rows[column]) for rows in (part, estimated) for column in ("covers", "adjusted_covers")]
+            covered = [counted(rows[column]) for rows in (part, estimated) for column in ("covers", "adjusted_covers")]
             bias = f"{part['bias'].mean():+.1%} | {part['bias'].abs().mean():.1%}"
-            print(f"| {name} | {days} | {len(part)} | {bias} | {' | '.join(held)} | {wider:.1f} |")
+            print(f"| {name} | {days} | {len(part)} | {bias} | {' | '.join(covered)} | {wider:.1f} |")
 
 
-def counted(held):
-    return f"{held.sum():.0f} of {len(held)}" if len(held) else "-"
+def counted(covers):
+    return f"{covers.sum():.0f} of {len(covers)}" if len(covers) else "-"
 
 
-def print_scores(ran):
-    print(f"\nMean CRPS over origins; in brackets the origins that the baseline lost and won\n\n{HEAD['scores']}")
+def print_scores(results):
+    print(f"\nMean CRPS over origins; in brackets the origins that the model wins and loses\n\n{HEAD['scores']}")
     print("|" + "---|" * HEAD["scores"].count(" |"))
-    for name, rolling in ran.items():
+    for name, rolling in results.items():
         for (days, outcome), part in rolling.forecasts.groupby(["horizon_days", "outcome"]):
             cells = []
             for forecast, rows in part.groupby("forecast", sort=False):
@@ -72,8 +72,8 @@ def print_scores(ran):
             print(f"| {name} | {days} | {outcome} | {' | '.join(cells)} |")
 
 
-def print_wins(ran):
-    for name, rolling in ran.items():
+def print_wins(results):
+    for name, rolling in results.items():
         print(f"\n{name}: {len(rolling.wins)} wins of a baseline\n")
         for line in rolling.wins:
             print(f"- {line}")

@@ -1,11 +1,11 @@
-"""Set the runs of a sweep side by side, split by split, and print the tables of experiments/compare.md.
+"""Compare the runs of a sweep, split by split, and print the tables of experiments/compare.md.
 
 uv run tenure-train experiment=compare
 uv run python experiments/compare.py [EXPERIMENT]
 
-Runs of one split met the same customers and days, so that each is compared with the shipped recipe's, customer by
-customer: by the elpd of one left out of the fit, and by the CRPS of the holdout, foretold again by both with the same
-random numbers. Between splits nothing is compared. A run of its own in EXPERIMENT keeps the tables and a picture.
+Runs of one split have the same customers and days, so that each is compared with the default recipe's, customer by
+customer: by the leave-one-out elpd, and by the CRPS of the holdout, forecast again by both with the same random
+numbers. Runs of different splits are not compared. The tables and a figure are logged in a run in EXPERIMENT.
 """
 
 import sys
@@ -38,8 +38,8 @@ ROWS = [
     ("spend in the holdout, bias of the total", "spend.bias", "{:+.1%}"),
     ("randomised PIT of spend inside 90%", "spend.pit_coverage", "{:.1%}"),
 ]
-# What decides: by name, the format of a figure and of its difference from the reference's, and the least that counts
-# (in elpd more than the error of finitely many draws, which is in no standard error).
+# By name, the format of a number and of its difference from the reference's, and the smallest difference that counts
+# (in elpd more than the Monte Carlo error, which no standard error contains).
 MEASURES = {
     "elpd of purchases": ("{:,.1f}", "{:+.1f} ± {:.1f}", fit.LEAST_ELPD),
     "elpd of spend": ("{:,.1f}", "{:+.1f} ± {:.1f}", fit.LEAST_ELPD),
@@ -53,21 +53,21 @@ def main(experiment="compare"):
     registry.connect(settings.registry)
     splits = find_runs(experiment)
     if not splits:
-        sys.exit(f"{mlflow.get_tracking_uri()} holds no finished run of experiment=compare in {experiment}.")
+        sys.exit(f"{mlflow.get_tracking_uri()} has no finished run of experiment=compare in {experiment}.")
     shipped = f"{settings.fit.purchase_model} {settings.registry.tags['priors']}"
-    parts, found = [], {}
+    sections, by_split = [], {}
     for runs in splits.values():
         title, reference = describe(runs), shipped if shipped in runs else next(iter(runs))
-        own, differences = compare(runs, reference)
-        parts.append(f"{title}.\n\n{tabulate(runs)}\n\n{tabulate_differences(reference, own, differences)}\n")
-        found[title] = differences
-    page = "\n".join(parts)
+        own, differences = compare_runs(runs, reference)
+        sections.append(f"{title}.\n\n{tabulate(runs)}\n\n{tabulate_differences(reference, own, differences)}\n")
+        by_split[title] = differences
+    page = "\n".join(sections)
     print(f"\n{page}")
-    keep(page, draw(found), replace(settings.registry, run_name="side by side", tags={}), splits)
+    keep(page, draw(by_split), replace(settings.registry, run_name="side by side", tags={}), splits)
 
 
 def find_runs(experiment):
-    """Find the runs of each split, by recipe; a later run of a recipe takes the place of an earlier one."""
+    """Find the runs of each split, by recipe; a later run of a recipe replaces an earlier one."""
     splits = defaultdict(dict)
     finished = "attributes.status = 'FINISHED' and tags.`tenure.job` = 'train'"
     for run in mlflow.search_runs(
@@ -87,13 +87,13 @@ def describe(runs):
     return f"{Path(log).name}, calibrated to {one.tags['cutoff']}, {days:.0f} days held out, {customers:,.0f} customers"
 
 
-def compare(runs, reference):
-    """Give the reference's own figures, by measure, and each other recipe's differences from it with their errors."""
+def compare_runs(runs, reference):
+    """Return the reference's own numbers, by measure, and each other recipe's differences from it with their errors."""
     recipe = read_recipe(runs[reference].recipe())
     transactions = read(recipe.transactions)
     if transactions.digest != runs[reference].tags["data.digest"]:
-        sys.exit(f"{recipe.transactions.path} is not the log any more that these runs were trained on.")
-    parts = split(transactions, recipe.rfm.cutoff, recipe.rfm.end, AcquisitionWindow.of(recipe.rfm, transactions))
+        sys.exit(f"{recipe.transactions.path} is no longer the log that these runs were trained on.")
+    window = split(transactions, recipe.rfm.cutoff, recipe.rfm.end, AcquisitionWindow.of(recipe.rfm, transactions))
     posteriors = {
         name: Posterior.load(run.file("posterior/calibration.npz")).thin(recipe.fit.joint_draws)
         for name, run in runs.items()
@@ -101,14 +101,17 @@ def compare(runs, reference):
     loos = {name: [run.loo("calibration", model) for model in ("purchases", "spend")] for name, run in runs.items()}
     own, differences = {}, {}
     for name in runs:
-        met = promote.compare(parts, posteriors[reference], posteriors[name], seed=recipe.seed)
-        contests = (met.purchases, met.spend)
+        comparison = promote.compare_recipes(window, posteriors[reference], posteriors[name], seed=recipe.seed)
+        scores = (comparison.purchases, comparison.spend)
         if name == reference:
-            figures = [loo.elpd for loo in loos[name]] + [one.champion_crps for one in contests]
+            figures = [loo.elpd for loo in loos[name]] + [one.champion_crps for one in scores]
             own = dict(zip(MEASURES, figures, strict=True))
             continue
-        gains = [fit.compare(ours, theirs) for ours, theirs in zip(loos[name], loos[reference], strict=True)]
-        pairs = [(one.elpd, one.se) for one in gains] + [(one.difference, one.difference_se) for one in contests]
+        gains = [
+            fit.compare(own_loo, reference_loo)
+            for own_loo, reference_loo in zip(loos[name], loos[reference], strict=True)
+        ]
+        pairs = [(one.elpd, one.se) for one in gains] + [(one.difference, one.difference_se) for one in scores]
         differences[name] = dict(zip(MEASURES, pairs, strict=True))
     return own, differences
 
@@ -122,7 +125,7 @@ def tabulate(runs):
 
 
 def tabulate_differences(reference, own, differences):
-    """Print differences with their paired standard errors; in bold those that are clear, for better or worse."""
+    """Return a table of differences with their paired standard errors, in bold those that are clear."""
     lines = [["less the reference", *MEASURES], ["---"] * (len(MEASURES) + 1)]
     lines += [[f"{reference} itself", *(MEASURES[name][0].format(figure) for name, figure in own.items())]]
     for recipe, measured in differences.items():
@@ -140,9 +143,9 @@ def as_markdown(lines):
     return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
 
 
-def draw(found):
-    """Draw every difference from the reference, with two standard errors to either side, a colour per split."""
-    names = sorted({name for differences in found.values() for name in differences})
+def draw(by_split):
+    """Plot every difference from the reference, with two standard errors to either side, a colour per split."""
+    names = sorted({name for differences in by_split.values() for name in differences})
     with rc_context(STYLE):
         figure = Figure(figsize=(13, 1.5 + len(names)), layout="constrained")
         panels = figure.subplots(1, len(MEASURES), sharey=True)
@@ -151,11 +154,11 @@ def draw(found):
             panel.axvline(0, color="grey", linewidth=0.8)
             panel.axvspan(-least, least, color="grey", alpha=0.15, linewidth=0)  # no difference, whatever its error
             panel.set(title=measure, yticks=range(len(names)), yticklabels=names)
-            for at, (title, differences) in enumerate(found.items()):
+            for at, (title, differences) in enumerate(by_split.items()):
                 pairs = [differences[name][measure] for name in differences]
                 panel.errorbar(
                     [difference for difference, _ in pairs],
-                    [names.index(name) + 0.5 * at / len(found) for name in differences],
+                    [names.index(name) + 0.5 * at / len(by_split) for name in differences],
                     xerr=[CLEAR * error for _, error in pairs],
                     fmt="o", color=CHAINS[at % len(CHAINS)], label=title,
                 )  # fmt: skip
@@ -168,7 +171,7 @@ def keep(page, figure, settings, splits):
     with registry.open_run(settings, "compare", OmegaConf.to_yaml({"runs": ids})) as opened:
         mlflow.log_text(page, "compare.md")
         mlflow.log_figure(figure, "differences.png")
-    print(f"Kept in run {opened.info.run_id}.")
+    print(f"Logged in run {opened.info.run_id}.")
 
 
 if __name__ == "__main__":

@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 from scipy.stats import kstest
 
-from tenure.backtest import METRICS, Backtest, BacktestError, Forecast, Samples, measure, point_forecast
+from tenure.backtest import METRICS, Backtest, BacktestError, Forecast, Samples, measure_forecast, point_forecast
 from tenure.backtest.scores import brier, crps, normalized_gini, randomized_pit
 from tenure.backtest.tables import GROUPS, LEVELS, largest_gap, tabulate_reliability
 from tenure.jobs.compose import compose_settings
@@ -32,7 +32,7 @@ class Case:
         return Forecast("made up", *self.samples.purchases.shape, sample)
 
     def measure(self, level: float = LEVEL, seed: int = 0) -> Backtest:
-        return measure(self.split, self.forecast(), level=level, rng=np.random.default_rng(seed))
+        return measure_forecast(self.split, self.forecast(), level=level, rng=np.random.default_rng(seed))
 
     def but(self, **changes: np.ndarray) -> "Case":
         return replace(self, samples=replace(self.samples, **changes))
@@ -192,7 +192,7 @@ def test_facts_describe_the_data(case: Case, backtest: Backtest) -> None:
     assert metrics["repeat_buyers"] == len(repeat)
     assert metrics["one_time_share"] == pytest.approx(1 - len(repeat) / 2000)
     assert metrics["holdout_buyers"] == (case.split.holdout["purchases"] > 0).sum()
-    assert metrics["born_in_holdout"] == 7
+    assert metrics["acquired_in_holdout"] == 7
     assert metrics["horizon_days"] == DAYS
     assert metrics["level"] == LEVEL
     for name, method in (("correlation", "pearson"), ("rank_correlation", "spearman")):
@@ -342,8 +342,8 @@ def test_coverage_is_right_in_every_group_at_every_level_when_the_forecast_is(ba
     )
 
 
-def test_a_group_that_alone_is_foretold_wrongly_shows_alone(case: Case) -> None:
-    """Who bought once is foretold three times too much: everyone's coverage hides it, the group's does not."""
+def test_a_group_whose_forecast_alone_is_wrong_shows_alone(case: Case) -> None:
+    """The forecast of one-time buyers is three times too high: everyone's coverage hides it, the group's does not."""
     once = case.split.calibration.table["frequency"].to_numpy() == 0
     counts = np.where(once[:, None], 3 * case.samples.purchases + 1, case.samples.purchases)
     metrics = case.but(purchases=counts).measure().metrics
@@ -404,7 +404,7 @@ def test_probabilities_of_a_purchase_are_reliable_when_the_forecast_is_right(cas
     table, metrics = backtest.reliability, backtest.metrics
     assert table["customers"].sum() == 2000
     known = table[table["customers"] > 20]
-    assert ((known["actual"] - known["foretold"]) / known["actual_se"]).abs().max() < 4
+    assert ((known["actual"] - known["predicted"]) / known["actual_se"]).abs().max() < 4
     bought = case.split.holdout["purchases"].to_numpy() > 0
     assert metrics["p_purchase.actual"] == pytest.approx(bought.mean())
     assert metrics["p_purchase.brier"] < np.var(bought)
@@ -414,21 +414,21 @@ def test_probabilities_of_a_purchase_are_reliable_when_the_forecast_is_right(cas
     assert doubled["p_purchase.calibration_error"] == pytest.approx(1 - bought.mean())
 
 
-def told(chance: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-    """Let customers buy as was foretold."""
+def simulated(chance: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+    """Simulate buyers by the predicted probabilities."""
     return chance, rng.random(len(chance)) < chance
 
 
 def test_the_largest_gap_finds_a_small_group_that_the_mean_error_loses() -> None:
-    """Fifty of two thousand are given below 10%, and four in ten of them buy; all others are told what comes."""
+    """Fifty of two thousand are given below 10%, and four in ten of them buy; all other predictions are right."""
     rng = np.random.default_rng(14)
-    chance, bought = told(rng.uniform(0.1, 0.9, 2000), rng)
+    chance, bought = simulated(rng.uniform(0.1, 0.9, 2000), rng)
     assert largest_gap(tabulate_reliability(chance, bought)) == (0.0, pytest.approx(0.03, abs=0.02))
     chance, bought = np.append(chance, np.full(50, 0.06)), np.append(bought, np.arange(50) < 20)
     table = tabulate_reliability(chance, bought)
     error = np.sqrt(0.06 * 0.94 / 50)
     assert largest_gap(table) == pytest.approx((0.40 - 0.06 - 2 * error, error))
-    distance = (table["foretold"] - table["actual"]).abs() * table["customers"]
+    distance = (table["predicted"] - table["actual"]).abs() * table["customers"]
     assert distance.sum() / table["customers"].sum() < 0.04
 
 
@@ -442,14 +442,16 @@ def test_fewer_than_thirty_show_no_gap_and_nobody_none_at_all() -> None:
 def test_chance_alone_shows_a_gap_that_matters_once_in_two_hundred_times_at_most(size: int) -> None:
     """Forecasts that are right, many with little chance and few with much, as the base of a shop has them."""
     rng = np.random.default_rng(size)
-    gaps = [largest_gap(tabulate_reliability(*told(rng.beta(0.6, 1.4, size), rng)))[0] for _ in range(1000)]
+    gaps = [largest_gap(tabulate_reliability(*simulated(rng.beta(0.6, 1.4, size), rng)))[0] for _ in range(1000)]
     limit = compose_settings("train").review.checks["p_purchase_gap"].review[1]
     assert np.mean(np.array(gaps) > limit) <= 0.005
 
 
 def test_a_point_scores_its_absolute_error_and_its_interval_has_no_width(case: Case) -> None:
     means = case.samples.expected_purchases, case.samples.expected_spend
-    backtest = measure(case.split, point_forecast("point", *means, 50), level=LEVEL, rng=np.random.default_rng(0))
+    backtest = measure_forecast(
+        case.split, point_forecast("point", *means, 50), level=LEVEL, rng=np.random.default_rng(0)
+    )
     metrics = backtest.metrics
     assert backtest.is_point
     for outcome in ("purchases", "spend"):

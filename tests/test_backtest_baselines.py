@@ -12,19 +12,19 @@ from scipy.stats import nbinom
 from tenure.backtest import (
     Backtest,
     BacktestError,
+    BaselineInputs,
     Forecast,
-    Known,
     Samples,
-    compare,
+    compare_forecasts,
     comparison_metrics,
     evaluate_holdout,
-    measure,
+    list_wins,
+    measure_forecast,
     point_forecast,
-    wins,
 )  # fmt: skip
 from tenure.backtest.baselines import BASELINES as FORECASTERS
-from tenure.backtest.boosting import Regression, boosting
-from tenure.backtest.nbd import draw_shapes, nbd
+from tenure.backtest.baselines import draw_shapes, nbd
+from tenure.backtest.boosting import Regression, forecast_by_boosting
 from tenure.jobs.compose import compose_settings
 from tenure.posterior import Posterior
 from tenure.rfm import Histories, Split, histories, split
@@ -54,17 +54,17 @@ def settings() -> BacktestSettings:
     return replace(shipped, baselines=replace(shipped.baselines, boosting=quick))
 
 
-def known_of(log: Transactions, parts: Split, posterior: Posterior, settings: BacktestSettings) -> Known:
-    return Known(log, parts.calibration, parts.horizon_days, posterior, DRAWS, 0, settings.baselines)
+def known_of(log: Transactions, parts: Split, posterior: Posterior, settings: BacktestSettings) -> BaselineInputs:
+    return BaselineInputs(log, parts.calibration, parts.horizon_days, posterior, DRAWS, 0, settings.baselines)
 
 
 @pytest.fixture(scope="module")
-def known(log: Transactions, parts: Split, posterior: Posterior, settings: BacktestSettings) -> Known:
+def known(log: Transactions, parts: Split, posterior: Posterior, settings: BacktestSettings) -> BaselineInputs:
     return known_of(log, parts, posterior, settings)
 
 
 @pytest.fixture(scope="module")
-def forecasts(known: Known) -> dict[str, Forecast]:
+def forecasts(known: BaselineInputs) -> dict[str, Forecast]:
     return {name: FORECASTERS[name](known) for name in known.settings.names}
 
 
@@ -139,8 +139,10 @@ def test_the_nbd_is_the_published_one_on_cdnow(calibration: CustomerSummary) -> 
     assert 0.01 < r.std() / r.mean() < 0.06
 
 
-def test_the_nbd_foretells_negative_binomial_counts(calibration: CustomerSummary, posterior: Posterior) -> None:
-    forecast = nbd(calibration, posterior, 91, 200, seed=2)
+def test_the_nbd_forecasts_negative_binomial_counts(
+    log: Transactions, settings: BacktestSettings, calibration: CustomerSummary, posterior: Posterior
+) -> None:
+    forecast = nbd(BaselineInputs(log, calibration, 91, posterior, 200, 2, settings.baselines))
     r, alpha = draw_shapes(histories(calibration), 200, stream(2, "backtest.nbd.parameters"))
     at = int(np.argmax(calibration.table["frequency"] == 3))
     x, days = (float(calibration.table[name].iloc[at]) for name in ("frequency", "T"))
@@ -170,21 +172,22 @@ def test_the_nbd_survives_a_base_in_which_everyone_is_alike() -> None:
 def test_boosting_learns_quantiles_and_means_from_an_earlier_cutoff(
     log: Transactions, settings: BacktestSettings, parts: Split
 ) -> None:
-    boosted = boosting(log, parts.calibration, 91, 300, 5, settings.baselines.boosting)
+    boosted = forecast_by_boosting(log, parts.calibration, 91, 300, 5, settings.baselines.boosting)
     samples = everyone(boosted)
     assert np.array_equal(samples.purchases, np.rint(samples.purchases))
     frequent = parts.calibration.table["frequency"].to_numpy() >= 5
     assert samples.expected_purchases[frequent].mean() > 5 * samples.expected_purchases[~frequent].mean()
     before = split(log, CUTOFF - timedelta(days=91), CUTOFF).holdout
-    # What it was taught is what it gives back on average, over customers of much the same kind.
+    # Its mean is that of the outcomes it was fitted on, over customers of much the same kind.
     assert samples.expected_purchases.mean() == pytest.approx(before["purchases"].mean(), rel=0.25)
 
 
-def test_boosting_scales_up_what_a_shorter_period_taught(log: Transactions, settings: BacktestSettings) -> None:
+def test_boosting_scales_up_the_outcomes_of_a_shorter_period(log: Transactions, settings: BacktestSettings) -> None:
     calibration = split(log, CUTOFF, END).calibration
     most = (CUTOFF - log.first_day).days // 2
     short, long = (
-        everyone(boosting(log, calibration, days, 50, 6, settings.baselines.boosting)) for days in (most, 4 * most)
+        everyone(forecast_by_boosting(log, calibration, days, 50, 6, settings.baselines.boosting))
+        for days in (most, 4 * most)
     )
     np.testing.assert_allclose(long.expected_spend, 4 * short.expected_spend)
 
@@ -205,7 +208,7 @@ def test_crossing_quantiles_are_sorted_and_never_negative() -> None:
 def test_boosting_without_an_earlier_day_is_refused(log: Transactions, settings: BacktestSettings) -> None:
     early = split(log, log.first_day, END).calibration
     with pytest.raises(BacktestError, match="The calibration to 1997-01-01 has no earlier cut-off"):
-        boosting(log, early, 91, 50, 7, settings.baselines.boosting)
+        forecast_by_boosting(log, early, 91, 50, 7, settings.baselines.boosting)
 
 
 # Comparing.
@@ -213,7 +216,7 @@ def test_boosting_without_an_earlier_day_is_refused(log: Transactions, settings:
 
 def measured(parts: Split, purchases: np.ndarray, value: np.ndarray, name: str) -> Backtest:
     forecast = point_forecast(name, purchases, value, 10)
-    return measure(parts, forecast, level=0.9, rng=np.random.default_rng(0))
+    return measure_forecast(parts, forecast, level=0.9, rng=np.random.default_rng(0))
 
 
 @pytest.fixture(scope="module")
@@ -224,7 +227,7 @@ def perfect(parts: Split) -> Backtest:
 def test_differences_are_paired_over_customers(perfect: Backtest, parts: Split) -> None:
     spend = parts.holdout["spend"].to_numpy()
     nothing = np.zeros(len(spend))
-    table = compare(perfect, [measured(parts, nothing, nothing, "zero")]).set_index("outcome")
+    table = compare_forecasts(perfect, [measured(parts, nothing, nothing, "zero")]).set_index("outcome")
     assert table.loc["spend", "difference"] == pytest.approx(-spend.mean())
     assert table.loc["spend", "difference_se"] == pytest.approx(spend.std(ddof=1) / np.sqrt(len(spend)))
     assert table.loc["spend", "winner"] == "perfect"
@@ -232,10 +235,10 @@ def test_differences_are_paired_over_customers(perfect: Backtest, parts: Split) 
 
 def test_a_baseline_that_wins_is_named_with_its_figures(perfect: Backtest, parts: Split) -> None:
     nothing = np.zeros(len(parts.holdout))
-    table = compare(measured(parts, nothing, nothing, "model"), [perfect])
-    assert [line.split(":")[0] for line in wins(table)] == [
-        "perfect foretells purchases better than the model",
-        "perfect foretells value better than the model",
+    table = compare_forecasts(measured(parts, nothing, nothing, "model"), [perfect])
+    assert [line.split(":")[0] for line in list_wins(table)] == [
+        "perfect forecasts purchases better than the model",
+        "perfect forecasts spend better than the model",
     ]
     metrics = comparison_metrics(table)
     assert metrics["baselines.compared"] == metrics["baselines.won"] == metrics["baselines.purchases.won"] == 1
@@ -244,7 +247,7 @@ def test_a_baseline_that_wins_is_named_with_its_figures(perfect: Backtest, parts
 
 
 def test_of_no_baseline_no_share_is_won(perfect: Backtest) -> None:
-    metrics = comparison_metrics(compare(perfect, []))
+    metrics = comparison_metrics(compare_forecasts(perfect, []))
     assert metrics["baselines.compared"] == metrics["baselines.won"] == 0
     assert np.isnan(metrics["baselines.won_share"])
 
@@ -254,7 +257,7 @@ def test_a_difference_within_two_standard_errors_is_nobodys_win(parts: Split) ->
     spend, rng = parts.holdout["spend"].to_numpy(), np.random.default_rng(8)
     size = len(spend)
     pair = [measured(parts, np.zeros(size), spend + rng.gamma(1.0, 5.0, size), name) for name in ("model", "other")]
-    row = compare(pair[0], pair[1:]).set_index("outcome").loc["spend"]
+    row = compare_forecasts(pair[0], pair[1:]).set_index("outcome").loc["spend"]
     assert abs(row["z"]) < 2
     assert row["winner"] == "neither"
 
@@ -263,7 +266,7 @@ def test_forecasts_of_different_customers_are_not_compared(perfect: Backtest, pa
     other = split(log, CUTOFF, END + timedelta(days=30))
     nothing = np.zeros(len(other.holdout))
     with pytest.raises(BacktestError, match="perfect and zero were measured on different customers"):
-        compare(perfect, [measured(other, nothing, nothing, "zero")])
+        compare_forecasts(perfect, [measured(other, nothing, nothing, "zero")])
 
 
 def test_one_holdout_is_faced_by_the_model_and_all_baselines(

@@ -1,4 +1,4 @@
-"""How far a refit has moved from what the holdout vouches for."""
+"""How far a refit differs from the calibration fit that the review judges."""
 
 from dataclasses import replace
 
@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from tenure.backtest import measure_refit_drift
-from tenure.backtest.refit_drift import METRICS
+from tenure.backtest.stationarity import REFIT_METRICS
 from tenure.posterior import Posterior
 
 HORIZON = 90
@@ -17,9 +17,9 @@ def moved(posterior: Posterior, **factors: float) -> Posterior:
     return replace(posterior, draws=draws)
 
 
-def test_a_refit_that_learnt_the_same_has_not_moved(posterior: Posterior) -> None:
+def test_a_refit_on_the_same_days_has_not_moved(posterior: Posterior) -> None:
     found = measure_refit_drift(posterior, posterior, HORIZON)
-    assert tuple(found) == METRICS
+    assert tuple(found) == REFIT_METRICS
     assert found["purchases.refit_drift"] == found["spend.refit_drift"] == 0.0
     assert found["purchases.refit_drift_se"] > 0
     assert found["spend.refit_drift_se"] > 0

@@ -8,14 +8,14 @@ import pandas as pd
 import pytest
 from logs import log_of
 
-from tenure.backtest import BacktestError, track
+from tenure.backtest import BacktestError, track_purchases
 from tenure.rfm import RfmError, daily_counts
 
 LEVEL = 0.90
 
 
 def track_of(table: pd.DataFrame, curves: np.ndarray, *, cutoff: date, end: date, level: float) -> pd.DataFrame:
-    return track(daily_counts(log_of(table), cutoff, end), curves, cutoff=cutoff, level=level)
+    return track_purchases(daily_counts(log_of(table), cutoff, end), curves, cutoff=cutoff, level=level)
 
 
 def make_purchases(seed: int = 9, customers: int = 60) -> pd.DataFrame:
@@ -66,8 +66,8 @@ def test_weekly_increments_add_up_to_the_cumulative_track() -> None:
 def test_the_track_after_the_cutoff_comes_to_the_customers_own_forecasts(end: date) -> None:
     window: dict[str, Any] = {"cutoff": date(2024, 3, 12), "end": end, "level": LEVEL}
     counts, curves = daily_counts(log_of(make_purchases()), window["cutoff"], end), make_curves()
-    plain = track(counts, curves, cutoff=window["cutoff"], level=LEVEL)
-    scaled = track(counts, curves, cutoff=window["cutoff"], level=LEVEL, forecast=31.0)
+    plain = track_purchases(counts, curves, cutoff=window["cutoff"], level=LEVEL)
+    scaled = track_purchases(counts, curves, cutoff=window["cutoff"], level=LEVEL, forecast=31.0)
     is_before = (plain["day"] <= "2024-03-12").to_numpy()
     pd.testing.assert_frame_equal(scaled[is_before], plain[is_before])
     at_cutoff = plain.loc[is_before, "expected"].iloc[-1]

@@ -10,11 +10,11 @@ import pytest
 from job_runs import Ran, command, in_process
 
 from tenure import registry
-from tenure.backtest import PastError
 from tenure.errors import InputError
 from tenure.jobs.compose import compose_settings
 from tenure.jobs.past_errors import read_past_errors
 from tenure.posterior import Posterior
+from tenure.totals import PastError
 from tenure.transactions import read
 
 DATA = Path(__file__).parent.parent / "data" / "cdnow_sample.csv"

@@ -10,12 +10,13 @@ import pytest
 from logs import sales_log
 
 from tenure import pipeline
-from tenure.backtest import BASELINES, Drifts
+from tenure.backtest import BASELINES
 from tenure.failures import STRICT, Failures
 from tenure.fit import FitError
 from tenure.jobs.compose import compose_settings
 from tenure.review import Check, Review, Verdict
 from tenure.settings import SettingsError, TrainSettings
+from tenure.totals import Drifts
 from tenure.transactions import Transactions
 
 CUTOFF, DAYS = 250, 365

@@ -12,7 +12,7 @@ import pytest
 from tenure import promote
 from tenure.backtest import crps
 from tenure.posterior import Posterior, PosteriorError
-from tenure.promote import Comparison, PairedScores, compare, decide
+from tenure.promote import Comparison, PairedScores, compare_recipes, decide
 from tenure.review import Verdict
 from tenure.rfm import Split
 from tenure.scorer import Scorer
@@ -103,7 +103,7 @@ def test_no_posterior_is_judged_on_days_that_it_was_fitted_on_or_may_have_been(
     fitted_on_them = replace(seen, origin={"as_of": day} if day else {})
     for pair in [(fitted_on_them, seen), (seen, fitted_on_them)]:
         with pytest.raises(PosteriorError, match=rf"days up to {day}, so it cannot be judged on days after {CUTOFF}"):
-            compare(parts, *pair, seed=0)
+            compare_recipes(parts, *pair, seed=0)
 
 
 def test_a_posterior_of_earlier_days_may_be_judged(seen: Posterior) -> None:
@@ -112,7 +112,7 @@ def test_a_posterior_of_earlier_days_may_be_judged(seen: Posterior) -> None:
 
 
 def test_one_posterior_against_itself_differs_by_exactly_nothing(parts: Split, seen: Posterior) -> None:
-    found = compare(parts, seen, seen, seed=3)
+    found = compare_recipes(parts, seen, seen, seed=3)
     for contest in (found.spend, found.purchases):
         assert (contest.difference, contest.difference_se) == (0.0, 0.0)
         assert contest.champion_crps == contest.challenger_crps > 0
@@ -124,7 +124,7 @@ def test_the_truth_beats_a_wrong_recipe_and_a_wrong_recipe_does_not_beat_the_tru
     parts: Split, seen: Posterior
 ) -> None:
     wrong = worse(seen)
-    won, lost = compare(parts, wrong, seen, seed=1), compare(parts, seen, wrong, seed=1)
+    won, lost = compare_recipes(parts, wrong, seen, seed=1), compare_recipes(parts, seen, wrong, seed=1)
     assert won.spend.difference < -2 * won.spend.difference_se < 0
     assert won.is_challenger_good_enough
     assert not lost.is_challenger_good_enough
@@ -139,7 +139,7 @@ def test_figures_are_the_backtests_and_the_error_is_paired_over_customers(
     """Against the whole table at once, with more than one block of customers."""
     wrong = worse(seen)
     monkeypatch.setattr(promote, "CUSTOMERS_AT_ONCE", 300)
-    found = compare(parts, seen, wrong, seed=2)
+    found = compare_recipes(parts, seen, wrong, seed=2)
     asked: dict[str, Any] = {"horizon_days": 120, "discount_rate": 0.0, "margin": 1.0, "seed": 2}
     actual = parts.holdout["spend"].to_numpy()
     scorers = [Scorer(posterior.thin(200)) for posterior in (seen, wrong)]
@@ -162,13 +162,13 @@ def test_the_error_knows_that_all_customers_share_their_draws() -> None:
     customers, draws, repetitions = 400, 200, 200
     z = []
     for _ in range(repetitions):
-        actual = rng.normal(1.0, 0.01, customers)  # the recipe is biased: it foretells 0
+        actual = rng.normal(1.0, 0.01, customers)  # the recipe is biased: it forecasts 0
         tally = promote._Accumulator(actual)
         simulated = [np.tile(rng.normal(0.0, 1.0, draws), (customers, 1)) for _ in range(2)]
         zeros = [pd.Series(np.zeros(customers))] * 2
         for rows in (slice(0, 250), slice(250, customers)):
             tally.add(rows, [drawn[rows] for drawn in simulated], zeros)
-        contest = tally.contest()
+        contest = tally.paired_scores()
         z.append(contest.difference / contest.difference_se)
     assert np.sqrt(np.mean(np.square(z))) == pytest.approx(1.0, abs=0.2)
     spread = (tally.scores[1] - tally.scores[0]).std(ddof=1) / np.sqrt(customers)
@@ -183,7 +183,7 @@ def test_chance_that_no_two_customers_share_is_counted_once() -> None:
         tally = promote._Accumulator(np.zeros(customers))
         simulated = [rng.normal(0.0, 1.0, (customers, draws)) for _ in range(2)]
         tally.add(slice(0, customers), simulated, [pd.Series(np.zeros(customers))] * 2)
-        contest = tally.contest()
+        contest = tally.paired_scores()
         z.append(contest.difference / contest.difference_se)
     # Twice would be 0.71; a variance that is cut off at nothing from below leaves a little less than 1.
     assert 0.8 < np.sqrt(np.mean(np.square(z))) < 1.1
@@ -193,14 +193,14 @@ def test_without_any_purchase_in_the_holdout_there_is_no_bias_and_no_number_that
     parts: Split, seen: Posterior
 ) -> None:
     nothing = parts.holdout.assign(purchases=np.int64(0), spend=0.0)
-    found = compare(replace(parts, holdout=nothing), seen, worse(seen), seed=0)
+    found = compare_recipes(replace(parts, holdout=nothing), seen, worse(seen), seed=0)
     assert math.isnan(found.spend.champion_bias)
     assert not found.is_challenger_good_enough
-    assert list(found.table()["outcome"]) == ["spend", "purchases"]
+    assert list(found.table()["outcome"]) == ["purchases", "spend"]
     assert found.metrics()["spend.difference"] == found.spend.difference
     assert found.metrics()["customers"] == len(parts.holdout)
 
 
 def test_too_few_draws_to_compare_by_are_refused(parts: Split, seen: Posterior) -> None:
     with pytest.raises(promote.PromoteError, match="There are 30 draws"):
-        compare(parts, seen, seen.thin(30), seed=0)
+        compare_recipes(parts, seen, seen.thin(30), seed=0)

@@ -93,7 +93,7 @@ def test_training_that_passes_stands_against_the_champion_and_takes_its_place(pa
     theirs = registry.evidence(first.run_id).metrics["spend.bias"]
     assert run.metrics["promotion.spend.champion_bias"] == pytest.approx(theirs, abs=0.01)
     assert run.metrics["promotion.champion.purchases.proposal_khat"] < 0.7
-    assert list(run.table("promotion/comparison")["outcome"]) == ["spend", "purchases"]
+    assert list(run.table("promotion/comparison")["outcome"]) == ["purchases", "spend"]
 
 
 def test_the_command_rolls_back_and_promotes_again_by_the_figures(passed: registry.Version, store: Path) -> None:

@@ -38,7 +38,7 @@ def _review(verdict: Verdict) -> Review:
 
 def _tables() -> dict[str, dict[str, object]]:
     coverage = {"outcome": "spend", "group": "everyone", "level": [0.5, 0.9], "customers": 9, "inside": [0.51, 0.88]}
-    bins = {"low": [0.0, 0.1], "high": [0.1, 0.2], "customers": [0, 9], "foretold": [None, 0.15]}
+    bins = {"low": [0.0, 0.1], "high": [0.1, 0.2], "customers": [0, 9], "predicted": [None, 0.15]}
     means = {f"{kind}_purchases": [2.0, 1.0, 0.5] for kind in ("actual", "expected")}
     means |= {"actual_spend": [1000.0, 9.0, 20.0], "expected_spend": [30.0, 20.0, 10.0]}
     against = {"forecast": ["zero", HOSTILE], "outcome": "spend", "crps": 3.0, "crps_of_model": 2.0, "difference": -1.0}

@@ -14,8 +14,7 @@ from omegaconf.errors import OmegaConfBaseException
 from scipy import stats
 
 from tenure.backtest import METRICS
-from tenure.backtest.refit_drift import METRICS as SHIFTS
-from tenure.backtest.spend_trend import METRICS as STEADINESS
+from tenure.backtest.stationarity import REFIT_METRICS, SPEND_METRICS
 from tenure.failures import Failure
 from tenure.review import Check, Review, Verdict, judge
 from tenure.settings import LimitSettings, ReviewSettings, ReviewSettingsError
@@ -148,9 +147,9 @@ def test_a_missing_metric_fails(name: str, metric: str) -> None:
 def test_every_judged_metric_is_one_that_a_run_measures() -> None:
     of_fits = {f"{fit}.{name}" for fit, method in FITS.items() for name in {"point_estimate", *BY_METHOD[method]}}
     of_fits |= {"calibration.spend.infinite_variance", "final.spend.infinite_variance"}
-    of_fits |= {f"final.{name}" for name in SHIFTS if not name.endswith("_se")}
+    of_fits |= {f"final.{name}" for name in REFIT_METRICS if not name.endswith("_se")}
     of_the_log = {"data.largest_spend_share", "data.shared_ids_share", "data.alike_ids_share"}
-    of_the_log |= {*STEADINESS, "data.unmatched_refunds_share", "truncation.weeks", "truncation.excess_share"}
+    of_the_log |= {*SPEND_METRICS, "data.unmatched_refunds_share", "truncation.weeks", "truncation.excess_share"}
     compared = {"baselines.compared", "baselines.won_share", "baselines.purchases.won_share"}
     named = {metric for _, metric in judged()}
     counts = {count for limit in SETTINGS.checks.values() for count in limit.when}

@@ -91,7 +91,7 @@ def test_the_cdnow_calibration_is_the_published_one(cdnow: Transactions) -> None
     assert parts.horizon_days == 39 * 7
     assert parts.holdout["purchases"].sum() == 1882
     assert parts.holdout["spend"].sum() == pytest.approx(70_976.39, abs=1e-6)
-    assert parts.born_in_holdout == 0
+    assert parts.acquired_in_holdout == 0
 
 
 def test_the_first_purchase_counts_neither_in_frequency_nor_in_spend() -> None:
@@ -120,7 +120,7 @@ def test_who_is_first_seen_in_the_holdout_is_counted_and_in_neither_table() -> N
     )
     assert list(parts.calibration.table["customer_id"]) == ["a", "b"]
     assert list(parts.holdout["purchases"]) == [0, 0]
-    assert parts.born_in_holdout == 1
+    assert parts.acquired_in_holdout == 1
 
 
 def test_without_settings_the_log_is_split_half_way(cdnow: Transactions) -> None:
@@ -165,7 +165,7 @@ def test_any_holdout_accounts_for_every_purchase_and_cent(sales: list[Sale], wai
     known = until_end[until_end["customer_id"].isin(parts.calibration.table["customer_id"])]
     counted = (parts.calibration.table["frequency"] + 1).sum() + parts.holdout["purchases"].sum()
     assert counted == len(known)
-    assert until_end["customer_id"].nunique() == len(parts.holdout) + parts.born_in_holdout
+    assert until_end["customer_id"].nunique() == len(parts.holdout) + parts.acquired_in_holdout
     before = known[known["date"] <= pd.Timestamp(cutoff)]["amount"].sum()
     assert parts.holdout["spend"].sum() + before == pytest.approx(known["amount"].sum())
 
@@ -182,7 +182,7 @@ def test_sales_and_refunds_after_the_cut_off_do_not_change_the_calibration(cdnow
     assert parts.calibration.first_orders == honest.calibration.first_orders
     assert (parts.holdout["purchases"] == 1).all()
     assert (parts.holdout["spend"] == 1e9).all()
-    assert parts.born_in_holdout == 2
+    assert parts.acquired_in_holdout == 2
     refunded = split(log_of(pd.concat([clean, sold, new, back])), CUTOFF, "1997-10-02")
     pd.testing.assert_frame_equal(refunded.calibration.table, honest.calibration.table)
     assert refunded.holdout["purchases"].sum() == 0
@@ -192,7 +192,7 @@ def test_sales_after_the_end_do_not_change_the_split(cdnow: Transactions) -> Non
     short = split(log_of(purchases(cdnow, date(1998, 3, 31))), CUTOFF)
     long = split(cdnow, CUTOFF, short.end)
     pd.testing.assert_frame_equal(long.holdout, short.holdout)
-    assert long.born_in_holdout == short.born_in_holdout
+    assert long.acquired_in_holdout == short.acquired_in_holdout
 
 
 @quick
@@ -405,7 +405,7 @@ def test_a_cohort_is_the_customers_born_in_its_window() -> None:
     window = AcquisitionWindow(date(2020, 1, 2), date(2020, 1, 5))
     parts = split(transactions, "2020-01-10", window=window)
     assert list(parts.calibration.table["customer_id"]) == ["b"]
-    assert parts.born_in_holdout == 1  # d; a and c bought before
+    assert parts.acquired_in_holdout == 1  # d; a and c bought before
     assert compress(transactions, window=window).customers == 1
     cohorts = [
         AcquisitionWindow(last=date(2020, 1, 1)),

@@ -135,7 +135,7 @@ def test_a_burn_in_leaves_out_the_log_s_first_days_and_counts_whom() -> None:
     assert window.first == date(2020, 1, 6)
     assert list(parts.calibration.table["customer_id"]) == ["c"]
     assert parts.left_out == LeftOut(outside=2)
-    assert parts.born_in_holdout == 1
+    assert parts.acquired_in_holdout == 1
     assert split(transactions, "2020-01-20").left_out == LeftOut()
 
 
@@ -204,7 +204,7 @@ def test_old_customers_are_left_out_of_a_split_and_counted_and_never_born_in_it(
     parts = split(dated_log(*rows), "2020-01-11", window=AcquisitionWindow(last=FIRST, include_left_truncated=False))
     assert list(parts.calibration.table["customer_id"]) == ["new"]
     assert parts.left_out == LeftOut(include_left_truncated=1, outside=1)
-    assert parts.born_in_holdout == 1
+    assert parts.acquired_in_holdout == 1
 
 
 def test_the_ways_to_ask_agree_on_old_customers() -> None:

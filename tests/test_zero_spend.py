@@ -10,8 +10,8 @@ import pytest
 from logs import FIRST, sales_log
 
 from tenure import batch
-from tenure.backtest import evaluate_holdout, measure, model_forecast
-from tenure.backtest.baselines import BASELINES, Known
+from tenure.backtest import evaluate_holdout, measure_forecast, model_forecast
+from tenure.backtest.baselines import BASELINES, BaselineInputs
 from tenure.fit import FitError, check, fit, library_model, predictive
 from tenure.jobs.compose import compose_settings
 from tenure.posterior import Posterior
@@ -142,7 +142,7 @@ def test_every_baseline_meets_them_before_and_after_the_inner_cutoff(
 def test_the_nbd_expects_the_populations_spend_of_them(posterior: Posterior) -> None:
     log = sales_log(*free_shop((10, 20)))
     parts = split(log, FIRST + timedelta(250))
-    known = Known(log, parts.calibration, 91, posterior, 100, 0, compose_settings("train").backtest.baselines)
+    known = BaselineInputs(log, parts.calibration, 91, posterior, 100, 0, compose_settings("train").backtest.baselines)
     at = int(np.flatnonzero(parts.calibration.table["customer_id"] == "free0")[0])
     samples = BASELINES["nbd"](known).sample(slice(at, at + 1))
     joint = posterior.joint(100)
@@ -154,7 +154,7 @@ def test_the_correlation_of_spend_and_frequency_is_of_those_who_paid(posterior: 
     def facts(*free: tuple[int, ...]) -> dict[str, float]:
         parts = split(sales_log(*free_shop(*free)), FIRST + timedelta(250), FIRST + timedelta(400))
         forecast = model_forecast(Scorer(posterior), parts.calibration, horizon_days=150, level=0.9, seed=0)
-        return measure(parts, forecast, level=0.9, rng=np.random.default_rng(0)).metrics
+        return measure_forecast(parts, forecast, level=0.9, rng=np.random.default_rng(0)).metrics
 
     without, with_free = facts(), facts((10, 20), (30, 40, 50, 60, 70))
     for name in ("", "_se"):

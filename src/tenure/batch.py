@@ -19,13 +19,12 @@ from pandas.api.types import is_integer_dtype
 
 from . import paths, remote
 from .addresses import mask
-from .backtest import Drifts
-from .base_forecast import adjusted_totals
 from .errors import InputError
 from .output import METADATA_KEY
 from .record import Record, finite
 from .scorer import Months, Scores, Totals, customer_keys, group, refuse_groups
 from .summary import CustomerSummary, Fault, SummaryError, canonical_ids, repeated
+from .totals import Drifts, adjusted_totals
 from .transactions import CANONICAL, INTEGER, TEXT, refuse_others
 from .units import Seen
 

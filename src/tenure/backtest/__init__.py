@@ -1,52 +1,40 @@
-"""Backtests: what was foretold at a cut-off beside what came, and beside what simpler forecasts said."""
+"""Backtests: forecasts of the model and of baselines, compared with the holdout."""
 
-from .baselines import BASELINES, Known
-from .compare import compare, comparison_metrics, wins
-from .drift import ASSUMED, Drift, PastError, estimate_drift, past_error
-from .drifts import Drifts, estimate_drifts
-from .errors import BacktestError
+from .baselines import BASELINES, BaselineInputs
+from .comparison import compare_forecasts, comparison_metrics, list_wins
 from .forecast import Forecast, Samples, model_forecast, point_forecast
 from .holdout import Holdout, evaluate_holdout
-from .measure import METRICS, Backtest, measure
-from .origins import Origin, rolling_origins
-from .outcome import OUTCOMES, Outcome
-from .refit_drift import measure_refit_drift
-from .rolling import Rolling, roll_up
+from .measurement import Backtest, measure_forecast
+from .metrics import METRICS
+from .outcome import BacktestError, Outcome
+from .rolling import Origin, Rolling, roll_up, rolling_origins
 from .scores import crps
-from .spend_trend import spend_change
-from .tracking import track
+from .stationarity import measure_refit_drift, measure_spend_change
+from .tracking import track_purchases
 
 __all__ = [
-    "ASSUMED",
     "BASELINES",
     "METRICS",
-    "OUTCOMES",
     "Backtest",
     "BacktestError",
-    "Drift",
-    "Drifts",
+    "BaselineInputs",
     "Forecast",
     "Holdout",
-    "Known",
     "Origin",
     "Outcome",
-    "PastError",
     "Rolling",
     "Samples",
-    "compare",
+    "compare_forecasts",
     "comparison_metrics",
     "crps",
-    "estimate_drift",
-    "estimate_drifts",
     "evaluate_holdout",
-    "measure",
+    "list_wins",
+    "measure_forecast",
     "measure_refit_drift",
+    "measure_spend_change",
     "model_forecast",
-    "past_error",
     "point_forecast",
     "roll_up",
     "rolling_origins",
-    "spend_change",
-    "track",
-    "wins",
+    "track_purchases",
 ]

@@ -1,4 +1,4 @@
-"""The door to scikit-learn: gradient-boosted quantiles, trained at an earlier cut-off and applied at the cut-off."""
+"""The door to scikit-learn: gradient-boosted quantiles, fitted at an earlier cut-off and applied at the cut-off."""
 
 from dataclasses import dataclass
 from datetime import timedelta
@@ -8,14 +8,15 @@ import numpy as np
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
+from tenure.outcomes import OUTCOMES
 from tenure.rfm import split
 from tenure.settings import BoostingSettings
 from tenure.streams import derive_seed, stream
 from tenure.summary import CustomerSummary
 from tenure.transactions import Transactions
 
-from .errors import BacktestError
 from .forecast import Forecast, Samples
+from .outcome import BacktestError
 
 if TYPE_CHECKING:
     from sklearn.ensemble import HistGradientBoostingRegressor
@@ -25,30 +26,30 @@ type Floats = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Regression:
-    """A mean and quantiles of one outcome over the training period, from what a summary says of a customer."""
+    """The mean and quantiles of one outcome over the training period, given a customer's summary."""
 
     mean: "HistGradientBoostingRegressor | float"
     quantiles: "list[HistGradientBoostingRegressor] | Floats"
 
     def expect(self, features: Floats) -> Floats:
-        """Foretell the mean, shape (customers,)."""
+        """Return the mean, shape (customers,)."""
         if isinstance(self.mean, float):
             return np.full(len(features), self.mean)
         return np.asarray(np.maximum(self.mean.predict(features), 0.0), dtype=np.float64)
 
     def quantile(self, features: Floats) -> Floats:
-        """Foretell the quantiles, shape (customers, levels), sorted where the regressions cross.
+        """Return the quantiles, shape (customers, levels), sorted where the regressions cross.
 
         Chernozhukov, Fernandez-Val & Galichon (2010), Quantile and probability curves without crossing,
         Econometrica 78.
         """
         if isinstance(self.quantiles, np.ndarray):
             return np.tile(self.quantiles, (len(features), 1))
-        found = np.column_stack([level.predict(features) for level in self.quantiles])
-        return np.sort(np.maximum(found, 0.0), axis=1)
+        quantiles = np.column_stack([level.predict(features) for level in self.quantiles])
+        return np.sort(np.maximum(quantiles, 0.0), axis=1)
 
 
-def boosting(
+def forecast_by_boosting(
     transactions: Transactions,
     calibration: CustomerSummary,
     horizon_days: int,
@@ -56,49 +57,49 @@ def boosting(
     seed: int,
     settings: BoostingSettings,
 ) -> Forecast:
-    """Foretell by regression: at an earlier cut-off, what did summaries say of the days up to this one?
+    """Forecast by regression: fitted on summaries at an earlier cut-off and the outcomes from then to the cut-off.
 
-    The earlier cut-off lies a horizon back, but never before half of the calibration's days; what a shorter period
-    teaches is scaled up in proportion to its days. Outcomes are sampled by inverting the quantiles, linear between
+    The earlier cut-off lies a horizon back, but never before half of the calibration window; outcomes of a shorter
+    period are scaled up in proportion to its days. Outcomes are sampled by inverting the quantiles, linear between
     levels and constant beyond them, with one uniform number per customer and draw for both outcomes. Friedman (2001),
     Greedy function approximation: a gradient boosting machine, Annals of Statistics 29.
     """
     cutoff = calibration.as_of
     if cutoff is None:
-        raise BacktestError("A calibration says which day it is as of.")
+        raise BacktestError("A calibration has the day that it is as of.")
     period = min(horizon_days, (cutoff - transactions.first_day).days // 2)
     if period < 1:
-        raise BacktestError(f"The calibration to {cutoff} has no earlier cut-off to learn a regression from.")
+        raise BacktestError(f"The calibration to {cutoff} has no earlier cut-off to fit a regression at.")
     past = split(transactions, cutoff - timedelta(days=period), cutoff)
     rng = stream(seed, "backtest.boosting.sample")
     size = len(past.holdout)
     chosen = rng.choice(size, min(size, settings.most_customers), replace=False)
     features = _features(past.calibration)[chosen]
-    purchases, value = (
+    purchases, spend = (
         _fit(
             features,
             past.holdout[name].to_numpy(np.float64)[chosen],
             settings,
             derive_seed(seed, "backtest.boosting.trees", name),
         )
-        for name in ("purchases", "spend")
+        for name in OUTCOMES
     )
-    asked, scale = _features(calibration), horizon_days / period
+    present, scale = _features(calibration), horizon_days / period
 
     def sample(rows: slice) -> Samples:
-        customers = asked[rows]
+        customers = present[rows]
         uniform = stream(seed, "backtest.boosting.outcomes", rows.start).random((len(customers), draws))
         with threadpool_limits(1):
-            quantiles = [one.quantile(customers) for one in (purchases, value)]
-            means = [scale * one.expect(customers) for one in (purchases, value)]
-        counts, values = (scale * _invert(known, settings.quantiles, uniform) for known in quantiles)
-        return Samples(np.rint(counts), values, *means)
+            quantiles = [one.quantile(customers) for one in (purchases, spend)]
+            means = [scale * one.expect(customers) for one in (purchases, spend)]
+        sampled_purchases, sampled_spend = (scale * _invert(one, settings.quantiles, uniform) for one in quantiles)
+        return Samples(np.rint(sampled_purchases), sampled_spend, *means)
 
-    return Forecast("boosting", len(asked), draws, sample)
+    return Forecast("boosting", len(present), draws, sample)
 
 
 def _features(summary: CustomerSummary) -> Floats:
-    """Lay out the summary, and what trees find hard to make of it: the silence since the last purchase, the rate."""
+    """Return the summary's columns, the days since the last purchase and the purchase rate."""
     x, recency, days, spend = (
         summary.table[name].to_numpy(np.float64) for name in ("frequency", "recency", "T", "monetary_value")
     )
@@ -118,7 +119,7 @@ def _fit(features: Floats, target: Floats, settings: BoostingSettings, seed: int
         "early_stopping": False,
         "random_state": seed,
     }
-    # One thread: sums come in one order wherever it runs, and busy cores are not waited for.
+    # One thread: sums have one order on every machine, and busy cores are not waited for.
     with threadpool_limits(1):
         mean = HistGradientBoostingRegressor(loss="poisson", **shared).fit(features, target)
         quantiles = [
@@ -129,10 +130,10 @@ def _fit(features: Floats, target: Floats, settings: BoostingSettings, seed: int
 
 
 def _invert(quantiles: Floats, levels: list[float], uniform: Floats) -> Floats:
-    """Turn uniform numbers into outcomes by the quantiles of each customer."""
-    known = np.asarray(levels)
-    right = np.clip(np.searchsorted(known, uniform), 1, len(known) - 1)
-    share = np.clip((uniform - known[right - 1]) / (known[right] - known[right - 1]), 0.0, 1.0)
+    """Compute outcomes from uniform numbers by the quantiles of each customer."""
+    at_levels = np.asarray(levels)
+    right = np.clip(np.searchsorted(at_levels, uniform), 1, len(at_levels) - 1)
+    share = np.clip((uniform - at_levels[right - 1]) / (at_levels[right] - at_levels[right - 1]), 0.0, 1.0)
     low, high = (np.take_along_axis(quantiles, at, axis=1) for at in (right - 1, right))
-    drawn: Floats = low + share * (high - low)
-    return drawn
+    outcomes: Floats = low + share * (high - low)
+    return outcomes

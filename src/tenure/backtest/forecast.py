@@ -1,7 +1,7 @@
-"""The hand-over of every forecaster: sampled outcomes of customers, a block at a time, and their means.
+"""The forecast: sampled outcomes of customers, a block at a time, and their means.
 
-The model and each baseline hand over the same, so that one function measures them all. Blocks keep memory
-from growing with customers times draws.
+The model and each baseline return the same type, so that one function measures them all. Blocks keep memory from
+growing with customers times draws.
 """
 
 from collections.abc import Callable, Iterator
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .errors import BacktestError
+from .outcome import BacktestError
 
 if TYPE_CHECKING:
     from tenure.scorer import Scorer
@@ -25,12 +25,12 @@ CELLS_AT_ONCE = 4_000_000  # customers times draws of a block
 
 @dataclass(frozen=True)
 class Samples:
-    """Foretold outcomes of some customers over the holdout, undiscounted and at full margin.
+    """Sampled outcomes of some customers over the holdout, undiscounted and at full margin.
 
     Args:
-        purchases, spend: sampled purchases and spend, shape (customers, draws). Column s is one future of the whole
-            base: its sum over customers is a draw of the total.
-        expected_purchases, expected_spend: the means, shape (customers,).
+        purchases, spend: sampled purchases and spend, shape (customers, draws). Column s is one future of all
+            customers: its sum is a joint draw of the total.
+        expected_purchases, expected_spend: the means of a customer's outcomes, shape (customers,).
     """
 
     purchases: Numbers
@@ -39,9 +39,9 @@ class Samples:
     expected_spend: Floats
 
     def require(self, name: str, customers: int, draws: int) -> None:
-        """Refuse samples that are not of these customers, or that hold what is no outcome."""
-        wanted, faults = (customers, draws), []
-        if {self.purchases.shape, self.spend.shape} != {wanted}:
+        """Raise BacktestError for samples that are not of these customers, or that are not finite and from 0 up."""
+        shape, faults = (customers, draws), []
+        if {self.purchases.shape, self.spend.shape} != {shape}:
             faults.append(
                 f"purchases and spend must be {customers:,} customers by {draws:,} draws, "
                 f"not {self.purchases.shape} and {self.spend.shape}"
@@ -50,7 +50,7 @@ class Samples:
             faults.append(f"the means must be of {customers:,} customers")
         for part in ("purchases", "spend", "expected_purchases", "expected_spend"):
             numbers = getattr(self, part)
-            # A sum is finite and a least one is not negative where all are: no temporary of the block's size.
+            # Tested by sum and minimum: no temporary array of the block's size.
             if numbers.size and not (np.isfinite(numbers.sum(dtype=np.float64)) and numbers.min() >= 0):
                 faults.append(f"{part} must be finite and from 0 up")
         if faults:
@@ -59,15 +59,14 @@ class Samples:
 
 @dataclass(frozen=True)
 class Forecast:
-    """A forecaster with its answer for the customers of one calibration, in the calibration's order.
+    """A forecast of the customers of one calibration window, in their order.
 
     Args:
-        name: what tables call it.
-        customers: how many there are.
-        draws: how many outcomes are sampled of each.
-        sample: gives the samples of a run of customers.
-        is_point: the forecaster knows one number per customer and hands it over as every draw. Its CRPS is then its
-            absolute error, its interval has no width.
+        name: in tables.
+        customers: their number.
+        draws: the number of sampled outcomes of each.
+        sample: returns the samples of a run of customers.
+        is_point: every draw of a customer is one number. CRPS is then absolute error, intervals have no width.
     """
 
     name: str
@@ -96,17 +95,17 @@ class Forecast:
 def model_forecast(
     scorer: "Scorer", calibration: "CustomerSummary", *, horizon_days: int, level: float, seed: int
 ) -> Forecast:
-    """Let the model foretell: simulated futures and their expectations, undiscounted and at full margin.
+    """Build the model's forecast: simulated futures and their expectations, undiscounted and at full margin.
 
-    A customer's numbers do not depend on the others scored, so blocks change nothing.
+    A customer's numbers do not depend on the other customers, so blocks change nothing.
     """
-    asked: dict[str, Any] = {
+    params: dict[str, Any] = {
         "horizon_days": horizon_days, "discount_rate": 0.0, "margin": 1.0, "level": level, "seed": seed,
     }  # fmt: skip
 
     def sample(rows: slice) -> Samples:
         customers = calibration.table.iloc[rows]
-        futures, expected = scorer.simulate(customers, **asked), scorer.expect(customers, **asked)
+        futures, expected = scorer.simulate(customers, **params), scorer.expect(customers, **params)
         means = (expected[name].to_numpy(np.float64) for name in ("expected_purchases", "clv"))
         return Samples(futures.purchases, futures.clv, *means)
 
@@ -114,7 +113,7 @@ def model_forecast(
 
 
 def point_forecast(name: str, purchases: Floats, spend: Floats, draws: int) -> Forecast:
-    """Hand over one number per customer as a sample without spread."""
+    """Build a forecast of one number per customer, as samples without spread."""
 
     def sample(rows: slice) -> Samples:
         means = purchases[rows], spend[rows]

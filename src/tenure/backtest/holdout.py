@@ -1,40 +1,43 @@
-"""One holdout: the model and its baselines on the same customers and days, and what that says of totals."""
+"""The evaluation of one holdout: the model and its baselines on the same customers and days, and totals with drift."""
 
 from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from tenure.failures import Failures
+from tenure.outcomes import OUTCOMES
 from tenure.rfm import Split
 from tenure.scorer import Scorer
-from tenure.settings import BacktestSettings
+from tenure.settings import BacktestSettings, DriftSettings
 from tenure.streams import stream
+from tenure.totals import Drift, PastError, estimate_drift
+from tenure.totals.adjusted import adjusted_metrics
+from tenure.totals.drift import DRAWS, is_near
 from tenure.transactions import Transactions
 
-from .baselines import BASELINES, Known
-from .compare import compare, comparison_metrics
-from .drift import DRAWS, Drift, PastError, adjusted_metrics, estimate_drift, is_near, past_error
+from .baselines import BASELINES, BaselineInputs
+from .comparison import compare_forecasts, comparison_metrics
 from .forecast import model_forecast
-from .measure import Backtest, measure
-from .outcome import OUTCOMES
-from .spend_trend import spend_change
+from .measurement import Backtest, measure_forecast
+from .stationarity import measure_spend_change
 
 
 @dataclass(frozen=True)
 class Holdout:
-    """What one holdout showed, in numbers that do not grow with the customers.
+    """The results of one holdout, in numbers that do not grow with the customers.
 
     Args:
         model: the model's metrics.
         baselines: each baseline's metrics by its name.
-        comparison: the model beside each baseline, of `compare`.
-        drifts: by outcome, what the total was adjusted by.
+        comparison: the model and each baseline, of `compare_forecasts`.
+        drifts: by outcome, the drift of the adjusted total.
         adjusted: the adjusted totals' metrics.
-        past_errors: by outcome, what this holdout teaches once it is over.
-        steadiness: whether spend was steady within the calibration, of `spend_change`.
+        past_errors: by outcome, the past error that this holdout adds.
+        spend_change: of `measure_spend_change`.
     """
 
     model: Mapping[str, float]
@@ -43,12 +46,12 @@ class Holdout:
     drifts: Mapping[str, Drift] = field(repr=False)
     adjusted: Mapping[str, float]
     past_errors: Mapping[str, PastError]
-    steadiness: Mapping[str, float]
+    spend_change: Mapping[str, float]
 
     @property
     def metrics(self) -> dict[str, float]:
-        """Give the model's metrics, how it compares, its totals adjusted, and how steady spend was."""
-        return {**self.model, **comparison_metrics(self.comparison), **self.adjusted, **self.steadiness}
+        """Return the metrics of the model, of the comparison, of adjusted totals and of the change of spend."""
+        return {**self.model, **comparison_metrics(self.comparison), **self.adjusted, **self.spend_change}
 
 
 def evaluate_holdout(
@@ -62,50 +65,83 @@ def evaluate_holdout(
     past_errors: Mapping[str, Sequence[PastError]] | None = None,
     failures: Failures | None = None,
 ) -> tuple[Backtest, Holdout]:
-    """Foretell a holdout by the model and by the baselines, and measure all alike; give the model's own backtest too.
+    """Forecast a holdout by the model and by the baselines, and measure all; return the model's backtest too.
 
     Args:
-        transactions: the log, of which the forecasters see the days up to the cut-off.
-        split: the calibration and the holdout.
-        scorer: with the calibration's posterior.
-        settings: the baselines, and the prior of the totals' drift.
+        transactions: the log; forecasts use the days up to the cut-off.
+        split: the calibration window and the holdout.
+        scorer: of the calibration's posterior.
+        settings: the baselines, and the prior of the drift.
         level: of the predictive intervals.
-        seed: of everything that is drawn.
-        past_errors: by outcome, those of other origins; the ones of such a horizon that ended by the cut-off are learnt
-            from.
-        failures: takes the baselines that fail, which are then left out; they raise where there is none.
+        seed: of all random numbers.
+        past_errors: by outcome, of other origins; the drift is estimated from those of about this horizon that ended
+            by the cut-off.
+        failures: records the baselines that fail, which are then left out; without it they raise.
     """
-    asked: dict[str, Any] = {"horizon_days": split.horizon_days, "seed": seed}
-    forecast = model_forecast(scorer, split.calibration, level=level, **asked)
-    model = measure(split, forecast, level=level, rng=stream(seed, "backtest.measure", forecast.name))
-    known = Known(
+    common: dict[str, Any] = {"horizon_days": split.horizon_days, "seed": seed}
+    forecast = model_forecast(scorer, split.calibration, level=level, **common)
+    model = measure_forecast(split, forecast, level=level, rng=stream(seed, "backtest.measure", forecast.name))
+    inputs = BaselineInputs(
         transactions,
         split.calibration,
         posterior=scorer.posterior,
         draws=scorer.draws,
         settings=settings.baselines,
-        **asked,
+        **common,
     )
-    measured, compared = {}, []
-    for name in settings.baselines.names:
-        with nullcontext() if failures is None else failures.contain(f"baseline {name}"):
-            rng = stream(seed, "backtest.measure_baseline", name)
-            one = measure(split, BASELINES[name](known), level=level, rng=rng)
-            # What it was per customer is let go of, one baseline after the other.
-            compared.append(compare(model, [one]))
-            measured[name] = one.metrics
+    baselines, comparison = _evaluate_baselines(inputs, split, model, level, failures)
     rng = stream(seed, "backtest.adjusted_totals")
+    drifts = _estimate_drifts(past_errors or {}, split, settings.drift, rng)
+    adjusted = {
+        f"{name}.{key}": number
+        for name, drift in drifts.items()
+        for key, number in _adjusted_metrics(model, name, drift, level, rng).items()
+    }
+    new_errors = {name: _past_error(model, name, split) for name in OUTCOMES}
+    return model, Holdout(
+        model.metrics,
+        baselines,
+        comparison,
+        drifts,
+        adjusted,
+        {name: error for name, error in new_errors.items() if error is not None},
+        measure_spend_change(transactions, split),
+    )
+
+
+def _evaluate_baselines(
+    inputs: BaselineInputs, split: Split, model: Backtest, level: float, failures: Failures | None
+) -> tuple[dict[str, Mapping[str, float]], pd.DataFrame]:
+    """Measure each baseline and compare the model with it; only one baseline's numbers by customer exist at a time."""
+    metrics: dict[str, Mapping[str, float]] = {}
+    tables = []
+    for name in inputs.settings.names:
+        with nullcontext() if failures is None else failures.contain(f"baseline {name}"):
+            rng = stream(inputs.seed, "backtest.measure_baseline", name)
+            baseline = measure_forecast(split, BASELINES[name](inputs), level=level, rng=rng)
+            tables.append(compare_forecasts(model, [baseline]))
+            metrics[name] = baseline.metrics
+    return metrics, pd.concat(tables, ignore_index=True) if tables else compare_forecasts(model, [])
+
+
+def _estimate_drifts(
+    past_errors: Mapping[str, Sequence[PastError]], split: Split, settings: DriftSettings, rng: np.random.Generator
+) -> dict[str, Drift]:
     drifts = {}
     for name in OUTCOMES:
-        alike = [one for one in (past_errors or {}).get(name, ()) if is_near(one.horizon_days, split.horizon_days)]
-        drifts[name] = estimate_drift(alike, split.cutoff, settings.drift, draws=DRAWS, rng=rng)
-    adjusted = {
-        f"{name}.{key}": value
-        for name, drift in drifts.items()
-        for key, value in adjusted_metrics(getattr(model, name), drift, level=level, rng=rng).items()
-    }
-    past = {name: past_error(getattr(model, name), split.cutoff, split.end) for name in OUTCOMES}
-    comparison = pd.concat(compared, ignore_index=True) if compared else compare(model, [])
-    past_errors_here = {name: one for name, one in past.items() if one is not None}
-    steadiness = spend_change(transactions, split)
-    return model, Holdout(model.metrics, measured, comparison, drifts, adjusted, past_errors_here, steadiness)
+        near = [one for one in past_errors.get(name, ()) if is_near(one.horizon_days, split.horizon_days)]
+        drifts[name] = estimate_drift(near, split.cutoff, settings, draws=DRAWS, rng=rng)
+    return drifts
+
+
+def _adjusted_metrics(
+    model: Backtest, name: str, drift: Drift, level: float, rng: np.random.Generator
+) -> dict[str, float]:
+    outcome = model.outcome(name)
+    return adjusted_metrics(outcome.actual.sum(), outcome.totals, drift, level=level, rng=rng)
+
+
+def _past_error(model: Backtest, name: str, split: Split) -> PastError | None:
+    outcome = model.outcome(name)
+    actual, expected = outcome.actual.sum(), outcome.expected.sum()
+    return PastError.of(actual, expected, outcome.totals, cutoff=split.cutoff, end=split.end)

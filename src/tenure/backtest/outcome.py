@@ -1,15 +1,17 @@
-"""One outcome of every customer, measured: what all tables and comparisons are made of."""
+"""The measured outcome: what tables, metrics and comparisons are computed from."""
 
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from .errors import BacktestError
+from tenure.errors import InputError
 
 type Floats = NDArray[np.float64]
 
-OUTCOMES = ("purchases", "spend")
+
+class BacktestError(InputError):
+    """Inputs that cannot be compared, or a result that is not a backtest."""
 
 
 @dataclass(frozen=True)
@@ -17,7 +19,7 @@ class Outcome:
     """One outcome of every customer, measured.
 
     Args:
-        actual, expected, crps, pit: one number per customer, in the calibration's order.
+        actual, expected, crps, pit: one number per customer, in the order of the calibration window's customers.
         totals: the sampled outcomes summed over customers within each draw: joint draws of the total.
     """
 

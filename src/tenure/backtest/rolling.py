@@ -1,21 +1,23 @@
-"""The tables of a rolling backtest: totals by origin, forecasts by horizon, drifts for what comes next."""
+"""Rolling origins: the cut-offs of a rolling backtest, and the tables of its holdouts."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
+from datetime import date, timedelta
 
 import numpy as np
 import pandas as pd
 
 from tenure import paths
+from tenure.outcomes import OUTCOMES
 from tenure.record import Record, finite
-from tenure.settings import DriftSettings
+from tenure.settings import DriftSettings, OriginSettings
 from tenure.streams import stream
+from tenure.totals import PastError, estimate_drift
+from tenure.totals.drift import DRAWS
 
-from .compare import wins
-from .drift import DRAWS, PastError, estimate_drift
+from .comparison import list_wins
 from .holdout import Holdout
-from .origins import Origin
-from .outcome import OUTCOMES
+from .outcome import BacktestError
 from .scores import central
 
 TOTALS = {
@@ -37,16 +39,68 @@ SCORES = (
 
 
 @dataclass(frozen=True)
+class Origin:
+    """A cut-off and the days that are forecast from it."""
+
+    cutoff: date
+    horizon_days: int
+
+    @property
+    def end(self) -> date:
+        """Return the last day of the holdout."""
+        return self.cutoff + timedelta(days=self.horizon_days)
+
+    @property
+    def columns(self) -> dict[str, object]:
+        """Return the columns that identify an origin in a table."""
+        return {"cutoff": str(self.cutoff), "end": str(self.end), "horizon_days": self.horizon_days}
+
+    def __str__(self) -> str:
+        return f"{self.cutoff} + {self.horizon_days} days"
+
+
+def rolling_origins(settings: OriginSettings, first_day: date, last_day: date) -> list[Origin]:
+    """List every origin whose holdout lies within the log, cut-off by cut-off, the earliest first.
+
+    Cut-offs are those of the settings, or lie whole steps before the last one that leaves the shortest horizon, as far
+    back as the shortest calibration window allows.
+    """
+    cutoffs = (
+        [date.fromisoformat(day) for day in settings.cutoffs]
+        if settings.cutoffs is not None
+        else _steps_back(settings, first_day, last_day)
+    )
+    origins = [
+        Origin(cutoff, days)
+        for cutoff in sorted(set(cutoffs))
+        for days in sorted(set(settings.horizons_days))
+        if first_day <= cutoff and Origin(cutoff, days).end <= last_day
+    ]
+    if not origins:
+        raise BacktestError(
+            f"No origin fits into the log, {first_day} to {last_day}: the shortest of origins.horizons_days is "
+            f"{min(settings.horizons_days):,} days, origins.least_calibration_days {settings.least_calibration_days:,}."
+        )
+    return origins
+
+
+def _steps_back(settings: OriginSettings, first_day: date, last_day: date) -> Sequence[date]:
+    last = last_day - timedelta(days=min(settings.horizons_days))
+    room = (last - first_day).days - settings.least_calibration_days
+    return [last - timedelta(days=back) for back in range(0, room + 1, settings.step_days)] if room >= 0 else []
+
+
+@dataclass(frozen=True)
 class Rolling:
-    """What several origins showed.
+    """The tables of a rolling backtest.
 
     Args:
         totals: by origin and outcome: actual and expected total, its raw interval and the adjusted one, and whether
-            each holds the actual one.
+            each covers the actual total.
         forecasts: by origin, forecast and outcome: the scores, and the model's paired difference to it.
-        drifts: by horizon and outcome: the drift that the whole log teaches for days after it.
-        lessons: by origin and outcome: what taught it, for a training to estimate_drift from.
-        wins: each win of a baseline, in words.
+        drifts: by horizon and outcome: the drift for the days after the log, estimated from all of it.
+        past_errors: by origin and outcome: the past errors that a training estimates its drifts from.
+        wins: each win of a baseline, as a sentence.
     """
 
     totals: pd.DataFrame
@@ -57,19 +111,20 @@ class Rolling:
 
     @property
     def metrics(self) -> dict[str, float]:
-        """Give, by horizon and outcome, how often totals held and how often baselines won."""
-        found: dict[str, float] = {}
+        """Return, by horizon and outcome, how often intervals cover the actual total and how often baselines win."""
+        metrics: dict[str, float] = {}
         for (days, outcome), part in self.totals.groupby(["horizon_days", "outcome"]):
             key = f"rolling.{days}_days.{outcome}"
-            found |= {f"{key}.origins": float(len(part)), f"{key}.bias": float(part["bias"].mean())}
-            found |= {f"{key}.total_{name}": float(part[name].mean()) for name in ("covers", "adjusted_covers")}
+            metrics |= {f"{key}.origins": float(len(part)), f"{key}.bias": float(part["bias"].mean())}
+            metrics[f"{key}.total_covers_actual"] = float(part["covers"].mean())
+            metrics[f"{key}.adjusted_covers_actual"] = float(part["adjusted_covers"].mean())
         for (days, outcome), part in self.forecasts.groupby(["horizon_days", "outcome"]):
             key = f"rolling.{days}_days.{outcome}"
-            rivals = part[part["forecast"] != "model"]
-            found[f"{key}.baselines_compared"] = float(len(rivals))
-            found[f"{key}.baselines_beaten"] = float((rivals["difference"] < 0).sum())
-            found[f"{key}.baselines_won"] = float((rivals["winner"] == rivals["forecast"]).sum())
-        return found
+            baselines = part[part["forecast"] != "model"]
+            metrics[f"{key}.baselines_compared"] = float(len(baselines))
+            metrics[f"{key}.baselines_beaten"] = float((baselines["difference"] < 0).sum())
+            metrics[f"{key}.baselines_won"] = float((baselines["winner"] == baselines["forecast"]).sum())
+        return metrics
 
     def record(self) -> Record:
         """Return the tables, the means over origins, and each win of a baseline."""
@@ -86,23 +141,19 @@ class Rolling:
 
 
 def roll_up(holdouts: Mapping[Origin, Holdout], settings: DriftSettings, *, level: float, seed: int) -> Rolling:
-    """Lay out what the origins showed."""
+    """Build the tables of a rolling backtest from its holdouts."""
     totals = [row for origin, holdout in holdouts.items() for row in _totals(origin, holdout)]
     forecasts = pd.concat([_forecasts(origin, holdout) for origin, holdout in holdouts.items()], ignore_index=True)
-    said = tuple(f"{origin}: {line}" for origin, holdout in holdouts.items() for line in wins(holdout.comparison))
-    drifts = _factors(holdouts, settings, level, stream(seed, "backtest.rolling_factors"))
-    return Rolling(pd.DataFrame(totals), forecasts, drifts, _lessons(holdouts), said)
-
-
-def _named(origin: Origin) -> dict[str, object]:
-    return {"cutoff": str(origin.cutoff), "end": str(origin.end), "horizon_days": origin.horizon_days}
+    wins = tuple(f"{origin}: {win}" for origin, holdout in holdouts.items() for win in list_wins(holdout.comparison))
+    drifts = _drifts(holdouts, settings, level, stream(seed, "backtest.rolling_factors"))
+    return Rolling(pd.DataFrame(totals), forecasts, drifts, _past_errors(holdouts), wins)
 
 
 def _totals(origin: Origin, holdout: Holdout) -> Sequence[dict[str, object]]:
     metrics = holdout.metrics
     return [
         {
-            **_named(origin),
+            **origin.columns,
             "outcome": outcome,
             "customers": int(metrics["customers"]),
             **{column: metrics[f"{outcome}.{name}"] for column, name in TOTALS.items()},
@@ -116,7 +167,7 @@ def _totals(origin: Origin, holdout: Holdout) -> Sequence[dict[str, object]]:
 def _forecasts(origin: Origin, holdout: Holdout) -> pd.DataFrame:
     rows = [
         {
-            **_named(origin),
+            **origin.columns,
             "forecast": forecast,
             "outcome": outcome,
             **{name: metrics[f"{outcome}.{name}"] for name in SCORES},
@@ -129,16 +180,16 @@ def _forecasts(origin: Origin, holdout: Holdout) -> pd.DataFrame:
     return pd.DataFrame(rows).merge(paired, how="left", on=["forecast", "outcome"])
 
 
-def _lessons(holdouts: Mapping[Origin, Holdout]) -> pd.DataFrame:
-    past = [
+def _past_errors(holdouts: Mapping[Origin, Holdout]) -> pd.DataFrame:
+    rows = [
         {"outcome": outcome, **asdict(past_error)}
         for holdout in holdouts.values()
         for outcome, past_error in holdout.past_errors.items()
     ]
-    return pd.DataFrame(past, columns=["outcome", *(column.name for column in fields(PastError))])
+    return pd.DataFrame(rows, columns=["outcome", *(column.name for column in fields(PastError))])
 
 
-def _factors(
+def _drifts(
     holdouts: Mapping[Origin, Holdout], settings: DriftSettings, level: float, rng: np.random.Generator
 ) -> pd.DataFrame:
     last = max(origin.end for origin in holdouts)

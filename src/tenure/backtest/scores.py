@@ -1,4 +1,4 @@
-"""The scores themselves: of sampled outcomes against actual ones, of an order, of an interval."""
+"""Scores: of sampled outcomes against actual ones, of an order of customers, of an interval."""
 
 from typing import Any
 
@@ -23,13 +23,13 @@ def crps(simulated: Numbers, actual: Floats) -> Floats:
     """
     size = simulated.shape[1]
     weights = (2.0 * np.arange(size) - size + 1) / (size * (size - 1))
-    drawn = np.sort(simulated, axis=1).astype(np.float64)
-    scores: Floats = np.abs(drawn - actual[:, None]).mean(axis=1) - drawn @ weights
+    ordered = np.sort(simulated, axis=1).astype(np.float64)
+    scores: Floats = np.abs(ordered - actual[:, None]).mean(axis=1) - ordered @ weights
     return scores
 
 
 def randomized_pit(simulated: Numbers, actual: Floats, uniform: Floats) -> Floats:
-    """Place each outcome among its own simulations: uniform on (0, 1) when it is one of their kind.
+    """Compute the randomised PIT of each outcome: uniform on (0, 1) when the forecast is right.
 
     u = (#{x_s < y} + V (#{x_s = y} + 1)) / (S + 1) with V uniform: the rank of y among S + 1 exchangeable
     values, spread evenly over its ties and its own step, so exactly uniform for every S. The randomised PIT
@@ -37,13 +37,13 @@ def randomized_pit(simulated: Numbers, actual: Floats, uniform: Floats) -> Float
     """
     below = np.count_nonzero(simulated < actual[:, None], axis=1)
     equal = np.count_nonzero(simulated == actual[:, None], axis=1)
-    placed: Floats = (below + uniform * (equal + 1)) / (simulated.shape[1] + 1)
-    return placed
+    pit: Floats = (below + uniform * (equal + 1)) / (simulated.shape[1] + 1)
+    return pit
 
 
-def p_purchase(counts: Numbers) -> Floats:
-    """Give the share of a customer's futures with a purchase; a fraction of one counts from a half up."""
-    share: Floats = (counts >= 0.5).mean(axis=1)
+def share_buying(purchases: Numbers) -> Floats:
+    """Return the share of a customer's futures with a purchase; a fraction of one counts from a half up."""
+    share: Floats = (purchases >= 0.5).mean(axis=1)
     return share
 
 
@@ -60,7 +60,7 @@ def brier(p: Floats, bought: NDArray[np.bool_], draws: int) -> Floats:
 
 
 def normalized_gini(expected: Floats, actual: Floats) -> float:
-    """Tell how well an order ranks outcomes: 1 as well as they could be, 0 no better than chance.
+    """Compute how well an order ranks outcomes: 1 is the best order, 0 no better than chance.
 
     The Gini coefficient of the outcomes in the order of `expected` over that in their own order; by mean ranks, so
     that ties in `expected` have no order: G ~ cov(y, rank) (Lerman & Yitzhaki 1984, Economics Letters 15). NaN where
@@ -77,15 +77,15 @@ def normalized_gini(expected: Floats, actual: Floats) -> float:
     return float(centred @ ranks(expected) / (centred @ ranks(actual)))
 
 
-def central(drawn: Floats, level: float) -> Floats:
-    """Bound the central `level` by order statistics (the inverted CDF), over the first axis."""
+def central(draws: Floats, level: float) -> Floats:
+    """Return the bounds of the central `level` as order statistics (the inverted CDF), over the first axis."""
     tail = (1 - level) / 2
-    bounds: Floats = np.quantile(drawn, [tail, 1 - tail], axis=0, method="inverted_cdf")
+    bounds: Floats = np.quantile(draws, [tail, 1 - tail], axis=0, method="inverted_cdf")
     return bounds
 
 
 def correlation(a: Floats, b: Floats) -> float:
-    """Correlate (Pearson); NaN where either is constant or there are fewer than two."""
+    """Compute Pearson's correlation; NaN where either is constant or there are fewer than two."""
     if len(a) < 2 or np.ptp(a) == 0 or np.ptp(b) == 0:
         return float("nan")
     return float(np.corrcoef(a, b)[0, 1])
@@ -102,15 +102,15 @@ def count_distinct(values: Floats) -> int:
 
 
 def ranks(values: Floats) -> Floats:
-    """Rank from 1 up, ties at their mean rank."""
+    """Return ranks from 1 up, ties at their mean rank."""
     return np.asarray(pd.Series(values).rank(), dtype=np.float64)
 
 
 def ratio(over: float, under: float) -> float:
-    """Divide; NaN by zero."""
+    """Return a quotient; NaN where the divisor is 0."""
     return float(over / under) if under != 0 else float("nan")
 
 
 def standard_error(values: Floats) -> float:
-    """Give the standard error of the mean over customers; NaN of one."""
+    """Return the standard error of the mean over customers; NaN of one."""
     return float(values.std(ddof=1) / np.sqrt(len(values))) if len(values) > 1 else float("nan")

@@ -1,4 +1,4 @@
-"""The tables of a backtest: customers in groups, each with what was foretold and what came."""
+"""The tables of a backtest: groups of customers, with expected and actual outcomes."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -15,19 +15,19 @@ type Bools = NDArray[np.bool_]
 GROUPS = ("everyone", "one_time", "repeat", "top_decile")
 LEVELS = (0.50, 0.80, 0.90, 0.95)
 FREQUENCIES = ("0", "1", "2", "3", "4", "5", "6", "7+")
-LEAST_IN_TENTH = 30  # with fewer, two standard errors are not what a normal distribution says of them
+LEAST_IN_TENTH = 30  # with fewer, the normal approximation of two standard errors is poor
 PLACES = ("inside", "below", "above")
 MEANS = ("actual_purchases", "expected_purchases", "actual_spend", "expected_spend")
 COLUMNS = {
     "by_frequency": ("frequency", "customers", *MEANS),
     "deciles": ("decile", "customers", *MEANS, "purchases_coverage", "spend_coverage"),
     "coverage": ("outcome", "group", "level", "customers", *PLACES, "inside_se", "tail_se"),
-    "reliability": ("low", "high", "customers", "foretold", "actual", "actual_se"),
+    "reliability": ("low", "high", "customers", "predicted", "actual", "actual_se"),
 }
 
 
 def tabulate_coverage(outcomes: dict[str, Outcome], groups: dict[str, Bools]) -> pd.DataFrame:
-    """Give the shares of customers inside, below and above central intervals, by outcome, group and level."""
+    """Return the shares of customers inside, below and above central intervals, by outcome, group and level."""
     return pd.DataFrame(_coverage(outcomes, groups))
 
 
@@ -48,7 +48,7 @@ def _coverage(outcomes: dict[str, Outcome], groups: dict[str, Bools]) -> Iterato
 
 
 def share_by_place(pit: Floats, level: float) -> tuple[float, float, float]:
-    """Give the shares inside the central `level`, below it and above it; NaN of nobody."""
+    """Return the shares inside the central `level`, below it and above it; NaN of no customers."""
     if len(pit) == 0:
         return (np.nan,) * 3
     tail = (1 - level) / 2
@@ -57,17 +57,17 @@ def share_by_place(pit: Floats, level: float) -> tuple[float, float, float]:
 
 
 def share_error(share: float, size: int) -> float:
-    """Give the standard error that chance gives a share of customers; NaN of nobody."""
+    """Return the standard error of a share of customers; NaN of no customers."""
     return float(np.sqrt(share * (1 - share) / size)) if size else np.nan
 
 
-def tabulate_reliability(chance: Floats, bought: Bools) -> pd.DataFrame:
-    """Group customers by their foretold probability, in tenths; always ten rows."""
-    tenth = np.minimum((chance * 10).astype(np.int64), 9)
-    groups = pd.DataFrame({"foretold": chance, "actual": bought.astype(np.float64)}).groupby(tenth)
+def tabulate_reliability(p_purchase: Floats, bought: Bools) -> pd.DataFrame:
+    """Return customers grouped by their predicted probability, in tenths; always ten rows."""
+    tenth = np.minimum((p_purchase * 10).astype(np.int64), 9)
+    groups = pd.DataFrame({"predicted": p_purchase, "actual": bought.astype(np.float64)}).groupby(tenth)
     table = groups.mean().reindex(range(10))
     count = groups.size().reindex(range(10), fill_value=0)
-    table["actual_se"] = np.sqrt(table["foretold"] * (1 - table["foretold"]) / count.where(count > 0))
+    table["actual_se"] = np.sqrt(table["predicted"] * (1 - table["predicted"]) / count.where(count > 0))
     for at, (name, column) in enumerate((("low", table.index / 10), ("high", (table.index + 1) / 10))):
         table.insert(at, name, column)
     table.insert(2, "customers", count)
@@ -75,31 +75,31 @@ def tabulate_reliability(chance: Floats, bought: Bools) -> pd.DataFrame:
 
 
 def largest_gap(reliability: pd.DataFrame) -> tuple[float, float]:
-    """Find the tenth of foretold probability that is most off beyond chance: by how much, and its standard error.
+    """Find the tenth of predicted probability with the largest gap beyond chance: the gap, and its standard error.
 
-    The distance of the share foretold from the share who bought, less two of the standard errors that chance gives it,
-    0 where that explains it all; tenths of fewer than `LEAST_IN_TENTH` customers do not count, NaN where none does. The
-    maximum calibration error of Naeini, Cooper & Hauskrecht (2015), Obtaining well calibrated probabilities using
-    Bayesian binning, AAAI 29, net of the consistency bars of Bröcker & Smith (2007), Increasing the reliability of
-    reliability diagrams, Weather and Forecasting 22. A mean over customers would lose a small group in a large base.
+    The gap is the distance of the predicted share from the share who bought, less two of its standard errors, and at
+    least 0. Tenths of fewer than `LEAST_IN_TENTH` customers do not count; NaN where none does. The maximum calibration
+    error of Naeini, Cooper & Hauskrecht (2015), Obtaining well calibrated probabilities using Bayesian binning, AAAI
+    29, net of the consistency bars of Bröcker & Smith (2007), Increasing the reliability of reliability diagrams,
+    Weather and Forecasting 22. A mean over customers would hide a small group among many customers.
     """
-    known = reliability[reliability["customers"] >= LEAST_IN_TENTH]
-    if known.empty:
+    tenths = reliability[reliability["customers"] >= LEAST_IN_TENTH]
+    if tenths.empty:
         return np.nan, np.nan
-    error = known["actual_se"].to_numpy(np.float64)
-    beyond = (known["foretold"] - known["actual"]).abs().to_numpy(np.float64) - 2 * error
+    error = tenths["actual_se"].to_numpy(np.float64)
+    beyond = (tenths["predicted"] - tenths["actual"]).abs().to_numpy(np.float64) - 2 * error
     worst = beyond.argmax()
     return max(float(beyond[worst]), 0.0), float(error[worst])
 
 
-def customers_means(purchases: Outcome, spend: Outcome) -> pd.DataFrame:
-    """Lay out each customer's actual and expected outcomes, to be averaged over groups."""
+def tabulate_customers(purchases: Outcome, spend: Outcome) -> pd.DataFrame:
+    """Return each customer's actual and expected outcomes, to be averaged over groups."""
     columns = (purchases.actual, purchases.expected, spend.actual, spend.expected)
     return pd.DataFrame(dict(zip(MEANS, columns, strict=True)))
 
 
 def tabulate_frequencies(frequency: NDArray[Any], means: pd.DataFrame) -> pd.DataFrame:
-    """Group by the frequency itself, so that an absent one is an empty row and not its neighbour's."""
+    """Return means by calibration frequency; a frequency of no customers is an empty row."""
     groups = means.groupby(np.minimum(frequency, len(FREQUENCIES) - 1))
     everyone = range(len(FREQUENCIES))
     table = groups.mean().reindex(everyone)
@@ -109,9 +109,9 @@ def tabulate_frequencies(frequency: NDArray[Any], means: pd.DataFrame) -> pd.Dat
 
 
 def sort_into_deciles(expected: Floats, rng: np.random.Generator) -> NDArray[np.int64]:
-    """Give each customer a tenth by expected spend, 1 the highest.
+    """Return each customer's tenth by expected spend, 1 the highest.
 
-    Customers with one history share one expectation; the order of the table must not decide among them.
+    Ties are broken at random: customers with equal histories have equal expectations.
     """
     size = len(expected)
     ranked = np.lexsort((rng.random(size), -expected))
@@ -121,19 +121,19 @@ def sort_into_deciles(expected: Floats, rng: np.random.Generator) -> NDArray[np.
 
 
 def tabulate_deciles(decile: NDArray[np.int64], purchases: Outcome, spend: Outcome, level: float) -> pd.DataFrame:
-    """Average customers in ten groups by expected spend, 1 the highest."""
+    """Return means of ten groups of customers by expected spend, 1 the highest."""
     inside = {
         "purchases_coverage": is_inside(purchases.pit, level).astype(np.float64),
         "spend_coverage": is_inside(spend.pit, level).astype(np.float64),
     }
-    groups = customers_means(purchases, spend).assign(**inside).groupby(decile)
+    groups = tabulate_customers(purchases, spend).assign(**inside).groupby(decile)
     table = groups.mean()
     table.insert(0, "customers", groups.size())
     return table.rename_axis("decile").reset_index()
 
 
 def is_inside(pit: Floats, level: float) -> Bools:
-    """Tell whose outcome lies in the central `level` of its own samples."""
+    """Return whether each customer's outcome lies in the central `level` of its own samples."""
     tail = (1 - level) / 2
     inside: Bools = (pit >= tail) & (pit <= 1 - tail)
     return inside

@@ -11,6 +11,8 @@ from matplotlib.dates import AutoDateLocator, ConciseDateFormatter, date2num
 from matplotlib.figure import Figure
 from scipy.stats import binom
 
+from tenure.outcomes import OUTCOMES
+
 from .style import ACTUAL, DATA, INK, MODEL, STYLE, Floats, ends_of, explain, new_canvas, thousands
 
 PIT_BARS = 20
@@ -83,11 +85,11 @@ def pit(pit_table: pd.DataFrame, level: float) -> Figure:
         level: of the predictive intervals, whose tails are shaded.
     """
     figure, panels = new_canvas(1, 2, height=4.9, sharey=True)
-    for axes, column, name in zip(panels, ("purchases", "spend"), ("purchases", "spend"), strict=True):
-        _draw_pit(axes, pit_table[column].to_numpy(np.float64), (1 - level) / 2, name)
+    for axes, name in zip(panels, OUTCOMES, strict=True):
+        _draw_pit(axes, pit_table[name].to_numpy(np.float64), (1 - level) / 2, name)
     panels[0].set_ylabel("customers")
     panels[0].legend(loc="lower center", frameon=True, framealpha=0.9)
-    inside = [f"{np.mean(np.abs(pit_table[column] - 0.5) <= level / 2):.1%}" for column in ("purchases", "spend")]
+    inside = [f"{np.mean(np.abs(pit_table[column] - 0.5) <= level / 2):.1%}" for column in OUTCOMES]
     return explain(
         figure,
         f"{inside[0]} of customers' purchases and {inside[1]} of their spend lie in their {level:.0%} interval",
@@ -116,16 +118,16 @@ def reliability(table: pd.DataFrame) -> Figure:
     some = table[table["customers"] > 0]
     axes.plot([0, 1], [0, 1], color=INK, linewidth=1, linestyle=":", label="right")
     axes.errorbar(
-        some["foretold"], some["actual"], 2 * some["actual_se"], fmt="o", color=ACTUAL, markersize=6,
+        some["predicted"], some["actual"], 2 * some["actual_se"], fmt="o", color=ACTUAL, markersize=6,
         ecolor=ACTUAL, elinewidth=1.2, label="actual, ± two standard errors of chance",
     )  # fmt: skip
     for row in some.to_dict("records"):
-        axes.annotate(f"{row['customers']:,}", (row["foretold"], 0), (0, 3), textcoords="offset points",
+        axes.annotate(f"{row['customers']:,}", (row["predicted"], 0), (0, 3), textcoords="offset points",
                       ha="center", fontsize=10, color=INK)  # fmt: skip
     axes.set(xlim=(0, 1), ylim=(0, 1), xlabel="foretold probability of a purchase in the holdout (mean of a tenth)")
     axes.set_ylabel("share that bought")
     axes.legend(loc="upper left")
-    off = np.average(np.abs(some["actual"] - some["foretold"]), weights=some["customers"])
+    off = np.average(np.abs(some["actual"] - some["predicted"]), weights=some["customers"])
     return explain(
         figure,
         f"Foretold probability of a purchase against who bought: {off:.1%} apart on average",

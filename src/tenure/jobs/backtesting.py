@@ -8,9 +8,10 @@ from datetime import date
 from itertools import groupby
 
 from tenure import figures, paths, pipeline, registry
-from tenure.backtest import OUTCOMES, Holdout, Origin, Rolling, roll_up, rolling_origins
+from tenure.backtest import Holdout, Origin, Rolling, roll_up, rolling_origins
 from tenure.failures import Failures
 from tenure.fit import fit
+from tenure.outcomes import OUTCOMES
 from tenure.posterior import Posterior
 from tenure.record import Record
 from tenure.rfm import AcquisitionWindow, Split, split

@@ -10,10 +10,10 @@ from typing import Any
 import pandas as pd
 
 from tenure import batch
-from tenure.backtest import Drifts
 from tenure.batch import Largest, Scored, SummaryParts
 from tenure.scorer import RESIDUAL, Scorer, Scores, Totals
 from tenure.settings import ScoreJobSettings
+from tenure.totals import Drifts
 
 from . import console
 from .columns import with_columns

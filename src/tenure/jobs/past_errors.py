@@ -5,9 +5,9 @@ from dataclasses import asdict
 from datetime import date
 
 from tenure import paths, registry
-from tenure.backtest import PastError
 from tenure.errors import InputError
 from tenure.settings import TrainSettings
+from tenure.totals import PastError
 from tenure.transactions import Transactions
 
 type PastErrors = Mapping[str, Sequence[PastError]]

@@ -7,7 +7,7 @@ from tenure import registry
 from tenure.errors import InputError
 from tenure.fit import fit
 from tenure.posterior import Posterior
-from tenure.promote import Comparison, Decision, PromoteError, compare, decide
+from tenure.promote import Comparison, Decision, PromoteError, compare_recipes, decide
 from tenure.record import Record, finite
 from tenure.review import Verdict
 from tenure.rfm import AcquisitionWindow, CompressedSummary, Split, split
@@ -154,7 +154,9 @@ def _compare_recipes(
     challenger = calibration or _fit("challenger", split, settings, seed)
     refitted = challenger if of_champion == settings else _fit("champion", split, of_champion, seed)
     log.info("compare over %s days", split.horizon_days)
-    return compare(split, refitted.thin(of_champion.joint_draws), challenger.thin(settings.joint_draws), seed=seed)
+    return compare_recipes(
+        split, refitted.thin(of_champion.joint_draws), challenger.thin(settings.joint_draws), seed=seed
+    )
 
 
 def _fit(role: str, split: Split, settings: FitSettings, seed: int) -> Posterior:

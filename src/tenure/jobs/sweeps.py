@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from tenure.outcomes import OUTCOMES
 from tenure.text import printable, shown
 
 if TYPE_CHECKING:
@@ -17,7 +18,6 @@ if TYPE_CHECKING:
 
 NONE = "-"
 WIDTH = 1000  # a row is never broken: a terminal wraps it, a pipe has no width
-OUTCOMES = ("purchases", "spend")
 MODELS = ("purchases", "spend")
 CAPTION = "elpd: leave-one-out of the calibration fit; a difference is paired over customers, ± its standard error"
 

@@ -6,13 +6,13 @@ from contextlib import AbstractContextManager
 from dataclasses import asdict, replace
 
 from tenure import figures, paths, pipeline, registry, report
-from tenure.backtest import Drifts
 from tenure.failures import Failures
 from tenure.pipeline import HoldoutReport, StageFit, Training, TrainingData
 from tenure.record import Record, finite
 from tenure.review import Review, Verdict
 from tenure.scorer import NewCustomer
 from tenure.settings import TrainSettings
+from tenure.totals import Drifts
 from tenure.transactions import Transactions, read
 
 from . import console, promoting

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from tenure import paths
-from tenure.backtest import Backtest, Holdout, PastError, evaluate_holdout, track, wins
+from tenure.backtest import Backtest, Holdout, evaluate_holdout, list_wins, track_purchases
 from tenure.failures import Failures
 from tenure.posterior import Posterior
 from tenure.record import Record, finite
@@ -17,6 +17,7 @@ from tenure.scorer import Scorer
 from tenure.settings import BacktestSettings
 from tenure.streams import stream
 from tenure.text import spreadsheet_safe
+from tenure.totals import PastError
 from tenure.transactions import Transactions
 
 MOST_CUSTOMERS = 50_000  # whose PIT is logged one by one; a larger customer base is sampled
@@ -30,7 +31,7 @@ class HoldoutReport:
         cutoff: the last day of calibration.
         backtest: the model's outcomes by group and by customer.
         holdout: the numbers of the model and of the baselines.
-        tracking: purchases by week, actual and expected, of `backtest.track`.
+        tracking: purchases by week, actual and expected, of `backtest.track_purchases`.
     """
 
     cutoff: date
@@ -48,7 +49,7 @@ class HoldoutReport:
         backtest, holdout = self.backtest, self.holdout
         defined = finite(holdout.metrics)
         undefined = ", ".join(sorted(set(holdout.metrics) - set(defined)))
-        tags = {"metrics.undefined": undefined, "baselines.wins": "; ".join(wins(holdout.comparison)) or "none"}
+        tags = {"metrics.undefined": undefined, "baselines.wins": "; ".join(list_wins(holdout.comparison)) or "none"}
         return Record(
             metrics=defined,
             tags=tags | {f"{name}.adjusted": drift.source for name, drift in holdout.drifts.items()},
@@ -95,7 +96,7 @@ def measure_holdout(
     )
     counts = daily_counts(transactions, split.cutoff, split.end, window)
     curve, forecast = scorer.expected_new_customer(np.arange(len(counts))), holdout.metrics["purchases.expected_total"]
-    tracking = track(counts, curve, cutoff=split.cutoff, level=level, forecast=forecast)
+    tracking = track_purchases(counts, curve, cutoff=split.cutoff, level=level, forecast=forecast)
     return HoldoutReport(split.cutoff, backtest, holdout, tracking)
 
 

@@ -4,8 +4,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict, dataclass
 
-from tenure.backtest import Drifts, PastError, estimate_drifts, measure_refit_drift
-from tenure.base_forecast import forecast_base
+from tenure.backtest import measure_refit_drift
 from tenure.failures import Failures
 from tenure.fit import FitReport, check, fit
 from tenure.posterior import Posterior
@@ -16,6 +15,7 @@ from tenure.scorer import NewCustomer, Scorer
 from tenure.settings import SettingsError, TrainSettings
 from tenure.streams import derive_seed
 from tenure.summary import CustomerSummary
+from tenure.totals import Drifts, PastError, estimate_drifts, forecast_base
 from tenure.transactions import Transactions
 
 from .data import TrainingData, prepare

@@ -20,10 +20,10 @@ from mlflow.types import ColSpec, ParamSchema, ParamSpec, Schema
 from mlflow.types.schema import AnyType
 
 from tenure import paths
-from tenure.backtest import Drifts
 from tenure.posterior import Posterior
 from tenure.review import Verdict
 from tenure.scorer import COLUMNS, Params, Scorer
+from tenure.totals import Drifts
 
 from .aliases import (
     CHALLENGER,

@@ -3,13 +3,11 @@
 import numpy as np
 import pandas as pd
 
+from tenure.outcomes import OUTCOMES
 from tenure.registry import Evidence
 
 from .cells import NONE, Cell, Table, claim, count, money, percent, plain, span, with_error
 from .pictures import Picture, picture
-
-OUTCOMES = ("purchases", "spend")
-
 
 GROUPS = {"everyone": "everyone", "one_time": "one-time buyers", "repeat": "repeat buyers", "top_decile": "top tenth"}
 
@@ -98,7 +96,7 @@ def reliability(evidence: Evidence) -> Table:
         [
             Cell(f"{row['low']:.0%} to {row['high']:.0%}", row["low"]),
             count(row["customers"]),
-            percent(row["foretold"]),
+            percent(row["predicted"]),
             with_error(row["actual"], row["actual_se"]),
         ]
         for row in evidence.table("backtest/reliability").to_dict("records")

@@ -11,12 +11,12 @@ import pandas as pd
 
 from tenure.errors import InputError
 from tenure.fit import KHAT_LIMIT, LEAST_ELPD, compare
+from tenure.outcomes import OUTCOMES
 from tenure.registry import Evidence, evidence
 from tenure.review import Check, Verdict
 
 from .cells import NONE, Cell, Note, Table, count, money, percent, plain
 from .fit import MODELS, last_stage
-from .holdout import OUTCOMES
 from .origin import PURCHASE_MODELS
 
 type Runs = Mapping[str, Evidence]

@@ -39,7 +39,7 @@ class Split:
             `calibration.table`.
         cutoff: the last day of calibration.
         end: the last day of the holdout.
-        born_in_holdout: customers first seen after the cut-off; they are in neither table.
+        acquired_in_holdout: customers first seen after the cut-off; they are in neither table.
         left_out: customers seen by the cut-off who are not looked at, likewise.
     """
 
@@ -47,7 +47,7 @@ class Split:
     holdout: pd.DataFrame
     cutoff: date
     end: date
-    born_in_holdout: int
+    acquired_in_holdout: int
     left_out: LeftOut = NOBODY
 
     def __post_init__(self) -> None:
@@ -71,7 +71,7 @@ class Split:
             "customers": len(self.calibration.table),
             "left_out_since_before": self.left_out.include_left_truncated,
             "left_out_outside": self.left_out.outside,
-            "born_in_holdout": self.born_in_holdout,
+            "acquired_in_holdout": self.acquired_in_holdout,
         }
         return Record(
             metrics={f"window.{name}": count for name, count in counts.items()},

@@ -1,4 +1,4 @@
-"""What a holdout is measured beside, and the cut-offs of several."""
+"""Settings of backtests: baselines, drift of totals, rolling origins."""
 
 import re
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ BASELINES = ("zero", "last_period", "own_rate", "textbook", "nbd", "boosting")
 
 @dataclass
 class BoostingSettings:
-    """How the regression among the baselines is trained."""
+    """The gradient-boosted baseline."""
 
     quantiles: list[float]
     trees: int
@@ -24,7 +24,7 @@ class BoostingSettings:
     def __post_init__(self) -> None:
         key = "backtest.baselines.boosting"
         rises = all(low < high for low, high in pairwise([0.0, *self.quantiles, 1.0]))
-        rule = "two levels or more, rising, above 0 and below 1"
+        rule = "two or more rising levels, above 0 and below 1"
         require(rises and len(self.quantiles) >= 2, f"{key}.quantiles", rule, list(self.quantiles))
         require(0 < self.learning_rate <= 1, f"{key}.learning_rate", "above 0 and at most 1", self.learning_rate)
         for name, least in (("trees", 1), ("leaves", 2), ("least_per_leaf", 1), ("most_customers", 100)):
@@ -34,19 +34,19 @@ class BoostingSettings:
 
 @dataclass
 class BaselineSettings:
-    """What the model is compared with."""
+    """The baselines that the model is compared with."""
 
     names: list[str]
     boosting: BoostingSettings
 
     def __post_init__(self) -> None:
         is_right = set(self.names) <= set(BASELINES) and len(set(self.names)) == len(self.names)
-        require(is_right, "backtest.baselines.names", f"different ones of {', '.join(BASELINES)}", list(self.names))
+        require(is_right, "backtest.baselines.names", f"different names of {', '.join(BASELINES)}", list(self.names))
 
 
 @dataclass
 class DriftSettings:
-    """The prior of the factor by which totals are off, in logarithms, and when it is learnt."""
+    """The prior of the drift of totals, in logarithms, and when it is estimated."""
 
     bias_sd: float
     spread_sd: float
@@ -67,7 +67,7 @@ class DriftSettings:
 
 @dataclass
 class BacktestSettings:
-    """What a holdout is measured beside."""
+    """The baselines and the drift of totals."""
 
     baselines: BaselineSettings
     drift: DriftSettings
@@ -75,7 +75,7 @@ class BacktestSettings:
 
 @dataclass
 class OriginSettings:
-    """The cut-offs of a rolling backtest, and how far it looks ahead from each."""
+    """The cut-offs and horizons of a rolling backtest."""
 
     horizons_days: list[int]
     cutoffs: list[str] | None

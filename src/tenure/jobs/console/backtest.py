@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 from rich.table import Table
 
-from tenure.backtest import ASSUMED
+from tenure.totals import ASSUMED
 
 from .terminal import new_table, print_run, stdout
 

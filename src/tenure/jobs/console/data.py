@@ -42,8 +42,8 @@ def print_window(split: Split, window: AcquisitionWindow, truncation: Truncation
         lines.append(f"{left.include_left_truncated:,} left out, acquired before the log began")
     if left.outside:
         lines.append(f"{left.outside:,} left out, as they first bought outside {window.in_words}")
-    if split.born_in_holdout:
-        lines.append(f"{split.born_in_holdout:,} first seen in the holdout")
+    if split.acquired_in_holdout:
+        lines.append(f"{split.acquired_in_holdout:,} first seen in the holdout")
     out.print("; ".join(lines) + ".")
     repeat = split.calibration.table.query("frequency > 0")
     if free := int((repeat["monetary_value"] == 0).sum()):

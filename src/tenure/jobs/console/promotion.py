@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING
 from rich.markup import escape
 from rich.table import Table
 
+from tenure.outcomes import OUTCOMES
+
 from .terminal import COLOURS, new_table, stdout
 
 if TYPE_CHECKING:
@@ -32,12 +34,12 @@ def _comparison(comparison: "Comparison") -> Table:
         f"{comparison.customers:,} customers"
     )
     table = new_table(title, "", "champion", "challenger", "difference", "standard error")
-    for name in ("spend", "purchases"):
+    for name in OUTCOMES:
         paired = getattr(comparison, name)
         scores = (paired.champion_crps, paired.challenger_crps)
         errors = (f"{paired.difference:+.4g}", f"{paired.difference_se:.2g}")
         table.add_row(f"mean CRPS of {name}", *(f"{score:.4g}" for score in scores), *errors)
-    for name in ("spend", "purchases"):
+    for name in OUTCOMES:
         paired = getattr(comparison, name)
         biases = (paired.champion_bias, paired.challenger_bias)
         table.add_row(f"bias of {name}", *(f"{bias:+.1%}" for bias in biases), "", "")

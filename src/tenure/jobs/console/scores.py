@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 from rich.console import Console
 
-from tenure.backtest import OUTCOMES
+from tenure.outcomes import OUTCOMES
 from tenure.settings import ScoreJobSettings
 
 from .terminal import new_table, plain, print_run, stdout

@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from rich.table import Table
 
-from tenure.backtest import wins
+from tenure.backtest import list_wins
+from tenure.outcomes import OUTCOMES
 from tenure.posterior import PARAMETERS
 from tenure.review import Review, Verdict
 from tenure.settings import RegistrySettings, TrainSettings
@@ -91,7 +92,7 @@ def _holdout(holdout: "Holdout", split: "Split") -> Table:
     title = f"\nHoldout, {split.horizon_days} days to {split.end}: {len(split.calibration.table):,} customers"
     intervals = (f"{level} predictive of the total", "covers", "adjusted*", "covers")
     table = new_table(title, "", "actual", "expected", *intervals, "bias", f"{level} coverage (randomised PIT)")
-    for name in ("purchases", "spend"):
+    for name in OUTCOMES:
         number = {key.removeprefix(f"{name}."): value for key, value in metrics.items() if key.startswith(f"{name}.")}
         table.add_row(
             name,
@@ -118,7 +119,7 @@ def _against_baselines(holdout: "Holdout") -> str:
         f"* widened for drift; the drift is {sources}",
         f"Baselines that the model beats, by mean CRPS: {', '.join(counts)}",
     ]
-    return "\n".join([*lines, *(f"  [yellow]{line}[/yellow]" for line in wins(holdout.comparison))])
+    return "\n".join([*lines, *(f"  [yellow]{line}[/yellow]" for line in list_wins(holdout.comparison))])
 
 
 def _verdict(review: Review) -> str:

@@ -6,9 +6,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tenure.backtest import BacktestError, Drift, Drifts, PastError, estimate_drifts
 from tenure.jobs.compose import compose_settings
 from tenure.posterior import Posterior
+from tenure.totals import Drift, Drifts, PastError, PastErrorsError, estimate_drifts
 
 SETTINGS = compose_settings("train").backtest.drift
 START = date(2024, 1, 1)
@@ -57,13 +57,13 @@ def test_factors_say_where_they_come_from(drifts: Drifts) -> None:
     assert one.source(90) == "purchases: assumed from the prior; spend: estimated over 90 days, 4.0 periods"
 
 
-def test_origins_that_ended_too_late_teach_nothing() -> None:
+def test_origins_that_ended_too_late_add_nothing() -> None:
     past_errors = {"spend": make_past_errors(90, -0.3, 3)}
     assert estimate_drifts(past_errors, day(269), SETTINGS, seed=1).estimated == {}
     assert set(estimate_drifts(past_errors, day(270), SETTINGS, seed=1).estimated["spend"]) == {90}
 
 
-def test_factors_survive_their_file_to_the_bit(drifts: Drifts, tmp_path: Path) -> None:
+def test_drifts_survive_their_file_to_the_bit(drifts: Drifts, tmp_path: Path) -> None:
     drifts.save(tmp_path / "drift.npz")
     found = Drifts.load(tmp_path / "drift.npz")
     assert found.source_run == "a run"
@@ -76,12 +76,12 @@ def test_factors_survive_their_file_to_the_bit(drifts: Drifts, tmp_path: Path) -
 
 def test_another_file_is_refused(tmp_path: Path, posterior: Posterior) -> None:
     posterior.save(tmp_path / "posterior.npz")
-    with pytest.raises(BacktestError, match="is not a file of drifts: it lacks assumed"):
+    with pytest.raises(PastErrorsError, match="is not a file of drifts: it lacks assumed"):
         Drifts.load(tmp_path / "posterior.npz")
 
 
-def test_what_was_assumed_cannot_be_passed_off_as_learnt(drifts: Drifts) -> None:
-    with pytest.raises(BacktestError, match="Drifts are learnt ones of purchases, value"):
+def test_what_was_assumed_cannot_be_passed_off_as_estimated(drifts: Drifts) -> None:
+    with pytest.raises(PastErrorsError, match="Drifts must be estimated ones of purchases, spend"):
         Drifts(drifts.assumed, {"spend": {90: drifts.assumed}})
-    with pytest.raises(BacktestError, match="Drifts are learnt ones"):
-        Drifts(drifts.assumed, {"profit": {90: Drift(np.zeros(2), "learnt", 3.0)}})
+    with pytest.raises(PastErrorsError, match="Drifts must be estimated ones"):
+        Drifts(drifts.assumed, {"profit": {90: Drift(np.zeros(2), "estimated", 3.0)}})

@@ -6,10 +6,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from tenure.backtest import Drift, Drifts
-from tenure.base_forecast import adjusted_totals, forecast_base
 from tenure.posterior import Posterior
 from tenure.scorer import Scorer, Scores
+from tenure.totals import Drift, Drifts, adjusted_totals, forecast_base
 
 STEADY = Drift(np.zeros(3), "assumed", 0.0)
 CHANGING = Drift(np.log([0.5, 1.0, 2.0]), "assumed", 0.0)
@@ -56,7 +55,7 @@ def test_shares_are_of_customers_and_the_top_tenth_is_of_value(scores: Scores, s
 def test_totals_are_adjusted_by_the_factor_of_their_own_horizon_and_outcome(
     posterior: Posterior, summaries: pd.DataFrame
 ) -> None:
-    twice = Drift(np.full(3, np.log(2.0)), "learnt", 4.0)
+    twice = Drift(np.full(3, np.log(2.0)), "estimated", 4.0)
     drifts = Drifts(STEADY, {"spend": {180: twice}})
     for days, doubled in ((180, 2.0), (365, 1.0)):
         scores = Scorer(posterior).score(summaries, horizon_days=days)

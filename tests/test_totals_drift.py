@@ -1,4 +1,4 @@
-"""Totals in a world that changes: is the drift on them what it says?"""
+"""Totals with drift: does the adjusted interval cover the actual total as often as it states?"""
 
 from datetime import date, timedelta
 from itertools import pairwise
@@ -7,9 +7,11 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from tenure.backtest import ASSUMED, BacktestError, Drift, Outcome, PastError, estimate_drift, past_error
-from tenure.backtest.drift import ESTIMATED, adjusted_metrics, day_shares
 from tenure.settings import DriftSettings
+from tenure.totals import ASSUMED, Drift, PastError, PastErrorsError, estimate_drift
+from tenure.totals.adjusted import adjusted_metrics
+from tenure.totals.drift import ESTIMATED
+from tenure.totals.past_errors import day_shares
 
 SETTINGS = DriftSettings(bias_sd=0.1, spread_sd=0.1, spread_df=3, least_periods=3, source_run=None)
 START = date(2024, 1, 1)
@@ -32,14 +34,12 @@ def cover(delta: np.ndarray, tau: np.ndarray, periods: int, seed: int) -> tuple[
     for at, (bias, spread) in enumerate(zip(delta, tau, strict=True)):
         ratios = bias + rng.normal(0, spread, periods + 1) + rng.normal(0, OWN, periods + 1)
         totals = 1000.0 * np.exp(rng.normal(0, OWN, DRAWS))
-        actual = np.array([1000.0 * np.exp(ratios[-1])])
-        none = np.zeros(1)
-        outcome = Outcome(actual, np.array([1000.0]), none, none, totals)
+        actual = float(1000.0 * np.exp(ratios[-1]))
         drift = estimate_drift(make_past_errors(ratios[:-1]), day(90 * periods), SETTINGS, draws=DRAWS, rng=rng)
         assert drift.source == (ESTIMATED if periods >= 3 else ASSUMED)
-        numbers = adjusted_metrics(outcome, drift, level=LEVEL, rng=rng)
+        numbers = adjusted_metrics(actual, totals, drift, level=LEVEL, rng=rng)
         low, high = np.quantile(totals, [0.05, 0.95])
-        held[:, at] = low <= actual[0] <= high, numbers["adjusted_covers_actual"]
+        held[:, at] = low <= actual <= high, numbers["adjusted_covers_actual"]
         widths[:, at] = high - low, numbers["adjusted_high"] - numbers["adjusted_low"]
     return float(held[0].mean()), float(held[1].mean()), float(np.median(widths[1] / widths[0]))
 
@@ -91,7 +91,7 @@ def test_more_periods_leave_less_doubt_of_a_steady_bias() -> None:
     assert all(more > fewer for more, fewer in pairwise(spreads))
 
 
-def test_an_origin_teaches_only_after_its_holdout_has_ended() -> None:
+def test_an_origin_counts_only_after_its_holdout_has_ended() -> None:
     """The last of four ends a day too late: what it says changes nothing, to the bit."""
     known_by, draws = day(359), 100
     logs = [
@@ -114,7 +114,7 @@ def test_an_origin_teaches_only_after_its_holdout_has_ended() -> None:
 
 
 def test_holdouts_that_overlap_do_not_count_twice() -> None:
-    """Every lesson given three times over is worth what it was worth once."""
+    """Every past error three times over has the weight that it had once."""
     past_errors = make_past_errors(np.array([-0.2, -0.1, -0.25]))
     once, thrice = (
         estimate_drift(given, day(900), SETTINGS, draws=500, rng=np.random.default_rng(9))
@@ -124,7 +124,7 @@ def test_holdouts_that_overlap_do_not_count_twice() -> None:
     np.testing.assert_allclose(thrice.logs, once.logs)
 
 
-def test_many_origins_within_two_periods_are_two_periods_and_teach_nothing() -> None:
+def test_many_origins_within_two_periods_are_two_periods_and_add_nothing() -> None:
     past_errors = [PastError(day(10 * at), day(10 * at + 100), -0.5, OWN) for at in range(11)]
     assert day_shares(past_errors).sum() == pytest.approx(2.0)
     drift = estimate_drift(past_errors, day(900), SETTINGS, draws=4000, rng=np.random.default_rng(10))
@@ -153,15 +153,14 @@ def test_the_posterior_is_that_of_a_plain_sum_over_a_fine_grid() -> None:
     assert logs.std() == pytest.approx(np.sqrt(variance), rel=0.01)
 
 
-def test_a_lesson_is_the_log_of_actual_over_expected_and_nothing_teaches_nothing() -> None:
+def test_a_past_error_is_the_log_of_actual_over_expected_and_there_is_none_of_nothing() -> None:
     totals = np.exp(np.random.default_rng(12).normal(np.log(100), 0.05, 500))
-    three = np.zeros(3)
-    outcome = Outcome(np.array([40.0, 0.0, 40.0]), np.array([30.0, 30.0, 40.0]), three, three, totals)
-    past = past_error(outcome, day(0), day(90))
+    past = PastError.of(80.0, 100.0, totals, cutoff=day(0), end=day(90))
     assert past is not None
     assert past.log_ratio == pytest.approx(np.log(0.8))
     assert past.log_sd == pytest.approx(0.05, rel=0.1)
-    assert past_error(Outcome(three, outcome.expected, three, three, totals), day(0), day(90)) is None
+    assert PastError.of(0.0, 100.0, totals, cutoff=day(0), end=day(90)) is None
+    assert PastError.of(80.0, 0.0, np.zeros(500), cutoff=day(0), end=day(90)) is None
 
 
 def test_the_raw_total_is_left_as_it_is() -> None:
@@ -172,7 +171,7 @@ def test_the_raw_total_is_left_as_it_is() -> None:
     assert set(np.round(np.log(adjusted / totals), 9)) == {0.0, 0.5}
 
 
-def test_a_lesson_without_a_holdout_or_a_ratio_is_refused() -> None:
+def test_a_past_error_without_a_holdout_or_a_ratio_is_refused() -> None:
     for broken in ((day(5), day(5), 0.0, 0.1), (day(0), day(5), np.inf, 0.1), (day(0), day(5), 0.0, -0.1)):
-        with pytest.raises(BacktestError, match="A lesson has a holdout, a finite log ratio"):
+        with pytest.raises(PastErrorsError, match="A past error has a holdout, a finite log ratio"):
             PastError(*broken)

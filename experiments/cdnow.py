@@ -40,7 +40,7 @@ def main(run_id: str) -> None:
         print(f"| {name} | {published:.4g} | {estimated[name]:.4g} | {draws.mean():.4g} | {low:.4g} to {high:.4g} |")
     for name, published in LIKELIHOODS.items():
         print(f"| {name.replace('_', ' ')} | {published:.3f} | {estimated[name]:.3f} | | |")
-    print("\n| holdout, 39 weeks | purchases | value |\n|---|---|---|")
+    print("\n| holdout, 39 weeks | purchases | spend |\n|---|---|---|")
     for label, key, form in ROWS:
         values = [evidence.metrics[f"{outcome}.{key}"] for outcome in ("purchases", "spend")]
         print(f"| {label} | " + " | ".join(form.format(value) for value in values) + " |")

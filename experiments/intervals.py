@@ -77,7 +77,7 @@ def measure(purchase_model, bases, *, customers=CUSTOMERS, seed=0, spoil=lambda 
         params = {"horizon_days": HORIZON, "discount_rate": 0.0, "seed": base}
         futures = scorer.simulate(summary, **params)
         expected = scorer.score(summary, **params).table["clv"].to_numpy()
-        for outcome, simulated, actual in (("purchases", futures.counts, counts), ("value", futures.values, values)):
+        for outcome, simulated, actual in (("purchases", futures.purchases, counts), ("spend", futures.clv, values)):
             simulated = spoil(simulated)
             each = pit(simulated, actual, rng)
             total = pit(simulated.sum(axis=0, keepdims=True), np.array([actual.sum()]), rng)

@@ -135,7 +135,7 @@ def print_synthetic(truth, seed, folder):
     is_old = ids.isin(old_ids).to_numpy()
     print(f"\n{truth}, seed {seed}: {len(ids):,} customers to {CUTOFF}, {is_old.sum():,} of them left-truncated.")
     print_excess(find_truncation(plain, CUTOFF))
-    print_header("", "customers", "left-truncated", "rate a year", "dropout", "bias of purchases, new", "of value, new")
+    print_header("", "customers", "left-truncated", "rate a year", "dropout", "bias of purchases, new", "of spend, new")
     rate, leaves = 365 * population.r / population.alpha, population.a / (population.a + population.b)
     print_row("true parameters", "", "", f"{rate:.2f}", f"{leaves:.3f}", "", "")
     posteriors = {}
@@ -144,7 +144,7 @@ def print_synthetic(truth, seed, folder):
         those = split_log.calibration.table["customer_id"]
         numbers = population_of(posteriors[name]) + biases(posteriors[name], dated_all, ~is_old)
         print_row(name, f"{len(those):,}", f"{those.isin(old_ids).sum():,}", *numbers)
-    print_header("left-truncated, T counted from", "bias of purchases", "of value")
+    print_header("left-truncated, T counted from", "bias of purchases", "of spend")
     past = posteriors["known acquisition, as in Tenure"]
     print_row("the first purchase in the log", *biases(past, everyone, is_old))
     print_row("the log's first day, every purchase a repeat (Tenure)", *biases(past, dated_all, is_old))
@@ -170,7 +170,7 @@ def print_online_retail(path):
     late = splits["burn-in of 90 days"].calibration.table["customer_id"]
     is_late = everyone.calibration.table["customer_id"].isin(late).to_numpy()
     groups = {"own": None, "acquired since March": is_late, "acquired before": ~is_late, "everyone": is_late | True}
-    header = [f"{what}, {group}" for group in groups for what in ("purchases", "value")]
+    header = [f"{what}, {group}" for group in groups for what in ("purchases", "spend")]
     print_header("fitted to", "customers", "rate a year", "dropout", *header)
     for name, split_log in splits.items():
         posterior = fitted(split_log.calibration, settings)

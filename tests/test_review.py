@@ -167,7 +167,7 @@ def test_every_judged_metric_is_one_that_a_run_measures() -> None:
         ("spend_change", "spend_change_customers", 29),
         ("p_purchase_gap", "customers", 299),
         ("baselines", "baselines.compared", 0),
-        ("births_before_the_log", "truncation.weeks", 15),
+        ("left_truncation", "truncation.weeks", 15),
         ("spend_frequency_correlation", "distinct_repeat_spends", 1),
         ("spend_frequency_correlation", "distinct_repeat_frequencies", 1),
         ("free_repeats", "repeat_buyers", 0),
@@ -191,8 +191,8 @@ def test_a_log_that_cannot_hold_the_evidence_is_not_asked_for_it(name: str, coun
         assert {check.verdict for check in asked.checks if check.name == name} == {Verdict.FAIL}
 
 
-def test_births_before_the_log_are_judged_where_they_were_looked_for() -> None:
-    name, metric = "births_before_the_log", "truncation.excess_share"
+def test_left_truncation_is_judged_where_it_was_looked_for() -> None:
+    name, metric = "left_truncation", "truncation.excess_share"
     known = {key: number for key, number in good_metrics().items() if key != metric}
     few = judge({**known, "truncation.weeks": 0}, SETTINGS.checks, fits=FITS)
     assert name not in {check.name for check in few.checks}

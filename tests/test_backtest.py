@@ -192,7 +192,7 @@ def test_facts_describe_the_data(case: Case, backtest: Backtest) -> None:
     assert metrics["repeat_buyers"] == len(repeat)
     assert metrics["one_time_share"] == pytest.approx(1 - len(repeat) / 2000)
     assert metrics["holdout_buyers"] == (case.split.holdout["purchases"] > 0).sum()
-    assert metrics["born_in_holdout"] == 7
+    assert metrics["acquired_in_holdout"] == 7
     assert metrics["horizon_days"] == DAYS
     assert metrics["level"] == LEVEL
     for name, method in (("correlation", "pearson"), ("rank_correlation", "spearman")):

@@ -150,7 +150,8 @@ def test_a_summary_of_a_summary_is_the_same() -> None:
         ),
         (
             {"T": [10, 40.5, np.nan, np.inf]},
-            "3 of 4 customers have a T that is not a whole number (first: 'b', 'c', 'd'). Write whole days, never null.",
+            "3 of 4 customers have a T that is not a whole number (first: 'b', 'c', 'd'). Write whole days,"
+            " never null.",
         ),
         (
             {"T": [10, 40, 1e300, 90]},

@@ -73,7 +73,7 @@ _FACTS = (
     "distinct_repeat_spends",
     "holdout_buyers",
     "holdout_payers",
-    "born_in_holdout",
+    "acquired_in_holdout",
     "spend_frequency_correlation",
     "spend_frequency_correlation_se",
     "spend_frequency_rank_correlation",
@@ -322,7 +322,7 @@ def _facts(split: "Split", level: float) -> dict[str, float]:
         "distinct_repeat_spends": spends,
         "holdout_buyers": (split.holdout["purchases"] > 0).sum(),
         "holdout_payers": (split.holdout["spend"] > 0).sum(),
-        "born_in_holdout": split.born_in_holdout,
+        "acquired_in_holdout": split.acquired_in_holdout,
         # On mean spend per purchase day: a sum of spend would correlate with frequency by itself.
         "spend_frequency_correlation": correlation(frequency, spend) if spends > 1 else np.nan,
         "spend_frequency_correlation_se": ratio(1.0, np.sqrt(max(len(paid) - 1, 0))),

@@ -45,7 +45,7 @@ def card(evidence: Evidence) -> list[tuple[str, str]]:
         (
             "customers judged",
             f"{count(metrics.get('customers')).text}, of whom {count(metrics.get('holdout_buyers')).text} bought in "
-            f"the holdout; {count(metrics.get('born_in_holdout')).text} more came after it and are not judged",
+            f"the holdout; {count(metrics.get('acquired_in_holdout')).text} more came after it and are not judged",
         ),
     ]
 

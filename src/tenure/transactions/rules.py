@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import ibis
 
 from . import cells, currencies, identities, orders
+from .days import read_day
 from .fault import Fault, TransactionsError
 from .reconciliation import BLANK
 from .source import FILE, ROW
@@ -119,7 +120,7 @@ def _unwanted(table: Any, settings: TransactionsSettings) -> list[Fault]:
 def _read(raw: Any, settings: TransactionsSettings, is_untidy: Any | None) -> tuple[dict[str, Any], list[Fault]]:
     named = settings.columns
     customer = cells.customer(_ids(raw, settings), named.customer_id, settings.all_placeholders, is_untidy)
-    day = cells.day(raw[named.date], named.date, settings)
+    day = read_day(raw[named.date], named.date, settings)
     amount = cells.amount(raw[named.amount], named.amount, settings.csv)
     read = {"customer_id": customer.value, "date": day.value, "amount": amount.value}
     faults = [*customer.faults, *day.faults, *amount.faults]
@@ -128,7 +129,7 @@ def _read(raw: Any, settings: TransactionsSettings, is_untidy: Any | None) -> tu
     if settings.currency:
         read["currency"] = currencies.read(raw[settings.currency])
     if named.acquired:
-        acquired = cells.day(raw[named.acquired], named.acquired, settings, required=False)
+        acquired = read_day(raw[named.acquired], named.acquired, settings, required=False)
         read["acquired"] = acquired.value
         faults += [*acquired.faults, _acquired_late(acquired.value, day.value, named.acquired)]
     for name in settings.segments:

@@ -27,7 +27,7 @@ ZONELESS = "Set transactions.timezone to the shop's (such as Europe/Paris): it d
 
 
 def read_day(column: Any, name: str, settings: TransactionsSettings, *, required: bool = True) -> Cell:
-    """Read the calendar day in the shop's timezone."""
+    """Read calendar days in the shop's timezone."""
     kind = column.type()
     is_text = kind.is_string() or (kind.is_integer() and settings.csv.date_format is not None)
     if is_text:
@@ -39,7 +39,7 @@ def read_day(column: Any, name: str, settings: TransactionsSettings, *, required
         value, faults = _typed_day(column, name, settings)
     what = "transactions.csv.date_format" if is_text else "the unit of the time stamps"
     span = f"Dates lie in {FIRST_YEAR} to {LAST_YEAR}; is {what} right?"
-    outside = (value < date(FIRST_YEAR, 1, 1)) | (value > date(LAST_YEAR, 12, 31))  # infinities have no year
+    outside = (value < date(FIRST_YEAR, 1, 1)) | (value > date(LAST_YEAR, 12, 31))  # an infinite date has no year
     faults = [*faults, Fault("a date out of range", outside, span, name)]
     faults = [fault._replace(rows=fault.rows & ~is_missing) for fault in faults]
     if required:
@@ -65,7 +65,7 @@ def _typed_day(column: Any, name: str, settings: TransactionsSettings) -> Cell:
 
 
 def _shop_day(stamp: Any, settings: TransactionsSettings) -> Any:
-    """Take the day of a time stamp without a zone: the shop's own clock, unless the settings say whose."""
+    """Return the day of time stamps without a zone, by the shop's clock or by that of `stamped_in`."""
     if settings.stamped_in is None:
         return stamp.date()
     at = dialect.moment(settings.stamped_in, stamp.cast(dialect.LOCAL))
@@ -77,7 +77,7 @@ def _text_day(text: Any, name: str, settings: TransactionsSettings) -> Cell:
     if csv.date_format:
         stamp = dialect.parsed(text, csv.date_format)
         if re.search(r"%\w%\w", csv.date_format):
-            # Nothing between the figures: '1997111' would be read, as the 1st of November or the 11th of January.
+            # Without separators '1997111' is ambiguous: 1 November or 11 January.
             stamp = (stamp.strftime(csv.date_format) == text).ifelse(stamp, ibis.null(dialect.LOCAL))
         has_clock = bool(re.search(r"%[HIT]", csv.date_format))
         value = _shop_day(stamp, settings) if has_clock else stamp.date()
@@ -88,9 +88,9 @@ def _text_day(text: Any, name: str, settings: TransactionsSettings) -> Cell:
     plain = iso.left(10).try_cast("date")
     if settings.stamped_in:
         local = _shop_day(iso.re_replace(PARTS, r"\1 \2:00").try_cast(dialect.LOCAL), settings)
-        plain = (iso.length() > 10).ifelse(local, plain)  # a day without a clock is the day it says
+        plain = (iso.length() > 10).ifelse(local, plain)  # a day without a clock is unchanged
     if settings.timezone:
-        # Seconds decide no day. CASE keeps these steps from the rows that have no offset.
+        # Seconds do not change the day. A CASE limits these steps to rows with an offset.
         moment = iso.re_replace(PARTS, r"\1 \2:00\3").re_replace("(?i)(?:z|utc|gmt)$", "+00").try_cast(dialect.ZONED)
         value = zoned.ifelse(dialect.wall_clock(settings.timezone, moment).date(), plain)
     else:
@@ -105,7 +105,7 @@ def _text_day(text: Any, name: str, settings: TransactionsSettings) -> Cell:
 
 
 def _year_first(text: Any) -> Any:
-    """Turn 31/12/1997 10:00 into 1997-12-31 10:00; null where it is written otherwise."""
+    """Convert 31/12/1997 10:00 to 1997-12-31 10:00; null for other formats."""
     month = ibis.coalesce(*(text.re_extract(DAY_FIRST, at).nullif("") for at in (2, 3, 4)))
     parts = [text.re_extract(DAY_FIRST, 5), month.lpad(2, "0"), text.re_extract(DAY_FIRST, 1).lpad(2, "0")]
     iso = parts[0] + "-" + parts[1] + "-" + parts[2] + text.re_extract(DAY_FIRST, 6)
@@ -115,5 +115,5 @@ def _year_first(text: Any) -> Any:
 def _advice(csv: CsvSettings) -> str:
     if csv.day_first:
         return "With transactions.csv.day_first dates are 31/12/1997; else set transactions.csv.date_format."
-    known = "Dates are ISO 8601 (1997-12-31) unless transactions.csv.date_format or day_first says otherwise"
-    return f"{known}; 19971231 needs '%Y%m%d', 12/31/1997 '%m/%d/%Y'."
+    rule = "Dates are ISO 8601 (1997-12-31) unless transactions.csv.date_format or day_first says otherwise"
+    return f"{rule}; 19971231 needs '%Y%m%d', 12/31/1997 '%m/%d/%Y'."

@@ -39,7 +39,7 @@ def owners(log_rows: Rows) -> Any:
 
 
 def claim(table: Any, owners: Any) -> Any:
-    """Assign refunds without a customer to the customer of their order, by the sales up to the day of the refund.
+    """Match refunds without a customer to the customer of their order, by the sales up to their day.
 
     Later sales are ignored: with a cut-off between the two, they would leak information from the holdout.
     """

@@ -118,4 +118,4 @@ def test_a_burn_in_is_that_of_training(tmp_path: Path) -> None:
     sample = pd.read_csv(Path(__file__).parent.parent / "data" / "cdnow_sample.csv")
     late = int((sample.groupby("customer_id")["date"].min() > "1997-01-31").sum())
     assert origin.data.metrics["window.customers"] == origin.data.metrics["customers"] == late
-    assert origin.data.metrics["window.left_out_outside"] == 2357 - late
+    assert origin.data.metrics["window.outside_window"] == 2357 - late

@@ -93,7 +93,7 @@ def test_tracking_refuses_curves_that_end_too_early_and_a_base_without_births() 
     purchases, window = make_purchases(), {"end": date(2024, 4, 27), "level": LEVEL}
     with pytest.raises(BacktestError, match="ends 99 days after the first purchase; the log runs for 115 days"):
         track_of(purchases, make_curves(days=100), cutoff=date(2024, 3, 12), **window)
-    with pytest.raises(RfmError, match="No customer was born by the cut-off 2023-12-31"):
+    with pytest.raises(RfmError, match="No customer was acquired by the cut-off 2023-12-31"):
         track_of(purchases, make_curves(), cutoff=date(2023, 12, 31), **window)
     with pytest.raises(BacktestError, match="The cut-off 2024-05-01 is after the end 2024-04-27"):
         track_of(purchases, make_curves(), cutoff=date(2024, 5, 1), **window)

@@ -13,7 +13,7 @@ from logs import purchases, settings
 
 from tenure.jobs.compose import read_arguments
 from tenure.transactions import TransactionsError, read
-from tenure.transactions.dates import advise
+from tenure.transactions.date_advice import advise
 
 DAYS = ["2024-01-05", "2024-01-16", "2024-02-09"]
 

@@ -87,7 +87,7 @@ TAMPERED: dict[str, tuple[Callable[[Path], object], str]] = {
         lambda m: write(m / "artifacts/code/errors/__init__.pyc", b"\0"),
         "'artifacts/code/errors/__init__.pyc' was added",
     ),
-    "a file less": (lambda m: (m / "artifacts/code/summary.py").unlink(), "'artifacts/code/summary.py' was removed"),
+    "a file less": (lambda m: (m / "artifacts/code/streams.py").unlink(), "'artifacts/code/streams.py' was removed"),
     "no MLmodel": (lambda m: (m / "MLmodel").unlink(), "MLmodel"),
 }
 

@@ -133,7 +133,7 @@ def test_a_judged_number_that_is_not_finite_fails(name: str, metric: str, value:
     review = judge({**good_metrics(), metric: value}, SETTINGS.checks, fits=FITS)
     assert verdict_of(review, name, metric) is Verdict.FAIL
     assert review.verdict is Verdict.FAIL
-    assert review.concerns[0].finding == f"{metric} is {value}, not a finite number: no evidence is not a pass"
+    assert review.concerns[0].finding == f"{metric} is {value}, not a finite number: a check without evidence fails"
 
 
 @pytest.mark.parametrize(("name", "metric"), JUDGED)
@@ -141,7 +141,7 @@ def test_a_missing_metric_fails(name: str, metric: str) -> None:
     metrics = {other: value for other, value in good_metrics().items() if other != metric}
     review = judge(metrics, SETTINGS.checks, fits=FITS)
     assert verdict_of(review, name, metric) is Verdict.FAIL
-    assert review.concerns[0].finding == f"{metric} is missing: no evidence is not a pass"
+    assert review.concerns[0].finding == f"{metric} is missing: a check without evidence fails"
 
 
 def test_every_judged_metric_is_one_that_a_run_measures() -> None:
@@ -166,7 +166,7 @@ def test_every_judged_metric_is_one_that_a_run_measures() -> None:
         ("spend_change", "spend_change_customers", 29),
         ("p_purchase_gap", "customers", 299),
         ("baselines", "baselines.compared", 0),
-        ("births_before_the_log", "truncation.weeks", 15),
+        ("left_truncation", "truncation.weeks", 15),
         ("spend_frequency_correlation", "distinct_repeat_spends", 1),
         ("spend_frequency_correlation", "distinct_repeat_frequencies", 1),
         ("free_repeats", "repeat_buyers", 0),
@@ -190,8 +190,8 @@ def test_a_log_that_cannot_hold_the_evidence_is_not_asked_for_it(name: str, coun
         assert {check.verdict for check in asked.checks if check.name == name} == {Verdict.FAIL}
 
 
-def test_births_before_the_log_are_judged_where_they_were_looked_for() -> None:
-    name, metric = "births_before_the_log", "truncation.excess_share"
+def test_left_truncation_is_judged_where_it_was_looked_for() -> None:
+    name, metric = "left_truncation", "truncation.excess_share"
     known = {key: number for key, number in good_metrics().items() if key != metric}
     few = judge({**known, "truncation.weeks": 0}, SETTINGS.checks, fits=FITS)
     assert name not in {check.name for check in few.checks}
@@ -254,7 +254,7 @@ TAIL = {"review": [0.03, 0.08], "fail": [0.01, 0.15]}  # around 0.055: twice the
 COVERAGE = {"review": [0.85, 0.95], "fail": [0.75, 0.98]}  # around 0.90: 0.60 and 1.06
 SHARE = {"review": [None, 0.05], "fail": [None, 0.5]}  # around 0
 LEAST = {"review": [400, None], "fail": [100, None]}  # around 400
-CHANCE = "by no more than two standard errors, which calls for a review"
+CHANCE = "by no more than two standard errors, so REVIEW"
 
 
 @pytest.mark.parametrize(
@@ -265,7 +265,7 @@ CHANCE = "by no more than two standard errors, which calls for a review"
         (BIAS, -0.30, 0.024, "FAIL", "below the FAIL limit -0.25 by more than two standard errors"),
         (BIAS, -0.30, 0.026, "REVIEW", f"below the FAIL limit -0.25 {CHANCE}"),
         (BIAS, 0.49, 5.0, "REVIEW", CHANCE),
-        (BIAS, 0.50, 5.0, "FAIL", "above the FAIL limit 0.25, twice as far out, which no standard error excuses"),
+        (BIAS, 0.50, 5.0, "FAIL", "above the FAIL limit 0.25 and twice as far out, so FAIL whatever the error"),
         (BIAS, -0.50, 5.0, "FAIL", "twice as far out"),
         (BIAS, 0.26, 0.0, "FAIL", "by more than two standard errors"),
         (BIAS, 0.26, math.nan, "FAIL", "m is 0.26, standard error unknown: above the FAIL limit 0.25"),
@@ -380,7 +380,7 @@ def test_a_point_estimate_never_passes(method: str) -> None:
 def test_no_limits_at_all_fail() -> None:
     review = judge(good_metrics(), {}, fits=FITS)
     assert review.verdict is Verdict.FAIL
-    assert review.checks[0].finding == "no limits were given: no evidence is not a pass"
+    assert review.checks[0].finding == "there are no limits"
     assert Review(()).verdict is Verdict.FAIL
 
 
@@ -435,7 +435,7 @@ def test_a_review_survives_json() -> None:
 
 def test_a_stored_verdict_that_its_checks_do_not_bear_out_is_refused() -> None:
     stored = judge({"m": 9.0}, {"check": make_limit()}, fits=FITS).to_dict()
-    with pytest.raises(ValueError, match="The stored verdict is PASS, its checks say FAIL"):
+    with pytest.raises(ValueError, match="The stored verdict is PASS, its checks give FAIL"):
         Review.from_dict({**stored, "verdict": "PASS"})
 
 
@@ -468,7 +468,7 @@ def test_a_check_cannot_pass_without_a_number() -> None:
         ({"metrics": ["m", "m"]}, "metrics must be one or more different names"),
         (
             {"metrics": ["{stage}.m"]},
-            r"metrics may begin with {fit}, .* and hold no other placeholder, got '{stage}.m'",
+            r"metrics may begin with {fit}, .* and contain no other placeholder, got '{stage}.m'",
         ),
         ({"metrics": ["{fit}.{nuts}"]}, r"metrics may begin with {fit}, .* got '{fit}.{nuts}'"),
         ({"metrics": [" "]}, "metrics may begin with"),

@@ -150,15 +150,16 @@ def test_a_summary_of_a_summary_is_the_same() -> None:
         ),
         (
             {"T": [10, 40.5, np.nan, np.inf]},
-            "3 of 4 customers have a T that is not a whole number (first: 'b', 'c', 'd'). Give whole days, never null.",
+            "3 of 4 customers have a T that is not a whole number (first: 'b', 'c', 'd'). Write whole days,"
+            " never null.",
         ),
         (
             {"T": [10, 40, 1e300, 90]},
-            "1 of 4 customers has a T that is not a whole number (first: 'c'). Give whole days, never null.",
+            "1 of 4 customers has a T that is not a whole number (first: 'c'). Write whole days, never null.",
         ),
         (
             {"T": [-1, 40, 365, 90]},
-            "1 of 4 customers has a T below 0 (first: 'a'). Give days and counts from 0 up.",
+            "1 of 4 customers has a T below 0 (first: 'a'). Days and counts are 0 or more.",
         ),
         (
             {"monetary_value": [0, -0.01, np.nan, np.inf]},
@@ -182,18 +183,18 @@ def test_a_summary_of_a_summary_is_the_same() -> None:
         (
             {"customer_id": [1.0, 2.0, 3.0, np.nan]},
             "4 of 4 customer ids are floats (first rows: 1, 2, 3)."
-            " Give whole numbers as integers or as text: 7.0 is not surely the customer 7.",
+            " Write whole numbers as integers or as text: 7.0 may not be the customer 7.",
         ),
-        ({"T": ["10", "40", "365", "90"]}, "The column 'T' holds str, not numbers."),
-        ({"frequency": [False, True, True, True]}, "The column 'frequency' holds bool, not numbers."),
-        ({"T": [1 + 0j] * 4}, "The column 'T' holds complex128, not numbers."),
+        ({"T": ["10", "40", "365", "90"]}, "The column 'T' has the type str, not numbers."),
+        ({"frequency": [False, True, True, True]}, "The column 'frequency' has the type bool, not numbers."),
+        ({"T": [1 + 0j] * 4}, "The column 'T' has the type complex128, not numbers."),
         (
             {"monetary_value": pd.Series([0, "x", 1, 1], dtype=object)},
-            "The column 'monetary_value' holds object, not numbers.",
+            "The column 'monetary_value' has the type object, not numbers.",
         ),
         (
             {"recency": pd.to_timedelta([0, 30, 200, 90], unit="D")},
-            "The column 'recency' holds timedelta64[ns], not numbers.",
+            "The column 'recency' has the type timedelta64[ns], not numbers.",
         ),
     ],
 )

@@ -102,11 +102,11 @@ def assert_found(before: Before, outs: Sequence[str], run_ids: Sequence[str]) ->
     assert f"{len(seen - older):,} customers to 2024-06-30; {len(older):,} left out, acquired before" in dated
     assert sum(out.count("The likely cause is left-truncated customers") for out in outs) == 1
     runs = [registry.evidence(run_id) for run_id in run_ids]
-    assert [run.metrics["window.left_out_since_before"] for run in runs] == [0, len(older)]
+    assert [run.metrics["window.left_truncated"] for run in runs] == [0, len(older)]
     assert runs[0].metrics["truncation.p_value"] < 1e-6 < runs[1].metrics["truncation.p_value"]
     for run in runs:
         assert run.file("data/acquisitions.png").stat().st_size > 10_000
-        assert run.metrics["window.customers"] == len(seen) - run.metrics["window.left_out_since_before"]
+        assert run.metrics["window.customers"] == len(seen) - run.metrics["window.left_truncated"]
 
 
 def test_customers_from_before_the_log_are_found_left_out_of_training_and_counted(

@@ -755,9 +755,9 @@ def test_a_file_of_another_format_is_refused(tmp_path: Path) -> None:
         ("zero_amounts", "maybe", "transactions.zero_amounts must be one of count, drop"),
         ("guests", "count", "transactions.guests must be one of drop, refuse"),
         ("timezone", "Mars/Olympus", "transactions.timezone must be a timezone such as Europe/Paris, or null"),
-        ("stamped_in", "UTC", "transactions.timezone must be the shop's where transactions.stamped_in is set"),
+        ("stamped_in", "UTC", "transactions.timezone must be the shop's timezone if transactions.stamped_in is set"),
         ("cancellations", "C(", "transactions.cancellations must be a regular expression"),
-        ("cancellations", "^C", "transactions.columns.order_id must be named where transactions.cancellations is set"),
+        ("cancellations", "^C", "transactions.columns.order_id must be set if transactions.cancellations is set"),
         ("segments", {"country": "last"}, "transactions.segments.country must be one of first, mode"),
         ("longest_gap_days", 0, "transactions.longest_gap_days must be from 1 up"),
         ("memory_limit", "much", "transactions.engine.memory_limit must be a size such as 4GB"),
@@ -770,7 +770,7 @@ def test_a_setting_out_of_its_choices_is_refused(key: str, value: Any, rule: str
 
 
 def test_an_exclusion_has_one_kind_of_condition() -> None:
-    with pytest.raises(SettingsError, match=r"given either `matches`, or `above` and `below` or one of them"):
+    with pytest.raises(SettingsError, match=r"set by `matches`, or by `above`, `below` or both"):
         ExcludeSettings("amount")
     with pytest.raises(SettingsError, match=r"transactions\.exclude\.\*\.matches must be a regular expression"):
         ExcludeSettings("channel", matches="(")

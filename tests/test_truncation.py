@@ -1,4 +1,4 @@
-"""Customers from before the log: found by the births of its first weeks, left out by windows, known by a date."""
+"""Left-truncated customers: found by an excess in the first weeks, left out by windows or by dates of acquisition."""
 
 from dataclasses import replace
 from datetime import date, timedelta
@@ -47,7 +47,7 @@ def known(transactions: Transactions, window: AcquisitionWindow, end: str) -> di
     return {row[0]: tuple(row[1:]) for row in summary.table.itertuples(index=False)}
 
 
-# ---- births by week
+# ---- first purchases by week
 
 
 def test_the_excess_is_that_of_the_first_four_weeks_over_the_later_half() -> None:
@@ -58,13 +58,13 @@ def test_the_excess_is_that_of_the_first_four_weeks_over_the_later_half() -> Non
     assert found.p_value == pytest.approx(0.00101, abs=1e-5)  # Student's t of 4.777 beyond 7 degrees
 
 
-def test_births_that_vary_more_than_by_chance_widen_the_error() -> None:
+def test_acquisitions_that_vary_more_than_by_chance_widen_the_error() -> None:
     found = weeks(*[10] * 8, 0, 40, 0, 40, 0, 40, 0, 40)
     assert found.excess_se == pytest.approx(np.sqrt(4 * np.var([0, 40] * 4, ddof=1) * 1.5))
 
 
 @pytest.mark.parametrize("spread", [1.0, 6.0])
-def test_steady_births_are_suspected_as_seldom_as_the_p_value_says(spread: float) -> None:
+def test_steady_acquisitions_are_suspected_as_seldom_as_the_p_value_says(spread: float) -> None:
     rng = np.random.default_rng(3)
     drawn = (
         rng.negative_binomial(40 / (spread - 1), 1 / spread, (2000, 52)) if spread > 1 else rng.poisson(40, (2000, 52))
@@ -97,7 +97,7 @@ def test_the_sample_follows_a_cohort_and_its_weeks_are_too_few_to_tell() -> None
     assert find_truncation(read(settings())) is None
 
 
-def test_weeks_are_counted_whole_and_up_to_the_last_birth() -> None:
+def test_weeks_are_counted_whole_and_up_to_the_last_acquisition() -> None:
     sales = [(f"c{day}", day, 1.0) for day in range(17 * 7 + 3)]
     found = find_truncation(sales_log(*sales, ("c0", 400, 1.0)))
     assert found is not None
@@ -111,8 +111,8 @@ def test_weeks_are_counted_whole_and_up_to_the_last_birth() -> None:
 
 def test_weeks_that_a_run_logged_are_read_back_as_they_were(tmp_path: Path) -> None:
     found = weeks(*[60] * 4, *range(10, 34))
-    found.table().set_index("week").to_csv(tmp_path / "births.csv")
-    again = Truncation.from_table(pd.read_csv(tmp_path / "births.csv"))
+    found.table().set_index("week").to_csv(tmp_path / "acquisitions.csv")
+    again = Truncation.from_table(pd.read_csv(tmp_path / "acquisitions.csv"))
     assert again.first == found.first
     assert again.metrics() == found.metrics()
 
@@ -120,17 +120,17 @@ def test_weeks_that_a_run_logged_are_read_back_as_they_were(tmp_path: Path) -> N
 def test_too_few_weeks_are_refused() -> None:
     with pytest.raises(RfmError, match="over 16 whole weeks at least, not 15"):
         weeks(*[1] * 15)
-    with pytest.raises(RfmError, match="no first_purchase in the later half"):
+    with pytest.raises(RfmError, match="no first purchase in the later half"):
         weeks(*[1] * 8, *[0] * 8)
 
 
-# ---- windows of births
+# ---- acquisition windows
 
 
 def test_a_burn_in_leaves_out_the_log_s_first_days_and_counts_whom() -> None:
     transactions = sales_log(("a", 0, 1.0), ("b", 4, 1.0), ("b", 30, 1.0), ("c", 5, 1.0), ("d", 30, 1.0))
-    told = replace(compose_settings("train").rfm, burn_in_days=5)
-    window = AcquisitionWindow.of(told, transactions)
+    settings = replace(compose_settings("train").rfm, burn_in_days=5)
+    window = AcquisitionWindow.of(settings, transactions)
     parts = split(transactions, "2020-01-20", window=window)
     assert window.first == date(2020, 1, 6)
     assert list(parts.calibration.table["customer_id"]) == ["c"]
@@ -139,9 +139,11 @@ def test_a_burn_in_leaves_out_the_log_s_first_days_and_counts_whom() -> None:
     assert split(transactions, "2020-01-20").left_out == LeftOut()
 
 
-def test_a_window_of_births_is_taken_from_the_settings() -> None:
-    told = RfmSettings(None, None, 0, AcquisitionWindowSettings("2020-01-02", "2020-01-05"))
-    assert AcquisitionWindow.of(told, sales_log(("a", 0, 1.0))) == AcquisitionWindow(date(2020, 1, 2), date(2020, 1, 5))
+def test_an_acquisition_window_is_taken_from_the_settings() -> None:
+    settings = RfmSettings(None, None, 0, AcquisitionWindowSettings("2020-01-02", "2020-01-05"))
+    assert AcquisitionWindow.of(settings, sales_log(("a", 0, 1.0))) == AcquisitionWindow(
+        date(2020, 1, 2), date(2020, 1, 5)
+    )
 
 
 def test_a_model_learns_from_everyone_unless_told_or_the_log_knows_who_is_old() -> None:
@@ -151,10 +153,10 @@ def test_a_model_learns_from_everyone_unless_told_or_the_log_knows_who_is_old() 
 
 
 @pytest.mark.parametrize(
-    ("told", "message"),
+    ("overrides", "message"),
     [
         (["rfm.burn_in_days=-1"], "rfm.burn_in_days must be from 0 to 3,650, got -1"),
-        (["rfm.burn_in_days=9", "rfm.acquisition.first='2020-01-02'"], "both say from when on births count"),
+        (["rfm.burn_in_days=9", "rfm.acquisition.first='2020-01-02'"], "both set the start of the acquisition window"),
         (["rfm.acquisition.first='2020-02-30'"], "rfm.acquisition.first must be a date"),
         (
             ["rfm.acquisition.first='2020-02-02'", "rfm.acquisition.last='2020-02-01'"],
@@ -163,9 +165,9 @@ def test_a_model_learns_from_everyone_unless_told_or_the_log_knows_who_is_old() 
         (["rfm.acquisition.first='2020-02-02'", "rfm.cutoff='2020-02-01'"], "no later than rfm.cutoff"),
     ],
 )
-def test_windows_that_contradict_themselves_are_refused(told: list[str], message: str) -> None:
+def test_windows_that_contradict_themselves_are_refused(overrides: list[str], message: str) -> None:
     with pytest.raises(SettingsError, match=message):
-        compose_settings("train", told)
+        compose_settings("train", overrides)
 
 
 def test_a_burn_in_that_leaves_nobody_is_refused_by_its_window() -> None:
@@ -199,11 +201,11 @@ def test_signing_up_during_the_log_without_buying_changes_nothing() -> None:
     assert known(dated, NEW, "2020-01-31") == known(sales_log(*rows), AcquisitionWindow(), "2020-01-31")
 
 
-def test_old_customers_are_left_out_of_a_split_and_counted_and_never_born_in_it() -> None:
+def test_old_customers_are_left_out_of_a_split_and_counted_and_never_acquired_in_it() -> None:
     rows = [("old", 3, 8.0, -9), ("new", 0, 5.0, 0), ("late", 20, 5.0, 20), ("out", 1, 5.0, None)]
     parts = split(dated_log(*rows), "2020-01-11", window=AcquisitionWindow(last=FIRST, include_left_truncated=False))
     assert list(parts.calibration.table["customer_id"]) == ["new"]
-    assert parts.left_out == LeftOut(include_left_truncated=1, outside=1)
+    assert parts.left_out == LeftOut(left_truncated=1, outside=1)
     assert parts.acquired_in_holdout == 1
 
 

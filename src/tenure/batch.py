@@ -281,9 +281,9 @@ def check(summary: SummaryParts, by: Sequence[str] = (), seen: Seen | None = Non
         try:
             customers = CustomerSummary.from_frame(part, first_row=rows + 1).table
         except SummaryError as error:
-            if not error.found:  # of columns, which no part has
+            if not error.by_rule:  # of columns, which no part has
                 raise
-            faults += error.found
+            faults += error.by_rule
         else:
             keys.append(customer_keys(customers["customer_id"], 0))
             if seen is not None:

@@ -1,10 +1,10 @@
-"""What a user can put right."""
+"""Errors caused by a user's input."""
 
 
 class InputError(ValueError):
-    """A setting, a log, a summary or a question that has to be changed; the message says how.
+    """An invalid setting, log, summary or request; the message says how to correct it.
 
-    Each module derives its own from it. Commands print the message alone and end with `exit_code`.
+    Each module derives its own class. Commands print the message alone and end with `exit_code`.
     """
 
     exit_code = 2

@@ -1,5 +1,5 @@
-"""The review: limits, and the verdict on the numbers of a run."""
+"""The review: limits, the checks of a run's metrics against them, and the verdict."""
 
-from .judge import Check, Review, Verdict, judge
+from .verdict import Check, Review, Verdict, judge
 
 __all__ = ["Check", "Review", "Verdict", "judge"]

@@ -1,12 +1,12 @@
-"""Windows and cut-offs: from purchases to customer summaries, splits and distinct histories.
+"""Windows and cut-offs: from purchases to the customer summary, splits and distinct histories.
 
-Everything is asked of the log as one Ibis expression, and only what has to be in memory comes there: `summary_query` is
-lazy, `base` brings the distinct histories, `summarize` and `split` bring a row per customer.
+Each result is one Ibis query on the log. `summary_query` is lazy and `stream_summary` reads the summary in parts;
+`compress` loads the distinct histories with counts; `summarize` and `split` load a row per customer.
 """
 
 from .compressed import CompressedSummary, Histories, Spends, compress, histories
 from .customers import HISTORY, StreamedSummary, stream_summary, summarize, summary_query
-from .split import Split, daily_counts, origins, split
+from .split import Split, daily_counts, split
 from .truncation import EARLY_WEEKS, LEAST_WEEKS, Truncation, find_truncation
 from .window import EVERYONE, AcquisitionWindow, LeftOut, RfmError
 
@@ -28,7 +28,6 @@ __all__ = [
     "daily_counts",
     "find_truncation",
     "histories",
-    "origins",
     "split",
     "stream_summary",
     "summarize",

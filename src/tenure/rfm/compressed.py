@@ -1,4 +1,4 @@
-"""Group a customer base to its distinct histories: all that the likelihood has to know."""
+"""Compress a customer base to its distinct histories with counts, which determine the likelihood."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ type Floats = npt.NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Histories:
-    """The distinct purchase histories, sorted, each with the number of customers who share it."""
+    """The distinct purchase histories, sorted, each with its number of customers."""
 
     frequency: Ints
     recency: Ints
@@ -31,14 +31,14 @@ class Histories:
         if any(column.dtype != np.int64 or column.shape != self.T.shape for column in columns):
             raise RfmError("The histories' frequency, recency, T and count are not int64 of one length.")
         if (self.count < 1).any():
-            raise RfmError(f"{np.count_nonzero(self.count < 1):,} histories are no customer's: their count is below 1.")
+            raise RfmError(f"{np.count_nonzero(self.count < 1):,} histories have a count below 1.")
 
 
 @dataclass(frozen=True)
 class Spends:
-    """Distinct pairs of frequency and mean spend, sorted, each with its number of customers.
+    """The distinct pairs of frequency and mean spend, sorted, each with its number of customers.
 
-    Of the repeat buyers who paid for a repeat purchase: free ones alone say nothing of spend.
+    Repeat buyers who never paid for a repeat purchase are left out: free purchases are no evidence on spend.
     """
 
     frequency: Ints
@@ -48,18 +48,18 @@ class Spends:
     def __post_init__(self) -> None:
         if {column.shape for column in (self.mean, self.count)} != {self.frequency.shape}:
             raise RfmError("The spends' frequency, mean and count are not of one length.")
-        right = (self.frequency >= 1) & (self.mean > 0) & np.isfinite(self.mean) & (self.count >= 1)
-        if not right.all():
+        is_valid = (self.frequency >= 1) & (self.mean > 0) & np.isfinite(self.mean) & (self.count >= 1)
+        if not is_valid.all():
             raise RfmError(
-                f"{np.count_nonzero(~right):,} spends have no purchase, no finite mean above 0, or no customer."
+                f"{np.count_nonzero(~is_valid):,} spends have no purchase, no finite mean above 0, or no customer."
             )
 
 
 @dataclass(frozen=True)
 class CompressedSummary:
-    """All that the likelihood has to know of a customer base: its size is that of the distinct rows, not of the base.
+    """The distinct histories and spends of a customer base; its size does not grow with the number of customers.
 
-    Two grouped queries make it from a log of any size; `Base.of` makes it from a summary in memory.
+    `compress` builds it from a log of any size with two grouped queries, `CompressedSummary.of` from a summary.
     """
 
     histories: Histories
@@ -75,7 +75,7 @@ class CompressedSummary:
 
     @classmethod
     def of(cls, summary: CustomerSummary) -> CompressedSummary:
-        """Group a customer summary."""
+        """Compress a customer summary."""
         paid = (summary.table["frequency"] > 0) & (summary.table["monetary_value"] > 0)
         pairs = summary.table.loc[paid, ["frequency", "monetary_value"]]
         grouped = pairs.groupby(["frequency", "monetary_value"], as_index=False).size()
@@ -84,45 +84,46 @@ class CompressedSummary:
 
     @property
     def customers(self) -> int:
-        """Count the customers."""
+        """Return the number of customers."""
         return int(self.histories.count.sum())
 
     @property
     def repeat_buyers(self) -> int:
-        """Count the customers who bought again."""
+        """Return the number of customers with a repeat purchase."""
         return int(self.histories.count[self.histories.frequency > 0].sum())
 
     @property
     def paying_repeat_buyers(self) -> int:
-        """Count the customers of the spend model: who bought again and paid for it."""
+        """Return the number of customers of the spend model, who paid for a repeat purchase."""
         return int(self.spends.count.sum())
 
 
 def compress(
     transactions: Transactions, end: date | str | None = None, window: AcquisitionWindow = EVERYONE
 ) -> CompressedSummary:
-    """Group a log of any size to what the likelihood needs: memory grows with distinct rows, not with customers."""
+    """Compress a log of any size; memory grows with the distinct rows, not with the number of customers."""
     last = end_of(transactions, end)
-    # Grouped twice and summed once: kept on the engine's side meanwhile, not computed three times.
-    with per_customer(transactions, last, window).cache() as found:
+    # Three queries use the table: the engine caches it.
+    with per_customer(transactions, last, window).cache() as customers:
         by = ["frequency", "recency", "T"]
-        distinct = found.group_by(by).aggregate(count=found.count()).order_by(by).to_pandas()
-        paid = found.filter((found["frequency"] > 0) & (found["monetary_value"] > 0))
+        distinct = customers.group_by(by).aggregate(count=customers.count()).order_by(by).to_pandas()
+        paid = customers.filter((customers["frequency"] > 0) & (customers["monetary_value"] > 0))
         pairs = ["frequency", "monetary_value"]
         spends = paid.group_by(pairs).aggregate(count=paid.count()).order_by(pairs).to_pandas()
-        order = found["first_order"]
-        first = found.aggregate(mean=order.mean(), sd=order.std(how="pop"), customers=order.count()).to_pandas().iloc[0]
+        order = customers["first_order"]
+        sums = customers.aggregate(mean=order.mean(), sd=order.std(how="pop"), customers=order.count())
+        first = sums.to_pandas().iloc[0]
     refuse_nobody(len(distinct), window)
-    whole = [distinct[name].to_numpy(dtype=np.int64) for name in (*by, "count")]
+    columns = [distinct[name].to_numpy(dtype=np.int64) for name in (*by, "count")]
     means = spends["monetary_value"].to_numpy(dtype=np.float64)
     counts = [spends[name].to_numpy(dtype=np.int64) for name in ("frequency", "count")]
-    known = int(first["customers"])
-    orders = FirstOrders(float(first["mean"]), float(first["sd"]), known) if known else None
-    return CompressedSummary(Histories(*whole), Spends(counts[0], means, counts[1]), last, orders)
+    size = int(first["customers"])
+    orders = FirstOrders(float(first["mean"]), float(first["sd"]), size) if size else None
+    return CompressedSummary(Histories(*columns), Spends(counts[0], means, counts[1]), last, orders)
 
 
 def histories(summary: CustomerSummary) -> Histories:
-    """Find the distinct histories (frequency, recency, T) and how many customers share each."""
+    """Return the distinct histories (frequency, recency, T), each with its number of customers."""
     columns = [summary.table[name].to_numpy(dtype=np.int64) for name in ("frequency", "recency", "T")]
     ranked = np.stack(columns)[:, np.lexsort(columns[::-1])]
     is_first = np.ones(ranked.shape[1], dtype=bool)

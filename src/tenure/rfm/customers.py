@@ -1,4 +1,4 @@
-"""Summarise customers: lazily, streamed or in memory."""
+"""Build the customer summary: as a query, in parts or in memory."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from ..summary import COLUMNS, CustomerSummary, FirstOrders
 from ..transactions import STRING, Transactions
 from .window import EVERYONE, AcquisitionWindow, end_of, is_in_window, mark_left_truncated, refuse_nobody
 
-# What the log knows of a customer beside the summary, and what `per_customer` calls it.
+# Further columns that a log has of a customer, with their names in `per_customer`.
 HISTORY = {"first_purchase": "first_purchase", "last_purchase": "last", "historic_spend": "spend"}
 
 
@@ -25,32 +25,32 @@ def summary_query(
     window: AcquisitionWindow = EVERYONE,
     further: Sequence[str] = (),
 ) -> Any:
-    """Summarise every customer seen by the end of observation, lazily: an Ibis table of any size, in no order.
+    """Return the customer summary at the end of observation as a lazy Ibis table of any size, in no order.
 
-    It holds the five columns of a customer summary, `further` ones (of `HISTORY`) and the segments; write it with
-    `to_parquet`, stream it with `to_pyarrow_batches`. Sales and refunds after the end change nothing.
+    It has the five columns of a customer summary, `further` ones (of `HISTORY`) and the segments. Write it with
+    `to_parquet`, or read it in parts with `to_pyarrow_batches`. Later sales and refunds do not affect it.
     """
     last = end_of(transactions, end)
-    every = per_customer(transactions, last, window)
-    found = every.select(*COLUMNS, **{name: every[HISTORY[name]] for name in further})
+    customers = per_customer(transactions, last, window)
+    summary = customers.select(*COLUMNS, **{name: customers[HISTORY[name]] for name in further})
     segments = transactions.segment_values(last)
-    return found if segments is None else found.join(segments, "customer_id")
+    return summary if segments is None else summary.join(segments, "customer_id")
 
 
 def summarize(
     transactions: Transactions, end: date | str | None = None, window: AcquisitionWindow = EVERYONE
 ) -> CustomerSummary:
-    """Summarise every customer seen by the end of observation (the log's last day when None), in memory.
+    """Return the customer summary at the end of observation (the log's last day if None), in memory.
 
-    The first purchase is neither in `frequency` nor in `monetary_value`. Sales after the end change nothing. Customers
-    are sorted by id; the log's segments follow the five columns.
+    The first purchase counts neither in `frequency` nor in `monetary_value`. Later sales do not affect it. Customers
+    are sorted by id; the segments follow the five columns.
     """
     last = end_of(transactions, end)
-    found = per_customer(transactions, last, window)
+    customers = per_customer(transactions, last, window)
     segments = transactions.segment_values(last)
     if segments is not None:
-        found = found.join(segments, "customer_id")
-    table = found.order_by("customer_id").to_pandas()
+        customers = customers.join(segments, "customer_id")
+    table = customers.order_by("customer_id").to_pandas()
     refuse_nobody(len(table), window)
     first = table["first_order"].dropna().to_numpy(dtype=np.float64)
     orders = FirstOrders(float(first.mean()), float(first.std()), first.size) if first.size else None
@@ -59,13 +59,13 @@ def summarize(
 
 @dataclass(frozen=True)
 class StreamedSummary:
-    """Every customer's summary, read from the engine some rows at a time and as often as need be, sorted by id.
+    """The customer summary in parts, sorted by id; it can be read more than once.
 
     Attributes:
-        table: of `summary_query`, kept on the engine's side.
+        table: the result of `summary_query`, cached by the engine.
         as_of: the end of observation.
-        id_type: of the ids, and so of their order: integers by number.
-        rows: how many at a time.
+        id_type: the type of the ids, which determines their order: integers are sorted by number.
+        rows: the number of rows of a part.
     """
 
     table: Any
@@ -74,7 +74,7 @@ class StreamedSummary:
     rows: int = 250_000
 
     def parts(self) -> Iterator[pd.DataFrame]:
-        """Yield the summaries part by part."""
+        """Yield the summary part by part."""
         typed = self.table.mutate(customer_id=self.table["customer_id"].cast(self.id_type))
         for part in typed.order_by("customer_id").to_pyarrow_batches(chunk_size=self.rows):
             if part.num_rows:
@@ -89,27 +89,27 @@ def stream_summary(
     id_type: str = STRING,
     further: Sequence[str] = (),
 ) -> StreamedSummary:
-    """Summarise as `summary_query` does, for as many customers as there are.
+    """Return the customer summary in parts, for any number of customers.
 
     Args:
         transactions: the log.
-        end: of observation.
-        window: at whom to look.
-        id_type: of the ids (`transactions.choose_type`).
+        end: the end of observation.
+        window: the customers to include.
+        id_type: the type of the ids (`transactions.choose_type`).
         further: columns of `HISTORY`.
     """
     last = end_of(transactions, end)
-    found = summary_query(transactions, last, window, further).cache()
-    refuse_nobody(int(found.count().to_pyarrow().as_py()), window)
-    return StreamedSummary(found, last, id_type)
+    table = summary_query(transactions, last, window, further).cache()
+    refuse_nobody(int(table.count().to_pyarrow().as_py()), window)
+    return StreamedSummary(table, last, id_type)
 
 
 def per_customer(transactions: Transactions, end: date, window: AcquisitionWindow) -> Any:
-    """Return the five columns, the `first_purchase` and the `first_order`, an Ibis table.
+    """Return an Ibis table with the summary, `first_purchase`, `last`, `spend` and `first_order` of each customer.
 
-    Who was acquired before the log has bought before: every purchase in the log is a repeat, and the days of the log
-    are those on which repeats could be seen. Recency and T count from the eve of its first day then, not from the
-    acquisition, as the purchases between the two are in no log; there is no first order.
+    All purchases of a left-truncated customer in the log are repeat purchases. Recency and T count from the day before
+    the log's first day, not from the acquisition, because the log does not contain the purchases between the two. There
+    is no first order.
     """
     bought = transactions.purchases(end)
     grouped = bought.group_by("customer_id").aggregate(
@@ -119,20 +119,21 @@ def per_customer(transactions: Transactions, end: date, window: AcquisitionWindo
         spend=bought["amount"].sum(),
         first_order=bought["amount"].argmin(bought["date"]),
     )
-    known = mark_left_truncated(transactions, grouped)
-    found = known.filter(is_in_window(known, window))
-    is_old = found["is_left_truncated"]
-    zero = is_old.ifelse(ibis.literal(transactions.first_day - timedelta(1)), found["first_purchase"])
-    frequency = found["days"] - is_old.ifelse(0, 1)
-    repeat_spend = (found["spend"] - is_old.ifelse(found["first_order"] * 0, found["first_order"])).cast("float64")
-    return found.select(
+    marked = mark_left_truncated(transactions, grouped)
+    customers = marked.filter(is_in_window(marked, window))
+    is_old = customers["is_left_truncated"]
+    zero = is_old.ifelse(ibis.literal(transactions.first_day - timedelta(1)), customers["first_purchase"])
+    frequency = customers["days"] - is_old.ifelse(0, 1)
+    first_order = customers["first_order"]
+    repeat_spend = (customers["spend"] - is_old.ifelse(first_order * 0, first_order)).cast("float64")
+    return customers.select(
         "customer_id",
         frequency=frequency.cast("int64"),
-        recency=found["last"].delta(zero, unit="day").cast("int64"),
+        recency=customers["last"].delta(zero, unit="day").cast("int64"),
         T=ibis.literal(end).delta(zero, unit="day").cast("int64"),
         monetary_value=(frequency > 0).ifelse(repeat_spend / frequency, 0.0),
         first_purchase="first_purchase",
         last="last",
-        spend=found["spend"].cast("float64"),
-        first_order=is_old.ifelse(ibis.null("float64"), found["first_order"].cast("float64")),
+        spend=customers["spend"].cast("float64"),
+        first_order=is_old.ifelse(ibis.null("float64"), first_order.cast("float64")),
     )

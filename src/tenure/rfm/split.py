@@ -1,10 +1,9 @@
-"""Split a log at a cut-off, or at several."""
+"""Split a log at a cut-off into calibration and holdout."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date
 
 import numpy as np
 import pandas as pd
@@ -26,21 +25,19 @@ from .window import (
     span,
 )
 
-SHOWN = 3
-
 
 @dataclass(frozen=True)
 class Split:
-    """What was known at the cut-off, and what the same customers did until the end.
+    """The customer summary at the cut-off, and the holdout of the same customers.
 
     Attributes:
-        calibration: the summary of every customer seen by the cut-off, from the days up to it alone.
-        holdout: `customer_id`, `purchases` (purchase days) and `spend` after the cut-off, row by row as in
+        calibration: the summary of the customers at the cut-off; later days do not affect it.
+        holdout: `customer_id`, `purchases` (purchase days) and `spend` after the cut-off, in the order of
             `calibration.table`.
         cutoff: the last day of calibration.
         end: the last day of the holdout.
-        acquired_in_holdout: customers first seen after the cut-off; they are in neither table.
-        left_out: customers seen by the cut-off who are not looked at, likewise.
+        acquired_in_holdout: the number of customers with a first purchase after the cut-off. They are in neither table.
+        left_out: the number of customers at the cut-off who are outside the window. They are in neither table.
     """
 
     calibration: CustomerSummary
@@ -69,8 +66,8 @@ class Split:
         """Return the days of calibration and holdout, and the counts of customers inside and outside."""
         counts = {
             "customers": len(self.calibration.table),
-            "left_out_since_before": self.left_out.include_left_truncated,
-            "left_out_outside": self.left_out.outside,
+            "left_truncated": self.left_out.left_truncated,
+            "outside_window": self.left_out.outside,
             "acquired_in_holdout": self.acquired_in_holdout,
         }
         return Record(
@@ -85,73 +82,53 @@ def split(
     end: date | str | None = None,
     window: AcquisitionWindow = EVERYONE,
 ) -> Split:
-    """Split a log at the end of the cut-off day: summaries before, purchases and spend after.
+    """Split a log at the end of the cut-off day: the customer summary before, purchases and spend after.
 
-    The calibration knows nothing of the days after the cut-off, their refunds included. A refund in the holdout is
-    taken off the sale that it gives back: one of a sale before the cut-off lowers neither side.
+    Days after the cut-off, refunds included, do not affect the calibration. A refund in the holdout is subtracted from
+    its sale; if that sale is before the cut-off, the refund changes neither side.
 
     Args:
         transactions: the log.
-        cutoff: last day of calibration; half-way through the log when None.
-        end: last day of the holdout; the log's last day when None.
-        window: who is looked at; the others are in neither table, and counted.
+        cutoff: last day of calibration; half-way through the log if None.
+        end: last day of the holdout; the log's last day if None.
+        window: the customers to include; the others are counted and in neither table.
     """
     last = as_day(end, "rfm.end") if end is not None else transactions.last_day
     first = transactions.first_day
     at = as_day(cutoff, "rfm.cutoff") if cutoff is not None else first + (last - first) // 2
     if first == last and cutoff is None:
-        raise RfmError(f"There is no day to hold out: {span(transactions)}.")
+        raise RfmError(f"There is no day for a holdout: {span(transactions)}.")
     if not first <= at < last:
         between = f"between the log's first purchase and the day before rfm.end ({last})"
-        raise RfmError(f"rfm.cutoff has to lie {between}, and is {at}: {span(transactions)}.")
+        raise RfmError(f"rfm.cutoff must lie {between}, got {at}: {span(transactions)}.")
     calibration = summarize(transactions, at, window)
     later = transactions.purchases(last).filter(lambda table: table["date"] > at)
     bought = later.group_by("customer_id").aggregate(purchases=later.count(), spend=later["amount"].sum())
-    known = set(calibration.table["customer_id"])
-    told = bought.mutate(spend=bought["spend"].cast("float64")).to_pandas()
-    # Who bought before the cut-off is not born after it, even outside the window of births.
-    seen_before = transactions.purchases(at).select("customer_id").distinct()
-    acquired = later.select("customer_id").distinct().anti_join(seen_before, "customer_id").count()
-    holdout = _holdout(calibration.table["customer_id"], told[told["customer_id"].isin(known)])
+    sums = bought.mutate(spend=bought["spend"].cast("float64")).to_pandas()
+    holdout = _holdout(calibration.table["customer_id"], sums)
+    # Customers who bought before the cut-off were not acquired after it, even if they are outside the window.
+    before = transactions.purchases(at).select("customer_id").distinct()
+    acquired = later.select("customer_id").distinct().anti_join(before, "customer_id").count()
     left_out = count_left_out(transactions, at, window)
     return Split(calibration, holdout, at, last, int(acquired.to_pyarrow().as_py()), left_out)
-
-
-def origins(
-    transactions: Transactions,
-    cutoffs: Iterable[date | str],
-    horizon_days: int,
-    window: AcquisitionWindow = EVERYONE,
-) -> Iterator[Split]:
-    """Split at several cut-offs, each with a holdout of the same length, one after the other.
-
-    Every cut-off is refused that leaves no whole holdout, before the first split is made.
-    """
-    days = [as_day(cutoff, "a cut-off") for cutoff in cutoffs]
-    late = [day for day in days if day + timedelta(horizon_days) > transactions.last_day]
-    if late or horizon_days < 1:
-        shown = ", ".join(str(day) for day in late[:SHOWN])
-        what = f"{len(late):,} of {len(days):,} cut-offs leave no holdout of {horizon_days:,} days (first: {shown})"
-        raise RfmError(f"{what}: {span(transactions)}.")
-    return (split(transactions, day, day + timedelta(horizon_days), window) for day in days)
 
 
 def daily_counts(
     transactions: Transactions, cutoff: date, end: date, window: AcquisitionWindow = EVERYONE
 ) -> pd.DataFrame:
-    """Count births and repeat purchases of each day to the end, of the customers born by the cut-off.
+    """Count the first and the repeat purchases of each day, of the customers acquired by the cut-off.
 
     Returns:
-        `date`, `births` and `repeats`, from the first purchase to the end, every day once.
+        `date`, `acquisitions` and `repeats` of every day from the first purchase to the end.
     """
     purchases = transactions.purchases(end)
     acquired = first_purchases_of(transactions, purchases)
-    ours = acquired.filter(is_in_window(acquired, window) & (acquired["first_purchase"] <= cutoff))
-    dated = purchases.join(ours, "customer_id")
-    is_birth = dated["date"] == dated["first_purchase"]
-    counted = dated.group_by("date").aggregate(acquisitions=is_birth.sum(), repeats=(~is_birth).sum()).to_pandas()
+    followed = acquired.filter(is_in_window(acquired, window) & (acquired["first_purchase"] <= cutoff))
+    dated = purchases.join(followed, "customer_id")
+    is_first = dated["date"] == dated["first_purchase"]
+    counted = dated.group_by("date").aggregate(acquisitions=is_first.sum(), repeats=(~is_first).sum()).to_pandas()
     if counted.empty:
-        raise RfmError(f"No customer was born by the cut-off {cutoff}: there is nothing to follow.")
+        raise RfmError(f"No customer was acquired by the cut-off {cutoff}.")
     counted = counted.assign(date=pd.to_datetime(counted["date"])).set_index("date").astype("int64")
     days = pd.date_range(counted.index.min(), end, name="date", unit="us")
     daily: pd.DataFrame = counted.reindex(days, fill_value=0).reset_index()
@@ -159,11 +136,11 @@ def daily_counts(
 
 
 def _holdout(customers: pd.Series[str], bought: pd.DataFrame) -> pd.DataFrame:
-    ours = bought.set_index("customer_id").reindex(customers, fill_value=0)
+    rows = bought.set_index("customer_id").reindex(customers, fill_value=0)
     return pd.DataFrame(
         {
             "customer_id": customers,
-            "purchases": ours["purchases"].to_numpy(dtype=np.int64),
-            "spend": ours["spend"].to_numpy(dtype=np.float64),
+            "purchases": rows["purchases"].to_numpy(dtype=np.int64),
+            "spend": rows["spend"].to_numpy(dtype=np.float64),
         }
     )

@@ -1,4 +1,4 @@
-"""Find customers who were active before the log began, by the births that its first weeks have too many of."""
+"""Detect left-truncated customers by an excess of first purchases in the first weeks of the log."""
 
 from __future__ import annotations
 
@@ -19,22 +19,22 @@ type Ints = npt.NDArray[np.int64]
 
 WEEK_DAYS = 7
 EARLY_WEEKS = 4  # a customer who buys monthly or more often shows up in them
-LEAST_WEEKS = 16  # half of them give the later rate and its spread: eight numbers at least
+LEAST_WEEKS = 16  # the later half, at least eight weeks, gives the rate and its variance
 
 
 @dataclass(frozen=True)
 class Truncation:
-    """AcquisitionWindow (first purchases in the log) by week, and how many the first four weeks have too many.
+    """First purchases in the log by week, and the excess of the first four weeks.
 
-    Null hypothesis: customers come in at one rate, so that the weeks' births are independent, with one mean and one
-    variance; that of the later half of the weeks, and no less than a Poisson variable's. Whoever was active before the
-    log is born in it on the first purchase that it shows, most of them early. Those who buy seldom are born later, in
-    the later half as well: the excess is less than all that came from before. It says nothing of why: a shrinking
-    inflow, a season or a campaign at the start give an excess too.
+    Null hypothesis: the acquisition rate is constant, so that the weekly first purchases are independent with one mean
+    and one variance. Both are estimated from the later half of the weeks; the variance is at least that of a Poisson
+    variable. The first purchase in the log of a left-truncated customer is usually early. For customers who buy seldom
+    it can be late, so that the excess underestimates the number of left-truncated customers. A declining acquisition
+    rate, a season or a campaign at the start cause an excess too.
 
     Attributes:
         first: the first day of the first week.
-        births: of each whole week, up to the last first_purchase's.
+        acquisitions: the first purchases of each whole week, up to the week of the last one.
     """
 
     first: date
@@ -46,11 +46,11 @@ class Truncation:
                 f"First purchases are counted over {LEAST_WEEKS} whole weeks at least, not {len(self.acquisitions)}."
             )
         if not self._later.any():
-            raise RfmError("There is no first_purchase in the later half of the weeks, and so no rate to compare with.")
+            raise RfmError("There is no first purchase in the later half of the weeks, so no rate to compare with.")
 
     @classmethod
     def from_table(cls, table: pd.DataFrame) -> Truncation:
-        """Read back what `table` gave, from a run that logged it."""
+        """Return the counts of a logged `table`."""
         return cls(pd.Timestamp(table["week"].iloc[0]).date(), table["acquisitions"].to_numpy(np.int64))
 
     @property
@@ -59,22 +59,22 @@ class Truncation:
 
     @property
     def early(self) -> int:
-        """Count the births of the first four weeks."""
+        """Return the first purchases of the first four weeks."""
         return int(self.acquisitions[:EARLY_WEEKS].sum())
 
     @property
     def weekly(self) -> float:
-        """Return the mean births a week of the later half."""
+        """Return the mean weekly first purchases of the later half."""
         return float(self._later.mean())
 
     @property
     def excess(self) -> float:
-        """Return the first four weeks' births above those that the later weekly rate would give."""
+        """Return the first purchases of the first four weeks less those expected at the later weekly rate."""
         return self.early - EARLY_WEEKS * self.weekly
 
     @cached_property
     def excess_se(self) -> float:
-        """Return the standard error of the excess: chance in the early weeks, and in the rate."""
+        """Return the standard error of the excess, from the early weeks and from the rate."""
         variance = max(float(self._later.var(ddof=1)), self.weekly)
         return float(np.sqrt(EARLY_WEEKS * variance * (1 + EARLY_WEEKS / len(self._later))))
 
@@ -85,15 +85,15 @@ class Truncation:
 
     @property
     def share(self) -> float:
-        """Return the excess as a share of all births; negative where the early weeks have fewer."""
+        """Return the excess as a share of all first purchases; negative if the early weeks have fewer."""
         return self.excess / int(self.acquisitions.sum())
 
     def metrics(self) -> dict[str, float]:
         """Return the numbers by name."""
         return {
             "truncation.weeks": float(len(self.acquisitions)),
-            "truncation.early_births": float(self.early),
-            "truncation.weekly_births": self.weekly,
+            "truncation.early_acquisitions": float(self.early),
+            "truncation.weekly_acquisitions": self.weekly,
             "truncation.excess": self.excess,
             "truncation.excess_se": self.excess_se,
             "truncation.excess_share": self.share,
@@ -102,7 +102,7 @@ class Truncation:
         }
 
     def table(self) -> pd.DataFrame:
-        """Return a row per week: `week` (its first day), `births`, `expected`, `is_early`, `is_later`."""
+        """Return a row per week: `week` (its first day), `acquisitions`, `expected`, `is_early`, `is_later`."""
         at = np.arange(len(self.acquisitions))
         return pd.DataFrame(
             {
@@ -118,21 +118,21 @@ class Truncation:
 def find_truncation(
     transactions: Transactions, end: date | str | None = None, window: AcquisitionWindow = EVERYONE
 ) -> Truncation | None:
-    """Count the births of those looked at by week; None where the weeks are too few to tell anything.
+    """Count the first purchases in the window by week; return None if there are too few weeks.
 
-    Weeks count from the log's first day, or from that of the window of births. Weeks after the last
-    first purchase are no part of it: a log may follow one cohort.
+    Weeks start on the log's first day, or on the first day of the acquisition window. Weeks after the last first
+    purchase are left out, as a log may follow one cohort.
     """
     last = end_of(transactions, end)
     start = max(window.first or transactions.first_day, transactions.first_day)
     acquired = first_purchases_of(transactions, transactions.purchases(last))
-    ours: Any = acquired.filter(is_in_window(acquired, window))
-    days = ours.group_by("first_purchase").aggregate(acquisitions=ours.count()).to_pandas()
+    included: Any = acquired.filter(is_in_window(acquired, window))
+    days = included.group_by("first_purchase").aggregate(acquisitions=included.count()).to_pandas()
     if days.empty:
         return None
     week = (pd.to_datetime(days["first_purchase"]) - pd.Timestamp(start)).dt.days.to_numpy() // WEEK_DAYS
-    whole = ((min(last, window.last or last) - start).days + 1) // WEEK_DAYS
-    counts = np.bincount(week, weights=days["acquisitions"]).astype(np.int64)[:whole]
+    weeks = ((min(last, window.last or last) - start).days + 1) // WEEK_DAYS
+    counts = np.bincount(week, weights=days["acquisitions"]).astype(np.int64)[:weeks]
     counts = np.trim_zeros(counts, "b")
     if len(counts) < LEAST_WEEKS:
         return None

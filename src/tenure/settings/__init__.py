@@ -1,8 +1,8 @@
-"""The settings of every job, typed. The numbers live in `conf/`; here are their names, types and ranges.
+"""The typed settings of every job: names, types and ranges. The values are in `conf/`.
 
-Fields have no defaults: each number has one home, the YAML. Everything that can be wrong with a setting without
-looking at data is refused here, with the full key. They are not frozen because OmegaConf takes frozen dataclasses for
-read-only configs and would not merge the YAML into them.
+Fields have no defaults: each value is in one place, the YAML. A setting that is invalid whatever the data raises an
+error that starts with its full key. The classes are not frozen: OmegaConf takes a frozen dataclass as a read-only
+config and would not merge the YAML into it.
 """
 
 from .backtest import (

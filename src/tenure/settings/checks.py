@@ -1,4 +1,4 @@
-"""What a setting may be: refusals that start with its full key."""
+"""Checks of settings; each error starts with the full key."""
 
 import datetime as dt
 import re
@@ -7,22 +7,22 @@ from ..errors import InputError
 
 
 class SettingsError(InputError):
-    """A setting that is out of range; the message starts with its full key."""
+    """An invalid setting; the message starts with its full key."""
 
 
 def require(is_right: bool, key: str, rule: str, value: object) -> None:
-    """Refuse a setting that breaks its rule."""
+    """Raise SettingsError for a setting that breaks its rule."""
     if not is_right:
         raise SettingsError(f"{key} must be {rule}, got {value!r}.")
 
 
-def require_choice(key: str, value: object, known: tuple[str, ...]) -> None:
-    """Refuse a setting that is none of the known ones."""
-    require(value in known, key, f"one of {', '.join(known)}", value)
+def require_choice(key: str, value: object, choices: tuple[str, ...]) -> None:
+    """Raise SettingsError for a value that is not one of the choices."""
+    require(value in choices, key, f"one of {', '.join(choices)}", value)
 
 
 def require_pattern(key: str, pattern: str) -> None:
-    """Refuse a text that is no regular expression."""
+    """Raise SettingsError for a text that is not a regular expression."""
     try:
         re.compile(pattern)
     except re.error as error:
@@ -30,9 +30,9 @@ def require_pattern(key: str, pattern: str) -> None:
 
 
 def require_day(key: str, value: str | None, *, or_null: bool = True) -> None:
-    """Refuse a text that is no calendar day."""
+    """Raise SettingsError for a text that is not a calendar day."""
     try:
-        # fromisoformat alone takes 19970930 and week dates too.
+        # fromisoformat alone accepts 19970930 and week dates too.
         is_day = value is None or dt.date.fromisoformat(value).isoformat() == value
     except ValueError:
         is_day = False

@@ -1,4 +1,4 @@
-"""The purchase log, or a summary instead of it: where it is, how it is written, which rows count."""
+"""The purchase log, or a customer summary instead of it: its place, its format, the rules for its rows."""
 
 import re
 from dataclasses import dataclass
@@ -13,14 +13,14 @@ LOG_CHOICES = {
     "negative_amounts": ("refund", "drop", "refuse"),
     "duplicates": ("keep", "drop"),
 }
-# Ids that stand for no customer: what programs write for a missing value. Case is ignored.
+# Ids that programs write for a missing value; they stand for no customer. Case is ignored.
 PLACEHOLDERS = ("nan", "NA", "N/A", "#N/A", "<NA>", "NaT", "None", "null")
 NORMALIZE_IDS = ("case", "spaces", "invisible", "excel", "unicode")
 
 
 @dataclass
 class ColumnSettings:
-    """Which columns of the purchase log are which."""
+    """The names of the columns of the purchase log."""
 
     customer_id: str
     date: str
@@ -34,13 +34,13 @@ class ColumnSettings:
         require(not twice, "transactions.columns", "a different column for each role", ", ".join(twice))
 
     def named(self) -> dict[str, str]:
-        """Return the roles that a column is named for."""
+        """Return the named columns by role."""
         return {role: str(name) for role, name in vars(self).items() if name is not None}
 
 
 @dataclass
 class CsvSettings:
-    """How a CSV purchase log is written."""
+    """The format of a CSV purchase log."""
 
     separator: str | None
     decimal: str
@@ -59,14 +59,14 @@ class CsvSettings:
         require(len(self.decimal) == 1, "transactions.csv.decimal", "one character", self.decimal)
         rule = "one character, or null"
         require(self.thousands is None or len(self.thousands) == 1, "transactions.csv.thousands", rule, self.thousands)
-        # The separator may be either of them: in a cell it then stands in quotes.
+        # The separator may be one of them: such a cell is then quoted.
         rule = "different from transactions.csv.thousands"
         require(self.decimal != self.thousands, "transactions.csv.decimal", rule, self.decimal)
 
 
 @dataclass
 class ExcludeSettings:
-    """One rule that leaves rows out: a column whose text matches, or whose number lies above or below."""
+    """A rule that leaves rows out: the text of a column matches, or its number lies above or below a limit."""
 
     column: str
     matches: str | None = None
@@ -75,7 +75,7 @@ class ExcludeSettings:
 
     def __post_init__(self) -> None:
         by_text, by_number = self.matches is not None, (self.above, self.below) != (None, None)
-        rule = "given either `matches`, or `above` and `below` or one of them"
+        rule = "set by `matches`, or by `above`, `below` or both"
         require(by_text != by_number, f"transactions.exclude (column {self.column})", rule, vars(self))
         if self.matches is not None:
             require_pattern("transactions.exclude.*.matches", self.matches)
@@ -83,7 +83,7 @@ class ExcludeSettings:
 
 @dataclass
 class EngineSettings:
-    """How much of the machine DuckDB may use."""
+    """The limits on memory, disk and threads of DuckDB."""
 
     memory_limit: str
     temp_directory: str | None
@@ -98,7 +98,7 @@ class EngineSettings:
 
 @dataclass
 class TransactionsSettings:
-    """Where the purchase log is, how to read it, and by which rules its rows count."""
+    """The place of the purchase log, its format, and the rules for its rows."""
 
     path: str
     format: str
@@ -126,8 +126,8 @@ class TransactionsSettings:
     engine: EngineSettings
 
     def __post_init__(self) -> None:
-        for name, known in LOG_CHOICES.items():
-            require_choice(f"transactions.{name}", getattr(self, name), known)
+        for name, choices in LOG_CHOICES.items():
+            require_choice(f"transactions.{name}", getattr(self, name), choices)
         if self.id_type is not None:
             require_choice("transactions.id_type", self.id_type, ("integer", "text"))
         for form in self.normalize_ids:
@@ -143,19 +143,19 @@ class TransactionsSettings:
             rule = "a timezone such as Europe/Paris, or null"
             require(zone is None or zone in available_timezones(), f"transactions.{key}", rule, zone)
         both = self.stamped_in is None or self.timezone is not None
-        require(both, "transactions.timezone", "the shop's where transactions.stamped_in is set", self.timezone)
+        require(both, "transactions.timezone", "the shop's timezone if transactions.stamped_in is set", self.timezone)
         is_own = self.currency is None or self.currency not in self.columns.named().values()
         require(is_own, "transactions.currency", "a column of its own, or null", self.currency)
         if self.cancellations is not None:
             require_pattern("transactions.cancellations", self.cancellations)
-            rule = "named where transactions.cancellations is set"
+            rule = "set if transactions.cancellations is set"
             require(self.columns.order_id is not None, "transactions.columns.order_id", rule, None)
         require_day("transactions.first_day", self.first_day)
         require(self.longest_gap_days >= 1, "transactions.longest_gap_days", "from 1 up", self.longest_gap_days)
 
     @property
     def all_placeholders(self) -> list[str]:
-        """Return every id that stands for no customer: the defaults and those of the settings, in lower case."""
+        """Return the ids that stand for no customer, in lower case: the defaults and those of the settings."""
         dropped = {word.strip().lower() for word in self.not_placeholders}
         defaults = [word.lower() for word in PLACEHOLDERS if word.lower() not in dropped]
         return list(dict.fromkeys([*defaults, *(word.strip().lower() for word in self.placeholders)]))
@@ -174,7 +174,7 @@ class SummarySettings:
 
 @dataclass
 class MovedLogSettings:
-    """Where the challenger's purchase log is by now, and if the SQL that it was trained through may run here."""
+    """The present place of the challenger's purchase log, and whether its SQL query may run here."""
 
     path: str | None
     trust_query: bool

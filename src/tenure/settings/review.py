@@ -1,4 +1,4 @@
-"""The limits of the review: settings, and what makes them unusable."""
+"""The limits of the review, and their validation."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -6,13 +6,13 @@ from dataclasses import dataclass, field
 
 from ..errors import InputError
 
-# What a metric's name may begin with, and which fitted models it then stands for.
+# Prefixes of a metric's name that stand for fitted models.
 ANY, MODELS, METHODS, STAGES = "{fit}", ("{purchases}", "{spend}"), ("{nuts}", "{laplace}"), ("{final}",)
 PLACEHOLDERS = (ANY, *MODELS, *METHODS, *STAGES)
 
 
 class ReviewSettingsError(InputError):
-    """Limits that cannot be right; `faults` names each by its full key."""
+    """Invalid limits; `faults` has a line for each, starting with its full key."""
 
     def __init__(self, faults: Sequence[str]) -> None:
         self.faults = tuple(faults)
@@ -24,15 +24,15 @@ class LimitSettings:
     """The limits of one or more metrics: inside `review` PASS, outside `fail` FAIL, between them REVIEW.
 
     Args:
-        metrics: what is judged. A name may begin with `{fit}`, each fitted model that is due, such as
-            `calibration.spend`; `{purchases}` or `{spend}`, those of that model; `{nuts}` or `{laplace}`, those whose
-            draws came by that method; `{final}`, those of the refit.
-        review: the band [low, high] outside which a person must look; null is no bound.
-        fail: the band [low, high] outside which the model must not be used; null is no bound.
-        reason: why the limits are what they are.
-        advice: what to do when a metric is outside.
-        when: counts, each with the least of it from which the evidence can exist, such as `repeat_buyers: 200`; below,
-            the check does not apply. A count that is missing excuses nothing.
+        metrics: the metrics to check. A name may begin with `{fit}`, which stands for each fitted model, such as
+            `calibration.spend`; `{purchases}` or `{spend}`, the fits of that model; `{nuts}` or `{laplace}`, the fits
+            by that method; `{final}`, the fits of the refit.
+        review: the band [low, high] outside which a person must look; null means no bound.
+        fail: the band [low, high] outside which the model must not be used; null means no bound.
+        reason: what a value outside usually means, and why the limits are where they are.
+        advice: what to do if a metric is outside.
+        when: counts, each with the smallest value at which the check applies, such as `repeat_buyers: 200`. The check
+            also applies if the count is missing.
     """
 
     metrics: list[str]
@@ -45,9 +45,9 @@ class LimitSettings:
 
 @dataclass
 class ReviewSettings:
-    """The review's limits by name, and the level of the intervals that they are stated for.
+    """The limits of the review by name, and the level of the intervals that they assume.
 
-    Neither this nor `LimitSettings` is frozen: Hydra cannot fill a frozen schema from a config group.
+    Neither this class nor `LimitSettings` is frozen: Hydra cannot fill a frozen schema from a config group.
     """
 
     level: float
@@ -61,7 +61,7 @@ class ReviewSettings:
 
 
 def faults_of(limits: Mapping[str, LimitSettings]) -> list[str]:
-    """List what makes limits unusable, each by its full key."""
+    """List the faults of limits, each by its full key."""
     if not limits:
         return ["review.checks must name at least one check"]
     return [f"review.checks.{name}.{fault}" for name, limit in limits.items() for fault in _limit_faults(limit)]
@@ -74,7 +74,7 @@ def _limit_faults(limit: LimitSettings) -> list[str]:
     if not limit.metrics or len(set(limit.metrics)) < len(limit.metrics):
         faults.append(f"metrics must be one or more different names, got {list(limit.metrics)}")
     faults += [
-        f"metrics may begin with {', '.join(PLACEHOLDERS)} and hold no other placeholder, got {name!r}"
+        f"metrics may begin with {', '.join(PLACEHOLDERS)} and contain no other placeholder, got {name!r}"
         for name in limit.metrics
         if not name.strip() or set("{}") & set(_bare(name))
     ]
@@ -87,7 +87,7 @@ def _limit_faults(limit: LimitSettings) -> list[str]:
 
 
 def _bare(name: str) -> str:
-    return next((name.removeprefix(known) for known in PLACEHOLDERS if name.startswith(known)), name)
+    return next((name.removeprefix(prefix) for prefix in PLACEHOLDERS if name.startswith(prefix)), name)
 
 
 def _band_faults(part: str, band: Sequence[float | None]) -> list[str]:
@@ -98,7 +98,7 @@ def _band_faults(part: str, band: Sequence[float | None]) -> list[str]:
 
 
 def _is_laxer(review: Sequence[float | None], fail: Sequence[float | None]) -> bool:
-    """Tell whether some value outside `fail` would be inside `review`."""
+    """Return whether some value outside `fail` would be inside `review`."""
     floor = fail[0] is not None and (review[0] is None or review[0] < fail[0])
     ceiling = fail[1] is not None and (review[1] is None or review[1] > fail[1])
     return floor or ceiling

@@ -1,4 +1,4 @@
-"""Whose summaries, and up to which day."""
+"""The customers and days of a customer summary."""
 
 from dataclasses import dataclass
 
@@ -7,7 +7,7 @@ from .checks import require, require_day
 
 @dataclass
 class AcquisitionWindowSettings:
-    """From which day to which a customer's first purchase has to be for a model to learn from it."""
+    """The first and the last day of the first purchases of customers that a model is fitted to."""
 
     first: str | None
     last: str | None
@@ -22,7 +22,7 @@ class AcquisitionWindowSettings:
 
 @dataclass
 class RfmSettings:
-    """The last day of calibration, the last day observed, and from whom a model learns."""
+    """The last day of calibration, the end of observation, and the customers that a model is fitted to."""
 
     cutoff: str | None
     end: str | None
@@ -42,13 +42,13 @@ class RfmSettings:
 
 def _require_burn_in(days: int, window: AcquisitionWindowSettings) -> None:
     require(0 <= days <= 3650, "rfm.burn_in_days", "from 0 to 3,650", days)
-    rule = "0 where rfm.acquisition.first is set: both say from when on births count"
+    rule = "0 if rfm.acquisition.first is set: both set the start of the acquisition window"
     require(not (days and window.first), "rfm.burn_in_days", rule, days)
 
 
 @dataclass
 class RollingSettings:
-    """The last day observed, and from whom a model learns, where `origins` say the cut-offs."""
+    """The end of observation and the customers that a model is fitted to, where `origins` set the cut-offs."""
 
     end: str | None
     burn_in_days: int
@@ -61,7 +61,7 @@ class RollingSettings:
 
 @dataclass
 class ObservedSettings:
-    """The last day observed, where nothing is held out."""
+    """The end of observation, without a holdout."""
 
     end: str | None
 

@@ -34,7 +34,7 @@ class AccountedLog:
 
     @property
     def metrics(self) -> dict[str, float]:
-        """Return the numbers of the log; the review judges some of them."""
+        """Return the numbers of the log; the review checks some of them."""
         accounts = self.reconciliation
         missing = accounts.stray_rows(MISSING)
         of_orders = {} if missing is None else {"data.refunds_of_missing_orders": float(missing)}

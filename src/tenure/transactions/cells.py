@@ -1,62 +1,50 @@
-"""Read cells: ids, days and amounts out of whatever types a column has, each with what may be wrong with it."""
+"""Read ids and amounts from columns of any type, with the faults of their cells."""
 
 from __future__ import annotations
 
 import re
-from datetime import date
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import ibis
 
-from . import dates, dialect
 from .characters import BLANK
 from .fault import Fault, paste
 
 if TYPE_CHECKING:
-    from tenure.settings import CsvSettings, TransactionsSettings
+    from tenure.settings import CsvSettings
 
 DECIMAL = "decimal(18, 6)"  # exact, and held in 64 bits
 AMOUNT_BELOW = 10**12
-SMALLEST = 5e-7
 EXACT_BELOW = 2**53
-FIRST_YEAR, LAST_YEAR = 1900, 2200
 
-OFFSET = r"(?: ?(?:[Zz]|UTC|utc|GMT|gmt|[+-][0-9]{2}(?::?[0-9]{2})?))?"
-CLOCK = rf"(?:[Tt ](?:[01][0-9]|2[0-3]):[0-5][0-9](?::[0-5][0-9](?:[.,][0-9]+)?)?{OFFSET})?"
-ISO = rf"^[0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}}{CLOCK}$"
-DAY_FIRST = rf"^([0-9]{{1,2}})(?:/([0-9]{{1,2}})/|\.([0-9]{{1,2}})\.|-([0-9]{{1,2}})-)([0-9]{{4}})({CLOCK})$"
-HAS_OFFSET = r"(?:[ZzCcTt]|:[0-9.,]+ ?[+-][0-9]{2}(?::?[0-9]{2})?)$"  # of what matches ISO
 WHOLE_FLOAT = r"^(-?[0-9]+)\.0+$"
-PARTS = r"^(.{10}).(.{5})(?::[0-9]{2}(?:[.,][0-9]+)?)? ?(.*)$"  # day, hours and minutes, offset
 
-# Signs stand before or after a number. Codes are in capitals, so that no exponent is taken for one.
+# Signs are before or after a number. Codes are in capitals, so that an exponent does not match.
 SIGN = r"(?:[A-Z]{0,3}\p{Sc}|[A-Z]{3}|kr\.?|zł|Kč|Ft|lei|Rs\.?|Fr\.?)"
 MINUS, SPACE = "[-+\u2212]?", "[\\s\u00a0\u202f]*"
 AFTER, UNSIGNED = "[-\u2212]", "[^-+\u2212]*[0-9]"  # a minus behind the number, as in 12.50-
 
 LOST = "They went through a float, which may have merged customers: export ids as text or integers."
-ZONELESS = "Set transactions.timezone to the shop's (such as Europe/Paris): it decides which day a sale belongs to."
 
-# What floats write: 17.0, and 1.5e+12.
+# Floats as text: 17.0, and 1.5e+12.
 WHOLE, POWER = r"^-?[0-9]+\.0+$", r"^[+-]?[0-9](?:\.[0-9]+)?[eE]\+[0-9]+$"
 
 
 class Cell(NamedTuple):
-    """A column's value as an Ibis expression, null where it is missing or wrong, and its faults."""
+    """A column's value as an Ibis expression, null if it is missing or wrong, and the faults."""
 
     value: Any
     faults: list[Fault]
 
 
 def customer(column: Any, name: str, placeholders: list[str], is_untidy: Any | None) -> Cell:
-    """Read customer ids as text; integers and floats that are whole become the integers' text.
+    """Read customer ids as text; integers and whole floats become the text of the integer.
 
     Args:
         column: the ids as they are.
         name: the log's name of the column.
-        placeholders: ids that stand for no customer, of whatever case; they are null.
-        is_untidy: of each, see `untidy`; None when none is, as was found before: each is its own text, and nothing is
-            looked for again.
+        placeholders: ids that stand for no customer, in any case; they become null.
+        is_untidy: see `untidy`; None if no id of the log is, so that the ids need no further steps.
     """
     kind = column.type()
     if kind.is_string():
@@ -64,27 +52,28 @@ def customer(column: Any, name: str, placeholders: list[str], is_untidy: Any | N
     if kind.is_integer() or (kind.is_decimal() and kind.scale == 0):
         return Cell(_somebody(column.cast("string"), placeholders), [])
     if kind.is_floating():
-        given = column.isnan().ifelse(ibis.null(kind), column)
-        whole = (given.floor() == given) & (given.abs() < EXACT_BELOW)
-        text = _somebody(whole.ifelse(given, ibis.null(kind)).cast("int64").cast("string"), placeholders)
-        return Cell(text, [Fault("a customer id that is a float and no whole number below 2^53", ~whole, LOST, name)])
+        number = column.isnan().ifelse(ibis.null(kind), column)
+        is_whole = (number.floor() == number) & (number.abs() < EXACT_BELOW)
+        text = _somebody(is_whole.ifelse(number, ibis.null(kind)).cast("int64").cast("string"), placeholders)
+        what = "a customer id that is a float and no whole number below 2^53"
+        return Cell(text, [Fault(what, ~is_whole, LOST, name)])
     what = f"a customer id of the type {kind}"
     return Cell(ibis.null("string"), [Fault(what, ibis.literal(True), "An id is text or an integer.", name)])
 
 
 def untidy(column: Any, placeholders: list[str]) -> Any:
-    """Tell the ids that have to be looked at closely: nobody's, or with a space or what floats have in them."""
+    """Return whether ids need further steps: placeholders, ids with spaces, and ids that look like floats."""
     if not column.type().is_string():
         return ibis.literal(False)
     return column.re_search(rf"{_nobody(placeholders)}|[\s\v]|{WHOLE}|{POWER}").fill_null(False)
 
 
 def _text_id(column: Any, name: str, placeholders: list[str], is_untidy: Any) -> Cell:
-    # Few ids are untidy, and a CASE works on those alone: each of these steps costs more than all the rest.
+    # These steps are slow. A CASE limits them to the few untidy ids.
     text = column.strip()
     is_whole = text.re_search(WHOLE)
     integer = text.re_extract(r"^(-?[0-9]+)", 1)
-    # A cast that fails is slow: other ids are kept from it.
+    # A cast that fails is slow: avoid it for other ids.
     number = is_whole.ifelse(integer, ibis.null("string")).try_cast("float64")
     is_beyond = is_whole & (number.abs() >= EXACT_BELOW)
     is_power = text.re_search(POWER)
@@ -97,37 +86,37 @@ def _text_id(column: Any, name: str, placeholders: list[str], is_untidy: Any) ->
 
 
 def order_id(column: Any, placeholders: list[str]) -> Any:
-    """Return order ids as text; floats that are whole become the integers' text, and placeholders are null."""
+    """Return order ids as text; whole floats become the text of the integer, and placeholders null."""
     kind = column.type()
     if kind.is_floating():
         is_whole = (column.floor() == column) & (column.abs() < EXACT_BELOW)
-        known = column.isnan().ifelse(ibis.null(kind), column)
-        whole = is_whole.ifelse(known, ibis.null(kind)).cast("int64").cast("string")
-        return _somebody(whole.fill_null(known.cast("string")), placeholders)
+        number = column.isnan().ifelse(ibis.null(kind), column)
+        integer = is_whole.ifelse(number, ibis.null(kind)).cast("int64").cast("string")
+        return _somebody(integer.fill_null(number.cast("string")), placeholders)
     if kind.is_integer():
         return _somebody(column.cast("string"), placeholders)
     text = column.cast("string")
     stripped = text.strip()
     is_whole = stripped.re_search(WHOLE_FLOAT)
     read = is_whole.ifelse(stripped.re_extract(WHOLE_FLOAT, 1), stripped)
-    known = read.re_search(_nobody(placeholders)).ifelse(ibis.null("string"), read)
-    # CASE: few ids are untidy, and those alone are looked at closely.
-    return text.re_search(rf"{_nobody(placeholders)}|[\s\v.]").ifelse(known, text)
+    value = read.re_search(_nobody(placeholders)).ifelse(ibis.null("string"), read)
+    # A CASE limits the slow steps to the few untidy ids.
+    return text.re_search(rf"{_nobody(placeholders)}|[\s\v.]").ifelse(value, text)
 
 
 def _nobody(placeholders: list[str]) -> str:
-    """Match what stands for no customer: blanks alone, and every placeholder. A long list of values would be joined."""
+    """Return a pattern of ids that stand for no customer; one pattern is faster than a list of values."""
     return f"(?i:^{BLANK}*(?:{'|'.join(map(re.escape, ['', *placeholders]))}){BLANK}*$)"
 
 
 def _somebody(text: Any, placeholders: list[str]) -> Any:
-    """Drop the placeholders among the texts of integers; words are none of them."""
+    """Return the texts of integers, null for placeholders that are integers."""
     numbers = [word for word in placeholders if re.fullmatch("-?[0-9]+", word)]
     return text.isin(numbers).ifelse(ibis.null("string"), text) if numbers else text
 
 
 def amount(column: Any, name: str, csv: CsvSettings) -> Cell:
-    """Read amounts as exact decimals of six places; further places are rounded."""
+    """Read amounts as exact decimals of six places; more places are rounded."""
     kind = column.type()
     remedy = "Give every row its amount."
     if kind.is_string():
@@ -170,7 +159,7 @@ def _without(name: str, kind: Any) -> str:
 
 
 def _is_small(kind: Any) -> bool:
-    """Return whether a decimal has no room for an amount that is too large, nor for the limit itself."""
+    """Return whether a decimal type cannot contain an amount of the limit or more."""
     return bool(
         kind.is_decimal() and kind.precision is not None and 10 ** (kind.precision - kind.scale) <= AMOUNT_BELOW
     )
@@ -187,27 +176,27 @@ def unsigned(column: Any) -> Any:
 
 
 def sign(column: Any) -> Any:
-    """Return the sign or code of an amount's currency; null where it has none."""
+    """Return the sign or code of an amount's currency; null if there is none."""
     ends = rf"^[(]?{MINUS}{SPACE}({SIGN})|({SIGN}){SPACE}(?:{AFTER}|[)])?{SPACE}$"
     trimmed = column.re_replace(f"^{SPACE}", "")
     return ibis.coalesce(*(trimmed.re_extract(ends, at).nullif("") for at in (1, 2)))
 
 
 def is_blank(column: Any) -> Any:
-    """Return whether cells hold nothing, or spaces alone."""
+    """Return whether cells are null or contain only spaces."""
     return column.isnull() | (column.strip() == "") if column.type().is_string() else column.isnull()
 
 
 def _number(csv: CsvSettings) -> str:
-    """Match what the settings call a number: '1.234' is not 1234 by mere hope."""
+    """Return a pattern of numbers by the settings; '1.234' matches as 1234 only if they say so."""
     point, group = re.escape(csv.decimal), _group(csv)
-    # The groups before the last one have two figures in India.
+    # In India the groups before the last one have two digits.
     grouped = rf"[0-9]{{1,3}}(?:{group}[0-9]{{2,3}})*{group}[0-9]{{3}}|" if group else ""
     return rf"^[+-]?(?:(?:{grouped}[0-9]+)(?:{point}[0-9]*)?|{point}[0-9]+)(?:[eE][+-]?[0-9]+)?$"
 
 
 def _group(csv: CsvSettings) -> str:
-    """Match the thousands separator: any space where it is one, and both apostrophes where it is one of them."""
+    """Return a pattern of the thousands separator; all spaces are alike, and so are both apostrophes."""
     alike = next((signs for signs in (" \u00a0\u202f\u2009", "'\u2019") if (csv.thousands or "-") in signs), None)
     return f"[{alike}]" if alike else re.escape(csv.thousands or "")
 
@@ -219,94 +208,3 @@ def _example(csv: CsvSettings) -> str:
         return f"1234{csv.decimal}50{grouped} ({keys}), with or without a currency's sign before or after it"
     others = f"$1234{csv.decimal}50, (1234{csv.decimal}50) and 1234{csv.decimal}50-"
     return f"1234{csv.decimal}50{grouped} ({keys}); {others} need transactions.csv.currency_signs=true"
-
-
-def day(column: Any, name: str, settings: TransactionsSettings, *, required: bool = True) -> Cell:
-    """Read the calendar day in the shop's timezone."""
-    kind = column.type()
-    is_text = kind.is_string() or (kind.is_integer() and settings.csv.date_format is not None)
-    if is_text:
-        text = column.cast("string").strip().nullif("")
-        is_missing = text.isnull()
-        value, faults = _text_day(text, name, settings)
-    else:
-        is_missing = column.isnull()
-        value, faults = _typed_day(column, name, settings)
-    what = "transactions.csv.date_format" if is_text else "the unit of the time stamps"
-    span = f"Dates lie in {FIRST_YEAR} to {LAST_YEAR}; is {what} right?"
-    outside = (value < date(FIRST_YEAR, 1, 1)) | (value > date(LAST_YEAR, 12, 31))  # infinities have no year
-    faults = [*faults, Fault("a date out of range", outside, span, name)]
-    faults = [fault._replace(rows=fault.rows & ~is_missing) for fault in faults]
-    if required:
-        faults.append(Fault("no date", is_missing, "Every row needs its day.", name))
-    return Cell(value, faults)
-
-
-def _typed_day(column: Any, name: str, settings: TransactionsSettings) -> Cell:
-    kind = column.type()
-    if kind.is_date():
-        return Cell(column, [])
-    if kind.is_timestamp() and kind.timezone is None:
-        return Cell(_shop_day(column, settings), [])
-    if kind.is_timestamp() and settings.timezone:
-        return Cell(dialect.wall_clock(settings.timezone, column.cast(dialect.ZONED)).date(), [])
-    if kind.is_timestamp():
-        what, remedy = "a time stamp with a zone", ZONELESS
-    else:
-        what = f"a date of the type {kind}"
-        remedy = "Give dates, or text; whole numbers such as 19970131 need transactions.csv.date_format ('%Y%m%d')."
-    advise = dates.advise if kind.is_numeric() else None
-    return Cell(ibis.null("date"), [Fault(what, ibis.literal(True), remedy, name, advise)])
-
-
-def _shop_day(stamp: Any, settings: TransactionsSettings) -> Any:
-    """Take the day of a time stamp without a zone: the shop's own clock, unless the settings say whose."""
-    if settings.stamped_in is None:
-        return stamp.date()
-    at = dialect.moment(settings.stamped_in, stamp.cast(dialect.LOCAL))
-    return dialect.wall_clock(settings.timezone, at).date()
-
-
-def _text_day(text: Any, name: str, settings: TransactionsSettings) -> Cell:
-    csv = settings.csv
-    if csv.date_format:
-        stamp = dialect.parsed(text, csv.date_format)
-        if re.search(r"%\w%\w", csv.date_format):
-            # Nothing between the figures: '1997111' would be read, as the 1st of November or the 11th of January.
-            stamp = (stamp.strftime(csv.date_format) == text).ifelse(stamp, ibis.null(dialect.LOCAL))
-        has_clock = bool(re.search(r"%[HIT]", csv.date_format))
-        value = _shop_day(stamp, settings) if has_clock else stamp.date()
-        remedy = f"Every date has to fit transactions.csv.date_format, {csv.date_format!r}."
-        return Cell(value, [Fault("a date that cannot be read", value.isnull(), remedy, name)])
-    iso = _year_first(text) if csv.day_first else text.re_search(ISO).ifelse(text, ibis.null("string"))
-    zoned = iso.re_search(HAS_OFFSET).fill_null(False)
-    plain = iso.left(10).try_cast("date")
-    if settings.stamped_in:
-        local = _shop_day(iso.re_replace(PARTS, r"\1 \2:00").try_cast(dialect.LOCAL), settings)
-        plain = (iso.length() > 10).ifelse(local, plain)  # a day without a clock is the day it says
-    if settings.timezone:
-        # Seconds decide no day. CASE keeps these steps from the rows that have no offset.
-        moment = iso.re_replace(PARTS, r"\1 \2:00\3").re_replace("(?i)(?:z|utc|gmt)$", "+00").try_cast(dialect.ZONED)
-        value = zoned.ifelse(dialect.wall_clock(settings.timezone, moment).date(), plain)
-    else:
-        value = zoned.ifelse(ibis.null("date"), plain)
-    unread = value.isnull() & ~zoned if not settings.timezone else value.isnull()
-    faults = [Fault("a date that cannot be read", unread, _advice(csv), name, None if csv.day_first else dates.advise)]
-    if not settings.timezone:
-        faults.insert(0, Fault("a time stamp with a zone", zoned, ZONELESS, name))
-    return Cell(value, faults)
-
-
-def _year_first(text: Any) -> Any:
-    """Turn 31/12/1997 10:00 into 1997-12-31 10:00; null where it is written otherwise."""
-    month = ibis.coalesce(*(text.re_extract(DAY_FIRST, at).nullif("") for at in (2, 3, 4)))
-    parts = [text.re_extract(DAY_FIRST, 5), month.lpad(2, "0"), text.re_extract(DAY_FIRST, 1).lpad(2, "0")]
-    iso = parts[0] + "-" + parts[1] + "-" + parts[2] + text.re_extract(DAY_FIRST, 6)
-    return text.re_search(DAY_FIRST).ifelse(iso, ibis.null("string"))
-
-
-def _advice(csv: CsvSettings) -> str:
-    if csv.day_first:
-        return "With transactions.csv.day_first dates are 31/12/1997; else set transactions.csv.date_format."
-    known = "Dates are ISO 8601 (1997-12-31) unless transactions.csv.date_format or day_first says otherwise"
-    return f"{known}; 19971231 needs '%Y%m%d', 12/31/1997 '%m/%d/%Y'."

@@ -1,4 +1,4 @@
-"""Refuse logs of several currencies: a sum of their amounts would be in none."""
+"""Refuse logs of several currencies, whose amounts cannot be added."""
 
 from __future__ import annotations
 
@@ -14,24 +14,24 @@ if TYPE_CHECKING:
     from .rules import Rows
     from .source import Source
 
-MOST = 10  # other currencies that a pattern to paste lists
+MOST = 10  # other currencies in a pattern
 
 
 def read(column: Any) -> Any:
-    """Return currencies in capitals, without spaces around them; null where a cell holds none."""
+    """Return currencies in capitals, without surrounding spaces; null if there is none."""
     return column.cast("string").strip().upper().nullif("")
 
 
-def refuse_several(source: Source, found: Rows) -> None:
-    """Refuse used rows of several currencies, by `transactions.currency` or by the signs of their amounts."""
-    _refuse_column(source, found)
-    _refuse_signs(source, found)
+def refuse_several(source: Source, log_rows: Rows) -> None:
+    """Raise TransactionsError if used rows have several currencies, by their column or by the signs of amounts."""
+    _refuse_column(source, log_rows)
+    _refuse_signs(source, log_rows)
 
 
-def _refuse_column(source: Source, found: Rows) -> None:
-    if "tenure_currency" not in found.table.columns:
+def _refuse_column(source: Source, log_rows: Rows) -> None:
+    if "tenure_currency" not in log_rows.table.columns:
         return
-    counts = _counts(found, "tenure_currency")
+    counts = _counts(log_rows, "tenure_currency")
     if len(counts) > 1:
         column = str(source.settings.currency)
         shown = ", ".join(f"{rows:,} with {_name(currency)}" for currency, rows in counts[:SHOWN])
@@ -45,13 +45,13 @@ def _name(currency: str | None) -> str:
 
 
 def _remedy(source: Source, column: str, currencies: list[str | None]) -> str:
-    """Return what to paste to keep the currency of most rows."""
+    """Return a setting that keeps the most frequent currency."""
     kept, *others = sorted(currencies, key=lambda name: name is None)
     quoted = f'"{column.replace(chr(34), chr(34) * 2)}"'
     text = quoted if source.table[column].type().is_string() else f"cast({quoted} as varchar)"
     value = str(kept).replace("'", "''")
     by_query = paste(f"select * from log where upper(trim({text})) = '{value}'")
-    # A pattern matches no empty cell, and one of many currencies is longer than a query.
+    # A pattern cannot match an empty cell, and with many currencies it is longer than a query.
     if None in others or len(others) > MOST:
         return f"Keep one in a query: {by_query}."
     pattern = "|".join(re.escape(str(name)) for name in others)
@@ -60,10 +60,10 @@ def _remedy(source: Source, column: str, currencies: list[str | None]) -> str:
     return f"Keep one, in the settings ({rule}) or in a query: {by_query}."
 
 
-def _refuse_signs(source: Source, found: Rows) -> None:
-    if "tenure_sign" not in found.table.columns:
+def _refuse_signs(source: Source, log_rows: Rows) -> None:
+    if "tenure_sign" not in log_rows.table.columns:
         return
-    counts = [(sign, rows) for sign, rows in _counts(found, "tenure_sign") if sign is not None]
+    counts = [(sign, rows) for sign, rows in _counts(log_rows, "tenure_sign") if sign is not None]
     if len(counts) > 1:
         shown = ", ".join(f"{rows:,} with {sign!r}" for sign, rows in counts[:SHOWN])
         column = source.settings.columns.amount
@@ -72,9 +72,9 @@ def _refuse_signs(source: Source, found: Rows) -> None:
         raise TransactionsError(source.name, f"{what}. Keep one in a query: {one}.")
 
 
-def _counts(found: Rows, column: str) -> list[tuple[str | None, int]]:
-    """Count the used rows of each currency, those of most rows first."""
-    used = found.table.filter(found.table["tenure_fate"] == len(found.fates) - 1)
+def _counts(log_rows: Rows, column: str) -> list[tuple[str | None, int]]:
+    """Count the used rows of each currency, the most frequent first."""
+    used = log_rows.table.filter(log_rows.table["tenure_fate"] == len(log_rows.fates) - 1)
     counts = used.group_by(column).aggregate(rows=lambda t: t.count())
     ordered: list[dict[str, Any]] = counts.order_by([ibis.desc("rows"), column]).to_pyarrow().to_pylist()
     return [(row[column], int(row["rows"])) for row in ordered]

@@ -1,7 +1,7 @@
-"""Functions that Ibis has no word for, by the names that DuckDB gives them.
+"""Functions of DuckDB that Ibis lacks.
 
-Another backend needs these few under its own names (`timezone` is PostgreSQL's word too), and `source` to open its
-tables; all other expressions are Ibis's.
+Another backend needs its own names of them (`timezone` is also PostgreSQL's), and an opener in `source`. All other
+expressions are Ibis's.
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ LOCAL = dt.Timestamp()
 
 @ibis.udf.scalar.builtin(name="timezone", signature=((dt.string, ZONED), LOCAL))
 def wall_clock(zone, stamp):  # type: ignore[no-untyped-def]
-    """Tell what a clock in the zone showed at a moment."""
+    """Return the local time in a zone at a moment."""
 
 
 @ibis.udf.scalar.builtin(name="timezone", signature=((dt.string, LOCAL), ZONED))
 def moment(zone, stamp):  # type: ignore[no-untyped-def]
-    """Tell the moment at which a clock in the zone showed that."""
+    """Return the moment of a local time in a zone."""
 
 
 @ibis.udf.scalar.builtin(name="nfc_normalize", signature=((dt.string,), dt.string))
@@ -30,4 +30,4 @@ def composed(text):  # type: ignore[no-untyped-def]
 
 @ibis.udf.scalar.builtin(name="try_strptime", signature=((dt.string, dt.string), LOCAL))
 def parsed(text, date_format):  # type: ignore[no-untyped-def]
-    """Read a text by a format; null where it does not fit."""
+    """Parse a text by a format; null if it does not fit."""

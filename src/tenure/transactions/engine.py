@@ -1,4 +1,4 @@
-"""Start DuckDB, limit what a query may read, and put its errors into the log's own words."""
+"""Start DuckDB, limit what a query may read, and convert its errors into plain messages."""
 
 from __future__ import annotations
 
@@ -37,11 +37,11 @@ BEYOND = (
 
 
 class UntidyError(TransactionsError):
-    """A CSV file whose lines are not all laid out alike; rewritten, it may be read."""
+    """A CSV file with an irregular layout; it may be readable after it is rewritten."""
 
 
 def connect(engine: EngineSettings) -> tuple[Any, Path]:
-    """Start DuckDB on a folder of its own, within the memory that the settings allow."""
+    """Start DuckDB in a temporary folder, with the memory limit of the settings."""
     try:
         _remove_leftovers(Path(engine.temp_directory or tempfile.gettempdir()))
         mine = f"{_LEFT}{socket.gethostname()}-{os.getpid()}-"
@@ -57,14 +57,16 @@ def connect(engine: EngineSettings) -> tuple[Any, Path]:
         **threads,
     )
     connection.raw_sql("SET TimeZone = 'UTC'")
-    # Nothing is asked in the order of insertion, which would keep all threads but one waiting: see `number`.
+    # No query needs the order of insertion, which would leave all threads but one waiting: see `number`.
     connection.raw_sql("SET preserve_insertion_order = false")
-    weakref.finalize(connection, folder.cleanup)  # tables refer to their connection: the last one takes it along
+    weakref.finalize(
+        connection, folder.cleanup
+    )  # tables refer to their connection, so it lives as long as the last of them
     return connection, Path(folder.name)
 
 
 def _remove_leftovers(parent: Path) -> None:
-    """Remove the folders of dead processes of this machine, in which rows of their logs lie."""
+    """Remove the folders of dead processes of this machine, which contain rows of their logs."""
     for folder in parent.glob(f"{_LEFT}{escape(socket.gethostname())}-*"):
         pid = folder.name.removeprefix(f"{_LEFT}{socket.gethostname()}-").partition("-")[0]
         if pid.isdecimal() and not _is_alive(int(pid)):
@@ -76,19 +78,19 @@ def _is_alive(pid: int) -> bool:
         os.kill(pid, 0)
     except ProcessLookupError:
         return False
-    except OSError:  # somebody else's
+    except OSError:  # another user's process
         return True
     return True
 
 
-def confine(connection: Any, found: list[Path], folder: Path, settings: TransactionsSettings) -> None:
-    """Limit the connection for good to the log's files, its own folder and `transactions.allow_paths`."""
+def confine(connection: Any, paths: list[Path], folder: Path, settings: TransactionsSettings) -> None:
+    """Limit the connection to the log's files, its own folder and `transactions.allow_paths`, irrevocably."""
     more = [Path(name) for path in settings.allow_paths for name in _allowed(path)]
-    # The engine looks for a pattern of the escaped name, where a name has the signs of patterns in it.
-    paths = [name for file in [*found, *more] if not file.is_dir() for name in (str(file), escape(str(file)))]
+    # If a name contains the signs of patterns, the engine looks for its escaped form.
+    names = [name for file in [*paths, *more] if not file.is_dir() for name in (str(file), escape(str(file)))]
     folders = [str(folder), *(str(path) for path in more if path.is_dir())]
     connection.raw_sql("SET python_enable_replacements = false")
-    connection.raw_sql(f"SET allowed_paths = {listed(paths)}")
+    connection.raw_sql(f"SET allowed_paths = {listed(names)}")
     connection.raw_sql(f"SET allowed_directories = {listed(folders)}")
     connection.raw_sql("SET enable_external_access = false")
     connection.raw_sql("SET lock_configuration = true")
@@ -102,18 +104,18 @@ def _allowed(path: str) -> list[str]:
 
 
 def quoted(text: str) -> str:
-    """Write a text as SQL does."""
+    """Return a text as an SQL literal."""
     return "'" + text.replace("'", "''") + "'"
 
 
 def listed(texts: list[str]) -> str:
-    """Write a list of texts as SQL does."""
+    """Return a list of texts as an SQL literal."""
     return "[" + ", ".join(map(quoted, texts)) + "]"
 
 
 @contextmanager
 def in_words(name: str, settings: TransactionsSettings) -> Iterator[None]:
-    """Turn an error of the engine or of the disk into a fault of the log."""
+    """Convert an error of the engine or of the disk to a TransactionsError."""
     try:
         yield
     except duckdb.InterruptException as error:
@@ -129,7 +131,7 @@ def in_words(name: str, settings: TransactionsSettings) -> Iterator[None]:
 
 
 def _fault(error: duckdb.Error, name: str, settings: TransactionsSettings) -> TransactionsError:
-    """Return what is wrong in one line, with the remedy where it is known."""
+    """Return an error of one line, with the remedy if it is known."""
     text = str(error)
     for kind, pattern, words in _FAULTS:
         if isinstance(error, kind) and re.search(pattern, text, re.IGNORECASE):
@@ -142,11 +144,11 @@ def _fault(error: duckdb.Error, name: str, settings: TransactionsSettings) -> Tr
 
 
 def _of_files(name: str, settings: TransactionsSettings) -> TransactionsError:
-    """Return what is wrong in the files themselves."""
+    """Return the fault of the files."""
     try:
-        found = files.find(settings)
-        if len(found) > 1 and files.kind(settings.path, found, settings.format) == "parquet":
-            files.refuse_other_schemas(found)
+        paths = files.find(settings)
+        if len(paths) > 1 and files.kind(settings.path, paths, settings.format) == "parquet":
+            files.refuse_other_schemas(paths)
     except TransactionsError as fault:
         return fault
     return TransactionsError(name, "cannot be read: it is damaged, or of another format (transactions.format).")
@@ -156,7 +158,7 @@ _WRITTEN = "cannot be read: another process writes to it. Close that one, or cop
 _NEWER = "cannot be read: a newer version of DuckDB wrote it. Export the table to Parquet."
 _FULL = "the disk is full: free some space, or set transactions.engine.temp_directory."
 _MEMORY = "needs more memory than transactions.engine.memory_limit={memory_limit}: raise it."
-_FAULTS: list[tuple[type[Exception], str, str]] = [  # the error, a part of its text, what to say instead
+_FAULTS: list[tuple[type[Exception], str, str]] = [  # the error, a pattern of its text, the message
     (duckdb.Error, "No space left|max_temp_directory_size", _FULL),
     (duckdb.OutOfMemoryException, "", _MEMORY),
     (duckdb.ConversionException, r"timestamp(_ns|\()|timestamp conversion|to local timestamp", BEYOND),
@@ -167,14 +169,14 @@ _FAULTS: list[tuple[type[Exception], str, str]] = [  # the error, a part of its 
 
 
 def of_query(error: duckdb.Error) -> str:
-    """Return what is wrong with a query, in one line."""
+    """Return the fault of a query in one line."""
     text = str(error)
     if isinstance(error, duckdb.PermissionException):
         return f"{CONFINED}; {ALLOWED}."
     for pattern, words in _QUERY_FAULTS.items():
-        found = re.search(pattern, text)
-        if found:
-            return words.format(*found.groups())
+        match = re.search(pattern, text)
+        if match:
+            return words.format(*match.groups())
     first = re.sub(r"^[A-Za-z ]+ Error: ", "", text.strip()).splitlines()[0].rstrip(".! ")
     return f"{first[:1].lower()}{first[1:]}."
 
@@ -194,15 +196,15 @@ _QUERY_FAULTS = {
 
 
 def no_table(connection: Any, database: str, table: str) -> str:
-    """Return that a database has no such table, and which it has."""
-    asked = f"SELECT table_name FROM information_schema.tables WHERE table_catalog = {quoted(database)} ORDER BY 1"
-    names = [name for (name,) in connection.raw_sql(asked).fetchall()]
+    """Return the message for a missing table, with the tables of the database."""
+    query = f"SELECT table_name FROM information_schema.tables WHERE table_catalog = {quoted(database)} ORDER BY 1"
+    names = [name for (name,) in connection.raw_sql(query).fetchall()]
     has = f"It has {first_few(names)}." if names else "It has none."
     return f"there is no table {table!r} (transactions.table). {has}"
 
 
 def choose(names: list[str], wanted: str) -> str:
-    """Return the setting of a query that takes one of several columns of a name."""
+    """Return the setting of a query that selects one of several columns with a name."""
     first = names[0].replace('"', '""')
     as_wanted = wanted.replace('"', '""')
     return paste(f'select *, "{first}" as "{as_wanted}" from log')

@@ -1,4 +1,4 @@
-"""What is wrong with a purchase log, in words: where, how many rows, the first few, what would be right."""
+"""Faults of a purchase log and their messages: the number of rows, the first few, the remedy."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from typing import Any, NamedTuple
 from tenure.errors import InputError
 
 SHOWN = 3
-MOST = 0.9  # the share of rows from which on a fault is the column's way of writing
+MOST = 0.9  # share of rows above which a fault concerns the format of the whole column
 LONGEST = 60  # characters of a value that a message shows
 
 
 class TransactionsError(InputError):
-    """A purchase log cannot be used; `faults` has one line per thing that is wrong with it."""
+    """A purchase log that cannot be used; `faults` has one line per fault."""
 
     def __init__(self, path: Path | str, *faults: str) -> None:
         super().__init__("\n".join(f"{path}: {fault}" for fault in faults))
@@ -23,10 +23,10 @@ class TransactionsError(InputError):
 
 
 class Fault(NamedTuple):
-    """One thing that rows can have wrong: a condition (an Ibis boolean) and what to say when it holds.
+    """A possible fault of rows: a condition (an Ibis boolean) and the parts of its message.
 
-    `column` is the log's own name of the column whose values the message shows. `advise`, where it is given, returns a
-    better remedy for the values shown and that name, or None; it is asked if nearly every row has the fault.
+    `column` is the log's name of the column whose values the message shows. `advise` returns a better remedy for the
+    values shown and that name, or None; it is used if nearly every row has the fault.
     """
 
     what: str
@@ -37,7 +37,7 @@ class Fault(NamedTuple):
 
 
 def describe(fault: Fault, count: int, of: int, first: list[tuple[str, Any]]) -> str:
-    """Say it in one line; `first` holds places and values."""
+    """Return the message of a fault in one line; `first` has the places and values of the first rows."""
     verb = "has" if count == 1 else "have"
     shown = ", ".join(f"{place}: {_shown(value)}" for place, value in first)
     advice = fault.advise([value for _, value in first], fault.column) if fault.advise and count > MOST * of else None
@@ -45,7 +45,7 @@ def describe(fault: Fault, count: int, of: int, first: list[tuple[str, Any]]) ->
 
 
 def first_few(names: list[str], more: Callable[[int], str] = "and {:,} more".format) -> str:
-    """List the first names, and how many follow."""
+    """Return the first names, and how many follow."""
     shown = ", ".join(repr(name) for name in names[:SHOWN])
     return shown if len(names) <= SHOWN else f"{shown} {more(len(names) - SHOWN)}"
 

@@ -1,4 +1,4 @@
-"""Find the files of a purchase log, what they are, and which bytes they hold."""
+"""Find the files of a purchase log, their format and their digest."""
 
 from __future__ import annotations
 
@@ -58,27 +58,27 @@ def find(settings: TransactionsSettings) -> list[Path]:
     path = Path(settings.path).expanduser()
     if path.is_dir():
         return _folder(path)
-    found = sorted(Path(name) for name in glob(str(path), recursive=True)) if not path.exists() else [path]
-    if not found:
+    paths = sorted(Path(name) for name in glob(str(path), recursive=True)) if not path.exists() else [path]
+    if not paths:
         raise TransactionsError(path, "there is no such file (transactions.path).")
-    folders = [str(file) for file in found if file.is_dir()]
+    folders = [str(file) for file in paths if file.is_dir()]
     if folders:
         raise TransactionsError(path, f"matches folders ({first_few(folders)}); write the pattern for files.")
-    for file in found:
-        if not file.is_file() and file.exists():  # it could wait for ever, or never end
+    for file in paths:
+        if not file.is_file() and file.exists():  # reading it may never end
             raise TransactionsError(file, "is a device or a pipe: give the path of a file (transactions.path).")
-    return found
+    return paths
 
 
 def refuse_remote(path: str) -> None:
-    """Refuse the address of a bucket, a server or a database."""
+    """Raise TransactionsError for the address of a bucket, a server or a database."""
     why = remote.refusal(path)
     if why:
         raise TransactionsError(mask(path), f"{why.rstrip('.')} (transactions.path).")
 
 
 def _folder(path: Path) -> list[Path]:
-    """List a folder's files, partitions and all; names that start with _ or . are marks, and no data."""
+    """List the files of a folder and its partitions; names that start with _ or . are not data."""
     inside = (file for file in path.rglob("*") if file.is_file())
     files = sorted(file for file in inside if not any(part[0] in "._" for part in file.relative_to(path).parts))
     if not files:
@@ -95,8 +95,8 @@ def kind(path: str, files: list[Path], given: str) -> str:
     kinds = {file: SUFFIXES.get(suffix(file)) for file in files}
     strays = [str(file) for file, of in kinds.items() if of is None]
     if len(strays) == len(files):
-        known = ", ".join(SUFFIXES)
-        unknown = f"the suffix is none of a known format ({known}); set transactions.format."
+        suffixes = ", ".join(SUFFIXES)
+        unknown = f"the suffix is none of a known format ({suffixes}); set transactions.format."
         raise TransactionsError(path, REFUSED.get(suffix(files[0]), unknown))
     if strays or len(set(kinds.values())) > 1:
         odd = strays or [str(file) for file, of in kinds.items() if of != next(iter(kinds.values()))]
@@ -106,12 +106,12 @@ def kind(path: str, files: list[Path], given: str) -> str:
 
 
 def suffix(file: Path) -> str:
-    """Return the suffix that names the format, in lower case; that of gzip is passed over."""
+    """Return the suffix of the format in lower case, without that of gzip."""
     return (Path(file.stem).suffix if file.suffix.lower() == ".gz" else file.suffix).lower()
 
 
 def refuse_foreign(file: Path, given: str) -> None:
-    """Refuse a file whose first bytes are those of another format than the one it is read as."""
+    """Raise TransactionsError if the first bytes of a file are those of another format."""
     try:
         with file.open("rb") as content:
             start = content.read(16)
@@ -134,7 +134,7 @@ def refuse_foreign(file: Path, given: str) -> None:
 
 
 def digest(files: list[Path], more: str = "") -> str:
-    """Take the sha256 of one file's bytes; of several, that of their digests in the order of their names."""
+    """Return the sha256 of a file's bytes; of several files, that of their digests in the order of their names."""
     each = []
     for file in files:
         with file.open("rb") as content:
@@ -153,16 +153,16 @@ def parquet_schema(file: Path) -> pa.Schema:
         raise TransactionsError(file, f"cannot be read as Parquet: {why}.") from error
 
 
-def refuse_other_schemas(found: list[Path]) -> None:
-    """Refuse Parquet files that have not the columns of the first one, or other types of them."""
-    first = parquet_schema(found[0])
-    for file in found[1:]:
+def refuse_other_schemas(paths: list[Path]) -> None:
+    """Raise TransactionsError for Parquet files without the columns of the first one, or with other types."""
+    first = parquet_schema(paths[0])
+    for file in paths[1:]:
         schema = parquet_schema(file)
         lacking = [name for name in first.names if name not in schema.names]
         if lacking:
-            raise TransactionsError(file, f"cannot be read: it lacks columns of {found[0].name}: {first_few(lacking)}.")
+            raise TransactionsError(file, f"cannot be read: it lacks columns of {paths[0].name}: {first_few(lacking)}.")
         for name in first.names:
             types = (first.field(name).type, schema.field(name).type) if first.names.count(name) == 1 else ("", "")
             if types[0] != types[1]:
-                what = f"its column {name!r} has the type {types[1]}, that of {found[0].name} {types[0]}"
+                what = f"its column {name!r} has the type {types[1]}, that of {paths[0].name} {types[0]}"
                 raise TransactionsError(file, f"cannot be read: {what}. Write both alike.")

@@ -1,4 +1,4 @@
-"""Who is one customer: ids that look alike, ids that may be everybody's, and the largest customer."""
+"""Suspicious customer ids: ids that look alike, ids that many customers may share, and the largest customer."""
 
 from __future__ import annotations
 
@@ -23,26 +23,26 @@ FORMS = {  # `transactions.normalize_ids`, in words
     "excel": "Excel's escapes",
     "unicode": "Unicode form",
 }
-ODD = r"[^!-~]|^['\"=]"  # of the other ids, forms change the case alone
+ODD = r"[^!-~]|^['\"=]"  # the forms change only the case of ids that do not match
 OTHER_SPACES = r"[\x{85}\p{Z}]"
-TIMES, LEAST_DAYS = 10, 20  # as many purchase days as the next customer's, and at least so many
-MOST_SHARED, ONE_IN = 3, 100  # how many ids may be everybody's: at most so many, and one in so many
+TIMES, LEAST_DAYS = 10, 20  # times the purchase days of the next customer, and the least number of them
+MOST_SHARED, ONE_IN = 3, 100  # the most ids that can be shared: a number, and one in so many
 
 
 @dataclass(frozen=True)
 class Identities:
-    """What a log's customer ids are like, up to a day.
+    """Findings about the customer ids of a log, up to a day.
 
     Attributes:
-        customers: how many ids there are.
-        alike: how many of them differ only by `forms` from another.
-        surplus: how many fewer there would be if those were merged.
-        examples: ids of one customer, the first of `alike`.
-        forms: what `transactions.normalize_ids` has to be to merge them.
+        customers: the number of ids.
+        alike: the number of ids that differ only by `forms` from another.
+        surplus: the number of ids that merging them would remove.
+        examples: ids that differ only by `forms`.
+        forms: the value of `transactions.normalize_ids` that merges them.
         missing_forms: those of `forms` that are not set yet.
-        shared: the ids with far more purchase days than any other customer, with their days.
+        shared: ids with far more purchase days than any other customer, with their days.
         next_days: the purchase days of the next customer.
-        shared_share: the share of all purchase days that `shared` have.
+        shared_share: the share of `shared` in all purchase days.
         largest: the id of the customer with the largest spend; None without spend.
         largest_share: its share of spend.
     """
@@ -60,7 +60,7 @@ class Identities:
     largest_share: float
 
     def metrics(self) -> dict[str, float]:
-        """Return the numbers that the review judges; none names a customer."""
+        """Return the metrics for the review; they contain no ids."""
         return {
             "data.customers": self.customers,
             "data.alike_ids": self.alike,
@@ -70,11 +70,11 @@ class Identities:
         }
 
     def findings(self) -> list[str]:
-        """Return what a person has to look at, one line each, and the setting that corrects it."""
-        said = []
+        """Return a line for each finding, with the setting that corrects it."""
+        lines = []
         if self.alike:
             what = " or ".join(FORMS[form] for form in self.missing_forms)
-            said.append(
+            lines.append(
                 f"{self.alike:,} customers have ids that differ only by {what} from another's (first:"
                 f" {', '.join(map(_shown, self.examples))}). transactions.normalize_ids=[{','.join(self.forms)}] merges"
                 " them."
@@ -82,23 +82,23 @@ class Identities:
         if self.shared:
             ids = ", ".join(f"{name!r} with {days:,}" for name, days in self.shared.items())
             words = ",".join(f"'{name}'" for name in self.shared)
-            said.append(
+            lines.append(
                 f"Far more purchase days than any other customer, who has at most {self.next_days:,}: {ids}. If that is"
                 f" everybody's id (guest, till, marketplace): transactions.placeholders=[{words}] leaves its rows out."
             )
-        return said
+        return lines
 
 
 def normalize(ids: Any, forms: Sequence[str]) -> Any:
-    """Return ids without the differences that `forms` name; CASE keeps the slow steps from the ids that have none.
+    """Return ids without the differences named in `forms`; a CASE limits the slow steps to ids that may have any.
 
-    Unicode's form is NFC: NFKC would merge ids that look different, such as 'x2' and 'x²'.
+    The Unicode form is NFC. NFKC would merge ids that look different, such as 'x2' and 'x²'.
     """
     text = ids
     if "unicode" in forms:
         text = dialect.composed(text)
     if "invisible" in forms:
-        # A no-break space at either end is both: a space, and what nobody sees.
+        # Trim no-break spaces at either end: they are invisible too.
         text = text.re_replace(f"[{INVISIBLE}]+", "").re_replace(rf"^{OTHER_SPACES}+|{OTHER_SPACES}+$", "")
     if "spaces" in forms:
         text = _trimmed(text)
@@ -107,21 +107,21 @@ def normalize(ids: Any, forms: Sequence[str]) -> Any:
         text = text.strip().re_replace(r'^=?"(.*)"$', r"\1").re_replace(r"^'(.*?)'?$", r"\1")
         text = _trimmed(text) if "spaces" in forms else text
     text = ids.re_search(ODD).ifelse(text, ids)
-    return text.upper().lower() if "case" in forms else text  # both: some letters have two small forms
+    return text.upper().lower() if "case" in forms else text  # upper first: some letters have two lower-case forms
 
 
 def _trimmed(text: Any) -> Any:
-    """Trim spaces of every kind; those within become plain ones, their number stays."""
+    """Trim spaces of every kind; each inner one becomes a plain space."""
     return text.re_replace(f"^[{SPACES}]+|[{SPACES}]+$", "").re_replace(OTHER_SPACES, " ")
 
 
 def find_identities(transactions: Transactions, until: date, normalized: Sequence[str] = ()) -> Identities:
-    """Look for ids that may be one customer's, or many customers'; and for the largest customer.
+    """Find ids that may belong to one customer, ids that many may share, and the largest customer.
 
     Args:
         transactions: the log.
-        until: the last day looked at.
-        normalized: `transactions.normalize_ids`, the forms by which ids were merged before.
+        until: the last day to include.
+        normalized: `transactions.normalize_ids`, the forms that are already merged.
     """
     sales = transactions.tables.sales
     ids = sales.filter(sales["date"] <= until).select("customer_id").distinct()
@@ -137,23 +137,23 @@ def find_identities(transactions: Transactions, until: date, normalized: Sequenc
         id=by_customer["customer_id"].argmax(spend),
         most=spend.max(),
     )
-    (whole,) = sums.to_pyarrow().to_pylist()
+    (totals,) = sums.to_pyarrow().to_pylist()
     ranked = by_customer.order_by([ibis.desc("days"), "customer_id"]).limit(MOST_SHARED + 1)
     busiest = ranked.select("customer_id", "days").to_pyarrow().to_pylist()
-    shared = busiest[: _count_shared([row["days"] for row in busiest], whole["customers"])]
-    has_spend = bool(whole["spend"])
+    shared = busiest[: _count_shared([row["days"] for row in busiest], totals["customers"])]
+    has_spend = bool(totals["spend"])
     return Identities(
         **_alike(ids, normalized),
         shared={row["customer_id"]: row["days"] for row in shared},
         next_days=busiest[len(shared)]["days"] if len(busiest) > len(shared) else 0,
-        shared_share=sum(row["days"] for row in shared) / max(whole["days"] or 0, 1),
-        largest=whole["id"] if has_spend else None,
-        largest_share=float(whole["most"] / whole["spend"]) if has_spend else 0.0,
+        shared_share=sum(row["days"] for row in shared) / max(totals["days"] or 0, 1),
+        largest=totals["id"] if has_spend else None,
+        largest_share=float(totals["most"] / totals["spend"]) if has_spend else 0.0,
     )
 
 
 def _count_shared(days: list[int], customers: int) -> int:
-    """Return how many of the busiest customers stand out: several may, such as a guest's id and a till's."""
+    """Return how many of the busiest customers stand out; several may, such as the ids of guests and of a till."""
     most = min(MOST_SHARED, max(1, customers // ONE_IN), len(days) - 1)
     apart = [at for at in range(1, most + 1) if days[at - 1] >= max(LEAST_DAYS, TIMES * days[at])]
     return max(apart, default=0)
@@ -189,17 +189,17 @@ def _alike(ids: Any, normalized: Sequence[str]) -> dict[str, Any]:
 
 
 def _forms_needed(same: Any, surplus: int, normalized: Sequence[str]) -> list[str]:
-    """Leave out each form without which the ids are merged as well."""
+    """Return the forms that are needed to merge the ids, without those that make no difference."""
     forms = list(FORMS)
     for form in reversed(FORMS):
         others = [other for other in forms if other != form]
         merged = same.aggregate(keys=normalize(same["customer_id"], others).nunique(), ids=same.count())
-        (found,) = merged.to_pyarrow().to_pylist()
-        if form not in normalized and found["ids"] - found["keys"] == surplus:
+        (counts,) = merged.to_pyarrow().to_pylist()
+        if form not in normalized and counts["ids"] - counts["keys"] == surplus:
             forms = others
     return forms
 
 
 def _shown(name: str) -> str:
-    """Show an id with what is invisible in it spelt out."""
+    """Return an id with its invisible characters escaped."""
     return ascii(name) if not name.isprintable() else repr(name)

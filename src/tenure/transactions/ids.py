@@ -1,6 +1,6 @@
-"""Choose the type in which customer ids are written: the column's own, or what the ids of a CSV come to.
+"""Choose the type of customer ids in outputs: the type of the column, or the type that fits the ids of a CSV.
 
-Inside they are text, so that 7 and '7' are one customer; what is written has to join what was read.
+Internally ids are text, so that 7 and '7' are one customer. In outputs they must join with the log.
 """
 
 from __future__ import annotations
@@ -14,17 +14,17 @@ if TYPE_CHECKING:
     from .source import Source
 
 INTEGER, TEXT = "integer", "text"
-WHOLE, STRING = "int64", "string"  # the same as types of a column
-CANONICAL = r"^(?:0|-?[1-9][0-9]{0,18})$"  # what an integer is written as: no zeros before it, and no plus
+WHOLE, STRING = "int64", "string"  # the column types
+CANONICAL = r"^(?:0|-?[1-9][0-9]{0,18})$"  # an integer without leading zeros and plus sign
 SHOWN = 3
 
 
 class IdTypeError(InputError):
-    """Customer ids are not of the type that was asked for."""
+    """Customer ids that do not have the required type."""
 
 
 def own_type(source: Source) -> str | None:
-    """Return the type in which the log's own ids are kept, as Arrow names it; None of a CSV, which has no types."""
+    """Return the type of the ids in the log by its name in Arrow; None for a CSV, which has no types."""
     kind = source.table[source.settings.columns.customer_id].type()
     if kind.is_string():
         return STRING if source.kind != "csv" else None
@@ -37,10 +37,10 @@ def choose_type(transactions: Transactions, setting: str | None, of_model: str |
 
     Args:
         transactions: the log.
-        setting: `transactions.id_type`, which comes first.
-        of_model: the type of the log that the model was fitted to, which a CSV without a setting keeps to.
+        setting: `transactions.id_type`, which has priority.
+        of_model: the type of the log that the model was fitted to; it applies to a CSV without a setting.
 
-    Raises IdTypeError for ids that are no integers where integers are asked for.
+    Raises IdTypeError if integers are required and some ids are not integers.
     """
     own = transactions.id_type
     wanted = setting or (of_model if own is None else None)
@@ -59,7 +59,7 @@ def choose_type(transactions: Transactions, setting: str | None, of_model: str |
 
 
 def _within(transactions: Transactions, own: str) -> str:
-    """Return a column's own type, or text where decimals go beyond 64 bits."""
+    """Return the type of a column, or text if decimals exceed 64 bits."""
     if own != WHOLE:
         return own
     ids = transactions.tables.sales["customer_id"]
@@ -68,12 +68,12 @@ def _within(transactions: Transactions, own: str) -> str:
 
 
 def kind_of(id_type: str) -> str:
-    """Return `integer` or `text`, whichever a type of `choose_type` is."""
+    """Return `integer` or `text` for a type of `choose_type`."""
     return TEXT if id_type == STRING else INTEGER
 
 
 def refuse_others(number: int, customers: int, first: list[str], *, is_setting: bool) -> IdTypeError:
-    """Build the error for ids that are no integers."""
+    """Return the error for ids that are not integers."""
     shown = ", ".join(map(repr, first))
     have = f"{number:,} of {customers:,} customer ids are not integers (first: {shown})"
     if is_setting:

@@ -1,4 +1,4 @@
-"""How a CSV file is laid out: its header, separator, quotes and line ends; rewrite it where that varies."""
+"""The layout of a CSV file: header, separator, quotes and line ends; rewrite files of an irregular layout."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from .fault import SHOWN, TransactionsError
 if TYPE_CHECKING:
     from tenure.settings import CsvSettings
 
-LINES_COUNTED = 5_000_000  # further down a file, a message names the row and not the line
+LINES_COUNTED = 5_000_000  # beyond it a message names the row instead of the line
 LONGEST_CELL = 16_000_000
 UTF8 = ("utf8", "utf8sig", "ascii", "usascii")
 LOOK = "Look at the quotes, at separators within cells, and at transactions.csv.separator."
@@ -43,12 +43,12 @@ _SAME = {  # other names that read a file with a mark
 
 @dataclass(frozen=True)
 class Layout:
-    """How a CSV file is laid out.
+    """The layout of a CSV file.
 
     Attributes:
-        separator: between cells.
-        skip: lines before the header: blank ones, and the `sep=;` of spreadsheets.
-        names: the header's, as they are.
+        separator: the separator of cells.
+        skip: the number of lines before the header: blank ones, and the `sep=;` of spreadsheets.
+        names: the names in the header, unchanged.
     """
 
     separator: str
@@ -57,17 +57,17 @@ class Layout:
 
     @property
     def needed(self) -> int:
-        """Return how many cells a row must have: those of a last column without a name may be missing."""
+        """Return the number of cells that a row must have; those of last columns without a name may be missing."""
         return max((at for at, name in enumerate(self.names, 1) if name), default=1)
 
 
 def unique(names: tuple[str, ...]) -> list[str]:
-    """Number the columns without a name, and those whose names are equal but for case.
+    """Number the columns without a name, and those whose names differ only by case.
 
     >>> unique(("", "ID", "Id", "amount"))
     ['(column 1)', 'ID (1)', 'Id (2)', 'amount']
     """
-    counts, seen, found = Counter(name.lower() for name in names), Counter[str](), list[str]()
+    counts, seen, renamed = Counter(name.lower() for name in names), Counter[str](), list[str]()
     taken = set(counts)
     for at, name in enumerate(names, 1):
         key = name.lower()
@@ -76,12 +76,12 @@ def unique(names: tuple[str, ...]) -> list[str]:
         while new != name and new.lower() in taken:
             new += "'"
         taken.add(new.lower())
-        found.append(new)
-    return found
+        renamed.append(new)
+    return renamed
 
 
 def read_layout(file: Path, settings: CsvSettings) -> Layout:
-    """Read the header, and what stands before it."""
+    """Read the header and the lines before it."""
     separator, skip = settings.separator or ("\t" if files.suffix(file) in TABBED else ","), 0
     files.refuse_foreign(file, "csv")
     _refuse_wide(file, settings)
@@ -123,7 +123,7 @@ def _plain(encoding: str) -> str:
 
 @contextmanager
 def opened(file: Path, settings: CsvSettings) -> Iterator[IO[str]]:
-    """Open a text as its settings say; what goes wrong while it is read becomes a fault of the log."""
+    """Open a text file by its settings; convert errors while it is read to TransactionsError."""
     csv.field_size_limit(LONGEST_CELL)
     encoding = "utf-8-sig" if settings.encoding.lower() in ("utf-8", "utf8") else settings.encoding
     try:
@@ -147,7 +147,7 @@ def opened(file: Path, settings: CsvSettings) -> Iterator[IO[str]]:
 
 
 def refuse_cut_gzip(file: Path) -> None:
-    """Refuse a compressed file that ends too early: the engine would take what there is for the whole."""
+    """Raise TransactionsError for a truncated compressed file, which the engine would read as complete."""
     if file.suffix.lower() != ".gz":
         return
     try:
@@ -159,7 +159,7 @@ def refuse_cut_gzip(file: Path) -> None:
 
 
 def as_utf8(file: Path, settings: CsvSettings, copy: Path) -> Path:
-    """Return the file, or its copy in UTF-8, block by block, where it is written otherwise."""
+    """Return the file, or a copy in UTF-8 if it has another encoding."""
     if settings.encoding.lower().replace("-", "").replace("_", "") in UTF8:
         return file
     with opened(file, settings) as given, copy.open("w", encoding="utf-8", newline="") as written:
@@ -169,9 +169,9 @@ def as_utf8(file: Path, settings: CsvSettings, copy: Path) -> Path:
 
 
 def tidy(file: Path, layout: Layout, settings: CsvSettings, copy: Path) -> Path:
-    """Rewrite a file with one separator, one line end, and as many cells in each row as its header has.
+    """Rewrite a file with one separator, one line end, and as many cells in each row as in its header.
 
-    What may vary are line ends, blank rows and empty cells beyond the header; else the lines are named and refused.
+    Line ends, blank rows and empty cells beyond the header may vary; other irregular lines raise TransactionsError.
     """
     width, ragged, odd = len(layout.names), 0, list[str]()
     with opened(file, settings) as lines, copy.open("w", encoding="utf-8", newline="") as written:
@@ -190,7 +190,7 @@ def tidy(file: Path, layout: Layout, settings: CsvSettings, copy: Path) -> Path:
 
 
 def _rows(file: Path, lines: IO[str], layout: Layout, *, strict: bool = True) -> Iterator[tuple[int, list[str]]]:
-    """Yield the rows, the header first, each with the line on which it begins; empty lines are none."""
+    """Yield the rows, the header first, each with its first line; empty lines are skipped."""
     before = list(islice(lines, layout.skip))
     reader, end, is_first = csv.reader(lines, delimiter=layout.separator, strict=strict), len(before), True
     try:
@@ -208,7 +208,7 @@ def _rows(file: Path, lines: IO[str], layout: Layout, *, strict: bool = True) ->
 
 
 def _opening_quote(lines: IO[str], layout: Layout, start: int) -> int:
-    """Return the line of the quote that opens a cell which does not end as it should, from a row's first line on."""
+    """Return the line of the opening quote of an invalid cell, searching from the first line of its row."""
     lines.seek(0)
     line, is_inside = start, False
     for number, text in enumerate(islice(lines, start - 1, None), start):
@@ -224,7 +224,7 @@ def _opening_quote(lines: IO[str], layout: Layout, start: int) -> int:
 
 
 def line_of(file: Path, settings: CsvSettings, row: int) -> int | None:
-    """Return the line on which a row begins: quoted cells run over several, empty lines are no rows."""
+    """Return the first line of a row: quoted cells may span several lines, and empty lines are no rows."""
     if row > LINES_COUNTED:
         return None
     layout = read_layout(file, settings)

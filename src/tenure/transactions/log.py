@@ -1,4 +1,4 @@
-"""Hold a purchase log together: read it once, check every row, keep its sales and refunds by customer and day."""
+"""Read a purchase log once, check every row, and keep its sales and refunds by customer and day."""
 
 from __future__ import annotations
 
@@ -23,22 +23,22 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Transactions:
-    """Every sale and refund of a log by customer and day, and what became of every row.
+    """The sales and refunds of a log by customer and day, and the account of its rows.
 
-    What counts as a purchase depends on the day from which one looks: a refund takes nothing off before its own day.
+    Purchases depend on the day up to which they are computed: a refund counts from its own day on.
 
     Attributes:
-        source: what was read.
+        source: the name of the log.
         digest: sha256 of its bytes, in hexadecimal.
-        first_day: of the first sale.
-        last_day: of the last sale or refund.
-        segments: the names of the columns that ride along.
+        first_day: the day of the first sale.
+        last_day: the day of the last sale or refund.
+        segments: the names of the segment columns.
         tables: sales and refunds, Ibis tables on the connection that read them.
-        rows, amount: of the raw log.
-        left_out: the rows that no rule lets count, whatever their day.
-        duplicates: rows that count and equal an earlier one in every column.
-        id_type: of the column of customer ids (`ids.own_type`); None where the log has no types.
-        has_orders: the log has order ids.
+        rows, amount: the number of rows and the total amount of the raw log.
+        left_out: the rows that a rule leaves out, of all days.
+        duplicates: the number of used rows that equal an earlier one in every column.
+        id_type: the type of the customer ids (`ids.own_type`); None if the log has no types.
+        has_orders: whether the log has order ids.
     """
 
     source: str
@@ -55,26 +55,26 @@ class Transactions:
     has_orders: bool = False
 
     def purchases(self, until: date | None = None) -> Any:
-        """Return `customer_id`, `date` and `amount` (refunds taken off) as an Ibis table, one row per purchase.
+        """Return `customer_id`, `date` and `amount` (net of refunds) as an Ibis table, one row per purchase.
 
-        A day whose refunds leave nothing of it is no purchase; a day of zero amounts without a refund is one.
+        A day whose refunds bring its net to zero is no purchase; a day of zero amounts without a refund is one.
         """
         days = refunds.days(self.tables, until or self.last_day)
         return days.filter(days["is_purchase"]).select("customer_id", "date", amount=days["left"])
 
     def reconcile(self, until: date | None = None) -> Reconciliation:
-        """Account for every row and every cent, as seen from a day."""
+        """Account for every row and every cent up to a day."""
         until = until or self.last_day
-        found = lines_of(refunds.days(self.tables, until))
+        used = lines_of(refunds.days(self.tables, until))
         later = self.tables.after(until)
-        lines = [*self.left_out, *found.lines, Line(AFTER, *later)]
+        lines = [*self.left_out, *used.lines, Line(AFTER, *later)]
         return Reconciliation(
             until=until,
             lines=tuple(line for line in lines if line.rows or line.amount),
             rows=self.rows,
             amount=self.amount,
-            purchases=found.purchases,
-            revenue=found.revenue,
+            purchases=used.purchases,
+            revenue=used.revenue,
             duplicates=self.duplicates,
             strays=self._strays(until),
         )
@@ -85,25 +85,25 @@ class Transactions:
         return () if self.tables.strays is None else orders.list_strays(self.tables.strays, until)
 
     def segment_values(self, until: date) -> Any | None:
-        """Return each customer's segments, from sales up to a day; None where no column rides along."""
+        """Return the segments of each customer, from sales up to a day; None without segment columns."""
         return self.tables.segment_values(until)
 
     def acquired_before(self) -> Any | None:
-        """Return the `customer_id` of who was acquired before the log's first day; None where the log does not say."""
-        known = self.tables.acquired
-        return None if known is None else known.filter(known["acquired"] < self.first_day).select("customer_id")
+        """Return the `customer_id` of left-truncated customers; None if the log has no dates of acquisition."""
+        dated = self.tables.acquired
+        return None if dated is None else dated.filter(dated["acquired"] < self.first_day).select("customer_id")
 
 
 def read(settings: TransactionsSettings, *, end: date | str | None = None, today: date | None = None) -> Transactions:
-    """Read a purchase log: every row has its fate, or the log is refused with every reason at once.
+    """Read a purchase log; raise one error with all faults if rows cannot be used.
 
     Args:
-        settings: where the log is, and the rules.
+        settings: the place of the log, and the rules.
         end: the end of observation, `rfm.end`; rows after it are not checked.
-        today: the shop's day; that of the clock in `settings.timezone` when None.
+        today: the shop's day; today in `settings.timezone` if None.
 
     Raises:
-        TransactionsError: with one line per fault: what, how many rows, the first few, what would be right.
+        TransactionsError: with one line per fault: the fault, the number of rows, the first few, the remedy.
     """
     try:
         return _account(open_source(settings), end, today)
@@ -120,15 +120,15 @@ def of_table(
     end: date | str | None = None,
     today: date | None = None,
 ) -> Transactions:
-    """Account for an Ibis table on any connection, as `read` does for files; `settings.path` is not looked at.
+    """Read a purchase log from an Ibis table on any connection; `settings.path` is ignored.
 
     Args:
         table: the raw log, with the columns that the settings name.
         settings: the names of its columns, and the rules.
-        source: what to call it.
-        digest: what tells it from other logs.
+        source: its name.
+        digest: an identifier of its content.
         end: the end of observation; rows after it are not checked.
-        today: the shop's day; that of the clock when None.
+        today: the shop's day; today if None.
     """
     return _account(Source(table.get_backend(), table, number(table), source, digest, settings), end, today)
 
@@ -139,19 +139,19 @@ def _account(source: Source, end: date | str | None, today: date | None) -> Tran
 
 
 def _accounted(source: Source, end: date | str | None, today: date | None) -> Transactions:
-    found = rules.judge(source.table, source.settings)
-    facts, owners = _facts(found), None
+    log_rows = rules.judge(source.table, source.settings)
+    facts, owners = _facts(log_rows), None
     if facts.get("ownerless"):
-        owners = source.connection.create_table(ibis.util.gen_name("tenure_owners"), orders.owners(found), temp=True)
-        found = rules.judge(source.table, source.settings, owners=owners)
-        facts = _facts(found)
-    _refuse_faults(source, found, facts, owners)
-    currencies.refuse_several(source, found)
+        owners = source.connection.create_table(ibis.util.gen_name("tenure_owners"), orders.owners(log_rows), temp=True)
+        log_rows = rules.judge(source.table, source.settings, owners=owners)
+        facts = _facts(log_rows)
+    _refuse_faults(source, log_rows, facts, owners)
+    currencies.refuse_several(source, log_rows)
     are_all = facts["rows"] == facts["sales"] + facts["refunds"]
     if are_all and not facts["untidy"]:
-        found = rules.judge(source.table, source.settings, is_plain=True, owners=owners)
+        log_rows = rules.judge(source.table, source.settings, is_plain=True, owners=owners)
     names_orders, has_refunds = bool(facts.get("gives_back")), bool(facts["refunds"])
-    tables = materialize(source, found, are_all=are_all, has_refunds=has_refunds, names_orders=names_orders)
+    tables = materialize(source, log_rows, are_all=are_all, has_refunds=has_refunds, names_orders=names_orders)
     if not facts["sales"]:
         raise TransactionsError(source.name, "there is no sale in it.")
     check_span(source, tables, end=end, today=today)
@@ -159,7 +159,7 @@ def _accounted(source: Source, end: date | str | None, today: date | None) -> Tr
     first, last = tables.span()
     left_out = [
         Line(fate, int(facts[f"rows_{at}"]), _money(facts[f"amount_{at}"]), int(facts.get(f"unread_{at}", 0)))
-        for at, fate in enumerate(found.fates[:-1])
+        for at, fate in enumerate(log_rows.fates[:-1])
     ]
     return Transactions(
         source=source.name,
@@ -171,36 +171,36 @@ def _accounted(source: Source, end: date | str | None, today: date | None) -> Tr
         rows=int(facts["rows"]),
         amount=_money(facts["amount"]),
         left_out=tuple(left_out),
-        duplicates=_duplicates(source, found, tables),
+        duplicates=_duplicates(source, log_rows, tables),
         id_type=ids.own_type(source),
         has_orders=source.settings.columns.order_id is not None,
     )
 
 
-def _facts(found: rules.Rows) -> dict[str, Any]:
-    """Count, in one pass: the rows, their amount, those with each fault, those of each fate."""
-    table, kept = found.table, len(found.fates) - 1
+def _facts(log_rows: rules.Rows) -> dict[str, Any]:
+    """Count in one pass the rows, their amount, the rows with each fault and the rows of each fate."""
+    table, kept = log_rows.table, len(log_rows.fates) - 1
     amount, fate = table["tenure_amount"], table["tenure_fate"]
-    asked = {"rows": table.count(), "amount": amount.sum(), "untidy": table.count(where=table["tenure_untidy"])}
-    asked |= {f"fault_{at}": table.count(where=table[f"tenure_fault_{at}"]) for at in range(len(found.faults))}
+    counts = {"rows": table.count(), "amount": amount.sum(), "untidy": table.count(where=table["tenure_untidy"])}
+    counts |= {f"fault_{at}": table.count(where=table[f"tenure_fault_{at}"]) for at in range(len(log_rows.faults))}
     if "tenure_gives_back" in table.columns:
-        asked["gives_back"] = table.count(where=table["tenure_gives_back"].notnull())
-        asked["ownerless"] = table.count(where=table["tenure_ownerless"])
+        counts["gives_back"] = table.count(where=table["tenure_gives_back"].notnull())
+        counts["ownerless"] = table.count(where=table["tenure_ownerless"])
     for at in range(kept):
-        asked |= {f"rows_{at}": table.count(where=fate == at), f"amount_{at}": amount.sum(where=fate == at)}
-    asked["refunds"] = table.count(where=(fate == kept) & (amount < 0))
-    asked["sales"] = table.count(where=(fate == kept) & (amount >= 0))
-    facts: dict[str, Any] = table.aggregate(**asked).to_pyarrow().to_pylist()[0]
-    return facts | (_faults_used(found) if any(facts[f"fault_{at}"] for at in range(len(found.faults))) else {})
+        counts |= {f"rows_{at}": table.count(where=fate == at), f"amount_{at}": amount.sum(where=fate == at)}
+    counts["refunds"] = table.count(where=(fate == kept) & (amount < 0))
+    counts["sales"] = table.count(where=(fate == kept) & (amount >= 0))
+    facts: dict[str, Any] = table.aggregate(**counts).to_pyarrow().to_pylist()[0]
+    return facts | (_faults_used(log_rows) if any(facts[f"fault_{at}"] for at in range(len(log_rows.faults))) else {})
 
 
-def _faults_used(found: rules.Rows) -> dict[str, Any]:
-    """Count each fault over the rows that no rule leaves out, and of those left out the amounts that cannot be read."""
-    table, kept = found.table, len(found.fates) - 1
+def _faults_used(log_rows: rules.Rows) -> dict[str, Any]:
+    """Count each fault over the used rows, and the unreadable amounts of the rows left out."""
+    table, kept = log_rows.table, len(log_rows.fates) - 1
     fate, is_unread = table["tenure_fate"], table["tenure_amount"].isnull()
     used = {
         f"fault_{at}": table.count(where=table[f"tenure_fault_{at}"] & (fate == kept))
-        for at in range(len(found.faults))
+        for at in range(len(log_rows.faults))
     }
     unread = {f"unread_{at}": table.count(where=(fate == at) & is_unread) for at in range(kept)}
     facts: dict[str, Any] = table.aggregate(**used, **unread).to_pyarrow().to_pylist()[0]
@@ -211,60 +211,60 @@ def _money(value: Decimal | None) -> Decimal:
     return Decimal(0) if value is None else Decimal(value)
 
 
-def _refuse_faults(source: Source, found: rules.Rows, facts: dict[str, Any], owners: Any | None) -> None:
-    """Refuse rows that are used and cannot be read."""
+def _refuse_faults(source: Source, log_rows: rules.Rows, facts: dict[str, Any], owners: Any | None) -> None:
+    """Raise TransactionsError for used rows that cannot be read."""
     if not facts["rows"]:
         raise TransactionsError(source.name, "has no rows.")
-    wrong = [at for at in range(len(found.faults)) if facts[f"fault_{at}"]]
+    wrong = [at for at in range(len(log_rows.faults)) if facts[f"fault_{at}"]]
     if not wrong:
         return
     placed = rules.judge(source.numbered, source.settings, owners=owners).table
-    used = placed.filter(placed["tenure_fate"] == len(found.fates) - 1)
-    said = []
+    used = placed.filter(placed["tenure_fate"] == len(log_rows.fates) - 1)
+    messages = []
     for at in wrong:
-        fault = found.faults[at]
+        fault = log_rows.faults[at]
         rows = used.filter(used[f"tenure_fault_{at}"]).order_by([FILE, ROW]).limit(SHOWN)
         value = rows[fault.column]
-        # Python has no days beyond the year 9999; text has.
+        # Python has no days beyond the year 9999: show text.
         shown = value.cast("string") if value.type().is_temporal() else value
         first = rows.select(file=rows[FILE], row=rows[ROW], value=shown).to_pyarrow().to_pylist()
         places = [(source.place(row["file"], row["row"]), row["value"]) for row in first]
-        said.append(describe(fault, facts[f"fault_{at}"], facts["rows"], places))
-    raise TransactionsError(source.name, *said)
+        messages.append(describe(fault, facts[f"fault_{at}"], facts["rows"], places))
+    raise TransactionsError(source.name, *messages)
 
 
 def _refuse_acquisitions(source: Source, tables: Tables) -> None:
-    """Refuse customers whose rows disagree on when they were acquired, or tell a day after a sale to them."""
+    """Raise TransactionsError for customers with different dates of acquisition, or one after their first sale."""
     wrong = tables.contradictions()
     if wrong is None:
         return
-    said = []
+    messages = []
     for is_wrong, what in (
         ("is_twice", "more than one date of acquisition"),
         ("is_late", "a date of acquisition after their first sale"),
     ):
-        found = wrong.filter(wrong[is_wrong])
-        number = int(found.count().to_pyarrow().as_py())
+        customers = wrong.filter(wrong[is_wrong])
+        number = int(customers.count().to_pyarrow().as_py())
         if number:
-            first = found.order_by("customer_id").limit(SHOWN)["customer_id"].to_list()
+            first = customers.order_by("customer_id").limit(SHOWN)["customer_id"].to_list()
             shown = ", ".join(map(repr, first))
-            said.append(
+            messages.append(
                 f"{number:,} {'customer has' if number == 1 else 'customers have'} {what} (first: {shown})."
                 " transactions.columns.acquired is one day per customer, of the first purchase ever."
             )
-    if said:
-        raise TransactionsError(source.name, *said)
+    if messages:
+        raise TransactionsError(source.name, *messages)
 
 
-def _duplicates(source: Source, found: rules.Rows, tables: Tables) -> int:
-    """Count the rows that repeat an earlier one; only a day with several rows can hold any."""
+def _duplicates(source: Source, log_rows: rules.Rows, tables: Tables) -> int:
+    """Count the rows that repeat an earlier one; only days with several rows can have any."""
     busy = tables.busy_days()
     if not busy.count().to_pyarrow().as_py():
         return 0
     names = {"customer_id": "tenure_customer_id", "date": "tenure_date"}
-    kept = found.table.filter(found.table["tenure_fate"] == len(found.fates) - 1)
-    on = [kept[ours] == busy[theirs] for theirs, ours in names.items()]
+    kept = log_rows.table.filter(log_rows.table["tenure_fate"] == len(log_rows.fates) - 1)
+    on = [kept[column] == busy[name] for name, column in names.items()]
     rows = kept.semi_join(busy, on).select(*source.table.columns)
     counted = rows.aggregate(all=rows.count()).cross_join(rows.distinct().aggregate(distinct=lambda t: t.count()))
-    told = counted.to_pyarrow().to_pylist()[0]
-    return int(told["all"] - told["distinct"])
+    counts = counted.to_pyarrow().to_pylist()[0]
+    return int(counts["all"] - counts["distinct"])

@@ -1,4 +1,4 @@
-"""Match refunds that name an order and no customer to the order's customer; list those whose order is not there."""
+"""Match refunds without a customer to the customer of their order; list refunds whose order is missing."""
 
 from __future__ import annotations
 
@@ -17,31 +17,31 @@ if TYPE_CHECKING:
 INNER = ("tenure_ownerless", "tenure_shared")
 
 
-def owners(found: Rows) -> Any:
-    """Return whose the orders are that refunds without a customer name, as far as used sales show.
+def owners(log_rows: Rows) -> Any:
+    """Return the customers of the orders that refunds without a customer name, from the used sales.
 
     Returns:
-        An Ibis table of `owned`, `owner`, `since` (the day of the order's first sale) and `shared_since` (the day of
-        the first sale to another customer; null where there is none): one row per order.
+        An Ibis table with one row per order: `owned` (the order), `owner`, `since` (the day of its first sale) and
+        `shared_since` (the day of the first sale to another customer, or null).
     """
-    table = found.table
+    table = log_rows.table
     wanted = table.filter(table["tenure_ownerless"]).select(owned="tenure_gives_back").distinct()
-    is_sale = (table["tenure_fate"] == len(found.fates) - 1) & (table["tenure_amount"] >= 0)
+    is_sale = (table["tenure_fate"] == len(log_rows.fates) - 1) & (table["tenure_amount"] >= 0)
     sold = table.filter(is_sale & table["tenure_customer_id"].notnull())
     sold = sold.select(owned="tenure_order_id", owner="tenure_customer_id", since="tenure_date")
-    ours = sold.semi_join(wanted, "owned").group_by(["owned", "owner"]).aggregate(since=lambda t: t["since"].min())
+    sales = sold.semi_join(wanted, "owned").group_by(["owned", "owner"]).aggregate(since=lambda t: t["since"].min())
     in_order = ibis.window(group_by="owned", order_by=["since", "owner"])
-    ranked = ours.mutate(
+    ranked = sales.mutate(
         rank=ibis.row_number().over(in_order),
-        shared_since=ours["since"].lead().over(in_order),
+        shared_since=sales["since"].lead().over(in_order),
     )
     return ranked.filter(ranked["rank"] == 0).drop("rank")
 
 
 def claim(table: Any, owners: Any) -> Any:
-    """Give refunds without a customer to their order's customer, by the sales up to the refund's own day alone.
+    """Match refunds without a customer to the customer of their order, by the sales up to their day.
 
-    Later sales must not decide: a cut-off between the refund and such a sale would see what comes after it.
+    Later sales are ignored: with a cut-off between the two, they would leak information from the holdout.
     """
     key = table["tenure_ownerless"].ifelse(table["tenure_gives_back"], ibis.null("string"))
     keyed = table.mutate(tenure_key=key)
@@ -57,7 +57,7 @@ def claim(table: Any, owners: Any) -> Any:
     return claimed.select(*table.columns, "tenure_shared").alias(ibis.util.gen_name("tenure_claimed"))
 
 
-def strays(found: Rows) -> Any:
+def strays(log_rows: Rows) -> Any:
     """Return the refunds whose order is not in the log, or of several customers and none is named.
 
     An order is in the log by any row that is no refund, whether a rule leaves that row out or not.
@@ -65,8 +65,8 @@ def strays(found: Rows) -> Any:
     Returns:
         An Ibis table of `why`, `order_id`, `date`, `refund` (positive) and `rows`.
     """
-    table = found.table
-    is_used = table["tenure_fate"] == len(found.fates) - 1
+    table = log_rows.table
+    is_used = table["tenure_fate"] == len(log_rows.fates) - 1
     is_refund = (table["tenure_amount"] < 0) & table["tenure_gives_back"].notnull()
     nobody = table["tenure_ownerless"] & table["tenure_customer_id"].isnull()
     refunds = table.filter(is_refund & (is_used | nobody))
@@ -85,9 +85,9 @@ def strays(found: Rows) -> Any:
 
 def list_strays(table: Any, until: date) -> tuple[StrayRefunds, ...]:
     """Return the count, the money and the first orders of `strays`, as seen from a day."""
-    known = table.filter(table["date"] <= until)
-    per_order = known.group_by(["why", "order_id"]).aggregate(
-        rows=known["rows"].sum(), refund=known["refund"].sum(), since=known["date"].min()
+    dated = table.filter(table["date"] <= until)
+    per_order = dated.group_by(["why", "order_id"]).aggregate(
+        rows=dated["rows"].sum(), refund=dated["refund"].sum(), since=dated["date"].min()
     )
     listed = per_order.order_by(["why", "since", "order_id"]).to_pyarrow().to_pylist()
     strays = []

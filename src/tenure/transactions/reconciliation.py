@@ -1,4 +1,4 @@
-"""Every raw row has one fate and every cent one line; they add up exactly, or there is no reconciliation."""
+"""The reconciliation of a log: every raw row has one fate, every cent one line, and they add up exactly."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ MISSING = "an order that is not in the log"
 SHARED = "no customer and an order of several customers"
 
 
-class _Told(NamedTuple):
-    """What a log's days come to: their lines, the purchases, and what those are worth."""
+class _DaySums(NamedTuple):
+    """The lines of all days, the number of purchases and their revenue."""
 
     lines: list[Line]
     purchases: int
@@ -28,9 +28,9 @@ class _Told(NamedTuple):
 
 
 class Line(NamedTuple):
-    """One fate: how many raw rows met it, and how much money, in the log's currency.
+    """A fate: its number of raw rows and their amount in the log's currency.
 
-    `unread` of the rows, which a rule left out, have no amount that can be read: they count as no money.
+    `unread` is the number of rows without a readable amount that a rule left out; they count as 0.
     """
 
     fate: str
@@ -40,13 +40,13 @@ class Line(NamedTuple):
 
     @property
     def label(self) -> str:
-        """Return the fate, with the count of rows whose amounts could not be read."""
+        """Return the fate, with the count of unreadable amounts."""
         is_noteworthy = self.unread and self.fate != BLANK
         return f"{self.fate} ({self.unread:,} without a readable amount)" if is_noteworthy else self.fate
 
 
 class StrayRefunds(NamedTuple):
-    """Refunds whose order does not show what they give back: why, how many, their money, the first orders."""
+    """Refunds without a usable order: the reason, their number, their amount, the first orders."""
 
     why: str
     rows: int
@@ -55,7 +55,7 @@ class StrayRefunds(NamedTuple):
 
     @property
     def in_words(self) -> str:
-        """Return the count in a sentence without its full stop."""
+        """Return the count as a sentence without a full stop."""
         noun = "refund" if self.rows == 1 else "refunds"
         verb = "names" if self.rows == 1 else "name"
         shown = ", ".join(map(repr, self.first))
@@ -64,19 +64,19 @@ class StrayRefunds(NamedTuple):
 
 @dataclass(frozen=True)
 class Reconciliation:
-    """What became of every row and every cent of a log, seen from one day.
+    """The account of every row and every cent of a log, up to a day.
 
-    A refund that only part of which found a sale is one row of `UNMATCHED`; its money is split between the two lines.
+    A partly matched refund is one row of `UNMATCHED`; its amount is split between the two lines.
 
     Attributes:
-        until: the last day looked at.
+        until: the last day included.
         lines: one per fate; their rows and amounts add up to `rows` and `amount` exactly.
-        rows, amount: of the raw log, counted apart from the fates.
-        purchases: one per customer and day.
-        revenue: the sum of all purchases, refunds taken off: sales, plus the refunds netted against them.
-        duplicates: rows that count, of all days, and equal an earlier one in every column.
-        strays: refunds up to the day whose order is not in the log, or does not show the customer; None where the log
-            has no order ids. They are part of the lines too.
+        rows, amount: of the raw log, counted independently of the fates.
+        purchases: the number of purchases, one per customer and day.
+        revenue: the sum of all purchases, net of refunds: sales, plus the (negative) refunds netted against them.
+        duplicates: the number of used rows of all days that equal an earlier one in every column.
+        strays: refunds up to the day whose order is missing or of several customers; None if the log has no order
+            ids. They are also part of the lines.
     """
 
     until: date
@@ -101,17 +101,17 @@ class Reconciliation:
             )
 
     def __getitem__(self, fate: str) -> Line:
-        """Return the line of a fate; of no rows where the log has none."""
+        """Return the line of a fate; a line of 0 rows if there is none."""
         return next((line for line in self.lines if line.fate == fate), Line(fate, 0, Decimal(0)))
 
     @property
     def unmatched_share(self) -> float:
-        """Return what of the sales' money was given back without a sale to show for it."""
+        """Return the unmatched refunds as a share of sales."""
         sold = self[SALE].amount + self[GIVEN_BACK].amount
         return float(-self[UNMATCHED].amount / sold) if sold else float(self[UNMATCHED].amount != 0)
 
     def as_dict(self) -> dict[str, Any]:
-        """Return it as what JSON can hold; amounts as text, so that no cent is lost."""
+        """Return JSON values, with amounts as text, so that they stay exact."""
         lines = [line._asdict() | {"amount": str(line.amount)} for line in self.lines]
         return {
             "until": str(self.until),
@@ -130,14 +130,14 @@ class Reconciliation:
         return {"stray_refunds": listed}
 
     def stray_rows(self, why: str) -> int | None:
-        """Return how many refunds are astray for a reason; None where the log has no order ids."""
+        """Return the number of stray refunds with a reason; None if the log has no order ids."""
         return None if self.strays is None else sum(stray.rows for stray in self.strays if stray.why == why)
 
 
-def lines_of(days: Any) -> _Told:
-    """Tell the fates of the sales and refunds up to a day: `refunds.days`, summed."""
+def lines_of(days: Any) -> _DaySums:
+    """Sum the sales and refunds up to a day (`refunds.days`) by their fates."""
     is_purchase = days["is_purchase"]
-    sums = days.aggregate(
+    query = days.aggregate(
         purchases=days.count(where=is_purchase),
         revenue=days["left"].sum(where=is_purchase),
         sale_rows=days["rows"].sum(where=is_purchase),
@@ -149,12 +149,12 @@ def lines_of(days: Any) -> _Told:
         unmet=days["unmet"].sum(),
         left=days["left"].sum(),
     )
-    found = {name: value or 0 for name, value in sums.to_pyarrow().to_pylist()[0].items()}
-    sale, back, unmet = (Decimal(found[name]) for name in ("sale", "back", "unmet"))
+    sums = {name: value or 0 for name, value in query.to_pyarrow().to_pylist()[0].items()}
+    sale, back, unmet = (Decimal(sums[name]) for name in ("sale", "back", "unmet"))
     lines = [
-        Line(SALE, int(found["sale_rows"]), sale),
-        Line(GIVEN_BACK, int(found["back_rows"]), back),
-        Line(NETTED, int(found["refund_rows"] - found["unmet_rows"]), Decimal(found["left"]) - sale - back),
-        Line(UNMATCHED, int(found["unmet_rows"]), -unmet),
+        Line(SALE, int(sums["sale_rows"]), sale),
+        Line(GIVEN_BACK, int(sums["back_rows"]), back),
+        Line(NETTED, int(sums["refund_rows"] - sums["unmet_rows"]), Decimal(sums["left"]) - sale - back),
+        Line(UNMATCHED, int(sums["unmet_rows"]), -unmet),
     ]
-    return _Told(lines, int(found["purchases"]), Decimal(found["revenue"]))
+    return _DaySums(lines, int(sums["purchases"]), Decimal(sums["revenue"]))

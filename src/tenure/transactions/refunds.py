@@ -1,4 +1,4 @@
-"""Net refunds against sales: set-based, exact, and blind to what comes later."""
+"""Net refunds against sales: set-based, exact, and independent of later days."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ WIDE = "decimal(38, 6)"  # a sum of exact amounts
 
 
 def net(events: Any, by: Sequence[str]) -> Any:
-    """Take each refund from the latest sales up to its day, the day's own first, as far as they reach.
+    """Net each refund against the latest sales up to its day, those of the day itself first.
 
-    Sales are a stack of money: a day pushes its sales and then pops its refunds, the most recent first. With W the
-    running sum of sales less refunds, the stack is H = W + U high, where U = -min(0, the least W so far) is what no
-    sale could meet; of a day's sales there remains what the stack never again falls below: min(H from that day on)
-    less the height before that day. Three window functions, and no loop over refunds.
+    Sales form a stack of money: a day pushes its sales and then pops its refunds. Let W be the running sum of sales
+    less refunds, and U = -min(0, least W so far) the refunds that no sale could match. The height of the stack is
+    H = W + U. The rest of a day's sales is the least H from that day on, less H before that day. This takes three
+    window functions and no loop over refunds.
 
     Args:
         events: the columns `by`, `date`, `sale` and `refund` (exact and not negative), one row for each of `by` and
             `date`.
-        by: within which sales and refunds meet, such as the customer.
+        by: the columns within which refunds are netted, such as the customer.
 
     Returns:
         `events` with `left` (of the sale) and `unmet` (of the refund).
@@ -37,20 +37,20 @@ def net(events: Any, by: Sequence[str]) -> Any:
     walk = events.mutate(walk=(events["sale"] - events["refund"]).sum().over(so_far).cast(WIDE))
     lacking = walk.mutate(lacking=-ibis.least(walk["walk"].min().over(so_far), nothing))
     stack = lacking.mutate(height=lacking["walk"] + lacking["lacking"])
-    found = stack.mutate(
+    netted_days = stack.mutate(
         before=stack["height"].lag().over(in_order).fill_null(nothing),
         lowest=stack["height"].min().over(from_here),
         unmet=stack["lacking"] - stack["lacking"].lag().over(in_order).fill_null(nothing),
     )
-    left = found.mutate(left=ibis.greatest(found["lowest"] - found["before"], nothing))
+    left = netted_days.mutate(left=ibis.greatest(netted_days["lowest"] - netted_days["before"], nothing))
     return left.drop("walk", "lacking", "height", "before", "lowest")
 
 
 def days(tables: Tables, until: date) -> Any:
-    """Return every customer's days with a sale or a refund, as seen from a day: what was sold, what is left of it.
+    """Return every customer's days with a sale or a refund up to a day, with the sales and their net amounts.
 
-    A refund meets the order that it names first, then the customer's latest sales up to its own day. Those of later
-    days are not looked at.
+    A refund is netted against its own order first, then against the customer's latest sales up to its own day. Later
+    sales are ignored.
 
     Returns:
         An Ibis table of `customer_id`, `date`, `sale` and `rows` (of the sales), `left` (of the sale), `unmet` (of the
@@ -64,7 +64,7 @@ def days(tables: Tables, until: date) -> Any:
     events = _events(sales.semi_join(customers, "customer_id"), refunds, tables, until)
     netted = net(events, ["customer_id"])
     is_free = (netted["gross"] == 0) & (netted["refund_rows"] == 0)
-    found = netted.select(
+    netted_days = netted.select(
         "customer_id",
         "date",
         "rows",
@@ -76,11 +76,11 @@ def days(tables: Tables, until: date) -> Any:
         is_purchase=(netted["rows"] > 0) & ((netted["left"] > 0) | is_free),
     )
     others = _calm(sales.anti_join(customers, "customer_id"))
-    return others.union(found.select(*others.columns))
+    return others.union(netted_days.select(*others.columns))
 
 
 def _calm(sales: Any) -> Any:
-    """Describe the days of customers who gave nothing back."""
+    """Return the days of customers without refunds."""
     none, nothing = ibis.literal(0, "int64"), ibis.literal(0).cast(WIDE)
     return sales.select(
         "customer_id",
@@ -96,14 +96,14 @@ def _calm(sales: Any) -> Any:
 
 
 def _events(sales: Any, refunds: Any, tables: Tables, until: date) -> Any:
-    """Put the sales of each day, less what their own orders gave back, beside the refunds that are still open."""
+    """Return the sales of each day, net of refunds within orders, and the refunds that are still open."""
     parts = [_part(sales, gross=sales["sale"], sale=sales["sale"], rows=sales["rows"])]
     if tables.orders is None:
         parts.append(_open(refunds))
     else:
         orders = tables.orders.filter(tables.orders["date"] <= until)
-        known = refunds.semi_join(orders, ["customer_id", "order_id"])
-        parts += [_open(refunds.anti_join(orders, ["customer_id", "order_id"])), _within_orders(orders, known)]
+        named = refunds.semi_join(orders, ["customer_id", "order_id"])
+        parts += [_open(refunds.anti_join(orders, ["customer_id", "order_id"])), _within_orders(orders, named)]
     events = ibis.union(*parts)
     sums = {name: events[name].sum() for name in ("gross", "sale", "refund", "rows", "refund_rows", "open_rows")}
     grouped = events.group_by(["customer_id", "date"]).aggregate(**sums)
@@ -117,7 +117,7 @@ def _open(refunds: Any) -> Any:
 
 
 def _within_orders(orders: Any, refunds: Any) -> Any:
-    """Net within orders; what the order could not meet is still open on the refund's day."""
+    """Net refunds within orders; the remainder is still open on the day of the refund."""
     by = ["customer_id", "order_id"]
     none, nothing = ibis.literal(0, "int64"), ibis.literal(0).cast(WIDE)
     pushed = orders.select(*by, "date", sale=orders["sale"].cast(WIDE), refund=nothing, rows=none)
@@ -128,20 +128,20 @@ def _within_orders(orders: Any, refunds: Any) -> Any:
     events = both.group_by([*by, "date"]).aggregate(
         sale=both["sale"].sum(), refund=both["refund"].sum(), rows=both["rows"].sum()
     )
-    found = net(events, by)
-    open_rows = (found["unmet"] > 0).ifelse(found["rows"], 0)
+    netted_days = net(events, by)
+    open_rows = (netted_days["unmet"] > 0).ifelse(netted_days["rows"], 0)
     return _part(
-        found,
-        sale=found["left"] - found["sale"],
-        refund=found["unmet"],
-        refund_rows=found["rows"],
+        netted_days,
+        sale=netted_days["left"] - netted_days["sale"],
+        refund=netted_days["unmet"],
+        refund_rows=netted_days["rows"],
         open_rows=open_rows,
     )
 
 
-def _part(table: Any, **given: Any) -> Any:
-    """Give a part of the events all of their columns, nought where it has none."""
+def _part(table: Any, **values: Any) -> Any:
+    """Add the missing columns of the events to a part, as zeros."""
     money, counts = ("gross", "sale", "refund"), ("rows", "refund_rows", "open_rows")
-    columns = {name: given.get(name, ibis.literal(0)).cast(WIDE) for name in money}
-    columns |= {name: given.get(name, ibis.literal(0)).cast("int64") for name in counts}
+    columns = {name: values.get(name, ibis.literal(0)).cast(WIDE) for name in money}
+    columns |= {name: values.get(name, ibis.literal(0)).cast("int64") for name in counts}
     return table.select("customer_id", "date", **columns)

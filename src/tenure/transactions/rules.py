@@ -1,4 +1,4 @@
-"""Give every raw row its fate: by which rule it is left out, or that it is a sale or a refund."""
+"""Assign each raw row its fate: the rule that leaves it out, or kept."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import ibis
 
 from . import cells, currencies, identities, orders
+from .days import read_day
 from .fault import Fault, TransactionsError
 from .reconciliation import BLANK
 from .source import FILE, ROW
@@ -34,18 +35,18 @@ NORMALIZED = "tenure_normalized"
 
 @dataclass(frozen=True)
 class Rows:
-    """Every raw row, read.
+    """The raw rows with their cells read and their fates.
 
     Attributes:
-        table: the log's own columns, and beside them `tenure_customer_id` (text; null for guests), `tenure_date`,
+        table: the columns of the log, with `tenure_customer_id` (text; null for guests), `tenure_date`,
             `tenure_amount` (exact), `tenure_order_id`, `tenure_gives_back` (the order that a refund names),
-            `tenure_currency` and `tenure_acquired` where the log has them,
-            `tenure_segment_<name>` for each segment, `tenure_sign` where amounts may have one,
-            `tenure_untidy` unless it was known before (`is_plain`), `tenure_ownerless` (refunds that name an order and
-            no customer), `tenure_shared` (those whose order is of several customers, once owners are known),
-            `tenure_fate` (its place in `fates`) and `tenure_fault_<n>`.
-        faults: what the n-th fault column says of a row. The faults of a row that a rule leaves out do not count.
-        fates: every fate that a row can have, in the order in which the rules apply; the last is `KEPT`.
+            `tenure_currency` and `tenure_acquired` if the log has them,
+            `tenure_segment_<name>` for each segment, `tenure_sign` if amounts may have one,
+            `tenure_untidy` unless `is_plain`, `tenure_ownerless` (refunds that name an order and no customer),
+            `tenure_shared` (those whose order has several customers, if owners are given),
+            `tenure_fate` (the position in `fates`) and `tenure_fault_<n>`.
+        faults: the fault of each fault column. Faults of rows that a rule leaves out do not count.
+        fates: all fates, in the order of the rules; the last is `KEPT`.
     """
 
     table: Any
@@ -53,10 +54,10 @@ class Rows:
     fates: tuple[str, ...]
 
     def kept(self, *, are_all: bool) -> Any:
-        """Return the rows that count, with the columns that were read under their plain names.
+        """Return the used rows, with the read columns under their plain names.
 
         Args:
-            are_all: no rule leaves a row out, as a first look has shown: none is asked again.
+            are_all: all rows are used, so that no rule needs to be applied.
         """
         rows = self.table if are_all else self.table.filter(self.table["tenure_fate"] == len(self.fates) - 1)
         inner = ("tenure_fate", "tenure_fault_", "tenure_untidy", "tenure_sign", *orders.INNER, REPEATED, NORMALIZED)
@@ -65,13 +66,14 @@ class Rows:
 
 
 def judge(raw: Any, settings: TransactionsSettings, *, is_plain: bool = False, owners: Any | None = None) -> Rows:
-    """Read every cell by the settings and apply the rules, the first that fits.
+    """Read every cell by the settings, and assign each row the first rule that applies.
 
     Args:
         raw: the log.
         settings: its columns, and the rules.
-        is_plain: as a first look has shown, no id is untidy (`cells.untidy`) or a guest's: each stands for itself.
-        owners: whose the orders are that refunds without a customer name (`orders.owners`); None where none does.
+        is_plain: no id is untidy (`cells.untidy`) or a guest's, so that ids need no further steps.
+        owners: the customers of the orders that refunds without a customer name (`orders.owners`); None without such
+            refunds.
     """
     refuse_columns(raw.columns, settings)
     if settings.duplicates == "drop":
@@ -81,7 +83,7 @@ def judge(raw: Any, settings: TransactionsSettings, *, is_plain: bool = False, o
         normal = identities.normalize(raw[settings.columns.customer_id], settings.normalize_ids)
         raw = raw.mutate(**{NORMALIZED: normal}).alias(ibis.util.gen_name("tenure_normal"))
     if not is_plain:
-        # Views of their own, here and below: what is read once is not worked out again wherever it is asked for.
+        # A view, here and below, so that the engine computes it once.
         untidy = cells.untidy(_ids(raw, settings), settings.all_placeholders)
         raw = raw.mutate(tenure_untidy=untidy).alias(ibis.util.gen_name("tenure_seen"))
     read, faults = _read(raw, settings, raw["tenure_untidy"] if not is_plain else None)
@@ -105,7 +107,7 @@ def _has_signs(raw: Any, settings: TransactionsSettings) -> bool:
 
 
 def _unwanted(table: Any, settings: TransactionsSettings) -> list[Fault]:
-    """Return what the settings refuse that another log may well have."""
+    """Return the faults that depend on the settings."""
     faults = []
     if settings.guests == "refuse":
         nobody = table["tenure_customer_id"].isnull()
@@ -119,7 +121,7 @@ def _unwanted(table: Any, settings: TransactionsSettings) -> list[Fault]:
 def _read(raw: Any, settings: TransactionsSettings, is_untidy: Any | None) -> tuple[dict[str, Any], list[Fault]]:
     named = settings.columns
     customer = cells.customer(_ids(raw, settings), named.customer_id, settings.all_placeholders, is_untidy)
-    day = cells.day(raw[named.date], named.date, settings)
+    day = read_day(raw[named.date], named.date, settings)
     amount = cells.amount(raw[named.amount], named.amount, settings.csv)
     read = {"customer_id": customer.value, "date": day.value, "amount": amount.value}
     faults = [*customer.faults, *day.faults, *amount.faults]
@@ -128,7 +130,7 @@ def _read(raw: Any, settings: TransactionsSettings, is_untidy: Any | None) -> tu
     if settings.currency:
         read["currency"] = currencies.read(raw[settings.currency])
     if named.acquired:
-        acquired = cells.day(raw[named.acquired], named.acquired, settings, required=False)
+        acquired = read_day(raw[named.acquired], named.acquired, settings, required=False)
         read["acquired"] = acquired.value
         faults += [*acquired.faults, _acquired_late(acquired.value, day.value, named.acquired)]
     for name in settings.segments:
@@ -146,13 +148,13 @@ def _acquired_late(acquired: Any, day: Any, name: str) -> Fault:
 
 
 def _rules(table: Any, settings: TransactionsSettings, of_ids: list[int]) -> dict[str, Any]:
-    """Return the condition of every rule that leaves rows out, by the name of its fate.
+    """Return the condition of each rule that leaves rows out, by its fate.
 
-    No rule fits a row by a cell that it needs and that cannot be read; then the row's faults count.
+    A rule does not apply to rows whose cells for it cannot be read; the faults of these rows count.
     """
     amount, given = table["tenure_amount"], settings.columns
     nobody = _is_nobody(table, of_ids)
-    # CASE: few rows are nobody's, and the other cells of those alone are looked at.
+    # A CASE limits the other cells to the few rows without a customer.
     named = [*given.named().values(), *settings.segments, *([settings.currency] if settings.currency else [])]
     empty = [cells.is_blank(table[name]) for name in named]
     rules = {BLANK: nobody.ifelse(ibis.and_(*empty), False)}
@@ -174,7 +176,7 @@ def _rules(table: Any, settings: TransactionsSettings, of_ids: list[int]) -> dic
 
 
 def _is_nobody(table: Any, of_ids: list[int]) -> Any:
-    """Return whether rows have no customer, those excepted whose id cannot be read."""
+    """Return whether rows have no customer; rows with an unreadable id do not count."""
     nobody = table["tenure_customer_id"].isnull()
     for at in of_ids:
         nobody &= ~table[f"tenure_fault_{at}"]
@@ -182,7 +184,7 @@ def _is_nobody(table: Any, of_ids: list[int]) -> Any:
 
 
 def _with_named_orders(table: Any, settings: TransactionsSettings, of_ids: list[int], owners: Any | None) -> Any:
-    """Add the order that each refund gives back, and the customers of those that name nothing else."""
+    """Add the order of each refund, and the customers of refunds that name only an order."""
     order_id = table["tenure_order_id"]
     is_refund = (table["tenure_amount"] < 0).fill_null(False)
     if settings.cancellations:
@@ -204,12 +206,12 @@ def _excluded(table: Any, rule: ExcludeSettings, settings: TransactionsSettings)
 
 
 def is_cancellation(order_id: Any, settings: TransactionsSettings) -> Any:
-    """Tell cancellations by the pattern of their order ids."""
+    """Return whether order ids match the pattern of cancellations."""
     return order_id.re_search(settings.cancellations).fill_null(False)
 
 
 def cancelled_order(order_id: Any, settings: TransactionsSettings) -> Any:
-    """Name the order that a refund gives back: the pattern's first group where it has one, else its own id."""
+    """Return the order of a refund: the first group of the pattern, or its own order id."""
     pattern = settings.cancellations
     if pattern is None or not re.compile(pattern).groups:
         return order_id
@@ -218,11 +220,11 @@ def cancelled_order(order_id: Any, settings: TransactionsSettings) -> Any:
 
 
 def refuse_columns(existing: tuple[str, ...], settings: TransactionsSettings) -> None:
-    """Refuse a log without the columns that the settings name."""
+    """Raise TransactionsError for a log without the columns of the settings."""
     wanted = {f"transactions.columns.{role}": name for role, name in settings.columns.named().items()}
     wanted |= {"transactions.currency": settings.currency} if settings.currency else {}
     wanted |= {f"transactions.segments.{name}": name for name in settings.segments}
-    wanted |= {f"transactions.exclude.{rule}.column": found.column for rule, found in settings.exclude.items()}
+    wanted |= {f"transactions.exclude.{rule}.column": exclude.column for rule, exclude in settings.exclude.items()}
     faults = [
         f"there is no column {name!r} ({key}). {_advice(name, list(existing))}"
         for key, name in wanted.items()
@@ -235,7 +237,7 @@ def refuse_columns(existing: tuple[str, ...], settings: TransactionsSettings) ->
 
 
 def _of_one_column(name: str, wanted: int) -> str:
-    """Return what to do where the first line is not taken apart, or is not the names of columns."""
+    """Return the message for a log of one column: another separator, or lines above the header."""
     marks = {mark: name.count(mark) for mark in ";\t|,:" if mark in name}
     if not marks:
         remedy = "If the names of the columns are further down, delete the lines above them."
@@ -246,7 +248,7 @@ def _of_one_column(name: str, wanted: int) -> str:
 
 
 def _advice(name: str, existing: list[str]) -> str:
-    known = {column.casefold(): column for column in existing}
-    close = [known[match] for match in difflib.get_close_matches(name.casefold(), known, cutoff=0.5)]
+    columns = {column.casefold(): column for column in existing}
+    close = [columns[match] for match in difflib.get_close_matches(name.casefold(), columns, cutoff=0.5)]
     likely = f" Did you mean {' or '.join(map(repr, close))}?" if close else ""
     return f"The log has {', '.join(map(repr, existing))}.{likely}"

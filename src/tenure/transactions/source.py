@@ -1,7 +1,7 @@
-"""Open what the settings name, with DuckDB: files, a database's table, or a query over either.
+"""Open a purchase log with DuckDB: files, a table of a database, or a query over either.
 
-This module and `engine` write SQL, and know which engine reads. It works out of core: beyond its memory limit DuckDB
-goes to a folder of its own, which is gone when nothing refers to the source any more.
+Only this module and `engine` write SQL. Beyond its memory limit DuckDB uses a temporary folder, which is removed with
+the last reference to the source.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 FILE, ROW = "tenure_file", "tenure_row"
 DATABASE = "shop"
-VIEW, NUMBERED, ASKED = "log", "numbered_log", "asked_log"
+VIEW, NUMBERED, QUERIED = "log", "numbered_log", "queried_log"
 OWN = re.compile(
     "tenure_(file|row|customer_id|date|amount|order_id|acquired|currency|gives_back|ownerless|shared|key"
     "|untidy|fate|repeated|normalized|sign|segment_.*|fault_.*)",
@@ -37,13 +37,13 @@ class Source:
     """An opened purchase log.
 
     Attributes:
-        connection: the Ibis backend that everything derived from the log lives on.
-        table: the log's columns as they are; a CSV's are text.
-        numbered: the same with the file and the row within it, for messages only: numbering costs.
-        name: where it came from.
+        connection: the Ibis backend of the log and of all tables derived from it.
+        table: the columns of the log, unchanged; those of a CSV are text.
+        numbered: the same with the file and the row in it. It is slower, and used for messages only.
+        name: the path.
         digest: sha256 of the bytes, and of the query, if any.
-        settings: how it was read.
-        kind: its format.
+        settings: the settings.
+        kind: the format.
     """
 
     connection: Any
@@ -55,7 +55,7 @@ class Source:
     kind: str = "table"
 
     def place(self, file: str | None, row: int) -> str:
-        """Name a row: 'line 2', or 'row 1' where it has no line; with its file where there are several."""
+        """Return the name of a row: 'line 2', or 'row 1' without lines; with its file if there are several."""
         if file is None:
             return f"row {row:,}"
         path, several = Path(file), Path(file).name if file != self.name else ""
@@ -65,39 +65,39 @@ class Source:
 
 
 def open_source(settings: TransactionsSettings, *, tidy: bool = False) -> Source:
-    """Open the log that the settings name; `tidy` rewrites CSV files first.
+    """Open the log of the settings; `tidy` rewrites CSV files first.
 
     Raises:
-        TransactionsError: when there is none, or when it is not what the settings say.
+        TransactionsError: if there is no log, or if it does not fit the settings.
     """
-    found = files.find(settings)
-    kind = files.kind(settings.path, found, settings.format)
-    _refuse_mixture(settings, kind, found)
+    paths = files.find(settings)
+    kind = files.kind(settings.path, paths, settings.format)
+    _refuse_mixture(settings, kind, paths)
     name = str(Path(settings.path).expanduser())
     connection, folder = connect(settings.engine)
     if settings.csv.date_format:
         _require_date_format(connection, settings)
     with in_words(name, settings):
-        digest = files.digest(found, "\n".join(filter(None, (settings.table, settings.query))))
-        numbered = _OPENERS[kind](connection, found, settings, folder, tidy)
+        digest = files.digest(paths, "\n".join(filter(None, (settings.table, settings.query))))
+        numbered = _OPENERS[kind](connection, paths, settings, folder, tidy)
         table = connection.table(VIEW)
         if settings.query:
-            confine(connection, found, folder, settings)
+            confine(connection, paths, folder, settings)
     if settings.query:
         table, numbered = _query(connection, settings.query, settings)
     _refuse_own_names(settings, list(table.columns))
     return Source(connection, table, numbered, name, digest, settings, kind)
 
 
-def _refuse_mixture(settings: TransactionsSettings, kind: str, found: list[Path]) -> None:
+def _refuse_mixture(settings: TransactionsSettings, kind: str, paths: list[Path]) -> None:
     if kind == "duckdb":
-        files.refuse_foreign(found[0], kind)
+        files.refuse_foreign(paths[0], kind)
     if kind == "duckdb" and not (settings.table or settings.query):
         raise TransactionsError(settings.path, "is a database: name its table in transactions.table, or a query.")
     if kind != "duckdb" and settings.table:
         raise TransactionsError(settings.path, f"has no tables, it is {kind}: transactions.table must be null.")
-    if kind == "duckdb" and len(found) > 1:
-        raise TransactionsError(settings.path, f"matches {len(found):,} databases; name one.")
+    if kind == "duckdb" and len(paths) > 1:
+        raise TransactionsError(settings.path, f"matches {len(paths):,} databases; name one.")
 
 
 def _view(connection: Any, select: str, name: str = VIEW) -> Any:
@@ -105,16 +105,16 @@ def _view(connection: Any, select: str, name: str = VIEW) -> Any:
     return connection.table(name)
 
 
-def _open_csv(connection: Any, found: list[Path], settings: TransactionsSettings, folder: Path, tidy: bool) -> Any:
-    layouts = [layout.read_layout(file, settings.csv) for file in found]
+def _open_csv(connection: Any, paths: list[Path], settings: TransactionsSettings, folder: Path, tidy: bool) -> Any:
+    layouts = [layout.read_layout(file, settings.csv) for file in paths]
     names = layouts[0].names
-    for other, its in zip(found, layouts, strict=True):
+    for other, its in zip(paths, layouts, strict=True):
         if its.names != names:
-            raise TransactionsError(other, f"has other columns than {found[0].name}: {list(its.names)}.")
+            raise TransactionsError(other, f"has other columns than {paths[0].name}: {list(its.names)}.")
         layout.refuse_cut_gzip(other)
     unique = layout.unique(names)
     refuse_doubles(settings, list(names), unique)
-    read, skip, separator = _alike(found, layouts, settings, folder, tidy=tidy)
+    read, skip, separator = _alike(paths, layouts, settings, folder, tidy=tidy)
     columns = "{" + ", ".join(f"{quoted(name)}: 'VARCHAR'" for name in unique) + "}"
     reading = (
         f"read_csv({_files(read)}, header = true, skip = {skip}, auto_detect = false, delim = {quoted(separator)},"
@@ -123,33 +123,33 @@ def _open_csv(connection: Any, found: list[Path], settings: TransactionsSettings
     _view(connection, f"SELECT * FROM {reading})")
     within = "row_number() OVER () - 1"
     placed = _view(connection, f"SELECT *, {within} AS {ROW} FROM {reading}, filename = '{FILE}')", NUMBERED)
-    if len(found) > 1:
+    if len(paths) > 1:
         start = placed[ROW].min().over(ibis.window(group_by=FILE))
         placed = placed.mutate(**{ROW: placed[ROW] - start})
     placed = placed.mutate(**{ROW: placed[ROW] + 1})
-    renamed = {str(copy): str(file) for copy, file in zip(read, found, strict=True)}
+    renamed = {str(copy): str(file) for copy, file in zip(read, paths, strict=True)}
     return placed.mutate(**{FILE: placed[FILE].cases(*renamed.items(), else_=placed[FILE])})
 
 
 def _alike(
-    found: list[Path], layouts: list[layout.Layout], settings: TransactionsSettings, folder: Path, *, tidy: bool
+    paths: list[Path], layouts: list[layout.Layout], settings: TransactionsSettings, folder: Path, *, tidy: bool
 ) -> tuple[list[Path], int, str]:
-    """Return the files, or copies that one call reads; how many lines stand before their header; their separator."""
-    copies = [folder / f"{number}.csv" for number in range(len(found))]
+    """Return the files, or copies of one layout; the number of lines before their header; their separator."""
+    copies = [folder / f"{number}.csv" for number in range(len(paths))]
     if tidy or len({(its.separator, its.skip) for its in layouts}) > 1:
-        each = zip(found, layouts, copies, strict=True)
+        each = zip(paths, layouts, copies, strict=True)
         return [layout.tidy(file, its, settings.csv, copy) for file, its, copy in each], 0, ","
-    read = [layout.as_utf8(file, settings.csv, copy) for file, copy in zip(found, copies, strict=True)]
+    read = [layout.as_utf8(file, settings.csv, copy) for file, copy in zip(paths, copies, strict=True)]
     return read, layouts[0].skip, layouts[0].separator
 
 
-def _open_parquet(connection: Any, found: list[Path], settings: TransactionsSettings, folder: Path, tidy: bool) -> Any:
-    names = tuple(files.parquet_schema(found[0]).names)
+def _open_parquet(connection: Any, paths: list[Path], settings: TransactionsSettings, folder: Path, tidy: bool) -> Any:
+    names = tuple(files.parquet_schema(paths[0]).names)
     unique = layout.unique(names)
     refuse_doubles(settings, list(names), unique)
-    is_partitioned = any("=" in part for part in found[0].parent.parts)
+    is_partitioned = any("=" in part for part in paths[0].parent.parts)
     renamed = "" if unique == list(names) else f" AS read({', '.join(map(_identifier, unique))})"
-    reading = f"read_parquet({_files(found)}, hive_partitioning = {str(is_partitioned).lower()}"
+    reading = f"read_parquet({_files(paths)}, hive_partitioning = {str(is_partitioned).lower()}"
     _view(connection, f"SELECT * FROM {reading}){renamed}")
     numbered = f"{reading}, filename = '{FILE}', file_row_number = true){renamed}"
     return _view(connection, f"SELECT *, file_row_number + 1 AS {ROW} FROM {numbered}", NUMBERED).drop(
@@ -157,8 +157,8 @@ def _open_parquet(connection: Any, found: list[Path], settings: TransactionsSett
     )
 
 
-def _open_duckdb(connection: Any, found: list[Path], settings: TransactionsSettings, folder: Path, tidy: bool) -> Any:
-    connection.raw_sql(f"ATTACH {quoted(str(found[0]))} AS {DATABASE} (READ_ONLY)")
+def _open_duckdb(connection: Any, paths: list[Path], settings: TransactionsSettings, folder: Path, tidy: bool) -> Any:
+    connection.raw_sql(f"ATTACH {quoted(str(paths[0]))} AS {DATABASE} (READ_ONLY)")
     if not settings.table:
         _view(connection, "SELECT 1 AS nothing WHERE false")
         return None
@@ -183,14 +183,14 @@ def _query(connection: Any, query: str, settings: TransactionsSettings) -> tuple
             raise TransactionsError(settings.path, f"transactions.query is a SELECT, not {statement.type.name}.")
         described = connection.raw_sql(f"DESCRIBE {statement.query.strip().rstrip(';')}").fetchall()
         _refuse_result(settings, [name for name, *_ in described])
-        table = _view(connection, query.strip().rstrip(";"), ASKED)
+        table = _view(connection, query.strip().rstrip(";"), QUERIED)
     except duckdb.Error as error:
         raise TransactionsError(settings.path, f"transactions.query cannot be run: {of_query(error)}") from error
     return table, number(table)
 
 
 def _refuse_result(settings: TransactionsSettings, names: list[str]) -> None:
-    """Refuse a query that returns a column of the settings more than once: the engine would take the first."""
+    """Raise TransactionsError if a query returns a column of the settings twice; the engine would take the first."""
     lower = [name.lower() for name in names]
     twice = [name for name in _wanted(settings) if lower.count(name.lower()) > 1]
     if twice:
@@ -200,23 +200,23 @@ def _refuse_result(settings: TransactionsSettings, names: list[str]) -> None:
 
 
 def number(table: Any) -> Any:
-    """Number the rows of what has no files."""
+    """Number the rows of a table without files."""
     return table.mutate(**{FILE: ibis.null("string"), ROW: ibis.row_number() + 1})
 
 
 def _wanted(settings: TransactionsSettings) -> list[str]:
-    """Return the columns that the settings name, each once."""
+    """Return the columns of the settings, each once."""
     rules = [rule.column for rule in settings.exclude.values()]
     return list(dict.fromkeys([*settings.columns.named().values(), *settings.segments, *rules]))
 
 
 def refuse_doubles(settings: TransactionsSettings, names: list[str], unique: list[str]) -> None:
-    """Refuse a column of the settings that is there more than once, if only by another case of its letters.
+    """Raise TransactionsError for a column of the settings that is in the log twice; case is ignored.
 
     Args:
-        settings: the columns that are used; a query may choose among those of one name, and is left to do so.
-        names: of the file.
-        unique: by which the columns are read.
+        settings: the columns that are used. With a query there is no check, because it can select one of several.
+        names: the columns of the file.
+        unique: the names under which the columns are read.
     """
     _refuse_own_names(settings, names)
     lower = [name.lower() for name in names]
@@ -240,16 +240,16 @@ def _refuse_own_names(settings: TransactionsSettings, names: list[str]) -> None:
 
 
 def _require_date_format(connection: Any, settings: TransactionsSettings) -> None:
-    """Tell a format that reads back the day that it writes from one that leaves days open, or is none."""
+    """Raise TransactionsError for an invalid date format, or one that does not determine the day."""
     date_format = str(settings.csv.date_format)
     column = settings.columns.date.replace('"', '""')
     sql = f"""select * replace (strptime("{column}", '{date_format}') as "{column}") from log"""
     zone = f" A zone in it is not read here but in a query: {paste(sql)} with date_format=null and a timezone."
     advice = "which is no format with a year, a month and a day. It is written like '%d.%m.%Y'."
     try:
-        asked = "SELECT count(*) FROM (VALUES (DATE '1997-12-31'), (DATE '2004-02-03')) AS days(day)"
+        count = "SELECT count(*) FROM (VALUES (DATE '1997-12-31'), (DATE '2004-02-03')) AS days(day)"
         written = f"strftime(day, {quoted(date_format)})"
-        same = f"{asked} WHERE try_strptime({written}, {quoted(date_format)})::DATE = day"
+        same = f"{count} WHERE try_strptime({written}, {quoted(date_format)})::DATE = day"
         is_format = connection.raw_sql(same).fetchone() == (2,)
     except duckdb.Error:
         is_format = False
@@ -258,9 +258,9 @@ def _require_date_format(connection: Any, settings: TransactionsSettings) -> Non
         raise TransactionsError(settings.path, f"transactions.csv.date_format is {date_format!r}, {advice}{more}")
 
 
-def _files(found: list[Path]) -> str:
-    """Write a list of files; what is there is no pattern any more."""
-    return listed([escape(str(file)) for file in found])
+def _files(paths: list[Path]) -> str:
+    """Return a list of files as an SQL literal; their names are no patterns."""
+    return listed([escape(str(file)) for file in paths])
 
 
 def _identifier(name: str) -> str:

@@ -1,15 +1,16 @@
-"""Check a log's first and last days: rows after today, isolated rows at either end, a hole of years between.
+"""Find isolated rows at the ends of a log, which are probably wrong dates.
 
-Isolated rows lie beyond a gap that chance cannot explain and that the log has never had. The rule, for the days between
-(the body) and the rows beyond the gap:
+Isolated rows lie beyond a gap that chance does not explain and that is unusual for the log. The days between the gaps
+are the body. Rows are isolated if all three conditions hold:
 
-- chance: at the body's pace next to the gap, the probability of so long a gap is below one in a million. The pace is a
-  Poisson process's with an unknown rate, over the last 20, 40, 80, ... customer-days and over all of them; each has to
-  agree. Of n customer-days in S days, a gap of more than g days has the probability (1 + g / S) ** -n.
-- habit: the gap is more than twice the largest in the body, and more than four weeks, as any shop may close for once.
-- few: there are at most three customer-days beyond the gap, each on a day of its own, or at most a hundredth of what
-  the body's mean pace gives from the body's end to the last of them, and at most a tenth of the body's own: of a shop
-  that is open for a few days a year, the first ones are not the body.
+- chance: at the rate of the body next to the gap, the probability of a gap of this length is below one in a million.
+  Purchases are a Poisson process with an unknown rate, estimated over the last 20, 40, 80, ... customer-days and over
+  all of them; the condition must hold for each. With n customer-days in S days, a gap of more than g days has the
+  probability (1 + g / S) ** -n.
+- length: the gap is more than twice the largest in the body, and more than four weeks, as a shop may close once.
+- number: beyond the gap there are at most three customer-days, each on a different day; or at most a hundredth of
+  those expected at the mean rate of the body, and at most a tenth of the body's. Without the last limit, the first days
+  of a shop that opens a few days a year would count as isolated.
 """
 
 from __future__ import annotations
@@ -31,19 +32,19 @@ LEAST_GAP = 28
 FEWEST = 3
 SHARE, OF_BODY = 0.01, 0.1
 PACES = 20
-LONGEST = 30  # busy days beyond a gap that are looked at
+LONGEST = 30  # the most busy days beyond a gap
 
 type Ints = NDArray[np.int64]
 
 
 @dataclass(frozen=True)
 class Isolated:
-    """The rows at either end of a log that lie apart from its body.
+    """The isolated rows at the ends of a log.
 
     Attributes:
-        first, last: of the body.
-        head, tail: customer-days before and after the body.
-        start, end: the log's own first and last day.
+        first, last: the first and the last day of the body.
+        head, tail: the number of customer-days before and after the body.
+        start, end: the first and the last day of the log.
     """
 
     first: date
@@ -55,7 +56,7 @@ class Isolated:
 
 
 def today_in(timezone: str | None) -> date:
-    """Return the shop's day."""
+    """Return today in a timezone."""
     return datetime.now(ZoneInfo(timezone) if timezone else None).date()
 
 
@@ -64,7 +65,7 @@ def find_isolated(days: pd.DataFrame, end: date | None = None) -> Isolated:
 
     Args:
         days: `date` and `customers` (how many have a row) of each busy day, in order.
-        end: the end of observation, where it is later than the last row; it counts as a row of its own.
+        end: the end of observation, if it is later than the last row; it counts as a row.
     """
     at: Ints = days["date"].to_numpy().astype("datetime64[D]").astype(np.int64)
     rows: Ints = days["customers"].to_numpy(dtype=np.int64)
@@ -77,15 +78,15 @@ def find_isolated(days: pd.DataFrame, end: date | None = None) -> Isolated:
 
 
 def _trim(at: Ints, rows: Ints) -> tuple[int, int]:
-    """Return how many busy days are isolated at the beginning and at the end, the most that the rule allows."""
+    """Return the largest number of isolated busy days at the beginning and at the end."""
     heads, tails = _candidates(np.diff(at)), _candidates(np.diff(at)[::-1])
-    found = [
+    cuts = [
         (head, tail)
         for head in (0, *heads)
         for tail in (0, *tails)
         if head + tail and head + tail < at.size and _is_apart(at, rows, head, tail)
     ]
-    return max(found, key=sum, default=(0, 0))
+    return max(cuts, key=sum, default=(0, 0))
 
 
 def _candidates(gaps: Ints) -> list[int]:
@@ -105,7 +106,7 @@ def _is_apart(at: Ints, rows: Ints, head: int, tail: int) -> bool:
 
 
 def _is_isolated(beyond: Ints, strays: Ints, back: Ints, counts: Ints, largest: int) -> bool:
-    """Apply the rule to one end.
+    """Return whether the rows at one end are isolated.
 
     Args:
         beyond: days from the body's edge to each busy day beyond the gap.
@@ -124,18 +125,18 @@ def _is_isolated(beyond: Ints, strays: Ints, back: Ints, counts: Ints, largest: 
 
 
 def _log_chance(gap: int, back: Ints, counts: Ints) -> float:
-    """Return the log probability of a gap at the pace that makes it the likeliest."""
-    so_far, least, found = np.cumsum(counts), PACES, []
+    """Return the log probability of a gap at the rate that makes it most probable."""
+    so_far, least, logs = np.cumsum(counts), PACES, []
     while True:
         at = min(int(np.searchsorted(so_far, least)), so_far.size - 1)
-        found.append(-float(so_far[at]) * math.log1p(gap / (int(back[at]) + 1)))
+        logs.append(-float(so_far[at]) * math.log1p(gap / (int(back[at]) + 1)))
         if at == so_far.size - 1:
-            return max(found)
+            return max(logs)
         least *= 2
 
 
 def latest_day(today: date) -> date:
-    """Return the last day that a row can have: one more than today, as days begin earlier in the east."""
+    """Return the last possible day of a row: tomorrow, as days begin earlier in the east."""
     return today + timedelta(1)
 
 

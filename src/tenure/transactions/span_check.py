@@ -1,4 +1,4 @@
-"""Refuse a log whose first or last rows are likely wrong dates: what `span` finds, in words."""
+"""Raise errors for logs whose first or last rows are probably wrong dates."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ log = logging.getLogger("tenure")
 
 
 def check_span(source: Source, tables: Tables, *, end: date | str | None, today: date | None) -> None:
-    """Refuse rows after today, isolated rows at either end, and a hole of years; rows after `end` are not looked at."""
+    """Raise TransactionsError for rows after today, isolated rows and a gap of years; ignore rows after `end`."""
     last = date.fromisoformat(end) if isinstance(end, str) else end
     days = tables.day_counts()
     if last is not None:
@@ -30,18 +30,18 @@ def check_span(source: Source, tables: Tables, *, end: date | str | None, today:
         return
     now = today or today_in(source.settings.timezone)
     _refuse_future(source, days, last, now)
-    found = find_isolated(days, last)
-    if last is None and found.tail:
-        raise TransactionsError(source.name, _late(source, days, found))
-    if found.head and not source.settings.first_day:
-        raise TransactionsError(source.name, _early(source, days, found))
+    isolated = find_isolated(days, last)
+    if last is None and isolated.tail:
+        raise TransactionsError(source.name, _late(source, days, isolated))
+    if isolated.head and not source.settings.first_day:
+        raise TransactionsError(source.name, _early(source, days, isolated))
     _refuse_hole(source, days)
-    if found.tail:
-        quiet = (found.end - found.last).days
+    if isolated.tail:
+        quiet = (isolated.end - isolated.last).days
         log.warning(
             "%s: rfm.end is %s; in the %s days before it, since %s, the log has nearly no rows, which chance does not"
             " explain. Every customer looks lapsed. Is the log complete, and rfm.end right?",
-            source.name, found.end, f"{quiet:,}", found.last,
+            source.name, isolated.end, f"{quiet:,}", isolated.last,
         )  # fmt: skip
 
 
@@ -63,28 +63,28 @@ def _way_out(days: pd.DataFrame, latest: date, today: date) -> str:
     return "" if others.empty else f", or leave such rows out: rfm.end={min(find_isolated(others).last, today)}"
 
 
-def _late(source: Source, days: pd.DataFrame, found: Isolated) -> str:
-    rows = int(days.loc[days["date"] > str(found.last), "rows"].sum())
-    gap = f"no other row is dated in the days since {found.last}, a gap that the log's own pace does not explain"
+def _late(source: Source, days: pd.DataFrame, isolated: Isolated) -> str:
+    rows = int(days.loc[days["date"] > str(isolated.last), "rows"].sum())
+    gap = f"no other row is dated in the days since {isolated.last}, a gap that the log's own pace does not explain"
     return (
-        f"the last rows are isolated ({rows:,}: {_first(source, found.last, None)}): {gap}. One wrong date at the"
-        f" end makes every customer look lapsed. Set rfm.end={found.last} to leave them out, or rfm.end={found.end} if"
-        " the log does end then."
+        f"the last rows are isolated ({rows:,}: {_first(source, isolated.last, None)}): {gap}. One wrong date at the"
+        f" end makes every customer look lapsed. Set rfm.end={isolated.last} to leave them out, or"
+        f" rfm.end={isolated.end} if the log does end then."
     )
 
 
-def _early(source: Source, days: pd.DataFrame, found: Isolated) -> str:
-    rows = int(days.loc[days["date"] < str(found.first), "rows"].sum())
-    gap = f"no other row is dated before {found.first}, a gap that the log's own pace does not explain"
+def _early(source: Source, days: pd.DataFrame, isolated: Isolated) -> str:
+    rows = int(days.loc[days["date"] < str(isolated.first), "rows"].sum())
+    gap = f"no other row is dated before {isolated.first}, a gap that the log's own pace does not explain"
     return (
-        f"the first rows are isolated ({rows:,}: {_first(source, None, found.first)}): {gap}. Set"
-        f" transactions.first_day={found.first} to leave them out, or transactions.first_day={found.start} if the log"
-        " does begin then."
+        f"the first rows are isolated ({rows:,}: {_first(source, None, isolated.first)}): {gap}. Set"
+        f" transactions.first_day={isolated.first} to leave them out, or transactions.first_day={isolated.start} if the"
+        " log does begin then."
     )
 
 
 def _refuse_hole(source: Source, days: pd.DataFrame) -> None:
-    """Refuse a hole of years with many rows on both sides of it."""
+    """Raise TransactionsError for a gap of years with many rows on both sides."""
     gaps = days["date"].diff().dt.days.reset_index(drop=True)
     if not (gaps > source.settings.longest_gap_days).any():
         return
@@ -101,9 +101,9 @@ def _refuse_hole(source: Source, days: pd.DataFrame) -> None:
 
 
 def _first(source: Source, after: date | None, before: date | None) -> str:
-    """Name the first few used rows outside a span of days: place, customer, day."""
-    found = rules.judge(source.numbered, source.settings)
-    table = found.table.filter(found.table["tenure_fate"] == len(found.fates) - 1)
+    """Return the first few used rows outside a span of days: place, customer, day."""
+    log_rows = rules.judge(source.numbered, source.settings)
+    table = log_rows.table.filter(log_rows.table["tenure_fate"] == len(log_rows.fates) - 1)
     day = table["tenure_date"]
     rows = table.filter(day > after if after is not None else day < before).order_by([FILE, ROW])
     shown = rows.limit(SHOWN).select(file=FILE, row=ROW, customer="tenure_customer_id", day="tenure_date")

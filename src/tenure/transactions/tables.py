@@ -1,4 +1,4 @@
-"""Sales and refunds by customer and day, kept on the connection: what all later questions are asked of."""
+"""Sales and refunds by customer and day, stored on the connection for all later queries."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Tables:
-    """What a log's rows come to, each an Ibis table.
+    """The rows of a log by customer and day, as Ibis tables.
 
     Attributes:
         sales: `customer_id`, `date`, `sale`, `rows`: one row per customer and day with a sale, of whatever amount.
-        refunds: `customer_id`, `date`, `order_id` (null where none is known), `refund` (positive), `rows`; None in a
-            log without refunds.
-        orders: `customer_id`, `order_id`, `date`, `sale`: of the orders that refunds name; None likewise.
-        segments: by name `customer_id`, `date`, `value`, `rows`, and the rule: `first` or `mode`.
-        acquired: `customer_id`, `acquired` and `latest`, the earliest and the latest date of acquisition that its rows
-            give; None where the log does not say.
+        refunds: `customer_id`, `date`, `order_id` (or null), `refund` (positive), `rows`; None in a log without
+            refunds.
+        orders: `customer_id`, `order_id`, `date`, `sale` of the orders that refunds name; None without them.
+        segments: by name `customer_id`, `date`, `value`, `rows`, and the rule, `first` or `mode`.
+        acquired: `customer_id`, `acquired` and `latest`, the earliest and the latest date of acquisition in its rows;
+            None without a column of it.
         strays: `orders.strays`; None in a log without order ids, or without refunds that name an order.
     """
 
@@ -40,7 +40,7 @@ class Tables:
     strays: Any | None = None
 
     def span(self) -> tuple[date, date]:
-        """Return the day of the first sale and that of the last sale or refund."""
+        """Return the day of the first sale and the day of the last sale or refund."""
         day = self.sales["date"]
         first, last = _row(self.sales.aggregate(first=day.min(), last=day.max()))
         if self.refunds is not None:
@@ -49,7 +49,7 @@ class Tables:
         return first, last
 
     def day_counts(self) -> pd.DataFrame:
-        """Return `date`, `rows` and `customers` of every day that has any, in their order.
+        """Return `date`, `rows` and `customers` of every day with rows, in order.
 
         `customers` counts a customer with both sales and refunds on a day twice.
         """
@@ -61,9 +61,9 @@ class Tables:
                 .drop("customer_id")
             )
         counted = days.group_by("date").aggregate(rows=days["rows"].sum(), customers=days.count())
-        found: pd.DataFrame = counted.order_by("date").to_pandas()
-        whole = {name: found[name].astype("int64") for name in ("rows", "customers")}
-        return found.assign(date=pd.to_datetime(found["date"]), **whole)
+        frame: pd.DataFrame = counted.order_by("date").to_pandas()
+        counts = {name: frame[name].astype("int64") for name in ("rows", "customers")}
+        return frame.assign(date=pd.to_datetime(frame["date"]), **counts)
 
     def busy_days(self) -> Any:
         """Return `customer_id` and `date` of every customer's days with more than one row."""
@@ -74,7 +74,7 @@ class Tables:
         return days.filter(days["rows"] > 1).select("customer_id", "date")
 
     def after(self, day: date) -> tuple[int, Decimal]:
-        """Count the rows dated after a day, and their money."""
+        """Count the rows dated after a day, and sum their amounts."""
         sales = self.sales.filter(self.sales["date"] > day)
         rows, amount = _row(sales.aggregate(rows=sales["rows"].sum(), amount=sales["sale"].sum()))
         rows, amount = int(rows or 0), amount or Decimal(0)
@@ -85,7 +85,7 @@ class Tables:
         return rows + int(more or 0), amount - (back or Decimal(0))
 
     def contradictions(self) -> Any | None:
-        """Tell whose dates of acquisition contradict each other (`is_twice`) or a sale before them (`is_late`)."""
+        """Return whether a customer has several dates of acquisition (`is_twice`) or an earlier sale (`is_late`)."""
         acquired, sales = self.acquired, self.sales
         if acquired is None:
             return None
@@ -100,32 +100,32 @@ class Tables:
     def segment_values(self, until: date) -> Any | None:
         """Return each customer's value of every segment, from the sales up to a day; None without segments.
 
-        `first` is the value of the first day with a sale, `mode` that of most rows. Where several tie, the one of
-        more rows on that day, the earlier one, and the first in the alphabet is taken.
+        `first` is the value of the first day with a sale, `mode` the most frequent value. Ties are resolved by more
+        rows on that day (`first`) or the earlier day (`mode`), then by the alphabet.
         """
-        found = None
+        segments = None
         for name, (table, rule) in self.segments.items():
             values = _chosen(table.filter(table["date"] <= until), rule).rename({name: "value"})
-            found = values if found is None else found.join(values, "customer_id")
-        return found
+            segments = values if segments is None else segments.join(values, "customer_id")
+        return segments
 
 
 def materialize(
-    source: Source, found: rules.Rows, *, are_all: bool, has_refunds: bool, names_orders: bool = False
+    source: Source, log_rows: rules.Rows, *, are_all: bool, has_refunds: bool, names_orders: bool = False
 ) -> Tables:
-    """Group the rows that count by customer and day, once, out of core.
+    """Group the used rows by customer and day, and store them on the connection.
 
     Args:
         source: the log and its connection.
-        found: its rows.
-        are_all: every row counts.
-        has_refunds: some rows that count are refunds.
-        names_orders: some refunds, with a customer or without, name an order.
+        log_rows: its rows.
+        are_all: all rows are used.
+        has_refunds: some used rows are refunds.
+        names_orders: some refunds name an order.
     """
-    kept, settings, connection = found.kept(are_all=are_all), source.settings, source.connection
+    kept, settings, connection = log_rows.kept(are_all=are_all), source.settings, source.connection
 
     def keep(name: str, table: Any) -> Any:
-        # Temporary: spilled to disk beyond the memory limit, and not written out and compressed below it.
+        # A temporary table is written to disk only beyond the memory limit.
         return connection.create_table(ibis.util.gen_name(f"tenure_{name}"), table, temp=True)
 
     is_sale = kept["amount"] >= 0
@@ -145,9 +145,9 @@ def materialize(
         segments[name] = (keep(f"segment_{name}", counted), rule)
     if settings.columns.acquired:
         dated = kept["acquired"]
-        known = kept.group_by("customer_id").aggregate(acquired=dated.min(), latest=dated.max())
-        acquired = keep("acquired", known.filter(known["acquired"].notnull()))
-    strays = keep("strays", of_orders.strays(found)) if names_orders else None
+        days = kept.group_by("customer_id").aggregate(acquired=dated.min(), latest=dated.max())
+        acquired = keep("acquired", days.filter(days["acquired"].notnull()))
+    strays = keep("strays", of_orders.strays(log_rows)) if names_orders else None
     return Tables(sales, refunds, orders, segments, acquired, strays)
 
 
@@ -161,12 +161,12 @@ def _refunds(given: Any, source: Source) -> Any:
 
 def _orders(sold: Any, refunds: Any) -> Any:
     wanted = refunds.filter(refunds["order_id"].notnull())
-    ours = sold.semi_join(wanted, ["customer_id", "order_id"])
-    return ours.group_by(["customer_id", "order_id", "date"]).aggregate(sale=ours["amount"].sum())
+    sales = sold.semi_join(wanted, ["customer_id", "order_id"])
+    return sales.group_by(["customer_id", "order_id", "date"]).aggregate(sale=sales["amount"].sum())
 
 
 def _chosen(table: Any, rule: str) -> Any:
-    """Choose one value per customer."""
+    """Select one value per customer."""
     if rule == "mode":
         whole = table.group_by(["customer_id", "value"])
         table = whole.aggregate(rows=table["rows"].sum(), date=table["date"].min())
@@ -178,5 +178,5 @@ def _chosen(table: Any, rule: str) -> Any:
 
 
 def _row(table: Any) -> tuple[Any, ...]:
-    (found,) = table.to_pyarrow().to_pylist()
-    return tuple(found.values())
+    (row,) = table.to_pyarrow().to_pylist()
+    return tuple(row.values())

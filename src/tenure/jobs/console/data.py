@@ -38,8 +38,8 @@ def print_window(split: Split, window: AcquisitionWindow, truncation: Truncation
     """Print how many customers are fitted and left out, and whether the log's first weeks look left-truncated."""
     out, left = stdout(), split.left_out
     lines = [f"{len(split.calibration.table):,} customers to {split.cutoff}"]
-    if left.include_left_truncated:
-        lines.append(f"{left.include_left_truncated:,} left out, acquired before the log began")
+    if left.left_truncated:
+        lines.append(f"{left.left_truncated:,} left out, acquired before the log began")
     if left.outside:
         lines.append(f"{left.outside:,} left out, as they first bought outside {window.in_words}")
     if split.acquired_in_holdout:

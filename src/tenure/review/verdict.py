@@ -1,13 +1,12 @@
-"""Judge the numbers of a run: PASS, REVIEW or FAIL, with a reason and advice.
+"""Check the metrics of a run against limits: PASS, REVIEW or FAIL, each with a reason and advice.
 
-It is handed metrics and limits and computes neither. It fails closed: a metric that is missing or not finite,
-or limits that name nothing, are FAIL, because no evidence is not a pass. A check that cannot apply to a log says so by
-a condition on counts (`when`).
+Metrics and limits are given, and neither is computed here. The review fails closed: a missing or non-finite metric is
+FAIL, and so is a review without limits. A check applies only where its conditions on counts (`when`) are met.
 
-Chance: where a metric has a standard error (`<metric>_se`), the verdict is FAIL if the metric is beyond the limit of
-FAIL by more than two of them. It is FAIL whatever the error if the metric is at least twice as far as that limit from
-the neutral value: the middle of the `review` band; of a band with one bound, the value in it that is nearest to 0.
-An error that is not a finite number allows nothing.
+Chance: where a metric has a standard error (`<metric>_se`), the verdict is FAIL if the metric is beyond the FAIL limit
+by more than two standard errors. It is FAIL whatever the error if the metric is at least twice as far as that limit
+from the neutral value: the middle of the `review` band; for a band with one bound, the value in it nearest to 0.
+A standard error that is not a finite number is ignored.
 """
 
 import json
@@ -44,7 +43,7 @@ _SEVERITY = (Verdict.PASS, Verdict.REVIEW, Verdict.FAIL)
 
 @dataclass(frozen=True)
 class Check:
-    """One metric beside its limits. `value` is None where there was no finite number to judge."""
+    """A metric and its limits. `value` is None where the metric is missing or not finite."""
 
     name: str
     metric: str
@@ -62,10 +61,10 @@ class Check:
 
 @dataclass(frozen=True)
 class Review:
-    """All checks of a run; its verdict is the worst of theirs, and FAIL where there are none.
+    """All checks of a run. The verdict is the worst of theirs, and FAIL if there are none.
 
     Attributes:
-        checks: one per judged metric.
+        checks: one per metric.
         skipped: a sentence for each check that does not apply.
     """
 
@@ -74,7 +73,7 @@ class Review:
 
     @property
     def verdict(self) -> Verdict:
-        """Give the worst verdict of all checks."""
+        """Return the worst verdict of all checks."""
         return max((check.verdict for check in self.checks), key=_SEVERITY.index, default=Verdict.FAIL)
 
     @property
@@ -84,11 +83,11 @@ class Review:
         return tuple(sorted(outside, key=lambda check: -_SEVERITY.index(check.verdict)))
 
     def to_frame(self) -> pd.DataFrame:
-        """Lay the checks out as a table, one row each."""
+        """Return the checks as a table, one row each."""
         return pd.DataFrame([asdict(check) for check in self.checks], columns=[field.name for field in fields(Check)])
 
     def to_dict(self) -> dict[str, Any]:
-        """Turn the review into JSON values."""
+        """Return the review as JSON values."""
         checks = [{**asdict(check), "verdict": check.verdict.value} for check in self.checks]
         return {"verdict": self.verdict.value, "checks": checks, "skipped": list(self.skipped)}
 
@@ -101,35 +100,34 @@ class Review:
         )
 
     def with_failures(self, failures: Sequence[Failure]) -> "Review":
-        """Return the review with a finding for each part that failed, which is at best REVIEW."""
+        """Return the review with a finding for each failed part, whose verdict is REVIEW."""
         checks = [check for check in self.checks if check.name != FAILED_PART]
         return Review((*checks, *map(_failed_part, failures)), self.skipped)
 
     @classmethod
     def from_dict(cls, stored: Mapping[str, Any]) -> "Review":
-        """Read what `to_dict` gave; a verdict that its own checks do not bear out is refused."""
+        """Read a review that `to_dict` wrote; raise ValueError if the verdict is not that of its checks."""
         checks = tuple(Check(**{**check, "verdict": Verdict(check["verdict"])}) for check in stored["checks"])
         review = cls(checks, tuple(stored["skipped"]))
         if review.verdict != stored["verdict"]:
-            raise ValueError(f"The stored verdict is {stored['verdict']}, its checks say {review.verdict}.")
+            raise ValueError(f"The stored verdict is {stored['verdict']}, its checks give {review.verdict}.")
         return review
 
 
 def judge(metrics: Mapping[str, float], limits: Mapping[str, LimitSettings], *, fits: Mapping[str, str]) -> Review:
-    """Judge every metric that the limits name.
+    """Check every metric that the limits name.
 
     Args:
         metrics: the numbers of a run; those that no limit names are ignored.
-        limits: by check, `review.checks` of the settings; those whose `when` does not hold are passed over.
-        fits: the fitted models that are due, such as `calibration.spend`, each with the method that gave its draws.
-            A due metric that is missing is FAIL, so that a refit which forgot to report cannot pass on the
-            calibration's numbers.
+        limits: by check, `review.checks` of the settings; those whose `when` is not met are skipped.
+        fits: the fitted models, such as `calibration.spend`, each with the method of its draws. Each must have its
+            metrics: a refit without them cannot pass by the metrics of the calibration fit.
     """
     faults = faults_of(limits) if limits else []
     if faults:
         raise ReviewSettingsError(faults)
     if not fits:
-        raise ValueError("fits must name at least one, such as 'calibration.spend': no evidence is not a pass.")
+        raise ValueError("fits must name at least one, such as 'calibration.spend'.")
     checks, skipped = list[Check](), list[str]()
     for name, limit in limits.items():
         lacks = [_lack(count, least, metrics) for count, least in limit.when.items()]
@@ -145,10 +143,10 @@ _NO_LIMITS = Check(
     metric="",
     value=None,
     verdict=Verdict.FAIL,
-    finding="no limits were given: no evidence is not a pass",
+    finding="there are no limits",
     limit="",
-    reason="A review without limits cannot tell a good model from a bad one.",
-    advice="Give limits in review.checks.",
+    reason="Without limits nothing is checked.",
+    advice="Set limits in review.checks.",
 )
 
 
@@ -160,13 +158,13 @@ def _failed_part(failure: Failure) -> Check:
         verdict=Verdict.REVIEW,
         finding=f"{failure.part} failed and is left out: {failure.cause}",
         limit="REVIEW above 0",
-        reason="What failed shows nothing. The other checks do not depend on it.",
-        advice=f"See {failure.path} in the run; without this part, decide by the other findings.",
+        reason="A failed part gives no evidence. The other checks do not depend on it.",
+        advice=f"See {failure.path} in the run, and decide by the other findings.",
     )
 
 
 def _lack(count: str, least: float, metrics: Mapping[str, float]) -> str:
-    """Say why a check does not apply; nothing where it does. A count that is missing is no reason, nor is NaN."""
+    """Return why a check does not apply; nothing if it does, or if the count is missing or NaN."""
     value = _finite(metrics.get(count))
     return "" if value is None or value >= least else f"{count} is {value:g}, below {least:g}"
 
@@ -174,7 +172,7 @@ def _lack(count: str, least: float, metrics: Mapping[str, float]) -> str:
 def _metrics_due(names: Sequence[str], fits: Mapping[str, str]) -> list[str]:
     due = []
     for name in names:
-        placeholder = next((known for known in PLACEHOLDERS if name.startswith(known)), None)
+        placeholder = next((prefix for prefix in PLACEHOLDERS if name.startswith(prefix)), None)
         if placeholder is None:
             due.append(name)
         else:
@@ -183,7 +181,7 @@ def _metrics_due(names: Sequence[str], fits: Mapping[str, str]) -> list[str]:
 
 
 def _stands(placeholder: str, fit: str, method: str) -> bool:
-    """Tell whether a placeholder stands for a fitted model."""
+    """Return whether a placeholder stands for a fitted model."""
     stage, _, model = fit.rpartition(".")
     return placeholder in (ANY, f"{{{method}}}", f"{{{model}}}", f"{{{stage}}}")
 
@@ -219,7 +217,7 @@ def _verdict(value: float, error: float | None, limit: LimitSettings) -> Verdict
 
 
 def _is_chance(value: float, error: float | None, limit: LimitSettings) -> bool:
-    """Decide whether a value beyond the limit of FAIL may be there by chance."""
+    """Return whether a value may be beyond the FAIL limit by chance."""
     bound = _crossed(value, limit.fail)
     if bound is None or error is None or _is_twice(value, bound, limit):
         return False
@@ -228,7 +226,7 @@ def _is_chance(value: float, error: float | None, limit: LimitSettings) -> bool:
 
 def _is_twice(value: float, bound: float, limit: LimitSettings) -> bool:
     neutral = _neutral(limit.review)
-    # A hair is allowed for: 0.30 lies twice as far from 0.10 as 0.20 does, but not in binary.
+    # 0.30 is twice as far from 0.10 as 0.20 is, but not in binary: allow for rounding.
     return abs(value - neutral) >= TWICE * abs(bound - neutral) * (1 - 1e-12)
 
 
@@ -248,16 +246,16 @@ def _crossed(value: float, band: Sequence[float | None]) -> float | None:
 
 
 def _finding(metric: str, metrics: Mapping[str, float], limit: LimitSettings) -> str:
-    """Say the number, its standard error, and the limit that it is beyond."""
+    """Return the value, its standard error, and the limit that it is beyond."""
     if metric not in metrics:
-        return f"{metric} is missing: no evidence is not a pass"
+        return f"{metric} is missing: a check without evidence fails"
     value, error = _finite(metrics[metric]), _error(metric, metrics)
     if value is None:
-        return f"{metric} is {metrics[metric]}, not a finite number: no evidence is not a pass"
-    said = f"{metric} is {value:.4g}"
+        return f"{metric} is {metrics[metric]}, not a finite number: a check without evidence fails"
+    text = f"{metric} is {value:.4g}"
     if f"{metric}_se" in metrics:
-        said += ", standard error unknown" if error is None else f", standard error {error:.2g}"
-    return said + _beyond(value, error, limit)
+        text += ", standard error unknown" if error is None else f", standard error {error:.2g}"
+    return text + _beyond(value, error, limit)
 
 
 def _beyond(value: float, error: float | None, limit: LimitSettings) -> str:
@@ -265,18 +263,18 @@ def _beyond(value: float, error: float | None, limit: LimitSettings) -> str:
     bound, name = (review, "REVIEW") if fail is None else (fail, "FAIL")
     if bound is None:
         return ""
-    said = f": {'below' if value < bound else 'above'} the {name} limit {bound:g}"
+    text = f": {'below' if value < bound else 'above'} the {name} limit {bound:g}"
     if fail is None or error is None:
-        return said
+        return text
     if _is_chance(value, error, limit):
-        return f"{said} by no more than two standard errors, which calls for a review"
+        return f"{text} by no more than two standard errors, so REVIEW"
     if abs(value - bound) > ERRORS * error:
-        return f"{said} by more than two standard errors"
-    return f"{said}, twice as far out, which no standard error excuses"
+        return f"{text} by more than two standard errors"
+    return f"{text} and twice as far out, so FAIL whatever the error"
 
 
 def _limit_text(limit: LimitSettings) -> str:
-    """Name the bounds where REVIEW and FAIL begin, as `REVIEW above 1.01, FAIL above 1.05`."""
+    """Return the bounds where REVIEW and FAIL begin, as `REVIEW above 1.01, FAIL above 1.05`."""
     return f"REVIEW {_outside_text(limit.review)}, FAIL {_outside_text(limit.fail)}"
 
 

@@ -1,4 +1,4 @@
-"""Advise on dates that cannot be read, by what they look like."""
+"""Suggest how to read unreadable dates, by their form."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ SERIAL = r"[2-7][0-9]{4}(?:([.,])[0-9]+)?"  # a spreadsheet's days from 1954 to 
 
 
 def advise(values: Sequence[object], name: str) -> str | None:
-    """Return what reads dates like the values; None if nothing is known to.
+    """Return a setting that reads dates like the values; None if there is none.
 
     Args:
         values: the first ones of the log.
@@ -34,7 +34,7 @@ def advise(values: Sequence[object], name: str) -> str | None:
 
 
 def _of_numbers(texts: list[str], column: str) -> str | None:
-    """Return the query for a spreadsheet's days, or for time since 1970."""
+    """Return the query for day numbers of a spreadsheet, or for time since 1970."""
     if all(re.fullmatch(SERIAL, text) for text in texts):
         number = f"cast(replace(cast({column} as varchar), ',', '.') as double)"
         query = f"select * replace (date '1899-12-30' + cast(floor({number}) as integer) as {column}) from log"  # noqa: S608 (shown, not run)
@@ -53,7 +53,7 @@ def _of_numbers(texts: list[str], column: str) -> str | None:
 
 
 def _of_formats(texts: list[str]) -> str | None:
-    """Return the formats that fit all the texts; which of two is right, as for 05/01/2024, is left to the user."""
+    """Return the formats that fit all texts; the user must choose between two, as for 05/01/2024."""
     fitting = [date_format for date_format in FORMATS if all(_fits(text, date_format) for text in texts)]
     settings = [shlex.quote(f"transactions.csv.date_format={date_format}") for date_format in fitting]
     if not settings:

@@ -43,7 +43,7 @@ from .store import client
 log = logging.getLogger("tenure")
 PACKAGE = Path(__file__).resolve().parents[1]
 # What travels inside the model, with relative imports among themselves only.
-TRAVELS = ("errors.py", "streams.py", "summary.py", "posterior.py", "scorer")
+TRAVELS = ("caching.py", "errors.py", "streams.py", "summary.py", "posterior.py", "scorer")
 POSTERIORS = ("posterior/final.npz", "posterior/calibration.npz")  # of a run, the last first
 FACTORS = "posterior/drift.npz"
 REQUIREMENTS = ("mlflow", "numba", "numpy", "pandas")

@@ -15,6 +15,10 @@ test *arguments:
 slow *arguments:
     uv run pytest -m slow {{arguments}}
 
+# Seconds of each test file, the longest first
+durations *arguments:
+    uv run pytest --durations=0 {{arguments}} | awk '/s (call|setup|teardown) / { split($3, at, "::"); sum[at[1]] += $1 } END { for (file in sum) printf "%8.1f %s\n", sum[file], file }' | sort -rn
+
 # Everything that CI runs
 ci: check test
 

@@ -15,6 +15,15 @@ from tenure.transactions import Transactions, of_table
 
 CDNOW = Path(__file__).parent.parent / "data" / "cdnow_sample.csv"
 FIRST = date(2020, 1, 1)
+SUMMARIES = pd.DataFrame(
+    {
+        "customer_id": [1, 2, 3],
+        "frequency": [0, 3, 12],
+        "recency": [0, 90, 300],
+        "T": [200, 120, 320],
+        "monetary_value": [0, 20, 35],
+    }
+)
 
 
 @cache

@@ -113,3 +113,16 @@ def test_texts_from_data_are_printed_as_they_are(text: str, capsys: pytest.Captu
     out = capsys.readouterr().out
     assert "\x1b" not in out
     assert text.replace("\x1b", "\\x1b").replace("\n", "\\n") in out
+
+
+@pytest.mark.parametrize("sweep", [[], ["-m", "seed=1,2"]])
+def test_an_interruption_ends_a_command_and_a_sweep_in_one_line(tmp_path: Path, sweep: list[str]) -> None:
+    script = (
+        "import sys; from tenure.jobs import app\n"
+        "def interrupted(*_, **__): print('begun'); raise KeyboardInterrupt\n"
+        f"app._simulate = interrupted; sys.argv = ['tenure-simulate', *{sweep}]; app.simulate()"
+    )
+    done = subprocess.run([sys.executable, "-c", script], cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout.count("begun")) == (130, 1)
+    assert done.stderr.splitlines()[-1].startswith("interrupted: ")
+    assert "Traceback" not in done.stderr

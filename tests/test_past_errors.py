@@ -1,9 +1,5 @@
 """From a rolling backtest to the totals that a batch job prints: what was learnt travels with the registered model."""
 
-import os
-import re
-import subprocess
-import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -11,6 +7,7 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 import pytest
+from job_runs import Ran, command, in_process
 
 from tenure import registry
 from tenure.backtest import PastError
@@ -25,61 +22,48 @@ QUICK = ["fit.method=laplace", "fit.joint_draws=400", "backtest.baselines.names=
 
 
 class Taught(NamedTuple):
-    """A folder with a backtest of six weeks at a time, and a model that learnt from it."""
+    """A folder with a backtest of six weeks at a time, and a model that is adjusted by it."""
 
     folder: Path
-    backtest: subprocess.CompletedProcess[str]
-    train: subprocess.CompletedProcess[str]
+    backtest: Ran
+    train: Ran
 
     @property
     def backtest_id(self) -> str:
-        return run_id(self.backtest)
+        return self.backtest.run_id
 
     def use(self) -> None:
-        registry.use(f"sqlite:///{self.folder / 'mlflow.db'}")
-
-
-def run_id(done: subprocess.CompletedProcess[str]) -> str:
-    (found,) = re.findall(r"^Run (\w{32})", done.stdout, re.MULTILINE)
-    return str(found)
-
-
-def command(name: str, *arguments: str, folder: Path) -> subprocess.CompletedProcess[str]:
-    environment = {key: value for key, value in os.environ.items() if not key.startswith("MLFLOW")}
-    asked = [str(Path(sys.executable).with_name(f"tenure-{name}")), *arguments]
-    return subprocess.run(asked, cwd=folder, env=environment, capture_output=True, text=True, check=False)
+        registry.use(self.backtest.store)
 
 
 @pytest.fixture(scope="module")
-def past(tmp_path_factory: pytest.TempPathFactory) -> Taught:
-    folder = tmp_path_factory.mktemp("taught")
-    origins = ["origins.horizons_days=[42]", "origins.step_days=42", "origins.least_calibration_days=330"]
-    backtest = command("backtest", *origins, *QUICK, folder=folder)
-    assert backtest.returncode == 0, backtest.stderr
-    source_run = f"backtest.drift.source_run={run_id(backtest)}"
-    train = command("train", source_run, *QUICK, folder=folder)
-    assert train.returncode == 0, train.stderr
-    return Taught(folder, backtest, train)
+def past(rolled: Ran) -> Taught:
+    assert rolled.code == 0, rolled.err
+    train = in_process("train", f"backtest.drift.source_run={rolled.run_id}", *QUICK, folder=rolled.folder)
+    assert train.code == 0, train.err
+    return Taught(rolled.folder, rolled, train)
 
 
-def scored(past: Taught, output: Path, *arguments: str) -> tuple[str, registry.Evidence]:
+def scored(
+    past: Taught, output: Path, *arguments: str, run: Callable[..., Ran] = in_process
+) -> tuple[str, registry.Evidence]:
     asked = [f"output={output}", *(arguments or ["model=models:/clv@challenger"])]
-    done = command("score", *asked, folder=past.folder)
-    assert done.returncode == 0, done.stderr
+    done = run("score", *asked, folder=past.folder)
+    assert done.code == 0, done.err
     past.use()
-    return done.stdout, registry.evidence(run_id(done))
+    return done.out, registry.evidence(done.run_id)
 
 
 def test_a_backtest_says_how_to_register_what_it_learnt(past: Taught) -> None:
     said = f"uv run tenure-train backtest.drift.source_run={past.backtest_id}"
-    assert said in past.backtest.stdout
+    assert said in past.backtest.out
 
 
 def test_a_version_says_what_its_totals_are_adjusted_by(past: Taught) -> None:
     past.use()
     tags = registry.find_version("models:/clv@challenger").tags
     assert tags["totals.source_run"] == past.backtest_id
-    assert tags["totals.adjusted"] == "assumed from the prior (learnt over 42 days only)"
+    assert tags["totals.adjusted"] == "assumed from the prior (estimated over 42 days only)"
     drifts = registry.load("models:/clv@challenger").drifts
     assert drifts is not None
     assert drifts.source(42) == "estimated over 42 days, 5.0 periods"
@@ -87,13 +71,13 @@ def test_a_version_says_what_its_totals_are_adjusted_by(past: Taught) -> None:
 
 def test_the_holdout_is_not_adjusted_by_what_other_horizons_taught(past: Taught) -> None:
     """It has 273 days, the origins 42; and of those only what had ended by the cut-off could count."""
-    assert "by a drift that is assumed from the prior; tenure-backtest learns one" in past.train.stdout
+    assert "by a drift that is assumed from the prior; tenure-backtest learns one" in past.train.out
 
 
 def test_totals_are_adjusted_by_what_was_learnt_over_their_horizon(past: Taught, tmp_path: Path) -> None:
     said, run = scored(past, tmp_path / "s.parquet", "model=models:/clv@challenger", "score.horizon_days=42")
     assert "90% adjusted*" in said
-    assert "common to all customers, learnt over 42 days, 5.0 periods: purchases" in said
+    assert "common to all customers, estimated over 42 days, 5.0 periods: purchases" in said
     assert run.tags["totals.adjusted"] == "estimated over 42 days, 5.0 periods"
     rolled = registry.evidence(past.backtest_id).table("rolling/drifts").set_index("outcome")
     for outcome, total in (("purchases", "purchases"), ("value", "clv")):
@@ -106,8 +90,8 @@ def test_totals_are_adjusted_by_what_was_learnt_over_their_horizon(past: Taught,
 
 def test_a_batch_job_says_of_the_log_what_the_training_said(past: Taught, tmp_path: Path) -> None:
     """Another process, the file of the registered model, the same customers and params: the same numbers."""
-    said, run = scored(past, tmp_path / "s.parquet")
-    assert "assumed from the prior (learnt over 42 days only): purchases" in said
+    said, run = scored(past, tmp_path / "s.parquet", run=command)
+    assert "assumed from the prior (estimated over 42 days only): purchases" in said
     past.use()
     trained = registry.evidence("models:/clv@challenger")
     assert trained.tags["base.adjusted"] == run.tags["totals.adjusted"]
@@ -157,13 +141,13 @@ def test_a_version_without_factors_has_raw_totals_and_says_so(
 
     monkeypatch.chdir(past.folder)
     past.use()
-    with mlflow.start_run() as run:
+    with mlflow.start_run(experiment_id=mlflow.create_experiment("old")) as run:  # others read the jobs of "tenure"
         registry.register(
             posterior, "old", run_id=run.info.run_id, verdict="REVIEW", validated_horizon_days=365, tags={}
         )
     assert registry.load("models:/old@challenger").drifts is None
     said, found = scored(past, tmp_path / "s.parquet", "model=models:/old@challenger")
-    assert "No totals adjusted for a world that changes: this model was trained without the drift" in said
+    assert "No totals adjusted for a world that changes: this model was trained without the factor" in said
     assert "adjusted*" not in said
     assert found.tags["totals.adjusted"] == "none"
     assert "total.clv.low" in found.metrics
@@ -182,7 +166,7 @@ def _another_recipe(tmp_path: Path, past: Taught) -> list[str]:
 
 
 def _a_training(tmp_path: Path, past: Taught) -> list[str]:
-    return [f"backtest.drift.source_run={run_id(past.train)}"]
+    return [f"backtest.drift.source_run={past.train.run_id}"]
 
 
 def _nothing(tmp_path: Path, past: Taught) -> list[str]:

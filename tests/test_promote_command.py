@@ -19,7 +19,7 @@ from tenure.jobs import promoting, training
 from tenure.jobs.compose import compose_settings, shipped
 from tenure.jobs.run_settings import RecipeError, read_fit, read_recipe
 
-QUICK = ["fit.method=laplace", "fit.draws=200", "fit.joint_draws=200"]
+QUICK = ["fit.method=laplace", "fit.draws=200", "fit.joint_draws=200", "backtest.baselines.names=[zero]"]
 RELAXED = [
     *(f"review.checks.{outcome}_bias.review=[-0.24,0.24]" for outcome in ("purchases", "value")),
     "review.checks.refit_drift.review=[-0.4,0.4]",
@@ -45,13 +45,18 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     registry.use(before)
 
 
+def address() -> str:
+    """Set the store's address, absolute: MLflow keeps the connection to one, and a relative one is any folder's."""
+    return f"registry.tracking_uri=sqlite:///{Path.cwd() / 'mlflow.db'}"
+
+
 def train(*overrides: str) -> int:
-    settings = compose_settings("train", [*QUICK, *overrides])
+    settings = compose_settings("train", [*QUICK, address(), *overrides])
     return training.run(settings, OmegaConf.to_yaml(OmegaConf.structured(settings)), is_sweep=False).exit_code
 
 
 def promote_now(*overrides: str) -> int:
-    settings = compose_settings("promote", ["by=ana", *overrides])
+    settings = compose_settings("promote", ["by=ana", address(), *overrides])
     return promoting.run(settings, OmegaConf.to_yaml(OmegaConf.structured(settings)))
 
 

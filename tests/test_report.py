@@ -1,4 +1,4 @@
-"""The report: of a made-up run, hostile on purpose. Of a real one see test_train; in a browser, the slow test below."""
+"""The report: of a made-up run, hostile on purpose. Of a real one see test_report_command; in a browser, see below."""
 
 import base64
 import json

@@ -58,7 +58,7 @@ class Drifts:
         drift = self.over(outcome, horizon_days)
         known = self.estimated.get(outcome, {})
         if drift is self.assumed:
-            return ASSUMED + (f" (learnt over {_listed(known)} days only)" if known else "")
+            return ASSUMED + (f" (estimated over {_listed(known)} days only)" if known else "")
         (days,) = (days for days, one in known.items() if one is drift)
         return f"{ESTIMATED} over {days} days, {drift.periods:.1f} periods"
 

@@ -21,7 +21,7 @@ from .errors import RegistryError, where
 from .store import client
 
 CHAMPION, CHALLENGER, LATEST = "champion", "challenger", "latest"
-PROMOTION, ROLLBACK, NOBODY = "promotion", "rollback", "none"
+PROMOTION, ROLLBACK, NOBODY, LOST_TO = "promotion", "rollback", "none", "lost_to"
 # Between a rival's last look at the alias and its setting it lies one request to the server: whoever would overtake us
 # has done so by then. Without the wait both of two rivals took themselves for champion in ten of twelve races.
 SETTLING_SECONDS = 2.0
@@ -93,7 +93,8 @@ def _parts(uri: str) -> tuple[str, str, str]:
         raise NoModelError(f"{uri!r} names no model. {_HOW}")
     name, alias, number = found[1], found[2] or "", found[3] or ""
     if number and number != LATEST and not re.fullmatch("[1-9][0-9]{0,8}", number):
-        hint = "" if re.fullmatch("-?[0-9]+", number) else f" Did you mean models:/{name}@{number}?"
+        meant = f"runs:/{number}" if re.fullmatch("[0-9a-f]{32}", number) else f"models:/{name}@{number}"
+        hint = "" if re.fullmatch("-?[0-9]{1,31}", number) else f" Did you mean {meant}?"
         raise NoModelError(
             f"There is no {uri}: after the slash stands a number or {LATEST}, and an alias follows an @.{hint}"
         )
@@ -171,10 +172,10 @@ def set_champion(
     _tag(new, PROMOTION, {**facts, **{key: f"{value:.6g}" for key, value in (figures or {}).items()}})
     try:
         _require_champion(new.name, expected)
+        _move_champion(new)
     except NotMovedError:
-        _clear_tags(find_version(new.uri))
+        _clear_tags(find_version(new.uri), besides=LOST_TO)  # it is no champion, so nothing says why it became one
         raise
-    _move_champion(new)
     if by_alias(new.name, CHALLENGER) == new.number:
         client().delete_registered_model_alias(new.name, CHALLENGER)
 
@@ -208,17 +209,17 @@ def _move_champion(version: Version) -> None:
     time.sleep(SETTLING_SECONDS)
     found = by_alias(version.name, CHAMPION)
     if found != version.number:
-        _tag(version, PROMOTION, {"lost_to": str(found or NOBODY)})
+        _tag(version, PROMOTION, {LOST_TO: str(found or NOBODY)})
         raise NotMovedError(
             f"{version.uri} was made champion, and a moment later version {found or NOBODY} was: somebody else "
             "promotes at the same time. Agree with them, then run tenure-promote again."
         )
 
 
-def _clear_tags(version: Version) -> None:
-    """Drop what an earlier promotion or rollback of the same version said."""
+def _clear_tags(version: Version, besides: str | None = None) -> None:
+    """Drop what an earlier promotion or rollback of the same version said, besides one fact of the promotion."""
     for key in version.tags:
-        if key.startswith((f"{PROMOTION}.", f"{ROLLBACK}.")):
+        if key.startswith((f"{PROMOTION}.", f"{ROLLBACK}.")) and key != f"{PROMOTION}.{besides}":
             client().delete_model_version_tag(version.name, str(version.number), key)
 
 

@@ -18,6 +18,8 @@ import numpy as np
 from numba.core.caching import CompileResultCacheImpl, FunctionCache
 from numba.core.dispatcher import Dispatcher
 
+CACHE = "_cache"  # the attribute of a dispatcher that holds its cache
+
 
 def njit(*, nogil: bool = False) -> Callable[[Callable[..., Any]], Any]:
     """Return a decorator that compiles a function at its first call, or loads it from the cache."""
@@ -25,7 +27,7 @@ def njit(*, nogil: bool = False) -> Callable[[Callable[..., Any]], Any]:
     def decorate(function: Callable[..., Any]) -> Any:
         dispatcher = numba.njit(nogil=nogil)(function)
         if isinstance(dispatcher, Dispatcher):  # with NUMBA_DISABLE_JIT it is the function itself
-            dispatcher._cache = _Cache(function)
+            setattr(dispatcher, CACHE, _Cache(function))
         return dispatcher
 
     return decorate
@@ -84,7 +86,7 @@ def _inputs(names: Mapping[str, Any]) -> Iterator[bytes]:
 
 def _content(value: Any) -> Iterator[bytes]:
     if isinstance(value, Dispatcher):
-        yield getattr(value._cache, "digest", value.__name__).encode()
+        yield str(getattr(getattr(value, CACHE), "digest", value)).encode()
     elif isinstance(value, np.ndarray):
         yield from (str((value.dtype, value.shape)).encode(), value.tobytes())
     elif isinstance(value, tuple):

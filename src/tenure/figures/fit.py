@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 
-import arviz as az
 import numpy as np
 import xarray as xr
 from matplotlib import rc_context
@@ -37,6 +36,8 @@ MOST_COUNTS, MOST_SPENDS = 16, 30
 @rc_context(STYLE)
 def trace(trace_tree: xr.DataTree, names: Sequence[str]) -> Figure:
     """Draw each parameter's draws by chain: their density, and their order."""
+    import arviz as az
+
     collection = az.plot_trace_dist(
         trace_tree,
         var_names=list(names),
@@ -65,6 +66,8 @@ def trace(trace_tree: xr.DataTree, names: Sequence[str]) -> Figure:
 @rc_context(STYLE)
 def rank(trace_tree: xr.DataTree, names: Sequence[str]) -> Figure:
     """Draw how far each chain's ranks are from those of well-mixed chains."""
+    import arviz as az
+
     rows, columns = panel_grid(len(names))
     collection = az.plot_rank(
         _with_two_chains(trace_tree),
@@ -111,6 +114,8 @@ def _taken_p_values(axes: Axes) -> list[str]:
 @rc_context(STYLE)
 def energy(trace_tree: xr.DataTree) -> Figure:
     """Draw the sampler's energies beside the steps between them, with each chain's BFMI."""
+    import arviz as az
+
     levels = trace_tree["sample_stats"]["energy"].transpose("chain", "draw").values
     steps = np.diff(levels, axis=1).ravel()
     centred = (levels - levels.mean(axis=1, keepdims=True)).ravel()

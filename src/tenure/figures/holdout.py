@@ -9,7 +9,6 @@ from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.dates import AutoDateLocator, ConciseDateFormatter, date2num
 from matplotlib.figure import Figure
-from scipy.stats import binom
 
 from .style import ACTUAL, DATA, INK, MODEL, STYLE, Floats, ends_of, explain, new_canvas, thousands
 
@@ -97,6 +96,8 @@ def pit(pit_table: pd.DataFrame, level: float) -> Figure:
 
 
 def _draw_pit(axes: Axes, values: Floats, tail: float, name: str) -> None:
+    from scipy.stats import binom
+
     level = 1 - 2 * tail
     low, high = binom.ppf(ends_of(level), len(values), 1 / PIT_BARS)
     axes.hist(values, bins=PIT_BARS, range=(0, 1), color=DATA, edgecolor="white")

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 import pandas as pd
 
-from tenure import batch, figures, registry, units
+from tenure import batch, registry, units
 from tenure.backtest import Drifts
 from tenure.batch import Scored, Summaries, SummaryFile
 from tenure.errors import InputError
@@ -81,10 +81,16 @@ def run(settings: ScoreJobSettings, config: str) -> int:
         about |= {"as_of": customers.as_of, "run_id": opened.info.run_id}
         scored = score_parts(loaded.scorer, customers.summaries, rows, settings, about, path, loaded.drifts)
         months, level = scored.scores.months, settings.score.level
-        drawn = {} if months is None else {"months": figures.months(months.table(level), level)}
-        registry.log_scores(scored, time.perf_counter() - start, drawn)
+        figures = {} if months is None else _month_figure(months.table(level), level)
+        registry.log_scores(scored, time.perf_counter() - start, figures)
     console.print_scores(scored, settings, registry.ui_command(uri))
     return 0
+
+
+def _month_figure(table: pd.DataFrame, level: float) -> dict[str, Any]:
+    from tenure import figures  # Matplotlib takes a second to import
+
+    return {"months": figures.months(table, level)}
 
 
 @contextmanager

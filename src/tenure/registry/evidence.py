@@ -9,10 +9,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import arviz as az
 import mlflow
 import pandas as pd
-from matplotlib.figure import Figure
 
 from tenure.addresses import mask_address
 from tenure.backtest import Backtest, Drifts, Holdout, Rolling, wins
@@ -30,6 +28,7 @@ from .aliases import Version
 
 if TYPE_CHECKING:
     import xarray as xr
+    from matplotlib.figure import Figure
 
     from tenure.fit import FitReport
 
@@ -116,14 +115,14 @@ def log_window(parts: Split) -> None:
     )
 
 
-def log_truncation(found: Truncation, figures: Mapping[str, Figure]) -> None:
+def log_truncation(found: Truncation, figures: Mapping[str, "Figure"]) -> None:
     """Log the births by week, and how many of the first weeks are too many."""
     mlflow.log_metrics(found.metrics())
     _log_table(found.table().set_index("week"), "data/acquisitions")
     log_figures("data", figures)
 
 
-def log_scores(scored: Scored, seconds: float, figures: Mapping[str, Figure]) -> None:
+def log_scores(scored: Scored, seconds: float, figures: Mapping[str, "Figure"]) -> None:
     """Log a scoring run: the model, how many customers, how long, totals from joint draws."""
     scores, level = scored.scores, scored.scores.params.level
     totals = scored.totals_table()
@@ -180,7 +179,7 @@ def log_report(page: str) -> None:
     mlflow.log_text(page, "report.html")
 
 
-def log_fit(stage: str, checked: "FitReport", figures: Mapping[str, Figure], *, level: float) -> None:
+def log_fit(stage: str, checked: "FitReport", figures: Mapping[str, "Figure"], *, level: float) -> None:
     """Log a fit under `stage` (`calibration`, `final`): diagnostics, posterior, tables, traces, figures.
 
     Intervals in the tables are of `level`.
@@ -204,6 +203,8 @@ def log_fit(stage: str, checked: "FitReport", figures: Mapping[str, Figure], *, 
     for name, tree in trees.items():
         if fit.models[name].is_point:
             continue
+        import arviz as az  # noqa: PLC0415 (takes seconds, and only a fit needs it)
+
         table = pd.DataFrame(az.summary(tree["posterior"].to_dataset(), ci_prob=level))
         first = list(fit.models[name].target.parameters)
         _log_table(table.loc[[*first, *table.index.difference(first)]], f"{folder_of}/{name}_summary")
@@ -213,7 +214,7 @@ def log_fit(stage: str, checked: "FitReport", figures: Mapping[str, Figure], *, 
     log_figures(folder_of, figures)
 
 
-def log_backtest(backtest: Backtest, holdout: Holdout, tracking: pd.DataFrame, figures: Mapping[str, Figure]) -> None:
+def log_backtest(backtest: Backtest, holdout: Holdout, tracking: pd.DataFrame, figures: Mapping[str, "Figure"]) -> None:
     """Log what the holdout showed: metrics, tables, figures, and where baselines win."""
     metrics = holdout.metrics
     defined = {key: value for key, value in metrics.items() if math.isfinite(value)}
@@ -277,7 +278,7 @@ def log_versions(**versions: Version | None) -> None:
     mlflow.set_tags({name: "none" if version is None else version.uri for name, version in versions.items()})
 
 
-def log_figures(folder: str, figures: Mapping[str, Figure]) -> None:
+def log_figures(folder: str, figures: Mapping[str, "Figure"]) -> None:
     """Log figures as PNG."""
     for name, figure in figures.items():
         mlflow.log_figure(figure, f"{folder}/{name}.png")

@@ -28,7 +28,7 @@ import pandas as pd
 from fit_benchmark import BUYING, SPENDING, make_summary, peak
 from numba import njit
 
-from tenure import batch, registry
+from tenure import batch, registry, summary_file
 from tenure.fit import library_model
 from tenure.jobs.compose import compose_settings
 from tenure.jobs.scoring import score_parts
@@ -126,11 +126,11 @@ def measure(name, path):
 
 def measure_file(path):
     """Score from file to file as `tenure-score` does, the check of the whole table included."""
-    scorer, summaries = Scorer(made_up_posterior()), batch.SummaryFile(path)
+    scorer, summaries = Scorer(made_up_posterior()), summary_file.SummaryFile(path)
     scorer.score(next(summaries.parts()).head(50))
     settings = compose_settings("score", [f"output={path}.scores.parquet"])
     start = time.perf_counter()
-    rows = batch.check(summaries)
+    rows = summary_file.check_summaries(summaries)
     scored = score_parts(scorer, summaries, rows, settings, {"model": "", "as_of": None, "run_id": ""})
     return {"seconds": time.perf_counter() - start, "rows": scored.customers}
 
@@ -196,7 +196,7 @@ def main(sizes, peers, in_file):
         rows += [(name, size) for size in sizes for name in ("floor", "expect", "score")]
         speeds = {}
         for name, size in rows:
-            path = summary_file(folder, size)
+            path = write_summaries(folder, size)
             found = in_its_own_process(name, path)
             speed = speeds[name, size] = size / found["seconds"]
             beside = f"{speeds['floor', size] / speed:.1f}" if ("floor", size) in speeds else ""
@@ -206,7 +206,7 @@ def main(sizes, peers, in_file):
                 flush=True,
             )
         print(f"\n`expect` gives {', '.join(EXPECTED)}; `score` gives {', '.join(COLUMNS)}.\n")
-        print_costs(pd.read_parquet(summary_file(folder, sizes[0])))
+        print_costs(pd.read_parquet(write_summaries(folder, sizes[0])))
         print_request(folder)
         if in_file:
             found = in_its_own_process("file", many_in_a_file(folder, max(sizes), in_file))
@@ -216,7 +216,7 @@ def main(sizes, peers, in_file):
             )
 
 
-def summary_file(folder, size):
+def write_summaries(folder, size):
     path = Path(folder) / f"{size}.parquet"
     if not path.exists():
         make_summary(size).customers.to_parquet(path)
@@ -225,7 +225,7 @@ def summary_file(folder, size):
 
 def many_in_a_file(folder, size, wanted):
     """Write the base of a size as often as makes `wanted` customers, with ids of their own."""
-    base, path = pd.read_parquet(summary_file(folder, size)), Path(folder) / "many.parquet"
+    base, path = pd.read_parquet(write_summaries(folder, size)), Path(folder) / "many.parquet"
     output = batch.ScoreFile(path)
     for copy in range(math.ceil(wanted / size)):
         output.write(base.assign(customer_id=base["customer_id"] + f"-{copy}").head(wanted - copy * size))

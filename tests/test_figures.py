@@ -104,9 +104,11 @@ PICTURES: dict[str, Callable[[], Figure]] = {
     "purchases_check of one": lambda: figures.purchases_check(np.array([0]), np.zeros((2, 1), int)),
     "spend_check": lambda: figures.spend_check(np.geomspace(1, 500, 60), np.tile(np.geomspace(1, 900, 60), (5, 1))),
     "spend_check of one": lambda: figures.spend_check(np.array([20.0]), np.array([[20.0]])),
-    "tracking": lambda: figures.tracking(make_tracking(), CUTOFF, 0.9),
-    "tracking of one week": lambda: figures.tracking(make_tracking(1), CUTOFF, 0.9),
-    "tracking without sales": lambda: figures.tracking(make_tracking().assign(actual=0, weekly_actual=0), CUTOFF, 0.9),
+    "tracking": lambda: figures.weekly_tracking(make_tracking(), CUTOFF, 0.9),
+    "tracking of one week": lambda: figures.weekly_tracking(make_tracking(1), CUTOFF, 0.9),
+    "tracking without sales": lambda: figures.weekly_tracking(
+        make_tracking().assign(actual=0, weekly_actual=0), CUTOFF, 0.9
+    ),
     "pit": lambda: figures.pit(make_pit(), 0.9),
     "pit of one": lambda: figures.pit(make_pit(1), 0.5),
     "by_frequency": lambda: figures.by_frequency(make_by_frequency()),
@@ -291,7 +293,7 @@ def test_the_pits_tails_are_written_beside_what_is_right() -> None:
 
 
 def test_tracking_labels_the_cutoff_and_counts_what_came_after_it() -> None:
-    figure = figures.tracking(make_tracking(), CUTOFF, 0.9)
+    figure = figures.weekly_tracking(make_tracking(), CUTOFF, 0.9)
     assert "cut-off 2024-03-31" in texts_of(figure)
     title = figure.get_suptitle()
     assert re.fullmatch(r"After the cut-off, to 2024-\d\d-\d\d: 170 repeat purchases, where \d+ were forecast", title)

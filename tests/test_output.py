@@ -11,7 +11,7 @@ import pytest
 from logs import CDNOW, settings
 
 from tenure import output
-from tenure.batch import BatchError, ScoreFile, SummaryFile
+from tenure.batch import ScoreFile
 from tenure.jobs.scoring import kept_if_lost
 from tenure.output import (
     OutputError,
@@ -21,6 +21,7 @@ from tenure.output import (
     require_new_folder,
     require_writable,
 )
+from tenure.summary_file import SummaryFile, SummaryFileError
 from tenure.transactions import read
 
 WRITE_AND_WAIT = """
@@ -195,7 +196,7 @@ def test_a_summary_that_changes_while_it_is_read_is_refused(
     assert sum(len(part) for part in file.parts()) == 700
     other = summaries.iloc[:600]
     (other.to_csv if suffix == "csv" else other.to_parquet)(path, index=False)
-    with pytest.raises(BatchError, match="was changed while it was read"):
+    with pytest.raises(SummaryFileError, match="was changed while it was read"):
         list(file.parts())
 
 

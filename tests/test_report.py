@@ -14,7 +14,7 @@ from runs import InFolder, write
 
 from tenure import registry, report
 from tenure.jobs.compose import compose_settings
-from tenure.report.cells import Cell, Note, Table
+from tenure.report.tables import Cell, Note, Table
 from tenure.review import Check, Review, Verdict
 
 HOSTILE = "<script>alert('x')</script><img src=x onerror=alert(1)>"
@@ -225,21 +225,25 @@ def _counts(said: Any) -> bool:
 
 def test_parts_are_shown_one_by_one_as_on_the_page(made_up: InFolder) -> None:
     page = report.render(made_up)
-    for part in (report.totals(made_up), report.baselines(made_up), report.picture(made_up, "backtest/pit")):
+    for part in (
+        report.totals_table(made_up),
+        report.baselines_table(made_up),
+        report.logged_picture(made_up, "backtest/pit"),
+    ):
         assert report.html(part).strip() in page
-    shown = report.html(report.Note(HOSTILE, "soft"), [("log", HOSTILE)], report.reconciliation(made_up)[0])
+    shown = report.html(report.Note(HOSTILE, "soft"), [("log", HOSTILE)], report.reconciliation_section(made_up)[0])
     assert HOSTILE not in shown
     assert Page(shown).tags[:5] == ["p", "dl", "dt", "dd", "figure"]
 
 
 def test_tails_stand_beside_the_interval_that_the_review_judges(made_up: InFolder) -> None:
-    (row,) = report.tails(made_up).rows
+    (row,) = report.tails_table(made_up).rows
     assert [cell.text for cell in row] == ["value", "everyone", "9", "6.0% ± 1.0%", "88.0% ± 1.0%", "6.0% ± 1.0%"]
 
 
 def test_totals_say_where_the_adjustment_comes_from(made_up: InFolder) -> None:
     told = replace(made_up, tags={**made_up.tags, "value.adjusted": "assumed from the prior"})
-    assert "the drift is assumed from the prior" in report.totals(told).caption
+    assert "the drift is assumed from the prior" in report.totals_table(told).caption
 
 
 def test_the_refits_move_is_told_beside_chance_and_none_where_there_is_no_refit(made_up: InFolder) -> None:
@@ -248,10 +252,10 @@ def test_the_refits_move_is_told_beside_chance_and_none_where_there_is_no_refit(
         "final.purchases.refit_drift_se": 0.088,
         "final.spend.refit_drift": -0.01,
     }
-    table = report.refit_drift(replace(made_up, metrics={**made_up.metrics, **moved}))
+    table = report.refit_drift_table(replace(made_up, metrics={**made_up.metrics, **moved}))
     assert isinstance(table, report.Table)
     assert [cell.text for cell in table.rows[0]][1:] == ["+18.4%", "8.8%"]
-    assert isinstance(report.refit_drift(made_up), report.Note)
+    assert isinstance(report.refit_drift_table(made_up), report.Note)
 
 
 def test_a_versions_history_is_who_when_and_why_and_an_unpromoted_one_has_none() -> None:
@@ -268,7 +272,7 @@ def test_a_versions_history_is_who_when_and_why_and_an_unpromoted_one_has_none()
 
 
 def test_a_review_without_concerns_says_so(made_up: InFolder) -> None:
-    assert isinstance(report.concerns(_review(Verdict.PASS)), report.Note)
-    table = report.concerns(_review(Verdict.FAIL))
+    assert isinstance(report.concerns_table(_review(Verdict.PASS)), report.Note)
+    table = report.concerns_table(_review(Verdict.FAIL))
     assert isinstance(table, report.Table)
     assert [cell.text for cell in table.rows[0]] == ["FAIL", "the bias is 0.3", "Look at the season."]

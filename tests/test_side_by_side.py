@@ -12,7 +12,7 @@ from runs import InFolder, write
 from tenure import registry
 from tenure.fit import Loo
 from tenure.posterior import Posterior
-from tenure.report import Note, Table, side_by_side
+from tenure.report import Note, Table, comparability, side_by_side
 from tenure.review import Check, Review, Verdict
 
 TAGS = {"data.digest": "abc", "cutoff": "2025-06-30", "end": "2025-12-31", "calibration.purchases.method": "nuts"}
@@ -92,29 +92,29 @@ def test_other_logs_or_days_give_a_sentence_in_place_of_a_difference(
     loo = loo_of(-2.0, -1.0)
     runs = {"a": run_of(tmp_path, "a", loo=loo), "b": run_of(tmp_path, "b", loo=loo, **change)}
     assert texts(side_by_side.differences(runs)) == [["b", "a", "both", f"means nothing: {reason}", "–"]]
-    assert f"b ({reason})" in side_by_side.holdout(runs).caption
+    assert f"b ({reason})" in side_by_side.holdout_table(runs).caption
 
 
 def test_two_runs_that_do_not_tell_their_log_are_not_taken_for_alike(tmp_path: Path) -> None:
     a, b = (run_of(tmp_path, name) for name in "ab")
     a, b = (replace(run, tags={}) for run in (a, b))
-    assert side_by_side.why_apart(a, b, is_judged=True) == "the logs differ"
+    assert comparability.why_incomparable(a, b, is_judged=True) == "the logs differ"
     a, b = (replace(run, tags={"data.digest": "abc"}) for run in (a, b))
-    assert side_by_side.why_apart(a, b, is_judged=False) == "calibrated to None and None"
+    assert comparability.why_incomparable(a, b, is_judged=False) == "calibrated to None and None"
 
 
 def test_another_end_parts_the_holdouts_and_not_the_calibrations(tmp_path: Path) -> None:
     a, b = run_of(tmp_path, "a"), run_of(tmp_path, "b", end="2025-09-30")
-    assert side_by_side.why_apart(a, b, is_judged=False) is None
-    assert side_by_side.why_apart(a, b, is_judged=True) == "held out to 2025-12-31 and 2025-09-30"
+    assert comparability.why_incomparable(a, b, is_judged=False) is None
+    assert comparability.why_incomparable(a, b, is_judged=True) == "held out to 2025-12-31 and 2025-09-30"
 
 
 def test_other_rules_for_rows_part_runs_and_another_place_of_the_same_log_does_not(tmp_path: Path) -> None:
     a, b = run_of(tmp_path, "a"), run_of(tmp_path, "b")
     moved = replace(b, params={**PARAMS, "transactions.path": "elsewhere", "rfm.cutoff": "2025-06-30"})
-    assert side_by_side.why_apart(a, moved, is_judged=True) is None
+    assert comparability.why_incomparable(a, moved, is_judged=True) is None
     ruled = replace(b, params={**PARAMS, "transactions.zero_amounts": "drop", "rfm.burn_in_days": "30"})
-    reason = side_by_side.why_apart(a, ruled, is_judged=True)
+    reason = comparability.why_incomparable(a, ruled, is_judged=True)
     assert reason == "rows or customers are chosen by other rules: transactions.zero_amounts, rfm.burn_in_days"
 
 
@@ -144,16 +144,16 @@ def test_a_difference_of_other_histories_or_of_none_is_not_made(tmp_path: Path) 
 
 def test_only_settings_that_differ_are_listed_and_a_missing_one_differs(tmp_path: Path) -> None:
     a, b = run_of(tmp_path, "a"), run_of(tmp_path, "b")
-    assert isinstance(side_by_side.settings({"a": a, "b": b}), Note)
+    assert isinstance(side_by_side.settings_table({"a": a, "b": b}), Note)
     other = replace(b, params={**PARAMS, "fit.priors.r": "2", "seed": "1", "validated_horizon_days": "184"})
-    assert texts(side_by_side.settings({"a": a, "b": other})) == [["fit.priors.r", "1", "2"], ["seed", "–", "1"]]
+    assert texts(side_by_side.settings_table({"a": a, "b": other})) == [["fit.priors.r", "1", "2"], ["seed", "–", "1"]]
 
 
 def test_only_checks_that_some_do_not_pass_are_listed(tmp_path: Path) -> None:
     """Each run was asked for one number that the other was not, and passed: that is no news."""
     a, b = run_of(tmp_path, "a"), run_of(tmp_path, "b", bias=0.2)
-    assert texts(side_by_side.checks({"a": a, "b": b})) == [["value.bias", "PASS 0", "REVIEW 0.2"]]
-    alike = side_by_side.checks({"a": a, "b": run_of(tmp_path, "c")})
+    assert texts(side_by_side.checks_table({"a": a, "b": b})) == [["value.bias", "PASS 0", "REVIEW 0.2"]]
+    alike = side_by_side.checks_table({"a": a, "b": run_of(tmp_path, "c")})
     assert isinstance(alike, Note)
 
 
@@ -180,7 +180,7 @@ def test_a_failed_run_says_nothing_of_the_business_even_where_it_was_refitted(tm
     a, b = run_of(tmp_path, "a"), run_of(tmp_path, "b")
     failed = Check("bias", "value.bias", 0.5, Verdict.FAIL, "", "", "", "")
     write(b.folder, "review/review.json", json.dumps(Review((failed,)).to_dict()))
-    assert texts(side_by_side.base_forecast({"a": a, "b": b}))[0][1:] == ["40", "–"]
+    assert texts(side_by_side.base_forecast_table({"a": a, "b": b}))[0][1:] == ["40", "–"]
 
 
 def test_parameters_are_compared_in_the_last_fit_that_all_came_to(tmp_path: Path, posterior: Posterior) -> None:

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 from logs import FIRST, sales_log
 
-from tenure import batch
+from tenure import summary_file
 from tenure.backtest import evaluate_holdout, measure, model_forecast
 from tenure.backtest.baselines import BASELINES, Known
 from tenure.fit import FitError, check, fit, library_model, predictive
@@ -181,7 +181,7 @@ def test_a_file_of_summaries_may_hold_them(tmp_path: Path, ending: str) -> None:
     path = tmp_path / f"summaries.{ending}"
     frame = pd.concat([table(0.0), one_time()])
     frame.to_csv(path, index=False) if ending == "csv" else frame.to_parquet(path, index=False)
-    assert batch.check(batch.SummaryFile(str(path))) == 4
+    assert summary_file.check_summaries(summary_file.SummaryFile(str(path))) == 4
     assert Rfm.from_frame(frame).customers["monetary_value"].tolist() == [0.0] * 4
 
 

@@ -5,12 +5,13 @@ its caption what to look for. None names a customer, but `scored_examples`, whic
 left behind: no open pyplot figure, no changed setting.
 """
 
-from .acquisitions import acquisitions
 from .customers import months, scored_examples
 from .drawing import draw
-from .fit import consequences, energy, prior_posterior, purchases_check, rank, spend_check, trace
-from .holdout import by_frequency, deciles, pit, reliability, tracking
+from .first_purchases import acquisitions
+from .fit import consequences, prior_posterior, purchases_check, spend_check
+from .holdout import by_frequency, deciles, pit, reliability, weekly_tracking
 from .runs import ranges, totals, trackings
+from .sampler import energy, rank, trace
 
 __all__ = [
     "acquisitions",
@@ -30,6 +31,6 @@ __all__ = [
     "spend_check",
     "totals",
     "trace",
-    "tracking",
     "trackings",
+    "weekly_tracking",
 ]

@@ -16,7 +16,7 @@ PIT_BARS = 20
 
 
 @rc_context(STYLE)
-def tracking(table: pd.DataFrame, cutoff: date, level: float) -> Figure:
+def weekly_tracking(table: pd.DataFrame, cutoff: date, level: float) -> Figure:
     """Draw repeat purchases week by week, actual and expected, across the cut-off.
 
     Args:

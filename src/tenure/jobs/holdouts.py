@@ -48,7 +48,7 @@ def log_holdout(
     curve, forecast = scorer.expected_new_customer(np.arange(len(counts))), holdout.metrics["purchases.expected_total"]
     tracking = track(counts, curve, cutoff=parts.cutoff, level=level, forecast=forecast)
     pictures = {
-        "tracking": lambda: figures.tracking(tracking, parts.cutoff, level),
+        "tracking": lambda: figures.weekly_tracking(tracking, parts.cutoff, level),
         "pit": lambda: figures.pit(backtest.pit, level),
         "reliability": lambda: figures.reliability(backtest.reliability),
         "by_frequency": lambda: figures.by_frequency(backtest.by_frequency),

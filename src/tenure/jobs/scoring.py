@@ -12,15 +12,16 @@ from typing import Any, NamedTuple
 
 import pandas as pd
 
-from tenure import batch, registry, units
+from tenure import batch, registry, summary_file, units
 from tenure.backtest import Drifts
-from tenure.batch import Scored, Summaries, SummaryFile
+from tenure.batch import Scored
 from tenure.errors import InputError
 from tenure.output import atomic_file, is_described, keep, refuse_input, require_writable
 from tenure.review import Verdict
 from tenure.rfm import HISTORY, stream
 from tenure.scorer import RESIDUAL, Scorer, Scores, Totals
 from tenure.settings import ScoreJobSettings
+from tenure.summary_file import Summaries, SummaryFile
 from tenure.transactions import (
     Identities,
     Reconciliation,
@@ -169,7 +170,7 @@ def _customers(settings: ScoreJobSettings, about: Mapping[str, str]) -> Customer
 def check_customers(customers: Customers, scorer: Scorer, settings: ScoreJobSettings) -> int:
     """Check the customers and the units of their money and time, and count them."""
     seen = units.Seen()
-    rows = batch.check(customers.summaries, settings.by, seen)
+    rows = summary_file.check_summaries(customers.summaries, settings.by, seen)
     try:
         warning = units.compare_money(seen, scorer.posterior.origin)
         if customers.log_read is None:

@@ -7,38 +7,38 @@ them.
 """
 
 from . import side_by_side
-from .base_forecast import business
-from .cells import Note, Table
-from .fit import STAGES, diagnostics, last_stage, posterior, refit_drift
-from .holdout import baselines, tails, totals
-from .origin import card, reconciliation, reproduce, versions
+from .base_forecast import base_forecast_section
+from .fit import STAGES, diagnostics_table, last_stage, posterior_section, refit_drift_table
+from .holdout import baselines_table, tails_table, totals_table
+from .origin import card, reconciliation_section, reproduce, versions
 from .page import html, render
-from .pictures import picture
-from .verdict import MEANING, checks, concerns, history, registered
+from .pictures import logged_picture
+from .tables import Note, Table
+from .verdict import MEANING, checks_table, concerns_table, history, registration
 
 __all__ = [
     "MEANING",
     "STAGES",
     "Note",
     "Table",
-    "baselines",
-    "business",
+    "base_forecast_section",
+    "baselines_table",
     "card",
-    "checks",
-    "concerns",
-    "diagnostics",
+    "checks_table",
+    "concerns_table",
+    "diagnostics_table",
     "history",
     "html",
     "last_stage",
-    "picture",
-    "posterior",
-    "reconciliation",
-    "refit_drift",
-    "registered",
+    "logged_picture",
+    "posterior_section",
+    "reconciliation_section",
+    "refit_drift_table",
+    "registration",
     "render",
     "reproduce",
     "side_by_side",
-    "tails",
-    "totals",
+    "tails_table",
+    "totals_table",
     "versions",
 ]

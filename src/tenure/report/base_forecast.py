@@ -6,7 +6,7 @@ from typing import Any
 from tenure.registry import Evidence
 from tenure.review import Verdict
 
-from .cells import NONE, Cell, Note, Table, count, money, percent, span
+from .tables import NONE, Cell, Note, Table, count, money, percent, span
 
 FOR_EVER = (
     "In the BG/NBD model whoever bought on one day only is active for ever, so that the share of active customers "
@@ -14,7 +14,7 @@ FOR_EVER = (
 )
 
 
-def business(evidence: Evidence) -> list[Table | Note]:
+def base_forecast_section(evidence: Evidence) -> list[Table | Note]:
     """Gather the section: nothing where the model failed or was not fitted to the whole log."""
     if "base.customers" not in evidence.metrics or evidence.review().verdict is Verdict.FAIL:
         return [Note("Not told: the review failed the model, or it was not fitted to the whole log.", "missing")]

@@ -2,8 +2,8 @@
 
 from tenure.registry import Evidence
 
-from .cells import Cell, Note, Table, frame, percent, plain
-from .pictures import Picture, picture
+from .pictures import Picture, logged_picture
+from .tables import Cell, Note, Table, frame, percent, plain
 
 STAGES = {"calibration": "the days up to the cut-off", "final": "the whole log"}
 MODELS = ("purchases", "spend")
@@ -21,7 +21,7 @@ DIAGNOSTICS = {
 }
 
 
-def posterior(evidence: Evidence, stage: str) -> list[Table | Picture | Note]:
+def posterior_section(evidence: Evidence, stage: str) -> list[Table | Picture | Note]:
     """Gather the section: what vouches for both fits, then tables and pictures of one `stage`."""
     folder = f"diagnostics/{stage}"
     level = f"{float(evidence.params['review.level']):.0%}"
@@ -34,10 +34,10 @@ def posterior(evidence: Evidence, stage: str) -> list[Table | Picture | Note]:
     pictures = ["prior_consequences"]
     pictures += [f"{model}_{kind}" for kind in KINDS for model in MODELS]
     return [
-        diagnostics(evidence),
-        refit_drift(evidence),
+        diagnostics_table(evidence),
+        refit_drift_table(evidence),
         *(frame(evidence.table(path), caption) for path, caption in tables if evidence.holds(f"{path}.csv")),
-        *(picture(evidence, f"{folder}/{name}") for name in pictures if evidence.holds(f"{folder}/{name}.png")),
+        *(logged_picture(evidence, f"{folder}/{name}") for name in pictures if evidence.holds(f"{folder}/{name}.png")),
     ]
 
 
@@ -46,7 +46,7 @@ def last_stage(evidence: Evidence) -> str:
     return "final" if any(key.startswith("final.") for key in evidence.metrics) else "calibration"
 
 
-def refit_drift(evidence: Evidence) -> Table | Note:
+def refit_drift_table(evidence: Evidence) -> Table | Note:
     """Lay out how far the refit to the whole log moved from the fit that was judged."""
     metrics = evidence.metrics
     if "final.purchases.refit_drift" not in metrics:
@@ -68,7 +68,7 @@ def refit_drift(evidence: Evidence) -> Table | Note:
     )
 
 
-def diagnostics(evidence: Evidence) -> Table:
+def diagnostics_table(evidence: Evidence) -> Table:
     """Lay out the numbers that vouch for each fit."""
     fits = [(stage, model) for stage in STAGES for model in MODELS if f"{stage}.{model}.method" in evidence.tags]
     logged = evidence.metrics

@@ -5,8 +5,8 @@ import pandas as pd
 
 from tenure.registry import Evidence
 
-from .cells import NONE, Cell, Table, claim, count, money, percent, plain, span, with_error
-from .pictures import Picture, picture
+from .pictures import Picture, logged_picture
+from .tables import NONE, Cell, Table, claim, count, money, percent, plain, span, with_error
 
 OUTCOMES = ("purchases", "value")
 
@@ -14,7 +14,7 @@ OUTCOMES = ("purchases", "value")
 GROUPS = {"everyone": "everyone", "one_time": "one-time buyers", "repeat": "repeat buyers", "top_decile": "top tenth"}
 
 
-def totals(evidence: Evidence) -> Table:
+def totals_table(evidence: Evidence) -> Table:
     """Lay out the holdout's totals, actual and foretold."""
     metrics, level = evidence.metrics, _level(evidence)
     rows = [
@@ -39,19 +39,19 @@ def totals(evidence: Evidence) -> Table:
     )
 
 
-def calibration(evidence: Evidence) -> list[Table | Picture]:
+def calibration_section(evidence: Evidence) -> list[Table | Picture]:
     """Gather the section on intervals and probabilities."""
     return [
-        picture(evidence, "backtest/pit"),
-        coverage(evidence),
-        tails(evidence),
-        picture(evidence, "backtest/reliability"),
-        reliability(evidence),
-        picture(evidence, "backtest/by_frequency"),
+        logged_picture(evidence, "backtest/pit"),
+        coverage_table(evidence),
+        tails_table(evidence),
+        logged_picture(evidence, "backtest/reliability"),
+        reliability_table(evidence),
+        logged_picture(evidence, "backtest/by_frequency"),
     ]
 
 
-def coverage(evidence: Evidence) -> Table:
+def coverage_table(evidence: Evidence) -> Table:
     """Lay out the shares of customers inside their intervals, by group and level."""
     levels: dict[float, None] = {}
     lines: dict[tuple[str, str], list[Cell]] = {}
@@ -68,7 +68,7 @@ def coverage(evidence: Evidence) -> Table:
     )
 
 
-def tails(evidence: Evidence) -> Table:
+def tails_table(evidence: Evidence) -> Table:
     """Lay out the shares of customers below and above their interval, by group, at the review's level."""
     level = float(evidence.params["review.level"])
     kept = evidence.table("backtest/coverage")
@@ -92,7 +92,7 @@ def tails(evidence: Evidence) -> Table:
     )
 
 
-def reliability(evidence: Evidence) -> Table:
+def reliability_table(evidence: Evidence) -> Table:
     """Lay out foretold and actual shares of buyers, by foretold probability."""
     rows = [
         [
@@ -110,7 +110,7 @@ def reliability(evidence: Evidence) -> Table:
     )
 
 
-def deciles(evidence: Evidence) -> Table:
+def deciles_table(evidence: Evidence) -> Table:
     """Lay out means by decile of expected value."""
     rows = [
         [
@@ -133,7 +133,7 @@ def deciles(evidence: Evidence) -> Table:
     )  # fmt: skip
 
 
-def baselines(evidence: Evidence) -> Table:
+def baselines_table(evidence: Evidence) -> Table:
     """Lay out the model beside each baseline."""
     rows = [
         [

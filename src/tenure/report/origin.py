@@ -6,12 +6,12 @@ from decimal import Decimal
 from tenure.registry import Evidence
 from tenure.transactions import StrayRefunds
 
-from .cells import NONE, Cell, Note, Table, count
+from .tables import NONE, Cell, Note, Table, count
 
 PURCHASE_MODELS = {"bg_nbd": "BG/NBD", "mbg_nbd": "MBG/NBD"}
 
 
-def reconciliation(evidence: Evidence) -> list[Table | Note]:
+def reconciliation_section(evidence: Evidence) -> list[Table | Note]:
     """Gather the section: each fate's rows and cents, and the purchases in words."""
     kept = json.loads(evidence.file("data/reconciliation.json").read_text())
     rows = [[Cell(line["fate"]), count(line["rows"]), _exact(line["amount"])] for line in kept["lines"]]

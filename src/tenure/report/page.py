@@ -7,13 +7,13 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from tenure.registry import Evidence
 
-from .base_forecast import business
-from .cells import NONE, Note, Table
-from .fit import STAGES, last_stage, posterior
-from .holdout import baselines, calibration, deciles, totals
-from .origin import card, reconciliation, reproduce, versions
-from .pictures import Picture, picture
-from .verdict import MEANING, checks, registered
+from .base_forecast import base_forecast_section
+from .fit import STAGES, last_stage, posterior_section
+from .holdout import baselines_table, calibration_section, deciles_table, totals_table
+from .origin import card, reconciliation_section, reproduce, versions
+from .pictures import Picture, logged_picture
+from .tables import NONE, Note, Table
+from .verdict import MEANING, checks_table, registration
 
 type Part = Table | Picture | Note | list[tuple[str, str]]
 
@@ -45,15 +45,15 @@ def _content(evidence: Evidence) -> dict[str, Any]:
     return {
         "evidence": evidence,
         **_verdict(evidence),
-        "business": business(evidence),
-        "tracking": [totals(evidence), picture(evidence, "backtest/tracking")],
-        "calibration": calibration(evidence),
-        "deciles": [picture(evidence, "backtest/deciles"), deciles(evidence)],
-        "baselines": baselines(evidence),
+        "business": base_forecast_section(evidence),
+        "tracking": [totals_table(evidence), logged_picture(evidence, "backtest/tracking")],
+        "calibration": calibration_section(evidence),
+        "deciles": [logged_picture(evidence, "backtest/deciles"), deciles_table(evidence)],
+        "baselines": baselines_table(evidence),
         "wins": evidence.tags.get("baselines.wins", NONE),
         "fitted_to": STAGES[stage],
-        "posterior": posterior(evidence, stage),
-        "reconciliation": reconciliation(evidence),
+        "posterior": posterior_section(evidence, stage),
+        "reconciliation": reconciliation_section(evidence),
         "card": card(evidence),
         "purchases": evidence.params.get("fit.purchase_model", NONE),
         "reproduce": reproduce(evidence),
@@ -68,6 +68,6 @@ def _verdict(evidence: Evidence) -> dict[str, Any]:
         "verdict": review.verdict.value,
         "meaning": MEANING[review.verdict],
         "concerns": review.concerns,
-        "checks": checks(review),
-        "registered": registered(evidence),
+        "checks": checks_table(review),
+        "registered": registration(evidence),
     }

@@ -62,7 +62,7 @@ PICTURES = {
 }
 
 
-def picture(evidence: Evidence, path: str) -> Picture:
+def logged_picture(evidence: Evidence, path: str) -> Picture:
     """Take a logged picture by its path without the ending."""
     shows, look = PICTURES[path.rpartition("/")[2]]
     if not evidence.holds(f"{path}.png"):

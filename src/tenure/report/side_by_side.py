@@ -14,15 +14,15 @@ from tenure.fit import KHAT_LIMIT, LEAST_ELPD, compare
 from tenure.registry import Evidence, evidence
 from tenure.review import Check, Verdict
 
-from .cells import NONE, Cell, Note, Table, count, money, percent, plain
+from .comparability import settings_below, why_incomparable
 from .fit import MODELS, last_stage
 from .holdout import OUTCOMES
 from .origin import PURCHASE_MODELS
+from .tables import NONE, Cell, Note, Table, count, money, percent, plain
 
 type Runs = Mapping[str, Evidence]
 type Write = Callable[[float | None], Cell]
 
-TOLD_OTHERWISE = ("transactions.path", "rfm.cutoff", "rfm.end")  # by the log's digest, and by the days themselves
 OF_THE_MODEL = ("validated_horizon_days",)  # MLflow keeps it with the settings
 ENDS = {"low": 0.05, "middle": 0.5, "high": 0.95}
 
@@ -108,16 +108,12 @@ def _purchases(run: Evidence) -> str:
 
 def _like(run: Evidence, runs: Runs, prefix: str) -> str:
     """Name the first run that has the same settings below a prefix."""
-    ours = _below(run, prefix)
-    first = next(name for name, other in runs.items() if _below(other, prefix) == ours)
+    ours = settings_below(run, prefix)
+    first = next(name for name, other in runs.items() if settings_below(other, prefix) == ours)
     return "its own" if runs[first] is run else f"those of {first}"
 
 
-def _below(run: Evidence, *prefixes: str) -> dict[str, str]:
-    return {key: value for key, value in run.params.items() if key.startswith(prefixes)}
-
-
-def settings(runs: Runs) -> Table | Note:
+def settings_table(runs: Runs) -> Table | Note:
     """Lay out the settings that are not the same in all."""
     keys = dict.fromkeys(key for run in runs.values() for key in run.params if key not in OF_THE_MODEL)
     told = {key: [run.params.get(key, NONE) for run in runs.values()] for key in keys}
@@ -127,7 +123,7 @@ def settings(runs: Runs) -> Table | Note:
     return Table(f"The settings that differ, of {len(keys)}; all others are alike.", ("setting", *runs), rows)
 
 
-def checks(runs: Runs) -> Table | Note:
+def checks_table(runs: Runs) -> Table | Note:
     """Lay out the checks that did not pass everywhere and come to different verdicts; not asked for is one of them."""
     judged = [{check.metric: check for check in run.review().checks} for run in runs.values()]
     rows = []
@@ -149,10 +145,10 @@ def _told(check: Check) -> str:
     return f"{check.verdict} {plain(check.value).text}"
 
 
-def holdout(runs: Runs) -> Table:
+def holdout_table(runs: Runs) -> Table:
     """Lay out how each did on its own holdout, and say whose task was another."""
     first, *others = runs
-    reasons = {name: why_apart(runs[first], runs[name], is_judged=True) for name in others}
+    reasons = {name: why_incomparable(runs[first], runs[name], is_judged=True) for name in others}
     apart = [f"{name} ({reason})" for name, reason in reasons.items() if reason]
     caption = (
         "What the holdout showed. All judged the same customers on the same days, so that the lines may be compared; "
@@ -168,7 +164,7 @@ def _each(runs: Runs, key: str, write: Write) -> list[Cell]:
     return [write(run.metrics.get(key)) for run in runs.values()]
 
 
-def base_forecast(runs: Runs) -> Table:
+def base_forecast_table(runs: Runs) -> Table:
     """Lay out what each says of the business; a run that failed says nothing."""
     failed = [run.review().verdict is Verdict.FAIL for run in runs.values()]
     rows = []
@@ -183,30 +179,6 @@ def base_forecast(runs: Runs) -> Table:
     )
 
 
-def why_apart(first: Evidence, second: Evidence, *, is_judged: bool) -> str | None:
-    """Say why two runs did not look at the same customers and days; None where they did.
-
-    Args:
-        first: a run.
-        second: another.
-        is_judged: of the holdout as well, and not of the calibration alone.
-
-    What a run does not tell is taken as different: a comparison is never made on a guess.
-    """
-    if not first.tags.get("data.digest") or first.tags["data.digest"] != second.tags.get("data.digest"):
-        return "the logs differ"
-    for tag, words in (("cutoff", "calibrated to"), ("end", "held out to")):
-        days = [run.tags.get(tag) for run in (first, second)]
-        if (tag == "cutoff" or is_judged) and (None in days or days[0] != days[1]):
-            return f"{words} {days[0]} and {days[1]}"
-    rules = [_below(run, "transactions.", "rfm.") for run in (first, second)]
-    differ = [key for key in {**rules[0], **rules[1]} if rules[0].get(key) != rules[1].get(key)]
-    differ = [key for key in differ if key not in TOLD_OTHERWISE]
-    if differ:
-        return f"rows or customers are chosen by other rules: {', '.join(differ)}"
-    return None
-
-
 def differences(runs: Runs) -> Table:
     """Lay out paired differences of the expected log predictive density, each run beside the first like it.
 
@@ -216,7 +188,7 @@ def differences(runs: Runs) -> Table:
     rows: list[list[Cell]] = []
     names = list(runs)
     for at, name in enumerate(names[1:], 1):
-        apart = {before: why_apart(runs[before], runs[name], is_judged=False) for before in names[:at]}
+        apart = {before: why_incomparable(runs[before], runs[name], is_judged=False) for before in names[:at]}
         beside = next((before for before, reason in apart.items() if reason is None), None)
         if beside is None:
             told = Cell(f"means nothing: {apart[names[0]]}")

@@ -3,7 +3,7 @@
 from tenure.registry import Evidence, Version
 from tenure.review import Review, Verdict
 
-from .cells import Cell, Note, Table
+from .tables import Cell, Note, Table
 
 MEANING = {
     Verdict.PASS: "Every check is within its limits: the model may be used as the card below says.",
@@ -13,7 +13,7 @@ MEANING = {
 FATES = {"promotion": "made champion", "rollback": "sent back"}
 
 
-def concerns(review: Review) -> Table | Note:
+def concerns_table(review: Review) -> Table | Note:
     """List what did not pass, the worst first, with advice."""
     if not review.concerns:
         return Note("Nothing is outside its limits.")
@@ -24,7 +24,7 @@ def concerns(review: Review) -> Table | Note:
     return Table(caption, ("verdict", "finding", "what to do"), rows)
 
 
-def checks(review: Review) -> Table:
+def checks_table(review: Review) -> Table:
     """Lay out every check beside its limits."""
     rows = [
         [Cell(check.verdict.value), Cell(check.name), Cell(check.finding), Cell(check.limit)] for check in review.checks
@@ -35,7 +35,7 @@ def checks(review: Review) -> Table:
     return Table(caption, ("verdict", "check", "finding", "limits"), rows)
 
 
-def registered(evidence: Evidence) -> str:
+def registration(evidence: Evidence) -> str:
     """Tell what was registered at the end of the run, and whether it became champion then."""
     tags = evidence.tags
     if "model" not in tags:

@@ -19,7 +19,7 @@ slow *arguments:
 durations *arguments:
     uv run pytest --durations=0 {{arguments}} | awk '/s (call|setup|teardown) / { split($3, at, "::"); sum[at[1]] += $1 } END { for (file in sum) printf "%8.1f %s\n", sum[file], file }' | sort -rn
 
-# Everything that CI runs
+# All that CI runs
 ci: check test
 
 # Differences between the golden scores and the scores of this code

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).parent.parent
 LONG = (
-    "test_train_run", "test_compare", "test_learning", "test_promote_command", "test_backtest_origins",
+    "test_train_run", "test_compare", "test_past_errors", "test_promote_command", "test_backtest_origins",
     "test_notebooks", "test_score_command", "test_store", "test_report_command", "test_sweeps",
 )  # fmt: skip
 
@@ -44,7 +44,7 @@ from tenure.jobs.compose import compose_settings  # noqa: E402
 from tenure.posterior import Posterior  # noqa: E402
 from tenure.rfm import Split, split  # noqa: E402
 from tenure.settings import FitSettings  # noqa: E402
-from tenure.summary import Rfm  # noqa: E402
+from tenure.summary import CustomerSummary  # noqa: E402
 from tenure.transactions import read  # noqa: E402
 
 
@@ -109,13 +109,13 @@ def fit_settings() -> FitSettings:
 
 
 @pytest.fixture(scope="session")
-def calibration(cdnow_split: Split) -> Rfm:
+def calibration(cdnow_split: Split) -> CustomerSummary:
     """Summarise the CDNOW sample's first 39 weeks."""
     return cdnow_split.calibration
 
 
 @pytest.fixture(scope="session")
-def fitted(calibration: Rfm, fit_settings: FitSettings) -> Fit:
+def fitted(calibration: CustomerSummary, fit_settings: FitSettings) -> Fit:
     """Fit the CDNOW sample by nuts, the reference."""
     return fit(calibration, fit_settings, seed=4)
 

@@ -62,7 +62,7 @@ def test_origins_that_cannot_be_are_refused_by_their_key(changes: dict[str, obje
 
 def test_the_command_prints_totals_forecasts_and_who_won(rolled: Ran) -> None:
     assert rolled.code == 0, rolled.err
-    for said in ("Totals by origin", "90% adjusted", "Forecasts of value, 42 days ahead: means over 5 origins",
+    for said in ("Totals by origin", "90% adjusted", "Forecasts of spend, 42 days ahead: means over 5 origins",
                  "Where a baseline wins", "Drift of totals after the end of the log", "uv run mlflow ui"):  # fmt: skip
         assert said in rolled.out
     assert "5 origins" in rolled.err
@@ -84,7 +84,7 @@ def test_the_command_logs_a_run_per_origin_inside_one_with_the_tables(rolled: Ra
     one = next(run for run in children if run.info.run_name == f"{totals['cutoff'][0]} + 42 days")
     assert one.data.metrics["purchases.actual_total"] == totals["actual"][0]
     assert one.data.metrics["baselines.compared"] == 2
-    assert one.data.tags["value.adjusted"] == "assumed from the prior"
+    assert one.data.tags["spend.adjusted"] == "assumed from the prior"
     followed = registry.evidence(one.info.run_id).table("backtest/tracking")
     after = followed[followed["day"] > totals["cutoff"][0]]
     assert len(after) == 42 / 7

@@ -13,8 +13,8 @@ import pytest
 
 from tenure import registry
 from tenure.errors import InputError
-from tenure.jobs import console
 from tenure.jobs.compose import compose_settings
+from tenure.jobs.console import terminal
 from tenure.jobs.ending import disk_fault
 
 
@@ -106,10 +106,10 @@ def test_mlflow_run_id_names_a_running_run_that_is_free(tmp_path: Path, monkeypa
 
 @pytest.mark.parametrize("text", ["shoes [/sale]", "[red]a", "[link=http://evil]x", "\x1b[2Jforged\nline", "a\\"])
 def test_texts_from_data_are_printed_as_they_are(text: str, capsys: pytest.CaptureFixture[str]) -> None:
-    table = console._table("groups", "group")
-    table.add_row(console._plain(text))
-    console._console().print(table)
-    console.print_line(text.replace("\n", " "))
+    table = terminal.new_table("groups", "group")
+    table.add_row(terminal.plain(text))
+    terminal.stdout().print(table)
+    terminal.print_line(text.replace("\n", " "))
     out = capsys.readouterr().out
     assert "\x1b" not in out
     assert text.replace("\x1b", "\\x1b").replace("\n", "\\n") in out

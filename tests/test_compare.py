@@ -165,7 +165,7 @@ def test_a_difference_is_paired_over_the_customers_of_one_split_and_nothing_from
     runs = next(iter(splits.values()))
     own, differences = compare.compare({**runs, "again": runs["bg_nbd weak"]}, "bg_nbd weak")
     assert own["elpd of purchases"] == runs["bg_nbd weak"].metrics["calibration.purchases.loo_elpd"]
-    assert own["CRPS of value"] == pytest.approx(runs["bg_nbd weak"].metrics["value.crps"], rel=0.03)
+    assert own["CRPS of spend"] == pytest.approx(runs["bg_nbd weak"].metrics["spend.crps"], rel=0.03)
     assert set(differences["again"].values()) == {(0.0, 0.0)}
     gain, error = differences["mbg_nbd weak"]["elpd of purchases"]
     assert gain == pytest.approx(
@@ -178,8 +178,8 @@ def test_a_difference_is_paired_over_the_customers_of_one_split_and_nothing_from
 @pytest.mark.parametrize(
     ("measure", "difference", "error", "is_clear"),
     [
-        ("CRPS of value", -0.5, 0.2, True),
-        ("CRPS of value", 0.5, 0.3, False),
+        ("CRPS of spend", -0.5, 0.2, True),
+        ("CRPS of spend", 0.5, 0.3, False),
         ("elpd of purchases", 3.9, 0.1, False),
         ("elpd of purchases", 9.0, 4.0, True),
         ("elpd of purchases", -9.0, 5.0, False),

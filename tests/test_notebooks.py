@@ -1,11 +1,13 @@
 """The notebooks, executed against the store of a training."""
 
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from job_runs import MARK, Ran
+from words import retired_words
 
 ROOT = Path(__file__).parent.parent
 NOTEBOOKS = [ROOT / "notebooks" / f"{name}.ipynb" for name in ("model_review", "compare_runs")]
@@ -34,11 +36,14 @@ def execute(asked: dict[str, str], names: list[str], ran: Ran, monkeypatch: pyte
     for key, value in asked.items():
         monkeypatch.setenv(key, value)
     books = [nbformat.read(ROOT / "notebooks" / f"{name}.ipynb", as_version=4) for name in names]
-    reset = nbformat.v4.new_code_cell("%reset -f")
-    together = nbformat.v4.new_notebook(cells=[cell for book in books for cell in (*book.cells, reset)])
+    cells = [cell for book in books for cell in (*book.cells, nbformat.v4.new_code_cell("%reset -f"))]
+    for number, cell in enumerate(cells):
+        cell["id"] = f"cell-{number}"  # the notebooks number theirs alike
+    together = nbformat.v4.new_notebook(cells=cells)
     NotebookClient(together, timeout=240, kernel_name="python3").execute(cwd=str(ran.folder))
     shown = ["\n".join(json.dumps(cell.get("outputs", [])) for cell in book.cells) for book in books]
     assert MARK not in "".join(shown)
+    assert not retired_words(re.sub(r'"image/[^"]*": "[^"]*"', "", "\n".join(shown)))
     return shown
 
 

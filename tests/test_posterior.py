@@ -11,11 +11,11 @@ from typing import Any
 import numpy as np
 import pytest
 
+from tenure.bounds import MOST_DRAWS
 from tenure.errors import InputError
 from tenure.posterior import (
     BOUNDS,
     MOST_CHARACTERS,
-    MOST_DRAWS,
     PARAMETERS,
     PURCHASE_MODELS,
     Posterior,

@@ -29,7 +29,7 @@ def test_the_run_holds_its_report_and_it_can_be_made_again_from_the_run_alone(ev
         assert said in page
     base = {key.removeprefix("base."): value for key, value in evidence.metrics.items() if key.startswith("base.")}
     assert base["customers"] == 2357
-    for outcome in ("purchases", "value"):
+    for outcome in ("purchases", "clv"):
         found = {end: base[f"{outcome}.{end}"] for end in ("adjusted_low", "low", "mean_low", "expected")}
         assert sorted(found, key=found.__getitem__) == list(found)
         assert base[f"{outcome}.mean_high"] < base[f"{outcome}.high"] < base[f"{outcome}.adjusted_high"]

@@ -83,16 +83,16 @@ def test_scoring_tells_the_way_there_and_the_value_to_infinity(
     scored = in_process("score", *asked, "score.horizon_days=730", folder=trained.folder)
     assert scored.code == 0, scored.err
     assert "month by month" in scored.out
-    assert "residual value" in scored.out
-    assert "of the value lies farther ahead than any customer was observed" in scored.out
+    assert "residual clv" in scored.out
+    assert "of the clv is extrapolated: farther ahead than any customer was observed" in scored.out
     table = pd.read_parquet(tmp_path / "long.parquet")
     assert len(table) == 2357
     assert set(map(len, table["clv_by_month"])) == {24}
     np.testing.assert_allclose(table["clv_by_month"].map(sum), table["clv"], rtol=1e-9)
-    assert (table["residual_value"] > table["clv"]).all()
+    assert (table["residual_clv"] > table["clv"]).all()
     registry.use(trained.store)
     run = registry.evidence(scored.run_id)
-    assert run.metrics["total.residual_value.expected"] == pytest.approx(table["residual_value"].sum())
+    assert run.metrics["total.residual_clv.expected"] == pytest.approx(table["residual_clv"].sum())
     assert 0 < run.metrics["score.extrapolated_share"] < run.metrics["score.residual_share_beyond"] < 1
     assert len(run.table("scores/months")) == 48
     assert run.file("scores/months.png").stat().st_size > 10_000

@@ -21,6 +21,7 @@ from tenure import registry
 from tenure.addresses import mask
 from tenure.jobs.compose import compose_settings
 from tenure.posterior import Posterior
+from tenure.record import Record
 from tenure.registry import RegistryError, StoreUnreachableError, completeness, locks, models, processes, store
 from tenure.registry.uris import checked_uri
 from tenure.settings import RegistrySettings
@@ -102,7 +103,7 @@ def test_a_run_holds_no_password_of_its_store(settings: RegistrySettings) -> Non
     train = compose_settings("train", [f"registry.tracking_uri='{uri}'"])
     registry.use(settings.tracking_uri)
     with registry.open_run(settings, "train", config) as run:
-        registry.log_settings(asdict(train))
+        registry.log(Record(params=registry.flat_settings(asdict(train))))
     kept = registry.evidence(run.info.run_id)
     assert kept.params["registry.tracking_uri"].endswith("mlflow.db?password=***")
     recipe = kept.recipe()
@@ -390,8 +391,8 @@ def test_a_clock_that_is_set_kills_no_run(monkeypatch: pytest.MonkeyPatch, step:
     boot, create = psutil.boot_time(), psutil.Process.create_time
     monkeypatch.setattr(psutil, "boot_time", lambda: boot + step)
     monkeypatch.setattr(psutil.Process, "create_time", lambda process: create(process) + step)
-    assert processes.lives_on(tags) is True
-    assert processes.lives_on({**tags, processes.STARTED: f"{float(tags[processes.STARTED]) - 60:.2f}"}) is False
+    assert processes.is_alive(tags) is True
+    assert processes.is_alive({**tags, processes.STARTED: f"{float(tags[processes.STARTED]) - 60:.2f}"}) is False
 
 
 def test_a_zombie_is_dead() -> None:
@@ -404,7 +405,7 @@ def test_a_zombie_is_dead() -> None:
     end = time.monotonic() + 30
     while child.status() != psutil.STATUS_ZOMBIE and time.monotonic() < end:
         time.sleep(0.05)
-    assert processes.lives_on(tags) is False
+    assert processes.is_alive(tags) is False
     child.wait()
 
 
@@ -474,14 +475,13 @@ import numpy as np
 from tenure import registry
 from tenure.jobs.compose import compose_settings
 from tenure.posterior import Posterior
-from tenure.registry.evidence import log_figures
+from tenure.record import Record
 rng = np.random.default_rng(1)
 draws = {name: np.exp(rng.normal(0.7, 0.01, (2, 50))) for name in ("r", "alpha", "a", "b", "p", "q", "v")}
 settings = compose_settings("train").registry
 registry.connect(settings)
 with registry.open_run(settings, "train", "seed: 0") as run:
-    log_figures("data", {"empty": plt.figure()})
-    registry.log_report("<html></html>")
+    registry.log(Record(figures={"data/empty": plt.figure()}, files={"report.html": "<html></html>"}))
     registry.register(Posterior(draws, "bg_nbd", {"method": "none"}), "clv", run_id=run.info.run_id, verdict="PASS",
                       validated_horizon_days=365, tags={})
 kept = registry.evidence(run.info.run_id)

@@ -116,7 +116,7 @@ def test_customers_from_before_the_log_are_found_left_out_of_training_and_counte
     customers: list[int] = []
 
     def stop(settings: Any, transactions: Any, parts: Any, *_: Any, **__: Any) -> NoReturn:
-        customers.append(len(parts.calibration.customers))
+        customers.append(len(parts.calibration.table))
         raise InputError("before the fit")
 
     monkeypatch.setattr(training, "_train", stop)
@@ -159,7 +159,7 @@ def test_the_holdout_of_cdnow_is_as_calibrated_as_it_should_be(evidence: registr
     assert numbers["purchases.actual_total"] == 1882
     assert numbers["purchases.correlation"] == pytest.approx(0.626, abs=0.002)
     assert numbers["purchases.bias"] == pytest.approx(-0.12, abs=0.02)
-    assert "value.pit_coverage" in numbers
+    assert "spend.pit_coverage" in numbers
     assert numbers["purchases.total_low"] < numbers["purchases.expected_total"] < numbers["purchases.total_high"]
     holds = numbers["purchases.total_low"] <= 1882 <= numbers["purchases.total_high"]
     assert numbers["purchases.total_covers_actual"] == holds
@@ -255,7 +255,7 @@ def test_a_report_that_cannot_be_written_costs_no_training(
         raise ZeroDivisionError("no page today")
 
     passed = Check("a", "m", 0.0, Verdict.PASS, "m is 0", "", "", "")
-    trained = Trained("", *[None] * 4, Review((passed,)), *[None] * 3)  # type: ignore[arg-type]
+    trained = Trained("", None, Review((passed,)))  # type: ignore[arg-type]
     monkeypatch.setattr(training, "_result", lambda *_: Result())
     monkeypatch.setattr(training, "_train", lambda *_, **__: trained)
     monkeypatch.setattr(training.console, "print_training", lambda *_: None)

@@ -223,7 +223,7 @@ def test_the_last_day_of_calibration_ends_at_the_shop_s_midnight(tmp_path: Path)
     """T-38, T-39: no hour belongs to both sides of a cut-off, whatever the zone of the stamps."""
     text = "customer_id,date,amount\na,2019-12-01T12:00Z,1\na,2020-01-01T22:59:59Z,2\na,2020-01-01T23:00:00Z,4\n"
     parts = split(read_text(tmp_path, text, timezone="Europe/Paris"), "2020-01-01", "2020-01-02")
-    (known,), (later,) = parts.calibration.customers.to_dict("records"), parts.holdout.to_dict("records")
+    (known,), (later,) = parts.calibration.table.to_dict("records"), parts.holdout.to_dict("records")
     assert (known["frequency"], known["monetary_value"]) == (1, 2.0)
     assert (later["purchases"], later["spend"]) == (1, 4.0)
 

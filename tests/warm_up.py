@@ -18,17 +18,20 @@ DONE = "warm"  # a file beside the compiled functions: all of them are there
 
 
 def compile_all(cache: Path) -> None:
-    """Compile every part, unless an earlier run has; a part that fails is left to the tests, which report it."""
+    """Compile every part, unless an earlier run has; print what fails, which the tests then compile or report."""
     if (cache / DONE).exists():
         return
     environment = {key: value for key, value in os.environ.items() if not key.startswith("MLFLOW")}
-    commands = [[sys.executable, "-W", "ignore", __file__, part] for part in PARTS]
-    started = [
-        subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        for command in commands
-    ]
-    codes = [process.wait() for process in started]
-    if not any(codes):
+    commands = {part: [sys.executable, "-W", "ignore", __file__, part] for part in PARTS}
+    started = {
+        part: subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+        for part, command in commands.items()
+    }
+    errors = {part: process.communicate()[1] for part, process in started.items()}
+    failed = [part for part, process in started.items() if process.returncode]
+    for part in failed:
+        print(f"warm-up: {part} failed\n{errors[part][-1000:]}", file=sys.stderr)
+    if not failed:
         (cache / DONE).touch()
 
 

@@ -15,11 +15,15 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from . import paths
 from .backtest import Drifts
 from .base_forecast import adjusted_totals
 from .errors import InputError
 from .output import METADATA_KEY
+from .record import Record, finite
 from .scorer import Months, Scores, Totals
+
+FEW_CUSTOMERS = 20  # up to which any number of groups is shown
 
 
 class BatchError(InputError):
@@ -37,6 +41,15 @@ class Largest(NamedTuple):
     def share(self) -> float:
         """Return the customer's share of the total."""
         return self.clv / self.total if self.total > 0 else 0.0
+
+
+def is_personal(groups: int, customers: int) -> bool:
+    """Return whether groups are so many that most of them are one customer each, and would name customers.
+
+    >>> is_personal(51, 100), is_personal(50, 100), is_personal(15, 20)
+    (True, False, False)
+    """
+    return customers > FEW_CUSTOMERS and 2 * groups > customers
 
 
 @dataclass(frozen=True)
@@ -67,13 +80,52 @@ class Scored:
         """Say where the drift on the adjusted totals comes from; None where there is none."""
         return None if self.drifts is None else self.drifts.source(self.scores.params.horizon_days)
 
+    @property
+    def is_personal(self) -> bool:
+        """Return whether most groups are one customer each, so that their table would name customers."""
+        return is_personal(len(self.scores.groups), self.customers)
+
+    def record(self, seconds: float) -> Record:
+        """Return the model, the number of customers, the seconds of the scoring, and the totals from joint draws."""
+        totals, tags = self.totals_table(), {"model": self.model, "totals.adjusted": self.adjusted_by or "none"}
+        if self.scores.by and self.is_personal:
+            tags["scores.groups"] = "not logged: nearly as many groups as customers"
+        rows = totals.to_dict("index").items()
+        of_totals = {f"total.{name}.{end}": float(value) for name, row in rows for end, value in row.items()}
+        return Record(
+            metrics={"score.seconds": seconds, **self._counts(), **finite(of_totals)},
+            tags=tags,
+            tables={paths.SCORE_TOTALS: totals.rename_axis("total"), **self._tables()},
+        )
+
+    def _counts(self) -> dict[str, float]:
+        """Count the customers and those of a special kind; list the shares that exist."""
+        scores = self.scores
+        counts: dict[str, float | None] = {
+            "score.customers": self.customers,
+            "score.unstable_means": scores.unstable_means,
+            "score.free_repeat_buyers": scores.free_repeat_buyers,
+            "score.extrapolated_share": scores.extrapolated_share,
+            "score.residual_share_beyond": self.residual_beyond,
+            "score.largest_clv_share": None if self.largest is None else self.largest.share,
+        }
+        return {name: value for name, value in counts.items() if value is not None}
+
+    def _tables(self) -> dict[str, pd.DataFrame]:
+        tables, scores = {}, self.scores
+        if scores.by and not self.is_personal:
+            tables[paths.SCORE_GROUPS] = self.group_table().set_index(list(scores.by))
+        if scores.months is not None:
+            tables[paths.SCORE_MONTHS] = scores.months.table(scores.params.level).set_index("month")
+        return tables
+
     def totals_table(self) -> pd.DataFrame:
-        """Tabulate the totals, raw and adjusted, and `residual_value`, which has no horizon to be adjusted over."""
+        """Tabulate the totals, raw and adjusted, and `residual_clv`, which has no horizon to be adjusted over."""
         table = self.scores.totals.table(self.scores.params.level)
         if self.drifts is not None:
             table = table.join(adjusted_totals(self.scores.totals, self.drifts, self.scores.params))
         if self.residual is not None:
-            table.loc["residual_value"] = self.residual.table(self.scores.params.level).loc["clv"]
+            table.loc["residual_clv"] = self.residual.table(self.scores.params.level).loc["clv"]
         return table
 
     def group_table(self) -> pd.DataFrame:
@@ -121,7 +173,7 @@ def larger(before: Largest | None, table: pd.DataFrame) -> Largest | None:
 
 def share_of_all(parts: list[tuple[float | None, Totals]]) -> float | None:
     """Put shares of expected value together."""
-    known = [(share, totals.expected_value.mean()) for share, totals in parts if share is not None]
+    known = [(share, totals.expected_clv.mean()) for share, totals in parts if share is not None]
     whole = sum(weight for _, weight in known)
     return float(sum(share * weight for share, weight in known) / whole) if whole > 0 else None
 

@@ -1,7 +1,7 @@
 """The fitted population: joint draws of the seven parameters, and where they come from.
 
 A posterior holds no customer rows. It is saved as a plain `.npz` (arrays and one JSON text, no pickle), and this
-module travels inside the registered model, so it imports nothing but NumPy and `errors`.
+module travels inside the registered model, so it imports nothing but NumPy, `bounds` and `errors`.
 """
 
 import json
@@ -18,6 +18,7 @@ from typing import IO, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from .bounds import MOST_DRAWS
 from .errors import InputError
 
 PURCHASE_PARAMETERS = ("r", "alpha", "a", "b")
@@ -40,7 +41,6 @@ BOUNDS = {
 }
 RATE_BOUNDS = 0.0, 1e9  # r / alpha, purchases a day
 SPEND_BOUNDS = 1e-12, 1e15  # v p / (q - 1), mean spend per purchase
-MOST_DRAWS = 100_000
 MOST_CHARACTERS = 20_000  # characters of the JSON text
 MOST_BYTES = 16_000_000
 # What an origin may hold.

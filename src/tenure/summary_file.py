@@ -19,7 +19,7 @@ from . import remote
 from .addresses import mask
 from .errors import InputError
 from .scorer import customer_keys, group, refuse_groups
-from .summary import Fault, Rfm, SummaryError, canonical_ids, repeated
+from .summary import CustomerSummary, Fault, SummaryError, canonical_ids, repeated
 from .transactions import CANONICAL, INTEGER, TEXT, refuse_others
 from .units import Seen
 
@@ -44,7 +44,7 @@ class SummaryFileError(InputError):
     """A file of customer summaries that cannot be read."""
 
 
-class Summaries(Protocol):
+class SummaryParts(Protocol):
     """Customer summaries in parts, which can be read more than once."""
 
     def parts(self) -> Iterator[pd.DataFrame]:
@@ -152,11 +152,11 @@ class SummaryFile:
             yield from chunks
 
 
-def check_summaries(summaries: Summaries, by: Sequence[str] = (), seen: Seen | None = None) -> int:
+def check_summaries(summary: SummaryParts, by: Sequence[str] = (), seen: Seen | None = None) -> int:
     """Check every part of a table, and the whole for ids that are there twice, before any work; count its rows.
 
     Args:
-        summaries: the table.
+        summary: the table.
         by: columns to total by.
         seen: gathers what the comparison of units has to know.
 
@@ -164,9 +164,9 @@ def check_summaries(summaries: Summaries, by: Sequence[str] = (), seen: Seen | N
     """
     rows, faults, groups = 0, list[Fault](), set[tuple[Any, ...]]()
     keys = [np.empty(0, np.uint64)]
-    for part in summaries.parts():
+    for part in summary.parts():
         try:
-            customers = Rfm.from_frame(part, first_row=rows + 1).customers
+            customers = CustomerSummary.from_frame(part, first_row=rows + 1).table
         except SummaryError as error:
             if not error.found:  # of columns, which no part has
                 raise
@@ -178,20 +178,20 @@ def check_summaries(summaries: Summaries, by: Sequence[str] = (), seen: Seen | N
         groups |= set(group(part, by)[0])
         rows += len(part)
     refuse_groups(by, len(groups))
-    faults = faults or _duplicates(summaries, np.concatenate(keys))
+    faults = faults or _duplicates(summary, np.concatenate(keys))
     if faults:
         raise SummaryError.of(faults, rows)
     return rows
 
 
-def _duplicates(summaries: Summaries, keys: Any) -> list[Fault]:
+def _duplicates(summary: SummaryParts, keys: Any) -> list[Fault]:
     """Find ids that are in more than one part, by their hashes first."""
     ordered = np.sort(keys)
     again = ordered[1:][ordered[1:] == ordered[:-1]]
     if not again.size:
         return []
     # Hashes may agree by chance, though hardly ever: look at the ids themselves.
-    ids = (canonical_ids(part["customer_id"]) for part in summaries.parts())
+    ids = (canonical_ids(part["customer_id"]) for part in summary.parts())
     found = pd.concat([part[np.isin(customer_keys(part, 0), again)] for part in ids])
     names = found[found.duplicated(keep=False)].unique()
     return [repeated(len(names), [repr(str(name)) for name in names[:SHOWN]])] if len(names) else []

@@ -9,6 +9,8 @@ from typing import Any
 
 import numpy as np
 
+from tenure import paths
+from tenure.record import Record
 from tenure.settings import DriftSettings
 from tenure.streams import stream
 
@@ -75,6 +77,10 @@ class Drifts:
         arrays: dict[str, Any] = {name: drift.logs for name, drift in named.items()}
         with open(path, "wb") as file:
             np.savez_compressed(file, about=np.array(json.dumps(about)), assumed=self.assumed.logs, **arrays)
+
+    def record(self) -> Record:
+        """Return the file of the drifts."""
+        return Record(files={paths.DRIFT: self.save})
 
     @classmethod
     def load(cls, path: str | PathLike[str]) -> "Drifts":

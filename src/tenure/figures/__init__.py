@@ -6,12 +6,13 @@ left behind: no open pyplot figure, no changed setting.
 """
 
 from .customers import months, scored_examples
-from .drawing import draw
+from .drawing import draw, record_figures
 from .first_purchases import acquisitions
 from .fit import consequences, prior_posterior, purchases_check, spend_check
 from .holdout import by_frequency, deciles, pit, reliability, weekly_tracking
 from .runs import ranges, totals, trackings
 from .sampler import energy, rank, trace
+from .training import fit_pictures, holdout_pictures
 
 __all__ = [
     "acquisitions",
@@ -20,12 +21,15 @@ __all__ = [
     "deciles",
     "draw",
     "energy",
+    "fit_pictures",
+    "holdout_pictures",
     "months",
     "pit",
     "prior_posterior",
     "purchases_check",
     "ranges",
     "rank",
+    "record_figures",
     "reliability",
     "scored_examples",
     "spend_check",

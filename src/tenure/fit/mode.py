@@ -9,7 +9,7 @@ import numpy as np
 from scipy.optimize import minimize
 
 from tenure.rfm import CompressedSummary
-from tenure.summary import Rfm
+from tenure.summary import CustomerSummary
 
 from .likelihood import Floats, PurchaseTable, SpendTable, gamma_gamma_kernel, purchase_kernel
 from .target import Target
@@ -69,7 +69,7 @@ def _hessian(function: Downhill, point: Floats) -> Floats:
     return np.asarray(0.5 * (matrix + matrix.T))
 
 
-def maximum_likelihood(data: Rfm | CompressedSummary, purchases: str = "bg_nbd") -> dict[str, float]:
+def maximum_likelihood(data: CustomerSummary | CompressedSummary, purchases: str = "bg_nbd") -> dict[str, float]:
     """Find r, alpha, a, b and p, q, v with flat priors, and both maxima, for comparison with published estimates.
 
     Returns the parameters (alpha in days, v in the log's money) with `purchases_log_likelihood` and

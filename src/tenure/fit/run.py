@@ -13,7 +13,7 @@ from tenure.posterior import BOUNDS, PARAMETERS, Posterior, PosteriorError
 from tenure.rfm import CompressedSummary, Spends
 from tenure.settings import FitSettings
 from tenure.streams import derive_seed, stream
-from tenure.summary import Rfm
+from tenure.summary import CustomerSummary
 
 from .diagnostics import diagnose
 from .fitted import FittedModel
@@ -64,7 +64,7 @@ class Fit:
         return population(draws, self.posterior.purchase_model, {"method": "prior"})
 
 
-def fit(data: CompressedSummary | Rfm, settings: FitSettings, *, seed: int, progress: bool = False) -> Fit:
+def fit(data: CompressedSummary | CustomerSummary, settings: FitSettings, *, seed: int, progress: bool = False) -> Fit:
     """Find the posterior of both models.
 
     The models are independent given their parameters (Fader, Hardie & Lee 2005, JMR 42), so draw s of one beside

@@ -7,7 +7,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from tenure.posterior import PARAMETERS, PURCHASE_PARAMETERS, SPEND_PARAMETERS, Posterior
-from tenure.summary import Rfm
+from tenure.summary import CustomerSummary
 
 if TYPE_CHECKING:
     from pymc_marketing.clv import BetaGeoModel, GammaGammaModel
@@ -20,14 +20,14 @@ class LibraryModels(NamedTuple):
     spend: "GammaGammaModel"
 
 
-def library_model(posterior: Posterior, rfm: Rfm) -> LibraryModels:
+def library_model(posterior: Posterior, summary: CustomerSummary) -> LibraryModels:
     """Build stock pymc-marketing models over the customers themselves, with our draws as their posterior.
 
     They hold one row per customer, customer ids among them: they are for looking at, not for logging.
     """
     from pymc_marketing.clv import BetaGeoModel, GammaGammaModel, ModifiedBetaGeoModel
 
-    customers = rfm.customers
+    customers = summary.table
     kind = ModifiedBetaGeoModel if posterior.initial_dropout_chances else BetaGeoModel
     purchases, spend = kind(), GammaGammaModel()
     draws = {name: np.asarray(posterior.draws[name]) for name in PARAMETERS}

@@ -1,4 +1,4 @@
-"""Close what processes that were killed left open: runs, logged models, registrations."""
+"""Close the runs and logged models that killed processes left open."""
 
 import hashlib
 import logging
@@ -21,7 +21,7 @@ log = logging.getLogger("tenure")
 
 
 def process_tags() -> dict[str, str]:
-    """Return tags that name this process, so that a later one can see whether it still lives."""
+    """Return tags that identify this process, so that a later one can check whether it is alive."""
     pid = os.getpid()
     return {MACHINE: _machine(), PID: str(pid), STARTED: f"{started(psutil.Process(pid)):.2f}", BOOT: _boot()}
 
@@ -41,7 +41,7 @@ def close_dead_runs(client: MlflowClient, experiment_id: str) -> list[str]:
     Runs of other machines and containers, and runs without our tags, stay as they are. Returns the ids of the runs.
     """
     filters = f"attributes.status = 'RUNNING' and tags.`{MACHINE}` = '{_machine()}'"
-    dead = [run.info.run_id for run in _all_runs(client, experiment_id, filters) if lives_on(run.data.tags) is False]
+    dead = [run.info.run_id for run in _all_runs(client, experiment_id, filters) if is_alive(run.data.tags) is False]
     for run_id in dead:
         client.set_terminated(run_id, "KILLED")
     if dead:
@@ -55,8 +55,8 @@ def close_dead_runs(client: MlflowClient, experiment_id: str) -> list[str]:
     return dead
 
 
-def lives_on(tags: Mapping[str, str]) -> bool | None:
-    """Check whether the process that `process_tags` named still lives; None where that cannot be known from here.
+def is_alive(tags: Mapping[str, str]) -> bool | None:
+    """Return whether the process of `process_tags` is alive; None where that cannot be determined from here.
 
     Number and start are compared: a number alone may belong to another process by now.
     """
@@ -76,18 +76,18 @@ def lives_on(tags: Mapping[str, str]) -> bool | None:
 
 def _is_left(client: MlflowClient, run_id: str) -> bool:
     try:
-        return lives_on(client.get_run(run_id).data.tags) is False
+        return is_alive(client.get_run(run_id).data.tags) is False
     except MlflowException:
         return False  # deleted for good
 
 
 def _all_runs(client: MlflowClient, experiment_id: str, filters: str) -> list[Run]:
     page = client.search_runs([experiment_id], filters)
-    found = list(page)
+    runs = list(page)
     while page.token:
         page = client.search_runs([experiment_id], filters, page_token=page.token)
-        found += page
-    return found
+        runs += page
+    return runs
 
 
 def _boot() -> str:
@@ -98,10 +98,10 @@ def _boot() -> str:
 
 
 def _machine() -> str:
-    """Return a digest of the machine and, in a container, of its own numbering of processes."""
-    parts = [socket.gethostname()]
+    """Return a digest of the machine and, in a container, of its process namespace."""
+    names = [socket.gethostname()]
     with suppress(OSError):
-        parts.append(Path("/etc/machine-id").read_text().strip())
+        names.append(Path("/etc/machine-id").read_text().strip())
     with suppress(OSError):
-        parts.append(str(Path("/proc/self/ns/pid").readlink()))
-    return hashlib.sha256(" ".join(parts).encode()).hexdigest()[:16]
+        names.append(str(Path("/proc/self/ns/pid").readlink()))
+    return hashlib.sha256(" ".join(names).encode()).hexdigest()[:16]

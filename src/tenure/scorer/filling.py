@@ -120,7 +120,7 @@ def fill(
     def score(span: tuple[int, int]) -> tuple[int, int, Floats, Floats]:
         rows, sums = order[slice(*span)], np.zeros((len(TOTALS), draws))
         by_period = np.zeros(filled.by_period.shape)
-        answers = Answers(filled.table, sums, filled.paths, by_period, kept.counts, kept.values)
+        answers = Answers(filled.table, sums, filled.paths, by_period, kept.purchases, kept.clv)
         held = holds.get()
         try:
             score_block(rows, of_rows, of_draws, question, held, answers)

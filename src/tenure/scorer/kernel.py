@@ -22,7 +22,7 @@ type Ints = NDArray[np.int64]
 type Keys = NDArray[np.uint64]
 
 # What `score_block` sums over its rows, draw by draw.
-TOTALS = ("purchases", "value", "expected_purchases", "expected_value")
+TOTALS = ("purchases", "clv", "expected_purchases", "expected_clv")
 # The column of its table beyond those that the scorer shows: the sum over draws of a customer's squared values.
 SQUARES = 11
 

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from ..posterior import Posterior
 from ..streams import stream
-from ..summary import Rfm
+from ..summary import CustomerSummary
 from .answers import Futures, Months, NewCustomer, Scores, Totals
 from .filling import MONTH, KernelOutput, ScoreRequest, fill
 from .groups import group
@@ -39,7 +39,7 @@ COLUMNS = (
 EXPECTED = tuple(name for name in COLUMNS if name not in ("purchases_low", "purchases_high", "clv_low", "clv_high"))
 # A residual value: the columns of `clv`, and none that counts purchases.
 RESIDUAL = {
-    "clv": "residual_value",
+    "clv": "residual_clv",
     "clv_low": "residual_low",
     "clv_high": "residual_high",
     "clv_mean_low": "residual_mean_low",
@@ -91,7 +91,7 @@ class Scorer:
 
     def score(
         self,
-        customers: pd.DataFrame | Rfm,
+        customers: pd.DataFrame | CustomerSummary,
         *,
         by: Sequence[str] = (),
         by_month: bool = False,
@@ -111,35 +111,35 @@ class Scorer:
         then.
         """
         asked = self._ask(params, months=by_month)
-        rfm, given = _check(customers)
+        summary, given = _check(customers)
         keys, codes = group(given, by)
-        filled = self._fill(rfm.customers, asked, codes, len(keys), advance=advance)
+        filled = self._fill(summary.table, asked, codes, len(keys), advance=advance)
         frame = _frame(filled.table, given, {name: name for name in COLUMNS})
         whole = ["purchases_low", "purchases_high"]
         frame[whole] = frame[whole].astype("int64")
         groups = dict(zip(keys, filled.groups, strict=True)) if by else {}
-        return replace(self._answer(frame, filled, asked, groups, tuple(by)), free_repeat_buyers=_count_free(rfm))
+        return replace(self._answer(frame, filled, asked, groups, tuple(by)), free_repeat_buyers=_count_free(summary))
 
-    def expect(self, customers: pd.DataFrame | Rfm, **params: Any) -> pd.DataFrame:
+    def expect(self, customers: pd.DataFrame | CustomerSummary, **params: Any) -> pd.DataFrame:
         """Give `customer_id` and the columns `EXPECTED` of `score`, the same to the bit, without simulating outcomes.
 
         Several times faster, for whoever needs means and what is known of them, and no customer's interval.
         """
         asked = self._ask(params, outcomes=False)
-        rfm, given = _check(customers)
-        filled = self._fill(rfm.customers, asked, *_everyone(rfm))
+        summary, given = _check(customers)
+        filled = self._fill(summary.table, asked, *_everyone(summary))
         frame = _frame(filled.table, given, {name: name for name in EXPECTED})
         return self._answer(frame, filled, asked).table
 
     def residual(
         self,
-        customers: pd.DataFrame | Rfm,
+        customers: pd.DataFrame | CustomerSummary,
         *,
         by: Sequence[str] = (),
         advance: Callable[[int], None] | None = None,
         **params: Any,
     ) -> Scores:
-        """Value customers to infinity: `residual_value`, its predictive and its credible interval.
+        """Value customers to infinity: `residual_clv`, its predictive and its credible interval.
 
         Given rate and dropout of an active customer the value of a purchase stream that never stops is
         rate / (delta + dropout * rate) times the mean spend; it is integrated over what is unknown of both. Params are
@@ -150,9 +150,9 @@ class Scorer:
         """
         refuse_no_end(params)
         asked = self._ask(params, horizon=TO_INFINITY / Params.of(params).delta)
-        rfm, given = _check(customers)
+        summary, given = _check(customers)
         keys, codes = group(given, by)
-        filled = self._fill(rfm.customers, asked, codes, len(keys), advance=advance).without_counts()
+        filled = self._fill(summary.table, asked, codes, len(keys), advance=advance).without_counts()
         frame = _frame(filled.table, given, RESIDUAL)
         return self._answer(frame, filled, asked, dict(zip(keys, filled.groups, strict=True)) if by else {}, tuple(by))
 
@@ -178,28 +178,28 @@ class Scorer:
         rng = stream(asked.params.seed, "scorer.new_customer")
         means, first, populations = value_first_orders(self._population, orders, repeats, rng)
         outcomes = np.empty((repeats, self.draws))
-        acquired = Rfm.from_frame(
+        acquired = CustomerSummary.from_frame(
             pd.DataFrame({"customer_id": ["new"], "frequency": 0, "recency": 0, "T": 0, "monetary_value": 0.0})
         )
         expected = np.empty(0)
         for at, population in enumerate([self._population, *populations]):
-            customers = acquired.customers.assign(customer_id=f"new {at}")
+            customers = acquired.table.assign(customer_id=f"new {at}")
             sums = self._fill(customers, asked, *_everyone(acquired), population).groups[0]
             if at == 0:
-                expected = sums.expected_value
+                expected = sums.expected_clv
             else:
-                outcomes[at - 1] = sums.value + asked.params.margin * first[at - 1]
+                outcomes[at - 1] = sums.clv + asked.params.margin * first[at - 1]
         used = {**asdict(asked.params), **({"horizon_days": None} if to_infinity else {})}
         worth = asked.params.margin * means
         return NewCustomer(outcomes.ravel(), expected + worth, worth, used)
 
-    def simulate(self, customers: pd.DataFrame | Rfm, **params: Any) -> Futures:
+    def simulate(self, customers: pd.DataFrame | CustomerSummary, **params: Any) -> Futures:
         """Simulate every customer's purchases and value in every future; for as many as memory holds."""
         asked = self._ask(params)
-        rfm, _ = _check(customers)
-        shape = (len(rfm.customers), self.draws)
+        summary, _ = _check(customers)
+        shape = (len(summary.table), self.draws)
         futures = Futures(np.empty(shape, np.int32), np.empty(shape))
-        fill(rfm.customers, self._population, asked, *_everyone(rfm), threads=self.threads, futures=futures)
+        fill(summary.table, self._population, asked, *_everyone(summary), threads=self.threads, futures=futures)
         return futures
 
     def expected_new_customer(self, days: NDArray[np.int64] | Floats) -> Floats:
@@ -297,14 +297,14 @@ def _available_cores() -> int:
     return os.cpu_count() or 1
 
 
-def _check(customers: pd.DataFrame | Rfm) -> tuple[Rfm, pd.DataFrame]:
-    if isinstance(customers, Rfm):
-        return customers, customers.customers
-    return Rfm.from_frame(customers), customers
+def _check(customers: pd.DataFrame | CustomerSummary) -> tuple[CustomerSummary, pd.DataFrame]:
+    if isinstance(customers, CustomerSummary):
+        return customers, customers.table
+    return CustomerSummary.from_frame(customers), customers
 
 
-def _everyone(rfm: Rfm) -> tuple[NDArray[np.int64], int]:
-    return np.zeros(len(rfm.customers), np.int64), 1
+def _everyone(summary: CustomerSummary) -> tuple[NDArray[np.int64], int]:
+    return np.zeros(len(summary.table), np.int64), 1
 
 
 def _frame(table: Floats, given: pd.DataFrame, names: Mapping[str, str]) -> pd.DataFrame:
@@ -317,13 +317,13 @@ def _frame(table: Floats, given: pd.DataFrame, names: Mapping[str, str]) -> pd.D
 def _extrapolated_share(filled: KernelOutput, asked: ScoreRequest, observed: int | None) -> float | None:
     if observed is None or observed >= asked.ends[-1] or not asked.periods:
         return None
-    values = filled.by_period[TOTALS.index("expected_value")].mean(axis=1)
+    values = filled.by_period[TOTALS.index("expected_clv")].mean(axis=1)
     total = values.sum()
     return float(values[asked.ends > observed].sum() / total) if total > 0 else None
 
 
-def _count_free(rfm: Rfm) -> int:
-    return int(((rfm.customers["frequency"] > 0) & (rfm.customers["monetary_value"] == 0)).sum())
+def _count_free(summary: CustomerSummary) -> int:
+    return int(((summary.table["frequency"] > 0) & (summary.table["monetary_value"] == 0)).sum())
 
 
 def _months(filled: KernelOutput, asked: ScoreRequest, customers: int) -> Months:

@@ -3,7 +3,8 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from ..posterior import MOST_DRAWS, PURCHASE_MODELS
+from ..bounds import MOST_DRAWS
+from ..posterior import PURCHASE_MODELS
 from .checks import require, require_choice
 
 POSITIVE = {

@@ -4,9 +4,9 @@ import datetime as dt
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from ..bounds import HORIZON_LIMIT_DAYS
 from ..posterior import PURCHASE_MODELS
 from .checks import require, require_day
-from .score import HORIZON_LIMIT_DAYS
 
 PURCHASES_LIMIT = 5_000  # of a made-up customer on average: some buy many times as often, and blocks are held in memory
 ROLES = ("customer_id", "date", "amount", "order_id")

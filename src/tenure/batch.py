@@ -1,7 +1,6 @@
-"""Batch scoring: tables of any size in, one described Parquet file out, whole or not at all.
+"""Batch scoring: sums over the parts of a table, and the Parquet file of scores.
 
-Customers are read, checked and scored part by part, so that memory does not grow with their number; only a hash of each
-id (8 bytes) is kept, to find who is there twice.
+Customers are scored part by part, so memory does not grow with their number.
 """
 
 import json
@@ -54,11 +53,11 @@ def is_personal(groups: int, customers: int) -> bool:
 
 @dataclass(frozen=True)
 class Scored:
-    """What was scored, its rows written and gone: totals, groups, months, and where the scores come from.
+    """Result of a batch scoring without its rows, which are written: totals, groups, months, origin.
 
-    `residual` are totals to infinity, if asked for; `residual_beyond` is their `Scores.extrapolated_share`. `drifts`
-    are what the model's totals are adjusted by; None of a model that was registered without. `largest` is None where
-    nobody has any clv.
+    `residual` are totals to infinity, if requested; `residual_beyond` is their `Scores.extrapolated_share`. `drifts`
+    adjust the totals; None for a model that was registered without. `largest` is None if
+    all clv are zero.
     """
 
     scores: Scores
@@ -77,7 +76,7 @@ class Scored:
 
     @property
     def adjusted_by(self) -> str | None:
-        """Say where the drift on the adjusted totals comes from; None where there is none."""
+        """Return the source of the drift of the adjusted totals; None if there is none."""
         return None if self.drifts is None else self.drifts.source(self.scores.params.horizon_days)
 
     @property
@@ -129,7 +128,7 @@ class Scored:
         return table
 
     def group_table(self) -> pd.DataFrame:
-        """Tabulate each group's totals, adjusted ones beside the raw: they have the error that all groups share."""
+        """Tabulate each group's totals, raw and adjusted: drift is an error that all groups share."""
         table = self.scores.group_table()
         if self.drifts is None or table.empty:
             return table
@@ -138,8 +137,8 @@ class Scored:
 
 
 def merge(scores: Scores | None, more: Scores) -> Scores:
-    """Add the sums of another part; the rows, which are written by then, are left out."""
-    months = getattr(more, "months", None)  # an older model's own scorer may know none
+    """Add the sums of another part, without its rows, which are written already."""
+    months = getattr(more, "months", None)  # the scorer of an older model may have none
     if months is not None:
         sums = months.totals
         if scores is not None and scores.months is not None:
@@ -172,14 +171,14 @@ def larger(before: Largest | None, table: pd.DataFrame) -> Largest | None:
 
 
 def share_of_all(parts: list[tuple[float | None, Totals]]) -> float | None:
-    """Put shares of expected value together."""
-    known = [(share, totals.expected_clv.mean()) for share, totals in parts if share is not None]
-    whole = sum(weight for _, weight in known)
-    return float(sum(share * weight for share, weight in known) / whole) if whole > 0 else None
+    """Combine shares of the expected clv, weighted by the clv of their parts."""
+    weighted = [(share, totals.expected_clv.mean()) for share, totals in parts if share is not None]
+    total = sum(weight for _, weight in weighted)
+    return float(sum(share * weight for share, weight in weighted) / total) if total > 0 else None
 
 
 class ScoreFile:
-    """A Parquet file that is written part by part and says what it is; within `output.atomic_file`."""
+    """A Parquet file that is written part by part, with a description in its metadata; within `output.atomic_file`."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -193,7 +192,7 @@ class ScoreFile:
         self._writer.write_table(pa.Table.from_pandas(table, schema=self._writer.schema, preserve_index=False))
 
     def close(self, about: Mapping[str, Any]) -> None:
-        """End it; let the file say of itself, as JSON in its own metadata, what it is."""
+        """Close the file, with its description as JSON in its metadata."""
         if self._writer is None:
             raise BatchError("There are no customers to score.")
         self._writer.add_key_value_metadata({METADATA_KEY: json.dumps(about, sort_keys=True).encode()})

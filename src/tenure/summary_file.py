@@ -25,18 +25,18 @@ from .units import Seen
 
 ROWS = 250_000  # customers in memory at a time
 SHOWN = 3
-# Integers with nulls stay integers: what an id or a count was before, it is after.
-WHOLE = {
+# Integer columns with nulls stay integers.
+NULLABLE = {
     pa.int8(): pd.Int8Dtype(),
     pa.int16(): pd.Int16Dtype(),
     pa.int32(): pd.Int32Dtype(),
     pa.int64(): pd.Int64Dtype(),
 }
-WHOLE |= {pa.uint32(): pd.UInt32Dtype(), pa.uint64(): pd.UInt64Dtype()}
+NULLABLE |= {pa.uint32(): pd.UInt32Dtype(), pa.uint64(): pd.UInt64Dtype()}
 
 
-def is_whole(ids: "pd.Series[str]") -> "pd.Series[bool]":
-    """Find the ids that are written as integers are, and that 64 bits hold."""
+def is_integer_text(ids: "pd.Series[str]") -> "pd.Series[bool]":
+    """Return which ids are 64-bit integers in canonical form."""
     return ids.str.fullmatch(CANONICAL) & (pd.to_numeric(ids, errors="coerce").abs() < 2**63)
 
 
@@ -48,7 +48,7 @@ class SummaryParts(Protocol):
     """Customer summaries in parts, which can be read more than once."""
 
     def parts(self) -> Iterator[pd.DataFrame]:
-        """Give the summaries, some rows at a time, in the same order each time."""
+        """Yield the summaries, some rows at a time, in the same order each time."""
 
 
 @dataclass(frozen=True)
@@ -58,7 +58,7 @@ class SummaryFile:
     Attributes:
         path: of the file.
         id_type: `integer` or `text`, of the ids; None: a Parquet column's own, text of a CSV.
-        stamp: of the file when it was first looked at; one that changes meanwhile is refused.
+        stamp: of the file at the first read; a file that changes later is refused.
         rows: how many at a time.
     """
 
@@ -74,10 +74,10 @@ class SummaryFile:
         if not self.path.endswith((".csv", ".parquet")):
             raise SummaryFileError(f"summary.path must end in .csv or .parquet, got {self.path!r}.")
         if Path(self.path).exists() and not Path(self.path).is_file():
-            raise SummaryFileError(f"summary.path {self.path!r} is no file: a folder, a device or a pipe is not read.")
+            raise SummaryFileError(f"summary.path {self.path!r} is a folder, a device or a pipe; name a file.")
 
     def parts(self) -> Iterator[pd.DataFrame]:
-        """Read some rows at a time; at least one part, if an empty one."""
+        """Yield some rows at a time; at least one part, which may be empty."""
         try:
             for part in self._parquet() if self._is_parquet else self._csv():
                 yield self._typed(part)
@@ -92,7 +92,7 @@ class SummaryFile:
         if not os.path.exists(self.path):
             return f"summary.path {self.path!r}: there is no such file."
         if os.path.getsize(self.path) == 0:
-            return f"summary.path {self.path!r} is empty: its first line holds the names of the columns."
+            return f"summary.path {self.path!r} is empty: its first line must have the names of the columns."
         if isinstance(error, PermissionError):
             return f"summary.path {self.path!r}: the permission to read it is missing."
         remedy = "It may be damaged or of another format: write it again as Parquet, or as CSV in UTF-8 with commas."
@@ -101,19 +101,19 @@ class SummaryFile:
     def with_type(self, setting: str | None, of_model: str | None = None) -> "SummaryFile":
         """Choose the type of the ids, as `transactions.choose_type` does for a log.
 
-        Raises IdTypeError for ids that are no integers where integers are asked for.
+        Raises IdTypeError for ids that are not integers if integers are required.
         """
         wanted = setting or (None if self._is_parquet else of_model)
-        stamp = self._stamp() if os.path.exists(self.path) else None  # without it reading says what is wrong
+        stamp = self._stamp() if os.path.exists(self.path) else None  # the read raises the error if it does not exist
         stamped = replace(self, stamp=stamp)
         if wanted == TEXT or (self._is_parquet and wanted is None):
             return replace(stamped, id_type=wanted)
         rows, number, first = 0, 0, list[str]()
         for part in stamped.parts():
             if "customer_id" not in part:
-                return stamped  # `check` says so, and what else is missing
+                return stamped  # `check_summaries` raises, with all missing columns
             ids = part["customer_id"].dropna().astype(str)
-            others = ids[~is_whole(ids)]
+            others = ids[~is_integer_text(ids)]
             rows, number, first = rows + len(part), number + len(others), [*first, *others[:SHOWN]][:SHOWN]
         if number and wanted == INTEGER:
             raise refuse_others(number, rows, first, is_setting=setting is not None)
@@ -125,14 +125,14 @@ class SummaryFile:
 
     def _require_unchanged(self) -> None:
         if self.stamp is not None and self._stamp() != self.stamp:
-            raise SummaryFileError(f"{self.path} was changed while it was read. Score a file that nobody writes to.")
+            raise SummaryFileError(f"{self.path} was changed while it was read. Score a file that is complete.")
 
     @property
     def _is_parquet(self) -> bool:
         return self.path.endswith(".parquet")
 
     def _typed(self, part: pd.DataFrame) -> pd.DataFrame:
-        """Return the part with ids of the type that was chosen; what has none is left for `check` to refuse."""
+        """Return the part with ids of the chosen type; `check_summaries` refuses a part without ids."""
         if self.id_type is None or "customer_id" not in part or part["customer_id"].isna().any():
             return part
         ids = part["customer_id"]
@@ -145,7 +145,7 @@ class SummaryFile:
             if not file.metadata.num_rows:
                 yield file.schema_arrow.empty_table().to_pandas()
             for part in file.iter_batches(self.rows):
-                yield part.to_pandas(types_mapper=WHOLE.get)
+                yield part.to_pandas(types_mapper=NULLABLE.get)
 
     def _csv(self) -> Iterator[pd.DataFrame]:
         with pd.read_csv(self.path, dtype={"customer_id": "str"}, keep_default_na=True, chunksize=self.rows) as chunks:
@@ -153,14 +153,14 @@ class SummaryFile:
 
 
 def check_summaries(summary: SummaryParts, by: Sequence[str] = (), seen: Seen | None = None) -> int:
-    """Check every part of a table, and the whole for ids that are there twice, before any work; count its rows.
+    """Check every part of a table, and all parts for duplicate ids, before any work; return the number of rows.
 
     Args:
         summary: the table.
         by: columns to total by.
-        seen: gathers what the comparison of units has to know.
+        seen: collects the facts for the comparison of units.
 
-    Raises SummaryError with every broken rule of the whole table, ScoreError for groups that cannot be made.
+    Raises SummaryError with every broken rule of the table, ScoreError for groups that cannot be built.
     """
     rows, faults, groups = 0, list[Fault](), set[tuple[Any, ...]]()
     keys = [np.empty(0, np.uint64)]
@@ -168,7 +168,7 @@ def check_summaries(summary: SummaryParts, by: Sequence[str] = (), seen: Seen | 
         try:
             customers = CustomerSummary.from_frame(part, first_row=rows + 1).table
         except SummaryError as error:
-            if not error.found:  # of columns, which no part has
+            if not error.found:  # missing columns: the same in every part
                 raise
             faults += error.found
         else:
@@ -185,13 +185,13 @@ def check_summaries(summary: SummaryParts, by: Sequence[str] = (), seen: Seen | 
 
 
 def _duplicates(summary: SummaryParts, keys: Any) -> list[Fault]:
-    """Find ids that are in more than one part, by their hashes first."""
+    """Find ids that are in more than one row, by their hashes first."""
     ordered = np.sort(keys)
     again = ordered[1:][ordered[1:] == ordered[:-1]]
     if not again.size:
         return []
-    # Hashes may agree by chance, though hardly ever: look at the ids themselves.
+    # Two ids may have one hash, though rarely: compare the ids.
     ids = (canonical_ids(part["customer_id"]) for part in summary.parts())
-    found = pd.concat([part[np.isin(customer_keys(part, 0), again)] for part in ids])
-    names = found[found.duplicated(keep=False)].unique()
+    repeats = pd.concat([part[np.isin(customer_keys(part, 0), again)] for part in ids])
+    names = repeats[repeats.duplicated(keep=False)].unique()
     return [repeated(len(names), [repr(str(name)) for name in names[:SHOWN]])] if len(names) else []

@@ -1,8 +1,8 @@
-"""Draw one picture per question that a reader of a run may ask; each is a matplotlib Figure.
+"""Figures of a run, each a matplotlib Figure.
 
-matplotlib and ArviZ's plots are known here and nowhere else. A picture says in its title what one sees and in
-its caption what to look for. None names a customer, but `scored_examples`, which is for made-up ones. Nothing is
-left behind: no open pyplot figure, no changed setting.
+Only this package uses matplotlib and ArviZ's plots. The title of a figure has the result, its caption what to look for.
+No figure names a customer, except `scored_examples`, which is for synthetic ones. Functions leave no pyplot figure open
+and change no setting.
 """
 
 from .customers import months, scored_examples

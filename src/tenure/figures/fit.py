@@ -1,4 +1,4 @@
-"""A fit: the sampler, the posterior beside the prior, data beside what the posterior replicates."""
+"""A fit: the posterior against the prior, observed data against posterior-predictive replicates."""
 
 from collections.abc import Mapping, Sequence
 
@@ -33,7 +33,7 @@ MOST_COUNTS, MOST_SPENDS = 16, 30
 
 @rc_context(STYLE)
 def prior_posterior(trace_tree: xr.DataTree, names: Sequence[str]) -> Figure:
-    """Draw each parameter's prior and posterior on a logarithmic axis."""
+    """Plot each parameter's prior and posterior on a logarithmic axis."""
     rows, columns = panel_grid(len(names))
     figure, panels = new_canvas(rows, columns, height=1.4 + 2.6 * rows)
     for axes, name in zip(panels, names, strict=False):
@@ -46,9 +46,9 @@ def prior_posterior(trace_tree: xr.DataTree, names: Sequence[str]) -> Figure:
     return explain(
         figure,
         f"Prior and posterior of {', '.join(names)}",
-        "Look for a posterior much narrower than its prior and well inside it: then the data speak. Each curve is "
-        f"scaled to its own peak. Axes reach at most {PRIOR_REACH:.0f}-fold from the posterior's median; how much of "
-        "the prior lies beyond is written.",
+        "Look for a posterior much narrower than its prior and well inside it: the data dominate. Each curve is "
+        f"scaled to its own peak. Axes reach at most {PRIOR_REACH:.0f}-fold from the posterior's median; the share of "
+        "the prior beyond is printed.",
     )
 
 
@@ -79,7 +79,7 @@ def _density(draws: Floats, grid: Floats) -> Floats:
 
 @rc_context(STYLE)
 def consequences(prior: Mapping[str, Floats], posterior: Mapping[str, Floats], level: float = BAND) -> Figure:
-    """Draw what prior and posterior say in business terms: credible intervals and medians, by quantity."""
+    """Plot prior and posterior of interpretable quantities: credible intervals and medians."""
     figure, panels = new_canvas(len(prior), height=1.5 + 1.35 * len(prior))
     for axes, (name, before) in zip(panels, prior.items(), strict=True):
         for at, (draws, color) in enumerate(((posterior[name], MODEL), (before, INK))):
@@ -99,20 +99,20 @@ def consequences(prior: Mapping[str, Floats], posterior: Mapping[str, Floats], l
             label_log_axis(axes, *axes.get_xlim())
     return explain(
         figure,
-        "What the prior says about the business, and what the data made of it",
-        "Look for a prior that covers what you think possible, and for a posterior much narrower: where they are "
-        f"alike, the prior dominates. Bars are {level:.0%} credible intervals, dots medians, written out at the right.",
+        "Prior and posterior of interpretable quantities",
+        "Look for a prior that covers what you think possible, and for a posterior much narrower: if they are "
+        f"equal, the prior dominates. Bars are {level:.0%} credible intervals, dots medians, written out at the right.",
     )
 
 
 def _short(value: float) -> str:
-    """Write a number in as few signs as tell it apart."""
+    """Format a number to three digits, or without decimals from 1,000 on."""
     return f"{value:,.0f}" if value >= 1000 else f"{value:.3g}"
 
 
 @rc_context(STYLE)
 def purchases_check(observed: Ints, replicated: Ints, level: float = BAND) -> Figure:
-    """Draw how many customers made 0, 1, 2... repeat purchases, and how many in the replicates.
+    """Plot the number of customers with 0, 1, 2... repeat purchases, observed and in the replicates.
 
     Args:
         observed: calibration frequency by customer.
@@ -122,10 +122,10 @@ def purchases_check(observed: Ints, replicated: Ints, level: float = BAND) -> Fi
     top = max(int(np.ceil(np.quantile(observed, 0.99))), 1)
     width = -(-top // MOST_COUNTS)
     last = -(-top // width)
-    seen, drawn = _tally(observed, width, last), np.stack([_tally(row, width, last) for row in replicated])
-    low, high = np.quantile(drawn, ends_of(level), axis=0)
-    middle = drawn.mean(axis=0)
-    # A bar stands at its count, so that a count that nobody has is a gap and not its neighbour's bar.
+    seen, replicates = _tally(observed, width, last), np.stack([_tally(row, width, last) for row in replicated])
+    low, high = np.quantile(replicates, ends_of(level), axis=0)
+    middle = replicates.mean(axis=0)
+    # A bar is at its count: a count without customers is a gap.
     at = np.arange(last + 1) * width + (width - 1) / 2
     figure, (axes,) = new_canvas(height=5.4)
     axes.bar(at, seen, 0.8 * width, color=DATA, label="observed")
@@ -157,7 +157,7 @@ def _count_label(step: int, width: int, last: int) -> str:
 
 
 def _scale_by_square_root(axes: Axes, top: float) -> None:
-    """Scale the y axis so that chance spreads all counts alike, with round ticks about equally far apart."""
+    """Scale the y axis by the square root, which equalises the spread of counts, with round ticks."""
     raw = top * np.square(np.arange(1, 7) / 6)
     digits = 10.0 ** np.floor(np.log10(np.maximum(raw, 1)))
     ticks = np.unique(np.round(raw / digits) * digits)
@@ -169,7 +169,7 @@ def _scale_by_square_root(axes: Axes, top: float) -> None:
 
 @rc_context(STYLE)
 def spend_check(observed: Floats, replicated: Floats, level: float = BAND) -> Figure:
-    """Draw how the repeat buyers' mean spends are spread, and how in the replicates.
+    """Plot the distribution of repeat buyers' mean spend, observed and in the replicates.
 
     Args:
         observed: mean spend per repeat purchase by repeat buyer.
@@ -177,11 +177,11 @@ def spend_check(observed: Floats, replicated: Floats, level: float = BAND) -> Fi
         level: of the replicates' band.
     """
     edges = _spend_edges(observed, replicated)
-    seen, drawn = _shares(observed, edges), np.stack([_shares(row, edges) for row in replicated])
-    low, high = np.quantile(drawn, ends_of(level), axis=0)
+    seen, replicates = _shares(observed, edges), np.stack([_shares(row, edges) for row in replicated])
+    low, high = np.quantile(replicates, ends_of(level), axis=0)
     figure, (axes,) = new_canvas(height=5.0)
     axes.stairs(high, edges, baseline=low, fill=True, color=MODEL, alpha=0.25, label=f"replicates: {level:.0%} band")
-    axes.stairs(drawn.mean(axis=0), edges, color=MODEL, linewidth=1.2, linestyle="--", label="replicates: mean")
+    axes.stairs(replicates.mean(axis=0), edges, color=MODEL, linewidth=1.2, linestyle="--", label="replicates: mean")
     axes.stairs(seen, edges, color=ACTUAL, linewidth=2, label="observed")
     axes.set(xscale="log", xlim=(edges[0], edges[-1]), ylim=(0, None))
     axes.set(xlabel="mean spend per repeat purchase (the log's currency)", ylabel="repeat buyers (%)")

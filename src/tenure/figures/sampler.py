@@ -13,7 +13,7 @@ from .style import DATA, INK, MEANINGS, MODEL, STYLE, WIDTH_INCHES, explain, new
 
 @rc_context(STYLE)
 def trace(trace_tree: xr.DataTree, names: Sequence[str]) -> Figure:
-    """Draw each parameter's draws by chain: their density, and their order."""
+    """Plot each parameter's draws by chain: density and trace."""
     import arviz as az
 
     collection = az.plot_trace_dist(
@@ -36,14 +36,14 @@ def trace(trace_tree: xr.DataTree, names: Sequence[str]) -> Figure:
     return explain(
         figure,
         f"Draws of {', '.join(names)}: {sizes['chain']} chains of {sizes['draw']:,}, {divergences:,} divergences",
-        "Look for one curve per chain that lies on the others (left) and for level noise without drift or stuck "
+        "Look for curves of all chains that agree (left) and for level noise without trend or stuck "
         "stretches (right). Colours are chains; black marks, if any, are divergences.",
     )
 
 
 @rc_context(STYLE)
 def rank(trace_tree: xr.DataTree, names: Sequence[str]) -> Figure:
-    """Draw how far each chain's ranks are from those of well-mixed chains."""
+    """Plot the difference of each chain's ranks from those of well-mixed chains."""
     import arviz as az
 
     rows, columns = panel_grid(len(names))
@@ -71,7 +71,7 @@ def rank(trace_tree: xr.DataTree, names: Sequence[str]) -> Figure:
 
 
 def _with_two_chains(trace_tree: xr.DataTree) -> xr.DataTree:
-    """Cut a single chain in halves, as R-hat does, because ranks compare chains."""
+    """Split a single chain in halves, as R-hat does, because ranks compare chains."""
     posterior = trace_tree["posterior"].to_dataset()
     if posterior.sizes["chain"] > 1:
         return trace_tree
@@ -82,16 +82,16 @@ def _with_two_chains(trace_tree: xr.DataTree) -> xr.DataTree:
 
 
 def _taken_p_values(axes: Axes) -> list[str]:
-    """Take ArviZ's note of its test, 'p=0.89(α=0.01)', out of the picture."""
-    found = [text.get_text().split("(")[0].partition("=")[2] for text in axes.texts]
+    """Remove ArviZ's texts 'p=0.89(α=0.01)' from the axes, and return their p-values."""
+    values = [text.get_text().split("(")[0].partition("=")[2] for text in axes.texts]
     for text in list(axes.texts):
         text.remove()
-    return [f"(p-value {value})" for value in found]
+    return [f"(p-value {value})" for value in values]
 
 
 @rc_context(STYLE)
 def energy(trace_tree: xr.DataTree) -> Figure:
-    """Draw the sampler's energies beside the steps between them, with each chain's BFMI."""
+    """Plot the sampler's energies and the steps between them, with each chain's BFMI."""
     import arviz as az
 
     levels = trace_tree["sample_stats"]["energy"].transpose("chain", "draw").values
@@ -108,6 +108,6 @@ def energy(trace_tree: xr.DataTree) -> Figure:
     return explain(
         figure,
         f"Energy of the sampler and its steps: lowest BFMI {np.min(bfmi):.2f}",
-        "Look for two shapes of like width. Steps much narrower than the energies (BFMI below 0.3) mean that the "
-        "sampler crawls and that the tails are not explored.",
+        "Look for two distributions of similar width. Steps much narrower than the energies (BFMI below 0.3) mean that "
+        "the sampler does not explore the tails.",
     )

@@ -1,4 +1,4 @@
-"""The pictures of a training: of a fit and of its holdout, by name, each drawn when it is called."""
+"""Figures of a training run: of a fit and of its holdout, by name, each plotted when it is called."""
 
 from collections.abc import Callable, Mapping
 from functools import partial
@@ -22,7 +22,7 @@ type Pictures = Mapping[str, Callable[[], Figure]]
 
 
 def fit_pictures(fitted: StageFit, level: float) -> Pictures:
-    """Return the pictures of a fit; intervals are of `level`."""
+    """Return the figures of a fit; intervals are of `level`."""
     both = fitted.report.consequences
     pictures: dict[str, Callable[[], Figure]] = {
         "prior_consequences": partial(consequences, both.prior, both.posterior, level)
@@ -70,7 +70,7 @@ def _spend_check(posterior: Posterior, paid: pd.DataFrame, seed: int, level: flo
 
 
 def holdout_pictures(report: HoldoutReport, level: float) -> Pictures:
-    """Return the pictures of a holdout; intervals are of `level`."""
+    """Return the figures of a holdout; intervals are of `level`."""
     backtest = report.backtest
     return {
         "tracking": lambda: weekly_tracking(report.tracking, report.cutoff, level),

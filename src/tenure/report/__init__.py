@@ -1,9 +1,8 @@
-"""Write a run's report: one HTML page that holds everything it shows, made of the run's evidence alone.
+"""The report of a run: one HTML page, built from the run's evidence alone.
 
-The page loads nothing, so that it opens in MLflow's artifact viewer, in a mail and on paper alike. It says what the
-run logged and judges nothing; what a run did not log is named as missing. No customer is on it. Jinja is known here
-and nowhere else, and escapes whatever comes from a run. Notebooks take the same tables one by one; `html` shows
-them.
+The page loads nothing, so it opens in MLflow's artifact viewer, in a mail and on paper. It shows what the run logged
+and adds no judgement of its own; what a run did not log is listed as missing. It names no customer. Jinja is used here
+alone, and escapes everything that comes from a run. Notebooks use the same tables one by one, through `html`.
 """
 
 from . import side_by_side

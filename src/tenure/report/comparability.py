@@ -7,14 +7,14 @@ COMPARED_OTHERWISE = ("transactions.path", "rfm.cutoff", "rfm.end")
 
 
 def why_incomparable(first: Evidence, second: Evidence, *, is_judged: bool) -> str | None:
-    """Say why two runs did not look at the same customers and days; None where they did.
+    """Return why two runs differ in customers or days; None if they do not.
 
     Args:
         first: a run.
         second: another.
-        is_judged: of the holdout as well, and not of the calibration alone.
+        is_judged: whether the holdouts are compared too, and not the calibration windows alone.
 
-    What a run does not tell is taken as different: a comparison is never made on a guess.
+    A fact that a run did not log counts as different.
     """
     if not first.tags.get("data.digest") or first.tags["data.digest"] != second.tags.get("data.digest"):
         return "the logs differ"
@@ -26,7 +26,7 @@ def why_incomparable(first: Evidence, second: Evidence, *, is_judged: bool) -> s
     differ = [key for key in {**rules[0], **rules[1]} if rules[0].get(key) != rules[1].get(key)]
     differ = [key for key in differ if key not in COMPARED_OTHERWISE]
     if differ:
-        return f"rows or customers are chosen by other rules: {', '.join(differ)}"
+        return f"the rules for rows or customers differ: {', '.join(differ)}"
     return None
 
 

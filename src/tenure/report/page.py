@@ -1,4 +1,4 @@
-"""Lay the page out, the verdict first."""
+"""The page of a run, the verdict first."""
 
 from pathlib import Path
 from typing import Any
@@ -19,17 +19,17 @@ type Part = Table | Picture | Note | list[tuple[str, str]]
 
 
 def render(evidence: Evidence) -> str:
-    """Write the page of a training run."""
+    """Return the page of a training run."""
     return _jinja().get_template("page.html.j2").render(_content(evidence))
 
 
 def html(*parts: Part) -> str:
-    """Write tables, pictures, paragraphs and facts as the page shows them, for a notebook."""
+    """Return tables, figures, paragraphs and facts as HTML, for a notebook."""
     return _jinja().from_string('{% from "parts.html.j2" import parts %}{{ parts(shown) }}').render(shown=parts)
 
 
 def _jinja() -> Environment:
-    # What is written is handed to a browser: what a run's tags or settings say must not become part of it.
+    # Tags and settings of a run may contain HTML, which must not reach the browser as such.
     return Environment(
         loader=FileSystemLoader(Path(__file__).parent),
         autoescape=True,
@@ -40,12 +40,12 @@ def _jinja() -> Environment:
 
 
 def _content(evidence: Evidence) -> dict[str, Any]:
-    """Gather what the template shows, by section."""
+    """Return the content of the template, by section."""
     stage = last_stage(evidence)
     return {
         "evidence": evidence,
         **_verdict(evidence),
-        "business": base_forecast_section(evidence),
+        "base_forecast": base_forecast_section(evidence),
         "tracking": [totals_table(evidence), logged_picture(evidence, "backtest/tracking")],
         "calibration": calibration_section(evidence),
         "deciles": [logged_picture(evidence, "backtest/deciles"), deciles_table(evidence)],

@@ -160,9 +160,9 @@ def make_ranges(spread: float = 0.2, names: tuple[str, ...] = (*NAMES, "p", "q",
 
 def make_totals(actual: float = 1.0) -> pd.DataFrame:
     rows = [(outcome, run, 0.9 + 0.05 * at) for outcome in ("purchases", "spend") for at, run in enumerate(RUNS)]
-    table = pd.DataFrame(rows, columns=["outcome", "run", "foretold"])
+    table = pd.DataFrame(rows, columns=["outcome", "run", "forecast"])
     off = {"low": -0.1, "middle": 0.0, "high": 0.1, "adjusted_low": -0.3, "adjusted_high": 0.4}
-    return table.assign(**{name: (table["foretold"] + by) / actual - 1 for name, by in off.items()})
+    return table.assign(**{name: (table["forecast"] + by) / actual - 1 for name, by in off.items()})
 
 
 def make_trackings() -> dict[str, pd.DataFrame]:
@@ -288,8 +288,8 @@ def test_a_heavy_prior_does_not_stretch_the_axis() -> None:
 def test_the_pits_tails_are_written_beside_what_is_right() -> None:
     table = pd.DataFrame({"purchases": np.linspace(0.001, 0.999, 500), "spend": np.full(500, 0.99)})
     counts, value = figures.pit(table, 0.9).axes
-    assert counts.get_title(loc="left") == "purchases: 5.0% below, 5.0% above (5.0% each is right)"
-    assert value.get_title(loc="left") == "spend: 0.0% below, 100.0% above (5.0% each is right)"
+    assert counts.get_title(loc="left") == "purchases: 5.0% below, 5.0% above (calibrated: 5.0% each)"
+    assert value.get_title(loc="left") == "spend: 0.0% below, 100.0% above (calibrated: 5.0% each)"
 
 
 def test_tracking_labels_the_cutoff_and_counts_what_came_after_it() -> None:

@@ -515,7 +515,7 @@ def test_devices_and_pipes_are_refused_at_once(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "summary.csv")
     for path in (tmp_path / "summary.csv", tmp_path / "folder.csv"):
         (tmp_path / "folder.csv").mkdir(exist_ok=True)
-        with pytest.raises(SummaryFileError, match="is no file"):
+        with pytest.raises(SummaryFileError, match="is a folder, a device or a pipe"):
             SummaryFile(str(path))
 
 

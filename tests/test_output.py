@@ -129,7 +129,7 @@ def test_an_output_that_is_an_input_is_refused(tmp_path: Path) -> None:
     for path in (source, link, hard, tmp_path / "folder" / ".." / "log.parquet"):
         with pytest.raises(OutputError, match=r"is the input .* name another file"):
             refuse_input(str(path), [source])
-    with pytest.raises(OutputError, match="or lies in it"):
+    with pytest.raises(OutputError, match="or is in it"):
         refuse_input(str(tmp_path / "month=1" / "scores.parquet"), [tmp_path])
     refuse_input(str(tmp_path / "scores.parquet"), [source, tmp_path / "nowhere.csv"])
     assert source.read_text() == "rows"
@@ -138,8 +138,8 @@ def test_an_output_that_is_an_input_is_refused(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("path", "why"),
     [
-        ("x" * 260 + ".parquet", "holds a name that is too long ('xxxx"),
-        ("é" * 120 + ".parquet", "holds a name that is too long ('éééé"),
+        ("x" * 260 + ".parquet", "has a name that is too long ('xxxx"),
+        ("é" * 120 + ".parquet", "has a name that is too long ('éééé"),
         ("y" * 260 + "/scores.parquet", "keep to 255 bytes"),
         ("/".join(["z" * 100] * 50) + "/scores.parquet", "is too long: keep to"),
         ("/proc/scores.parquet", "cannot be written: /proc is not writable."),

@@ -149,8 +149,8 @@ def merge(scores: Scores | None, more: Scores) -> Scores:
     free = getattr(more, "free_repeat_buyers", 0)
     totals, groups = more.totals, dict(more.groups)
     if scores is not None:
-        parts = [(scores.extrapolated_share, scores.totals), (beyond, more.totals)]
-        beyond = share_of_all(parts)
+        shares = [(scores.extrapolated_share, scores.totals), (beyond, more.totals)]
+        beyond = share_of_all(shares)
         totals, unstable_means = scores.totals + more.totals, scores.unstable_means + unstable_means
         free += scores.free_repeat_buyers
         for key, group_totals in scores.groups.items():
@@ -170,9 +170,9 @@ def larger(before: Largest | None, table: pd.DataFrame) -> Largest | None:
     return Largest(table["customer_id"].iloc[at], float(clv[at]), total)
 
 
-def share_of_all(parts: list[tuple[float | None, Totals]]) -> float | None:
+def share_of_all(shares: list[tuple[float | None, Totals]]) -> float | None:
     """Combine shares of the expected clv, weighted by the clv of their parts."""
-    weighted = [(share, totals.expected_clv.mean()) for share, totals in parts if share is not None]
+    weighted = [(share, totals.expected_clv.mean()) for share, totals in shares if share is not None]
     total = sum(weight for _, weight in weighted)
     return float(sum(share * weight for share, weight in weighted) / total) if total > 0 else None
 

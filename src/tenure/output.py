@@ -197,7 +197,7 @@ def _umask() -> int:
 
 
 def _sync(folder: Path) -> None:
-    """Sync a folder, so that a renaming is on disk."""
+    """Write a renaming in a folder to disk."""
     handle = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(handle)

@@ -101,5 +101,5 @@ def thousands(value: float, _: float) -> str:
 
 
 def shorten(text: str) -> str:
-    """Shorten a long name for a legend."""
+    """Cut a long name for a legend."""
     return text if len(text) <= MOST_LETTERS else text[: MOST_LETTERS - 1] + "…"

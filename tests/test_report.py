@@ -133,10 +133,10 @@ def test_totals_over_the_horizon_come_with_every_interval_and_a_warning_beyond_w
     made_up: InFolder,
 ) -> None:
     page = report.render(made_up)
-    for said in ("1,001 to 1,002", "1,003 to 1,004", "1,005 to 1,006", "The holdout could check 273 days."):
+    for said in ("1,001 to 1,002", "1,003 to 1,004", "1,005 to 1,006", "The holdout validates 273 days."):
         assert said in page
     within = replace(made_up, params={**made_up.params, "score.horizon_days": "273"})
-    assert "The holdout could check" not in report.render(within)
+    assert "The holdout validates" not in report.render(within)
 
 
 def test_at_margin_one_value_is_called_revenue(made_up: InFolder) -> None:
@@ -163,7 +163,7 @@ def test_a_failed_model_tells_nothing_of_the_business_even_where_it_was_refitted
     write(made_up.folder, "review/review.json", json.dumps(_review(Verdict.FAIL).to_dict()))
     page = report.render(made_up)
     assert "1,001 to 1,002" not in page
-    assert "no number below may be relied on" in page
+    assert "no number below is reliable" in page
     assert Page(page).sections == SECTIONS
 
 
@@ -182,7 +182,7 @@ def test_the_command_of_a_run_is_read_back_and_an_old_run_has_none(made_up: InFo
     assert made_up.command() == f"tenure-train seed=1 {HOSTILE}"
     write(made_up.folder, "config/resolved.yaml", "seed: 1\n# tenure-train seed=2\n")
     assert made_up.command() == ""
-    assert "The command was not kept" in report.render(made_up)
+    assert "This run did not log its command" in report.render(made_up)
 
 
 @pytest.mark.slow
@@ -266,9 +266,9 @@ def test_a_versions_history_is_who_when_and_why_and_an_unpromoted_one_has_none()
     (table,) = report.history(registry.Version("clv", 2, "0123abc", tags))
     assert isinstance(table, report.Table)
     assert [[cell.text for cell in row] for row in table.rows] == [
-        ["made champion", "because", HOSTILE],
-        ["made champion", "by", "ana"],
-        ["sent back", "to", "1"],
+        ["promoted to champion", "because", HOSTILE],
+        ["promoted to champion", "by", "ana"],
+        ["rolled back", "to", "1"],
     ]
     (note,) = report.history(registry.Version("clv", 2, "0123abc", {"verdict": "PASS"}))
     assert "never promoted" in str(note)

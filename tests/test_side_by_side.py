@@ -228,5 +228,5 @@ def test_one_run_twice_or_alone_is_refused_and_names_tell_runs_apart(
     assert list(side_by_side.gather(["models:/clv/2", "two", "three"])) == ["clv/2", "swift-fox", "swift-fox three"]
     with pytest.raises(side_by_side.SideBySideError, match=r"one and clv/2 are one run: one\. Name"):
         side_by_side.gather(["models:/clv/2", "one"])
-    with pytest.raises(side_by_side.SideBySideError, match="at least are set side by side, got 1: one"):
+    with pytest.raises(side_by_side.SideBySideError, match="At least two runs are needed, got 1: one"):
         side_by_side.gather(["one"])

@@ -313,7 +313,7 @@ def test_examples_stand_in_their_order_and_say_what_was_asked() -> None:
     labels = [label.get_text() for label in axes.get_yticklabels()]
     assert labels == ["one $purchase$", "a regular", "a lapsed customer of ma…"]
     assert axes.get_ylim()[0] > axes.get_ylim()[1]
-    assert axes.get_xlabel() == "value over 1,000 days (the log's currency)"
+    assert axes.get_xlabel() == "CLV over 1,000 days (the log's currency)"
     assert "80% predictive interval" in [text.get_text() for text in axes.get_legend().get_texts()]
 
 

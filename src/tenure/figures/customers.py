@@ -34,8 +34,8 @@ def scored_examples(table: pd.DataFrame) -> Figure:
     return explain(
         figure,
         "CLV of synthetic customers: the mean, its credible interval, and the predictive interval",
-        "The thin line is for one customer, the thick one for the average of many similar customers. The mean may be "
-        "outside the thin line: if most customers buy nothing and a few buy much, the line is at 0, the mean is not.",
+        "Look at the thin line for one customer, at the thick one for the average of many similar customers. The mean "
+        "may be outside the thin line: if most buy nothing and a few buy much, the line is at 0 and the mean is not.",
     )
 
 

@@ -70,6 +70,17 @@ def test_a_cached_kernel_sees_an_edit_of_what_it_inlines(tmp_path: Path) -> None
     assert run(tmp_path) == (38.5, 1)
 
 
+def test_a_helper_compiled_by_numba_itself_counts_too(tmp_path: Path) -> None:
+    write(tmp_path)
+    helper = tmp_path / "kernels" / "helper.py"
+    numba_only = helper.read_text().replace("from tenure.caching import njit", "from numba import njit")
+    helper.write_text(numba_only)
+    assert run(tmp_path) == (20.5, 0)
+    assert run(tmp_path) == (20.5, 1)
+    helper.write_text(numba_only.replace("factor() * x", "factor() * x + 1.0"))
+    assert run(tmp_path) == (21.5, 0)
+
+
 def test_code_of_earlier_sources_does_not_pile_up(tmp_path: Path) -> None:
     write(tmp_path)
     run(tmp_path)

@@ -263,14 +263,14 @@ def test_the_refits_move_is_told_beside_chance_and_none_where_there_is_no_refit(
 
 def test_a_versions_history_is_who_when_and_why_and_an_unpromoted_one_has_none() -> None:
     tags = {"promotion.because": HOSTILE, "promotion.by": "ana", "rollback.to": "1", "verdict": "PASS"}
-    (table,) = report.history(registry.Version("clv", 2, "0123abc", tags))
+    (table,) = report.promotion_history(registry.Version("clv", 2, "0123abc", tags))
     assert isinstance(table, report.Table)
     assert [[cell.text for cell in row] for row in table.rows] == [
         ["promoted to champion", "because", HOSTILE],
         ["promoted to champion", "by", "ana"],
         ["rolled back", "to", "1"],
     ]
-    (note,) = report.history(registry.Version("clv", 2, "0123abc", {"verdict": "PASS"}))
+    (note,) = report.promotion_history(registry.Version("clv", 2, "0123abc", {"verdict": "PASS"}))
     assert "never promoted" in str(note)
 
 

@@ -160,7 +160,7 @@ def test_only_checks_that_some_do_not_pass_are_listed(tmp_path: Path) -> None:
 def test_a_run_is_known_by_verdict_days_and_whose_priors_it_shares(tmp_path: Path) -> None:
     a, b = run_of(tmp_path, "a"), run_of(tmp_path, "b", bias=0.2)
     c = replace(run_of(tmp_path, "c"), params={**PARAMS, "fit.priors.r": "2"})
-    facts = {row[0]: row[1:] for row in texts(side_by_side.identities({"a": a, "b": b, "c": c}))}
+    facts = {row[0]: row[1:] for row in texts(side_by_side.runs_table({"a": a, "b": b, "c": c}))}
     assert facts["verdict"] == ["PASS", "REVIEW", "PASS"]
     assert facts["calibrated to"] == ["2025-06-30"] * 3
     assert facts["priors"] == ["its own", "those of a", "its own"]

@@ -8,7 +8,7 @@ Compiled functions import helpers and constants by name (`from .random import un
 """
 
 import hashlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -65,10 +65,13 @@ class _Cache(FunctionCache):  # type: ignore[misc]
 
 
 def _digest(function: Any) -> str:
-    """Return a digest of a function's file and of all that the file has imported or computed up to the function."""
-    digest = hashlib.sha256(_source(function.__code__.co_filename))
-    for part in _inputs(function.__globals__):
-        digest.update(b"%d\0" % len(part) + part)
+    """Return a digest of a function's file and of the values that the file has imported or computed before it."""
+    path = function.__code__.co_filename
+    digest = hashlib.sha256(_source(path))
+    for name, value in sorted(function.__globals__.items()):
+        if not name.startswith("__"):
+            for part in (name.encode(), *_content(value, path)):
+                digest.update(b"%d\0" % len(part) + part)
     return digest.hexdigest()[:16]
 
 
@@ -77,21 +80,17 @@ def _source(path: str) -> bytes:
     return Path(path).read_bytes()
 
 
-def _inputs(names: Mapping[str, Any]) -> Iterator[bytes]:
-    """Yield each name that compiled code may use, followed by the digest or the bytes of its value."""
-    for name, value in sorted(names.items()):
-        if not name.startswith("__"):
-            yield from (name.encode(), *_content(value))
-
-
-def _content(value: Any) -> Iterator[bytes]:
+def _content(value: Any, path: str) -> Iterator[bytes]:
+    """Yield the bytes of a value that compiled code may contain, in the file `path`; nothing for other values."""
     if isinstance(value, Dispatcher):
-        yield str(getattr(getattr(value, CACHE), "digest", value)).encode()
+        function: Any = value.py_func
+        if function.__code__.co_filename != path:  # the file's own functions are in its text
+            yield str(getattr(getattr(value, CACHE), "digest", None) or _digest(function)).encode()
     elif isinstance(value, np.ndarray):
         yield from (str((value.dtype, value.shape)).encode(), value.tobytes())
     elif isinstance(value, tuple):
         for item in value:
-            yield from _content(item)
+            yield from _content(item, path)
     elif isinstance(value, type) and issubclass(value, tuple):
         yield repr(getattr(value, "_fields", ())).encode()
     elif isinstance(value, bool | int | float | complex | str | np.generic):

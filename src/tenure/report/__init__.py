@@ -13,7 +13,7 @@ from .origin import card, reconciliation_section, reproduce, versions
 from .page import html, render
 from .pictures import logged_picture
 from .tables import Note, Table
-from .verdict import MEANING, checks_table, concerns_table, history, registration
+from .verdict import MEANING, checks_table, concerns_table, promotion_history, registration
 
 __all__ = [
     "MEANING",
@@ -26,11 +26,11 @@ __all__ = [
     "checks_table",
     "concerns_table",
     "diagnostics_table",
-    "history",
     "html",
     "last_stage",
     "logged_picture",
     "posterior_section",
+    "promotion_history",
     "reconciliation_section",
     "refit_drift_table",
     "registration",

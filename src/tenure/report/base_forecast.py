@@ -6,7 +6,7 @@ from typing import Any
 from tenure.registry import Evidence
 from tenure.review import Verdict
 
-from .tables import NONE, Cell, Note, Table, count, money, percent, span
+from .tables import NONE, Cell, Note, Table, count, interval, money, percent
 
 ONE_TIME_BUYERS = (
     "In the BG/NBD model customers with purchases on one day only stay active, so the share of active customers "
@@ -57,7 +57,7 @@ def _base_totals(evidence: Evidence, settings: Mapping[str, Any]) -> Table:
         [
             Cell(label),
             count(metrics[f"base.{outcome}.expected"]),
-            *(span(metrics, f"base.{outcome}.", kind) for kind in ("", "adjusted_", "mean_")),
+            *(interval(metrics, f"base.{outcome}.", kind) for kind in ("", "adjusted_", "mean_")),
         ]
         for outcome, label in (("purchases", "purchases"), ("clv", "discounted margin"))
     ]
@@ -103,8 +103,8 @@ def _new_customer(evidence: Evidence, settings: Mapping[str, Any]) -> Table:
     row = [
         Cell("a new customer"),
         money(metrics["new_customer.clv"]),
-        span(metrics, "new_customer.clv_", "", money),
-        span(metrics, "new_customer.clv_", "mean_", money),
+        interval(metrics, "new_customer.clv_", "", money),
+        interval(metrics, "new_customer.clv_", "mean_", money),
         money(metrics["new_customer.first_order"]),
     ]
     return Table(

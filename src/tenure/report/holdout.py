@@ -6,7 +6,7 @@ import pandas as pd
 from tenure.registry import Evidence
 
 from .pictures import Picture, logged_picture
-from .tables import NONE, Cell, Table, count, money, percent, plain, span, with_error, yes_or_no
+from .tables import NONE, Cell, Table, count, interval, money, percent, plain, with_error, yes_or_no
 
 OUTCOMES = ("purchases", "spend")
 
@@ -23,9 +23,9 @@ def totals_table(evidence: Evidence) -> Table:
             count(metrics.get(f"{outcome}.actual_total")),
             count(metrics.get(f"{outcome}.expected_total")),
             percent(metrics.get(f"{outcome}.bias"), signed=True),
-            span(metrics, f"{outcome}.", "total_"),
+            interval(metrics, f"{outcome}.", "total_"),
             yes_or_no(metrics.get(f"{outcome}.total_covers_actual")),
-            span(metrics, f"{outcome}.", "adjusted_"),
+            interval(metrics, f"{outcome}.", "adjusted_"),
             yes_or_no(metrics.get(f"{outcome}.adjusted_covers_actual")),
         ]
         for outcome in OUTCOMES

@@ -80,7 +80,7 @@ def gather(uris: Sequence[str]) -> dict[str, Evidence]:
     return runs
 
 
-def identities(runs: Runs) -> Table:
+def runs_table(runs: Runs) -> Table:
     """Build the table of what each run is."""
     facts: dict[str, Callable[[Evidence], str]] = {
         "verdict": lambda run: run.review().verdict.value,

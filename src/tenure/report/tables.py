@@ -77,7 +77,9 @@ def yes_or_no(value: float | None) -> Cell:
     return Cell(NONE) if value is None else Cell("yes" if value else "no")
 
 
-def span(metrics: Mapping[str, float], prefix: str, kind: str, write: Callable[[float | None], Cell] = count) -> Cell:
+def interval(
+    metrics: Mapping[str, float], prefix: str, kind: str, write: Callable[[float | None], Cell] = count
+) -> Cell:
     """Format the interval whose ends are the metrics `<prefix><kind>low` and `<prefix><kind>high`."""
     low, high = (write(metrics.get(f"{prefix}{kind}{end}")) for end in ("low", "high"))
     return Cell(f"{low.text} to {high.text}", low.number)

@@ -45,7 +45,7 @@ def registration(evidence: Evidence) -> str:
     return text
 
 
-def history(version: Version) -> list[Table | Note]:
+def promotion_history(version: Version) -> list[Table | Note]:
     """List the version's present tags of promotion and rollback: who, when, why, by which figures."""
     tags = [(key.partition("."), value) for key, value in sorted(version.tags.items())]
     rows = [

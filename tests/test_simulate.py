@@ -604,7 +604,7 @@ def test_the_command_says_what_it_wrote_and_what_comes_next(tmp_path: Path) -> N
     ("arguments", "message"),
     [
         (["simulate.refunds.share=2"], "simulate.refunds.share must be a share, from 0 to 1, got 2.0."),
-        (["output=/dev/null/log.parquet"], "error: output '/dev/null/log.parquet' lies in /dev/null, which is a file"),
+        (["output=/dev/null/log.parquet"], "error: output '/dev/null/log.parquet' is in /dev/null, which is a file"),
         (["simulate=nobody"], "there is no simulate=nobody. The options of simulate are: cdnow, heavy, loyal"),
     ],
 )

@@ -35,6 +35,7 @@ from tenure.jobs.part_scores import score_parts
 from tenure.posterior import Posterior
 from tenure.scorer import COLUMNS, EXPECTED, Scorer
 from tenure.summary import CustomerSummary
+from tenure.summary_file import SummaryFile, check_summaries
 
 DRAWS, RATE, HORIZON = 1000, 0.10, 365
 TRUTH = BUYING | SPENDING
@@ -126,11 +127,11 @@ def measure(name, path):
 
 def measure_file(path):
     """Score from file to file as `tenure-score` does, with its check of the table."""
-    scorer, summaries = Scorer(synthetic_posterior()), batch.SummaryFile(path)
+    scorer, summaries = Scorer(synthetic_posterior()), SummaryFile(path)
     scorer.score(next(summaries.parts()).head(50))
     settings = compose_settings("score", [f"output={path}.scores.parquet"])
     start = time.perf_counter()
-    rows = batch.check(summaries)
+    rows = check_summaries(summaries)
     scored = score_parts(scorer, summaries, rows, settings, {"model": "", "as_of": None, "run_id": ""})
     return {"seconds": time.perf_counter() - start, "rows": scored.customers}
 
@@ -196,7 +197,7 @@ def main(sizes, peers, in_file):
         rows += [(name, size) for size in sizes for name in ("floor", "expect", "score")]
         speeds = {}
         for name, size in rows:
-            path = summary_file(folder, size)
+            path = write_summaries(folder, size)
             result = in_its_own_process(name, path)
             speed = speeds[name, size] = size / result["seconds"]
             beside = f"{speeds['floor', size] / speed:.1f}" if ("floor", size) in speeds else ""
@@ -206,7 +207,7 @@ def main(sizes, peers, in_file):
                 flush=True,
             )
         print(f"\n`expect` returns {', '.join(EXPECTED)}; `score` returns {', '.join(COLUMNS)}.\n")
-        print_costs(pd.read_parquet(summary_file(folder, sizes[0])))
+        print_costs(pd.read_parquet(write_summaries(folder, sizes[0])))
         print_request(folder)
         if in_file:
             result = in_its_own_process("file", many_in_a_file(folder, max(sizes), in_file))
@@ -216,7 +217,7 @@ def main(sizes, peers, in_file):
             )
 
 
-def summary_file(folder, size):
+def write_summaries(folder, size):
     path = Path(folder) / f"{size}.parquet"
     if not path.exists():
         make_summary(size).table.to_parquet(path)
@@ -225,7 +226,7 @@ def summary_file(folder, size):
 
 def many_in_a_file(folder, size, wanted):
     """Write copies of a base with new ids, `wanted` customers in total."""
-    base, path = pd.read_parquet(summary_file(folder, size)), Path(folder) / "many.parquet"
+    base, path = pd.read_parquet(write_summaries(folder, size)), Path(folder) / "many.parquet"
     output = batch.ScoreFile(path)
     for copy in range(math.ceil(wanted / size)):
         output.write(base.assign(customer_id=base["customer_id"] + f"-{copy}").head(wanted - copy * size))

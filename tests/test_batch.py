@@ -11,14 +11,15 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from tenure import batch, registry
-from tenure.batch import BatchError, ScoreFile, SummaryFile
+from tenure import batch, registry, summary_file
+from tenure.batch import BatchError, ScoreFile
 from tenure.jobs.compose import compose_settings
 from tenure.jobs.scoring import require_supported
 from tenure.output import atomic_file, describe
 from tenure.posterior import Posterior
 from tenure.scorer import ScoreError, Scorer
 from tenure.summary import SummaryError
+from tenure.summary_file import SummaryFile, SummaryFileError
 
 
 @dataclass(frozen=True)
@@ -54,12 +55,12 @@ def test_integers_with_nulls_are_not_read_as_floats(tmp_path: Path) -> None:
 
 
 def test_what_cannot_be_read_is_refused_by_name(tmp_path: Path) -> None:
-    with pytest.raises(BatchError, match=r"must end in \.csv or \.parquet, got 'customers\.xlsx'"):
+    with pytest.raises(SummaryFileError, match=r"must end in \.csv or \.parquet, got 'customers\.xlsx'"):
         SummaryFile("customers.xlsx")
-    with pytest.raises(BatchError, match=r"none\.parquet.: there is no such file"):
+    with pytest.raises(SummaryFileError, match=r"none\.parquet.: there is no such file"):
         list(SummaryFile(str(tmp_path / "none.parquet")).parts())
     (tmp_path / "bad.parquet").write_bytes(b"PAR1 no")
-    with pytest.raises(BatchError, match=r"bad\.parquet' cannot be read"):
+    with pytest.raises(SummaryFileError, match=r"bad\.parquet' cannot be read"):
         list(SummaryFile(str(tmp_path / "bad.parquet")).parts())
 
 
@@ -88,8 +89,8 @@ def test_sums_of_parts_are_those_of_the_whole(posterior: Posterior, summaries: p
 
 
 def test_a_good_table_is_counted(summaries: pd.DataFrame) -> None:
-    assert batch.check(SummaryFrame(summaries, rows=100)) == 700
-    assert batch.check(SummaryFrame(summaries.iloc[:0])) == 0
+    assert summary_file.check_summaries(SummaryFrame(summaries, rows=100)) == 700
+    assert summary_file.check_summaries(SummaryFrame(summaries.iloc[:0])) == 0
 
 
 def changed(table: pd.DataFrame, column: str, values: dict[int, Any]) -> pd.DataFrame:
@@ -104,7 +105,7 @@ def test_every_fault_of_every_part_is_told_at_once(summaries: pd.DataFrame) -> N
     bad = changed(summaries, "T", {5: -1, 250: -1, 650: -1})
     bad = changed(bad, "customer_id", {301: None, 302: " "})
     with pytest.raises(SummaryError) as caught:
-        batch.check(SummaryFrame(bad, rows=100))
+        summary_file.check_summaries(SummaryFrame(bad, rows=100))
     said = str(caught.value)
     assert "3 of 700 customers have a T below 0" in said
     assert "2 of 700 customer ids are null or blank (first rows: 302, 303)" in said
@@ -113,15 +114,15 @@ def test_every_fault_of_every_part_is_told_at_once(summaries: pd.DataFrame) -> N
 def test_an_id_in_two_parts_is_found(summaries: pd.DataFrame) -> None:
     twice = changed(summaries, "customer_id", {3: 7, 450: "7", 600: "x", 601: "x"})
     with pytest.raises(SummaryError, match="1 customer ids are on more than one row"):
-        batch.check(SummaryFrame(twice, rows=100))
+        summary_file.check_summaries(SummaryFrame(twice, rows=100))
     apart = changed(summaries, "customer_id", {3: 7, 450: "7"})
     with pytest.raises(SummaryError, match=r"1 customer ids are on more than one row \(first: '7'\)"):
-        batch.check(SummaryFrame(apart, rows=100))
+        summary_file.check_summaries(SummaryFrame(apart, rows=100))
 
 
 def test_a_missing_column_is_told_once(summaries: pd.DataFrame) -> None:
     with pytest.raises(SummaryError) as caught:
-        batch.check(SummaryFrame(summaries.drop(columns="T"), rows=100))
+        summary_file.check_summaries(SummaryFrame(summaries.drop(columns="T"), rows=100))
     assert str(caught.value).count("has no column 'T'") == 1
 
 
@@ -129,9 +130,9 @@ def test_groups_that_cannot_be_made_are_refused_before_scoring(summaries: pd.Dat
     """Few in each part, many in the whole."""
     many = pd.concat([summaries.assign(customer_id=summaries["customer_id"] + tail) for tail in "ab"])
     with pytest.raises(ScoreError, match="by customer_id, which make 1,400 groups; the most is 1,000"):
-        batch.check(SummaryFrame(many, rows=100), ["customer_id"])
+        summary_file.check_summaries(SummaryFrame(many, rows=100), ["customer_id"])
     with pytest.raises(ScoreError, match="which the customers do not have"):
-        batch.check(SummaryFrame(summaries), ["region"])
+        summary_file.check_summaries(SummaryFrame(summaries), ["region"])
 
 
 def test_what_an_older_versions_scorer_does_not_know_is_refused_in_words(posterior: Posterior) -> None:
@@ -182,7 +183,7 @@ def test_an_unreadable_summary_is_refused_in_one_plain_line(
     path = tmp_path / name
     if content is not None:
         path.write_bytes(content)
-    with pytest.raises(BatchError) as caught:
+    with pytest.raises(SummaryFileError) as caught:
         list(SummaryFile(str(path)).parts())
     message = str(caught.value)
     assert words in message

@@ -104,9 +104,11 @@ PICTURES: dict[str, Callable[[], Figure]] = {
     "purchases_check of one": lambda: figures.purchases_check(np.array([0]), np.zeros((2, 1), int)),
     "spend_check": lambda: figures.spend_check(np.geomspace(1, 500, 60), np.tile(np.geomspace(1, 900, 60), (5, 1))),
     "spend_check of one": lambda: figures.spend_check(np.array([20.0]), np.array([[20.0]])),
-    "tracking": lambda: figures.tracking(make_tracking(), CUTOFF, 0.9),
-    "tracking of one week": lambda: figures.tracking(make_tracking(1), CUTOFF, 0.9),
-    "tracking without sales": lambda: figures.tracking(make_tracking().assign(actual=0, weekly_actual=0), CUTOFF, 0.9),
+    "tracking": lambda: figures.weekly_tracking(make_tracking(), CUTOFF, 0.9),
+    "tracking of one week": lambda: figures.weekly_tracking(make_tracking(1), CUTOFF, 0.9),
+    "tracking without sales": lambda: figures.weekly_tracking(
+        make_tracking().assign(actual=0, weekly_actual=0), CUTOFF, 0.9
+    ),
     "pit": lambda: figures.pit(make_pit(), 0.9),
     "pit of one": lambda: figures.pit(make_pit(1), 0.5),
     "by_frequency": lambda: figures.by_frequency(make_by_frequency()),
@@ -158,9 +160,9 @@ def make_ranges(spread: float = 0.2, names: tuple[str, ...] = (*NAMES, "p", "q",
 
 def make_totals(actual: float = 1.0) -> pd.DataFrame:
     rows = [(outcome, run, 0.9 + 0.05 * at) for outcome in ("purchases", "spend") for at, run in enumerate(RUNS)]
-    table = pd.DataFrame(rows, columns=["outcome", "run", "foretold"])
+    table = pd.DataFrame(rows, columns=["outcome", "run", "forecast"])
     off = {"low": -0.1, "middle": 0.0, "high": 0.1, "adjusted_low": -0.3, "adjusted_high": 0.4}
-    return table.assign(**{name: (table["foretold"] + by) / actual - 1 for name, by in off.items()})
+    return table.assign(**{name: (table["forecast"] + by) / actual - 1 for name, by in off.items()})
 
 
 def make_trackings() -> dict[str, pd.DataFrame]:
@@ -286,12 +288,12 @@ def test_a_heavy_prior_does_not_stretch_the_axis() -> None:
 def test_the_pits_tails_are_written_beside_what_is_right() -> None:
     table = pd.DataFrame({"purchases": np.linspace(0.001, 0.999, 500), "spend": np.full(500, 0.99)})
     counts, value = figures.pit(table, 0.9).axes
-    assert counts.get_title(loc="left") == "purchases: 5.0% below, 5.0% above (5.0% each is right)"
-    assert value.get_title(loc="left") == "spend: 0.0% below, 100.0% above (5.0% each is right)"
+    assert counts.get_title(loc="left") == "purchases: 5.0% below, 5.0% above (calibrated: 5.0% each)"
+    assert value.get_title(loc="left") == "spend: 0.0% below, 100.0% above (calibrated: 5.0% each)"
 
 
 def test_tracking_labels_the_cutoff_and_counts_what_came_after_it() -> None:
-    figure = figures.tracking(make_tracking(), CUTOFF, 0.9)
+    figure = figures.weekly_tracking(make_tracking(), CUTOFF, 0.9)
     assert "cut-off 2024-03-31" in texts_of(figure)
     title = figure.get_suptitle()
     assert re.fullmatch(r"After the cut-off, to 2024-\d\d-\d\d: 170 repeat purchases, where \d+ were forecast", title)
@@ -311,7 +313,7 @@ def test_examples_stand_in_their_order_and_say_what_was_asked() -> None:
     labels = [label.get_text() for label in axes.get_yticklabels()]
     assert labels == ["one $purchase$", "a regular", "a lapsed customer of ma…"]
     assert axes.get_ylim()[0] > axes.get_ylim()[1]
-    assert axes.get_xlabel() == "value over 1,000 days (the log's currency)"
+    assert axes.get_xlabel() == "CLV over 1,000 days (the log's currency)"
     assert "80% predictive interval" in [text.get_text() for text in axes.get_legend().get_texts()]
 
 

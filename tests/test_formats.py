@@ -15,9 +15,9 @@ import pyarrow.parquet as pq
 import pytest
 from logs import purchases, settings
 
-from tenure.batch import BatchError, SummaryFile
 from tenure.output import OutputError, require_new_folder, require_writable
 from tenure.settings import SettingsError
+from tenure.summary_file import SummaryFile, SummaryFileError
 from tenure.transactions import Transactions, TransactionsError, read
 from tenure.transactions.engine import in_words
 
@@ -498,7 +498,7 @@ def test_an_address_is_refused_and_its_password_masked(address: str, shown: str,
         read(settings(address))
     assert str(caught.value).startswith(f"{shown}: ")
     assert remedy in str(caught.value)
-    with pytest.raises(BatchError) as refused:
+    with pytest.raises(SummaryFileError) as refused:
         SummaryFile(address)
     assert str(refused.value).startswith(f"summary.path {shown} ")
     for require in (require_writable, require_new_folder):
@@ -515,7 +515,7 @@ def test_devices_and_pipes_are_refused_at_once(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "summary.csv")
     for path in (tmp_path / "summary.csv", tmp_path / "folder.csv"):
         (tmp_path / "folder.csv").mkdir(exist_ok=True)
-        with pytest.raises(BatchError, match="is no file"):
+        with pytest.raises(SummaryFileError, match="is a folder, a device or a pipe"):
             SummaryFile(str(path))
 
 

@@ -11,7 +11,7 @@ import pytest
 from logs import CDNOW, settings
 
 from tenure import output
-from tenure.batch import BatchError, ScoreFile, SummaryFile
+from tenure.batch import ScoreFile
 from tenure.jobs.scoring import kept_if_lost
 from tenure.output import (
     OutputError,
@@ -21,6 +21,7 @@ from tenure.output import (
     require_new_folder,
     require_writable,
 )
+from tenure.summary_file import SummaryFile, SummaryFileError
 from tenure.transactions import read
 
 WRITE_AND_WAIT = """
@@ -128,7 +129,7 @@ def test_an_output_that_is_an_input_is_refused(tmp_path: Path) -> None:
     for path in (source, link, hard, tmp_path / "folder" / ".." / "log.parquet"):
         with pytest.raises(OutputError, match=r"is the input .* name another file"):
             refuse_input(str(path), [source])
-    with pytest.raises(OutputError, match="or lies in it"):
+    with pytest.raises(OutputError, match="or is in it"):
         refuse_input(str(tmp_path / "month=1" / "scores.parquet"), [tmp_path])
     refuse_input(str(tmp_path / "scores.parquet"), [source, tmp_path / "nowhere.csv"])
     assert source.read_text() == "rows"
@@ -137,8 +138,8 @@ def test_an_output_that_is_an_input_is_refused(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("path", "why"),
     [
-        ("x" * 260 + ".parquet", "holds a name that is too long ('xxxx"),
-        ("é" * 120 + ".parquet", "holds a name that is too long ('éééé"),
+        ("x" * 260 + ".parquet", "has a name that is too long ('xxxx"),
+        ("é" * 120 + ".parquet", "has a name that is too long ('éééé"),
         ("y" * 260 + "/scores.parquet", "keep to 255 bytes"),
         ("/".join(["z" * 100] * 50) + "/scores.parquet", "is too long: keep to"),
         ("/proc/scores.parquet", "cannot be written: /proc is not writable."),
@@ -195,7 +196,7 @@ def test_a_summary_that_changes_while_it_is_read_is_refused(
     assert sum(len(part) for part in file.parts()) == 700
     other = summaries.iloc[:600]
     (other.to_csv if suffix == "csv" else other.to_parquet)(path, index=False)
-    with pytest.raises(BatchError, match="was changed while it was read"):
+    with pytest.raises(SummaryFileError, match="was changed while it was read"):
         list(file.parts())
 
 

@@ -1,4 +1,4 @@
-"""The report: of a made-up run, hostile on purpose. Of a real one see test_report_command; in a browser, see below."""
+"""The report: of a synthetic run with hostile texts. Of a real one see test_report_command; in a browser, see below."""
 
 import base64
 import json
@@ -15,13 +15,13 @@ from runs import InFolder, write
 from tenure import registry, report
 from tenure.jobs.compose import compose_settings
 from tenure.record import Record
-from tenure.report.cells import Cell, Note, Table
+from tenure.report.tables import Cell, Note, Table
 from tenure.review import Check, Review, Verdict
 
 HOSTILE = "<script>alert('x')</script><img src=x onerror=alert(1)>"
 SECTIONS = [
-    "verdict", "business", "tracking", "calibration", "deciles", "baselines", "posterior", "reconciliation", "checks",
-    "card", "reproduce",
+    "verdict", "base_forecast", "tracking", "calibration", "deciles", "baselines", "posterior", "reconciliation",
+    "checks", "card", "reproduce",
 ]  # fmt: skip
 PIXEL = base64.b64decode("iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAQAAAC1HAwCAAAAC0lEQVR42mNk+A8AAQUBAScY42YAAAAASUVORK5CYII=")
 TOTALS = {f"{kind}_{end}": 90.0 for kind in ("total", "adjusted") for end in ("low", "high")}
@@ -101,7 +101,8 @@ class Page(HTMLParser):
 def test_all_sections_are_there_and_the_verdict_is_first(made_up: InFolder) -> None:
     page = report.render(made_up)
     assert Page(page).sections == SECTIONS
-    assert page.index("<body>") < page.index("Verdict:") < page.index("Look at the season.") < page.index("business")
+    ordered = ["<body>", "Verdict:", "Look at the season.", 'id="base_forecast"']
+    assert sorted(ordered, key=page.index) == ordered
 
 
 def test_the_page_loads_nothing(made_up: InFolder) -> None:
@@ -132,10 +133,10 @@ def test_totals_over_the_horizon_come_with_every_interval_and_a_warning_beyond_w
     made_up: InFolder,
 ) -> None:
     page = report.render(made_up)
-    for said in ("1,001 to 1,002", "1,003 to 1,004", "1,005 to 1,006", "The holdout could check 273 days."):
+    for said in ("1,001 to 1,002", "1,003 to 1,004", "1,005 to 1,006", "The holdout validates 273 days."):
         assert said in page
     within = replace(made_up, params={**made_up.params, "score.horizon_days": "273"})
-    assert "The holdout could check" not in report.render(within)
+    assert "The holdout validates" not in report.render(within)
 
 
 def test_at_margin_one_value_is_called_revenue(made_up: InFolder) -> None:
@@ -162,7 +163,7 @@ def test_a_failed_model_tells_nothing_of_the_business_even_where_it_was_refitted
     write(made_up.folder, "review/review.json", json.dumps(_review(Verdict.FAIL).to_dict()))
     page = report.render(made_up)
     assert "1,001 to 1,002" not in page
-    assert "no number below may be relied on" in page
+    assert "no number below is reliable" in page
     assert Page(page).sections == SECTIONS
 
 
@@ -181,7 +182,7 @@ def test_the_command_of_a_run_is_read_back_and_an_old_run_has_none(made_up: InFo
     assert made_up.command() == f"tenure-train seed=1 {HOSTILE}"
     write(made_up.folder, "config/resolved.yaml", "seed: 1\n# tenure-train seed=2\n")
     assert made_up.command() == ""
-    assert "The command was not kept" in report.render(made_up)
+    assert "This run did not log its command" in report.render(made_up)
 
 
 @pytest.mark.slow
@@ -227,21 +228,25 @@ def _counts(said: Any) -> bool:
 
 def test_parts_are_shown_one_by_one_as_on_the_page(made_up: InFolder) -> None:
     page = report.render(made_up)
-    for part in (report.totals(made_up), report.baselines(made_up), report.picture(made_up, "backtest/pit")):
+    for part in (
+        report.totals_table(made_up),
+        report.baselines_table(made_up),
+        report.logged_picture(made_up, "backtest/pit"),
+    ):
         assert report.html(part).strip() in page
-    shown = report.html(report.Note(HOSTILE, "soft"), [("log", HOSTILE)], report.reconciliation(made_up)[0])
+    shown = report.html(report.Note(HOSTILE, "soft"), [("log", HOSTILE)], report.reconciliation_section(made_up)[0])
     assert HOSTILE not in shown
     assert Page(shown).tags[:5] == ["p", "dl", "dt", "dd", "figure"]
 
 
 def test_tails_stand_beside_the_interval_that_the_review_judges(made_up: InFolder) -> None:
-    (row,) = report.tails(made_up).rows
+    (row,) = report.tails_table(made_up).rows
     assert [cell.text for cell in row] == ["spend", "everyone", "9", "6.0% ± 1.0%", "88.0% ± 1.0%", "6.0% ± 1.0%"]
 
 
 def test_totals_say_where_the_adjustment_comes_from(made_up: InFolder) -> None:
-    told = replace(made_up, tags={**made_up.tags, "spend.adjusted": "assumed from the prior"})
-    assert "the drift is assumed from the prior" in report.totals(told).caption
+    adjusted = replace(made_up, tags={**made_up.tags, "spend.adjusted": "assumed from the prior"})
+    assert "the drift is assumed from the prior" in report.totals_table(adjusted).caption
 
 
 def test_the_refits_move_is_told_beside_chance_and_none_where_there_is_no_refit(made_up: InFolder) -> None:
@@ -250,27 +255,27 @@ def test_the_refits_move_is_told_beside_chance_and_none_where_there_is_no_refit(
         "final.purchases.refit_drift_se": 0.088,
         "final.spend.refit_drift": -0.01,
     }
-    table = report.refit_drift(replace(made_up, metrics={**made_up.metrics, **moved}))
+    table = report.refit_drift_table(replace(made_up, metrics={**made_up.metrics, **moved}))
     assert isinstance(table, report.Table)
     assert [cell.text for cell in table.rows[0]][1:] == ["+18.4%", "8.8%"]
-    assert isinstance(report.refit_drift(made_up), report.Note)
+    assert isinstance(report.refit_drift_table(made_up), report.Note)
 
 
 def test_a_versions_history_is_who_when_and_why_and_an_unpromoted_one_has_none() -> None:
     tags = {"promotion.because": HOSTILE, "promotion.by": "ana", "rollback.to": "1", "verdict": "PASS"}
-    (table,) = report.history(registry.Version("clv", 2, "0123abc", tags))
+    (table,) = report.promotion_history(registry.Version("clv", 2, "0123abc", tags))
     assert isinstance(table, report.Table)
     assert [[cell.text for cell in row] for row in table.rows] == [
-        ["made champion", "because", HOSTILE],
-        ["made champion", "by", "ana"],
-        ["sent back", "to", "1"],
+        ["promoted to champion", "because", HOSTILE],
+        ["promoted to champion", "by", "ana"],
+        ["rolled back", "to", "1"],
     ]
-    (told,) = report.history(registry.Version("clv", 2, "0123abc", {"verdict": "PASS"}))
-    assert "never promoted" in str(told)
+    (note,) = report.promotion_history(registry.Version("clv", 2, "0123abc", {"verdict": "PASS"}))
+    assert "never promoted" in str(note)
 
 
 def test_a_review_without_concerns_says_so(made_up: InFolder) -> None:
-    assert isinstance(report.concerns(_review(Verdict.PASS)), report.Note)
-    table = report.concerns(_review(Verdict.FAIL))
+    assert isinstance(report.concerns_table(_review(Verdict.PASS)), report.Note)
+    table = report.concerns_table(_review(Verdict.FAIL))
     assert isinstance(table, report.Table)
     assert [cell.text for cell in table.rows[0]] == ["FAIL", "the bias is 0.3", "Look at the season."]

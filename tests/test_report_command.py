@@ -20,7 +20,7 @@ def test_the_run_holds_its_report_and_it_can_be_made_again_from_the_run_alone(ev
     assert 500_000 < len(page) < 3_000_000
     assert page.count("data:image/png;base64,") == len(PICTURES)
     assert "Not logged" not in page
-    assert "Not told" not in page
+    assert "Not shown" not in page
     assert "://" not in page
     command = re.search(r"<pre>(.*)</pre>", page)
     assert command is not None

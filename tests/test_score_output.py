@@ -17,7 +17,6 @@ from logs import log_of, settings
 
 import tenure
 from tenure import registry
-from tenure.batch import SummaryFile
 from tenure.jobs import console, scoring
 from tenure.jobs.compose import compose_settings
 from tenure.output import OutputError, atomic_file, describe, require_writable
@@ -26,6 +25,7 @@ from tenure.registry import NoModelError
 from tenure.rfm import stream_summary
 from tenure.scorer import Scorer
 from tenure.settings import SettingsError
+from tenure.summary_file import SummaryFile
 from tenure.transactions import IdTypeError, choose_type, kind_of, read
 
 ROWS = pd.DataFrame(

@@ -1,4 +1,4 @@
-"""Runs side by side: of made-up runs, whose differences are known."""
+"""Runs side by side: of synthetic runs, whose differences are known."""
 
 import json
 from dataclasses import replace
@@ -12,7 +12,7 @@ from runs import InFolder, write
 from tenure import registry
 from tenure.fit import Loo
 from tenure.posterior import Posterior
-from tenure.report import Note, Table, side_by_side
+from tenure.report import Note, Table, comparability, side_by_side
 from tenure.review import Check, Review, Verdict
 
 TAGS = {"data.digest": "abc", "cutoff": "2025-06-30", "end": "2025-12-31", "calibration.purchases.method": "nuts"}
@@ -53,14 +53,14 @@ def texts(table: Table | Note) -> list[list[str]]:
 
 
 def test_the_paired_difference_and_its_error_are_those_of_the_customers(tmp_path: Path) -> None:
-    """40 customers, of whom 10 are better foretold by 0.5 each and 30 by 0.1: 8 in all."""
+    """40 customers, of whom 10 are predicted better by 0.5 each and 30 by 0.1: 8 in all."""
     runs = {"a": run_of(tmp_path, "a", loo=loo_of(-2.0, -1.0)), "b": run_of(tmp_path, "b", loo=loo_of(-1.5, -0.9))}
     each = np.repeat([0.5, 0.1], [10, 30])
     error = np.sqrt(40 * each.var(ddof=1))
-    told = f"+8.0 ± {error:.1f}"
+    difference = f"+8.0 ± {error:.1f}"
     assert texts(side_by_side.differences(runs)) == [
-        ["b", "a", "purchases", told, "b"],
-        ["b", "a", "spend", told, "b"],
+        ["b", "a", "purchases", difference, "b"],
+        ["b", "a", "spend", difference, "b"],
     ]
 
 
@@ -69,7 +69,7 @@ def test_the_paired_difference_and_its_error_are_those_of_the_customers(tmp_path
     [
         (loo_of(-1.95, -0.99), "neither"),  # 0.8 in all, however small its error
         (loo_of(-1.5, -0.9, doubt=9.0), "neither"),  # and 8 that the subsample alone may have made
-        (loo_of(-1.5, -0.9, khat=0.8), "not to be told: k-hat is 0.80"),
+        (loo_of(-1.5, -0.9, khat=0.8), "unreliable: k-hat is 0.80"),
         (loo_of(-2.5, -1.1), "a"),
     ],
 )
@@ -91,31 +91,31 @@ def test_other_logs_or_days_give_a_sentence_in_place_of_a_difference(
 ) -> None:
     loo = loo_of(-2.0, -1.0)
     runs = {"a": run_of(tmp_path, "a", loo=loo), "b": run_of(tmp_path, "b", loo=loo, **change)}
-    assert texts(side_by_side.differences(runs)) == [["b", "a", "both", f"means nothing: {reason}", "–"]]
-    assert f"b ({reason})" in side_by_side.holdout(runs).caption
+    assert texts(side_by_side.differences(runs)) == [["b", "a", "both", f"not comparable: {reason}", "–"]]
+    assert f"b ({reason})" in side_by_side.holdout_table(runs).caption
 
 
 def test_two_runs_that_do_not_tell_their_log_are_not_taken_for_alike(tmp_path: Path) -> None:
     a, b = (run_of(tmp_path, name) for name in "ab")
     a, b = (replace(run, tags={}) for run in (a, b))
-    assert side_by_side.why_apart(a, b, is_judged=True) == "the logs differ"
+    assert comparability.why_incomparable(a, b, is_judged=True) == "the logs differ"
     a, b = (replace(run, tags={"data.digest": "abc"}) for run in (a, b))
-    assert side_by_side.why_apart(a, b, is_judged=False) == "calibrated to None and None"
+    assert comparability.why_incomparable(a, b, is_judged=False) == "calibrated to None and None"
 
 
 def test_another_end_parts_the_holdouts_and_not_the_calibrations(tmp_path: Path) -> None:
     a, b = run_of(tmp_path, "a"), run_of(tmp_path, "b", end="2025-09-30")
-    assert side_by_side.why_apart(a, b, is_judged=False) is None
-    assert side_by_side.why_apart(a, b, is_judged=True) == "held out to 2025-12-31 and 2025-09-30"
+    assert comparability.why_incomparable(a, b, is_judged=False) is None
+    assert comparability.why_incomparable(a, b, is_judged=True) == "held out to 2025-12-31 and 2025-09-30"
 
 
 def test_other_rules_for_rows_part_runs_and_another_place_of_the_same_log_does_not(tmp_path: Path) -> None:
     a, b = run_of(tmp_path, "a"), run_of(tmp_path, "b")
     moved = replace(b, params={**PARAMS, "transactions.path": "elsewhere", "rfm.cutoff": "2025-06-30"})
-    assert side_by_side.why_apart(a, moved, is_judged=True) is None
+    assert comparability.why_incomparable(a, moved, is_judged=True) is None
     ruled = replace(b, params={**PARAMS, "transactions.zero_amounts": "drop", "rfm.burn_in_days": "30"})
-    reason = side_by_side.why_apart(a, ruled, is_judged=True)
-    assert reason == "rows or customers are chosen by other rules: transactions.zero_amounts, rfm.burn_in_days"
+    reason = comparability.why_incomparable(a, ruled, is_judged=True)
+    assert reason == "the rules for rows or customers differ: transactions.zero_amounts, rfm.burn_in_days"
 
 
 def test_each_run_stands_beside_the_first_that_is_like_it(tmp_path: Path) -> None:
@@ -137,41 +137,41 @@ def test_a_difference_of_other_histories_or_of_none_is_not_made(tmp_path: Path) 
         "b": run_of(tmp_path, "b", loo=loo_of(-2.0, -1.0, count=(11.0, 29.0))),
         "c": run_of(tmp_path, "c"),
     }
-    told = [row[3] for row in texts(side_by_side.differences(runs))]
-    assert all("not fitted to the same histories" in said for said in told[:2])
-    assert told[2:] == ["no leave-one-out was logged by one of them"] * 2
+    cells = [row[3] for row in texts(side_by_side.differences(runs))]
+    assert all("not fitted to the same histories" in cell for cell in cells[:2])
+    assert cells[2:] == ["one of the runs did not log leave-one-out"] * 2
 
 
 def test_only_settings_that_differ_are_listed_and_a_missing_one_differs(tmp_path: Path) -> None:
     a, b = run_of(tmp_path, "a"), run_of(tmp_path, "b")
-    assert isinstance(side_by_side.settings({"a": a, "b": b}), Note)
+    assert isinstance(side_by_side.settings_table({"a": a, "b": b}), Note)
     other = replace(b, params={**PARAMS, "fit.priors.r": "2", "seed": "1", "validated_horizon_days": "184"})
-    assert texts(side_by_side.settings({"a": a, "b": other})) == [["fit.priors.r", "1", "2"], ["seed", "–", "1"]]
+    assert texts(side_by_side.settings_table({"a": a, "b": other})) == [["fit.priors.r", "1", "2"], ["seed", "–", "1"]]
 
 
 def test_only_checks_that_some_do_not_pass_are_listed(tmp_path: Path) -> None:
     """Each run was asked for one number that the other was not, and passed: that is no news."""
     a, b = run_of(tmp_path, "a"), run_of(tmp_path, "b", bias=0.2)
-    assert texts(side_by_side.checks({"a": a, "b": b})) == [["spend.bias", "PASS 0", "REVIEW 0.2"]]
-    alike = side_by_side.checks({"a": a, "b": run_of(tmp_path, "c")})
+    assert texts(side_by_side.checks_table({"a": a, "b": b})) == [["spend.bias", "PASS 0", "REVIEW 0.2"]]
+    alike = side_by_side.checks_table({"a": a, "b": run_of(tmp_path, "c")})
     assert isinstance(alike, Note)
 
 
 def test_a_run_is_known_by_verdict_days_and_whose_priors_it_shares(tmp_path: Path) -> None:
     a, b = run_of(tmp_path, "a"), run_of(tmp_path, "b", bias=0.2)
     c = replace(run_of(tmp_path, "c"), params={**PARAMS, "fit.priors.r": "2"})
-    told = {row[0]: row[1:] for row in texts(side_by_side.identities({"a": a, "b": b, "c": c}))}
-    assert told["verdict"] == ["PASS", "REVIEW", "PASS"]
-    assert told["calibrated to"] == ["2025-06-30"] * 3
-    assert told["priors"] == ["its own", "those of a", "its own"]
+    facts = {row[0]: row[1:] for row in texts(side_by_side.runs_table({"a": a, "b": b, "c": c}))}
+    assert facts["verdict"] == ["PASS", "REVIEW", "PASS"]
+    assert facts["calibrated to"] == ["2025-06-30"] * 3
+    assert facts["priors"] == ["its own", "those of a", "its own"]
 
 
 def test_totals_are_told_over_what_came_and_not_where_nothing_came(tmp_path: Path) -> None:
     a = run_of(tmp_path, "a", bias=-0.05)
     none = replace(a, metrics={**a.metrics, "spend.actual_total": 0.0})
     table = side_by_side.totals({"a": a, "none": none}).set_index(["outcome", "run"])
-    told = table.loc[("spend", "a"), ["low", "middle", "high"]]
-    assert list(told) == pytest.approx([-0.25, -0.05, 0.25])
+    total = table.loc[("spend", "a"), ["low", "middle", "high"]]
+    assert list(total) == pytest.approx([-0.25, -0.05, 0.25])
     assert table.loc[("spend", "none")].isna().all()
     assert table.loc[("purchases", "a")].isna().all()
 
@@ -180,7 +180,7 @@ def test_a_failed_run_says_nothing_of_the_business_even_where_it_was_refitted(tm
     a, b = run_of(tmp_path, "a"), run_of(tmp_path, "b")
     failed = Check("bias", "spend.bias", 0.5, Verdict.FAIL, "", "", "", "")
     write(b.folder, "review/review.json", json.dumps(Review((failed,)).to_dict()))
-    assert texts(side_by_side.base_forecast({"a": a, "b": b}))[0][1:] == ["40", "–"]
+    assert texts(side_by_side.base_forecast_table({"a": a, "b": b}))[0][1:] == ["40", "–"]
 
 
 def test_parameters_are_compared_in_the_last_fit_that_all_came_to(tmp_path: Path, posterior: Posterior) -> None:
@@ -226,7 +226,7 @@ def test_one_run_twice_or_alone_is_refused_and_names_tell_runs_apart(
     }
     monkeypatch.setattr(side_by_side, "evidence", known.__getitem__)
     assert list(side_by_side.gather(["models:/clv/2", "two", "three"])) == ["clv/2", "swift-fox", "swift-fox three"]
-    with pytest.raises(side_by_side.SideBySideError, match=r"one is the run that clv/2 is: one\. Name"):
+    with pytest.raises(side_by_side.SideBySideError, match=r"one and clv/2 are one run: one\. Name"):
         side_by_side.gather(["models:/clv/2", "one"])
-    with pytest.raises(side_by_side.SideBySideError, match="at least are set side by side, got 1: one"):
+    with pytest.raises(side_by_side.SideBySideError, match="At least two runs are needed, got 1: one"):
         side_by_side.gather(["one"])

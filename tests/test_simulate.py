@@ -471,16 +471,16 @@ def test_a_failure_leaves_what_was_there_and_nothing_else(name: str, tmp_path: P
 def test_an_empty_folder_is_filled_and_a_full_one_is_left_alone(tmp_path: Path) -> None:
     (tmp_path / "log").mkdir()
     assert len(written(tmp_path, "simulate.customers=10", name="log"))
-    with pytest.raises(OutputError, match=r"output '.*log' is there already, and a folder is not replaced\. Remove it"):
+    with pytest.raises(OutputError, match=r"output '.*log' exists, and a folder is not replaced\. Remove it"):
         write_log(asked(), str(tmp_path / "log"), seed=0)
 
 
 @pytest.mark.parametrize(
     ("output", "truth", "message"),
     [
-        ("no/log.parquet", None, r"output 'no/log\.parquet' lies in .*/no, which is a file and no folder\."),
-        ("no/a/log", None, r"output 'no/a/log' lies in .*/no, which is a file and no folder\."),
-        ("log", "no/t.parquet", r"truth 'no/t\.parquet' lies in .*/no, which is a file and no folder\."),
+        ("no/log.parquet", None, r"output 'no/log\.parquet' is in .*/no, which is a file and not a folder\."),
+        ("no/a/log", None, r"output 'no/a/log' is in .*/no, which is a file and not a folder\."),
+        ("log", "no/t.parquet", r"truth 'no/t\.parquet' is in .*/no, which is a file and not a folder\."),
         ("a.parquet", None, r"output 'a\.parquet' is a folder; name a file\."),
     ],
 )
@@ -604,7 +604,7 @@ def test_the_command_says_what_it_wrote_and_what_comes_next(tmp_path: Path) -> N
     ("arguments", "message"),
     [
         (["simulate.refunds.share=2"], "simulate.refunds.share must be a share, from 0 to 1, got 2.0."),
-        (["output=/dev/null/log.parquet"], "error: output '/dev/null/log.parquet' lies in /dev/null, which is a file"),
+        (["output=/dev/null/log.parquet"], "error: output '/dev/null/log.parquet' is in /dev/null, which is a file"),
         (["simulate=nobody"], "there is no simulate=nobody. The options of simulate are: cdnow, heavy, loyal"),
     ],
 )

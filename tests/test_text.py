@@ -5,7 +5,8 @@ import io
 import pandas as pd
 import pytest
 
-from tenure.text import printable, shown, spreadsheet_safe
+from tenure.spreadsheets import spreadsheet_safe
+from tenure.text import printable, shown
 
 SIGNS = ["\x1b", "\n", "\r", "\x00", "\x9b", "\u202e", "\u2066", "\u200b", "\u2028", "\ud800"]
 

@@ -9,7 +9,6 @@ import pandas as pd
 import pytest
 from logs import FIRST, sales_log
 
-from tenure import batch
 from tenure.backtest import evaluate_holdout, measure_forecast, model_forecast
 from tenure.backtest.baselines import BASELINES, BaselineInputs
 from tenure.fit import FitError, check, fit, library_model, predictive
@@ -20,6 +19,7 @@ from tenure.scorer import Scorer
 from tenure.scorer.expectation import mean_spend
 from tenure.settings import FitSettings
 from tenure.summary import CustomerSummary
+from tenure.summary_file import SummaryFile, check_summaries
 
 PARAMS = {"horizon_days": 200, "discount_rate": 0.1, "margin": 0.5}
 HISTORIES = [(1, 30, 400), (4, 200, 250), (60, 390, 400)]
@@ -181,7 +181,7 @@ def test_a_file_of_summaries_may_hold_them(tmp_path: Path, ending: str) -> None:
     path = tmp_path / f"summaries.{ending}"
     frame = pd.concat([table(0.0), one_time()])
     frame.to_csv(path, index=False) if ending == "csv" else frame.to_parquet(path, index=False)
-    assert batch.check(batch.SummaryFile(str(path))) == 4
+    assert check_summaries(SummaryFile(str(path))) == 4
     assert CustomerSummary.from_frame(frame).table["monetary_value"].tolist() == [0.0] * 4
 
 

@@ -1,161 +1,31 @@
-"""Batch scoring: tables of any size in, one described Parquet file out, whole or not at all.
+"""Batch scoring: sums over the parts of a table, and the Parquet file of scores.
 
-Customers are read, checked and scored part by part, so that memory does not grow with their number; only a hash of each
-id (8 bytes) is kept, to find who is there twice.
+Customers are scored part by part, so memory does not grow with their number.
 """
 
 import json
-import os
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
-from pandas.api.types import is_integer_dtype
 
-from . import paths, remote
-from .addresses import mask
+from . import paths
 from .errors import InputError
 from .output import METADATA_KEY
 from .record import Record, finite
-from .scorer import Months, Scores, Totals, customer_keys, group, refuse_groups
-from .summary import CustomerSummary, Fault, SummaryError, canonical_ids, repeated
+from .scorer import Months, Scores, Totals
 from .totals import Drifts, adjusted_totals
-from .transactions import CANONICAL, INTEGER, TEXT, refuse_others
-from .units import Seen
 
 FEW_CUSTOMERS = 20  # up to which any number of groups is shown
-ROWS = 250_000  # customers in memory at a time
-SHOWN = 3
-# Integers with nulls stay integers: what an id or a count was before, it is after.
-WHOLE = {
-    pa.int8(): pd.Int8Dtype(),
-    pa.int16(): pd.Int16Dtype(),
-    pa.int32(): pd.Int32Dtype(),
-    pa.int64(): pd.Int64Dtype(),
-}
-WHOLE |= {pa.uint32(): pd.UInt32Dtype(), pa.uint64(): pd.UInt64Dtype()}
-
-
-def is_whole(ids: "pd.Series[str]") -> "pd.Series[bool]":
-    """Find the ids that are written as integers are, and that 64 bits hold."""
-    return ids.str.fullmatch(CANONICAL) & (pd.to_numeric(ids, errors="coerce").abs() < 2**63)
 
 
 class BatchError(InputError):
-    """A table that cannot be read or written."""
-
-
-class SummaryParts(Protocol):
-    """Customer summaries in parts, which can be read more than once."""
-
-    def parts(self) -> Iterator[pd.DataFrame]:
-        """Give the summaries, some rows at a time, in the same order each time."""
-
-
-@dataclass(frozen=True)
-class SummaryFile:
-    """Customer summaries in a CSV or Parquet file; the scorer checks them.
-
-    Attributes:
-        path: of the file.
-        id_type: `integer` or `text`, of the ids; None: a Parquet column's own, text of a CSV.
-        stamp: of the file when it was first looked at; one that changes meanwhile is refused.
-        rows: how many at a time.
-    """
-
-    path: str
-    id_type: str | None = None
-    stamp: tuple[int, int, int] | None = None
-    rows: int = ROWS
-
-    def __post_init__(self) -> None:
-        why = remote.refusal(self.path)
-        if why:
-            raise BatchError(f"summary.path {mask(self.path)} {why}")
-        if not self.path.endswith((".csv", ".parquet")):
-            raise BatchError(f"summary.path must end in .csv or .parquet, got {self.path!r}.")
-        if Path(self.path).exists() and not Path(self.path).is_file():
-            raise BatchError(f"summary.path {self.path!r} is no file: a folder, a device or a pipe is not read.")
-
-    def parts(self) -> Iterator[pd.DataFrame]:
-        """Read some rows at a time; at least one part, if an empty one."""
-        try:
-            for part in self._parquet() if self._is_parquet else self._csv():
-                yield self._typed(part)
-            self._require_unchanged()
-        except (OSError, ValueError, pa.ArrowException) as error:
-            if isinstance(error, InputError):
-                raise
-            raise BatchError(self._unreadable(error)) from error
-
-    def _unreadable(self, error: Exception) -> str:
-        """Return why the file cannot be read, and what to do."""
-        if not os.path.exists(self.path):
-            return f"summary.path {self.path!r}: there is no such file."
-        if os.path.getsize(self.path) == 0:
-            return f"summary.path {self.path!r} is empty: its first line holds the names of the columns."
-        if isinstance(error, PermissionError):
-            return f"summary.path {self.path!r}: the permission to read it is missing."
-        remedy = "It may be damaged or of another format: write it again as Parquet, or as CSV in UTF-8 with commas."
-        return f"summary.path {self.path!r} cannot be read as a table of customer summaries. {remedy}"
-
-    def with_type(self, setting: str | None, of_model: str | None = None) -> "SummaryFile":
-        """Choose the type of the ids, as `transactions.choose_type` does for a log.
-
-        Raises IdTypeError for ids that are no integers where integers are asked for.
-        """
-        wanted = setting or (None if self._is_parquet else of_model)
-        stamp = self._stamp() if os.path.exists(self.path) else None  # without it reading says what is wrong
-        stamped = replace(self, stamp=stamp)
-        if wanted == TEXT or (self._is_parquet and wanted is None):
-            return replace(stamped, id_type=wanted)
-        rows, number, first = 0, 0, list[str]()
-        for part in stamped.parts():
-            if "customer_id" not in part:
-                return stamped  # `check` says so, and what else is missing
-            ids = part["customer_id"].dropna().astype(str)
-            others = ids[~is_whole(ids)]
-            rows, number, first = rows + len(part), number + len(others), [*first, *others[:SHOWN]][:SHOWN]
-        if number and wanted == INTEGER:
-            raise refuse_others(number, rows, first, is_setting=setting is not None)
-        return replace(stamped, id_type=TEXT if number else INTEGER)
-
-    def _stamp(self) -> tuple[int, int, int]:
-        facts = os.stat(self.path)
-        return facts.st_ino, facts.st_size, facts.st_mtime_ns
-
-    def _require_unchanged(self) -> None:
-        if self.stamp is not None and self._stamp() != self.stamp:
-            raise BatchError(f"{self.path} was changed while it was read. Score a file that nobody writes to.")
-
-    @property
-    def _is_parquet(self) -> bool:
-        return self.path.endswith(".parquet")
-
-    def _typed(self, part: pd.DataFrame) -> pd.DataFrame:
-        """Return the part with ids of the type that was chosen; what has none is left for `check` to refuse."""
-        if self.id_type is None or "customer_id" not in part or part["customer_id"].isna().any():
-            return part
-        ids = part["customer_id"]
-        if self.id_type == TEXT:
-            return part.assign(customer_id=canonical_ids(ids)) if is_integer_dtype(ids) else part
-        return part if is_integer_dtype(ids) else part.assign(customer_id=ids.astype("int64"))
-
-    def _parquet(self) -> Iterator[pd.DataFrame]:
-        with pq.ParquetFile(self.path) as file:
-            if not file.metadata.num_rows:
-                yield file.schema_arrow.empty_table().to_pandas()
-            for part in file.iter_batches(self.rows):
-                yield part.to_pandas(types_mapper=WHOLE.get)
-
-    def _csv(self) -> Iterator[pd.DataFrame]:
-        with pd.read_csv(self.path, dtype={"customer_id": "str"}, keep_default_na=True, chunksize=self.rows) as chunks:
-            yield from chunks
+    """A table that cannot be written."""
 
 
 class Largest(NamedTuple):
@@ -182,11 +52,11 @@ def is_personal(groups: int, customers: int) -> bool:
 
 @dataclass(frozen=True)
 class Scored:
-    """What was scored, its rows written and gone: totals, groups, months, and where the scores come from.
+    """Result of a batch scoring without its rows, which are written: totals, groups, months, origin.
 
-    `residual` are totals to infinity, if asked for; `residual_beyond` is their `Scores.extrapolated_share`. `drifts`
-    are what the model's totals are adjusted by; None of a model that was registered without. `largest` is None where
-    nobody has any clv.
+    `residual` are totals to infinity, if requested; `residual_beyond` is their `Scores.extrapolated_share`. `drifts`
+    adjust the totals; None for a model that was registered without. `largest` is None if
+    all clv are zero.
     """
 
     scores: Scores
@@ -205,7 +75,7 @@ class Scored:
 
     @property
     def adjusted_by(self) -> str | None:
-        """Say where the drift on the adjusted totals comes from; None where there is none."""
+        """Return the source of the drift of the adjusted totals; None if there is none."""
         return None if self.drifts is None else self.drifts.source(self.scores.params.horizon_days)
 
     @property
@@ -257,7 +127,7 @@ class Scored:
         return table
 
     def group_table(self) -> pd.DataFrame:
-        """Tabulate each group's totals, adjusted ones beside the raw: they have the error that all groups share."""
+        """Tabulate each group's totals, raw and adjusted: drift is an error that all groups share."""
         table = self.scores.group_table()
         if self.drifts is None or table.empty:
             return table
@@ -265,54 +135,9 @@ class Scored:
         return table.join(pd.concat(each, ignore_index=True))
 
 
-def check(summary: SummaryParts, by: Sequence[str] = (), seen: Seen | None = None) -> int:
-    """Check every part of a table, and the whole for ids that are there twice, before any work; count its rows.
-
-    Args:
-        summary: the table.
-        by: columns to total by.
-        seen: gathers what the comparison of units has to know.
-
-    Raises SummaryError with every broken rule of the whole table, ScoreError for groups that cannot be made.
-    """
-    rows, faults, groups = 0, list[Fault](), set[tuple[Any, ...]]()
-    keys = [np.empty(0, np.uint64)]
-    for part in summary.parts():
-        try:
-            customers = CustomerSummary.from_frame(part, first_row=rows + 1).table
-        except SummaryError as error:
-            if not error.by_rule:  # of columns, which no part has
-                raise
-            faults += error.by_rule
-        else:
-            keys.append(customer_keys(customers["customer_id"], 0))
-            if seen is not None:
-                seen.add(customers)
-        groups |= set(group(part, by)[0])
-        rows += len(part)
-    refuse_groups(by, len(groups))
-    faults = faults or _twice(summary, np.concatenate(keys))
-    if faults:
-        raise SummaryError.of(faults, rows)
-    return rows
-
-
-def _twice(summary: SummaryParts, keys: Any) -> list[Fault]:
-    """Find ids that are in more than one part, by their hashes first."""
-    ordered = np.sort(keys)
-    again = ordered[1:][ordered[1:] == ordered[:-1]]
-    if not again.size:
-        return []
-    # Hashes may agree by chance, though hardly ever: look at the ids themselves.
-    ids = (canonical_ids(part["customer_id"]) for part in summary.parts())
-    found = pd.concat([part[np.isin(customer_keys(part, 0), again)] for part in ids])
-    names = found[found.duplicated(keep=False)].unique()
-    return [repeated(len(names), [repr(str(name)) for name in names[:SHOWN]])] if len(names) else []
-
-
 def merge(scores: Scores | None, more: Scores) -> Scores:
-    """Add the sums of another part; the rows, which are written by then, are left out."""
-    months = getattr(more, "months", None)  # an older model's own scorer may know none
+    """Add the sums of another part, without its rows, which are written already."""
+    months = getattr(more, "months", None)  # the scorer of an older model may have none
     if months is not None:
         sums = months.totals
         if scores is not None and scores.months is not None:
@@ -323,8 +148,8 @@ def merge(scores: Scores | None, more: Scores) -> Scores:
     free = getattr(more, "free_repeat_buyers", 0)
     totals, groups = more.totals, dict(more.groups)
     if scores is not None:
-        parts = [(scores.extrapolated_share, scores.totals), (beyond, more.totals)]
-        beyond = share_of_all(parts)
+        shares = [(scores.extrapolated_share, scores.totals), (beyond, more.totals)]
+        beyond = share_of_all(shares)
         totals, unstable_means = scores.totals + more.totals, scores.unstable_means + unstable_means
         free += scores.free_repeat_buyers
         for key, group_totals in scores.groups.items():
@@ -344,15 +169,15 @@ def larger(before: Largest | None, table: pd.DataFrame) -> Largest | None:
     return Largest(table["customer_id"].iloc[at], float(clv[at]), total)
 
 
-def share_of_all(parts: list[tuple[float | None, Totals]]) -> float | None:
-    """Put shares of expected value together."""
-    known = [(share, totals.expected_clv.mean()) for share, totals in parts if share is not None]
-    whole = sum(weight for _, weight in known)
-    return float(sum(share * weight for share, weight in known) / whole) if whole > 0 else None
+def share_of_all(shares: list[tuple[float | None, Totals]]) -> float | None:
+    """Combine shares of the expected clv, weighted by the clv of their parts."""
+    weighted = [(share, totals.expected_clv.mean()) for share, totals in shares if share is not None]
+    total = sum(weight for _, weight in weighted)
+    return float(sum(share * weight for share, weight in weighted) / total) if total > 0 else None
 
 
 class ScoreFile:
-    """A Parquet file that is written part by part and says what it is; within `output.atomic_file`."""
+    """A Parquet file that is written part by part, with a description in its metadata; within `output.atomic_file`."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -366,7 +191,7 @@ class ScoreFile:
         self._writer.write_table(pa.Table.from_pandas(table, schema=self._writer.schema, preserve_index=False))
 
     def close(self, about: Mapping[str, Any]) -> None:
-        """End it; let the file say of itself, as JSON in its own metadata, what it is."""
+        """Close the file, with its description as JSON in its metadata."""
         if self._writer is None:
             raise BatchError("There are no customers to score.")
         self._writer.add_key_value_metadata({METADATA_KEY: json.dumps(about, sort_keys=True).encode()})

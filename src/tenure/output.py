@@ -1,4 +1,4 @@
-"""What is written is written whole or not at all, and says in its own Parquet metadata what it is."""
+"""Atomic writes of files and folders, and the description in a Parquet file's metadata."""
 
 import fcntl
 import json
@@ -27,13 +27,13 @@ PARTIAL_LONGER = 48  # how much longer the name of a partial file is, beside the
 
 
 class OutputError(InputError):
-    """A place that cannot be written to, or a file that does not say what it is."""
+    """A path that cannot be written, or a file without a description."""
 
 
 def require_writable(path: str, key: str = "output") -> None:
-    """Refuse a file that could not be written, before any work is done; `key` is the setting that names it.
+    """Raise OutputError for a file that cannot be written, before any work; `key` is the setting that names it.
 
-    Folders that are missing are made when the file is, so that nothing is left of a command that fails before.
+    Missing folders are created with the file, so that a command that fails earlier leaves nothing behind.
     """
     _require_local(path, key)
     target = Path(path).expanduser().resolve()
@@ -45,41 +45,41 @@ def require_writable(path: str, key: str = "output") -> None:
 
 
 def refuse_input(path: str, inputs: Iterable[str | Path], key: str = "output") -> None:
-    """Refuse a file that is one of the inputs, or lies in a folder that is one, under whatever name."""
+    """Raise OutputError for a file that is an input or in an input folder, whatever its path."""
     target = Path(path).expanduser().resolve()
     for given in inputs:
         source = Path(given).expanduser()
         is_same = source.exists() and target.exists() and source.samefile(target)
         if is_same or source.resolve() == target or (source.is_dir() and source.resolve() in target.parents):
-            raise OutputError(f"{key} {path!r} is the input {str(given)!r}, or lies in it: name another file.")
+            raise OutputError(f"{key} {path!r} is the input {str(given)!r} or is in it: name another file.")
 
 
 def require_new_folder(path: str, key: str = "output") -> None:
-    """Refuse a folder that could not be made, before any work is done. What is there is never replaced."""
+    """Raise OutputError for a folder that cannot be created, before any work; a folder is never replaced."""
     _require_local(path, key)
     target = Path(path).expanduser().resolve()
     _require_short(target, path, key)
     if target.is_file() or (target.is_dir() and any(target.iterdir())):
-        raise OutputError(f"{key} {path!r} is there already, and a folder is not replaced. Remove it, or name another.")
+        raise OutputError(f"{key} {path!r} exists, and a folder is not replaced. Remove it, or name another.")
     _require_folder(target.parent, path, key)
 
 
 def _require_short(target: Path, path: str, key: str) -> None:
-    """Refuse names that are too long: a file's partial form has more characters than its own name."""
+    """Raise OutputError for names that are too long: the name of a partial file is longer than the file's."""
     longer = PARTIAL_LONGER + len(os.fsencode(socket.gethostname()))
     most = dict.fromkeys(target.parts, LONGEST_NAME) | {target.name: LONGEST_NAME - longer}
     for part, limit in most.items():
         if len(os.fsencode(part)) > limit:
-            raise OutputError(f"{key} holds a name that is too long ({part[:40]!r}...): keep to {limit} bytes.")
+            raise OutputError(f"{key} has a name that is too long ({part[:40]!r}...): keep to {limit} bytes.")
     if len(os.fsencode(target)) > LONGEST_PATH - longer:
         raise OutputError(f"{key} {path[:40]!r}... is too long: keep to {LONGEST_PATH - longer:,} bytes.")
 
 
 def _require_folder(folder: Path, path: str, key: str) -> None:
-    """Refuse a folder that neither exists nor can be made."""
+    """Raise OutputError for a folder that neither exists nor can be created."""
     existing = next(at for at in (folder, *folder.parents) if at.exists())
     if not existing.is_dir():
-        raise OutputError(f"{key} {path!r} lies in {existing}, which is a file and no folder.")
+        raise OutputError(f"{key} {path!r} is in {existing}, which is a file and not a folder.")
     try:
         # Permissions do not say it all: no file can be made in /proc.
         with tempfile.TemporaryFile(dir=existing):
@@ -90,14 +90,14 @@ def _require_folder(folder: Path, path: str, key: str) -> None:
 
 
 @contextmanager
-def _made(folder: Path) -> Iterator[None]:
-    """Make a folder and those above it; if the work fails, remove those that were missing, unless others use them."""
+def _created(folder: Path) -> Iterator[None]:
+    """Create a folder and its parents; if the work fails, remove those that were created, unless others use them."""
     missing = [at for at in (folder, *folder.parents) if not at.exists()]
     folder.mkdir(parents=True, exist_ok=True)
     try:
         yield
     except BaseException:
-        with suppress(OSError):  # somebody else's file lies there by now
+        with suppress(OSError):  # another process has written there
             for at in missing:
                 at.rmdir()
         raise
@@ -111,13 +111,13 @@ def _require_local(path: str, key: str) -> None:
 
 @contextmanager
 def atomic_file(path: str) -> Iterator[Path]:
-    """Yield a temporary file that takes the place of `path`, unless writing it fails, and then leaves no trace.
+    """Yield a temporary file that replaces `path` at the end; if writing fails, it is removed.
 
     It keeps the mode of the file that it replaces, else follows the umask, and is on disk before it takes its place.
     The process holds a lock on it, so that another job with the same output is refused and a dead one's file removed.
     """
     target = Path(path).expanduser().resolve()
-    with _made(target.parent):
+    with _created(target.parent):
         mine = f"{_partial(target)}{time.time_ns():020d}.{socket.gethostname()}-{os.getpid()}."
         handle, partial = _locked(target.parent, mine)
         try:
@@ -135,7 +135,7 @@ def atomic_file(path: str) -> Iterator[Path]:
 
 
 def _locked(folder: Path, prefix: str) -> tuple[int, Path]:
-    """Make a temporary file and lock it; another one if somebody took it for a leftover before it was locked."""
+    """Create a temporary file and lock it; another one if a process removed it before it was locked."""
     while True:
         handle, name = tempfile.mkstemp(prefix=prefix, dir=folder)
         fcntl.flock(handle, fcntl.LOCK_EX)
@@ -145,7 +145,7 @@ def _locked(folder: Path, prefix: str) -> tuple[int, Path]:
 
 
 def require_alone(path: str, key: str = "output", before: str = "~") -> None:
-    """Refuse a file that another living process writes, and remove what dead ones left of it.
+    """Raise OutputError if a living process writes the file; remove the partial files of dead ones.
 
     Args:
         path: of the file.
@@ -172,13 +172,13 @@ def _is_written(partial: Path) -> bool:
             partial.unlink()
     except BlockingIOError:
         return True
-    except OSError:  # gone by now, or somebody else's
+    except OSError:  # removed meanwhile, or of another user
         pass
     return False
 
 
 def keep(partial: Path, path: str) -> Path:
-    """Move a file of `atomic_file` that is complete, but may not take its place, to a name beside it; return that."""
+    """Move a complete file of `atomic_file` that must not replace its target to a name beside it; return that path."""
     target = Path(path).expanduser().resolve()
     kept = target.with_name(f"{target.stem}.kept{target.suffix}")
     os.replace(partial, kept)
@@ -190,14 +190,14 @@ def _partial(target: Path) -> str:
 
 
 def _umask() -> int:
-    """Read the umask, which can only be read by setting it."""
+    """Return the umask, which can only be read by setting it."""
     umask = os.umask(0o077)
     os.umask(umask)
     return umask
 
 
 def _sync(folder: Path) -> None:
-    """Make a renaming lasting."""
+    """Write a renaming in a folder to disk."""
     handle = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(handle)
@@ -207,9 +207,9 @@ def _sync(folder: Path) -> None:
 
 @contextmanager
 def atomic_folder(path: str) -> Iterator[Path]:
-    """Yield a temporary folder that takes the place of `path`, unless filling it fails, and then leaves no trace."""
+    """Yield a temporary folder that replaces `path` at the end; if writing fails, it is removed."""
     target = Path(path).expanduser().resolve()
-    with _made(target.parent):
+    with _created(target.parent):
         name = tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent)
         try:
             yield Path(name)
@@ -221,7 +221,7 @@ def atomic_folder(path: str) -> Iterator[Path]:
 
 
 def is_described(path: Path) -> bool:
-    """Return whether a file of ours is complete: what it says of itself is written last."""
+    """Return whether a file of scores is complete: its description is written last."""
     try:
         describe(path)
     except (OutputError, OSError, pa.ArrowException):
@@ -230,9 +230,9 @@ def is_described(path: Path) -> bool:
 
 
 def describe(path: str | Path) -> dict[str, Any]:
-    """Read what a file of ours says of itself."""
+    """Read the description in a file of scores."""
     metadata = pq.read_metadata(path).metadata or {}
     if METADATA_KEY not in metadata:
-        raise OutputError(f"{path} was not written by Tenure: it does not describe itself.")
+        raise OutputError(f"{path} was not written by Tenure: it has no description.")
     about: dict[str, Any] = json.loads(metadata[METADATA_KEY])
     return about

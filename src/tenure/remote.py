@@ -1,4 +1,4 @@
-"""Addresses of buckets, servers and databases where a local path belongs: how to refuse them."""
+"""Addresses of buckets, servers and databases in place of a local path, and why they are refused."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ def refusal(path: str, *, written: bool = False) -> str | None:
     >>> refusal("C:/sales.csv"), refusal("sales/2024.csv")
     (None, None)
     """
-    found = _SCHEME.match(path)
-    if found is None or Path(path).exists():
+    match = _SCHEME.match(path)
+    if match is None or Path(path).exists():
         return None
-    scheme = found[1].lower()
+    scheme = match[1].lower()
     if scheme == "file":
         return "is an address: write the path without 'file://'."
     if scheme.startswith(_DATABASES):

@@ -1,16 +1,17 @@
-"""Draw one picture per question that a reader of a run may ask; each is a matplotlib Figure.
+"""Figures of a run, each a matplotlib Figure.
 
-matplotlib and ArviZ's plots are known here and nowhere else. A picture says in its title what one sees and in
-its caption what to look for. None names a customer, but `scored_examples`, which is for made-up ones. Nothing is
-left behind: no open pyplot figure, no changed setting.
+Only this package uses matplotlib and ArviZ's plots. The title of a figure has the result, its caption what to look for.
+No figure names a customer, except `scored_examples`, which is for synthetic ones. Functions leave no pyplot figure open
+and change no setting.
 """
 
-from .acquisitions import acquisitions
 from .customers import months, scored_examples
 from .drawing import draw, record_figures
-from .fit import consequences, energy, prior_posterior, purchases_check, rank, spend_check, trace
-from .holdout import by_frequency, deciles, pit, reliability, tracking
+from .first_purchases import acquisitions
+from .fit import consequences, prior_posterior, purchases_check, spend_check
+from .holdout import by_frequency, deciles, pit, reliability, weekly_tracking
 from .runs import ranges, totals, trackings
+from .sampler import energy, rank, trace
 from .training import fit_pictures, holdout_pictures
 
 __all__ = [
@@ -34,6 +35,6 @@ __all__ = [
     "spend_check",
     "totals",
     "trace",
-    "tracking",
     "trackings",
+    "weekly_tracking",
 ]

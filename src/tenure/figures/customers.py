@@ -1,4 +1,4 @@
-"""Scores: of made-up customers one by one, of a base month by month."""
+"""Scores: of synthetic customers one by one, of a customer base month by month."""
 
 import numpy as np
 import pandas as pd
@@ -10,7 +10,7 @@ from .style import ACTUAL, INK, MODEL, STYLE, explain, new_canvas, shorten, thou
 
 @rc_context(STYLE)
 def scored_examples(table: pd.DataFrame) -> Figure:
-    """Draw the value of a few made-up customers; a scores table, its first row on top."""
+    """Plot the CLV of a few synthetic customers; a scores table, its first row on top."""
     figure, (axes,) = new_canvas(height=2.4 + 0.45 * len(table))
     at, params = np.arange(len(table)), table.attrs.get("params", {})
     level = f"{params['level']:.0%} " if "level" in params else ""
@@ -28,22 +28,22 @@ def scored_examples(table: pd.DataFrame) -> Figure:
     axes.plot(table["clv"], at, "o", color=ACTUAL, markersize=6, markeredgecolor="white", label="mean")
     axes.set_yticks(at, [shorten(str(customer)) for customer in table["customer_id"]], parse_math=False)
     horizon = f"{params['horizon_days']:,} days" if "horizon_days" in params else "the horizon"
-    axes.set(ylim=(len(table) - 0.5, -0.5), xlabel=f"value over {horizon} (the log's currency)")
+    axes.set(ylim=(len(table) - 0.5, -0.5), xlabel=f"CLV over {horizon} (the log's currency)")
     axes.xaxis.set_major_formatter(thousands)
     axes.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=3)
     return explain(
         figure,
-        "What made-up customers are worth: the mean, how sure it is, and where outcomes fall",
-        "Look at the thin line for one customer, at the thick one for the average of many alike. The mean may lie "
-        "outside the thin line: where most buy nothing and a few buy much, the line is at 0 and the mean is not.",
+        "CLV of synthetic customers: the mean, its credible interval, and the predictive interval",
+        "Look at the thin line for one customer, at the thick one for the average of many similar customers. The mean "
+        "may be outside the thin line: if most buy nothing and a few buy much, the line is at 0 and the mean is not.",
     )
 
 
 @rc_context(STYLE)
 def months(table: pd.DataFrame, level: float) -> Figure:
-    """Draw the base's purchases and value ahead, month by month; `table` is that of `scorer.Months`."""
+    """Plot the forecast purchases and CLV of the customer base by month; `table` is that of `scorer.Months`."""
     figure, panels = new_canvas(2, height=6.4, sharex=True)
-    words = (("purchases", "purchases a month"), ("clv", "value a month, discounted"))
+    words = (("purchases", "purchases a month"), ("clv", "CLV a month"))
     for axes, (total, label) in zip(panels, words, strict=True):
         rows = table[table["total"] == total]
         axes.fill_between(rows["month"], rows["low"], rows["high"], color=MODEL, alpha=0.2, linewidth=0, step="mid")
@@ -56,7 +56,7 @@ def months(table: pd.DataFrame, level: float) -> Figure:
     panels[-1].set_xlabel("months ahead")
     return explain(
         figure,
-        "What the present customers will buy and be worth, month by month",
+        "Forecast of the present customers by month: purchases and CLV",
         f"Line: expected. Light band: {level:.0%} predictive interval of the month's total; dark band: {level:.0%} "
-        "credible interval of its mean. It falls because customers leave; new ones are not in it, nor is the season.",
+        "credible interval of its mean. It falls because customers leave; new customers and seasons are not in it.",
     )

@@ -1,4 +1,4 @@
-"""Draw what can be drawn: a figure that fails is noted and left out."""
+"""Plot several figures; one that fails is recorded and left out."""
 
 from collections.abc import Callable, Mapping
 
@@ -9,14 +9,14 @@ from tenure.record import Record
 
 
 def draw(folder: str, pictures: Mapping[str, Callable[[], Figure]], failures: Failures) -> dict[str, Figure]:
-    """Draw the figures of a folder of the run, by name."""
-    drawn = {}
+    """Plot the figures of a folder of the run, by name."""
+    figures = {}
     for name, picture in pictures.items():
         with failures.contain(f"figure {folder}/{name}"):
             figure = picture()
-            figure.draw_without_rendering()  # what cannot be rendered fails here, and not while it is logged
-            drawn[name] = figure
-    return drawn
+            figure.draw_without_rendering()  # a figure that cannot be rendered fails here, not while it is logged
+            figures[name] = figure
+    return figures
 
 
 def record_figures(folder: str, pictures: Mapping[str, Callable[[], Figure]], failures: Failures) -> Record:

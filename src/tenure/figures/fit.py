@@ -1,8 +1,7 @@
-"""A fit: the sampler, the posterior beside the prior, data beside what the posterior replicates."""
+"""A fit: the posterior against the prior, observed data against posterior-predictive replicates."""
 
 from collections.abc import Mapping, Sequence
 
-import arviz as az
 import numpy as np
 import xarray as xr
 from matplotlib import rc_context
@@ -17,7 +16,6 @@ from .style import (
     MEANINGS,
     MODEL,
     STYLE,
-    WIDTH_INCHES,
     Floats,
     Ints,
     ends_of,
@@ -25,7 +23,6 @@ from .style import (
     label_log_axis,
     new_canvas,
     panel_grid,
-    take_figure,
     thousands,
 )
 
@@ -35,104 +32,8 @@ MOST_COUNTS, MOST_SPENDS = 16, 30
 
 
 @rc_context(STYLE)
-def trace(trace_tree: xr.DataTree, names: Sequence[str]) -> Figure:
-    """Draw each parameter's draws by chain: their density, and their order."""
-    collection = az.plot_trace_dist(
-        trace_tree,
-        var_names=list(names),
-        backend="matplotlib",
-        aes={"color": ["chain"]},
-        aes_by_visuals={"dist": ["color"], "trace": ["color"]},
-        visuals={"trace": {"width": 0.5, "alpha": 0.8}},
-        figure_kwargs={"figsize": (WIDTH_INCHES, 1.2 + 1.9 * len(names)), "layout": "constrained"},
-    )
-    figure = take_figure(collection)
-    rows = np.reshape(np.array(figure.axes, dtype=object), (-1, 2))
-    for row, name in zip(rows, names, strict=True):
-        row[0].set_xlabel(MEANINGS.get(name, name), fontsize=10)
-        row[1].set(ylabel=name, xlabel="")
-    rows[-1, 1].set_xlabel("draw", fontsize=10)
-    sizes = trace_tree["posterior"].sizes
-    divergences = int(trace_tree["sample_stats"]["diverging"].sum())
-    return explain(
-        figure,
-        f"Draws of {', '.join(names)}: {sizes['chain']} chains of {sizes['draw']:,}, {divergences:,} divergences",
-        "Look for one curve per chain that lies on the others (left) and for level noise without drift or stuck "
-        "stretches (right). Colours are chains; black marks, if any, are divergences.",
-    )
-
-
-@rc_context(STYLE)
-def rank(trace_tree: xr.DataTree, names: Sequence[str]) -> Figure:
-    """Draw how far each chain's ranks are from those of well-mixed chains."""
-    rows, columns = panel_grid(len(names))
-    collection = az.plot_rank(
-        _with_two_chains(trace_tree),
-        var_names=list(names),
-        backend="matplotlib",
-        col_wrap=columns,
-        visuals={"xlabel": False, "title": False, "remove_axis": False},
-        figure_kwargs={"figsize": (WIDTH_INCHES, 1.4 + 2.3 * rows), "layout": "constrained"},
-    )
-    figure = take_figure(collection)
-    for axes, name in zip(figure.axes, names, strict=False):
-        axes.set_title(" ".join([name, *_taken_p_values(axes)]))
-        axes.axhline(0, color=INK, linewidth=0.8, linestyle=":")
-        axes.set_xlabel("rank among all draws (share)", fontsize=10)
-    for axes in figure.axes[::columns]:
-        axes.set_ylabel("excess of lower ranks", fontsize=10)
-    return explain(
-        figure,
-        f"Ranks of {', '.join(names)}: does every chain visit every region equally often?",
-        "Look for lines that wander around zero: one per chain, or per half of a single one. A line that bends away "
-        "alone sampled another region. Below a p-value of 0.01 they differ by more than chance (ArviZ's test).",
-    )
-
-
-def _with_two_chains(trace_tree: xr.DataTree) -> xr.DataTree:
-    """Cut a single chain in halves, as R-hat does, because ranks compare chains."""
-    posterior = trace_tree["posterior"].to_dataset()
-    if posterior.sizes["chain"] > 1:
-        return trace_tree
-    size = posterior.sizes["draw"] // 2
-    halves = [posterior.isel(draw=slice(start, start + size)) for start in (0, size)]
-    renamed = [half.assign_coords(chain=[at], draw=np.arange(size)) for at, half in enumerate(halves)]
-    return xr.DataTree.from_dict({"posterior": xr.concat(renamed, dim="chain")})
-
-
-def _taken_p_values(axes: Axes) -> list[str]:
-    """Take ArviZ's note of its test, 'p=0.89(α=0.01)', out of the picture."""
-    found = [text.get_text().split("(")[0].partition("=")[2] for text in axes.texts]
-    for text in list(axes.texts):
-        text.remove()
-    return [f"(p-value {value})" for value in found]
-
-
-@rc_context(STYLE)
-def energy(trace_tree: xr.DataTree) -> Figure:
-    """Draw the sampler's energies beside the steps between them, with each chain's BFMI."""
-    levels = trace_tree["sample_stats"]["energy"].transpose("chain", "draw").values
-    steps = np.diff(levels, axis=1).ravel()
-    centred = (levels - levels.mean(axis=1, keepdims=True)).ravel()
-    bfmi = np.ravel(az.bfmi(trace_tree)["energy"].values)
-    figure, (axes,) = new_canvas(height=4.8)
-    edges = np.histogram_bin_edges(np.concatenate([centred, steps]), 50).tolist()
-    axes.hist(centred, edges, density=True, color=DATA, label="energy, less its mean")
-    axes.hist(steps, edges, density=True, histtype="step", color=MODEL, linewidth=1.8, label="step in energy")
-    axes.set(xlabel="energy (nats)", ylabel="density (per nat)")
-    by_chain = ", ".join(f"{value:.2f}" for value in bfmi)
-    axes.legend(loc="upper right", title=f"BFMI by chain: {by_chain}", alignment="left")
-    return explain(
-        figure,
-        f"Energy of the sampler and its steps: lowest BFMI {np.min(bfmi):.2f}",
-        "Look for two shapes of like width. Steps much narrower than the energies (BFMI below 0.3) mean that the "
-        "sampler crawls and that the tails are not explored.",
-    )
-
-
-@rc_context(STYLE)
 def prior_posterior(trace_tree: xr.DataTree, names: Sequence[str]) -> Figure:
-    """Draw each parameter's prior and posterior on a logarithmic axis."""
+    """Plot each parameter's prior and posterior on a logarithmic axis."""
     rows, columns = panel_grid(len(names))
     figure, panels = new_canvas(rows, columns, height=1.4 + 2.6 * rows)
     for axes, name in zip(panels, names, strict=False):
@@ -145,9 +46,9 @@ def prior_posterior(trace_tree: xr.DataTree, names: Sequence[str]) -> Figure:
     return explain(
         figure,
         f"Prior and posterior of {', '.join(names)}",
-        "Look for a posterior much narrower than its prior and well inside it: then the data speak. Each curve is "
-        f"scaled to its own peak. Axes reach at most {PRIOR_REACH:.0f}-fold from the posterior's median; how much of "
-        "the prior lies beyond is written.",
+        "Look for a posterior much narrower than its prior and well inside it: the data dominate. Each curve is "
+        f"scaled to its own peak. Axes reach at most {PRIOR_REACH:.0f}-fold from the posterior's median; the share of "
+        "the prior beyond is printed.",
     )
 
 
@@ -178,7 +79,7 @@ def _density(draws: Floats, grid: Floats) -> Floats:
 
 @rc_context(STYLE)
 def consequences(prior: Mapping[str, Floats], posterior: Mapping[str, Floats], level: float = BAND) -> Figure:
-    """Draw what prior and posterior say in business terms: credible intervals and medians, by quantity."""
+    """Plot prior and posterior of interpretable quantities: credible intervals and medians."""
     figure, panels = new_canvas(len(prior), height=1.5 + 1.35 * len(prior))
     for axes, (name, before) in zip(panels, prior.items(), strict=True):
         for at, (draws, color) in enumerate(((posterior[name], MODEL), (before, INK))):
@@ -198,20 +99,20 @@ def consequences(prior: Mapping[str, Floats], posterior: Mapping[str, Floats], l
             label_log_axis(axes, *axes.get_xlim())
     return explain(
         figure,
-        "What the prior says about the business, and what the data made of it",
-        "Look for a prior that covers what you think possible, and for a posterior much narrower: where they are "
-        f"alike, the prior dominates. Bars are {level:.0%} credible intervals, dots medians, written out at the right.",
+        "Prior and posterior of interpretable quantities",
+        "Look for a prior that covers what you think possible, and for a posterior much narrower: if they are "
+        f"equal, the prior dominates. Bars are {level:.0%} credible intervals, dots medians, written out at the right.",
     )
 
 
 def _short(value: float) -> str:
-    """Write a number in as few signs as tell it apart."""
+    """Format a number to three digits, or without decimals from 1,000 on."""
     return f"{value:,.0f}" if value >= 1000 else f"{value:.3g}"
 
 
 @rc_context(STYLE)
 def purchases_check(observed: Ints, replicated: Ints, level: float = BAND) -> Figure:
-    """Draw how many customers made 0, 1, 2... repeat purchases, and how many in the replicates.
+    """Plot the number of customers with 0, 1, 2... repeat purchases, observed and in the replicates.
 
     Args:
         observed: calibration frequency by customer.
@@ -221,10 +122,10 @@ def purchases_check(observed: Ints, replicated: Ints, level: float = BAND) -> Fi
     top = max(int(np.ceil(np.quantile(observed, 0.99))), 1)
     width = -(-top // MOST_COUNTS)
     last = -(-top // width)
-    seen, drawn = _tally(observed, width, last), np.stack([_tally(row, width, last) for row in replicated])
-    low, high = np.quantile(drawn, ends_of(level), axis=0)
-    middle = drawn.mean(axis=0)
-    # A bar stands at its count, so that a count that nobody has is a gap and not its neighbour's bar.
+    seen, replicates = _tally(observed, width, last), np.stack([_tally(row, width, last) for row in replicated])
+    low, high = np.quantile(replicates, ends_of(level), axis=0)
+    middle = replicates.mean(axis=0)
+    # A bar is at its count: a count without customers is a gap.
     at = np.arange(last + 1) * width + (width - 1) / 2
     figure, (axes,) = new_canvas(height=5.4)
     axes.bar(at, seen, 0.8 * width, color=DATA, label="observed")
@@ -256,7 +157,7 @@ def _count_label(step: int, width: int, last: int) -> str:
 
 
 def _scale_by_square_root(axes: Axes, top: float) -> None:
-    """Scale the y axis so that chance spreads all counts alike, with round ticks about equally far apart."""
+    """Scale the y axis by the square root, which equalises the spread of counts, with round ticks."""
     raw = top * np.square(np.arange(1, 7) / 6)
     digits = 10.0 ** np.floor(np.log10(np.maximum(raw, 1)))
     ticks = np.unique(np.round(raw / digits) * digits)
@@ -268,7 +169,7 @@ def _scale_by_square_root(axes: Axes, top: float) -> None:
 
 @rc_context(STYLE)
 def spend_check(observed: Floats, replicated: Floats, level: float = BAND) -> Figure:
-    """Draw how the repeat buyers' mean spends are spread, and how in the replicates.
+    """Plot the distribution of repeat buyers' mean spend, observed and in the replicates.
 
     Args:
         observed: mean spend per repeat purchase by repeat buyer.
@@ -276,11 +177,11 @@ def spend_check(observed: Floats, replicated: Floats, level: float = BAND) -> Fi
         level: of the replicates' band.
     """
     edges = _spend_edges(observed, replicated)
-    seen, drawn = _shares(observed, edges), np.stack([_shares(row, edges) for row in replicated])
-    low, high = np.quantile(drawn, ends_of(level), axis=0)
+    seen, replicates = _shares(observed, edges), np.stack([_shares(row, edges) for row in replicated])
+    low, high = np.quantile(replicates, ends_of(level), axis=0)
     figure, (axes,) = new_canvas(height=5.0)
     axes.stairs(high, edges, baseline=low, fill=True, color=MODEL, alpha=0.25, label=f"replicates: {level:.0%} band")
-    axes.stairs(drawn.mean(axis=0), edges, color=MODEL, linewidth=1.2, linestyle="--", label="replicates: mean")
+    axes.stairs(replicates.mean(axis=0), edges, color=MODEL, linewidth=1.2, linestyle="--", label="replicates: mean")
     axes.stairs(seen, edges, color=ACTUAL, linewidth=2, label="observed")
     axes.set(xscale="log", xlim=(edges[0], edges[-1]), ylim=(0, None))
     axes.set(xlabel="mean spend per repeat purchase (the log's currency)", ylabel="repeat buyers (%)")

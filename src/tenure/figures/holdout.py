@@ -1,4 +1,4 @@
-"""A holdout: what came beside what was foretold."""
+"""A holdout: actual against forecast."""
 
 from datetime import date
 from typing import Any
@@ -9,7 +9,6 @@ from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.dates import AutoDateLocator, ConciseDateFormatter, date2num
 from matplotlib.figure import Figure
-from scipy.stats import binom
 
 from tenure.outcomes import OUTCOMES
 
@@ -19,8 +18,8 @@ PIT_BARS = 20
 
 
 @rc_context(STYLE)
-def tracking(table: pd.DataFrame, cutoff: date, level: float) -> Figure:
-    """Draw repeat purchases week by week, actual and expected, across the cut-off.
+def weekly_tracking(table: pd.DataFrame, cutoff: date, level: float) -> Figure:
+    """Plot repeat purchases by week, actual and expected, across the cut-off.
 
     Args:
         table: of `backtest.track`.
@@ -78,7 +77,7 @@ def _after(table: pd.DataFrame, cutoff: date, column: str) -> float:
 
 @rc_context(STYLE)
 def pit(pit_table: pd.DataFrame, level: float) -> Figure:
-    """Draw where customers' outcomes fell among their own simulated outcomes.
+    """Plot the randomised PIT of customers' outcomes.
 
     Args:
         pit_table: of `Backtest.pit`.
@@ -99,46 +98,48 @@ def pit(pit_table: pd.DataFrame, level: float) -> Figure:
 
 
 def _draw_pit(axes: Axes, values: Floats, tail: float, name: str) -> None:
+    from scipy.stats import binom
+
     level = 1 - 2 * tail
     low, high = binom.ppf(ends_of(level), len(values), 1 / PIT_BARS)
     axes.hist(values, bins=PIT_BARS, range=(0, 1), color=DATA, edgecolor="white")
-    axes.axhspan(low, high, color=MODEL, alpha=0.25, linewidth=0, label=f"{level:.0%} band of a right model")
-    axes.axhline(len(values) / PIT_BARS, color=MODEL, linewidth=1.2, label="mean of a right model")
+    axes.axhspan(low, high, color=MODEL, alpha=0.25, linewidth=0, label=f"{level:.0%} band of a calibrated model")
+    axes.axhline(len(values) / PIT_BARS, color=MODEL, linewidth=1.2, label="mean of a calibrated model")
     for start, label in ((0.0, "outside the interval"), (1 - tail, None)):
         axes.axvspan(start, start + tail, color=ACTUAL, alpha=0.25, linewidth=0, label=label)
     shares = f"{np.mean(values < tail):.1%} below, {np.mean(values > 1 - tail):.1%} above"
-    axes.set_title(f"{name}: {shares} ({tail:.1%} each is right)", fontsize=10)
-    axes.set(xlabel=f"place of the actual {name} among those simulated", xlim=(0, 1))
+    axes.set_title(f"{name}: {shares} (calibrated: {tail:.1%} each)", fontsize=10)
+    axes.set(xlabel=f"randomised PIT of {name}", xlim=(0, 1))
 
 
 @rc_context(STYLE)
 def reliability(table: pd.DataFrame) -> Figure:
-    """Draw the share that bought by the probability that was foretold; table of `Backtest`."""
+    """Plot the share that bought by the predicted probability; table of `Backtest`."""
     figure, (axes,) = new_canvas(height=5.2)
     some = table[table["customers"] > 0]
-    axes.plot([0, 1], [0, 1], color=INK, linewidth=1, linestyle=":", label="right")
+    axes.plot([0, 1], [0, 1], color=INK, linewidth=1, linestyle=":", label="calibrated")
     axes.errorbar(
         some["predicted"], some["actual"], 2 * some["actual_se"], fmt="o", color=ACTUAL, markersize=6,
-        ecolor=ACTUAL, elinewidth=1.2, label="actual, ± two standard errors of chance",
+        ecolor=ACTUAL, elinewidth=1.2, label="actual, ± two standard errors",
     )  # fmt: skip
     for row in some.to_dict("records"):
         axes.annotate(f"{row['customers']:,}", (row["predicted"], 0), (0, 3), textcoords="offset points",
                       ha="center", fontsize=10, color=INK)  # fmt: skip
-    axes.set(xlim=(0, 1), ylim=(0, 1), xlabel="foretold probability of a purchase in the holdout (mean of a tenth)")
+    axes.set(xlim=(0, 1), ylim=(0, 1), xlabel="predicted probability of a purchase in the holdout (mean of a bin)")
     axes.set_ylabel("share that bought")
     axes.legend(loc="upper left")
     off = np.average(np.abs(some["actual"] - some["predicted"]), weights=some["customers"])
     return explain(
         figure,
-        f"Foretold probability of a purchase against who bought: {off:.1%} apart on average",
-        "Look for points on the dotted line. Above it, more bought than foretold; below, fewer. The numbers at the "
-        "bottom are customers: few customers jump about.",
+        f"Predicted probability of a purchase against the share that bought: {off:.1%} apart on average",
+        "Look for points on the dotted line. Above it, more bought than predicted; below, fewer. The numbers at the "
+        "bottom are customers: bins of few customers are noisy.",
     )
 
 
 @rc_context(STYLE)
 def by_frequency(table: pd.DataFrame) -> Figure:
-    """Draw mean holdout purchases, actual and expected, by calibration frequency; table of `Backtest`."""
+    """Plot mean holdout purchases, actual and expected, by calibration frequency; table of `Backtest`."""
     figure, (axes,) = new_canvas(height=5.0)
     at = np.arange(len(table))
     sizes = [f"({size:,})" for size in table["customers"]]
@@ -151,13 +152,13 @@ def by_frequency(table: pd.DataFrame) -> Figure:
     return explain(
         figure,
         "Mean holdout purchases of customers by how often they had bought before",
-        "Look for a gap that has one sign everywhere or grows with frequency. Groups of few customers jump about.",
+        "Look for a gap that has one sign everywhere or grows with frequency. Groups of few customers are noisy.",
     )
 
 
 @rc_context(STYLE)
 def deciles(table: pd.DataFrame) -> Figure:
-    """Draw mean holdout spend, actual and expected, by decile of expected spend; table of `Backtest`."""
+    """Plot mean holdout spend, actual and expected, by decile of expected spend; table of `Backtest`."""
     figure, (axes,) = new_canvas(height=5.0)
     at = np.arange(len(table))
     axes.bar(at - 0.2, table["actual_spend"], 0.38, color=ACTUAL, label="actual")
@@ -168,11 +169,11 @@ def deciles(table: pd.DataFrame) -> Figure:
     axes.yaxis.set_major_formatter(thousands)
     axes.legend(loc="upper right")
     totals = (table["customers"] * table["actual_spend"]).to_numpy(np.float64)
-    whole = float(np.nansum(totals))
-    share = f"the first brought {totals[0] / whole:.0%} of it" if whole > 0 else "there was none"
+    total = float(np.nansum(totals))
+    share = f"the first brought {totals[0] / total:.0%} of it" if total > 0 else "there was none"
     return explain(
         figure,
         f"Holdout spend by decile of expected spend: {share}",
-        "Look for actual bars that fall from left to right (the order is right) and that are as high as the expected "
-        "ones (so is the level).",
+        "Look for actual bars that fall from left to right (the order is right) and equal the expected "
+        "ones (the level is right).",
     )

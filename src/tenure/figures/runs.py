@@ -28,11 +28,11 @@ from .style import (
 
 @rc_context(STYLE)
 def ranges(table: pd.DataFrame, title: str, caption: str) -> Figure:
-    """Draw 90% ranges of several quantities, run beside run.
+    """Plot 90% ranges of several quantities by run.
 
     Args:
         table: columns quantity, run, low, middle, high; a range without width is a point.
-        title: what one sees.
+        title: the result.
         caption: what to look for.
     """
     quantities, runs = list(dict.fromkeys(table["quantity"])), list(dict.fromkeys(table["run"]))
@@ -54,7 +54,7 @@ def ranges(table: pd.DataFrame, title: str, caption: str) -> Figure:
 
 @rc_context(STYLE)
 def totals(table: pd.DataFrame, level: str) -> Figure:
-    """Draw how far each run's total of its holdout was off, with its raw and its adjusted interval.
+    """Plot the error of each run's holdout total, with its raw and its adjusted interval.
 
     Args:
         table: columns outcome, run, and over the actual total, less 1: low, middle, high, adjusted_low, adjusted_high.
@@ -73,35 +73,37 @@ def totals(table: pd.DataFrame, level: str) -> Figure:
         axes.xaxis.set_major_formatter(signed_share)
         axes.xaxis.set_major_locator(MaxNLocator(5))
         axes.set_title(outcome)
-        axes.set_xlabel("foretold total over the actual one, less 1", fontsize=10)
+        axes.set_xlabel("forecast total over the actual one, less 1", fontsize=10)
     _name_runs(panels[0], runs)
     return explain(
         figure,
-        "The holdout's total, foretold against what came",
-        f"Look for a thick bar ({level} predictive) that reaches the line: what came. The thin one allows for a world "
-        "that changes. Each run is beside its own holdout, so runs of different days may both stand here.",
+        "The holdout's total, forecast against actual",
+        f"Look for a thick bar ({level} predictive) that reaches the line, the actual total. The thin one is widened "
+        "for drift. Each run has its own holdout, so the days of the runs may differ.",
     )
 
 
 @rc_context(STYLE)
 def trackings(tables: Mapping[str, pd.DataFrame], runs: Sequence[str]) -> Figure:
-    """Draw how each run's expected purchases ran away from the actual ones, day by day after its own cut-off.
+    """Plot the error of each run's expected purchases by day after its own cut-off.
 
     Args:
         tables: by run, of `backtest.track`, with `days` since the run's cut-off.
-        runs: all runs, so that each keeps its colour in every picture.
+        runs: all runs, so that each has one colour in all figures.
     """
     figure, (weekly, off) = new_canvas(2, height=8.2)
-    drawn: list[pd.DataFrame] = []
+    shown: list[pd.DataFrame] = []
     for name, table in tables.items():
         at = list(runs).index(name)
-        # Dashes, so that a curve under another is seen.
+        # Dashes show a curve that is under another.
         look: Any = {"color": CHAINS[at % len(CHAINS)], "linestyle": DASHES[at % len(DASHES)], "linewidth": 1.8}
         weekly.plot(table["days"], table["weekly_expected"], label=shorten(name), **look)
-        came = table[["days", "weekly_actual"]]
-        if not any(came.equals(other) for other in drawn):
-            weekly.plot(came["days"], came["weekly_actual"], "o", color=look["color"], markersize=2.5, alpha=0.6)
-            drawn.append(came)
+        actual_weeks = table[["days", "weekly_actual"]]
+        if not any(actual_weeks.equals(other) for other in shown):
+            weekly.plot(
+                actual_weeks["days"], actual_weeks["weekly_actual"], "o", color=look["color"], markersize=2.5, alpha=0.6
+            )
+            shown.append(actual_weeks)
         after = table[table["days"] >= 0]
         actual, expected = (after[column] - after[column].iloc[0] for column in ("actual", "expected"))
         off.plot(after["days"][actual > 0], (expected / actual - 1)[actual > 0], **look)
@@ -115,8 +117,8 @@ def trackings(tables: Mapping[str, pd.DataFrame], runs: Sequence[str]) -> Figure
     return explain(
         figure,
         "Repeat purchases by week, and the error of their sum since the cut-off",
-        "Look below for lines that settle near zero; one that drifts off errs more the farther ahead. The first weeks "
-        "jump about, as few purchases have come. Above, lines are expected and dots actual: to be compared within one "
+        "Look below for lines that settle near zero; a line that moves away has a growing error. The first weeks "
+        "are noisy, because purchases are few. Above, lines are expected and dots actual: to be compared within one "
         "log only.",
     )
 

@@ -1,4 +1,4 @@
-"""What all pictures share: colours that the colour-blind tell apart, the canvas, titles that say what one sees."""
+"""Common style of all figures: colours safe for the colour-blind, the canvas, titles and captions."""
 
 import textwrap
 from typing import Any
@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 type Floats = NDArray[np.float64]
 type Ints = NDArray[np.int64]
-# Okabe & Ito (2008): told apart by the colour-blind.
+# Okabe & Ito (2008): safe for the colour-blind.
 ACTUAL, MODEL, DATA, INK = "#D55E00", "#0072B2", "#C4C4C4", "#444444"
 CHAINS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#F0E442", "#000000")
 STYLE: Any = {
@@ -37,8 +37,8 @@ BAND = 0.90
 MEANINGS = {
     "r": "r (shape of the customers' rates)",
     "alpha": "alpha (scale of the customers' rates, days)",
-    "a": "a (dropouts)",
-    "b": "b (dropouts)",
+    "a": "a (shape of dropout)",
+    "b": "b (shape of dropout)",
     "p": "p (shape of a customer's spends)",
     "q": "q (shape across customers)",
     "v": "v (scale of spends, the log's currency)",
@@ -48,8 +48,8 @@ MEANINGS = {
 def new_canvas(
     rows: int = 1, columns: int = 1, *, height: float, sharex: bool = False, sharey: bool = False
 ) -> tuple[Figure, list[Axes]]:
-    """Make a figure and its axes, in the common width."""
-    # By pyplot, so that a notebook shows the figure; closed at once, so that none is left open whatever comes.
+    """Build a figure and its axes, in the common width."""
+    # Created by pyplot, so that a notebook shows it; closed at once, so that no figure stays open.
     figure = plt.figure(figsize=(WIDTH_INCHES, height), layout="constrained")
     plt.close(figure)
     panels = figure.subplots(rows, columns, squeeze=False, sharex=sharex, sharey=sharey)
@@ -57,20 +57,20 @@ def new_canvas(
 
 
 def take_figure(collection: Any) -> Figure:
-    """Take the figure out of ArviZ's plot and close it."""
+    """Return the figure of ArviZ's plot, closed."""
     figure: Figure = collection.viz["figure"].item()
     plt.close(figure)
     return figure
 
 
 def panel_grid(panels: int) -> tuple[int, int]:
-    """Arrange panels in rows and columns."""
+    """Return the rows and columns of a grid of panels."""
     columns = min(panels, 3 if panels % 3 == 0 else 2)
     return -(-panels // columns), columns
 
 
 def explain(figure: Figure, title: str, caption: str) -> Figure:
-    """Put the title on top and the caption below, flush left; the layout makes room for both."""
+    """Add the title above and the caption below, aligned left."""
     figure.suptitle(textwrap.fill(title, 96), x=0.01, ha="left", fontsize=13, fontweight="bold")
     figure.supxlabel(textwrap.fill(caption, 136), x=0.01, ha="left", fontsize=10, color=INK)
     figure.set_layout_engine("constrained", w_pad=0.1, h_pad=0.08)
@@ -78,7 +78,7 @@ def explain(figure: Figure, title: str, caption: str) -> Figure:
 
 
 def ends_of(level: float) -> list[float]:
-    """Give the two quantiles between which a level lies."""
+    """Return the two quantiles of the central interval of a level."""
     return [(1 - level) / 2, (1 + level) / 2]
 
 
@@ -91,15 +91,15 @@ def label_log_axis(axes: Axes, low: float, high: float) -> None:
 
 
 def signed_share(value: float, _: float) -> str:
-    """Write a tick as a percentage with its sign."""
+    """Format a tick as a percentage with its sign."""
     return f"{value:+.0%}" if abs(value) > 1e-9 else "0%"
 
 
 def thousands(value: float, _: float) -> str:
-    """Write a tick with its thousands apart."""
+    """Format a tick with thousands separators."""
     return f"{value:,.0f}"
 
 
 def shorten(text: str) -> str:
-    """Cut a long name to what a legend has room for."""
+    """Cut a long name for a legend."""
     return text if len(text) <= MOST_LETTERS else text[: MOST_LETTERS - 1] + "…"

@@ -1,4 +1,4 @@
-"""The pictures of a training: of a fit and of its holdout, by name, each drawn when it is called."""
+"""Figures of a training run: of a fit and of its holdout, by name, each plotted when it is called."""
 
 from collections.abc import Callable, Mapping
 from functools import partial
@@ -11,8 +11,9 @@ from tenure.pipeline import HoldoutReport, StageFit
 from tenure.posterior import Posterior
 from tenure.streams import stream
 
-from .fit import consequences, energy, prior_posterior, purchases_check, rank, spend_check, trace
-from .holdout import by_frequency, deciles, pit, reliability, tracking
+from .fit import consequences, prior_posterior, purchases_check, spend_check
+from .holdout import by_frequency, deciles, pit, reliability, weekly_tracking
+from .sampler import energy, rank, trace
 
 MOST_CUSTOMERS = 50_000  # of the posterior-predictive pictures; a larger customer base is sampled
 REPLICATES = 200
@@ -21,7 +22,7 @@ type Pictures = Mapping[str, Callable[[], Figure]]
 
 
 def fit_pictures(fitted: StageFit, level: float) -> Pictures:
-    """Return the pictures of a fit; intervals are of `level`."""
+    """Return the figures of a fit; intervals are of `level`."""
     both = fitted.report.consequences
     pictures: dict[str, Callable[[], Figure]] = {
         "prior_consequences": partial(consequences, both.prior, both.posterior, level)
@@ -69,10 +70,10 @@ def _spend_check(posterior: Posterior, paid: pd.DataFrame, seed: int, level: flo
 
 
 def holdout_pictures(report: HoldoutReport, level: float) -> Pictures:
-    """Return the pictures of a holdout; intervals are of `level`."""
+    """Return the figures of a holdout; intervals are of `level`."""
     backtest = report.backtest
     return {
-        "tracking": lambda: tracking(report.tracking, report.cutoff, level),
+        "tracking": lambda: weekly_tracking(report.tracking, report.cutoff, level),
         "pit": lambda: pit(backtest.pit, level),
         "reliability": lambda: reliability(backtest.reliability),
         "by_frequency": lambda: by_frequency(backtest.by_frequency),

@@ -15,10 +15,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 from scipy.special import gammaln
 
+from tenure.caching import njit
 from tenure.posterior import CHANCES_AT_BIRTH
 
 Floats = NDArray[np.float64]
@@ -114,7 +114,7 @@ class SpendTable(_Table):
         return cls(x_values, x_count, np.append(starts, x.size), x * mean, count, sums)
 
 
-@njit(cache=True)
+@njit()
 def _factors(r, a, b, more_than, stayed_over):  # type: ignore[no-untyped-def]
     """Sum the gamma terms of all customers, with derivatives in r, a, b."""
     total, d_r, d_a, d_b = 0.0, 0.0, 0.0, 0.0
@@ -131,7 +131,7 @@ def _factors(r, a, b, more_than, stayed_over):  # type: ignore[no-untyped-def]
     return total, d_r, d_a, d_b
 
 
-@njit(cache=True)
+@njit()
 def _raise_powers(powers, log_base, base, power, by):  # type: ignore[no-untyped-def]
     """Bring base^(power - by) to base^power: by multiplication, or afresh after a long way, or where it is NaN."""
     if 0 <= by <= LONG_WAY and not np.isnan(powers[0]):
@@ -141,7 +141,7 @@ def _raise_powers(powers, log_base, base, power, by):  # type: ignore[no-untyped
         powers[:] = np.exp(power * log_base)
 
 
-@njit(cache=True, nogil=True)
+@njit(nogil=True)
 def purchase_kernel(  # type: ignore[no-untyped-def] # noqa: PLR0912
     theta, chances, x_values, starts, t_x_at, T_at, count, t_x_values, T_values, T_customers, T_purchases,
     more_than, stayed_over
@@ -216,13 +216,13 @@ def purchase_kernel(  # type: ignore[no-untyped-def] # noqa: PLR0912
     return np.asarray(total), np.array([d_r, d_alpha / alpha, d_a, d_b])
 
 
-@njit(cache=True)
+@njit()
 def _log_sum(active, gone):  # type: ignore[no-untyped-def]
     """Add two probabilities given as logs."""
     return max(active, gone) + math.log1p(math.exp(-abs(active - gone)))
 
 
-@njit(cache=True, nogil=True)
+@njit(nogil=True)
 def _purchase_each(out, chances, r, alpha, a, b, x, t_x, T):  # type: ignore[no-untyped-def]
     rates, stays = np.zeros(x.max() + 1), np.zeros(x.max() + 2)
     for s in range(out.shape[0]):
@@ -252,7 +252,7 @@ def purchase_pointwise(
     return out
 
 
-@njit(cache=True)
+@njit()
 def _digamma(z):  # type: ignore[no-untyped-def]
     """Evaluate the digamma function for z > 0 (Abramowitz & Stegun 1964, 6.3.5 and 6.3.18)."""
     shift = 0.0
@@ -264,7 +264,7 @@ def _digamma(z):  # type: ignore[no-untyped-def]
     return shift + math.log(z) - 0.5 / z - tail
 
 
-@njit(cache=True, nogil=True)
+@njit(nogil=True)
 def gamma_gamma_kernel(theta, x_values, x_count, starts, spent, count, sums):  # type: ignore[no-untyped-def]
     """Sum the Gamma-Gamma log-likelihood over repeat buyers, with its gradient in (p, q, v).
 
@@ -300,7 +300,7 @@ def gamma_gamma_kernel(theta, x_values, x_count, starts, spent, count, sums):  #
     return np.asarray(total), np.array([d_p, d_q, d_v / v])
 
 
-@njit(cache=True)
+@njit()
 def _log_gamma_ratio(k, q):  # type: ignore[no-untyped-def]
     """Evaluate log Gamma(k + q) / (Gamma(k) Gamma(q)), which for large k and q would cancel if taken apart.
 
@@ -312,7 +312,7 @@ def _log_gamma_ratio(k, q):  # type: ignore[no-untyped-def]
     return large + _stirling_rest(k + q) - _stirling_rest(k) - _stirling_rest(q)
 
 
-@njit(cache=True)
+@njit()
 def _stirling_rest(z):  # type: ignore[no-untyped-def]
     w = 1.0 / (z * z)
     return (1 / 12 - w * (1 / 360 - w * (1 / 1260 - w / 1680))) / z

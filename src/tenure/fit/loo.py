@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
+from tenure.caching import njit
 from tenure.rfm import CompressedSummary
 from tenure.streams import stream
 
@@ -211,7 +211,7 @@ def _exact(
     return out[0], out[1], out[2]
 
 
-@njit(cache=True, nogil=True)
+@njit(nogil=True)
 def _leave_out(values, relative_ess, out):  # type: ignore[no-untyped-def]
     for i in range(values.shape[0]):
         log_weights = -values[i]
@@ -220,7 +220,7 @@ def _leave_out(values, relative_ess, out):  # type: ignore[no-untyped-def]
         out[1, i] = _log_sum_exp(values[i]) - np.log(values.shape[1]) - out[0, i]
 
 
-@njit(cache=True)
+@njit()
 def _log_sum_exp(values):  # type: ignore[no-untyped-def]
     top = values.max()
     return top + np.log(np.exp(values - top).sum())

@@ -9,7 +9,6 @@ import pytensor.tensor as pt
 from pytensor.gradient import grad_undefined
 from pytensor.graph.basic import Apply
 from pytensor.graph.op import Op
-from pytensor.link.numba.dispatch.basic import register_funcify_default_op_cache_key
 
 from .likelihood import gamma_gamma_kernel, purchase_kernel
 from .target import ROUNDING, PurchaseTarget, Target
@@ -42,14 +41,20 @@ class _GammaGamma(_Kernel):
     kernel = staticmethod(gamma_gamma_kernel)
 
 
-@register_funcify_default_op_cache_key(_Purchases)  # type: ignore[untyped-decorator]
-def _compile_purchases(op: _Purchases, **_: Any) -> Any:
-    return purchase_kernel
+def _register_kernels() -> None:
+    """Register the kernels with PyTensor's Numba backend, so that it inlines them; without, it calls `perform`.
+
+    The registry is not public, so a later PyTensor may not have it.
+    """
+    try:
+        from pytensor.link.numba.dispatch.basic import register_funcify_default_op_cache_key
+    except ImportError:
+        return
+    for operator, kernel in ((_Purchases, purchase_kernel), (_GammaGamma, gamma_gamma_kernel)):
+        register_funcify_default_op_cache_key(operator)(lambda op, *_, compiled=kernel, **__: compiled)
 
 
-@register_funcify_default_op_cache_key(_GammaGamma)  # type: ignore[untyped-decorator]
-def _compile_gamma_gamma(op: _GammaGamma, **_: Any) -> Any:
-    return gamma_gamma_kernel
+_register_kernels()
 
 
 def pymc_model(target: Target) -> pm.Model:

@@ -8,12 +8,13 @@ history, and because ArviZ takes longer to import than a posterior to find.
 import math
 
 import numpy as np
-from numba import njit
+
+from tenure.caching import njit
 
 LIMIT = 0.7  # of k-hat: above it, no practical number of draws makes the estimate reliable
 
 
-@njit(cache=True, nogil=True)
+@njit(nogil=True)
 def smooth(log_weights, relative_ess):  # type: ignore[no-untyped-def]
     """Smooth the largest of the weights, in place, normalise, and return k-hat.
 
@@ -46,7 +47,7 @@ def smooth(log_weights, relative_ess):  # type: ignore[no-untyped-def]
     return khat
 
 
-@njit(cache=True)
+@njit()
 def _fit(over):  # type: ignore[no-untyped-def]
     """Estimate shape and scale of a generalised Pareto distribution from sorted excesses.
 
@@ -72,7 +73,7 @@ def _fit(over):  # type: ignore[no-untyped-def]
     return (n * shape + 5.0) / (n + 10.0), -shape / theta
 
 
-@njit(cache=True)
+@njit()
 def _mean_log(theta, over):  # type: ignore[no-untyped-def]
     total = 0.0
     for value in over:
@@ -80,7 +81,7 @@ def _mean_log(theta, over):  # type: ignore[no-untyped-def]
     return total / over.size
 
 
-@njit(cache=True)
+@njit()
 def _quantile(probability, shape, scale):  # type: ignore[no-untyped-def]
     if shape == 0.0:
         return -scale * math.log1p(-probability)

@@ -14,9 +14,9 @@ from itertools import pairwise
 from typing import ClassVar
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
+from tenure.caching import njit
 from tenure.rfm import CompressedSummary
 from tenure.settings import FitSettings, PriorSettings
 
@@ -37,7 +37,7 @@ ROUNDING = 1e-3
 FARTHEST = 300.0  # in any coordinate; beyond, exp would leave the doubles
 
 
-@njit(cache=True)
+@njit()
 def _log_prior(family, first, second, u):  # type: ignore[no-untyped-def]
     """Give a prior's log-density in u = log x (or logit x), Jacobian included, constants left out; and its slope."""
     if family == 0:
@@ -60,7 +60,7 @@ def _log_prior(family, first, second, u):  # type: ignore[no-untyped-def]
     return first * log_share + second * (log_share - u), first * (1.0 - share) - second * share
 
 
-@njit(cache=True)
+@njit()
 def _add_priors(u, priors, value, gradient):  # type: ignore[no-untyped-def]
     for i in range(u.size):
         log_density, slope = _log_prior(int(priors[i, 0]), priors[i, 1], priors[i, 2], u[i])
@@ -69,7 +69,7 @@ def _add_priors(u, priors, value, gradient):  # type: ignore[no-untyped-def]
     return value
 
 
-@njit(cache=True, nogil=True)
+@njit(nogil=True)
 def purchase_density(u, priors, *table):  # type: ignore[no-untyped-def]
     """Evaluate at u = (log mean rate, log r, logit dropout mean, log concentration): value and gradient."""
     gradient = np.zeros(4)
@@ -88,7 +88,7 @@ def purchase_density(u, priors, *table):  # type: ignore[no-untyped-def]
     return _add_priors(u, priors, value.item(), gradient), gradient
 
 
-@njit(cache=True, nogil=True)
+@njit(nogil=True)
 def spend_density(u, priors, *table):  # type: ignore[no-untyped-def]
     """Evaluate at u = (log mean spend, log variation within, log variation between): value and gradient."""
     gradient = np.zeros(3)
@@ -105,19 +105,19 @@ def spend_density(u, priors, *table):  # type: ignore[no-untyped-def]
     return _add_priors(u, priors, value.item(), gradient), gradient
 
 
-@njit(cache=True, nogil=True)
+@njit(nogil=True)
 def _purchase_densities(out, u, priors, *table):  # type: ignore[no-untyped-def]
     for i in range(u.shape[0]):
         out[i] = purchase_density(u[i], priors, *table)[0]
 
 
-@njit(cache=True, nogil=True)
+@njit(nogil=True)
 def _spend_densities(out, u, priors, *table):  # type: ignore[no-untyped-def]
     for i in range(u.shape[0]):
         out[i] = spend_density(u[i], priors, *table)[0]
 
 
-@njit(cache=True, nogil=True)
+@njit(nogil=True)
 def _log_priors(out, u, priors):  # type: ignore[no-untyped-def]
     for i in range(u.shape[0]):
         out[i] = _add_priors(u[i], priors, 0.0, np.zeros(u.shape[1]))

@@ -10,9 +10,10 @@ from typing import Any
 import pandas as pd
 
 from tenure import batch
-from tenure.batch import Largest, Scored, SummaryParts
+from tenure.batch import Largest, Scored
 from tenure.scorer import RESIDUAL, Scorer, Scores, Totals
 from tenure.settings import ScoreJobSettings
+from tenure.summary_file import SummaryParts
 from tenure.totals import Drifts
 
 from . import console

@@ -9,8 +9,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from tenure import batch, paths, registry, units
-from tenure.batch import Scored, SummaryFile, SummaryParts
+from tenure import paths, registry, units
+from tenure.batch import Scored
 from tenure.errors import InputError
 from tenure.output import atomic_file, is_described, keep, refuse_input, require_writable
 from tenure.record import Record
@@ -18,6 +18,7 @@ from tenure.review import Verdict
 from tenure.rfm import HISTORY, stream_summary
 from tenure.scorer import Months, Scorer
 from tenure.settings import ScoreJobSettings
+from tenure.summary_file import SummaryFile, SummaryParts, check_summaries
 from tenure.transactions import AccountedLog, choose_type, input_files, read
 
 from . import console
@@ -169,7 +170,7 @@ def _customers(settings: ScoreJobSettings, about: Mapping[str, str]) -> Customer
 def check_customers(customers: Customers, scorer: Scorer, settings: ScoreJobSettings) -> int:
     """Check the customers and the units of their money and time, and count them."""
     seen = units.Seen()
-    rows = batch.check(customers.summary, settings.by, seen)
+    rows = check_summaries(customers.summary, settings.by, seen)
     try:
         warning = units.compare_money(seen, scorer.posterior.origin)
         if customers.log is None:

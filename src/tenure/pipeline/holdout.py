@@ -15,8 +15,8 @@ from tenure.record import Record, finite
 from tenure.rfm import AcquisitionWindow, Split, daily_counts
 from tenure.scorer import Scorer
 from tenure.settings import BacktestSettings
+from tenure.spreadsheets import spreadsheet_safe
 from tenure.streams import stream
-from tenure.text import spreadsheet_safe
 from tenure.totals import PastError
 from tenure.transactions import Transactions
 

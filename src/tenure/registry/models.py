@@ -44,7 +44,7 @@ from .store import client
 log = logging.getLogger("tenure")
 PACKAGE = Path(__file__).resolve().parents[1]
 # What travels inside the model, with relative imports among themselves only.
-TRAVELS = ("bounds.py", "errors.py", "streams.py", "summary", "posterior.py", "scorer")
+TRAVELS = ("bounds.py", "caching.py", "errors.py", "streams.py", "summary", "posterior.py", "scorer")
 POSTERIORS = (paths.posterior("final"), paths.posterior("calibration"))  # of a run, the last first
 REQUIREMENTS = ("mlflow", "numba", "numpy", "pandas")
 SUMMARY_COLUMNS = ("customer_id", "frequency", "recency", "T", "monetary_value")

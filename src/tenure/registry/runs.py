@@ -14,7 +14,7 @@ import pandas as pd
 from tenure import paths
 from tenure.addresses import mask_address
 from tenure.record import Content, Dataset, Record, add_prefix
-from tenure.text import spreadsheet_safe
+from tenure.spreadsheets import spreadsheet_safe
 
 LONG_TEXTS = (".reason", ".advice")  # of the review's checks
 # A dot separates levels, and MLflow refuses most other signs.

@@ -1,44 +1,43 @@
-"""Write a run's report: one HTML page that holds everything it shows, made of the run's evidence alone.
+"""The report of a run: one HTML page, built from the run's evidence alone.
 
-The page loads nothing, so that it opens in MLflow's artifact viewer, in a mail and on paper alike. It says what the
-run logged and judges nothing; what a run did not log is named as missing. No customer is on it. Jinja is known here
-and nowhere else, and escapes whatever comes from a run. Notebooks take the same tables one by one; `html` shows
-them.
+The page loads nothing, so it opens in MLflow's artifact viewer, in a mail and on paper. It shows what the run logged
+and adds no judgement of its own; what a run did not log is listed as missing. It names no customer. Jinja is used here
+alone, and escapes everything that comes from a run. Notebooks use the same tables one by one, through `html`.
 """
 
 from . import side_by_side
-from .base_forecast import business
-from .cells import Note, Table
-from .fit import STAGES, diagnostics, last_stage, posterior, refit_drift
-from .holdout import baselines, tails, totals
-from .origin import card, reconciliation, reproduce, versions
+from .base_forecast import base_forecast_section
+from .fit import STAGES, diagnostics_table, last_stage, posterior_section, refit_drift_table
+from .holdout import baselines_table, tails_table, totals_table
+from .origin import card, reconciliation_section, reproduce, versions
 from .page import html, render
-from .pictures import picture
-from .verdict import MEANING, checks, concerns, history, registered
+from .pictures import logged_picture
+from .tables import Note, Table
+from .verdict import MEANING, checks_table, concerns_table, promotion_history, registration
 
 __all__ = [
     "MEANING",
     "STAGES",
     "Note",
     "Table",
-    "baselines",
-    "business",
+    "base_forecast_section",
+    "baselines_table",
     "card",
-    "checks",
-    "concerns",
-    "diagnostics",
-    "history",
+    "checks_table",
+    "concerns_table",
+    "diagnostics_table",
     "html",
     "last_stage",
-    "picture",
-    "posterior",
-    "reconciliation",
-    "refit_drift",
-    "registered",
+    "logged_picture",
+    "posterior_section",
+    "promotion_history",
+    "reconciliation_section",
+    "refit_drift_table",
+    "registration",
     "render",
     "reproduce",
     "side_by_side",
-    "tails",
-    "totals",
+    "tails_table",
+    "totals_table",
     "versions",
 ]

@@ -1,9 +1,9 @@
-"""What vouches for the fit: parameters, the prior's part, the sampler."""
+"""Fit diagnostics: parameters, sensitivity to the prior, the sampler."""
 
 from tenure.registry import Evidence
 
-from .cells import Cell, Note, Table, frame, percent, plain
-from .pictures import Picture, picture
+from .pictures import Picture, logged_picture
+from .tables import Cell, Note, Table, frame, percent, plain
 
 STAGES = {"calibration": "the days up to the cut-off", "final": "the whole log"}
 MODELS = ("purchases", "spend")
@@ -17,40 +17,40 @@ DIAGNOSTICS = {
     "proposal_khat": "k-hat of the weights",
     "effective_draws": "effective draws",
     "khat_max": "k-hat of leave-one-out, highest",
-    "prior_sensitivity_max": "prior's pull, highest",
+    "prior_sensitivity_max": "prior sensitivity, highest",
 }
 
 
-def posterior(evidence: Evidence, stage: str) -> list[Table | Picture | Note]:
-    """Gather the section: what vouches for both fits, then tables and pictures of one `stage`."""
+def posterior_section(evidence: Evidence, stage: str) -> list[Table | Picture | Note]:
+    """Return the section: diagnostics of all fits, then tables and figures of one `stage`."""
     folder = f"diagnostics/{stage}"
     level = f"{float(evidence.params['review.level']):.0%}"
-    business = f"Prior and posterior in business terms: medians and {level} credible intervals."
+    consequences = f"Prior and posterior of interpretable quantities: medians and {level} credible intervals."
     tables = [
-        (f"{folder}/prior_consequences", business),
+        (f"{folder}/prior_consequences", consequences),
         *((f"{folder}/{model}_summary", f"Parameters of {model}. Look for R-hat near 1.") for model in MODELS),
-        *((f"{folder}/{model}_sensitivity", f"Who decides on {model}: the prior or the data.") for model in MODELS),
+        *((f"{folder}/{model}_sensitivity", f"Sensitivity of {model} to prior and data.") for model in MODELS),
     ]
     pictures = ["prior_consequences"]
     pictures += [f"{model}_{kind}" for kind in KINDS for model in MODELS]
     return [
-        diagnostics(evidence),
-        refit_drift(evidence),
+        diagnostics_table(evidence),
+        refit_drift_table(evidence),
         *(frame(evidence.table(path), caption) for path, caption in tables if evidence.holds(f"{path}.csv")),
-        *(picture(evidence, f"{folder}/{name}") for name in pictures if evidence.holds(f"{folder}/{name}.png")),
+        *(logged_picture(evidence, f"{folder}/{name}") for name in pictures if evidence.holds(f"{folder}/{name}.png")),
     ]
 
 
 def last_stage(evidence: Evidence) -> str:
-    """Name the last fit that the run came to: a model that failed is not refitted."""
+    """Return the last fit of the run: a model that failed is not refitted."""
     return "final" if any(key.startswith("final.") for key in evidence.metrics) else "calibration"
 
 
-def refit_drift(evidence: Evidence) -> Table | Note:
-    """Lay out how far the refit to the whole log moved from the fit that was judged."""
+def refit_drift_table(evidence: Evidence) -> Table | Note:
+    """Build the table of the refit drift: how far the refit to the whole log is from the calibration fit."""
     metrics = evidence.metrics
     if "final.purchases.refit_drift" not in metrics:
-        return Note("There is no refit to the whole log, so none that could have moved.", "missing")
+        return Note("There is no refit to the whole log, so no refit drift.", "missing")
     rows = [
         [
             Cell(label),
@@ -60,31 +60,31 @@ def refit_drift(evidence: Evidence) -> Table | Note:
         for model, label in (("purchases", "purchases of a new customer"), ("spend", "mean of one purchase"))
     ]
     return Table(
-        "How far the refit to the whole log moved from the fit that was judged. Look for a move of no more than chance "
-        "gives: beyond it the days held out were unlike those before, and what is registered is not "
-        "quite what was judged.",
-        ("", "moved by", "chance alone, ±"),
+        "Refit drift: the refit to the whole log against the calibration fit that the review checked. Look for a drift "
+        "within its standard error. Beyond it, the holdout differs from the calibration window, and the registered "
+        "model differs from the reviewed one.",
+        ("", "refit drift", "standard error"),
         rows,
     )
 
 
-def diagnostics(evidence: Evidence) -> Table:
-    """Lay out the numbers that vouch for each fit."""
+def diagnostics_table(evidence: Evidence) -> Table:
+    """Build the table of the fit diagnostics."""
     fits = [(stage, model) for stage in STAGES for model in MODELS if f"{stage}.{model}.method" in evidence.tags]
     logged = evidence.metrics
-    known = [name for name in DIAGNOSTICS if any(f"{at}.{model}.{name}" in logged for at, model in fits)]
+    names = [name for name in DIAGNOSTICS if any(f"{at}.{model}.{name}" in logged for at, model in fits)]
     rows = [
         [
             Cell(STAGES[stage]),
             Cell(model),
             Cell(evidence.tags[f"{stage}.{model}.method"]),
-            *(plain(logged.get(f"{stage}.{model}.{name}")) for name in known),
+            *(plain(logged.get(f"{stage}.{model}.{name}")) for name in names),
         ]
         for stage, model in fits
     ]
     return Table(
-        "What vouches for the draws. Look for R-hat below 1.01, effective sizes above 400, no divergence, and k-hat "
-        "below 0.7; the limits are in the checks.",
-        ("fitted to", "model", "method", *(DIAGNOSTICS[name] for name in known)),
+        "Fit diagnostics. Look for R-hat below 1.01, effective sizes above 400, no divergence, and k-hat "
+        "below 0.7. The limits are in the table of checks.",
+        ("fitted to", "model", "method", *(DIAGNOSTICS[name] for name in names)),
         rows,
     )

@@ -1,4 +1,4 @@
-"""What the holdout showed: totals, intervals, deciles, baselines."""
+"""Results of the holdout: totals, intervals, deciles, baselines."""
 
 import numpy as np
 import pandas as pd
@@ -6,14 +6,14 @@ import pandas as pd
 from tenure.outcomes import OUTCOMES
 from tenure.registry import Evidence
 
-from .cells import NONE, Cell, Table, claim, count, money, percent, plain, span, with_error
-from .pictures import Picture, picture
+from .pictures import Picture, logged_picture
+from .tables import NONE, Cell, Table, count, interval, money, percent, plain, with_error, yes_or_no
 
 GROUPS = {"everyone": "everyone", "one_time": "one-time buyers", "repeat": "repeat buyers", "top_decile": "top tenth"}
 
 
-def totals(evidence: Evidence) -> Table:
-    """Lay out the holdout's totals, actual and foretold."""
+def totals_table(evidence: Evidence) -> Table:
+    """Build the table of the holdout's totals, actual and forecast."""
     metrics, level = evidence.metrics, _level(evidence)
     rows = [
         [
@@ -21,36 +21,36 @@ def totals(evidence: Evidence) -> Table:
             count(metrics.get(f"{outcome}.actual_total")),
             count(metrics.get(f"{outcome}.expected_total")),
             percent(metrics.get(f"{outcome}.bias"), signed=True),
-            span(metrics, f"{outcome}.", "total_"),
-            claim(metrics.get(f"{outcome}.total_covers_actual")),
-            span(metrics, f"{outcome}.", "adjusted_"),
-            claim(metrics.get(f"{outcome}.adjusted_covers_actual")),
+            interval(metrics, f"{outcome}.", "total_"),
+            yes_or_no(metrics.get(f"{outcome}.total_covers_actual")),
+            interval(metrics, f"{outcome}.", "adjusted_"),
+            yes_or_no(metrics.get(f"{outcome}.adjusted_covers_actual")),
         ]
         for outcome in OUTCOMES
     ]
     return Table(
         f"Totals of the {count(metrics.get('horizon_days')).text} days held out. Look at the bias first, then whether "
-        "the interval holds what happened; the adjusted one is widened for drift; the drift is "
+        "the interval covers the actual total. The adjusted one is widened for drift; the drift is "
         f"{evidence.tags.get('spend.adjusted', NONE)}.",
         ("", "actual", "expected", "bias", f"{level} predictive", "covers", f"{level} adjusted", "covers"),
         rows,
     )
 
 
-def calibration(evidence: Evidence) -> list[Table | Picture]:
-    """Gather the section on intervals and probabilities."""
+def calibration_section(evidence: Evidence) -> list[Table | Picture]:
+    """Return the section on intervals and probabilities."""
     return [
-        picture(evidence, "backtest/pit"),
-        coverage(evidence),
-        tails(evidence),
-        picture(evidence, "backtest/reliability"),
-        reliability(evidence),
-        picture(evidence, "backtest/by_frequency"),
+        logged_picture(evidence, "backtest/pit"),
+        coverage_table(evidence),
+        tails_table(evidence),
+        logged_picture(evidence, "backtest/reliability"),
+        reliability_table(evidence),
+        logged_picture(evidence, "backtest/by_frequency"),
     ]
 
 
-def coverage(evidence: Evidence) -> Table:
-    """Lay out the shares of customers inside their intervals, by group and level."""
+def coverage_table(evidence: Evidence) -> Table:
+    """Build the table of coverage by group and level."""
     levels: dict[float, None] = {}
     lines: dict[tuple[str, str], list[Cell]] = {}
     for row in evidence.table("backtest/coverage").to_dict("records"):
@@ -59,17 +59,17 @@ def coverage(evidence: Evidence) -> Table:
         start = [Cell(outcome), Cell(GROUPS.get(group, group)), count(row["customers"])]
         lines.setdefault((outcome, group), start).append(with_error(row["inside"], row["inside_se"]))
     return Table(
-        "Share of customers inside their own interval, ± its standard error. Look for shares at the level in the "
-        "heading, in every group: lower means intervals too narrow.",
+        "Coverage: share of customers inside their own interval, ± its standard error. Look for the level of the "
+        "heading in every group: a lower share means that intervals are too narrow.",
         ("outcome", "group", "customers", *(f"{level:.0%} interval" for level in levels)),
         list(lines.values()),
     )
 
 
-def tails(evidence: Evidence) -> Table:
-    """Lay out the shares of customers below and above their interval, by group, at the review's level."""
+def tails_table(evidence: Evidence) -> Table:
+    """Build the table of customers below and above their interval, by group, at the review's level."""
     level = float(evidence.params["review.level"])
-    kept = evidence.table("backtest/coverage")
+    coverage = evidence.table("backtest/coverage")
     rows = [
         [
             Cell(str(row["outcome"])),
@@ -79,19 +79,19 @@ def tails(evidence: Evidence) -> Table:
             with_error(row["inside"], row["inside_se"]),
             with_error(row["above"], row["tail_se"]),
         ]
-        for row in kept[np.isclose(kept["level"], level)].to_dict("records")
+        for row in coverage[np.isclose(coverage["level"], level)].to_dict("records")
     ]
     return Table(
-        f"Where outcomes fell beside the {level:.0%} interval, ± the standard error that chance gives. Look for "
-        f"{(1 - level) / 2:.1%} below and as many above, in every group: more below means that too many bought "
-        "less than foretold, more above that too many bought more.",
+        f"Outcomes below, inside and above the {level:.0%} interval, ± the standard error. Look for "
+        f"{(1 - level) / 2:.1%} below and the same share above, in every group: more below means forecasts too "
+        "high, more above means forecasts too low.",
         ("outcome", "group", "customers", "below", "inside", "above"),
         rows,
     )
 
 
-def reliability(evidence: Evidence) -> Table:
-    """Lay out foretold and actual shares of buyers, by foretold probability."""
+def reliability_table(evidence: Evidence) -> Table:
+    """Build the table of predicted and actual shares of buyers, by predicted probability."""
     rows = [
         [
             Cell(f"{row['low']:.0%} to {row['high']:.0%}", row["low"]),
@@ -102,14 +102,14 @@ def reliability(evidence: Evidence) -> Table:
         for row in evidence.table("backtest/reliability").to_dict("records")
     ]
     return Table(
-        "The probability of buying at all. Look for foretold and actual shares alike in every line.",
-        ("foretold probability", "customers", "foretold, mean", "bought"),
+        "The probability of buying at all. Look for equal predicted and actual shares in every row.",
+        ("predicted probability", "customers", "predicted, mean", "bought"),
         rows,
     )
 
 
-def deciles(evidence: Evidence) -> Table:
-    """Lay out means by decile of expected spend."""
+def deciles_table(evidence: Evidence) -> Table:
+    """Build the table of means by decile of expected spend."""
     rows = [
         [
             Cell(str(row["decile"]), row["decile"]),
@@ -121,8 +121,8 @@ def deciles(evidence: Evidence) -> Table:
         for row in evidence.table("backtest/deciles").to_dict("records")
     ]
     return Table(
-        "Means per customer, by decile of expected spend (1 is the highest). Look for actual spend that fall from "
-        "line to line and stand near the expected ones.",
+        "Means per customer, by decile of expected spend (1 is the highest). Look for actual spend that falls from "
+        "row to row and is close to the expected spend.",
         (
             "decile", "customers", "purchases, actual", "purchases, expected", "spend, actual", "spend, expected",
             f"spend inside {_level(evidence)} interval",
@@ -131,8 +131,8 @@ def deciles(evidence: Evidence) -> Table:
     )  # fmt: skip
 
 
-def baselines(evidence: Evidence) -> Table:
-    """Lay out the model beside each baseline."""
+def baselines_table(evidence: Evidence) -> Table:
+    """Build the table that compares the model with each baseline."""
     rows = [
         [
             Cell(str(row["outcome"])),
@@ -145,8 +145,8 @@ def baselines(evidence: Evidence) -> Table:
         for row in evidence.table("backtest/baselines").to_dict("records")
     ]
     return Table(
-        "Mean CRPS per customer, lower is better: the distance between forecast and outcome, spread counted. Look for "
-        "a negative difference of more than two standard errors in every line.",
+        "Mean CRPS per customer, lower is better. Look for a negative difference of more than two standard errors in "
+        "every row.",
         ("outcome", "baseline", "its CRPS", "the model's CRPS", "difference", "better beyond two errors"),
         rows,
     )

@@ -1,4 +1,4 @@
-"""What a run was made of: the log, the days, the recipe, the code."""
+"""Inputs of a run: the log, the days, the settings, the code."""
 
 import json
 from decimal import Decimal
@@ -6,31 +6,31 @@ from decimal import Decimal
 from tenure.registry import Evidence
 from tenure.transactions import StrayRefunds
 
-from .cells import NONE, Cell, Note, Table, count
+from .tables import NONE, Cell, Note, Table, count
 
 PURCHASE_MODELS = {"bg_nbd": "BG/NBD", "mbg_nbd": "MBG/NBD"}
 
 
-def reconciliation(evidence: Evidence) -> list[Table | Note]:
-    """Gather the section: each fate's rows and cents, and the purchases in words."""
-    kept = json.loads(evidence.file("data/reconciliation.json").read_text())
-    rows = [[Cell(line["fate"]), count(line["rows"]), _exact(line["amount"])] for line in kept["lines"]]
-    rows.append([Cell("all of it"), count(kept["rows"]), _exact(kept["amount"])])
+def reconciliation_section(evidence: Evidence) -> list[Table | Note]:
+    """Return the section: rows and amounts by fate, and the number of purchases."""
+    logged = json.loads(evidence.file("data/reconciliation.json").read_text())
+    rows = [[Cell(line["fate"]), count(line["rows"]), _exact(line["amount"])] for line in logged["lines"]]
+    rows.append([Cell("total"), count(logged["rows"]), _exact(logged["amount"])])
     table = Table(
-        f"The log to {kept['until']}: every row and every cent has one fate. Look for large lines that are no sales.",
+        f"The log to {logged['until']}: every row and every cent has one fate. Look for large rows that are not sales.",
         ("", "rows", "amount"),
         rows,
     )
-    told = (
-        f"{kept['purchases']:,} purchases, one per customer and day, of {Decimal(kept['revenue']):,.2f} after refunds; "
-        f"{kept['duplicates']:,} rows repeat another exactly."
+    purchases = (
+        f"{logged['purchases']:,} purchases, one per customer and day, of {Decimal(logged['revenue']):,.2f} after "
+        f"refunds; {logged['duplicates']:,} rows repeat another exactly."
     )
-    strays = (StrayRefunds(**stray | {"amount": Decimal(stray["amount"])}) for stray in kept.get("stray_refunds", []))
-    return [table, Note(told), *(Note(f"{stray.in_words}.") for stray in strays)]
+    strays = (StrayRefunds(**stray | {"amount": Decimal(stray["amount"])}) for stray in logged.get("stray_refunds", []))
+    return [table, Note(purchases), *(Note(f"{stray.in_words}.") for stray in strays)]
 
 
 def card(evidence: Evidence) -> list[tuple[str, str]]:
-    """List what the model is of, and how far it was validated."""
+    """List the facts of the model card: data, windows, validated horizon."""
     tags, metrics = evidence.tags, evidence.metrics
     days = count(metrics.get("horizon_days")).text
     model = evidence.params.get("fit.purchase_model", NONE)
@@ -40,7 +40,7 @@ def card(evidence: Evidence) -> list[tuple[str, str]]:
         ("calibration, holdout", f"up to {tags.get('cutoff', NONE)}; {days} days after it, to {tags.get('end', NONE)}"),
         (
             "validated horizon",
-            f"{days} days: farther ahead no forecast of this recipe was compared with the truth",
+            f"{days} days: forecasts beyond it were not compared with outcomes",
         ),
         (
             "customers judged",
@@ -51,7 +51,7 @@ def card(evidence: Evidence) -> list[tuple[str, str]]:
 
 
 def reproduce(evidence: Evidence) -> list[tuple[str, str]]:
-    """List what it takes to make the run again."""
+    """List the facts that reproduce the run."""
     tags, params = evidence.tags, evidence.params
     return [
         ("run", evidence.run_id),
@@ -60,16 +60,16 @@ def reproduce(evidence: Evidence) -> list[tuple[str, str]]:
         ("digest of the log", tags.get("data.digest", NONE)),
         ("commit", tags.get("git.commit", NONE)),
         ("seed", params.get("seed", NONE)),
-        ("settings", "config/resolved.yaml in the run, every one of them"),
+        ("settings", "all in config/resolved.yaml of the run"),
     ]
 
 
 def versions(evidence: Evidence) -> str:
-    """Name the libraries."""
-    found = {key: value for key, value in evidence.tags.items() if key.startswith("version.")}
-    return ", ".join(f"{key.removeprefix('version.')} {value}" for key, value in sorted(found.items())) or NONE
+    """Return the versions of the libraries."""
+    tags = {key: value for key, value in evidence.tags.items() if key.startswith("version.")}
+    return ", ".join(f"{key.removeprefix('version.')} {value}" for key, value in sorted(tags.items())) or NONE
 
 
 def _exact(amount: str) -> Cell:
-    """Write an amount that was kept as text, so that no cent is lost."""
+    """Format an amount that was logged as text, exact to the cent."""
     return Cell(f"{Decimal(amount):,.2f}", float(amount))

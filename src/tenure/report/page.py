@@ -1,4 +1,4 @@
-"""Lay the page out, the verdict first."""
+"""The page of a run, the verdict first."""
 
 from pathlib import Path
 from typing import Any
@@ -7,29 +7,29 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from tenure.registry import Evidence
 
-from .base_forecast import business
-from .cells import NONE, Note, Table
-from .fit import STAGES, last_stage, posterior
-from .holdout import baselines, calibration, deciles, totals
-from .origin import card, reconciliation, reproduce, versions
-from .pictures import Picture, picture
-from .verdict import MEANING, checks, registered
+from .base_forecast import base_forecast_section
+from .fit import STAGES, last_stage, posterior_section
+from .holdout import baselines_table, calibration_section, deciles_table, totals_table
+from .origin import card, reconciliation_section, reproduce, versions
+from .pictures import Picture, logged_picture
+from .tables import NONE, Note, Table
+from .verdict import MEANING, checks_table, registration
 
 type Part = Table | Picture | Note | list[tuple[str, str]]
 
 
 def render(evidence: Evidence) -> str:
-    """Write the page of a training run."""
+    """Return the page of a training run."""
     return _jinja().get_template("page.html.j2").render(_content(evidence))
 
 
 def html(*parts: Part) -> str:
-    """Write tables, pictures, paragraphs and facts as the page shows them, for a notebook."""
+    """Return tables, figures, paragraphs and facts as HTML, for a notebook."""
     return _jinja().from_string('{% from "parts.html.j2" import parts %}{{ parts(shown) }}').render(shown=parts)
 
 
 def _jinja() -> Environment:
-    # What is written is handed to a browser: what a run's tags or settings say must not become part of it.
+    # Tags and settings of a run may contain HTML, which must not reach the browser as such.
     return Environment(
         loader=FileSystemLoader(Path(__file__).parent),
         autoescape=True,
@@ -40,20 +40,20 @@ def _jinja() -> Environment:
 
 
 def _content(evidence: Evidence) -> dict[str, Any]:
-    """Gather what the template shows, by section."""
+    """Return the content of the template, by section."""
     stage = last_stage(evidence)
     return {
         "evidence": evidence,
         **_verdict(evidence),
-        "business": business(evidence),
-        "tracking": [totals(evidence), picture(evidence, "backtest/tracking")],
-        "calibration": calibration(evidence),
-        "deciles": [picture(evidence, "backtest/deciles"), deciles(evidence)],
-        "baselines": baselines(evidence),
+        "base_forecast": base_forecast_section(evidence),
+        "tracking": [totals_table(evidence), logged_picture(evidence, "backtest/tracking")],
+        "calibration": calibration_section(evidence),
+        "deciles": [logged_picture(evidence, "backtest/deciles"), deciles_table(evidence)],
+        "baselines": baselines_table(evidence),
         "wins": evidence.tags.get("baselines.wins", NONE),
         "fitted_to": STAGES[stage],
-        "posterior": posterior(evidence, stage),
-        "reconciliation": reconciliation(evidence),
+        "posterior": posterior_section(evidence, stage),
+        "reconciliation": reconciliation_section(evidence),
         "card": card(evidence),
         "purchases": evidence.params.get("fit.purchase_model", NONE),
         "reproduce": reproduce(evidence),
@@ -68,6 +68,6 @@ def _verdict(evidence: Evidence) -> dict[str, Any]:
         "verdict": review.verdict.value,
         "meaning": MEANING[review.verdict],
         "concerns": review.concerns,
-        "checks": checks(review),
-        "registered": registered(evidence),
+        "checks": checks_table(review),
+        "registered": registration(evidence),
     }

@@ -1,4 +1,4 @@
-"""Take a run's pictures onto the page, each with what it shows and what to look for."""
+"""Figures that a run logged, each with a title and what to look for."""
 
 import base64
 from typing import NamedTuple
@@ -7,7 +7,7 @@ from tenure.registry import Evidence
 
 
 class Picture(NamedTuple):
-    """A logged picture as a data URI, what it shows, and what to look for; without a URI it was not logged."""
+    """A logged figure as a data URI, its title, and what to look for; an empty URI: not logged."""
 
     uri: str
     shows: str
@@ -17,35 +17,35 @@ class Picture(NamedTuple):
 PICTURES = {
     "tracking": (
         "Repeat purchases by week, actual and expected, across the cut-off",
-        "A gap that opens after the cut-off and keeps growing means that the base changed, or the model errs.",
+        "A gap that keeps growing after the cut-off: the customer base changed or the model is biased.",
     ),
     "pit": (
-        "Where customers' outcomes fell among those simulated",
-        "Flat is right. Bars high at both ends: intervals too narrow. A slope: forecasts too high or too low.",
+        "Coverage (randomised PIT) of customers' outcomes",
+        "Look for flat bars. High at both ends: intervals too narrow. A slope: forecasts too high or too low.",
     ),
     "reliability": (
-        "The probability of a purchase that was foretold, and the share who bought",
-        "Points on the line are right. One far off it is a group not to be chosen by that probability.",
+        "Predicted probability of a purchase, and the share of customers who bought",
+        "Look for points on the line. Do not target customers by p_purchase in a range far off it.",
     ),
     "by_frequency": (
         "Mean holdout purchases by how often customers had bought before",
-        "A gap of one sign everywhere is a bias; one that grows with frequency means that heavy buyers are misjudged.",
+        "A gap of one sign everywhere is a bias; one that grows with frequency is an error in heavy buyers.",
     ),
     "deciles": (
         "Holdout spend by decile of expected spend",
-        "Falling bars: the order of customers is right. Bars of like height: so is the level.",
+        "Falling bars: the order of customers is right. Equal heights: the level is right.",
     ),
     "prior_consequences": (
-        "What the prior and the posterior say about the business",
-        "Where the two are alike, nothing was learnt and the prior speaks.",
+        "Prior and posterior of interpretable quantities",
+        "Where the two are equal, the result is dominated by the prior.",
     ),
     "purchases_prior_posterior": (
         "Prior and posterior of the purchase model's parameters",
-        "A posterior at the edge of its prior was held back by it.",
+        "A posterior at the edge of its prior is constrained by it.",
     ),
     "spend_prior_posterior": (
         "Prior and posterior of the spend model's parameters",
-        "A posterior at the edge of its prior was held back by it.",
+        "A posterior at the edge of its prior is constrained by it.",
     ),
     "purchases_check": (
         "Customers by number of repeat purchases, observed and replicated from the model",
@@ -53,17 +53,23 @@ PICTURES = {
     ),
     "spend_check": (
         "Repeat buyers' mean spend, observed and replicated from the model",
-        "A shift, or a tail outside the band, means that spend is not as the model supposes.",
+        "A shift, or a tail outside the band, means that the spend model does not fit.",
     ),
-    "purchases_rank": ("Ranks of the purchase model's draws by chain", "A line that leaves alone did not mix."),
-    "spend_rank": ("Ranks of the spend model's draws by chain", "A line that leaves alone did not mix."),
-    "purchases_energy": ("Energy of the purchase model's sampler", "Two shapes of like width are right."),
-    "spend_energy": ("Energy of the spend model's sampler", "Two shapes of like width are right."),
+    "purchases_rank": (
+        "Ranks of the purchase model's draws by chain",
+        "A line apart is a chain that did not mix.",
+    ),
+    "spend_rank": (
+        "Ranks of the spend model's draws by chain",
+        "A line apart is a chain that did not mix.",
+    ),
+    "purchases_energy": ("Energy of the purchase model's sampler", "Look for two distributions of similar width."),
+    "spend_energy": ("Energy of the spend model's sampler", "Look for two distributions of similar width."),
 }
 
 
-def picture(evidence: Evidence, path: str) -> Picture:
-    """Take a logged picture by its path without the ending."""
+def logged_picture(evidence: Evidence, path: str) -> Picture:
+    """Return a logged figure by its path without the suffix."""
     shows, look = PICTURES[path.rpartition("/")[2]]
     if not evidence.holds(f"{path}.png"):
         return Picture("", shows, look)

@@ -1,7 +1,7 @@
-"""Set runs side by side: what they are, where they differ, how well each did, and which pairs may be compared at all.
+"""Runs side by side: settings, checks, holdouts, forecasts, and which pairs can be compared.
 
-Two runs can be compared customer by customer only where both looked at the same customers on the same days of the same
-log. Where they did not, the tables say why not, in place of a difference that would mean nothing.
+Two runs can be compared customer by customer only if both have the same customers on the same days of the same log.
+Otherwise the tables show the reason in place of a difference.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -15,14 +15,14 @@ from tenure.outcomes import OUTCOMES
 from tenure.registry import Evidence, evidence
 from tenure.review import Check, Verdict
 
-from .cells import NONE, Cell, Note, Table, count, money, percent, plain
+from .comparability import settings_below, why_incomparable
 from .fit import MODELS, last_stage
 from .origin import PURCHASE_MODELS
+from .tables import NONE, Cell, Note, Table, count, money, percent, plain
 
 type Runs = Mapping[str, Evidence]
 type Write = Callable[[float | None], Cell]
 
-TOLD_OTHERWISE = ("transactions.path", "rfm.cutoff", "rfm.end")  # by the log's digest, and by the days themselves
 OF_THE_MODEL = ("validated_horizon_days",)  # MLflow keeps it with the settings
 ENDS = {"low": 0.05, "middle": 0.5, "high": 0.95}
 
@@ -34,54 +34,54 @@ def _share(value: float | None) -> Cell:
 HOLDOUT: Sequence[tuple[str, str, Write]] = (
     ("purchases: bias of the total", "purchases.bias", _share),
     ("purchases: mean CRPS, lower is better", "purchases.crps", plain),
-    ("purchases: inside their interval", "purchases.pit_coverage", percent),
+    ("purchases: coverage (randomised PIT)", "purchases.pit_coverage", percent),
     ("purchases: below it", "purchases.pit_low_tail", percent),
     ("purchases: above it", "purchases.pit_high_tail", percent),
     ("purchases: correlation of customers", "purchases.correlation", plain),
     ("spend: bias of the total", "spend.bias", _share),
     ("spend: mean CRPS, lower is better", "spend.crps", plain),
-    ("spend: inside their interval", "spend.pit_coverage", percent),
+    ("spend: coverage (randomised PIT)", "spend.pit_coverage", percent),
     ("spend: below it", "spend.pit_low_tail", percent),
     ("spend: above it", "spend.pit_high_tail", percent),
     ("probability of a purchase: Brier score, lower is better", "p_purchase.brier", plain),
     ("baselines that are better in either", "baselines.won", count),
 )
-OUTLOOK: Sequence[tuple[str, str, Write]] = (
-    ("customers valued", "base.customers", count),
-    ("purchases of all of them, expected", "base.purchases.expected", count),
-    ("discounted margin of all of them, expected", "base.clv.expected", count),
-    ("its interval for a world that changes: low", "base.clv.adjusted_low", count),
+BASE_FORECAST: Sequence[tuple[str, str, Write]] = (
+    ("customers scored", "base.customers", count),
+    ("purchases of all customers, expected", "base.purchases.expected", count),
+    ("CLV of all customers, expected", "base.clv.expected", count),
+    ("its interval, adjusted for drift: low", "base.clv.adjusted_low", count),
     ("high", "base.clv.adjusted_high", count),
     ("a new customer, expected", "new_customer.clv", money),
 )
 
 
 class SideBySideError(InputError):
-    """Runs that cannot be set side by side."""
+    """Runs that cannot be shown side by side."""
 
 
 def gather(uris: Sequence[str]) -> dict[str, Evidence]:
-    """Read the evidence of two or more models (`models:/clv/2`) or runs, each under the name that a reader knows.
+    """Read the evidence of two or more models (`models:/clv/2`) or runs, by name.
 
     A model goes by its URI, a run by its name in MLflow. Raises SideBySideError for fewer than two different runs, and
     NoModelError for one that is not there.
     """
-    found: dict[str, Evidence] = {}
+    runs: dict[str, Evidence] = {}
     for uri in uris:
         run = evidence(uri)
-        known = next((name for name, other in found.items() if other.run_id == run.run_id), None)
-        if known is not None:
-            raise SideBySideError(f"{uri} is the run that {known} is: {run.run_id}. Name different ones.")
-        run.review()  # refuse a run that was not judged before anything is drawn
+        same = next((name for name, other in runs.items() if other.run_id == run.run_id), None)
+        if same is not None:
+            raise SideBySideError(f"{uri} and {same} are one run: {run.run_id}. Name different runs.")
+        run.review()  # a run without a review is refused before anything is shown
         name = uri.removeprefix("models:/") if ":/" in uri else run.tags.get("mlflow.runName", run.run_id[:8])
-        found[name if name not in found else f"{name} {run.run_id[:8]}"] = run
-    if len(found) < 2:
-        raise SideBySideError(f"Two runs at least are set side by side, got {len(found)}: {', '.join(uris) or 'none'}.")
-    return found
+        runs[name if name not in runs else f"{name} {run.run_id[:8]}"] = run
+    if len(runs) < 2:
+        raise SideBySideError(f"At least two runs are needed, got {len(runs)}: {', '.join(uris) or 'none'}.")
+    return runs
 
 
-def identities(runs: Runs) -> Table:
-    """Lay out what each run is."""
+def runs_table(runs: Runs) -> Table:
+    """Build the table of what each run is."""
     facts: dict[str, Callable[[Evidence], str]] = {
         "verdict": lambda run: run.review().verdict.value,
         "registered as": lambda run: run.tags.get("model", "not registered"),
@@ -91,75 +91,70 @@ def identities(runs: Runs) -> Table:
         "calibrated to": lambda run: run.tags.get("cutoff", NONE),
         "held out to": lambda run: run.tags.get("end", NONE),
         "days held out": lambda run: count(run.metrics.get("horizon_days")).text,
-        "customers judged": lambda run: count(run.metrics.get("customers")).text,
-        "purchases by": lambda run: PURCHASE_MODELS.get(_purchases(run), _purchases(run)),
-        "draws by": lambda run: run.tags.get("calibration.purchases.method", NONE),
-        "priors": lambda run: _like(run, runs, "fit.priors."),
-        "limits of the review": lambda run: _like(run, runs, "review."),
+        "customers in the holdout": lambda run: count(run.metrics.get("customers")).text,
+        "purchase model": lambda run: PURCHASE_MODELS.get(_purchases(run), _purchases(run)),
+        "method": lambda run: run.tags.get("calibration.purchases.method", NONE),
+        "priors": lambda run: _same_as(run, runs, "fit.priors."),
+        "limits of the review": lambda run: _same_as(run, runs, "review."),
         "commit": lambda run: run.tags.get("git.commit", NONE)[:12],
     }
-    rows = [[Cell(fact), *(Cell(tell(run)) for run in runs.values())] for fact, tell in facts.items()]
-    return Table("What they are. Verdicts by different limits are different questions.", ("", *runs), rows)
+    rows = [[Cell(fact), *(Cell(read(run)) for run in runs.values())] for fact, read in facts.items()]
+    return Table("The runs. Verdicts by different limits cannot be compared.", ("", *runs), rows)
 
 
 def _purchases(run: Evidence) -> str:
     return run.params.get("fit.purchase_model", NONE)
 
 
-def _like(run: Evidence, runs: Runs, prefix: str) -> str:
-    """Name the first run that has the same settings below a prefix."""
-    ours = _below(run, prefix)
-    first = next(name for name, other in runs.items() if _below(other, prefix) == ours)
+def _same_as(run: Evidence, runs: Runs, prefix: str) -> str:
+    """Return the first run that has the same settings below a prefix."""
+    settings = settings_below(run, prefix)
+    first = next(name for name, other in runs.items() if settings_below(other, prefix) == settings)
     return "its own" if runs[first] is run else f"those of {first}"
 
 
-def _below(run: Evidence, *prefixes: str) -> dict[str, str]:
-    return {key: value for key, value in run.params.items() if key.startswith(prefixes)}
-
-
-def settings(runs: Runs) -> Table | Note:
-    """Lay out the settings that are not the same in all."""
+def settings_table(runs: Runs) -> Table | Note:
+    """Build the table of the settings that differ."""
     keys = dict.fromkeys(key for run in runs.values() for key in run.params if key not in OF_THE_MODEL)
-    told = {key: [run.params.get(key, NONE) for run in runs.values()] for key in keys}
-    rows = [[Cell(key), *map(Cell, values)] for key, values in told.items() if len(set(values)) > 1]
+    values_of = {key: [run.params.get(key, NONE) for run in runs.values()] for key in keys}
+    rows = [[Cell(key), *map(Cell, values)] for key, values in values_of.items() if len(set(values)) > 1]
     if not rows:
-        return Note("No setting differs: only chance, the code or the log can make their numbers differ.")
-    return Table(f"The settings that differ, of {len(keys)}; all others are alike.", ("setting", *runs), rows)
+        return Note("No setting differs: differences come from chance, the code or the log.")
+    return Table(f"The settings that differ, of {len(keys)}.", ("setting", *runs), rows)
 
 
-def checks(runs: Runs) -> Table | Note:
-    """Lay out the checks that did not pass everywhere and come to different verdicts; not asked for is one of them."""
-    judged = [{check.metric: check for check in run.review().checks} for run in runs.values()]
+def checks_table(runs: Runs) -> Table | Note:
+    """Build the table of the checks that some run did not pass and whose verdicts differ."""
+    reviews = [{check.metric: check for check in run.review().checks} for run in runs.values()]
     rows = []
-    for metric in dict.fromkeys(metric for found in judged for metric in found):
-        asked = [found.get(metric) for found in judged]
-        verdicts = {None if check is None else check.verdict for check in asked}
+    for metric in dict.fromkeys(metric for review in reviews for metric in review):
+        checks = [review.get(metric) for review in reviews]
+        verdicts = {None if check is None else check.verdict for check in checks}
         if len(verdicts) > 1 and verdicts - {None, Verdict.PASS}:
-            rows.append([Cell(metric), *(Cell(NONE if check is None else _told(check)) for check in asked)])
+            rows.append([Cell(metric), *(Cell(NONE if check is None else _result(check)) for check in checks)])
     if not rows:
         return Note("No check is outside its limits in one run and not in another.")
     caption = (
-        "The checks that are outside their limits in some and not in all, each with its number. Look for those "
-        f"that the run you prefer does not pass. {NONE}: not asked for in that run."
+        "The checks that are outside their limits in some runs only, each with its number. Look for those that your "
+        f"preferred run does not pass. {NONE}: the run does not have the check."
     )
     return Table(caption, ("metric", *runs), rows)
 
 
-def _told(check: Check) -> str:
+def _result(check: Check) -> str:
     return f"{check.verdict} {plain(check.value).text}"
 
 
-def holdout(runs: Runs) -> Table:
-    """Lay out how each did on its own holdout, and say whose task was another."""
+def holdout_table(runs: Runs) -> Table:
+    """Build the table of each run's holdout, with the runs whose holdout differs in the caption."""
     first, *others = runs
-    reasons = {name: why_apart(runs[first], runs[name], is_judged=True) for name in others}
+    reasons = {name: why_incomparable(runs[first], runs[name], is_judged=True) for name in others}
     apart = [f"{name} ({reason})" for name, reason in reasons.items() if reason]
     caption = (
-        "What the holdout showed. All judged the same customers on the same days, so that the lines may be compared; "
-        "small differences may be chance."
+        "The holdout. All runs have the same customers and days, so the rows can be compared. "
+        "Small differences may be chance."
         if not apart
-        else f"What the holdout showed. These had another task than {first}, so that their errors must not be compared "
-        f"with its: {', '.join(apart)}."
+        else f"The holdout. The errors of these runs cannot be compared with those of {first}: {', '.join(apart)}."
     )
     return Table(caption, ("", *runs), [[Cell(label), *_each(runs, key, write)] for label, key, write in HOLDOUT])
 
@@ -168,66 +163,42 @@ def _each(runs: Runs, key: str, write: Write) -> list[Cell]:
     return [write(run.metrics.get(key)) for run in runs.values()]
 
 
-def base_forecast(runs: Runs) -> Table:
-    """Lay out what each says of the business; a run that failed says nothing."""
+def base_forecast_table(runs: Runs) -> Table:
+    """Build the table of each run's forecast of the customer base; a failed run has none."""
     failed = [run.review().verdict is Verdict.FAIL for run in runs.values()]
     rows = []
-    for label, key, write in OUTLOOK:
-        told = zip(_each(runs, key, write), failed, strict=True)
-        rows.append([Cell(label), *(Cell(NONE) if is_failed else cell for cell, is_failed in told)])
+    for label, key, write in BASE_FORECAST:
+        cells = zip(_each(runs, key, write), failed, strict=True)
+        rows.append([Cell(label), *(Cell(NONE) if is_failed else cell for cell, is_failed in cells)])
     return Table(
-        "What each says of the business, over its own horizon and at its own margin (see the settings that differ). "
-        "A failed run says nothing.",
+        "Forecast of the customer base, over each run's own horizon and at its own margin (see the settings that "
+        "differ). A failed run has no forecast.",
         ("", *runs),
         rows,
     )
 
 
-def why_apart(first: Evidence, second: Evidence, *, is_judged: bool) -> str | None:
-    """Say why two runs did not look at the same customers and days; None where they did.
-
-    Args:
-        first: a run.
-        second: another.
-        is_judged: of the holdout as well, and not of the calibration alone.
-
-    What a run does not tell is taken as different: a comparison is never made on a guess.
-    """
-    if not first.tags.get("data.digest") or first.tags["data.digest"] != second.tags.get("data.digest"):
-        return "the logs differ"
-    for tag, words in (("cutoff", "calibrated to"), ("end", "held out to")):
-        days = [run.tags.get(tag) for run in (first, second)]
-        if (tag == "cutoff" or is_judged) and (None in days or days[0] != days[1]):
-            return f"{words} {days[0]} and {days[1]}"
-    rules = [_below(run, "transactions.", "rfm.") for run in (first, second)]
-    differ = [key for key in {**rules[0], **rules[1]} if rules[0].get(key) != rules[1].get(key)]
-    differ = [key for key in differ if key not in TOLD_OTHERWISE]
-    if differ:
-        return f"rows or customers are chosen by other rules: {', '.join(differ)}"
-    return None
-
-
 def differences(runs: Runs) -> Table:
-    """Lay out paired differences of the expected log predictive density, each run beside the first like it.
+    """Build the table of paired differences of elpd, each run against the first comparable one.
 
-    Each customer's own density, left out, in one run less that in the other, summed; the error is over customers.
+    The difference of the customers' leave-one-out log predictive densities, summed; the error is over customers.
     Vehtari, Gelman & Gabry (2017), Statistics and Computing 27. A difference below `LEAST_ELPD` is a tie.
     """
     rows: list[list[Cell]] = []
     names = list(runs)
     for at, name in enumerate(names[1:], 1):
-        apart = {before: why_apart(runs[before], runs[name], is_judged=False) for before in names[:at]}
+        apart = {before: why_incomparable(runs[before], runs[name], is_judged=False) for before in names[:at]}
         beside = next((before for before, reason in apart.items() if reason is None), None)
         if beside is None:
-            told = Cell(f"means nothing: {apart[names[0]]}")
-            rows.append([Cell(name), Cell(names[0]), Cell("both"), told, Cell(NONE)])
+            reason = Cell(f"not comparable: {apart[names[0]]}")
+            rows.append([Cell(name), Cell(names[0]), Cell("both"), reason, Cell(NONE)])
         else:
             rows += [_difference(runs, name, beside, model) for model in MODELS]
     return Table(
-        "Which of two foretells a customer better whom it has not seen, on the days of the calibration: the difference "
-        "of elpd, ± its standard error, positive where the run is better than the one it stands beside. Look for more "
-        f"than two errors, and for more than {LEAST_ELPD:g}: less is a tie.",
-        ("run", "beside", "model", "difference of elpd", "better beyond two errors"),
+        "Leave-one-out prediction of the calibration window: the difference of elpd, ± its standard error, positive if "
+        "the run is better than the one in the second column. Look for more than two standard errors, and for more "
+        f"than {LEAST_ELPD:g}: less is a tie.",
+        ("run", "against", "model", "difference of elpd", "better by two standard errors"),
         rows,
     )
 
@@ -236,23 +207,23 @@ def _difference(runs: Runs, name: str, beside: str, model: str) -> list[Cell]:
     start = [Cell(name), Cell(beside), Cell(model)]
     pair = [runs[name], runs[beside]]
     if not all(run.holds(f"diagnostics/calibration/{model}_loo.npz") for run in pair):
-        return [*start, Cell("no leave-one-out was logged by one of them"), Cell(NONE)]
-    ours, theirs = (run.loo("calibration", model) for run in pair)
+        return [*start, Cell("one of the runs did not log leave-one-out"), Cell(NONE)]
+    first, second = (run.loo("calibration", model) for run in pair)
     try:
-        found = compare(ours, theirs)
+        difference = compare(first, second)
     except ValueError as error:
-        return [*start, Cell(f"means nothing: {error}"), Cell(NONE)]
-    # Where not everyone was left out, either sum is off by chance as well.
-    doubt = float(np.sqrt(found.se**2 + ours.subsampling_se**2 + theirs.subsampling_se**2))
-    better = "neither" if abs(found.elpd) <= max(2 * doubt, LEAST_ELPD) else name if found.elpd > 0 else beside
-    worst = max(ours.khat_max, theirs.khat_max)
+        return [*start, Cell(f"not comparable: {error}"), Cell(NONE)]
+    # If only a sample of customers was left out, both sums have a sampling error too.
+    se = float(np.sqrt(difference.se**2 + first.subsampling_se**2 + second.subsampling_se**2))
+    better = "neither" if abs(difference.elpd) <= max(2 * se, LEAST_ELPD) else name if difference.elpd > 0 else beside
+    worst = max(first.khat_max, second.khat_max)
     if worst > KHAT_LIMIT:
-        better = f"not to be told: k-hat is {worst:.2f}"
-    return [*start, Cell(f"{found.elpd:+.1f} ± {doubt:.1f}", found.elpd), Cell(better)]
+        better = f"unreliable: k-hat is {worst:.2f}"
+    return [*start, Cell(f"{difference.elpd:+.1f} ± {se:.1f}", difference.elpd), Cell(better)]
 
 
 def common_stage(runs: Runs) -> str:
-    """Name the last fit that all came to: `final`, or `calibration` where one was not refitted."""
+    """Return the last fit that all runs have: `final`, or `calibration` if one was not refitted."""
     return "final" if all(last_stage(run) == "final" for run in runs.values()) else "calibration"
 
 
@@ -267,7 +238,7 @@ def parameters(runs: Runs, stage: str) -> pd.DataFrame:
 
 
 def quantities(runs: Runs, stage: str) -> pd.DataFrame:
-    """Tabulate what each posterior says in business terms, as `parameters` does."""
+    """Tabulate the interpretable quantities of each posterior, as `parameters` does."""
     tables = [
         run.table(f"diagnostics/{stage}/prior_consequences")
         .rename(columns={"posterior_low": "low", "posterior_median": "middle", "posterior_high": "high"})
@@ -279,16 +250,16 @@ def quantities(runs: Runs, stage: str) -> pd.DataFrame:
 
 
 def totals(runs: Runs) -> pd.DataFrame:
-    """Tabulate each foretold total of the holdout over the actual one, less 1, with both intervals.
+    """Tabulate each forecast total of the holdout over the actual one, less 1, with both intervals.
 
-    Columns outcome, run, low, middle, high, adjusted_low, adjusted_high; NaN where nothing came.
+    Columns outcome, run, low, middle, high, adjusted_low, adjusted_high; NaN if there were no sales.
     """
     rows = []
     for outcome in OUTCOMES:
         for name, run in runs.items():
-            told = {key: run.metrics.get(f"{outcome}.{key}", np.nan) for key in TOTALS.values()}
+            forecast = {key: run.metrics.get(f"{outcome}.{key}", np.nan) for key in TOTALS.values()}
             actual = run.metrics.get(f"{outcome}.actual_total", np.nan) or np.nan
-            over = {column: told[key] / actual - 1 for column, key in TOTALS.items()}
+            over = {column: forecast[key] / actual - 1 for column, key in TOTALS.items()}
             rows.append({"outcome": outcome, "run": name, **over})
     return pd.DataFrame(rows)
 
@@ -303,11 +274,11 @@ TOTALS = {
 
 
 def trackings(runs: Runs) -> dict[str, pd.DataFrame]:
-    """Read each run's weeks, where it logged them, with `days`: how far each week's end lies behind its cut-off."""
-    found = {}
+    """Read the weekly tables of the runs that logged them; `days` counts from the cut-off to the end of the week."""
+    tables = {}
     for name, run in runs.items():
         if run.holds("backtest/tracking.csv"):
             table = run.table("backtest/tracking")
             day = pd.to_datetime(table["day"])
-            found[name] = table.assign(day=day, days=(day - pd.Timestamp(run.tags["cutoff"])).dt.days)
-    return found
+            tables[name] = table.assign(day=day, days=(day - pd.Timestamp(run.tags["cutoff"])).dt.days)
+    return tables

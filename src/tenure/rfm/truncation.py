@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-from scipy import stats
+from scipy.special import stdtr
 
 from ..transactions import Transactions
 from .window import EVERYONE, AcquisitionWindow, RfmError, end_of, first_purchases_of, is_in_window
@@ -81,7 +81,7 @@ class Truncation:
     @property
     def p_value(self) -> float:
         """Return the probability of such an excess or more under the null hypothesis, by Student's t."""
-        return float(stats.t.sf(self.excess / self.excess_se, len(self._later) - 1))
+        return float(stdtr(len(self._later) - 1, -self.excess / self.excess_se))
 
     @property
     def share(self) -> float:

@@ -15,12 +15,12 @@ at time t ahead with intensity (r + x) / G * F(t / G), where F(z) = 2F1(r + x + 
 import math
 
 import numpy as np
-from numba import njit
 
+from ..caching import njit
 from .intensity import EQUATIONS, POINTS, fall_scale, fractions, integrate, panels_to, tabulate
 
 
-@njit(cache=True)
+@njit()
 def p_alive(x, t_x, T, r, alpha, a, b, chances):  # type: ignore[no-untyped-def]
     """Probability of being active at T, with the odds in logs.
 
@@ -30,26 +30,26 @@ def p_alive(x, t_x, T, r, alpha, a, b, chances):  # type: ignore[no-untyped-def]
     return p_alive_of(x, t_x, T, r, alpha, log_dropout_odds(n, a, b)) if n > 0 else 1.0
 
 
-@njit(cache=True)
+@njit()
 def log_dropout_odds(n, a, b):  # type: ignore[no-untyped-def]
     """Give the logarithm of the odds of having left at the last of n > 0 chances, before any silence."""
     return math.log(a / (b + (n - 1.0)))
 
 
-@njit(cache=True)
+@njit()
 def p_alive_of(x, t_x, T, r, alpha, log_odds):  # type: ignore[no-untyped-def]
     """Give P(alive) from the log odds at the last purchase: silence since then makes having left likelier."""
     log_odds_gone = log_odds + (r + x) * math.log1p((T - t_x) / (alpha + t_x))
     return 1.0 / (1.0 + math.exp(min(log_odds_gone, 700.0)))
 
 
-@njit(cache=True)
+@njit()
 def p_any_purchase(x, T, horizon, r, alpha):  # type: ignore[no-untyped-def]
     """Probability of at least one purchase in the horizon, given active: dropout comes only after a purchase."""
     return -math.expm1(-(r + x) * math.log1p(horizon / (alpha + T)))
 
 
-@njit(cache=True)
+@njit()
 def mean_spend(x, monetary_value, p, q, v):  # type: ignore[no-untyped-def]
     """Expected value of one purchase: Fader & Hardie (2013), note 025, eq. 5.
 
@@ -59,7 +59,7 @@ def mean_spend(x, monetary_value, p, q, v):  # type: ignore[no-untyped-def]
     return population + own * monetary_value
 
 
-@njit(cache=True)
+@njit()
 def spend_weights(x, p, q, v):  # type: ignore[no-untyped-def]
     """Split `mean_spend`: what it takes of the customer's own mean, and what it adds of the population's."""
     weight = p / (p * x + q - 1.0)

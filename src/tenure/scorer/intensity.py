@@ -22,9 +22,10 @@ import math
 from typing import Any
 
 import numpy as np
-from numba import njit
 from numpy.polynomial import chebyshev, legendre
 from numpy.typing import NDArray
+
+from ..caching import njit
 
 Floats = NDArray[np.float64]
 POINTS = 18  # coefficients of a panel's polynomial: value and slope at its left end, and as many equations as are left
@@ -73,19 +74,19 @@ def fractions(discounts: Floats) -> tuple[Floats, Floats, Floats]:
     return nodes, plain, plain * np.exp(-np.asarray(discounts)[:, None, None] * nodes)
 
 
-@njit(cache=True)
+@njit()
 def fall_scale(A, a, c):  # type: ignore[no-untyped-def]
     """Give the z over which F falls markedly; at most 1, how far its singularity lies."""
     return min(1.0, max(1.0, c / max(1.0, a)) / A)
 
 
-@njit(cache=True)
+@njit()
 def panels_to(reach, scale):  # type: ignore[no-untyped-def]
     """Count the panels that hold z up to `reach`."""
     return max(1, min(PANELS, math.ceil(math.log2(1.0 + reach / scale))))
 
 
-@njit(cache=True)
+@njit()
 def tabulate(A, a, c, needed, done, table, draw, ends, room):  # type: ignore[no-untyped-def]
     """Extend a table of F, c > a > 0, from `done` to `needed` panels.
 
@@ -130,7 +131,7 @@ def tabulate(A, a, c, needed, done, table, draw, ends, room):  # type: ignore[no
             ends[1] += n * row[n] / half
 
 
-@njit(cache=True)
+@njit()
 def _solve(room):  # type: ignore[no-untyped-def]
     """Solve the linear equations `room[:, :-1] y = room[:, -1]` in place, by elimination with pivots scaled by row."""
     size = room.shape[0]
@@ -159,7 +160,7 @@ def _solve(room):  # type: ignore[no-untyped-def]
         room[j, size] = total / room[j, j]
 
 
-@njit(cache=True)
+@njit()
 def integrate(reach, scale, discount, table, draw, nodes, plain, discounted):  # type: ignore[no-untyped-def]
     """Return the integral of the tabulated F over (0, reach]: plain, and with the discount in the weights.
 
@@ -188,7 +189,7 @@ def integrate(reach, scale, discount, table, draw, nodes, plain, discounted):  #
     return total * reach, total_discounted * reach
 
 
-@njit(cache=True)
+@njit()
 def polynomial(coefficients, s):  # type: ignore[no-untyped-def]
     """Evaluate by Horner's rule in s^2, even and odd powers side by side, which a processor does at once."""
     square = s * s

@@ -9,9 +9,9 @@ import math
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
+from ..caching import njit
 from .expectation import log_dropout_odds, p_alive, p_alive_of, p_any_purchase, spend_weights
 from .intensity import EQUATIONS, PANELS, POINTS, Floats, fall_scale, integrate, panels_to, tabulate
 from .quantiles import BUCKETS, order_statistics
@@ -159,7 +159,7 @@ def allocate_cache(draws: int, periods: int) -> Cache:
     )  # fmt: skip
 
 
-@njit(cache=True)
+@njit()
 def _scratch(draws, periods):  # type: ignore[no-untyped-def]
     return Scratch(
         np.empty(draws), np.empty(draws), np.empty(draws), np.zeros((2, periods)), np.zeros(1, np.uint64),
@@ -168,7 +168,7 @@ def _scratch(draws, periods):  # type: ignore[no-untyped-def]
     )  # fmt: skip
 
 
-@njit(cache=True, nogil=True)
+@njit(nogil=True)
 def score_block(rows, customers, population, question, held, answers):  # type: ignore[no-untyped-def]
     """Score the customers `rows` (int64), which come sorted by x, T and t_x."""
     scratch = _scratch(population.r.size, answers.total_paths.shape[1])
@@ -189,7 +189,7 @@ def score_block(rows, customers, population, question, held, answers):  # type: 
             _simulate(i, customers, population, question, held, scratch, answers)
 
 
-@njit(cache=True)
+@njit()
 def _renew_x(x, population, held):  # type: ignore[no-untyped-def]
     """Hold what customers of one x share."""
     held.x[0], held.panels[:] = x, 0
@@ -200,7 +200,7 @@ def _renew_x(x, population, held):  # type: ignore[no-untyped-def]
             held.log_odds[s] = log_dropout_odds(x + population.chances, population.a[s], population.b[s])
 
 
-@njit(cache=True)
+@njit()
 def _expect_if_active(x, T, population, question, held):  # type: ignore[no-untyped-def]
     """Hold what customers of one x and T share; tables of this x are extended as far as need be."""
     nodes, weights, discounted_weights = question.quadrature
@@ -222,7 +222,7 @@ def _expect_if_active(x, T, population, question, held):  # type: ignore[no-unty
         held.buying[s] = p_any_purchase(x, T, ends[-1], r, population.alpha[s])
 
 
-@njit(cache=True)
+@njit()
 def _renew_history(x, t_x, T, population, margin, held):  # type: ignore[no-untyped-def]
     """Hold what customers of one x, t_x and T share."""
     alive, may_be_gone = held.alive, x + population.chances > 0
@@ -239,7 +239,7 @@ def _renew_history(x, t_x, T, population, margin, held):  # type: ignore[no-unty
         held.sums[2] += alive[s] * held.plain[s, -1]
 
 
-@njit(cache=True)
+@njit()
 def _expect(i, monetary_value, question, held, scratch, answers):  # type: ignore[no-untyped-def]
     """Give one customer's expectations, and add them to the totals."""
     draws, values, totals = scratch.values.size, scratch.values, answers.totals
@@ -261,7 +261,7 @@ def _expect(i, monetary_value, question, held, scratch, answers):  # type: ignor
     row[9], row[10] = order_statistics(values, 0, question.low, question.high, scratch.buckets, scratch.places)
 
 
-@njit(cache=True)
+@njit()
 def _expect_period(i, period, monetary_value, margin, held, answers):  # type: ignore[no-untyped-def]
     """Add one customer's expectations over one period: what is expected until its end, less until its start."""
     sum_purchases, sum_value = 0.0, 0.0
@@ -281,7 +281,7 @@ def _expect_period(i, period, monetary_value, margin, held, answers):  # type: i
     answers.paths[0, i, period], answers.paths[1, i, period] = sum_purchases / draws, sum_value / draws
 
 
-@njit(cache=True)
+@njit()
 def _simulate(i, customers, population, question, held, scratch, answers):  # type: ignore[no-untyped-def]
     """Simulate one customer in every draw, and add what happens to the totals."""
     customer = (customers.x[i], customers.T[i], customers.monetary_value[i])
@@ -314,7 +314,7 @@ def _simulate(i, customers, population, question, held, scratch, answers):  # ty
             answers.counts[i, s], answers.values[i, s] = min(counts[k], MOST_COUNTED), outcomes[k]
 
 
-@njit(cache=True)
+@njit()
 def interval_ranks(draws, level):  # type: ignore[no-untyped-def]
     """Give the ranks, from 0, of a central interval's ends among sorted draws."""
     tail = 0.5 * (1.0 - level)
@@ -324,7 +324,7 @@ def interval_ranks(draws, level):  # type: ignore[no-untyped-def]
     return low, min(high, draws - 1)
 
 
-@njit(cache=True, nogil=True)
+@njit(nogil=True)
 def expect_new_customer(population, question, held):  # type: ignore[no-untyped-def]
     """Hold in `held.plain` the expected repeat purchases of a new customer until each period's end."""
     _expect_if_active(0.0, 0.0, population, question, held)

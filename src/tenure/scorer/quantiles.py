@@ -1,13 +1,14 @@
 """Order statistics of a customer's draws: the ends of an interval, in a few passes."""
 
 import numpy as np
-from numba import njit
+
+from ..caching import njit
 
 BUCKETS = 512
 FEW = 64  # so many are sorted by insertion
 
 
-@njit(cache=True)
+@njit()
 def order_statistics(values, below, low, high, room, places):  # type: ignore[no-untyped-def]
     """Give two order statistics (the inverted distribution function) of values and of zeros beneath them.
 
@@ -39,7 +40,7 @@ def order_statistics(values, below, low, high, room, places):  # type: ignore[no
     return 0.0 if low < below else _of_rank(values, low - below, room, places), top
 
 
-@njit(cache=True)
+@njit()
 def _of_rank(values, rank, room, places):  # type: ignore[no-untyped-def]
     bucket, before = 0, 0
     while before + room[bucket] <= rank:

@@ -13,8 +13,9 @@ import math
 from collections.abc import Iterable
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
+
+from ..caching import njit
 
 GAMMA = np.uint64(0x9E3779B97F4A7C15)
 _MIX_1, _MIX_2 = np.uint64(0xBF58476D1CE4E5B9), np.uint64(0x94D049BB133111EB)
@@ -43,45 +44,45 @@ def customer_keys(ids: Iterable[str], seed: int) -> NDArray[np.uint64]:
     return np.frombuffer(digests, dtype="<u8").astype(np.uint64)
 
 
-@njit(cache=True)
+@njit()
 def _mix(z):  # type: ignore[no-untyped-def]
     z = (z ^ (z >> _S30)) * _MIX_1
     z = (z ^ (z >> _S27)) * _MIX_2
     return z ^ (z >> _S31)
 
 
-@njit(cache=True)
+@njit()
 def start_stream(state, key, draw):  # type: ignore[no-untyped-def]
     """Set `state` (uint64, shape (1,)) to the start of the stream of one customer and one draw."""
     state[0] = stream_start(key, draw_salt(draw))
 
 
-@njit(cache=True)
+@njit()
 def draw_salt(draw):  # type: ignore[no-untyped-def]
     """Give what a draw adds to a customer's key, which is the same for all customers."""
     return _mix((np.uint64(draw) + _ONE) * GAMMA)
 
 
-@njit(cache=True)
+@njit()
 def stream_start(key, salt):  # type: ignore[no-untyped-def]
     """Give the state at which the stream of one customer and one draw, by its `draw_salt`, starts."""
     return _mix(key + salt)
 
 
-@njit(cache=True)
+@njit()
 def uniform(state):  # type: ignore[no-untyped-def]
     """Draw from the open interval (0, 1), in steps of 2^-52: one bit more, and the largest would round to 1."""
     state[0] += GAMMA
     return uniform_at(state[0])
 
 
-@njit(cache=True)
+@njit()
 def uniform_at(number):  # type: ignore[no-untyped-def]
     """Give the uniform of one place in a stream."""
     return (np.float64(_mix(number) >> _S12) + 0.5) * 2.0**-52
 
 
-@njit(cache=True)
+@njit()
 def normal(state):  # type: ignore[no-untyped-def]
     """Draw a standard normal variate by the ziggurat: Marsaglia & Tsang (2000), as repaired by Doornik (2005).
 
@@ -106,20 +107,20 @@ def normal(state):  # type: ignore[no-untyped-def]
             return z
 
 
-@njit(cache=True)
+@njit()
 def gamma_draw(state, shape):  # type: ignore[no-untyped-def]
     """Draw a Gamma(shape, 1) variate for a shape of at least 1: Marsaglia & Tsang (2000)."""
     return gamma_from(state, gamma_constants(shape))
 
 
-@njit(cache=True)
+@njit()
 def gamma_constants(shape):  # type: ignore[no-untyped-def]
     """Give what `gamma_from` needs of a shape of at least 1, for who draws more than once."""
     d = shape - 1.0 / 3.0
     return d, 1.0 / math.sqrt(9.0 * d)
 
 
-@njit(cache=True)
+@njit()
 def gamma_from(state, constants):  # type: ignore[no-untyped-def]
     """Draw as `gamma_draw` does, from `gamma_constants`."""
     d, c = constants
@@ -134,7 +135,7 @@ def gamma_from(state, constants):  # type: ignore[no-untyped-def]
             return d * cube
 
 
-@njit(cache=True)
+@njit()
 def log_gamma_draw(state, shape):  # type: ignore[no-untyped-def]
     """Draw the logarithm of a Gamma(shape, 1) variate, which does not underflow for a small shape.
 
@@ -146,14 +147,14 @@ def log_gamma_draw(state, shape):  # type: ignore[no-untyped-def]
     return math.log(gamma_draw(state, shape + 1.0)) + boost
 
 
-@njit(cache=True)
+@njit()
 def beta_draw(state, a, b):  # type: ignore[no-untyped-def]
     """Draw from Beta(a, b) by two gammas, in logs."""
     first, second = log_gamma_draw(state, a), log_gamma_draw(state, b)
     return 1.0 / (1.0 + math.exp(min(second - first, 700.0)))
 
 
-@njit(cache=True)
+@njit()
 def poisson_draw(state, mean):  # type: ignore[no-untyped-def]
     """Draw from Poisson(mean): by inversion below 10, else Hörmann's (1993) transformed rejection PTRS."""
     if mean < 10.0:
@@ -178,7 +179,7 @@ def poisson_draw(state, mean):  # type: ignore[no-untyped-def]
             return count
 
 
-@njit(cache=True)
+@njit()
 def binomial_draw(state, n, chance):  # type: ignore[no-untyped-def]
     """Draw from Binomial(n, chance): by inversion below a mean of 10, else Hörmann's (1993) transformed rejection."""
     rarer = min(chance, 1.0 - chance)
@@ -191,7 +192,7 @@ def binomial_draw(state, n, chance):  # type: ignore[no-untyped-def]
     return n - count if chance > 0.5 else count
 
 
-@njit(cache=True)
+@njit()
 def _few(state, n, chance):  # type: ignore[no-untyped-def]
     odds = chance / (1.0 - chance)
     share, u, count = math.exp(n * math.log1p(-chance)), uniform(state), 0.0
@@ -202,7 +203,7 @@ def _few(state, n, chance):  # type: ignore[no-untyped-def]
     return count
 
 
-@njit(cache=True)
+@njit()
 def _many(state, n, chance):  # type: ignore[no-untyped-def]
     spread = math.sqrt(n * chance * (1.0 - chance))
     b = 1.15 + 2.53 * spread

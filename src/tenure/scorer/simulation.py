@@ -3,8 +3,8 @@
 import math
 
 import numpy as np
-from numba import njit
 
+from ..caching import njit
 from .random import (
     GAMMA,
     beta_draw,
@@ -26,7 +26,7 @@ ONE_BY_ONE = 6
 _DIVISION = np.uint64(0xD1B54A32D192ED03)
 
 
-@njit(cache=True)
+@njit()
 def find_buyers(key, salts, chance, starts, buyers):  # type: ignore[no-untyped-def]
     """Find the draws in which a customer buys at all, by the first number of each stream.
 
@@ -47,7 +47,7 @@ def find_buyers(key, salts, chance, starts, buyers):  # type: ignore[no-untyped-
     return count
 
 
-@njit(cache=True)
+@njit()
 def simulate_buyer(  # type: ignore[no-untyped-def]
     state, key, draw, alive, customer, population, ends, delta, by_period
 ):
@@ -110,13 +110,13 @@ def simulate_buyer(  # type: ignore[no-untyped-def]
     return count + more, value + more_value
 
 
-@njit(cache=True)
+@njit()
 def _spend(state, shape, log_scale):  # type: ignore[no-untyped-def]
     """Draw from Gamma(shape) times exp(log_scale), in logs, as a variate of a small shape would underflow."""
     return math.exp(log_gamma_draw(state, shape) + log_scale)
 
 
-@njit(cache=True)
+@njit()
 def _simulate_rest(  # type: ignore[no-untyped-def]
     state, key, draw, time, ends, delta, rate, dropout, p, log_scale, by_period
 ):
@@ -152,7 +152,7 @@ def _simulate_rest(  # type: ignore[no-untyped-def]
     return min(until_dropout, possible), value
 
 
-@njit(cache=True)
+@njit()
 def _discounted_sum(state, count, p, span, log_unit):  # type: ignore[no-untyped-def]
     """Draw the sum of `count` spends of Gamma(p), each times exp(-span * u) with u uniform: by mean and variance.
 
@@ -164,7 +164,7 @@ def _discounted_sum(state, count, p, span, log_unit):  # type: ignore[no-untyped
     return math.exp(log_gamma_draw(state, count * p * first * first / spread) + log_unit) * spread / first
 
 
-@njit(cache=True)
+@njit()
 def _record(key, draw, start, end, count, value, delta, ends, by_period):  # type: ignore[no-untyped-def]
     """Divide purchases that lie uniformly in [start, end] among the periods, with numbers of their own.
 
@@ -199,7 +199,7 @@ def _record(key, draw, start, end, count, value, delta, ends, by_period):  # typ
         by_period[1, here] += value * weights[here] / weight
 
 
-@njit(cache=True)
+@njit()
 def _purchases_until_dropout(state, dropout):  # type: ignore[no-untyped-def]
     """Draw the geometric number of purchases, the one that ends the relation included."""
     if dropout >= 1.0:

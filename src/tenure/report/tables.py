@@ -1,4 +1,4 @@
-"""Write numbers as a reader takes them in, and lay them out in tables."""
+"""Cells, tables and notes of the report, and the formats of their numbers."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
@@ -9,14 +9,14 @@ NONE = "–"
 
 
 class Cell(NamedTuple):
-    """What a cell shows, and what it is sorted by where that is a number."""
+    """Text of a cell, and the number that it is sorted by, if any."""
 
     text: str
     number: float | None = None
 
 
 class Table(NamedTuple):
-    """A table, and the sentence above it that says what to look for."""
+    """A table with its caption: what to look for."""
 
     caption: str
     columns: Sequence[str]
@@ -24,14 +24,14 @@ class Table(NamedTuple):
 
 
 class Note(NamedTuple):
-    """A paragraph, and how it is told: `soft`, `missing`, or a verdict."""
+    """A paragraph and its style: `soft`, `missing`, or a verdict."""
 
     text: str
     tone: str = ""
 
 
 def frame(table: pd.DataFrame, caption: str) -> Table:
-    """Show a logged table as it is; a column without a name held the row's."""
+    """Return a logged table as it is; a column without a name has the names of the rows."""
     columns = ["parameter" if column.startswith("Unnamed") else column.replace("_", " ") for column in table.columns]
     rows = [[_any(value) for value in row] for row in table.itertuples(index=False)]
     if "Unnamed: 0" in table and pd.api.types.is_integer_dtype(table["Unnamed: 0"]):
@@ -44,22 +44,22 @@ def _any(value: object) -> Cell:
 
 
 def plain(value: float | None) -> Cell:
-    """Write a number to four digits, or whole where it is large."""
+    """Format a number to four digits, or without decimals from 1,000 on."""
     return _number(value, "{:,.4g}".format if value is None or abs(value) < 1000 else "{:,.0f}".format)
 
 
 def count(value: float | None) -> Cell:
-    """Write a whole number."""
+    """Format a number without decimals."""
     return _number(value, "{:,.0f}".format)
 
 
 def money(value: float | None) -> Cell:
-    """Write an amount of the log's currency."""
+    """Format an amount in the log's currency."""
     return _number(value, "{:,.2f}".format)
 
 
 def percent(value: float | None, *, signed: bool = False) -> Cell:
-    """Write a share."""
+    """Format a share as a percentage."""
     return _number(value, "{:+.1%}".format if signed else "{:.1%}".format)
 
 
@@ -68,16 +68,18 @@ def _number(value: float | None, write: Callable[[float], str]) -> Cell:
 
 
 def with_error(share: float, error: float) -> Cell:
-    """Write a share and its standard error."""
+    """Format a share and its standard error."""
     return Cell(NONE) if pd.isna(share) else Cell(f"{share:.1%} ± {error:.1%}", float(share))
 
 
-def claim(value: float | None) -> Cell:
-    """Write yes or no of a metric that is 1 or 0."""
+def yes_or_no(value: float | None) -> Cell:
+    """Format a metric that is 1 or 0."""
     return Cell(NONE) if value is None else Cell("yes" if value else "no")
 
 
-def span(metrics: Mapping[str, float], prefix: str, kind: str, write: Callable[[float | None], Cell] = count) -> Cell:
-    """Write the interval whose ends are metrics, `<prefix><kind>low` and `<prefix><kind>high`."""
+def interval(
+    metrics: Mapping[str, float], prefix: str, kind: str, write: Callable[[float | None], Cell] = count
+) -> Cell:
+    """Format the interval whose ends are the metrics `<prefix><kind>low` and `<prefix><kind>high`."""
     low, high = (write(metrics.get(f"{prefix}{kind}{end}")) for end in ("low", "high"))
     return Cell(f"{low.text} to {high.text}", low.number)

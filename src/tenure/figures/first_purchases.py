@@ -1,4 +1,4 @@
-"""A purchase log before anything is fitted."""
+"""First purchases in a purchase log, before any fit."""
 
 import numpy as np
 from matplotlib import rc_context
@@ -9,9 +9,9 @@ from .style import ACTUAL, DATA, MODEL, STYLE, explain, new_canvas, thousands
 
 
 @rc_context(STYLE)
-def acquisitions(found: Truncation) -> Figure:
-    """Draw first purchases by week beside the later weeks' rate, the excess of the first weeks shaded."""
-    table = found.table()
+def acquisitions(truncation: Truncation) -> Figure:
+    """Plot first purchases by week and the later weeks' rate, the excess of the first weeks shaded."""
+    table = truncation.table()
     figure, (axes,) = new_canvas(height=4.8)
     edges = np.arange(len(table) + 1)
     counts, expected, early = (table[name].to_numpy() for name in ("acquisitions", "expected", "is_early"))
@@ -24,8 +24,8 @@ def acquisitions(found: Truncation) -> Figure:
         label=f"above (or below) the level, first {int(early.sum())} weeks",
     )  # fmt: skip
     starts = int(np.argmax(table["is_later"].to_numpy()))
-    axes.plot([0, starts], [found.weekly] * 2, color=MODEL, linestyle="--")
-    axes.plot([starts, len(table)], [found.weekly] * 2, color=MODEL, label="level: mean of the later half")
+    axes.plot([0, starts], [truncation.weekly] * 2, color=MODEL, linestyle="--")
+    axes.plot([starts, len(table)], [truncation.weekly] * 2, color=MODEL, label="level: mean of the later half")
     step = max(len(table) // 6, 1)
     axes.set_xticks(edges[:-1:step], [f"{day:%Y-%m-%d}" for day in table["week"][::step]])
     axes.set(xlim=(0, len(table)), ylim=(0, None), xlabel="week from", ylabel="first purchases in the log, a week")
@@ -33,9 +33,9 @@ def acquisitions(found: Truncation) -> Figure:
     axes.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=3)
     return explain(
         figure,
-        f"First purchases by week: the first {int(early.sum())} weeks have {found.excess:+,.0f} ± "
-        f"{found.excess_se:,.0f} against the later level (p {found.p_value:.2g})",
-        "Look for weeks at the left that stand above the level and come down to it: customers who bought before the "
-        "log began are born on their first purchase in it. A level that falls all along, or a peak that returns each "
-        "year, is another thing: the shop's inflow.",
+        f"First purchases by week: the first {int(early.sum())} weeks have {truncation.excess:+,.0f} ± "
+        f"{truncation.excess_se:,.0f} against the later level (p {truncation.p_value:.2g})",
+        "Look for weeks at the left that are above the level and decline to it: these contain left-truncated "
+        "customers. A level that falls over the whole log, or a peak that returns each "
+        "year, is not truncation: it is the shop's acquisition.",
     )

@@ -1,0 +1,97 @@
+"""Numba's `njit` with a cache on disk that is keyed by everything the machine code was compiled from.
+
+Numba's own key is the file of the function alone, but machine code contains the helpers and constants from other files
+too. Here a digest of all of them is part of the names of the cache's files. Where the files lie is Numba's choice, and
+Numba's configuration, which other packages share, is not changed.
+
+Compiled functions import helpers and constants by name (`from .random import uniform`), never a module of them.
+"""
+
+import hashlib
+from collections.abc import Callable, Iterator
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import numba
+import numpy as np
+from numba.core.caching import CompileResultCacheImpl, FunctionCache
+from numba.core.dispatcher import Dispatcher
+
+CACHE = "_cache"  # the attribute of a dispatcher that holds its cache
+
+
+def njit(*, nogil: bool = False) -> Callable[[Callable[..., Any]], Any]:
+    """Return a decorator that compiles a function at its first call, or loads it from the cache."""
+
+    def decorate(function: Callable[..., Any]) -> Any:
+        dispatcher = numba.njit(nogil=nogil)(function)
+        if isinstance(dispatcher, Dispatcher):  # with NUMBA_DISABLE_JIT it is the function itself
+            setattr(dispatcher, CACHE, _Cache(function))
+        return dispatcher
+
+    return decorate
+
+
+class _CacheFiles(CompileResultCacheImpl):  # type: ignore[misc]
+    """Names of one function's cache files, with the digest of what it is compiled from."""
+
+    def __init__(self, function: Any) -> None:
+        self.digest = _digest(function)
+        super().__init__(function)
+
+    def get_filename_base(self, fullname: str, abiflags: str) -> str:
+        """Return the start of the files' names."""
+        self.name = super().get_filename_base(fullname, abiflags)
+        return f"{self.name}-{self.digest}"
+
+
+class _Cache(FunctionCache):  # type: ignore[misc]
+    """Cache of one function that keeps the machine code of its present sources only."""
+
+    _impl_class = _CacheFiles
+
+    @property
+    def digest(self) -> str:
+        """Return the digest of what the function is compiled from."""
+        return str(self._impl.digest)
+
+    def save_overload(self, sig: Any, data: Any) -> None:
+        """Save the machine code for one signature, and remove that of earlier sources."""
+        super().save_overload(sig, data)
+        for path in Path(self.cache_path).glob(f"{self._impl.name}-*.nb[ic]"):
+            if not path.name.startswith(self._impl.filename_base):
+                path.unlink(missing_ok=True)
+
+
+def _digest(function: Any) -> str:
+    """Return a digest of a function's file and of the values that the file has imported or computed before it."""
+    path = function.__code__.co_filename
+    digest = hashlib.sha256(_source(path))
+    for name, value in sorted(function.__globals__.items()):
+        if not name.startswith("__"):
+            for part in (name.encode(), *_content(value, path)):
+                digest.update(b"%d\0" % len(part) + part)
+    return digest.hexdigest()[:16]
+
+
+@lru_cache
+def _source(path: str) -> bytes:
+    return Path(path).read_bytes()
+
+
+def _content(value: Any, path: str) -> Iterator[bytes]:
+    """Yield the bytes of a value that compiled code may contain, in the file `path`; nothing for other values."""
+    if isinstance(value, Dispatcher):
+        function: Any = value.py_func
+        if function.__code__.co_filename != path:  # the file's own functions are in its text
+            yield str(getattr(getattr(value, CACHE), "digest", None) or _digest(function)).encode()
+    elif isinstance(value, np.ndarray):
+        yield from (str((value.dtype, value.shape)).encode(), value.tobytes())
+    elif isinstance(value, tuple):
+        for item in value:
+            yield from _content(item, path)
+    elif isinstance(value, type) and issubclass(value, tuple):
+        yield repr(getattr(value, "_fields", ())).encode()
+    elif isinstance(value, bool | int | float | complex | str | np.generic):
+        yield repr(value).encode()

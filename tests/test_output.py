@@ -4,11 +4,13 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pytest
 from logs import CDNOW, settings
 
+from tenure import output
 from tenure.batch import BatchError, ScoreFile, SummaryFile
 from tenure.jobs.scoring import kept_if_lost
 from tenure.output import (
@@ -99,14 +101,33 @@ def test_of_two_that_begin_the_first_goes_on(tmp_path: Path) -> None:
     assert Path(path).read_text() == "first"
 
 
+def test_a_file_that_is_taken_for_a_leftover_before_it_is_locked_is_made_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, make = str(tmp_path / "scores.parquet"), output.tempfile.mkstemp
+    made = []
+
+    def looked_at(**asked: Any) -> tuple[int, str]:
+        made.append(make(**asked))
+        if len(made) == 1:
+            require_writable(path)
+        return made[-1]
+
+    monkeypatch.setattr(output.tempfile, "mkstemp", looked_at)
+    with written_whole(path) as partial:
+        partial.write_text("whole")
+    assert len(made) == 2
+    assert [found.name for found in tmp_path.iterdir()] == ["scores.parquet"]
+
+
 def test_an_output_that_is_an_input_is_refused(tmp_path: Path) -> None:
     source, link, hard = tmp_path / "log.parquet", tmp_path / "link.parquet", tmp_path / "hard.parquet"
     source.write_text("rows")
     link.symlink_to(source)
     hard.hardlink_to(source)
-    for output in (source, link, hard, tmp_path / "folder" / ".." / "log.parquet"):
+    for path in (source, link, hard, tmp_path / "folder" / ".." / "log.parquet"):
         with pytest.raises(OutputError, match=r"is the input .* name another file"):
-            refuse_input(str(output), [source])
+            refuse_input(str(path), [source])
     with pytest.raises(OutputError, match="or lies in it"):
         refuse_input(str(tmp_path / "month=1" / "scores.parquet"), [tmp_path])
     refuse_input(str(tmp_path / "scores.parquet"), [source, tmp_path / "nowhere.csv"])

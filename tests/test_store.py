@@ -22,6 +22,7 @@ from tenure.addresses import mask
 from tenure.jobs.compose import compose_settings
 from tenure.posterior import Posterior
 from tenure.registry import RegistryError, StoreUnreachableError, completeness, locks, models, processes, store
+from tenure.registry.uris import checked_uri
 from tenure.settings import RegistrySettings
 
 SECRET = "S3CRET"
@@ -69,6 +70,13 @@ def settings(tmp_path: Path, empty_store: Path, monkeypatch: pytest.MonkeyPatch)
         ("http://127.0.0.1:5000/#/experiments/1/runs/ab", "http://127.0.0.1:5000/#/experiments/1/runs/ab"),
         ("models:/clv@champion", "models:/clv@champion"),
         ("ann@example.com", "ann@example.com"),
+        ("https://S3CRET:@h/x", "https://***@h/x"),
+        ("https://h/?S3CRET", "https://h/?***"),
+        (
+            "Max retries exceeded with url: /?token=S3CRET/api (Caused by",
+            "Max retries exceeded with url: /?token=*** (Caused by",
+        ),
+        ("host=h user=ann password=S3CRET", "host=h user=ann password=***"),
     ],
 )
 def test_passwords_in_addresses_are_masked(text: str, masked: str) -> None:
@@ -79,6 +87,7 @@ def test_passwords_in_addresses_are_masked(text: str, masked: str) -> None:
     ("uri", "shown"),
     [
         ("sqlite:///mlflow.db", "uv run mlflow ui --backend-store-uri sqlite:///mlflow.db"),
+        ("sqlite:////My Files/$x.db", "uv run mlflow ui --backend-store-uri 'sqlite:////My Files/$x.db'"),
         (f"sqlite:///m.db?password={SECRET}", 'uv run mlflow ui --backend-store-uri "$MLFLOW_TRACKING_URI"'),
         (f"postgresql://ann:{SECRET}@h/x", 'uv run mlflow ui --backend-store-uri "$MLFLOW_TRACKING_URI"'),
         (f"http://ann:{SECRET}@h:5000", "http://ann:***@h:5000"),
@@ -110,6 +119,52 @@ def test_a_store_that_cannot_be_opened_is_refused_without_its_password(settings:
         assert refused.value.exit_code == 2
         assert SECRET not in str(refused.value)
         assert "\n" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("uri", "words"),
+    [
+        (f"ann:{SECRET}@h:5000", "'***@h:5000' is no address of one"),
+        (f"//ann:{SECRET}@h/x", "'***@h/x' is no address of one"),
+        (f"http:/ann:{SECRET}@h", "is no address of one"),
+        (f"postgresql:ann:{SECRET}@h", "is no address of one"),
+        (f"postgresql://ann:my {SECRET}@h/x", "'postgresql://***@h/x' holds a space"),
+        (f"postgresql://ann:{SECRET}@h:port/x", "names no database, or no port"),
+        (f"http://ann:{SECRET}@h:99999", "names no host, or no port"),
+        (f"http://ann:{SECRET}@[::1", "names no host, or no port"),
+        (f"sqlite://ann:{SECRET}@h/m.db", "names a host"),
+        ("http://", "names no host"),
+        ("http://my host", "holds a space"),
+        ("mlflow.db", "is no address of one"),
+        ("file:///mlruns", "is no address of one"),
+        ("sqlite://", "lies in memory"),
+        ("sqlite:///:memory:", "lies in memory"),
+        ("sqlite:////", "is a folder"),
+    ],
+)
+def test_what_is_no_address_of_a_store_is_refused_in_words(
+    settings: RegistrySettings, monkeypatch: pytest.MonkeyPatch, uri: str, words: str
+) -> None:
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
+    with pytest.raises(RegistryError) as refused:
+        registry.connect(settings)
+    assert refused.value.exit_code == 2
+    assert words in str(refused.value)
+    assert SECRET not in str(refused.value)
+    assert "\n" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("uri", "checked"),
+    [
+        (" HTTP://h:5000 ", "http://h:5000"),
+        ("PostgreSQL+psycopg2://ann:p@h/x", "postgresql+psycopg2://ann:p@h/x"),
+        ("sqlite:////My Files/mlflow.db", "sqlite:////My Files/mlflow.db"),
+        ("http://[::1]:5000/base", "http://[::1]:5000/base"),
+    ],
+)
+def test_an_address_is_used_without_spaces_around_it(uri: str, checked: str) -> None:
+    assert checked_uri(uri) == checked
 
 
 # The lock
@@ -256,7 +311,7 @@ def test_a_deleted_experiment_is_named_with_what_to_do(settings: RegistrySetting
 def ended_process() -> dict[str, str]:
     """Return the tags of a process that has ended."""
     child = psutil.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
-    started = f"{child.create_time():.2f}"
+    started = f"{processes.started(child):.2f}"
     child.kill()
     child.wait()
     return {**processes.process_tags(), processes.PID: str(child.pid), processes.STARTED: started}
@@ -272,6 +327,7 @@ def test_open_runs_and_models_of_dead_processes_are_closed_and_no_others(
         "dead": dead,
         "nested": {**dead, "mlflow.parentRunId": "0" * 32},
         "number used again": {**alive, processes.STARTED: "1000000.00"},
+        "machine started again": {**alive, processes.BOOT: "an earlier start"},
         "alive": alive,
         "elsewhere": {**dead, processes.MACHINE: "another machine"},
         "no tags": {},
@@ -286,11 +342,11 @@ def test_open_runs_and_models_of_dead_processes_are_closed_and_no_others(
     caplog.clear()
     registry.connect(settings)
     closed = {name for name, run_id in runs.items() if client.get_run(run_id).info.status == "KILLED"}
-    assert closed == {"dead", "nested", "number used again"}
+    assert closed == {"dead", "nested", "number used again", "machine started again"}
     assert {client.get_run(runs[name]).info.status for name in set(runs) - closed} == {"RUNNING"}
     statuses = {name: client.get_logged_model(model_id).status for name, model_id in pending.items()}
     assert {name: status.value for name, status in statuses.items()} == {"dead": "FAILED", "alive": "PENDING"}
-    assert "3 runs of processes that were killed are marked KILLED" in caplog.text
+    assert "4 runs of processes that were killed are marked KILLED" in caplog.text
     caplog.clear()
     registry.connect(settings)
     assert "KILLED" not in caplog.text
@@ -307,9 +363,23 @@ def test_a_run_of_a_killed_process_is_closed_by_the_next(settings: RegistrySetti
     assert MlflowClient().get_run(left.info.run_id).info.status == "KILLED"
 
 
+@pytest.mark.parametrize("step", [-86400.0, -6.0, 6.0, 3600.0])
+def test_a_clock_that_is_set_kills_no_run(monkeypatch: pytest.MonkeyPatch, step: float) -> None:
+    tags = processes.process_tags()
+    boot, create = psutil.boot_time(), psutil.Process.create_time
+    monkeypatch.setattr(psutil, "boot_time", lambda: boot + step)
+    monkeypatch.setattr(psutil.Process, "create_time", lambda process: create(process) + step)
+    assert processes.lives_on(tags) is True
+    assert processes.lives_on({**tags, processes.STARTED: f"{float(tags[processes.STARTED]) - 60:.2f}"}) is False
+
+
 def test_a_zombie_is_dead() -> None:
     child = psutil.Popen([sys.executable, "-c", ""])
-    tags = {**processes.process_tags(), processes.PID: str(child.pid), processes.STARTED: f"{child.create_time():.2f}"}
+    tags = {
+        **processes.process_tags(),
+        processes.PID: str(child.pid),
+        processes.STARTED: f"{processes.started(child):.2f}",
+    }
     end = time.monotonic() + 30
     while child.status() != psutil.STATUS_ZOMBIE and time.monotonic() < end:
         time.sleep(0.05)

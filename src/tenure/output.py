@@ -119,10 +119,8 @@ def written_whole(path: str) -> Iterator[Path]:
     target = Path(path).expanduser().resolve()
     with _made(target.parent):
         mine = f"{_partial(target)}{time.time_ns():020d}.{socket.gethostname()}-{os.getpid()}."
-        handle, name = tempfile.mkstemp(prefix=mine, dir=target.parent)
-        partial = Path(name)
+        handle, partial = _locked(target.parent, mine)
         try:
-            fcntl.flock(handle, fcntl.LOCK_EX)
             require_alone(path, before=partial.name)
             yield partial
             os.chmod(partial, stat.S_IMODE(target.stat().st_mode) if target.exists() else 0o666 & ~_umask())
@@ -134,6 +132,16 @@ def written_whole(path: str) -> Iterator[Path]:
             raise
         finally:
             os.close(handle)
+
+
+def _locked(folder: Path, prefix: str) -> tuple[int, Path]:
+    """Make a temporary file and lock it; another one if somebody took it for a leftover before it was locked."""
+    while True:
+        handle, name = tempfile.mkstemp(prefix=prefix, dir=folder)
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        if os.fstat(handle).st_nlink:
+            return handle, Path(name)
+        os.close(handle)
 
 
 def require_alone(path: str, key: str = "output", before: str = "~") -> None:

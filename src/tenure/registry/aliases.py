@@ -21,7 +21,7 @@ from .errors import RegistryError, where
 from .store import client
 
 CHAMPION, CHALLENGER, LATEST = "champion", "challenger", "latest"
-PROMOTION, ROLLBACK, NOBODY = "promotion", "rollback", "none"
+PROMOTION, ROLLBACK, NOBODY, LOST_TO = "promotion", "rollback", "none", "lost_to"
 # Between a rival's last look at the alias and its setting it lies one request to the server: whoever would overtake us
 # has done so by then. Without the wait both of two rivals took themselves for champion in ten of twelve races.
 SETTLING_SECONDS = 2.0
@@ -172,10 +172,10 @@ def crown(
     _tag(new, PROMOTION, {**facts, **{key: f"{value:.6g}" for key, value in (figures or {}).items()}})
     try:
         _require_champion(new.name, expected)
+        _set_champion(new)
     except NotMovedError:
-        _clear_tags(find_version(new.uri))
+        _clear_tags(find_version(new.uri), besides=LOST_TO)  # it is no champion, so nothing says why it became one
         raise
-    _set_champion(new)
     if by_alias(new.name, CHALLENGER) == new.number:
         client().delete_registered_model_alias(new.name, CHALLENGER)
 
@@ -209,17 +209,17 @@ def _set_champion(version: Version) -> None:
     time.sleep(SETTLING_SECONDS)
     found = by_alias(version.name, CHAMPION)
     if found != version.number:
-        _tag(version, PROMOTION, {"lost_to": str(found or NOBODY)})
+        _tag(version, PROMOTION, {LOST_TO: str(found or NOBODY)})
         raise NotMovedError(
             f"{version.uri} was made champion, and a moment later version {found or NOBODY} was: somebody else "
             "promotes at the same time. Agree with them, then run tenure-promote again."
         )
 
 
-def _clear_tags(version: Version) -> None:
-    """Drop what an earlier promotion or rollback of the same version said."""
+def _clear_tags(version: Version, besides: str | None = None) -> None:
+    """Drop what an earlier promotion or rollback of the same version said, besides one fact of the promotion."""
     for key in version.tags:
-        if key.startswith((f"{PROMOTION}.", f"{ROLLBACK}.")):
+        if key.startswith((f"{PROMOTION}.", f"{ROLLBACK}.")) and key != f"{PROMOTION}.{besides}":
             client().delete_model_version_tag(version.name, str(version.number), key)
 
 

@@ -9,7 +9,7 @@ import urllib3
 from mlflow.exceptions import MlflowException
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError, SQLAlchemyError
 
-from tenure.addresses import mask
+from tenure.addresses import mask, mask_address
 from tenure.errors import InputError
 
 LONGEST = 240  # characters of an engine's own words that are shown
@@ -65,7 +65,7 @@ def raise_if_lost(error: BaseException) -> None:
 
 def where() -> str:
     """Return the store's address without passwords."""
-    return mask(mlflow.get_tracking_uri())
+    return mask_address(mlflow.get_tracking_uri())
 
 
 def reason(error: BaseException) -> str:

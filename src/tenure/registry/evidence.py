@@ -14,7 +14,7 @@ import mlflow
 import pandas as pd
 from matplotlib.figure import Figure
 
-from tenure.addresses import mask
+from tenure.addresses import mask_address
 from tenure.backtest import Backtest, Factors, Holdout, Rolling, wins
 from tenure.batch import Scored
 from tenure.failures import Failure
@@ -54,7 +54,7 @@ def flat_settings(settings: Mapping[str, Any]) -> dict[str, str]:
     key above them.
     """
     flat = {key: str(value) for key, value in _flatten(settings).items() if not _is_prose(key)}
-    return {key: mask(value) if key.endswith("tracking_uri") else value for key, value in flat.items()}
+    return {key: mask_address(value) if key.endswith("tracking_uri") else value for key, value in flat.items()}
 
 
 def _is_prose(key: str) -> bool:

@@ -70,7 +70,8 @@ def _digests(folder: Path) -> dict[str, str]:
 
     A link is no file of a model, and stands as such.
     """
-    (folder / ADDED).unlink(missing_ok=True)
+    if (folder / ADDED).is_file() and not (folder / ADDED).is_symlink():
+        (folder / ADDED).unlink()
     return {
         path.relative_to(folder).as_posix(): "link" if path.is_symlink() else _sha256(path)
         for path in sorted(folder.rglob("*"))
@@ -88,6 +89,11 @@ def _download(model_uri: str) -> Path:
         return Path(mlflow.artifacts.download_artifacts(artifact_uri=model_uri, dst_path=str(new_folder())))
     except Exception as error:  # each kind of store fails in its own way
         raise_if_lost(error)
-        raise ModelFilesError(
-            f"The files of {model_uri} cannot be read from {where()}: {one_line(str(error))}."
-        ) from error
+        raise ModelFilesError(f"The files of {model_uri} cannot be read from {where()}: {_cause(error)}.") from error
+
+
+def _cause(error: Exception) -> str:
+    """Return why a download failed, without the paths of a local copy."""
+    if isinstance(error, OSError) and error.filename:
+        return f"{Path(error.filename).name!r} is a link or a folder, or cannot be opened"
+    return one_line(str(error))

@@ -13,8 +13,9 @@ from mlflow import MlflowClient
 from mlflow.entities import LoggedModelStatus, Run
 from mlflow.exceptions import MlflowException
 
-MACHINE, PID, STARTED = "tenure.machine", "tenure.pid", "tenure.process_started"
-SAME_SECONDS = 5.0  # a process's start, read twice, may differ by a correction of the clock
+MACHINE, PID, STARTED, BOOT = "tenure.machine", "tenure.pid", "tenure.process_started", "tenure.boot"
+BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
+SAME_SECONDS = 1.0  # within which two starts of a process number are one
 NEWEST = 100  # logged models that are looked at
 log = logging.getLogger("tenure")
 
@@ -22,7 +23,16 @@ log = logging.getLogger("tenure")
 def process_tags() -> dict[str, str]:
     """Return tags that name this process, so that a later one can see whether it still lives."""
     pid = os.getpid()
-    return {MACHINE: _machine(), PID: str(pid), STARTED: f"{psutil.Process(pid).create_time():.2f}"}
+    return {MACHINE: _machine(), PID: str(pid), STARTED: f"{started(psutil.Process(pid)):.2f}", BOOT: _boot()}
+
+
+def started(process: psutil.Process) -> float:
+    """Return when a process started: in seconds since the machine did, which no change of the clock moves.
+
+    Where starts of the machine have no id, in seconds since 1970.
+    """
+    seconds = float(process.create_time())
+    return seconds - float(psutil.boot_time()) if _boot() else seconds
 
 
 def close_dead_runs(client: MlflowClient, experiment_id: str) -> list[str]:
@@ -52,9 +62,11 @@ def lives_on(tags: Mapping[str, str]) -> bool | None:
     """
     if tags.get(MACHINE) != _machine():
         return None
+    if tags.get(BOOT, "") != _boot():
+        return False if BOOT in tags else None
     try:
         process = psutil.Process(int(tags[PID]))
-        is_same = abs(process.create_time() - float(tags[STARTED])) <= SAME_SECONDS
+        is_same = abs(started(process) - float(tags[STARTED])) <= SAME_SECONDS
         return is_same and bool(process.status() != psutil.STATUS_ZOMBIE)
     except psutil.NoSuchProcess:
         return False
@@ -76,6 +88,13 @@ def _all_runs(client: MlflowClient, experiment_id: str, filters: str) -> list[Ru
         page = client.search_runs([experiment_id], filters, page_token=page.token)
         found += page
     return found
+
+
+def _boot() -> str:
+    """Return the id of the machine's present start; empty where there is none."""
+    with suppress(OSError):
+        return BOOT_ID.read_text().strip()
+    return ""
 
 
 def _machine() -> str:

@@ -14,7 +14,7 @@ from mlflow.utils.credentials import get_default_host_creds
 from mlflow.utils.rest_utils import http_request
 from sqlalchemy.engine import URL
 
-from tenure.addresses import mask
+from tenure.addresses import mask_address
 
 from .errors import RegistryError, StoreUnreachableError, in_words, one_line, reason
 
@@ -160,4 +160,4 @@ def _ask_database(uri: str, url: URL) -> None:
 
 def _the(uri: str) -> str:
     kind = "tracking server" if uri.startswith("http") else "database"
-    return f"The {kind} at {mask(uri)}"
+    return f"The {kind} at {mask_address(uri)}"

@@ -3,6 +3,7 @@
 import importlib.metadata
 import logging
 import os
+import shlex
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,7 +14,7 @@ from mlflow import MlflowClient
 from mlflow.entities import Run
 from mlflow.exceptions import MlflowException
 
-from tenure.addresses import mask
+from tenure.addresses import mask, mask_address
 from tenure.settings import RegistrySettings
 
 from .completeness import mark_abandoned
@@ -21,6 +22,7 @@ from .errors import RegistryError, StoreUnreachableError, in_words, one_line, wh
 from .locks import hold_lock
 from .processes import close_dead_runs, process_tags
 from .servers import limit_retries, patience, require_answer
+from .uris import checked_uri
 
 SETTINGS = "config/resolved.yaml"  # what a run was told: its recipe can be read back from it
 RUN_ID = "MLFLOW_RUN_ID"  # by which MLflow names a run to go on with
@@ -49,7 +51,7 @@ def connect(settings: RegistrySettings) -> str:
     Raises StoreUnreachableError where a server, a database or the lock does not answer in time, and RegistryError where
     the store cannot be used.
     """
-    uri = os.environ.get("MLFLOW_TRACKING_URI") or settings.tracking_uri
+    uri = checked_uri(os.environ.get("MLFLOW_TRACKING_URI") or settings.tracking_uri)
     try:
         use(uri)
         require_answer(uri)
@@ -62,7 +64,7 @@ def connect(settings: RegistrySettings) -> str:
         raise
     except Exception as error:
         raise in_words(error) or RegistryError(
-            f"The MLflow store at {mask(uri)} cannot be used: {one_line(str(error))}."
+            f"The MLflow store at {mask_address(uri)} cannot be used: {one_line(str(error))}."
         ) from error
     return uri
 
@@ -94,6 +96,9 @@ def use(uri: str) -> None:
     # Left alone, MLflow packs the uv project that it is called from into a model, and later builds that instead of
     # installing the model's own requirements.
     os.environ.setdefault("MLFLOW_UV_AUTO_DETECT", "false")
+    # MLflow prints where a run is, with the password of the address, and before it ends the run: a standard output that
+    # nobody reads would then make it a failed one.
+    os.environ.setdefault("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true")
     for chatty in ("mlflow", "alembic"):
         logging.getLogger(chatty).setLevel(logging.ERROR)
     limit_retries()
@@ -112,10 +117,10 @@ def find_store(folder: Path) -> str:
 
 def ui_command(uri: str) -> str:
     """Return the command, or the address, that shows the store; without a password that the address holds."""
-    shown = mask(uri)
+    shown = mask_address(uri)
     if uri.startswith("http"):
         return shown
-    return f"uv run mlflow ui --backend-store-uri {shown if shown == uri else '"$MLFLOW_TRACKING_URI"'}"
+    return f"uv run mlflow ui --backend-store-uri {shlex.quote(uri) if shown == uri else '"$MLFLOW_TRACKING_URI"'}"
 
 
 @contextmanager

@@ -13,6 +13,7 @@ import arviz as az
 import mlflow
 import pandas as pd
 from matplotlib.figure import Figure
+from mlflow.exceptions import MlflowException
 
 from tenure.addresses import mask_address
 from tenure.backtest import Backtest, Factors, Holdout, Rolling, wins
@@ -71,10 +72,20 @@ def log_data(transactions: Transactions, accounts: Reconciliation, identities: I
             name=source.name,
             digest=transactions.digest[:32],
         )
-        mlflow.log_input(dataset, context=context)
+        _log_input(dataset, context)
     mlflow.set_tags({"data.digest": transactions.digest, "data.first_day": str(transactions.first_day)})
     mlflow.log_dict(accounts.as_dict(), "data/reconciliation.json")
     mlflow.log_metrics(data_metrics(accounts, identities))
+
+
+def _log_input(dataset: Any, context: str) -> None:
+    """Log a dataset; once more where another run added the same one between MLflow's look and its insert."""
+    try:
+        mlflow.log_input(dataset, context=context)
+    except MlflowException as error:
+        if not re.search("unique|duplicate", str(error), re.IGNORECASE):
+            raise
+        mlflow.log_input(dataset, context=context)
 
 
 def log_id_type(id_type: str) -> None:

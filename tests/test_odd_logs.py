@@ -102,7 +102,7 @@ HONEST = ("one price", "one price but for rounding")
 def train(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., tuple[Review, Trained]]:
     """Train on sales in this process, in a store of its own."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path / 'mlflow.db'}")
 
     def run(log: Transactions, *changes: str) -> tuple[Review, Trained]:
         kept: list[Any] = []

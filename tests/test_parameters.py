@@ -33,7 +33,7 @@ def test_prose_is_left_out_of_the_review_alone() -> None:
 
 
 def test_no_name_stops_a_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path / 'mlflow.db'}")
     monkeypatch.chdir(tmp_path)
     settings = compose_settings("train")
     registry.connect(settings.registry)

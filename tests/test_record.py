@@ -16,7 +16,7 @@ def test_a_record_is_read_back_as_it_was_logged(tmp_path: Path, monkeypatch: pyt
     import mlflow
 
     monkeypatch.chdir(tmp_path)
-    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path / 'mlflow.db'}")
     settings = compose_settings("train").registry
     registry.connect(settings)
     table = pd.DataFrame({"name": ["=1+1", "<b>"], "n": [1, 2]}).set_index("name")

@@ -1,17 +1,22 @@
 """The registered model: its alias, its own code, its cache."""
 
+import re
 import shutil
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import mlflow
 import pandas as pd
 import pytest
+from mlflow.exceptions import MlflowException
 
 from tenure import registry
 from tenure.posterior import Posterior
+from tenure.record import Dataset, Record
 from tenure.registry import models
 from tenure.registry.aliases import NoModelError, find_version
 from tenure.registry.store import client
@@ -54,6 +59,33 @@ def test_the_first_pass_becomes_champion_and_the_next_a_challenger(add: Add) -> 
     aliases = client().get_registered_model("clv").aliases
     assert {name: int(number) for name, number in aliases.items()} == {"champion": 2, "challenger": 3}
     assert registry.find_version("models:/clv/2").tags["promotion.because"] == "the first to pass"
+
+
+TAKEN = "BAD_REQUEST: (sqlite3.IntegrityError) UNIQUE constraint failed: datasets.experiment_id, datasets.name"
+OF_POSTGRESQL = '(psycopg2.errors.UniqueViolation) duplicate key value violates unique constraint "dataset_pk"'
+
+
+@pytest.mark.parametrize(("message", "times"), [(TAKEN, 1), (OF_POSTGRESQL, 1), (TAKEN, 2), ("disk I/O error", 1)])
+@pytest.mark.usefixtures("add")
+def test_a_dataset_that_another_run_added_meanwhile_is_logged_once_more(
+    message: str, times: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    log_input, fail = mlflow.log_input, iter(range(times))
+
+    def add_dataset(*arguments: Any, **options: Any) -> None:
+        if next(fail, None) is not None:
+            raise MlflowException(message)
+        log_input(*arguments, **options)
+
+    monkeypatch.setattr(mlflow, "log_input", add_dataset)
+    is_mended = times == 1 and message in {TAKEN, OF_POSTGRESQL}
+    with (
+        mlflow.start_run() as run,
+        nullcontext() if is_mended else pytest.raises(MlflowException, match=re.escape(message)),
+    ):
+        registry.log(Record(dataset=Dataset("sales.csv", "5" * 64, "training")))
+    datasets = mlflow.get_run(run.info.run_id).inputs.dataset_inputs
+    assert [one.dataset.digest for one in datasets] == (["5" * 32] if is_mended else [])
 
 
 def test_the_model_answers_by_the_purchase_model_of_its_posterior(add: Add, posterior: Posterior) -> None:

@@ -249,7 +249,7 @@ def test_a_report_that_cannot_be_written_costs_no_training(
     """The fit itself is left out: the test is of what becomes of the run after it."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("TENURE_STRICT")
-    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path / 'mlflow.db'}")
 
     def fail(_: registry.Evidence) -> str:
         raise ZeroDivisionError("no page today")

@@ -10,6 +10,7 @@ from typing import Any
 
 import mlflow
 import pandas as pd
+from mlflow.exceptions import MlflowException
 
 from tenure import paths
 from tenure.addresses import mask_address
@@ -50,7 +51,13 @@ def _log_dataset(dataset: Dataset) -> None:
             name=source.name,
             digest=dataset.digest[:32],
         )
-        mlflow.log_input(logged, context=dataset.context)
+        try:
+            mlflow.log_input(logged, context=dataset.context)
+        except MlflowException as error:
+            # MLflow looks for the dataset before it inserts it. Another run may insert the same one in between.
+            if not re.search("unique|duplicate", str(error), re.IGNORECASE):
+                raise
+            mlflow.log_input(logged, context=dataset.context)
 
 
 def _log_file(path: str, content: Content) -> None:

@@ -7,10 +7,10 @@ from collections.abc import Mapping
 from importlib import import_module
 from typing import Any
 
+from ..model_spec import Spec
 from .bg_nbd.spec import BG_NBD, MBG_NBD
-from .protocol import Spec
 
-__all__ = ["MODELS", "Spec", "model_part"]
+__all__ = ["MODELS", "model_part"]
 
 MODELS: Mapping[str, Spec] = {spec.name: spec for spec in (BG_NBD, MBG_NBD)}
 

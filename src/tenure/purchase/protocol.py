@@ -1,11 +1,12 @@
 """What a purchase model must have: a folder `purchase/<model>` with the six modules described here.
 
 The engines (`fit`, `scorer`, `simulate`) know no model. They reach a model's Python functions by its name, with
-`purchase.model_part`, and its compiled functions by the type of its parameters, with `purchase.dispatch`. One folder may
+`purchase.model_part`, and its compiled functions by the type of its parameters, with `purchase.dispatch`, which lets every
+model have compiled engines of its own without a branch in them. One folder may
 serve several models that differ in whole-number `options`, which every function below takes as keyword arguments (or
 inside `Parameters`).
 
-**spec.py**: one `Spec` per model. It imports this module alone, and neither NumPy nor Numba: settings read it.
+**spec.py**: one `model_spec.Spec` per model. It imports `model_spec` alone, and neither NumPy nor Numba: settings read it.
 
 **scoring.py**: compiled expectations. Travels inside the registered model: NumPy and Numba alone.
 
@@ -34,9 +35,8 @@ inside `Parameters`).
 
 **likelihood.py**: the likelihood over distinct histories, compiled, with its gradient.
 
-- `class Table`: a dataclass of arrays; `Table.of(x, t_x, T, count, **options)` builds it from distinct histories and how
-  many customers have each, with times in any one unit; `arrays()` lists the compiled functions' data arguments;
-  `count` is of shape (histories,).
+- `class Table`, a `kernel_table.HistoryTable`; `Table.of(x, t_x, T, count, **options)` builds it from distinct histories
+  and how many customers have each, with times in any one unit.
 - `kernel(theta, *arrays)`, compiled: the log-likelihood summed over customers (a 0-d array) and its gradient in the
   parameters, in the order of the spec; -inf and zeros where a parameter is not positive and finite.
 - `density(u, *arrays)`, compiled, without the GIL: the log-likelihood (a float) at coordinates u, and its gradient in u.
@@ -49,87 +49,54 @@ inside `Parameters`).
 **process.py**: the generative process; NumPy alone.
 
 - `STATE`: names of what is drawn once for each customer, as columns of the truth of a synthetic log.
-- `class Process`: `Process(parameters, options)`, both mappings by name, raises `ProcessError` for impossible ones;
-  `draw_state(size, rng) -> State` (a mapping by `STATE`); `draw_counts(T, rng)`; `draw_histories(T, rng) -> (x, t_x)` in
-  continuous time; `draw_purchases(state, span, rng) -> Purchases`.
+- `class Process`: `Process(**parameters, **options)` raises `model_spec.ProcessError` for impossible ones; its methods
+  are those of `PurchaseProcess` below.
 
 **pymc.py**: the only module of a model that imports PyMC or pymc-marketing, and inside functions where it can.
 
-- `to_theta(*quantities)`: the parameters as PyTensor expressions of the free quantities, scaled as the table is.
-- `library_model(options)`: an empty stock model of pymc-marketing.
+- `to_theta(quantities, complements) -> list`: the parameters as PyTensor expressions of the quantities by name, in the
+  table's unit of time; `complements` are 1 less the shares, by name, which do not round to 0.
+- `library_model(**options)`: an empty stock model of pymc-marketing.
 - `library_draws(draws)`: the draws by the names of the library's variables.
 
 Modules of other names in the folder may hold helpers of `scoring` and `futures`; they travel with them.
 """
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from typing import Any
+from collections.abc import Mapping
+from typing import NamedTuple, Protocol
 
-type Bounds = tuple[float, float]
+import numpy as np
+from numpy.typing import NDArray
+
+type Floats = NDArray[np.float64]
+type Ints = NDArray[np.int64]
 
 
-@dataclass(frozen=True)
-class Parameter:
-    """A parameter of the population.
+class Purchases(NamedTuple):
+    """Repeat purchases of customers over spans of time.
 
-    Args:
-        bounds: the range in which the scorer is compared with exact values, ends included.
-        label: what it is, for axes and tables; without its name, with its unit.
-        truth: the range in which a synthetic log may have it; `bounds` where None.
+    Attributes:
+        counts: by customer, shape (customers,).
+        times: of all purchases as shares of the customer's span, each customer's in order, shape (sum of counts,).
+        left: when the customer left, as a share of the span; NaN for a customer who is still active at its end.
     """
 
-    bounds: Bounds
-    label: str
-    truth: Bounds | None = None
+    counts: Ints
+    times: Floats
+    left: Floats
 
 
-@dataclass(frozen=True)
-class Quantity:
-    """A quantity that a prior is on; it means something and does not depend on the unit.
+class PurchaseProcess(Protocol):
+    """The generative process of a population with known parameters."""
 
-    Args:
-        label: what it is.
-        is_share: whether it lies in (0, 1), so that its coordinate is a logit; else it is positive.
-    """
+    def draw_state(self, size: int, rng: np.random.Generator) -> Mapping[str, Floats]:
+        """Draw what customers have once and for all, by the names in `STATE`."""
 
-    label: str
-    is_share: bool = False
+    def draw_counts(self, T: NDArray[np.integer] | Floats, rng: np.random.Generator) -> Ints:
+        """Draw the repeat purchases of new customers who are observed for T."""
 
+    def draw_histories(self, T: NDArray[np.integer] | Floats, rng: np.random.Generator) -> tuple[Ints, Floats]:
+        """Draw x and t_x of new customers who are observed for T, in continuous time; t_x is 0 where x is."""
 
-@dataclass(frozen=True)
-class Derived:
-    """A quantity of the parameters whose range is limited too, such as a mean rate."""
-
-    label: str
-    value: Callable[[Mapping[str, Any]], Any]
-    bounds: Bounds
-
-
-@dataclass(frozen=True)
-class Spec:
-    """What others need to know of a model without computing with it.
-
-    Args:
-        name: in settings, files and MLflow.
-        label: in reports.
-        folder: of its modules, within `purchase` or `spend`.
-        parameters: by name, in the order of every array; no other model's parameters of the other kind share a name.
-        quantities: what priors are on, by name, in the order of the coordinates.
-        scaled: the parameters that are proportional to the unit of time (or of money).
-        start: where a maximum-likelihood search starts, parameters in units of the table.
-        derived: further limits, on functions of the parameters.
-        options: whole numbers that set the model apart from others of its folder, by name.
-        notes: sentences for reports on what the model assumes and a reader may trip over.
-    """
-
-    name: str
-    label: str
-    folder: str
-    parameters: Mapping[str, Parameter]
-    quantities: Mapping[str, Quantity]
-    scaled: tuple[str, ...]
-    start: tuple[float, ...]
-    derived: tuple[Derived, ...] = ()
-    options: Mapping[str, int] = field(default_factory=dict)
-    notes: tuple[str, ...] = ()
+    def draw_purchases(self, state: Mapping[str, Floats], span: Floats, rng: np.random.Generator) -> Purchases:
+        """Draw all repeat purchases of customers over spans of time since the first purchase."""

@@ -1,6 +1,6 @@
 """BG/NBD and MBG/NBD, which differ in the chances to leave right after the first purchase."""
 
-from ..protocol import Derived, Parameter, Quantity, Spec
+from ...model_spec import Mean, Parameter, Quantity, Spec
 
 BOUNDS = 1e-9, 1e12
 TRUTH = 1e-6, 1e9
@@ -21,9 +21,10 @@ ONE_DAY_BUYERS = (
     "In the BG/NBD model customers who bought on one day only are active for ever, so that the share of active customers "
     "counts all of them."
 )
+SWITCH = "Customers who bought on one day only are active for ever; `fit.purchase_model=mbg_nbd` lets them leave."
 
 
-def _spec(name: str, label: str, chances: int, notes: tuple[str, ...] = ()) -> Spec:
+def _spec(name: str, label: str, chances: int, notes: tuple[str, ...] = (), limits: tuple[str, ...] = ()) -> Spec:
     return Spec(
         name,
         label,
@@ -32,11 +33,12 @@ def _spec(name: str, label: str, chances: int, notes: tuple[str, ...] = ()) -> S
         QUANTITIES,
         scaled=("alpha",),
         start=(0.5, 0.5, 0.5, 1.5),
-        derived=(Derived("rates r / alpha (purchases a day)", lambda draws: draws["r"] / draws["alpha"], (0.0, 1e9)),),
+        mean=Mean("rates r / alpha (purchases a day)", lambda draws: draws["r"] / draws["alpha"], (0.0, 1e9)),
         options={"chances": chances},
         notes=notes,
+        limits=limits,
     )
 
 
-BG_NBD = _spec("bg_nbd", "BG/NBD", 0, (ONE_DAY_BUYERS,))
+BG_NBD = _spec("bg_nbd", "BG/NBD", 0, (ONE_DAY_BUYERS,), (SWITCH,))
 MBG_NBD = _spec("mbg_nbd", "MBG/NBD", 1)

@@ -264,9 +264,7 @@ def _wrong_shapes(draws: Mapping[str, NDArray[np.float64]], parameters: tuple[st
     return faults + ([f"it has {size:,} draws, more than {MOST_DRAWS:,}"] if size > MOST_DRAWS else [])
 
 
-def _out_of_range(
-    draws: Mapping[str, NDArray[np.float64]], specs: tuple[Spec, ...], *, is_complete: bool
-) -> list[str]:
+def _out_of_range(draws: Mapping[str, NDArray[np.float64]], specs: tuple[Spec, ...], *, is_complete: bool) -> list[str]:
     own = [
         _outside(f"draws of {name}", draws[name], parameter.bounds)
         for spec in specs

@@ -51,7 +51,9 @@ def _priors_of(spec: Spec) -> type:
 
     def check(self: Any) -> None:
         for name, quantity in spec.quantities.items():
-            getattr(self, name).check(f"fit.priors.{spec.name}.{name}", UNIT_INTERVAL if quantity.is_share else POSITIVE)
+            getattr(self, name).check(
+                f"fit.priors.{spec.name}.{name}", UNIT_INTERVAL if quantity.is_share else POSITIVE
+            )
 
     quantities = [(name, PriorSettings) for name in spec.quantities]
     title = "".join(word.capitalize() for word in spec.name.split("_"))

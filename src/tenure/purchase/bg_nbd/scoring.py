@@ -147,6 +147,19 @@ def purchases_if_active(
     parameters = Parameters(*(np.array([float(value)]) for value in (r, alpha, a, b)), chances=chances)
     workspace = allocate(1)
     expect_if_active(
-        float(x), float(T), ends, float(delta), prepare(ends, delta), parameters, workspace, plain, discounted, np.empty(1)
+        float(x),
+        float(T),
+        ends,
+        float(delta),
+        prepare(ends, delta),
+        parameters,
+        workspace,
+        plain,
+        discounted,
+        np.empty(1),
     )
     return float(plain[0, 0]), float(discounted[0, 0])
+
+
+def _one(value: float) -> Floats:
+    return np.array([float(value)])

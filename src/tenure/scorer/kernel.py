@@ -289,7 +289,7 @@ def interval_ranks(draws, level):  # type: ignore[no-untyped-def]
 
 @njit(cache=True, nogil=True)
 def expect_new_customer(population, question, cache):  # type: ignore[no-untyped-def]
-    """Compute a new customer's expected repeat purchases until each period's end in `cache.plain`, P(any) in `.chance`."""
+    """Compute a new customer's expected purchases by period (`cache.plain`) and P(any) (`cache.chance`)."""
     purchase.renew_x(0.0, population.purchase, cache.purchase)
     _expect_if_active(0.0, 0.0, population, question, cache)
     _renew_history(0.0, 0.0, 0.0, population, question.margin, cache)

@@ -138,7 +138,7 @@ class Simulation:
 
 
 def _order_ids(rows: Rows, customer_ids: pa.Array, prefix: str) -> pa.Array:
-    """Build order ids: each customer's orders are numbered, 17-0, 17-1; a refund has its order's number or, with an r, one of its own."""
+    """Build order ids, such as 17-0 and 17-1; a refund has its order's number or, with an r, one of its own."""
     starts = pa.array(["", prefix]).take(pa.array(rows.is_refund.astype(np.int8)))
     marks = pa.array(["-", "-r"]).take(pa.array(rows.has_own_id.astype(np.int8)))
     return pc.binary_join_element_wise(starts, customer_ids, marks, _texts(rows.number), "")

@@ -177,7 +177,7 @@ def kernel(  # type: ignore[no-untyped-def] # noqa: PLR0912
 
 @njit(cache=True, nogil=True)
 def density(u, *table):  # type: ignore[no-untyped-def]
-    """Compute the log-likelihood at u = (log mean rate, log r, logit dropout mean, log concentration), and its gradient."""
+    """Compute the log-likelihood and its gradient at u = (log mean rate, log r, logit dropout, log concentration)."""
     gradient = np.zeros(4)
     if not np.abs(u).max() <= FARTHEST:
         return -np.inf, gradient

@@ -45,7 +45,7 @@ PACKAGE = Path(__file__).resolve().parents[1]
 # What travels inside the model, with relative imports among themselves only.
 TRAVELS = (
     "errors.py", "streams.py", "summary.py", "model_spec.py", "counter_random.py", "compiled_dispatch.py",
-    "posterior.py", "purchase", "spend", "scorer",
+    "posterior.py", "posterior_file.py", "purchase", "spend", "scorer",
 )  # fmt: skip
 STAYS = ("__pycache__", "likelihood.py", "process.py", "pymc.py", "protocol.py", "poisson_times.py")  # of the models
 POSTERIORS = ("posterior/final.npz", "posterior/calibration.npz")  # of a run, the last first

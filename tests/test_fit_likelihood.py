@@ -20,7 +20,7 @@ from tenure.fit.likelihood import (
 from tenure.fit.target import PurchaseTarget, SpendTarget
 from tenure.rfm import CompressedSummary
 from tenure.settings import PriorSettings
-from tenure.summary import Rfm
+from tenure.summary import CustomerSummary
 
 PUBLISHED = {"r": 0.2425945, "alpha": 4.4136019, "a": 0.7929199, "b": 2.4258881}
 PURCHASES = ("r", "alpha", "a", "b")
@@ -47,8 +47,8 @@ def evaluate(kernel, theta, table):
     return float(value), gradient
 
 
-def in_weeks(rfm):
-    customers = rfm.customers
+def in_weeks(summary):
+    customers = summary.table
     return customers["frequency"].to_numpy(), customers["recency"].to_numpy() / 7, customers["T"].to_numpy() / 7
 
 
@@ -69,7 +69,7 @@ def test_a_customers_log_likelihood_is_the_published_one(calibration, customer, 
     x, t_x, T = in_weeks(calibration)
     draws = {name: np.array([value]) for name, value in PUBLISHED.items()}
     each = purchase_pointwise(draws, x, t_x, T)[0]
-    assert each[calibration.customers["customer_id"] == customer] == pytest.approx(published, abs=7e-4)
+    assert each[calibration.table["customer_id"] == customer] == pytest.approx(published, abs=7e-4)
 
 
 def test_maximum_likelihood_is_the_published_one(calibration):
@@ -80,7 +80,7 @@ def test_maximum_likelihood_is_the_published_one(calibration):
     for name, published in PUBLISHED.items():
         scale = 7.0 if name == "alpha" else 1.0
         assert found[name] / scale == pytest.approx(published, rel=1e-3)
-    purchases = calibration.customers["frequency"].sum()
+    purchases = calibration.table["frequency"].sum()
     assert found["purchases_log_likelihood"] + purchases * np.log(7) == pytest.approx(-9582.429, abs=1e-3)
     assert found["p"] == pytest.approx(6.25, abs=0.005)
     assert found["q"] == pytest.approx(3.74, abs=0.005)
@@ -96,7 +96,7 @@ def test_maximum_likelihood_of_the_mbg_nbd_is_the_published_one(calibration):
     assert found["alpha"] / 7 == pytest.approx(6.183, abs=6e-4)
     assert found["a"] == pytest.approx(0.891, abs=6e-4)
     assert found["b"] == pytest.approx(1.614, abs=6e-4)
-    purchases = calibration.customers["frequency"].sum()
+    purchases = calibration.table["frequency"].sum()
     assert found["purchases_log_likelihood"] + purchases * np.log(7) == pytest.approx(-9582.136, abs=1e-3)
 
 
@@ -205,8 +205,8 @@ def test_the_spend_likelihood_and_its_gradient_are_the_librarys(library):
 # ---- the densities: likelihood and prior in unconstrained coordinates
 
 
-def make_targets(rfm, settings):
-    base = CompressedSummary.of(rfm)
+def make_targets(summary, settings):
+    base = CompressedSummary.of(summary)
     return {
         "bg_nbd": PurchaseTarget.of(base, settings),
         "mbg_nbd": PurchaseTarget.of(base, replace(settings, purchase_model="mbg_nbd")),
@@ -268,18 +268,18 @@ def test_a_density_is_that_of_the_pymc_model(calibration, fit_settings, name, fa
 @pytest.mark.parametrize("name", ["bg_nbd", "mbg_nbd", "spend"])
 def test_the_density_does_not_know_the_unit(calibration, fit_settings, name):
     """Days times 7 and money times 100: the same density at the same coordinates, to 1e-9."""
-    ours, other = (make_targets(rfm, fit_settings)[name] for rfm in (calibration, in_other_units(calibration)))
+    ours, other = (make_targets(summary, fit_settings)[name] for summary in (calibration, in_other_units(calibration)))
     point = np.array(POINTS[len(ours.names)][0])
     assert ours.density(point)[0] == pytest.approx(other.density(point)[0], rel=1e-9)
 
 
-def in_other_units(rfm):
-    customers = rfm.customers.assign(
-        recency=rfm.customers["recency"] * 7,
-        T=rfm.customers["T"] * 7,
-        monetary_value=rfm.customers["monetary_value"] * 100,
+def in_other_units(summary):
+    customers = summary.table.assign(
+        recency=summary.table["recency"] * 7,
+        T=summary.table["T"] * 7,
+        monetary_value=summary.table["monetary_value"] * 100,
     )
-    return Rfm.from_frame(customers, rfm.as_of)
+    return CustomerSummary.from_frame(customers, summary.as_of)
 
 
 def test_scales_can_be_set(calibration, fit_settings):

@@ -50,7 +50,7 @@ def test_leave_one_out_equals_arviz_on_the_customers_themselves(calibration, fit
     import arviz as az
     import xarray as xr
 
-    customers = calibration.customers
+    customers = calibration.table
     days = customers["recency"].to_numpy(float), customers["T"].to_numpy(float)
     repeat = customers[customers["frequency"] > 0]
     each = {

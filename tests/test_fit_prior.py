@@ -12,7 +12,7 @@ from tenure.fit.target import PurchaseTarget, SpendTarget
 from tenure.jobs.compose import compose_settings
 from tenure.rfm import CompressedSummary
 from tenure.settings import PriorSettings
-from tenure.summary import Rfm
+from tenure.summary import CustomerSummary
 
 DISTRIBUTIONS = {
     "LogNormal": ({"mu": 0.5, "sigma": 0.7}, stats.lognorm(0.7, scale=np.exp(0.5))),
@@ -118,7 +118,7 @@ def test_with_many_customers_the_data_decide_and_with_few_the_prior(base, settin
     customers = {"customer_id": ["a"], "frequency": [1], "recency": [5], "T": [100], "monetary_value": [10.0]}
     import pandas as pd
 
-    alone = CompressedSummary.of(Rfm.from_frame(pd.DataFrame(customers)))
+    alone = CompressedSummary.of(CustomerSummary.from_frame(pd.DataFrame(customers)))
     few = check(fit(alone, settings, seed=0), alone, seed=0)
     assert few.metrics["purchases.prior_decides"] >= 1
     assert any("the prior, not the data, decides" in warning for warning in few.warnings)

@@ -197,9 +197,9 @@ def calendar(**changes: Any) -> Calendar:
 
 def test_births_are_uniform_or_grow_by_the_year() -> None:
     rng = np.random.default_rng(6)
-    even = calendar(births__until="2025-12-31").draw_acquisitions(50_000, rng)
+    even = calendar(acquisition__until="2025-12-31").draw_acquisitions(50_000, rng)
     assert kstest(even / 731, "uniform").pvalue > 0.001
-    grown = calendar(births__until="2025-12-31", births__growth=1.0).draw_acquisitions(50_000, rng)
+    grown = calendar(acquisition__until="2025-12-31", acquisition__growth=1.0).draw_acquisitions(50_000, rng)
     first = np.count_nonzero(grown < 365)
     assert near(first, 1 / (2 ** (731 / 365) - 1), 50_000)  # the first year's share when each has twice the births
     assert 0 <= grown.min() <= grown.max() < 731

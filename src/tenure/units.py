@@ -1,18 +1,18 @@
 """Compare the units of money and time of what is scored with those of what the model was fitted to.
 
-A log in cents, scored by a model of dollars, breaks no rule of the summary, and a summary in weeks looks like one of very
-busy customers. Such a log must be distinguished from a list of the best or of the newest customers:
+A log in cents, scored by a model of dollars, breaks no rule of the summary, and a summary in weeks looks like one of
+very busy customers. Such a log must be distinguished from a list of the best or of the newest customers:
 
-Money. The median of repeat buyers' spend per purchase is compared with that of the fit. Selection by value raises it by
-a small factor (for the best hundredth of the shipped sample 1.5), a hundred cents by 100. So a factor of 20 is an error.
-Prices and shops differ by less; from 3 on there is a warning.
+Money. The median of repeat buyers' spend per purchase is compared with that of the fit. Selection by value raises it
+by a small factor (for the best hundredth of the shipped sample 1.5), a hundred cents by 100. So a factor of 20 is an
+error. Prices and shops differ by less; from 3 on there is a warning.
 
-Time. A log has dates, so only a summary can be wrong. The number of purchases beside the expected number at the same T
-is not enough: the best hundredth have ten times as many, and since expectations level off (customers leave) weeks for
-days come to 4.5 times as many in the sample, not 7. So the clock itself is estimated: the factor on every T at which the
-model expects as many purchases as there are. Weeks come to 6.8, months to 26, hours to 1/25. From a factor of 5 on, it
-is an error if the number of purchases differs by a factor of 2.5 too (where expectations are level, a few purchases more
-are many days) and selection is no explanation:
+Time. A log has dates, so only a summary can be wrong. The number of purchases beside the expected number at the same
+T is not enough: the best hundredth have ten times as many, and since expectations level off (customers leave) weeks
+for days come to 4.5 times as many in the sample, not 7. So the clock itself is estimated: the factor on every T at
+which the model expects as many purchases as there are. Weeks come to 6.8, months to 26, hours to 1/25. From a factor
+of 5 on, it is an error if the number of purchases differs by a factor of 2.5 too (where expectations are level, a few
+purchases more are many days) and selection is no explanation:
 - More purchases than expected: at that clock the model must also explain how purchases are spread over customers,
   one-time buyers included. A wrong unit stretches the time of all alike; a list of the best has no customers with few
   purchases.

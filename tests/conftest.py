@@ -1,7 +1,7 @@
 """Small populations and customers that several test files share.
 
 Numba keeps compiled functions beside their module and looks at that module's own file alone: after a change in
-`scorer/simulation.py` the compiled `scorer/kernel.py` would still hold the old simulation. Tests therefore keep
+`purchase/periods.py` the compiled `scorer/kernel.py` would still hold the old simulation. Tests therefore keep
 their compiled functions in a folder named after all the sources.
 """
 

@@ -22,6 +22,7 @@ from tenure.fit import fit, library_model, maximum_likelihood
 from tenure.fit.target import purchase_target, spend_target
 from tenure.jobs.compose import compose_settings
 from tenure.posterior import Posterior
+from tenure.registry import models
 from tenure.rfm import CompressedSummary
 from tenure.scorer import Scorer
 from tenure.settings import PriorSettings
@@ -144,6 +145,18 @@ def test_a_spec_says_what_others_need(name):
     for at, parameter in enumerate(spec.parameters.values()):
         assert parameter.bounds[0] < EXAMPLES[name][0][at] < parameter.bounds[1]
         assert parameter.truth[0] < EXAMPLES[name][0][at] < parameter.truth[1]
+
+
+def test_only_spec_scoring_and_futures_travel_in_the_registered_model(tmp_path):
+    """With their helpers; what fits and simulates stays, and so does every library but NumPy, pandas and Numba."""
+    models._pack(posterior_of("bg_nbd"), None, tmp_path)
+    files = {path.relative_to(tmp_path / "code").as_posix() for path in (tmp_path / "code").rglob("*.py")}
+    for package, specs in (("purchase", purchase.MODELS), ("spend", spend.MODELS)):
+        for folder in {spec.folder for spec in specs.values()}:
+            modules = {name.rpartition("/")[2] for name in files if name.startswith(f"{package}/{folder}/")}
+            assert {"__init__.py", "spec.py", "scoring.py", "futures.py"} <= modules
+            assert not modules & {"likelihood.py", "process.py", "pymc.py"}
+    assert not {"purchase/protocol.py", "spend/protocol.py", "kernel_table.py"} & files
 
 
 def test_purchase_and_spend_models_share_no_parameter():
@@ -367,9 +380,9 @@ def test_the_library_expects_the_same(name, calibration):
     summary = CustomerSummary.from_frame(calibration.table.iloc[::40], calibration.as_of)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        models = library_model(posterior, summary)
-        theirs = models.purchases.expected_purchases(future_t=365).mean(("chain", "draw")).to_numpy()
-        alive = models.purchases.expected_probability_alive().mean(("chain", "draw")).to_numpy()
+        library = library_model(posterior, summary).purchases
+        theirs = library.expected_purchases(future_t=365).mean(("chain", "draw")).to_numpy()
+        alive = library.expected_probability_alive().mean(("chain", "draw")).to_numpy()
     ours = Scorer(posterior).score(summary, horizon_days=365, discount_rate=0.0, level=0.9).table
     assert_allclose(ours["expected_purchases"], np.ravel(theirs), rtol=1e-6)
     assert_allclose(ours["p_alive"], np.ravel(alive), rtol=1e-6)

@@ -7,11 +7,9 @@ from pathlib import Path
 import pytest
 from job_runs import command
 
-from tenure import settings as settings_module
 from tenure.errors import InputError
 from tenure.jobs.compose import compose_settings
 from tenure.scorer import Params
-from tenure.scorer import params as scorer_params
 
 ROOT = Path(__file__).parent.parent
 COMMANDS = ("train", "score", "simulate", "promote", "backtest", "report")
@@ -67,8 +65,6 @@ def test_the_settings_defaults_are_the_scorers() -> None:
     score, params = compose_settings("score").score, Params()
     for name in ("horizon_days", "discount_rate", "margin", "level"):
         assert getattr(score, name) == getattr(params, name)
-    assert settings_module.HORIZON_LIMIT_DAYS == scorer_params.HORIZON_LIMIT_DAYS
-    assert settings_module.LEAST_RATE == scorer_params.LEAST_RATE
 
 
 @pytest.mark.parametrize("path", sorted((ROOT / "conf" / "experiment").glob("*.yaml")), ids=lambda path: path.stem)

@@ -45,7 +45,7 @@ def make_summary(customers):
 
     from tenure.jobs.compose import compose_settings
     from tenure.rfm import split
-    from tenure.simulate import PurchaseProcess, SpendProcess, draw_histories, draw_mean_spends
+    from tenure.simulate import purchase_process, spend_process
     from tenure.summary import CustomerSummary
     from tenure.transactions import read
 
@@ -53,11 +53,11 @@ def make_summary(customers):
         return split(read(compose_settings("train", ["experiment=cdnow"]).transactions), "1997-09-30").calibration
     rng = np.random.default_rng(0)
     T = rng.integers(1, DAYS + 1, int(customers))
-    x, t_x = draw_histories(PurchaseProcess("bg_nbd", **BUYING), T, rng)
+    x, t_x = purchase_process("bg_nbd", BUYING).draw_histories(T, rng)
     recency = np.ceil(t_x).astype(np.int64)
     x = np.minimum(x, recency)  # one purchase a day
     mean = np.zeros(T.size)
-    means = draw_mean_spends(SpendProcess(**SPENDING), x[x > 0].astype(float), rng)
+    means = spend_process("gamma_gamma", SPENDING).draw_means(x[x > 0].astype(float), rng)
     mean[x > 0] = np.maximum(np.round(means, 2), 0.01)
     frame = {"customer_id": np.arange(T.size).astype(str), "frequency": x, "recency": recency, "T": T}
     return CustomerSummary.from_frame(pd.DataFrame(frame | {"monetary_value": mean}))

@@ -17,33 +17,35 @@ from rich.progress import track
 
 from tenure.fit import fit
 from tenure.jobs.compose import compose_settings
-from tenure.posterior import PURCHASE_MODELS
+from tenure.purchase.poisson_times import draw_last
 from tenure.scorer import Scorer
-from tenure.simulate import PurchaseProcess, SpendProcess, draw_last
+from tenure.simulate import purchase_process, spend_process
 from tenure.summary import CustomerSummary
 
 # Slow buyers over years, so that rounding to whole days has a small effect.
 BUYING = {"r": 0.45, "alpha": 450.0, "a": 0.8, "b": 2.8}  # days
-SPEND = SpendProcess(p=5.0, q=4.0, v=20.0)
+SPEND = spend_process("gamma_gamma", {"p": 5.0, "q": 4.0, "v": 20.0})
 DAYS = (300, 4_000)
 CUSTOMERS = 600
 HORIZON = 2_700
+MODELS = ("bg_nbd", "mbg_nbd")  # of the parameters above
 LEVELS = (0.5, 0.8, 0.9, 0.95)
 
 
 def simulate(purchase_model, customers, rng):
     """Draw a summary as of the cut-off and, for the same customers, purchases and spend in the horizon after it."""
-    process = PurchaseProcess(purchase_model, **BUYING)
-    rate, dropout, nu = process.rates(customers, rng), process.dropouts(customers, rng), SPEND.nus(customers, rng)
+    process = purchase_process(purchase_model, BUYING)
+    state, nu = process.draw_state(customers, rng), SPEND.draw_state(customers, rng)
+    rate = state["rate"]
     T = rng.integers(*DAYS, customers)
-    most = process.repeats_until_departure(dropout, rng)
+    most = process.draw_departures(state, rng)
     wanted, later = rng.poisson(rate * T), rng.poisson(rate * HORIZON)
     x = np.minimum(wanted, most)
     last = np.ceil(T * draw_last(x, wanted, rng)).astype(int)
     recency = np.where(x > 0, np.maximum(last, x), 0)
     after = np.minimum(later, most - x)
-    spend = np.where(x > 0, SPEND.means(nu, np.maximum(x, 1), rng), 0.0)
-    value = np.where(after > 0, SPEND.sums(nu, np.maximum(after, 1), rng), 0.0)
+    spend = np.where(x > 0, SPEND.draw_sums(nu, np.maximum(x, 1), rng) / np.maximum(x, 1), 0.0)
+    value = np.where(after > 0, SPEND.draw_sums(nu, np.maximum(after, 1), rng), 0.0)
     possible = x <= T  # at most one purchase a day; the others are extremely rare here
     frame = {"frequency": x, "recency": recency, "T": T, "monetary_value": spend}
     summary = pd.DataFrame({"customer_id": np.arange(customers).astype(str), **frame})[possible]
@@ -108,7 +110,7 @@ def judge(measured):
 
 
 def main(bases):
-    for purchase_model in PURCHASE_MODELS:
+    for purchase_model in MODELS:
         table = judge(measure(purchase_model, bases))
         print(f"\n{purchase_model}, {bases} bases of {CUSTOMERS} customers, {HORIZON} days ahead\n")
         print("| outcome | of | 50% | 80% | 90% | 95% | below, above 90% | largest z |")

@@ -84,7 +84,7 @@ def write_synthetic(truth, seed, folder):
     settings = compose_settings("simulate", [f"simulate={truth}", *SYNTHETIC])
     path, truth_path = f"{folder}/{truth}.parquet", f"{folder}/{truth}_truth.parquet"
     write_log(settings.simulate, path, truth=truth_path, seed=seed, progress=False)
-    acquired = pd.read_parquet(truth_path).set_index("customer_id")["born"].dt.normalize()
+    acquired = pd.read_parquet(truth_path).set_index("customer_id")["acquired"].dt.normalize()
     log = pd.read_parquet(path)
     log.assign(acquired=log["customer_id"].map(acquired)).to_parquet(path, index=False)
     return path, acquired, settings.simulate.truth

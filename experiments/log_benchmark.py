@@ -121,7 +121,7 @@ def make_log(purchases, folder):
 
     settings = compose_settings("simulate", [f"simulate.customers={round(purchases / PER_CUSTOMER)}"])
     log = Path(folder) / f"log-{purchases}"
-    return log, simulate.write_log(settings.simulate, str(log), truth=None, seed=0, progress=False).holds["rows"]
+    return log, simulate.write_log(settings.simulate, str(log), truth=None, seed=0, progress=False).counts["rows"]
 
 
 def main(sizes, rounds, most_for_peer, memory, folder):

@@ -65,8 +65,8 @@ def main():
     customers = split(read(settings.transactions)).calibration.table
     rows = []
     for model, names in (
-        (purchases(customers, settings.fit.priors.purchases), ["r", "alpha", "a", "b"]),
-        (spend(customers, settings.fit.priors.spend), ["p", "q", "v"]),
+        (purchases(customers, settings.fit.priors.bg_nbd), ["r", "alpha", "a", "b"]),
+        (spend(customers, settings.fit.priors.gamma_gamma), ["p", "q", "v"]),
     ):
         with model:
             trace = pm.sample(

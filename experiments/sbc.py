@@ -22,16 +22,15 @@ from arviz_stats.ecdf_utils import ecdf_pit
 from matplotlib.figure import Figure
 from rich.progress import track
 
-from tenure.fit.likelihood import PurchaseTable, SpendTable
+from tenure import purchase, spend
 from tenure.fit.prior import draw_prior
 from tenure.fit.run import explore
-from tenure.fit.target import PurchaseTarget, SpendTarget
+from tenure.fit.target import Target
 from tenure.jobs.compose import compose_settings
-from tenure.posterior import PURCHASE_PARAMETERS, SPEND_PARAMETERS
-from tenure.simulate import PurchaseProcess, SpendProcess, draw_histories, draw_mean_spends
+from tenure.simulate import purchase_process, spend_process
 
 PICTURE = Path(__file__).with_suffix(".png")
-MODELS = ("bg_nbd", "mbg_nbd", "gamma_gamma")
+MODELS = (*purchase.MODELS, *spend.MODELS)
 CUSTOMERS = 300
 RANKED = 99  # thinned draws, nearly independent
 TRUST = 0.99  # joint coverage of the bands of a table; of six exact tables, one in 17 has a false alarm
@@ -46,25 +45,27 @@ def rank_truths(model, settings, fits, *, customers=CUSTOMERS, seed=0, money_fro
     rng = np.random.default_rng(seed)
     T = rng.uniform(0.2, 1.8, customers)  # in units of their own mean, near enough
     x = rng.geometric(0.3, customers).astype(float)
+    is_spend = model in spend.MODELS
+    package = spend if is_spend else purchase
+    spec, likelihood = package.MODELS[model], package.model_part(model, "likelihood")
     none = np.empty(0)
-    if model == "gamma_gamma":
-        empty = SpendTarget(SpendTable.of(none, none, none), vars(settings.priors.spend), 1.0)
-    else:
-        table = PurchaseTable.of(none.astype(int), none, none, none, model=model)
-        empty = PurchaseTarget(table, vars(settings.priors.purchases), 1.0)
+    data = (none,) * 3 if is_spend else (none.astype(int), none, none, none)
+    table = likelihood.Table.of(*data, **spec.options)
+    kind = "spend" if is_spend else "purchases"
+    empty = Target(kind, spec, likelihood, table, settings.priors_of(model), 1.0)
     rows = []
     for number in track(range(fits), f"{model} by {settings.method}", disable=fits < 100):
         at = draw_prior(empty, 1, rng)
         truth = {name: value[0] for name, value in empty.quantities(at).items()}
-        if model == "gamma_gamma":
-            mean = draw_mean_spends(SpendProcess(*(truth[name] for name in SPEND_PARAMETERS)), x, rng)
+        parameters = {name: truth[name] for name in spec.parameters}
+        if is_spend:
+            mean = spend_process(model, parameters).draw_means(x, rng)
             scale = np.exp(np.log(mean).mean()) if money_from_the_log else 1.0
             at -= np.array([[np.log(scale), 0.0, 0.0]])
-            table = SpendTable.of(x, mean / scale, np.ones(x.size))
+            table = likelihood.Table.of(x, mean / scale, np.ones(x.size))
         else:
-            process = PurchaseProcess(model, *(truth[name] for name in PURCHASE_PARAMETERS))
-            frequency, recency = draw_histories(process, T, rng)
-            table = PurchaseTable.of(frequency, recency, T, np.ones(customers), model=model)
+            frequency, recency = purchase_process(model, parameters).draw_histories(T, rng)
+            table = likelihood.Table.of(frequency, recency, T, np.ones(customers), **spec.options)
         target = replace(empty, table=table)
         fitted = explore(target, settings, seed=number)
         draws = fitted.u.reshape(-1, fitted.u.shape[-1])

@@ -49,7 +49,7 @@ def synthetic_posterior():
     draws = {
         name: centre * np.exp(SPREAD[name] * rng.standard_normal((4, DRAWS // 4))) for name, centre in TRUTH.items()
     }
-    return Posterior(draws, "bg_nbd")
+    return Posterior(draws, "bg_nbd", "gamma_gamma")
 
 
 @njit(nogil=True)

@@ -1,7 +1,7 @@
 """Small populations and customers that several test files share.
 
 Numba keeps compiled functions beside their module and looks at that module's own file alone: after a change in
-`scorer/simulation.py` the compiled `scorer/kernel.py` would still hold the old simulation. Tests therefore keep
+`purchase/periods.py` the compiled `scorer/kernel.py` would still hold the old simulation. Tests therefore keep
 their compiled functions in a folder named after all the sources.
 """
 
@@ -79,7 +79,7 @@ def posterior() -> Posterior:
 
     draws = {"r": around(0.243, 0.05), "alpha": around(30.9, 0.08), "a": around(0.85, 0.25), "b": around(2.5, 0.3)}
     draws |= {"p": around(6.25, 0.2), "q": 1.0 + around(2.74, 0.1), "v": around(15.44, 0.2)}
-    return Posterior(draws, "bg_nbd", {"method": "made up"})
+    return Posterior(draws, "bg_nbd", "gamma_gamma", {"method": "made up"})
 
 
 @pytest.fixture(scope="session")

@@ -100,8 +100,8 @@ def test_the_model_answers_by_the_purchase_model_of_its_posterior(add: Add, post
 def test_two_versions_answer_with_their_own_code(add: Add, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     other = tmp_path / "other"
     shutil.copytree(models.PACKAGE, other, ignore=shutil.ignore_patterns("__pycache__"))
-    score = other / "scorer" / "score.py"
-    score.write_text(score.read_text().replace('"clv_mean_high",', '"clv_mean_top",'))
+    columns = other / "scorer" / "columns.py"
+    columns.write_text(columns.read_text().replace('"clv_mean_high"', '"clv_mean_top"'))
     add("PASS")
     monkeypatch.setattr(models, "PACKAGE", other)
     add("PASS")

@@ -8,12 +8,13 @@ import mpmath
 import numpy as np
 import pandas as pd
 import pytest
+from populations import BOUNDS, PARAMETERS, PURCHASE_MODELS, RATE_BOUNDS, SPEND_BOUNDS
 
 from tenure.fit.run import FitError, population
-from tenure.posterior import BOUNDS, PARAMETERS, PURCHASE_MODELS, RATE_BOUNDS, SPEND_BOUNDS, Posterior
+from tenure.posterior import Posterior
+from tenure.purchase.bg_nbd.intensity import EQUATIONS, POINTS, fall_scale, panels_to, tabulate
+from tenure.purchase.bg_nbd.scoring import purchases_if_active
 from tenure.scorer import COLUMNS, Scorer
-from tenure.scorer.expectation import purchases_if_active
-from tenure.scorer.intensity import EQUATIONS, POINTS, fall_scale, panels_to, tabulate
 
 pytestmark = pytest.mark.filterwarnings("ignore::tenure.scorer.HeavyTailWarning")
 Floats = np.ndarray[Any, np.dtype[np.float64]]
@@ -92,7 +93,9 @@ def score_all(count: int, rows: int, seed: int) -> int:
     scored = 0
     for at, draws in enumerate(populations(rng, count)):
         customers = random_customers(rng, rows)
-        posterior = Posterior({name: draws[name][None, :] for name in PARAMETERS}, PURCHASE_MODELS[at % 2])
+        posterior = Posterior(
+            {name: draws[name][None, :] for name in PARAMETERS}, PURCHASE_MODELS[at % 2], "gamma_gamma"
+        )
         horizon, rate = int(rng.choice(HORIZONS)), float(rng.choice([0.0, 0.1, 5.0]))
         scores = Scorer(posterior).score(customers, horizon_days=horizon, discount_rate=rate)
         wrong = np.flatnonzero(impossible(scores.table, customers, draws, horizon))
@@ -119,7 +122,9 @@ def test_an_impossible_number_is_seen() -> None:
     customers = random_customers(rng, 10)
     draws = {name: np.full(DRAWS, value) for name, value in ORDINARY.items()}
     table = (
-        Scorer(Posterior({name: values[None, :] for name, values in draws.items()}, "bg_nbd")).score(customers).table
+        Scorer(Posterior({name: values[None, :] for name, values in draws.items()}, "bg_nbd", "gamma_gamma"))
+        .score(customers)
+        .table
     )
     table.loc[1, "clv"], table.loc[3, "clv_low"], table.loc[5, "p_alive"] = np.inf, 1e99, 1.1
     table.loc[7, "expected_purchases"] = 1e99
@@ -130,7 +135,10 @@ def test_an_impossible_number_is_seen() -> None:
 @pytest.mark.parametrize("case", HARD)
 def test_values_to_infinity_and_of_new_customers_are_possible_too(case: str, purchases: str) -> None:
     known = {name: np.full((1, DRAWS), value) for name, value in (ORDINARY | HARD[case]).items()}
-    scorer, customers = Scorer(Posterior(known, purchases)), random_customers(np.random.default_rng(4), 50)
+    scorer, customers = (
+        Scorer(Posterior(known, purchases, "gamma_gamma")),
+        random_customers(np.random.default_rng(4), 50),
+    )
     residual = scorer.residual(customers, discount_rate=1e-6).table.drop(columns="customer_id").to_numpy()
     expected = scorer.expected_new_customer(np.array([1.0, 365.0, 10_950.0]))
     assert (np.isfinite(residual) & (residual >= 0)).all()
@@ -243,7 +251,7 @@ def test_what_is_left_out_of_a_table_does_not_depend_on_how_it_was_extended() ->
 def test_draws_of_a_fit_beyond_a_bound_are_moved_to_it() -> None:
     draws = {name: np.full((2, 3), value) for name, value in ORDINARY.items()}
     draws["a"][0, 1], draws["b"][1, 2], draws["alpha"][0, 0] = 1e-12, 1e-9, 1e15
-    moved = population(draws, "bg_nbd", {"method": "nuts"}).draws
+    moved = population(draws, ("bg_nbd", "gamma_gamma"), {"method": "nuts"}).draws
     assert (moved["a"][0, 1], moved["b"][1, 2], moved["alpha"][0, 0]) == (1e-9, 1e-6, 1e12)
     np.testing.assert_array_equal(moved["r"], draws["r"])
 
@@ -252,5 +260,5 @@ def test_draws_of_a_fit_beyond_a_bound_are_moved_to_it() -> None:
 def test_impossible_draws_of_a_fit_end_in_one_line_with_advice(changes: dict[str, float]) -> None:
     draws = {name: np.full((2, 3), value) for name, value in (ORDINARY | changes).items()}
     with pytest.raises(FitError, match=r"gave impossible draws.*6 of 6 .*take narrower priors") as caught:
-        population(draws, "bg_nbd", {"method": "nuts"})
+        population(draws, ("bg_nbd", "gamma_gamma"), {"method": "nuts"})
     assert (caught.value.exit_code, "\n" in str(caught.value)) == (2, False)

@@ -85,7 +85,9 @@ def _posterior() -> "Posterior":
 
     rng = np.random.default_rng(0)
     middle = {"r": 0.24, "alpha": 31.0, "a": 0.9, "b": 2.5, "p": 6.2, "q": 3.7, "v": 15.4}
-    return Posterior({key: value * rng.gamma(400, 1 / 400, (2, 50)) for key, value in middle.items()}, "bg_nbd", {})
+    return Posterior(
+        {key: value * rng.gamma(400, 1 / 400, (2, 50)) for key, value in middle.items()}, "bg_nbd", "gamma_gamma", {}
+    )
 
 
 if __name__ == "__main__":

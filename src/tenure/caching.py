@@ -4,13 +4,14 @@ Numba's own key is the file of the function alone, but machine code contains the
 too. Here a digest of all of them is part of the names of the cache's files. Where the files lie is Numba's choice, and
 Numba's configuration, which other packages share, is not changed.
 
-Compiled functions import helpers and constants by name (`from .random import uniform`), never a module of them.
+Compiled functions import helpers and constants by name, or a module of this package that holds them.
 """
 
 import hashlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from functools import lru_cache
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import numba
@@ -18,7 +19,9 @@ import numpy as np
 from numba.core.caching import CompileResultCacheImpl, FunctionCache
 from numba.core.dispatcher import Dispatcher
 
+PACKAGE = __name__.rpartition(".")[0]
 CACHE = "_cache"  # the attribute of a dispatcher that holds its cache
+SOURCES = "_sources"  # the attribute of a stub that holds the modules whose functions the compiler puts in its place
 
 
 def njit(*, nogil: bool = False) -> Callable[[Callable[..., Any]], Any]:
@@ -66,9 +69,17 @@ class _Cache(FunctionCache):  # type: ignore[misc]
 
 def _digest(function: Any) -> str:
     """Return a digest of a function's file and of the values that the file has imported or computed before it."""
-    path = function.__code__.co_filename
+    return _digest_of_globals(function.__code__.co_filename, function.__globals__)
+
+
+@lru_cache
+def _digest_of_module(module: ModuleType) -> str:
+    return _digest_of_globals(str(module.__file__), vars(module))
+
+
+def _digest_of_globals(path: str, values: Mapping[str, Any]) -> str:
     digest = hashlib.sha256(_source(path))
-    for name, value in sorted(function.__globals__.items()):
+    for name, value in sorted(values.items()):
         if not name.startswith("__"):
             for part in (name.encode(), *_content(value, path)):
                 digest.update(b"%d\0" % len(part) + part)
@@ -86,6 +97,12 @@ def _content(value: Any, path: str) -> Iterator[bytes]:
         function: Any = value.py_func
         if function.__code__.co_filename != path:  # the file's own functions are in its text
             yield str(getattr(getattr(value, CACHE), "digest", None) or _digest(function)).encode()
+    elif isinstance(value, ModuleType):
+        if value.__name__.startswith(f"{PACKAGE}."):
+            yield _digest_of_module(value).encode()
+    elif hasattr(value, SOURCES):
+        for module in getattr(value, SOURCES):
+            yield _digest_of_module(module).encode()
     elif isinstance(value, np.ndarray):
         yield from (str((value.dtype, value.shape)).encode(), value.tobytes())
     elif isinstance(value, tuple):

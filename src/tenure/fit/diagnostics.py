@@ -1,4 +1,4 @@
-"""What the sampler says about itself, as flat numbers."""
+"""Convergence diagnostics of a sampler, as flat numbers."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -9,11 +9,11 @@ if TYPE_CHECKING:
 
 
 def diagnose(trace: "xr.DataTree", names: tuple[str, ...]) -> dict[str, float]:
-    """Summarise the convergence of chains over the model's parameters and all free variables.
+    """Compute the convergence of chains over the model's parameters and all free variables.
 
     R-hat and effective sample sizes by Vehtari et al. (2021); MCSE is that of the mean, in posterior standard
-    deviations; BFMI by Betancourt (2016). A number that cannot be had is NaN, which the review refuses.
-    `relative_ess` is effective draws per draw, averaged over all variables, as ArviZ's own leave-one-out takes it.
+    deviations; BFMI by Betancourt (2016). A number that cannot be computed is NaN, which fails the review.
+    `relative_ess` is effective draws per draw, averaged over all variables, as in ArviZ's own leave-one-out.
     """
     from arviz_stats import bfmi, ess, mcse, rhat  # ArviZ's own, without its plots, which take as long again to import
 

@@ -1,14 +1,16 @@
 """Exact draws by importance sampling from the Laplace approximation.
 
-A multivariate t around the mode proposes, the density itself weighs, Pareto smoothing tames the largest weights and
-says by its k-hat whether they can be trusted. What comes out are draws of the posterior, not of the approximation.
+Proposals are from a multivariate t around the mode, weights from the density itself. Pareto smoothing bounds the
+largest weights, and its k-hat shows whether they are reliable. The result is draws of the posterior, not of the
+approximation.
 """
 
 from dataclasses import dataclass
 
 import numpy as np
 
-from .likelihood import Floats
+from tenure.kernel_table import Floats
+
 from .mode import Mode
 from .pareto import smooth
 from .target import Target
@@ -19,10 +21,10 @@ OVERSAMPLE = 2
 
 @dataclass(frozen=True)
 class ImportanceDraws:
-    """Draws in unconstrained coordinates, shape (draws, coordinates), with what vouches for them.
+    """Draws in unconstrained coordinates, shape (draws, coordinates), with their diagnostics.
 
-    `effective` is the number of independent draws that they are worth: proposals count by how unequal their weights
-    are, and a proposal taken twice is not two.
+    `effective` is the number of independent draws that they are worth, which depends on how unequal the weights are
+    and on how many proposals are taken more than once.
     """
 
     u: Floats
@@ -40,7 +42,7 @@ def importance_sample(target: Target, mode: Mode, *, draws: int, rng: np.random.
     log_weights = np.maximum(log_weights, log_weights.max() - 700.0)
     khat = smooth(log_weights, 1.0)
     weights = np.exp(log_weights)
-    # Systematic resampling: each proposal is taken as often as its weight says, to within one.
+    # Systematic resampling: each proposal is taken in proportion to its weight, to within one.
     positions = (rng.random() + np.arange(draws)) / draws
     chosen = np.minimum(np.searchsorted(np.cumsum(weights), positions), proposed - 1)
     times = np.bincount(chosen, minlength=proposed)

@@ -3,15 +3,15 @@
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from tenure.errors import InputError
+from tenure.kernel_table import Floats
 from tenure.settings import FitSettings
 from tenure.streams import derive_seed, stream
 
-from .likelihood import Floats
 from .mode import Mode
 from .target import Target
 
@@ -22,14 +22,14 @@ if TYPE_CHECKING:
 
 
 class SamplerError(InputError):
-    """Sampling that came to no end."""
+    """Sampling that failed."""
 
 
 def sample(target: Target, mode: Mode, settings: FitSettings, *, seed: int, progress: bool) -> "Chains":
     """Sample coordinates, shape (chains, draws, coordinates), and the sampler's statistics.
 
     Nutpie explores z, where u = mode + factor z: around the mode the posterior of z is near a standard normal, so that
-    chains start in its middle and warm-up has little to learn. It compiles nothing: the kernels are compiled already.
+    chains start in its middle and warm-up is short. It compiles nothing: the kernels are compiled already.
     """
     if settings.sampler == "pymc":
         return _sample_with_pymc(target, settings, seed, progress)
@@ -48,7 +48,7 @@ def sample(target: Target, mode: Mode, settings: FitSettings, *, seed: int, prog
         expanded_dtypes=[np.dtype(np.float64)],
         expanded_shapes=[(size,)],
         expanded_names=["u"],
-        # Overdispersed starts are what R-hat compares chains by.
+        # R-hat compares chains by overdispersed starts.
         make_initial_point_fn=lambda point_seed: stream(point_seed, "fit.nuts.start").standard_normal(size),
     )
     sampler = nutpie.sample(
@@ -74,9 +74,9 @@ def sample(target: Target, mode: Mode, settings: FitSettings, *, seed: int, prog
 def _sample_with_pymc(target: Target, settings: FitSettings, seed: int, progress: bool) -> "Chains":
     import pymc as pm
 
-    from .models import pymc_model
+    from .pymc_model import pymc_model
 
-    with pymc_model(target) as model, _in_range():
+    with pymc_model(target), _in_range():
         trace = pm.sample(
             draws=settings.draws,
             tune=settings.tune,
@@ -90,17 +90,17 @@ def _sample_with_pymc(target: Target, settings: FitSettings, seed: int, progress
         )
     if trace["posterior"].sizes["draw"] < settings.draws:  # it returns the draws so far when it is interrupted
         raise KeyboardInterrupt
-    columns: list[Any] = []
-    for variable in model.free_RVs:
-        values = trace["posterior"][variable.name].values
-        is_share = target.priors[variable.name].distribution == "Beta"
-        columns.append(np.log(values) - np.log1p(-values) if is_share else np.log(values))
+    posterior = trace["posterior"]
+    columns = [
+        posterior[f"{name}_logit"].values if quantity.is_share else np.log(posterior[name].values)
+        for name, quantity in target.spec.quantities.items()
+    ]
     return np.stack(columns, axis=-1), trace["sample_stats"].to_dataset()
 
 
 @contextmanager
 def _in_range() -> Iterator[None]:
-    """Say what to do where the warm-up goes so far out that a share is 1 in doubles, and PyMC divides by the rest."""
+    """Raise SamplerError where the warm-up goes so far out that PyMC divides by zero."""
     from pymc.sampling.parallel import ParallelSamplingError
 
     try:

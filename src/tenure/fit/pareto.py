@@ -1,8 +1,8 @@
-"""Pareto smoothing of importance weights, and k-hat, the diagnostic that says whether they can be trusted.
+"""Pareto smoothing of importance weights, and k-hat, the diagnostic of their reliability.
 
 Vehtari, Simpson, Gelman, Yao & Gabry (2024), Pareto smoothed importance sampling, JMLR 25. ArviZ has the same in
-plain NumPy, and a test holds the two equal; here it is compiled, because leave-one-out asks for it once per distinct
-history, and because ArviZ takes longer to import than a posterior to find.
+plain NumPy, and a test compares the two; here it is compiled, because leave-one-out needs it once per distinct history,
+and because ArviZ takes longer to import than a posterior to find.
 """
 
 import math

@@ -44,7 +44,11 @@ from .store import client
 log = logging.getLogger("tenure")
 PACKAGE = Path(__file__).resolve().parents[1]
 # What travels inside the model, with relative imports among themselves only.
-TRAVELS = ("bounds.py", "caching.py", "errors.py", "streams.py", "summary", "posterior.py", "scorer")
+TRAVELS = (
+    "bounds.py", "caching.py", "errors.py", "streams.py", "summary", "model_spec.py", "counter_random.py",
+    "compiled_dispatch.py", "posterior.py", "posterior_file.py", "purchase", "spend", "scorer",
+)  # fmt: skip
+STAYS = ("__pycache__", "likelihood.py", "process.py", "pymc.py", "protocol.py", "poisson_times.py")  # of the models
 POSTERIORS = (paths.posterior("final"), paths.posterior("calibration"))  # of a run, the last first
 REQUIREMENTS = ("mlflow", "numba", "numpy", "pandas")
 SUMMARY_COLUMNS = ("customer_id", "frequency", "recency", "T", "monetary_value")
@@ -213,7 +217,7 @@ def _pack(posterior: Posterior, drifts: Drifts | None, folder: Path) -> dict[str
     for name in TRAVELS:
         source = PACKAGE / name
         if source.is_dir():
-            shutil.copytree(source, code / name, ignore=shutil.ignore_patterns("__pycache__"))
+            shutil.copytree(source, code / name, ignore=shutil.ignore_patterns(*STAYS))
         else:
             shutil.copy(source, code / name)
     posterior.save(folder / "posterior.npz")

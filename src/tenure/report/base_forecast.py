@@ -6,12 +6,8 @@ from typing import Any
 from tenure.registry import Evidence
 from tenure.review import Verdict
 
+from .origin import model_specs
 from .tables import NONE, Cell, Note, Table, count, interval, money, percent
-
-ONE_TIME_BUYERS = (
-    "In the BG/NBD model customers with purchases on one day only stay active, so the share of active customers "
-    "includes all of them."
-)
 
 
 def base_forecast_section(evidence: Evidence) -> list[Table | Note]:
@@ -26,8 +22,7 @@ def base_forecast_section(evidence: Evidence) -> list[Table | Note]:
             Note(f"The holdout validates {checked} days. The forecast beyond them is an extrapolation.", "REVIEW")
         )
     section += [_base_totals(evidence, settings), _people(evidence, settings)]
-    if evidence.params.get("fit.purchase_model") == "bg_nbd":
-        section.append(Note(ONE_TIME_BUYERS, "soft"))
+    section += [Note(note, "soft") for spec in model_specs(evidence) for note in spec.notes]
     return [*section, _new_customer(evidence, settings)] if "new_customer.clv" in evidence.metrics else section
 
 

@@ -10,7 +10,7 @@ from tenure.registry import Evidence
 from .base_forecast import base_forecast_section
 from .fit import STAGES, last_stage, posterior_section
 from .holdout import baselines_table, calibration_section, deciles_table, totals_table
-from .origin import card, reconciliation_section, reproduce, versions
+from .origin import card, model_specs, reconciliation_section, reproduce, versions
 from .pictures import Picture, logged_picture
 from .tables import NONE, Note, Table
 from .verdict import MEANING, checks_table, registration
@@ -55,7 +55,7 @@ def _content(evidence: Evidence) -> dict[str, Any]:
         "posterior": posterior_section(evidence, stage),
         "reconciliation": reconciliation_section(evidence),
         "card": card(evidence),
-        "purchases": evidence.params.get("fit.purchase_model", NONE),
+        "limits": [limit for spec in model_specs(evidence) for limit in spec.limits],
         "reproduce": reproduce(evidence),
         "command": evidence.command(),
         "versions": versions(evidence),

@@ -17,7 +17,7 @@ from tenure.review import Check, Verdict
 
 from .comparability import settings_below, why_incomparable
 from .fit import MODELS, last_stage
-from .origin import PURCHASE_MODELS
+from .origin import LABELS
 from .tables import NONE, Cell, Note, Table, count, money, percent, plain
 
 type Runs = Mapping[str, Evidence]
@@ -92,7 +92,7 @@ def runs_table(runs: Runs) -> Table:
         "held out to": lambda run: run.tags.get("end", NONE),
         "days held out": lambda run: count(run.metrics.get("horizon_days")).text,
         "customers in the holdout": lambda run: count(run.metrics.get("customers")).text,
-        "purchase model": lambda run: PURCHASE_MODELS.get(_purchases(run), _purchases(run)),
+        "purchase model": lambda run: LABELS.get(_purchases(run), _purchases(run)),
         "method": lambda run: run.tags.get("calibration.purchases.method", NONE),
         "priors": lambda run: _same_as(run, runs, "fit.priors."),
         "limits of the review": lambda run: _same_as(run, runs, "review."),

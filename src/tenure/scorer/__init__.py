@@ -1,14 +1,16 @@
 """Score customers: probabilities, expectations, simulated outcomes, intervals, totals.
 
-This package travels inside the registered model together with `summary` and `posterior`. The three import only each
-other, NumPy, pandas and Numba, and only relatively, so that two versions can live in one process.
+This package travels inside the registered model together with `summary`, `posterior` and what it needs of the purchase
+and spend models. They import only each other, NumPy, pandas and Numba, and only relatively, so that two versions can be
+loaded in one process.
 """
 
-from .answers import Futures, Months, NewCustomer, Scores, Totals
+from ..counter_random import customer_keys
+from .columns import COLUMNS, EXPECTED, RESIDUAL
 from .groups import group, refuse_groups
 from .params import Params, ScoreError
-from .random import customer_keys
-from .score import COLUMNS, EXPECTED, RESIDUAL, HeavyTailWarning, HorizonWarning, Scorer
+from .results import Futures, Months, NewCustomer, Scores, Totals
+from .score import HeavyTailWarning, HorizonWarning, Scorer
 
 __all__ = [
     "COLUMNS",

@@ -1,4 +1,4 @@
-"""Group customers by columns that ride along, and cut groups into blocks of rows."""
+"""Group customers by passthrough columns, and cut groups into blocks of rows."""
 
 from collections.abc import Sequence
 from itertools import pairwise
@@ -15,13 +15,13 @@ BLOCK = 128  # rows that a thread scores at a time; totals are sums of blocks in
 
 
 def refuse_groups(by: Sequence[str], count: int) -> None:
-    """Refuse more groups than `GROUPS`: each holds as many numbers as there are draws."""
+    """Raise ScoreError for more groups than `GROUPS`: each has as many numbers as there are draws."""
     if count > GROUPS:
-        raise ScoreError(f"Totals were asked by {', '.join(by)}, which make {count:,} groups; the most is {GROUPS:,}.")
+        raise ScoreError(f"Totals are by {', '.join(by)}, which make {count:,} groups; the most is {GROUPS:,}.")
 
 
 def group(customers: pd.DataFrame, by: Sequence[str]) -> tuple[list[tuple[Any, ...]], NDArray[np.int64]]:
-    """Give the distinct values of columns, in order, and each customer's place among them; one group without columns.
+    """Return the distinct values of columns, in order, and each customer's place among them; one group without columns.
 
     Raises ScoreError for a column that is not there, and for more than `GROUPS` groups.
     """
@@ -30,7 +30,7 @@ def group(customers: pd.DataFrame, by: Sequence[str]) -> tuple[list[tuple[Any, .
     lost = [name for name in by if name not in customers.columns]
     if lost:
         there = ", ".join(map(str, customers.columns))
-        raise ScoreError(f"Totals were asked by {', '.join(lost)}, which the customers do not have. They have {there}.")
+        raise ScoreError(f"Totals are by {', '.join(lost)}, which the customers do not have. They have {there}.")
     grouped = customers.groupby(list(by), sort=True, dropna=False)
     refuse_groups(by, grouped.ngroups)
     codes = np.asarray(grouped.ngroup(), np.int64)
@@ -39,7 +39,7 @@ def group(customers: pd.DataFrame, by: Sequence[str]) -> tuple[list[tuple[Any, .
 
 
 def blocks(codes: NDArray[np.int64]) -> list[tuple[int, int]]:
-    """Cut the rows, which come sorted by group, into blocks of one group each."""
+    """Split the rows, which come sorted by group, into blocks of one group each."""
     ends = np.cumsum(np.bincount(codes)) if codes.size else np.zeros(0, np.int64)
     return [
         (at, min(at + BLOCK, end)) for start, end in pairwise([0, *map(int, ends)]) for at in range(start, end, BLOCK)

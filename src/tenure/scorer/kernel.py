@@ -1,32 +1,30 @@
 """Score rows of customers by all draws: expectations, simulated outcomes, and each customer's summary of them.
 
-Each row is computed from that row, the population, the parameters and the key alone, by one arithmetic path, so an
-answer depends neither on the other rows nor on their order: rows are sorted by (x, T, t_x) only so that what depends on
-those alone is computed once. Kernels release the GIL and run on threads, a block of rows each.
+Each row is computed from that row, the population, the parameters and the key alone, by one arithmetic path, so a
+result depends neither on the other rows nor on their order: rows are sorted by (x, T, t_x) only so that what depends on
+those alone is computed once. Kernels release the GIL and run on threads, a block of rows each. What depends on the
+models is bound at compile time by `purchase.dispatch` and `spend.dispatch`.
 """
 
 import math
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..caching import njit
-from .expectation import log_dropout_odds, p_alive, p_alive_of, p_any_purchase, spend_weights
-from .intensity import EQUATIONS, PANELS, POINTS, Floats, fall_scale, integrate, panels_to, tabulate
+from ..counter_random import draw_salt, uniform_at
+from ..purchase import dispatch as purchase
+from ..spend import dispatch as spend
+from . import columns
+from .buyers import find_buyers
 from .quantiles import BUCKETS, order_statistics
-from .random import draw_salt
-from .simulation import find_buyers, simulate_buyer
 
+type Floats = NDArray[np.float64]
 type Ints = NDArray[np.int64]
 type Keys = NDArray[np.uint64]
 
-# What `score_block` sums over its rows, draw by draw.
-TOTALS = ("purchases", "clv", "expected_purchases", "expected_clv")
-# The column of its table beyond those that the scorer shows: the sum over draws of a customer's squared values.
-SQUARES = 11
-
-MOST_COUNTED = 2.0**31 - 1.0  # by the integers of `Answers.counts`
+MOST_COUNTED = 2.0**31 - 1.0  # by the integers of `Outputs.counts`
 
 
 class Customers(NamedTuple):
@@ -40,26 +38,20 @@ class Customers(NamedTuple):
 
 
 class Population(NamedTuple):
-    """Draws of the parameters, shape (draws,) each; `chances` to leave at once: 0 in the BG/NBD, 1 in the MBG/NBD."""
+    """Draws of the models' parameters: `scoring.Parameters` of the purchase and of the spend model."""
 
-    r: Floats
-    alpha: Floats
-    a: Floats
-    b: Floats
-    p: Floats
-    q: Floats
-    v: Floats
-    chances: int
+    purchase: Any
+    spend: Any
 
 
 class Question(NamedTuple):
-    """What is asked.
+    """A request in the kernel's terms.
 
     Attributes:
         ends: last days of the periods, ascending; the last is the horizon.
         delta: continuous discount rate per day.
         margin: share of spend that is kept.
-        quadrature: `intensity.fractions` of the discount over each period's end.
+        prepared: of the purchase model's `scoring.prepare`.
         low: rank of an interval's lower end among sorted draws.
         high: rank of its upper end.
         with_outcomes: whether to simulate.
@@ -68,23 +60,23 @@ class Question(NamedTuple):
     ends: Floats
     delta: float
     margin: float
-    quadrature: tuple[Floats, Floats, Floats]
+    prepared: Any
     low: int
     high: int
     with_outcomes: bool
 
 
-class Answers(NamedTuple):
-    """What `score_block` fills; the arrays by customer are shared by all blocks.
+class Outputs(NamedTuple):
+    """Arrays that `score_block` fills; those by customer are shared by all blocks.
 
     Attributes:
-        table: shape (customers, 12); columns of outcomes stay as they are without them.
-        totals: takes the sums named in `TOTALS`, shape (4, draws).
-        paths: takes each customer's expected purchases and value by period, shape (2, customers, periods); of no
-            periods if not wanted.
-        total_paths: takes the sums named in `TOTALS` by period, shape (4, periods, draws).
-        counts: takes simulated counts, shape (customers, draws); (0, 0) if not wanted.
-        values: takes simulated values, alike.
+        table: shape (customers, columns.WIDTH); columns of outcomes stay as they are without them.
+        totals: the sums of `columns.TOTALS`, shape (4, draws).
+        paths: each customer's expected purchases and value by period, shape (2, customers, periods); of no periods if
+            not wanted.
+        total_paths: the sums of `columns.TOTALS` by period, shape (4, periods, draws).
+        counts: simulated counts, shape (customers, draws); (0, 0) if not wanted.
+        values: simulated values, alike.
     """
 
     table: Floats
@@ -96,31 +88,21 @@ class Answers(NamedTuple):
 
 
 class Cache(NamedTuple):
-    """What a thread holds from row to row and from block to block: what depends on the x, the T and the t_x alone.
+    """What a thread keeps from row to row and from block to block: what depends on the x, the T and the t_x alone.
 
     Attributes:
-        x: of what is held, shape (1,); -1 for none yet.
-        intensities: tables of F, shape (PANELS, draws, POINTS): by panel first, as few are ever touched.
-        edges: of `intensity.tabulate`, shape (draws, 2).
-        panels: how many panels each draw's table has, shape (draws,).
-        log_odds, own, of_all: `log_dropout_odds` and `spend_weights`, shape (draws,).
-        of_unpriced: the population's mean spend, expected where no repeat purchase was paid for, shape (draws,).
+        x: of what is kept, shape (1,); -1 for none yet.
+        purchase, spend: the models' workspaces.
         plain, discounted: expected purchases up to each period's end given active, shape (draws, periods).
         buying: P(purchase) given active, shape (draws,).
-        alive, chance, worth: P(alive), P(purchase), and what one unit of mean spend is worth, shape (draws,).
+        alive, chance, worth: P(alive), P(purchase), and clv per unit of mean spend, shape (draws,).
         sums: of `alive`, `chance` and expected purchases over draws, shape (3,).
-        salts: of `random.draw_salt`, shape (draws,).
-        room: for the linear equations of a panel.
+        salts: of `counter_random.draw_salt`, shape (draws,).
     """
 
     x: Floats
-    intensities: Floats
-    edges: Floats
-    panels: Ints
-    log_odds: Floats
-    own: Floats
-    of_all: Floats
-    of_unpriced: Floats
+    purchase: Any
+    spend: Any
     plain: Floats
     discounted: Floats
     buying: Floats
@@ -129,7 +111,6 @@ class Cache(NamedTuple):
     worth: Floats
     sums: Floats
     salts: Keys
-    room: Floats
 
 
 class Scratch(NamedTuple):
@@ -146,16 +127,14 @@ class Scratch(NamedTuple):
     buckets: Ints
 
 
-def allocate_cache(draws: int, periods: int) -> Cache:
-    """Make room for what rows share, with nothing in it yet."""
-    by_draw = [np.empty(draws) for _ in range(8)]
-    log_odds, own, of_all, of_unpriced, buying, alive, chance, worth = by_draw
+def allocate_cache(purchase_workspace: Any, spend_workspace: Any, draws: int, periods: int) -> Cache:
+    """Return an empty cache."""
+    buying, alive, chance, worth = (np.empty(draws) for _ in range(4))
     with np.errstate(over="ignore"):  # the mixing wraps around, as it should
         salts = np.array([draw_salt(s) for s in range(draws)], np.uint64)
     return Cache(
-        np.array([-1.0]), np.empty((PANELS, draws, POINTS)), np.empty((draws, 2)), np.zeros(draws, np.int64),
-        log_odds, own, of_all, of_unpriced, np.empty((draws, periods)), np.empty((draws, periods)), buying, alive,
-        chance, worth, np.empty(3), salts, np.empty((EQUATIONS, EQUATIONS + 1)),
+        np.array([-1.0]), purchase_workspace, spend_workspace, np.empty((draws, periods)), np.empty((draws, periods)),
+        buying, alive, chance, worth, np.empty(3), salts,
     )  # fmt: skip
 
 
@@ -169,166 +148,150 @@ def _scratch(draws, periods):  # type: ignore[no-untyped-def]
 
 
 @njit(nogil=True)
-def score_block(rows, customers, population, question, held, answers):  # type: ignore[no-untyped-def]
+def score_block(rows, customers, population, question, cache, outputs):  # type: ignore[no-untyped-def]
     """Score the customers `rows` (int64), which come sorted by x, T and t_x."""
-    scratch = _scratch(population.r.size, answers.total_paths.shape[1])
+    scratch = _scratch(cache.alive.size, outputs.total_paths.shape[1])
     T_before, t_x_before = -1.0, -1.0
     for i in rows:
         x, t_x, T = customers.x[i], customers.t_x[i], customers.T[i]
-        is_new = x != held.x[0]
+        is_new = x != cache.x[0]
         if is_new:
-            _renew_x(x, population, held)
+            cache.x[0] = x
+            purchase.renew_x(x, population.purchase, cache.purchase)
+            spend.renew_x(x, population.spend, cache.spend)
         if is_new or T_before != T:
-            _expect_if_active(x, T, population, question, held)
+            _expect_if_active(x, T, population, question, cache)
             is_new = True
         if is_new or t_x_before != t_x:
-            _renew_history(x, t_x, T, population, question.margin, held)
+            _renew_history(x, t_x, T, population, question.margin, cache)
         T_before, t_x_before = T, t_x
-        _expect(i, customers.monetary_value[i], question, held, scratch, answers)
+        _expect(i, customers.monetary_value[i], question, cache, scratch, outputs)
         if question.with_outcomes:
-            _simulate(i, customers, population, question, held, scratch, answers)
+            _simulate(i, customers, population, question, cache, scratch, outputs)
 
 
 @njit()
-def _renew_x(x, population, held):  # type: ignore[no-untyped-def]
-    """Hold what customers of one x share."""
-    held.x[0], held.panels[:] = x, 0
-    for s in range(held.own.size):
-        held.own[s], held.of_all[s] = spend_weights(x, population.p[s], population.q[s], population.v[s])
-        held.of_unpriced[s] = spend_weights(0.0, population.p[s], population.q[s], population.v[s])[1]
-        if x + population.chances > 0:
-            held.log_odds[s] = log_dropout_odds(x + population.chances, population.a[s], population.b[s])
+def _expect_if_active(x, T, population, question, cache):  # type: ignore[no-untyped-def]
+    """Compute what customers of one x and T share."""
+    purchase.expect_if_active(
+        x, T, question.ends, question.delta, question.prepared, population.purchase, cache.purchase, cache.plain,
+        cache.discounted, cache.buying,
+    )  # fmt: skip
 
 
 @njit()
-def _expect_if_active(x, T, population, question, held):  # type: ignore[no-untyped-def]
-    """Hold what customers of one x and T share; tables of this x are extended as far as need be."""
-    nodes, weights, discounted_weights = question.quadrature
-    ends = question.ends
-    for s in range(held.buying.size):
-        r, a = population.r[s], population.a[s]
-        G, A, c = population.alpha[s] + T, r + x + 1.0, a + population.b[s] + (x + population.chances)
-        scale = fall_scale(A, a, c)
-        needed = panels_to(ends[-1] / G, scale)
-        if needed > held.panels[s]:
-            tabulate(A, a, c, needed, held.panels[s], held.intensities, s, held.edges[s], held.room)
-            held.panels[s] = needed
-        for period in range(ends.size):
-            end, of_discount = ends[period], discounted_weights[period]
-            plain, discounted = integrate(
-                end / G, scale, question.delta * end, held.intensities, s, nodes, weights, of_discount
-            )
-            held.plain[s, period], held.discounted[s, period] = plain * (r + x), discounted * (r + x)
-        held.buying[s] = p_any_purchase(x, T, ends[-1], r, population.alpha[s])
-
-
-@njit()
-def _renew_history(x, t_x, T, population, margin, held):  # type: ignore[no-untyped-def]
-    """Hold what customers of one x, t_x and T share."""
-    alive, may_be_gone = held.alive, x + population.chances > 0
+def _renew_history(x, t_x, T, population, margin, cache):  # type: ignore[no-untyped-def]
+    """Compute what customers of one x, t_x and T share."""
+    alive = cache.alive
+    purchase.fill_alive(x, t_x, T, population.purchase, cache.purchase, alive)
+    cache.sums[:] = 0.0
     for s in range(alive.size):
-        alive[s] = 1.0
-        if may_be_gone:
-            alive[s] = p_alive_of(x, t_x, T, population.r[s], population.alpha[s], held.log_odds[s])
-    held.sums[:] = 0.0
-    for s in range(alive.size):
-        held.chance[s] = alive[s] * held.buying[s]
-        held.worth[s] = margin * alive[s] * held.discounted[s, -1]
-        held.sums[0] += alive[s]
-        held.sums[1] += held.chance[s]
-        held.sums[2] += alive[s] * held.plain[s, -1]
+        cache.chance[s] = alive[s] * cache.buying[s]
+        cache.worth[s] = margin * alive[s] * cache.discounted[s, -1]
+        cache.sums[0] += alive[s]
+        cache.sums[1] += cache.chance[s]
+        cache.sums[2] += alive[s] * cache.plain[s, -1]
 
 
 @njit()
-def _expect(i, monetary_value, question, held, scratch, answers):  # type: ignore[no-untyped-def]
-    """Give one customer's expectations, and add them to the totals."""
-    draws, values, totals = scratch.values.size, scratch.values, answers.totals
+def _expect(i, monetary_value, question, cache, scratch, outputs):  # type: ignore[no-untyped-def]
+    """Compute one customer's expectations, and add them to the totals."""
+    draws, values, totals = scratch.values.size, scratch.values, outputs.totals
     sum_spend, sum_value, sum_squares = 0.0, 0.0, 0.0
-    of_others = held.of_all if monetary_value > 0.0 else held.of_unpriced
     for s in range(draws):
-        spend = of_others[s] + held.own[s] * monetary_value
-        values[s] = held.worth[s] * spend
-        sum_spend += spend
+        expected_spend = spend.expect_spend(s, monetary_value, cache.spend)
+        values[s] = cache.worth[s] * expected_spend
+        sum_spend += expected_spend
         sum_value += values[s]
         sum_squares += values[s] * values[s]
-        totals[2, s] += held.alive[s] * held.plain[s, -1]
-        totals[3, s] += values[s]
-    for period in range(answers.total_paths.shape[1]):
-        _expect_period(i, period, monetary_value, question.margin, held, answers)
-    row = answers.table[i]
-    row[0], row[1], row[2] = held.sums[0] / draws, held.sums[1] / draws, held.sums[2] / draws
-    row[5], row[6], row[SQUARES] = sum_spend / draws, sum_value / draws, sum_squares
-    row[9], row[10] = order_statistics(values, 0, question.low, question.high, scratch.buckets, scratch.places)
+        totals[columns.TOTAL_EXPECTED_PURCHASES, s] += cache.alive[s] * cache.plain[s, -1]
+        totals[columns.TOTAL_EXPECTED_CLV, s] += values[s]
+    for period in range(outputs.total_paths.shape[1]):
+        _expect_period(i, period, monetary_value, question.margin, cache, outputs)
+    row = outputs.table[i]
+    row[columns.P_ALIVE], row[columns.P_PURCHASE] = cache.sums[0] / draws, cache.sums[1] / draws
+    row[columns.EXPECTED_PURCHASES], row[columns.EXPECTED_SPEND] = cache.sums[2] / draws, sum_spend / draws
+    row[columns.CLV], row[columns.SQUARES] = sum_value / draws, sum_squares
+    row[columns.CLV_MEAN_LOW], row[columns.CLV_MEAN_HIGH] = order_statistics(
+        values, 0, question.low, question.high, scratch.buckets, scratch.places
+    )
 
 
 @njit()
-def _expect_period(i, period, monetary_value, margin, held, answers):  # type: ignore[no-untyped-def]
+def _expect_period(i, period, monetary_value, margin, cache, outputs):  # type: ignore[no-untyped-def]
     """Add one customer's expectations over one period: what is expected until its end, less until its start."""
-    sum_purchases, sum_value = 0.0, 0.0
-    of_others = held.of_all if monetary_value > 0.0 else held.of_unpriced
-    for s in range(held.alive.size):
-        purchases, value = held.plain[s, period], held.discounted[s, period]
+    sum_purchases, sum_value, totals = 0.0, 0.0, outputs.total_paths
+    for s in range(cache.alive.size):
+        purchases, value = cache.plain[s, period], cache.discounted[s, period]
         if period > 0:
-            purchases = max(purchases - held.plain[s, period - 1], 0.0)
-            value = max(value - held.discounted[s, period - 1], 0.0)
-        purchases *= held.alive[s]
-        value *= margin * held.alive[s] * (of_others[s] + held.own[s] * monetary_value)
+            purchases = max(purchases - cache.plain[s, period - 1], 0.0)
+            value = max(value - cache.discounted[s, period - 1], 0.0)
+        purchases *= cache.alive[s]
+        value *= margin * cache.alive[s] * spend.expect_spend(s, monetary_value, cache.spend)
         sum_purchases += purchases
         sum_value += value
-        answers.total_paths[2, period, s] += purchases
-        answers.total_paths[3, period, s] += value
-    draws = held.alive.size
-    answers.paths[0, i, period], answers.paths[1, i, period] = sum_purchases / draws, sum_value / draws
+        totals[columns.TOTAL_EXPECTED_PURCHASES, period, s] += purchases
+        totals[columns.TOTAL_EXPECTED_CLV, period, s] += value
+    draws = cache.alive.size
+    outputs.paths[0, i, period], outputs.paths[1, i, period] = sum_purchases / draws, sum_value / draws
 
 
 @njit()
-def _simulate(i, customers, population, question, held, scratch, answers):  # type: ignore[no-untyped-def]
-    """Simulate one customer in every draw, and add what happens to the totals."""
-    customer = (customers.x[i], customers.T[i], customers.monetary_value[i])
-    counts, outcomes, state, key = scratch.counts, scratch.outcomes, scratch.state, customers.key[i]
-    bought = find_buyers(key, held.salts, held.chance, scratch.starts, scratch.buyers)
+def _simulate(i, customers, population, question, cache, scratch, outputs):  # type: ignore[no-untyped-def]
+    """Simulate one customer in every draw, and add the outcomes to the totals."""
+    bought = find_buyers(customers.key[i], cache.salts, cache.chance, scratch.starts, scratch.buyers)
     for k in range(bought):
-        s = scratch.buyers[k]
-        state[0] = scratch.starts[s]
-        of_draw = (
-            population.r[s], population.alpha[s], population.a[s], population.b[s], population.p[s], population.q[s],
-            population.v[s], population.chances,
-        )  # fmt: skip
-        counts[k], value = simulate_buyer(
-            state, key, s, held.alive[s], customer, of_draw, question.ends, question.delta, scratch.by_period
-        )
-        outcomes[k] = question.margin * value
-        answers.totals[0, s] += counts[k]
-        answers.totals[1, s] += outcomes[k]
-        for period in range(answers.total_paths.shape[1]):
-            answers.total_paths[0, period, s] += scratch.by_period[0, period]
-            answers.total_paths[1, period, s] += question.margin * scratch.by_period[1, period]
-    row, idle = answers.table[i], held.alive.size - bought
+        _simulate_one(i, k, customers, population, question, cache, scratch, outputs)
+    counts, outcomes = scratch.counts[:bought], scratch.outcomes[:bought]
+    row, idle = outputs.table[i], cache.alive.size - bought
     low, high, buckets, places = question.low, question.high, scratch.buckets, scratch.places
-    row[3], row[4] = order_statistics(counts[:bought], idle, low, high, buckets, places)
-    row[7], row[8] = order_statistics(outcomes[:bought], idle, low, high, buckets, places)
-    if answers.counts.shape[0] > 0:
-        answers.counts[i, :], answers.values[i, :] = 0, 0.0
+    row[columns.PURCHASES_LOW], row[columns.PURCHASES_HIGH] = order_statistics(counts, idle, low, high, buckets, places)
+    row[columns.CLV_LOW], row[columns.CLV_HIGH] = order_statistics(outcomes, idle, low, high, buckets, places)
+    if outputs.counts.shape[0] > 0:
+        outputs.counts[i, :], outputs.values[i, :] = 0, 0.0
         for k in range(bought):
             s = scratch.buyers[k]
-            answers.counts[i, s], answers.values[i, s] = min(counts[k], MOST_COUNTED), outcomes[k]
+            outputs.counts[i, s], outputs.values[i, s] = min(counts[k], MOST_COUNTED), outcomes[k]
+
+
+@njit()
+def _simulate_one(i, k, customers, population, question, cache, scratch, outputs):  # type: ignore[no-untyped-def]
+    """Simulate one customer in the draw of buyer k."""
+    s, state, x, key = scratch.buyers[k], scratch.state, customers.x[i], customers.key[i]
+    state[0] = scratch.starts[s]
+    # The number that made the customer a buyer gives the time too: so a longer horizon continues the same future.
+    quantile = uniform_at(state[0]) / cache.alive[s]
+    spending = spend.start_spending(state, x, customers.monetary_value[i], population.spend, s)
+    by_period = scratch.by_period
+    if by_period.shape[1]:
+        by_period[:] = 0.0
+    count, value = purchase.simulate_buyer(
+        state, key, s, quantile, x, customers.T[i], population.purchase, spending, question.ends, question.delta,
+        by_period,
+    )  # fmt: skip
+    scratch.counts[k], scratch.outcomes[k] = count, question.margin * value
+    outputs.totals[columns.TOTAL_PURCHASES, s] += count
+    outputs.totals[columns.TOTAL_CLV, s] += scratch.outcomes[k]
+    for period in range(by_period.shape[1]):
+        outputs.total_paths[columns.TOTAL_PURCHASES, period, s] += by_period[0, period]
+        outputs.total_paths[columns.TOTAL_CLV, period, s] += question.margin * by_period[1, period]
 
 
 @njit()
 def interval_ranks(draws, level):  # type: ignore[no-untyped-def]
-    """Give the ranks, from 0, of a central interval's ends among sorted draws."""
+    """Compute the ranks, from 0, of a central interval's ends among sorted draws."""
     tail = 0.5 * (1.0 - level)
-    # A hair is taken off before rounding up: 0.05 * 1000 is 50.00000000000004 in binary.
+    # Less 1e-9 before rounding up: 0.05 * 1000 is 50.00000000000004 in binary.
     low = max(math.ceil(tail * draws - 1e-9) - 1, 0)
     high = max(math.ceil((1.0 - tail) * draws - 1e-9) - 1, 0)
     return low, min(high, draws - 1)
 
 
 @njit(nogil=True)
-def expect_new_customer(population, question, held):  # type: ignore[no-untyped-def]
-    """Hold in `held.plain` the expected repeat purchases of a new customer until each period's end."""
-    _expect_if_active(0.0, 0.0, population, question, held)
-    for s in range(held.alive.size):
-        held.plain[s] *= p_alive(
-            0.0, 0.0, 0.0, population.r[s], population.alpha[s], population.a[s], population.b[s], population.chances
-        )
+def expect_new_customer(population, question, cache):  # type: ignore[no-untyped-def]
+    """Compute a new customer's expected purchases by period (`cache.plain`) and P(any) (`cache.chance`)."""
+    purchase.renew_x(0.0, population.purchase, cache.purchase)
+    _expect_if_active(0.0, 0.0, population, question, cache)
+    _renew_history(0.0, 0.0, 0.0, population, question.margin, cache)
+    for s in range(cache.alive.size):
+        cache.plain[s] *= cache.alive[s]

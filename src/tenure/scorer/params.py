@@ -1,4 +1,4 @@
-"""What is asked of the scorer."""
+"""Params of scoring."""
 
 import math
 from collections.abc import Mapping
@@ -12,12 +12,12 @@ from ..errors import InputError
 
 
 class ScoreError(InputError):
-    """A question that the scorer cannot answer."""
+    """Params or customers that the scorer cannot score."""
 
 
 @dataclass(frozen=True)
 class Params:
-    """What is asked of the scorer.
+    """Params of scoring.
 
     Args:
         horizon_days: whole days ahead, from 1 to 30 years.
@@ -54,16 +54,16 @@ class Params:
 
     @classmethod
     def of(cls, params: Mapping[str, Any] | None) -> "Params":
-        """Take params by name; unknown names are refused, with the known ones."""
-        known = [part.name for part in fields(cls)]
-        unknown = sorted(set(params or {}) - set(known))
+        """Build params by name; raise ScoreError for unknown names."""
+        names = [field.name for field in fields(cls)]
+        unknown = sorted(set(params or {}) - set(names))
         if unknown:
-            raise ScoreError(f"Unknown params {', '.join(unknown)}. The params are {', '.join(known)}.")
+            raise ScoreError(f"Unknown params {', '.join(unknown)}. The params are {', '.join(names)}.")
         return cls(**(params or {}))
 
     @property
     def delta(self) -> float:
-        """Give the continuous discount rate per day."""
+        """Return the continuous discount rate per day."""
         return math.log1p(self.discount_rate) / 365.0
 
     def _days_are_right(self) -> bool:
@@ -78,7 +78,7 @@ class Params:
 
 
 def refuse_no_end(params: Mapping[str, Any]) -> None:
-    """Refuse a question to infinity that has a horizon, or no discount to make it finite."""
+    """Raise ScoreError for params of a value to infinity that have a horizon, or no discount."""
     if "horizon_days" in params:
         raise ScoreError("A residual value has no horizon_days: it runs to infinity.")
     rate = Params.of(params).discount_rate

@@ -10,7 +10,7 @@ FEW = 64  # so many are sorted by insertion
 
 @njit()
 def order_statistics(values, below, low, high, room, places):  # type: ignore[no-untyped-def]
-    """Give two order statistics (the inverted distribution function) of values and of zeros beneath them.
+    """Compute two order statistics (the inverted distribution function) of values and of zeros beneath them.
 
     Exactly what sorting gives: values are counted into equal buckets between their extremes, and only those in the
     bucket of a rank are put in order.
@@ -46,16 +46,16 @@ def _of_rank(values, rank, room, places):  # type: ignore[no-untyped-def]
     while before + room[bucket] <= rank:
         before += room[bucket]
         bucket += 1
-    found, size = np.empty(room[bucket] + 1), 0
+    members, size = np.empty(room[bucket] + 1), 0
     for i in range(values.size):  # without a branch: what is not kept is written over
-        found[size] = values[i]
+        members[size] = values[i]
         size += places[i] == bucket
     if size > FEW:
-        return np.partition(found[:size], rank - before)[rank - before]
+        return np.partition(members[:size], rank - before)[rank - before]
     for i in range(1, size):
-        value, j = found[i], i
-        while j > 0 and found[j - 1] > value:
-            found[j] = found[j - 1]
+        value, j = members[i], i
+        while j > 0 and members[j - 1] > value:
+            members[j] = members[j - 1]
             j -= 1
-        found[j] = value
-    return found[rank - before]
+        members[j] = value
+    return members[rank - before]

@@ -14,7 +14,7 @@ from .backtest import (
     OriginSettings,
 )
 from .checks import SettingsError
-from .fit import FitSettings, Priors, PriorSettings, PurchasePriors, ScaleSettings, SpendPriors
+from .fit import FitSettings, Priors, PriorSettings, ScaleSettings
 from .jobs import (
     BacktestJobSettings,
     PromoteSettings,
@@ -62,7 +62,6 @@ __all__ = [
     "PriorSettings",
     "Priors",
     "PromoteSettings",
-    "PurchasePriors",
     "RefundSettings",
     "RegistrySettings",
     "ReportJobSettings",
@@ -77,7 +76,6 @@ __all__ = [
     "SettingsError",
     "SimulateJobSettings",
     "SimulateSettings",
-    "SpendPriors",
     "SummarySettings",
     "TrainSettings",
     "TransactionsSettings",

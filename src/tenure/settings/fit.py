@@ -1,10 +1,13 @@
-"""The priors, and how the posterior is found."""
+"""Settings of the fit: models, priors, inference."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, make_dataclass
+from typing import TYPE_CHECKING, Any
 
 from ..bounds import MOST_DRAWS
-from ..posterior import PURCHASE_MODELS
+from ..model_spec import Spec
+from ..purchase import MODELS as PURCHASE_MODELS
+from ..spend import MODELS as SPEND_MODELS
 from .checks import require, require_choice
 
 POSITIVE = {
@@ -17,7 +20,8 @@ POSITIVE = {
 UNIT_INTERVAL = {"Beta": ("alpha", "beta")}
 CHOICES = {
     "method": ("nuts", "laplace", "map"),
-    "purchase_model": PURCHASE_MODELS,
+    "purchase_model": tuple(PURCHASE_MODELS),
+    "spend_model": tuple(SPEND_MODELS),
     "sampler": ("nutpie", "pymc"),
     "no_repeat_buyers": ("refuse", "prior"),
 }
@@ -31,7 +35,7 @@ class PriorSettings:
     parameters: dict[str, float]
 
     def check(self, key: str, families: Mapping[str, tuple[str, ...]]) -> None:
-        """Refuse a distribution whose support or parameters are not those that `key` needs."""
+        """Raise SettingsError for a distribution whose support or parameters are not those that `key` needs."""
         names = ", ".join(families)
         require(self.distribution in families, f"{key}.distribution", f"one of {names}", self.distribution)
         wanted = families[self.distribution]
@@ -42,45 +46,33 @@ class PriorSettings:
             require(is_right and abs(value) < 1e6, f"{key}.parameters.{name}", "positive and finite", value)
 
 
-@dataclass
-class PurchasePriors:
-    """Priors of the purchase model, time in units of `fit.scale.time_days`."""
+def _priors_of(spec: Spec) -> type:
+    """Build the settings class of a model's priors: one `PriorSettings` per quantity of its spec."""
 
-    mean_rate: PriorSettings
-    heterogeneity: PriorSettings
-    dropout_mean: PriorSettings
-    dropout_concentration: PriorSettings
+    def check(self: Any) -> None:
+        for name, quantity in spec.quantities.items():
+            getattr(self, name).check(
+                f"fit.priors.{spec.name}.{name}", UNIT_INTERVAL if quantity.is_share else POSITIVE
+            )
 
-    def __post_init__(self) -> None:
-        for name in ("mean_rate", "heterogeneity", "dropout_concentration"):
-            getattr(self, name).check(f"fit.priors.purchases.{name}", POSITIVE)
-        self.dropout_mean.check("fit.priors.purchases.dropout_mean", UNIT_INTERVAL)
-
-
-@dataclass
-class SpendPriors:
-    """Priors of the spend model, money in units of `fit.scale.money`."""
-
-    mean_spend: PriorSettings
-    variation_within: PriorSettings
-    variation_between: PriorSettings
-
-    def __post_init__(self) -> None:
-        for name in ("mean_spend", "variation_within", "variation_between"):
-            getattr(self, name).check(f"fit.priors.spend.{name}", POSITIVE)
+    quantities = [(name, PriorSettings) for name in spec.quantities]
+    title = "".join(word.capitalize() for word in spec.name.split("_"))
+    namespace = {"__post_init__": check, "__doc__": f"Priors of the {spec.label}."}
+    return make_dataclass(f"{title}Priors", quantities, namespace=namespace, module=__name__)
 
 
-@dataclass
-class Priors:
-    """The whole prior."""
-
-    purchases: PurchasePriors
-    spend: SpendPriors
+MODELS: Mapping[str, Spec] = {**PURCHASE_MODELS, **SPEND_MODELS}
+if TYPE_CHECKING:
+    Priors = Any
+else:
+    # Quantities of purchase models are in units of `fit.scale.time_days`, those of spend models of `fit.scale.money`.
+    Priors = make_dataclass("Priors", [(name, _priors_of(spec)) for name, spec in MODELS.items()], module=__name__)
+    Priors.__doc__ = "Priors of every model, by its name; a fit uses those of its two models."
 
 
 @dataclass
 class ScaleSettings:
-    """The constants that take the units out of the priors; null means from the log."""
+    """Constants that take the units out of the priors; null means from the log."""
 
     time_days: float | None
     money: float | None
@@ -93,10 +85,11 @@ class ScaleSettings:
 
 @dataclass
 class FitSettings:
-    """How the posterior is found."""
+    """Settings of the fit."""
 
     method: str
     purchase_model: str
+    spend_model: str
     sampler: str
     chains: int
     tune: int
@@ -108,8 +101,8 @@ class FitSettings:
     priors: Priors
 
     def __post_init__(self) -> None:
-        for name, known in CHOICES.items():
-            require_choice(f"fit.{name}", getattr(self, name), known)
+        for name, choices in CHOICES.items():
+            require_choice(f"fit.{name}", getattr(self, name), choices)
         require(2 <= self.chains <= 64, "fit.chains", "from 2 (R-hat compares chains) to 64", self.chains)
         require(100 <= self.tune <= 100_000, "fit.tune", "from 100 to 100,000", self.tune)
         require(100 <= self.draws <= 100_000, "fit.draws", "from 100 to 100,000", self.draws)
@@ -118,3 +111,13 @@ class FitSettings:
         require(100 <= self.joint_draws <= most, "fit.joint_draws", f"from 100 to {most:,}", self.joint_draws)
         is_right = 0.5 <= self.target_accept < 1
         require(is_right, "fit.target_accept", "at least 0.5 and below 1", self.target_accept)
+
+    @property
+    def models(self) -> tuple[str, str]:
+        """Return the names of the purchase and the spend model."""
+        return self.purchase_model, self.spend_model
+
+    def priors_of(self, model: str) -> dict[str, PriorSettings]:
+        """Return the priors of a model by quantity, in the order of its coordinates."""
+        group = getattr(self.priors, model)
+        return {name: getattr(group, name) for name in MODELS[model].quantities}

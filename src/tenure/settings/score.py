@@ -1,4 +1,4 @@
-"""What is asked of every customer."""
+"""Settings of scoring."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -6,7 +6,7 @@ from typing import Any
 from ..bounds import HORIZON_LIMIT_DAYS, RATE_LIMIT
 from .checks import require, require_choice
 
-# Further columns of the output, by what has to be known for them.
+# Further columns of the output, by what they need.
 MODEL_COLUMNS = ("horizon_days", "model_version")
 DAY_COLUMNS = ("as_of", "first_purchase", "last_purchase")
 LOG_COLUMNS = ("historic_spend",)
@@ -15,7 +15,7 @@ SCORE_COLUMNS = ("as_of", "horizon_days", "model_version", "first_purchase", "la
 
 @dataclass
 class ScoreSettings:
-    """What the scorer answers: horizon, discounting, margin, interval level."""
+    """Params of the scorer: horizon, discounting, margin, interval level."""
 
     horizon_days: int
     discount_rate: float
@@ -31,13 +31,13 @@ class ScoreSettings:
         require(0 < self.level < 1, "score.level", "above 0 and below 1", self.level)
 
     def params(self) -> dict[str, Any]:
-        """Return what the scorer takes, by its own names."""
+        """Return the scorer's params by its own names."""
         return {name: getattr(self, name) for name in ("horizon_days", "discount_rate", "margin", "level")}
 
 
 @dataclass
 class BatchScoreSettings(ScoreSettings):
-    """What `tenure-score` answers, which further columns it writes, and what it lets pass."""
+    """Params of `tenure-score`, the further columns that it writes, and the checks that it skips."""
 
     columns: list[str]
     allow_unit_change: bool

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 def print_simulated(simulated: "Simulated", settings: SimulateJobSettings) -> None:
     """Print what was written, the counts of customers and rows, and the next command."""
-    out, counts, log = stdout(), simulated.holds, settings.simulate
+    out, counts, log = stdout(), simulated.counts, settings.simulate
     table = new_table(f"\nA synthetic log, {log.start} to {log.end}, by {log.truth.purchase_model}", "", "count")
     for label, count in _counts(simulated):
         table.add_row(label, f"{count:,}")
@@ -30,14 +30,13 @@ def _counts(simulated: "Simulated") -> list[tuple[str, int]]:
     """List the counts that every log has, then those of this log that are not zero."""
     words = {"purchase_days": "purchases (customer and day)", "one_time": None}
     always = ("customers", "purchase_days", "orders", "rows")
-    rest = {name: count for name, count in simulated.holds.items() if name not in always and count}
-    counts = {name: simulated.holds[name] for name in always} | rest
+    rest = {name: count for name, count in simulated.counts.items() if name not in always and count}
+    counts = {name: simulated.counts[name] for name in always} | rest
     labels = {name: words.get(name, name.replace("_", " ")) for name in counts}
     return [(label, counts[name]) for name, label in labels.items() if label is not None]
 
 
 def _overrides(settings: SimulateJobSettings) -> list[str]:
-    is_bg = settings.simulate.truth.purchase_model == "bg_nbd"
-    model = [] if is_bg else [f"fit.purchase_model={settings.simulate.truth.purchase_model}"]
+    model = f"fit.purchase_model={settings.simulate.truth.purchase_model}"
     orders = ["transactions.columns.order_id=order_id"] if settings.simulate.refunds.share else []
-    return [f"transactions.path={settings.output}", *orders, *model]
+    return [f"transactions.path={settings.output}", *orders, model]

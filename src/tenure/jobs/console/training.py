@@ -7,7 +7,6 @@ from rich.table import Table
 
 from tenure.backtest import list_wins
 from tenure.outcomes import OUTCOMES
-from tenure.posterior import PARAMETERS
 from tenure.review import Review, Verdict
 from tenure.settings import RegistrySettings, TrainSettings
 
@@ -21,16 +20,6 @@ if TYPE_CHECKING:
     from tenure.scorer import NewCustomer
 
     from ..results import Trained
-
-MEANINGS = {
-    "r": "heterogeneity of purchase rates",
-    "alpha": "scale of purchase rates, days",
-    "a": "dropout, first shape",
-    "b": "dropout, second shape",
-    "p": "shape of one customer's purchases",
-    "q": "shape across customers",
-    "v": "scale of spend, the log's money",
-}
 
 
 def print_training(trained: "Trained", settings: TrainSettings, ui: str) -> None:
@@ -64,11 +53,12 @@ def _parameters(fitted: "Fit", window: str, level: float) -> Table:
     title = f"Population, fitted to {window} by {posterior.origin['method']}: {intervals}"
     table = new_table(title, "", "mean", "low", "high", "")
     table.columns[-1].justify = "left"
-    for name in PARAMETERS:
+    labels = {name: parameter.label for spec in posterior.specs for name, parameter in spec.parameters.items()}
+    for name, label in labels.items():
         draws = posterior.draws[name]
         ends: list[float] = [] if is_point else list(np.quantile(draws, [(1 - level) / 2, (1 + level) / 2]))
         numbers = [f"{value:.4g}" for value in (draws.mean(), *ends)]
-        table.add_row(name, *numbers, *["-"] * (3 - len(numbers)), f"[dim]{MEANINGS[name]}[/dim]")
+        table.add_row(name, *numbers, *["-"] * (3 - len(numbers)), f"[dim]{label}[/dim]")
     return table
 
 

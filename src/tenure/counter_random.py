@@ -1,4 +1,4 @@
-"""Random numbers that belong to a customer and a draw, and to nothing else.
+"""Random numbers keyed by a customer and a draw alone, compiled.
 
 SplitMix64 (Steele, Lea & Flood 2014) is a counter passed through a mixing function: number k of a stream is
 mix(start + k * GAMMA). The start is mixed from the customer's key and the draw's index, so a customer's numbers do
@@ -15,7 +15,7 @@ from collections.abc import Iterable
 import numpy as np
 from numpy.typing import NDArray
 
-from ..caching import njit
+from .caching import njit
 
 GAMMA = np.uint64(0x9E3779B97F4A7C15)
 _MIX_1, _MIX_2 = np.uint64(0xBF58476D1CE4E5B9), np.uint64(0x94D049BB133111EB)
@@ -24,7 +24,7 @@ _ONE, _LAYERS = np.uint64(1), np.uint64(127)
 
 
 def _ziggurat() -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Give the edges of 128 layers of equal area under exp(-z^2 / 2), and where each is surely below the curve."""
+    """Compute the edges of 128 layers of equal area under exp(-z^2 / 2), and where each is surely below the curve."""
     edges = np.zeros(129)
     edges[0], edges[1] = AREA * math.exp(0.5 * TAIL * TAIL), TAIL
     for layer in range(2, 128):
@@ -53,19 +53,19 @@ def _mix(z):  # type: ignore[no-untyped-def]
 
 @njit()
 def start_stream(state, key, draw):  # type: ignore[no-untyped-def]
-    """Set `state` (uint64, shape (1,)) to the start of the stream of one customer and one draw."""
+    """Write to `state` (uint64, shape (1,)) the start of the stream of one customer and one draw."""
     state[0] = stream_start(key, draw_salt(draw))
 
 
 @njit()
 def draw_salt(draw):  # type: ignore[no-untyped-def]
-    """Give what a draw adds to a customer's key, which is the same for all customers."""
+    """Return what a draw adds to a customer's key, which is the same for all customers."""
     return _mix((np.uint64(draw) + _ONE) * GAMMA)
 
 
 @njit()
 def stream_start(key, salt):  # type: ignore[no-untyped-def]
-    """Give the state at which the stream of one customer and one draw, by its `draw_salt`, starts."""
+    """Return the state at which the stream of one customer and one draw, by its `draw_salt`, starts."""
     return _mix(key + salt)
 
 
@@ -78,7 +78,7 @@ def uniform(state):  # type: ignore[no-untyped-def]
 
 @njit()
 def uniform_at(number):  # type: ignore[no-untyped-def]
-    """Give the uniform of one place in a stream."""
+    """Return the uniform of one place in a stream."""
     return (np.float64(_mix(number) >> _S12) + 0.5) * 2.0**-52
 
 
@@ -115,7 +115,7 @@ def gamma_draw(state, shape):  # type: ignore[no-untyped-def]
 
 @njit()
 def gamma_constants(shape):  # type: ignore[no-untyped-def]
-    """Give what `gamma_from` needs of a shape of at least 1, for who draws more than once."""
+    """Return what `gamma_from` needs of a shape of at least 1, for more than one variate."""
     d = shape - 1.0 / 3.0
     return d, 1.0 / math.sqrt(9.0 * d)
 

@@ -1,4 +1,4 @@
-"""Put a question to the kernel: cut the horizon into periods and the customers into blocks, on threads."""
+"""Run the kernel: cut the horizon into periods and the customers into blocks, on threads."""
 
 import math
 from collections.abc import Callable, Iterator
@@ -11,30 +11,20 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from .answers import Futures, Totals
+from ..counter_random import customer_keys
+from .columns import TOTALS, WIDTH
 from .groups import blocks
-from .intensity import Floats, fractions
-from .kernel import (
-    SQUARES,
-    TOTALS,
-    Answers,
-    Cache,
-    Customers,
-    Population,
-    Question,
-    allocate_cache,
-    interval_ranks,
-    score_block,
-)
+from .kernel import Cache, Customers, Floats, Outputs, Question, interval_ranks, score_block
+from .models import Draws
 from .params import Params
-from .random import customer_keys
+from .results import Futures, Totals
 
 MONTH = 365.0 / 12.0
 
 
 @dataclass(frozen=True)
 class ScoreRequest:
-    """A question: params, last days of periods, whether they are months to report, whether outcomes are."""
+    """A request: params, last days of periods, and whether months and outcomes are wanted."""
 
     params: Params
     ends: Floats
@@ -45,46 +35,56 @@ class ScoreRequest:
     def of(
         cls, params: Params, horizon: float, *, observed: float | None, months: bool, outcomes: bool
     ) -> "ScoreRequest":
-        """Cut the horizon into months if asked, and at the day up to which customers were observed."""
+        """Build a request: cut the horizon at months, if wanted, and at the day up to which customers were observed."""
         cuts = {horizon}
         if months:
-            # A hair is taken off: the twelfth month of a year ends with the year.
+            # Less 1e-9 against rounding: the twelfth month of a year ends with the year.
             cuts |= {MONTH * k for k in range(1, math.ceil(horizon / MONTH - 1e-9))}
         if observed is not None and 0 < observed < horizon:
             cuts.add(float(observed))
         return cls(params, np.array(sorted(cuts)), months, outcomes)
 
-    def question(self, draws: int) -> Question:
-        """Put it as the kernel takes it."""
+    def question(self, draws: Draws) -> Question:
+        """Return the request in the kernel's terms."""
         params = self.params
-        low, high = interval_ranks(draws, params.level)
-        quadrature = fractions(params.delta * self.ends)
-        return Question(self.ends, params.delta, float(params.margin), quadrature, low, high, self.with_outcomes)
+        low, high = interval_ranks(draws.size, params.level)
+        prepared = draws.prepare(self.ends, params.delta)
+        return Question(self.ends, params.delta, float(params.margin), prepared, low, high, self.with_outcomes)
 
     @property
     def periods(self) -> int:
-        """Count the periods that have to be told apart."""
+        """Count the periods that have results of their own."""
         return self.ends.size if self.ends.size > 1 or self.with_months else 0
 
 
 @dataclass(frozen=True)
 class KernelOutput:
-    """What the kernel fills: rows by customer, expectations by customer and period, and the sums of groups."""
+    """Output of the kernel: rows by customer, expectations by customer and period, and the sums of groups."""
 
     table: Floats
     paths: Floats
     groups: list[Totals]
     by_period: Floats
 
+    @classmethod
+    def empty(cls, customers: int, periods: int, groups: int, draws: int) -> "KernelOutput":
+        """Return the output before any customer is scored."""
+        return cls(
+            np.empty((customers, WIDTH)),
+            np.zeros((2, customers, periods)),
+            [Totals.empty(draws) for _ in range(groups)],
+            np.zeros((len(TOTALS), periods, draws)),
+        )
+
     def without_counts(self) -> "KernelOutput":
         """Return the same with totals that count no purchases."""
         return replace(self, groups=[totals.without_counts() for totals in self.groups])
 
 
-def fill(
+def score_batches(
     customers: pd.DataFrame,
-    population: Population,
-    asked: ScoreRequest,
+    draws: Draws,
+    request: ScoreRequest,
     codes: NDArray[np.int64],
     groups: int,
     *,
@@ -94,46 +94,38 @@ def fill(
 ) -> KernelOutput:
     """Score in blocks on threads.
 
-    A block's customers are of one group, and in the order of (x, T, t_x), so that those who share them share the
+    A block's customers are of one group, and in the order of (x, T, t_x), so that those with equal values share the
     work. Sums are added block by block, in order. `advance` is called with the number of customers of each block done.
     """
-    draws = int(population.r.size)
     names = ("frequency", "recency", "T", "monetary_value")
     x, t_x, T, monetary_value = (customers[name].to_numpy(np.float64) for name in names)
-    # Without outcomes nothing is drawn.
-    keys = customer_keys(customers["customer_id"] if asked.with_outcomes else (), asked.params.seed)
+    # Without outcomes nothing is simulated.
+    keys = customer_keys(customers["customer_id"] if request.with_outcomes else (), request.params.seed)
     order = np.lexsort((t_x, T, x, codes))
-    periods = asked.periods
-    filled = KernelOutput(
-        np.empty((len(customers), SQUARES + 1)),
-        np.zeros((2, len(customers), periods)),
-        [Totals.empty(draws) for _ in range(groups)],
-        np.zeros((len(TOTALS), periods, draws)),
-    )
-    question = asked.question(draws)
-    of_rows, of_draws = Customers(x, t_x, T, monetary_value, keys), population
+    output = KernelOutput.empty(len(customers), request.periods, groups, draws.size)
+    question, rows_of = request.question(draws), Customers(x, t_x, T, monetary_value, keys)
     kept = futures or Futures(np.empty((0, 0), np.int32), np.empty((0, 0)))
-    holds: SimpleQueue[Cache] = SimpleQueue()
+    caches: SimpleQueue[Cache] = SimpleQueue()
     for _ in range(threads):
-        holds.put(allocate_cache(draws, asked.ends.size))
+        caches.put(draws.allocate_cache(request.ends.size))
 
     def score(span: tuple[int, int]) -> tuple[int, int, Floats, Floats]:
-        rows, sums = order[slice(*span)], np.zeros((len(TOTALS), draws))
-        by_period = np.zeros(filled.by_period.shape)
-        answers = Answers(filled.table, sums, filled.paths, by_period, kept.purchases, kept.clv)
-        held = holds.get()
+        rows, sums = order[slice(*span)], np.zeros((len(TOTALS), draws.size))
+        by_period = np.zeros(output.by_period.shape)
+        outputs = Outputs(output.table, sums, output.paths, by_period, kept.purchases, kept.clv)
+        cache = caches.get()
         try:
-            score_block(rows, of_rows, of_draws, question, held, answers)
+            score_block(rows, rows_of, draws.population, question, cache, outputs)
         finally:
-            holds.put(held)
+            caches.put(cache)
         return int(codes[rows[0]]), rows.size, sums, by_period
 
     for at, rows, sums, by_period in _in_order(score, blocks(codes), threads):
-        filled.groups[at] += Totals(rows, *sums)
-        np.add(filled.by_period, by_period, out=filled.by_period)
+        output.groups[at] += Totals(rows, *sums)
+        np.add(output.by_period, by_period, out=output.by_period)
         if advance is not None:
             advance(rows)
-    return filled
+    return output
 
 
 def _in_order(score: Any, spans: list[tuple[int, int]], threads: int) -> Iterator[Any]:

@@ -1,4 +1,4 @@
-"""Likelihoods over distinct histories, with their gradients: one compiled kernel each serves every method.
+"""The log-likelihood over distinct histories, with its gradient: one compiled kernel serves every method.
 
 Customers with equal histories contribute equal terms, so sums run over distinct histories with counts. Purchase counts
 are whole numbers, so every ratio of gamma functions is a product: Gamma(r + x) / Gamma(r) = r (r + 1) ... (r + x - 1).
@@ -12,30 +12,21 @@ next: a history costs two look-ups and a division, no exponential and (mostly) n
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import gammaln
 
-from tenure.caching import njit
-from tenure.posterior import CHANCES_AT_BIRTH
+from ...caching import njit
+from ...kernel_table import FARTHEST, Floats, KernelTable
 
-Floats = NDArray[np.float64]
-HALF_LOG_TWO_PI = 0.5 * math.log(2.0 * math.pi)
 LONG_WAY = 16  # multiplications, from which on an exponential is cheaper
-Ints = NDArray[np.int32]
-Indices = NDArray[np.uint32]  # unsigned: no look-up has to ask whether it counts from the end
-
-
-class _Table:
-    def arrays(self) -> tuple[NDArray[np.generic], ...]:
-        """List the kernel's data arguments, in its order."""
-        return tuple(getattr(self, field.name) for field in fields(self))  # type: ignore[arg-type]
+type Ints = NDArray[np.int32]
+type Indices = NDArray[np.uint32]  # unsigned: no look-up has to ask whether it counts from the end
 
 
 @dataclass(frozen=True)
-class PurchaseTable(_Table):
+class Table(KernelTable):
     """Distinct (x, t_x, T) with counts, grouped by x; times in any one unit, held once and pointed at.
 
     `chances` is 0 where a customer may leave after each repeat purchase (BG/NBD) and 1 where also right after the
@@ -59,9 +50,7 @@ class PurchaseTable(_Table):
     stayed_over: Floats
 
     @classmethod
-    def of(
-        cls, x: NDArray[np.integer], t_x: Floats, T: Floats, count: Floats, *, model: str = "bg_nbd"
-    ) -> "PurchaseTable":
+    def of(cls, x: NDArray[np.integer], t_x: Floats, T: Floats, count: Floats, *, chances: int) -> "Table":
         """Build the table from distinct histories and how many customers have each."""
         order = np.lexsort((count, x))  # by count too, so that the kernel's branches can be foreseen
         x, t_x, T, count = x[order], t_x[order], T[order], count[order]
@@ -70,7 +59,6 @@ class PurchaseTable(_Table):
         T_values, T_at = np.unique(T, return_inverse=True)
         per_x = np.bincount(x, weights=count)
         more_than = np.ascontiguousarray((per_x.sum() - np.cumsum(per_x))[:-1])
-        chances = CHANCES_AT_BIRTH[model]
         return cls(
             chances=np.array(chances, np.int32),
             x_values=x_values.astype(np.int32),
@@ -85,33 +73,6 @@ class PurchaseTable(_Table):
             more_than=more_than,
             stayed_over=np.concatenate([np.full(chances, per_x.sum()), more_than]),
         )
-
-
-@dataclass(frozen=True)
-class SpendTable(_Table):
-    """Distinct (x, mean spend) of repeat buyers with counts, grouped by x; money in any one unit.
-
-    Group g has `x_values[g]`, `x_count[g]` customers and the pairs from `starts[g]` to `starts[g + 1]`; `total` is the
-    spend of a customer, x times the mean. What no parameter enters is summed once in `sums`: customers, sum of log m,
-    sum of x log(x m).
-    """
-
-    x_values: Floats
-    x_count: Floats
-    starts: NDArray[np.int64]
-    total: Floats
-    count: Floats
-    sums: Floats
-
-    @classmethod
-    def of(cls, x: Floats, mean: Floats, count: Floats) -> "SpendTable":
-        """Build the table from distinct (x, mean) pairs and how many customers have each."""
-        order = np.lexsort((count, x))
-        x, mean, count = x[order], mean[order], count[order]
-        x_values, starts, at = np.unique(x, return_index=True, return_inverse=True)
-        sums = np.array([count.sum(), count @ np.log(mean), (count * x) @ np.log(x * mean)])
-        x_count = np.bincount(at, weights=count).astype(float)
-        return cls(x_values, x_count, np.append(starts, x.size), x * mean, count, sums)
 
 
 @njit()
@@ -133,7 +94,7 @@ def _factors(r, a, b, more_than, stayed_over):  # type: ignore[no-untyped-def]
 
 @njit()
 def _raise_powers(powers, log_base, base, power, by):  # type: ignore[no-untyped-def]
-    """Bring base^(power - by) to base^power: by multiplication, or afresh after a long way, or where it is NaN."""
+    """Compute base^power from base^(power - by): by multiplication, or anew after a long way, or where it is NaN."""
     if 0 <= by <= LONG_WAY and not np.isnan(powers[0]):
         for _ in range(by):
             powers *= base
@@ -142,7 +103,7 @@ def _raise_powers(powers, log_base, base, power, by):  # type: ignore[no-untyped
 
 
 @njit(nogil=True)
-def purchase_kernel(  # type: ignore[no-untyped-def] # noqa: PLR0912
+def kernel(  # type: ignore[no-untyped-def] # noqa: PLR0912
     theta, chances, x_values, starts, t_x_at, T_at, count, t_x_values, T_values, T_customers, T_purchases,
     more_than, stayed_over
 ):  # fmt: skip
@@ -153,9 +114,7 @@ def purchase_kernel(  # type: ignore[no-untyped-def] # noqa: PLR0912
     A customer's likelihood is that of being active at T, times 1 + the odds of having left.
     Returns a 0-d array and an array of shape (4,).
     """
-    if not (
-        theta.min() > 0.0 and theta.max() < np.inf
-    ):  # a step of a sampler so long that a parameter left the doubles
+    if not (theta.min() > 0.0 and theta.max() < np.inf):  # a sampler's step so long that a parameter left the doubles
         return np.asarray(-np.inf), np.zeros(4)
     r, alpha, a, b = theta[0], theta[1], theta[2], theta[3]
     first = chances.item()
@@ -216,6 +175,41 @@ def purchase_kernel(  # type: ignore[no-untyped-def] # noqa: PLR0912
     return np.asarray(total), np.array([d_r, d_alpha / alpha, d_a, d_b])
 
 
+@njit(nogil=True)
+def density(u, *table):  # type: ignore[no-untyped-def]
+    """Compute the log-likelihood and its gradient at u = (log mean rate, log r, logit dropout, log concentration)."""
+    gradient = np.zeros(4)
+    if not np.abs(u).max() <= FARTHEST:
+        return -np.inf, gradient
+    r, share, concentration = math.exp(u[1]), 1.0 / (1.0 + math.exp(-u[2])), math.exp(u[3])
+    other = 1.0 / (1.0 + math.exp(u[2]))
+    alpha, a, b = math.exp(u[1] - u[0]), share * concentration, other * concentration
+    if not (0.0 < a < np.inf and 0.0 < b < np.inf and 0.0 < alpha < np.inf and 0.0 < r < np.inf):
+        return -np.inf, gradient
+    value, slope = kernel(np.array([r, alpha, a, b]), *table)
+    gradient[0] = -slope[1] * alpha
+    gradient[1] = slope[0] * r + slope[1] * alpha
+    gradient[2] = (slope[2] - slope[3]) * concentration * share * other
+    gradient[3] = slope[2] * a + slope[3] * b
+    return value.item(), gradient
+
+
+@njit(nogil=True)
+def densities(out, u, *table):  # type: ignore[no-untyped-def]
+    """Compute the log-likelihood at rows of coordinates."""
+    for i in range(u.shape[0]):
+        out[i] = density(u[i], *table)[0]
+
+
+def to_parameters(u: Floats, scale: float) -> dict[str, Floats]:
+    """Compute r, alpha (days), a, b from coordinates, shape (..., 4); `scale` is the table's unit of time in days."""
+    with np.errstate(over="ignore"):
+        share, concentration = 1.0 / (1.0 + np.exp(-u[..., 2])), np.exp(u[..., 3])
+        r, alpha = np.exp(u[..., 1]), np.exp(u[..., 1] - u[..., 0]) * scale
+        other = 1.0 / (1.0 + np.exp(u[..., 2]))
+    return {"r": r, "alpha": alpha, "a": share * concentration, "b": other * concentration}
+
+
 @njit()
 def _log_sum(active, gone):  # type: ignore[no-untyped-def]
     """Add two probabilities given as logs."""
@@ -223,7 +217,7 @@ def _log_sum(active, gone):  # type: ignore[no-untyped-def]
 
 
 @njit(nogil=True)
-def _purchase_each(out, chances, r, alpha, a, b, x, t_x, T):  # type: ignore[no-untyped-def]
+def _pointwise(out, chances, r, alpha, a, b, x, t_x, T):  # type: ignore[no-untyped-def]
     rates, stays = np.zeros(x.max() + 1), np.zeros(x.max() + 2)
     for s in range(out.shape[0]):
         for j in range(rates.size - 1):
@@ -239,88 +233,10 @@ def _purchase_each(out, chances, r, alpha, a, b, x, t_x, T):  # type: ignore[no-
             out[s, i] = value + rates[x[i]] + stays[x[i] + chances] - x[i] * math.log(alpha[s])
 
 
-def purchase_pointwise(
-    draws: Mapping[str, Floats], x: NDArray[np.integer], t_x: Floats, T: Floats, *, model: str = "bg_nbd"
-) -> Floats:
-    """Give each history's own log-likelihood, shape (draws, histories), not weighted by counts."""
+def pointwise(draws: Mapping[str, Floats], x: NDArray[np.integer], t_x: Floats, T: Floats, *, chances: int) -> Floats:
+    """Compute each history's own log-likelihood, shape (draws, histories), not weighted by counts."""
     r, alpha, a, b = (np.ascontiguousarray(np.ravel(draws[name])) for name in ("r", "alpha", "a", "b"))
     out = np.empty((r.size, x.size))
     if x.size:
-        _purchase_each(
-            out, CHANCES_AT_BIRTH[model], r, alpha, a, b, x.astype(np.int32), t_x.astype(float), T.astype(float)
-        )
+        _pointwise(out, chances, r, alpha, a, b, x.astype(np.int32), t_x.astype(float), T.astype(float))
     return out
-
-
-@njit()
-def _digamma(z):  # type: ignore[no-untyped-def]
-    """Evaluate the digamma function for z > 0 (Abramowitz & Stegun 1964, 6.3.5 and 6.3.18)."""
-    shift = 0.0
-    while z < 12.0:
-        shift -= 1.0 / z
-        z += 1.0
-    w = 1.0 / (z * z)
-    tail = w * (1 / 12 - w * (1 / 120 - w * (1 / 252 - w * (1 / 240 - w * (1 / 132 - w * 691 / 32760)))))
-    return shift + math.log(z) - 0.5 / z - tail
-
-
-@njit(nogil=True)
-def gamma_gamma_kernel(theta, x_values, x_count, starts, spent, count, sums):  # type: ignore[no-untyped-def]
-    """Sum the Gamma-Gamma log-likelihood over repeat buyers, with its gradient in (p, q, v).
-
-    Fader & Hardie (2013), note 025, eq. 1a: the density of a customer's mean spend over x purchases.
-    Returns a 0-d array and an array of shape (3,).
-    """
-    if not (theta.min() > 0.0 and theta.max() < np.inf):
-        return np.asarray(-np.inf), np.zeros(3)
-    p, q, v = theta[0], theta[1], theta[2]
-    customers, sum_log, sum_x_log = sums[0], sums[1], sums[2]
-    log_v = math.log(v)
-    total = p * sum_x_log - sum_log
-    d_p, d_q, d_v = sum_x_log, -customers * _digamma(q), 0.0
-    for g in range(x_values.size):
-        n_g, k = x_count[g], p * x_values[g]
-        log_ratio, product = 0.0, 1.0  # of (v + spent) / v, over the group's customers
-        for i in range(starts[g], starts[g + 1]):
-            n, ratio = count[i], spent[i] / v
-            if n < 5.0 and ratio < 1e30:
-                for _ in range(int(n)):
-                    product *= 1.0 + ratio
-                if product > 1e150:
-                    log_ratio += math.log(product)
-                    product = 1.0
-            else:
-                log_ratio += n * math.log1p(ratio)
-            d_v += n * (q * spent[i] - k * v) / (spent[i] + v)
-        log_ratio += math.log(product)
-        both = _digamma(k + q)
-        total += n_g * (_log_gamma_ratio(k, q) - k * log_v) - (k + q) * log_ratio
-        d_p += x_values[g] * (n_g * (both - _digamma(k) - log_v) - log_ratio)
-        d_q += n_g * both - log_ratio
-    return np.asarray(total), np.array([d_p, d_q, d_v / v])
-
-
-@njit()
-def _log_gamma_ratio(k, q):  # type: ignore[no-untyped-def]
-    """Evaluate log Gamma(k + q) / (Gamma(k) Gamma(q)), which for large k and q would cancel if taken apart.
-
-    Stirling's series (Abramowitz & Stegun 1964, 6.1.40) with the large terms put together.
-    """
-    if min(k, q) < 20.0:
-        return math.lgamma(k + q) - math.lgamma(k) - math.lgamma(q)
-    large = k * math.log1p(q / k) + q * math.log1p(k / q) - 0.5 * math.log((k + q) / (k * q)) - HALF_LOG_TWO_PI
-    return large + _stirling_rest(k + q) - _stirling_rest(k) - _stirling_rest(q)
-
-
-@njit()
-def _stirling_rest(z):  # type: ignore[no-untyped-def]
-    w = 1.0 / (z * z)
-    return (1 / 12 - w * (1 / 360 - w * (1 / 1260 - w / 1680))) / z
-
-
-def gamma_gamma_pointwise(draws: Mapping[str, Floats], x: Floats, mean: Floats) -> Floats:
-    """Give each repeat buyer's own log-likelihood, shape (draws, buyers)."""
-    p, q, v = (np.ravel(draws[name])[:, None] for name in ("p", "q", "v"))
-    gammas = gammaln(p * x + q) - gammaln(p * x) - gammaln(q)
-    each: Floats = gammas + p * x * np.log(x * mean / v) - np.log(mean) - (p * x + q) * np.log1p(x * mean / v)
-    return each

@@ -1,4 +1,4 @@
-"""What the scorer answers: rows, totals from joint draws, the way there month by month."""
+"""Results of scoring: rows, totals from joint draws, and the path to the horizon month by month."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
@@ -8,8 +8,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from .intensity import Floats
-from .kernel import interval_ranks
+from .kernel import Floats, interval_ranks
 from .params import Params
 
 ENDS = ("expected", "low", "high", "mean_low", "mean_high")
@@ -33,11 +32,11 @@ class Totals:
 
     @classmethod
     def empty(cls, draws: int) -> "Totals":
-        """Start from no customers."""
+        """Return the totals of no customers."""
         return cls(0, *(np.zeros(draws) for _ in range(4)))
 
     def __add__(self, other: "Totals") -> "Totals":
-        return Totals(*(getattr(self, part.name) + getattr(other, part.name) for part in fields(self)))
+        return Totals(*(getattr(self, field.name) + getattr(other, field.name) for field in fields(self)))
 
     def without_counts(self) -> "Totals":
         """Return the totals of clv alone, as a horizon without end has them."""
@@ -53,7 +52,7 @@ class Totals:
 
 
 def spans(outcomes: Floats, expected: Floats, level: float) -> list[float]:
-    """Give the mean, the predictive and the credible interval of joint draws, in the order of `ENDS`."""
+    """Compute the mean, the predictive and the credible interval of joint draws, in the order of `ENDS`."""
     low, high = interval_ranks(outcomes.size, level)
     ordered, means = np.sort(outcomes), np.sort(expected)
     return [expected.mean(), ordered[low], ordered[high], means[low], means[high]]
@@ -61,7 +60,7 @@ def spans(outcomes: Floats, expected: Floats, level: float) -> list[float]:
 
 @dataclass(frozen=True)
 class Months:
-    """The way to the horizon, month by month; a month is the twelfth of a year of 365 days.
+    """Expectations and totals month by month up to the horizon; a month is the twelfth of a year of 365 days.
 
     Args:
         days: the last day of each month, shape (months,); the horizon is the last.
@@ -81,28 +80,28 @@ class Months:
             level: of the intervals.
             cumulative: from now to the month's end, instead of within the month.
         """
-        parts, sums = [], [np.zeros(self.totals[0].clv.size)] * 4
+        tables, sums = [], [np.zeros(self.totals[0].clv.size)] * 4
         for month, totals in enumerate(self.totals, start=1):
             within = [totals.purchases, totals.clv, totals.expected_purchases, totals.expected_clv]
             sums = [a + b for a, b in zip(sums, within, strict=True)]
             shown = Totals(totals.customers, *(sums if cumulative else within)).table(level)
-            parts.append(shown.rename_axis("total").reset_index().assign(month=month, until_day=self.days[month - 1]))
-        return pd.concat(parts, ignore_index=True)[["month", "until_day", "total", *ENDS]]
+            tables.append(shown.rename_axis("total").reset_index().assign(month=month, until_day=self.days[month - 1]))
+        return pd.concat(tables, ignore_index=True)[["month", "until_day", "total", *ENDS]]
 
 
 @dataclass(frozen=True)
 class Scores:
-    """The answer: one row per customer in the order given, totals from joint draws, and the params used.
+    """Scores: one row per customer in the order given, totals from joint draws, and the params used.
 
     Args:
-        table: `customer_id` and the columns asked for.
+        table: `customer_id` and the requested columns.
         totals: of all customers.
         params: those used.
         groups: totals by the values of the columns `by`, in their order.
-        by: what customers were grouped by.
-        months: the way there, if asked for.
+        by: columns that customers were grouped by.
+        months: month by month, if requested.
         extrapolated_share: the share of the total expected clv that lies beyond the longest observed time;
-            None where the horizon does not reach so far, or the posterior does not say how far it saw.
+            None where the horizon does not reach so far, or the posterior's origin lacks that time.
         unstable_means: how many customers' mean values rest on so few draws that another sample of this size would
             move them by more than a tenth (one standard error).
         free_repeat_buyers: how many customers' repeat purchases were all free; their `expected_spend` is the
@@ -121,7 +120,7 @@ class Scores:
 
     def group_table(self) -> pd.DataFrame:
         """Tabulate each group's totals: the columns `by`, `customers`, `total` (purchases, clv) and `Totals.table`."""
-        parts = [
+        tables = [
             totals.table(self.params.level)
             .rename_axis("total")
             .reset_index()
@@ -129,7 +128,7 @@ class Scores:
             for key, totals in self.groups.items()
         ]
         columns = [*self.by, "customers", "total", *ENDS]
-        table = pd.concat(parts) if parts else pd.DataFrame(columns=columns)
+        table = pd.concat(tables) if tables else pd.DataFrame(columns=columns)
         return table[columns].reset_index(drop=True)
 
 
@@ -143,12 +142,12 @@ class Futures:
 
 @dataclass(frozen=True)
 class NewCustomer:
-    """What a customer who is not yet acquired is worth, first order included, from the day of that order on.
+    """Value of a customer who is not yet acquired, first order included, from the day of that order on.
 
     Args:
         outcomes: simulated discounted margin, shape (futures,).
         expected: its expectation per draw of the population, shape (draws,).
-        first_order: the part of the first order in it, per draw.
+        first_order: the first order's share of it, per draw.
         params: those used; `horizon_days` None means to infinity.
     """
 

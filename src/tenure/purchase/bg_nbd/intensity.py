@@ -1,7 +1,7 @@
 """How purchases fade: the intensity of a customer who is active now, tabulated and integrated over any horizon.
 
 Given that a customer is active at T, purchases come at time t ahead with intensity (r + x) / G * F(t / G), where
-G = alpha + T and F(z) = 2F1(A, a; c; -z), A = r + x + 1, c = a + b + n (see `expectation`). F depends on x and the
+G = alpha + T and F(z) = 2F1(A, a; c; -z), A = r + x + 1, c = a + b + n (see `scoring`). F depends on x and the
 draw, not on T, so one table of F serves the customers of all T.
 
 The table is made by solving F's differential equation (Abramowitz & Stegun 1964, 15.5.1, with -z for their z),
@@ -13,9 +13,9 @@ right Radau points of the panel (collocation; Hairer & Wanner 1996, IV.5). That 
 (a b or an x of ten thousand makes it so) and costs the same for every population: no series has to converge, nothing
 happens at whole A - a, at a = 1 or at a + b = 1.
 
-Integrals over a horizon are sums over fixed fractions of it, at which the discount is known beforehand: a customer
-costs no exponential and no series, only some dozen short polynomials. Relative errors are below 1e-9 over the whole
-range of populations (a test compares them).
+Integrals over a horizon are sums over fixed fractions of it (`horizon`), at which the discount is known beforehand: a
+customer costs no exponential and no series, only some dozen short polynomials. Relative errors are below 1e-9 over the
+whole range of populations (a test compares them).
 """
 
 import math
@@ -23,11 +23,10 @@ from typing import Any
 
 import numpy as np
 from numpy.polynomial import chebyshev, legendre
-from numpy.typing import NDArray
 
-from ..caching import njit
+from ...caching import njit
+from ..horizon import NODES, RINGS
 
-Floats = NDArray[np.float64]
 POINTS = 18  # coefficients of a panel's polynomial: value and slope at its left end, and as many equations as are left
 EQUATIONS = POINTS - 2
 # Enough for every population that a `Posterior` may hold, over 30 years or to the end of a residual value.
@@ -36,14 +35,12 @@ PANELS = 128
 # NEGLIGIBLE, so is all that follows, and it is left out. The equations of a panel would only amplify its rounding.
 STEEP, NEGLIGIBLE = 30.0, 1e-13
 
-NODES, WEIGHTS = np.polynomial.legendre.leggauss(12)
-RINGS = 40  # fractions of the horizon in [1/4, 1], [1/16, 1/4], ...; or all of [0, 4^-m]
 CORE = 2.0  # widest innermost range, in units of the scale in which F falls
 CORE_DISCOUNT = 4.0  # and of the discount
 
 
 def _collocation() -> tuple[Any, ...]:
-    """Give the right Radau points s in (-1, 1], the basis (1 + s)^2 T_k and its derivatives there, and as powers.
+    """Compute the right Radau points s in (-1, 1], the basis (1 + s)^2 T_k and its derivatives there, and as powers.
 
     Shapes (EQUATIONS,), three of (EQUATIONS, EQUATIONS) by point and basis function, (POINTS, EQUATIONS).
     """
@@ -60,35 +57,21 @@ def _collocation() -> tuple[Any, ...]:
 RADAU, BASIS, BASIS_1, BASIS_2, TO_POWERS = _collocation()
 
 
-def fractions(discounts: Floats) -> tuple[Floats, Floats, Floats]:
-    """Give nodes in (0, 1), plain weights, and weights for discounts of exp(-discount * node).
-
-    Shapes (2 RINGS, 12) twice and (discounts, 2 RINGS, 12). Row j holds the ring [4^-(j + 1), 4^-j], row RINGS + m the
-    core [0, 4^-m].
-    """
-    tops = 4.0 ** -np.arange(RINGS)
-    lows = np.concatenate([tops / 4.0, np.zeros(RINGS)])[:, None]
-    widths = np.concatenate([tops, tops])[:, None] - lows
-    nodes = lows + widths * 0.5 * (NODES + 1.0)
-    plain = widths * 0.5 * WEIGHTS
-    return nodes, plain, plain * np.exp(-np.asarray(discounts)[:, None, None] * nodes)
-
-
 @njit()
 def fall_scale(A, a, c):  # type: ignore[no-untyped-def]
-    """Give the z over which F falls markedly; at most 1, how far its singularity lies."""
+    """Return the z over which F falls markedly; at most 1, the distance of its singularity."""
     return min(1.0, max(1.0, c / max(1.0, a)) / A)
 
 
 @njit()
 def panels_to(reach, scale):  # type: ignore[no-untyped-def]
-    """Count the panels that hold z up to `reach`."""
+    """Count the panels that reach to z = `reach`."""
     return max(1, min(PANELS, math.ceil(math.log2(1.0 + reach / scale))))
 
 
 @njit()
 def tabulate(A, a, c, needed, done, table, draw, ends, room):  # type: ignore[no-untyped-def]
-    """Extend a table of F, c > a > 0, from `done` to `needed` panels.
+    """Compute a table of F, c > a > 0, from panel `done` to `needed`.
 
     Args:
         A: F's first parameter.
@@ -165,7 +148,7 @@ def integrate(reach, scale, discount, table, draw, nodes, plain, discounted):  #
     """Return the integral of the tabulated F over (0, reach]: plain, and with the discount in the weights.
 
     `scale` is the width of the first panel of `table`, which is as `tabulate` fills it; `nodes` and the weights are
-    of `fractions` for this `discount`.
+    of `horizon.fractions` for this `discount`.
     """
     core, steepness, rings = reach / scale, discount, 0
     while (core > CORE or steepness > CORE_DISCOUNT) and rings < RINGS - 1:
@@ -181,7 +164,7 @@ def integrate(reach, scale, discount, table, draw, nodes, plain, discounted):  #
             value = polynomial(table[panel, draw], (z - low) * per_half - 1.0)
             total += plain[row, k] * value
             total_discounted += discounted[row, k] * value
-    # As 0 <= F <= 1, and a discount only lowers it: no rounding leads out of that.
+    # 0 <= F <= 1, and a discount only lowers it: rounding must not leave that range.
     if not 0.0 <= total <= 1.0:
         total = 0.0 if total < 0.0 else 1.0
     if not 0.0 <= total_discounted <= total:

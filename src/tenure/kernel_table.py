@@ -1,0 +1,30 @@
+"""What the models' likelihoods share: arrays for compiled code, and how far coordinates may go."""
+
+from dataclasses import dataclass, fields
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+type Floats = NDArray[np.float64]
+FARTHEST = 300.0  # in any coordinate; beyond, exp would leave the doubles
+
+
+class HistoryTable(Protocol):
+    """The table of a model's likelihood."""
+
+    @property
+    def count(self) -> Floats:
+        """Return the number of customers by history."""
+
+    def arrays(self) -> tuple[NDArray[np.generic], ...]:
+        """List the kernel's data arguments, in its order."""
+
+
+@dataclass(frozen=True)
+class KernelTable:
+    """A dataclass of arrays in the order of the kernel's arguments."""
+
+    def arrays(self) -> tuple[NDArray[np.generic], ...]:
+        """List the kernel's data arguments, in its order."""
+        return tuple(getattr(self, field.name) for field in fields(self))

@@ -1,0 +1,97 @@
+"""What others need to know of a purchase or spend model without computing with it."""
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from .errors import InputError
+
+type Bounds = tuple[float, float]
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """A parameter of the population.
+
+    Args:
+        bounds: the range in which the scorer is compared with exact values, ends included.
+        label: what it is, for axes and tables; without its name, with its unit.
+        truth: the range in which a synthetic log may have it.
+    """
+
+    bounds: Bounds
+    label: str
+    truth: Bounds
+
+
+@dataclass(frozen=True)
+class Quantity:
+    """A quantity that a prior is on; it has a meaning and does not depend on the unit.
+
+    Args:
+        label: what it is.
+        is_share: whether it lies in (0, 1), so that its coordinate is a logit; else it is positive, and it is a log.
+    """
+
+    label: str
+    is_share: bool = False
+
+
+@dataclass(frozen=True)
+class Mean:
+    """The mean of the population: purchases a day while active, or spend per purchase.
+
+    Args:
+        label: its formula and unit.
+        value: computes it from the parameters by name: numbers or arrays.
+        bounds: its range.
+    """
+
+    label: str
+    value: Callable[[Mapping[str, Any]], Any]
+    bounds: Bounds
+
+
+@dataclass(frozen=True)
+class Spec:
+    """A model as others see it.
+
+    Args:
+        name: in settings, files and MLflow.
+        label: in reports.
+        folder: of its modules, within `purchase` or `spend`.
+        parameters: by name, in the order of every array. A purchase and a spend model share no parameter's name.
+        quantities: what priors are on, by name, in the order of the coordinates.
+        scaled: the parameters that are proportional to the unit of time or of money.
+        start: parameters at which a maximum-likelihood search starts, in units of the table.
+        mean: the population's mean.
+        options: whole numbers that set the model apart from others of its folder, by name.
+        shares: what of the draws is counted as a diagnostic, by name: computes from the parameters what is true.
+        notes: sentences for reports on what the model assumes.
+        limits: the same for a model card, where there is something that a user can change.
+    """
+
+    name: str
+    label: str
+    folder: str
+    parameters: Mapping[str, Parameter]
+    quantities: Mapping[str, Quantity]
+    scaled: tuple[str, ...]
+    start: tuple[float, ...]
+    mean: Mean
+    options: Mapping[str, int] = field(default_factory=dict)
+    shares: Mapping[str, Callable[[Mapping[str, Any]], Any]] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+    limits: tuple[str, ...] = ()
+
+
+class ProcessError(InputError):
+    """Parameters that no population can have."""
+
+
+def require_positive(values: Mapping[str, float]) -> None:
+    """Raise ProcessError for a parameter that is not finite and above 0."""
+    for name, value in values.items():
+        if not 0 < value < math.inf:
+            raise ProcessError(f"{name} must be finite and above 0, got {value!r}.")

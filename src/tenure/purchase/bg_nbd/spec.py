@@ -1,0 +1,44 @@
+"""BG/NBD and MBG/NBD, which differ in the chances to leave right after the first purchase."""
+
+from ...model_spec import Mean, Parameter, Quantity, Spec
+
+BOUNDS = 1e-9, 1e12
+TRUTH = 1e-6, 1e9
+PARAMETERS = {
+    "r": Parameter(BOUNDS, "shape of the customers' purchase rates", TRUTH),
+    "alpha": Parameter(BOUNDS, "scale of the customers' purchase rates, days", TRUTH),
+    "a": Parameter(BOUNDS, "first shape of the customers' dropout probabilities", (0.0, 1e9)),  # 0: nobody ever leaves
+    # Lower, and with a near 1, the few who stay for long are lost in rounding.
+    "b": Parameter((1e-6, 1e12), "second shape of the customers' dropout probabilities", TRUTH),
+}
+QUANTITIES = {
+    "mean_rate": Quantity("mean purchase rate of an active customer, per time scale"),
+    "heterogeneity": Quantity("shape of the rates: 1 / r is their squared coefficient of variation"),
+    "dropout_mean": Quantity("mean probability to leave at a chance", is_share=True),
+    "dropout_concentration": Quantity("how alike the customers' dropout probabilities are: a + b"),
+}
+ONE_DAY_BUYERS = (
+    "In the BG/NBD model customers who bought on one day only are active for ever, so that the share of active "
+    "customers counts all of them."
+)
+SWITCH = "Customers who bought on one day only are active for ever; fit.purchase_model=mbg_nbd lets them leave."
+
+
+def _spec(name: str, label: str, chances: int, notes: tuple[str, ...] = (), limits: tuple[str, ...] = ()) -> Spec:
+    return Spec(
+        name,
+        label,
+        "bg_nbd",
+        PARAMETERS,
+        QUANTITIES,
+        scaled=("alpha",),
+        start=(0.5, 0.5, 0.5, 1.5),
+        mean=Mean("rates r / alpha (purchases a day)", lambda draws: draws["r"] / draws["alpha"], (0.0, 1e9)),
+        options={"chances": chances},
+        notes=notes,
+        limits=limits,
+    )
+
+
+BG_NBD = _spec("bg_nbd", "BG/NBD", 0, (ONE_DAY_BUYERS,), (SWITCH,))
+MBG_NBD = _spec("mbg_nbd", "MBG/NBD", 1)

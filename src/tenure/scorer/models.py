@@ -1,0 +1,53 @@
+"""The posterior's draws in the terms of the compiled models."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from ..model_spec import Spec
+from ..posterior import Posterior
+from ..purchase import MODELS as PURCHASE_MODELS
+from ..purchase.dispatch import COMPILED as PURCHASE
+from ..spend import MODELS as SPEND_MODELS
+from ..spend.dispatch import COMPILED as SPEND
+from .kernel import Cache, Floats, Population, allocate_cache
+
+
+@dataclass(frozen=True)
+class Draws:
+    """Joint draws of the parameters of a purchase and a spend model, with the models' own functions."""
+
+    size: int
+    population: Population
+    purchase_folder: str
+    spend_folder: str
+
+    @classmethod
+    def of(cls, posterior: Posterior) -> "Draws":
+        """Return all joint draws of a posterior."""
+        joint = posterior.joint()
+        purchase, spend = PURCHASE_MODELS[posterior.purchase_model], SPEND_MODELS[posterior.spend_model]
+        population = Population(
+            _parameters(PURCHASE[purchase.folder][0], purchase, joint),
+            _parameters(SPEND[spend.folder][0], spend, joint),
+        )
+        return cls(posterior.size, population, purchase.folder, spend.folder)
+
+    def prepare(self, ends: Floats, delta: float) -> Any:
+        """Return what the purchase model needs of a request."""
+        return PURCHASE[self.purchase_folder][0].prepare(ends, delta)
+
+    def allocate_cache(self, periods: int) -> Cache:
+        """Return an empty cache for one thread."""
+        purchase, spend = PURCHASE[self.purchase_folder][0], SPEND[self.spend_folder][0]
+        return allocate_cache(purchase.allocate(self.size), spend.allocate(self.size), self.size, periods)
+
+    def draw_first_orders(self, means: Floats, repeats: int, rng: Any) -> Any:
+        """Draw first orders, and by repeat the draws of a customer who made that order; see `spend.protocol`."""
+        first, parameters = SPEND[self.spend_folder][1].draw_first_orders(self.population.spend, means, repeats, rng)
+        populations = (self.population._replace(spend=updated) for updated in parameters)
+        return first, (Draws(self.size, each, self.purchase_folder, self.spend_folder) for each in populations)
+
+
+def _parameters(scoring: Any, spec: Spec, joint: Mapping[str, Floats]) -> Any:
+    return scoring.Parameters(*(joint[name] for name in spec.parameters), **spec.options)

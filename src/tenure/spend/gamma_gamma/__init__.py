@@ -1,0 +1,4 @@
+"""Gamma-Gamma: purchases are Gamma(p, nu), and the customers' nu is Gamma(q, v).
+
+Fader, Hardie & Lee (2005), J. of Marketing Research 42; Fader & Hardie (2013), note 025.
+"""

@@ -44,9 +44,7 @@ def simulate_buyer(  # type: ignore[no-untyped-def]
     rate = gamma_draw(state, shape) / (G + time)
     active = min(_lifetime(state, s, H + time), max(ends[-1] - time, 0.0))
     more = poisson_draw(state, rate * active)
-    return count + more, spread_purchases(
-        state, key, draw, value, more, time, active, spending, ends, delta, by_period
-    )
+    return count + more, spread_purchases(state, key, draw, value, more, time, active, spending, ends, delta, by_period)
 
 
 @njit(cache=True)

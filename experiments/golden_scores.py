@@ -1,7 +1,7 @@
-"""Make tests/golden_scores.csv: scores of made-up customers that no change of code may move unseen.
+"""Write tests/golden_scores.csv: scores of synthetic customers that no change of code may move unseen.
 
-Prints what moved against the file as it was, column by column, and writes it anew. Whoever changes a number on purpose
-commits the new file, and says why:
+Prints what moved against the file as it was, column by column, and writes it anew. After a change of numbers on purpose,
+commit the new file and say why:
 
     uv run python experiments/golden_scores.py
 """
@@ -11,12 +11,16 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from tenure.posterior import PURCHASE_MODELS, Posterior
+from tenure.posterior import Posterior
 from tenure.scorer import Scorer
 
 PATH = Path(__file__).resolve().parents[1] / "tests" / "golden_scores.csv"
 DRAWS = 200
-CENTRES = {"r": 0.25, "alpha": 30.0, "a": 0.9, "b": 2.5, "p": 6.0, "q": 3.8, "v": 15.0}
+PURCHASES = {
+    "bg_nbd": {"r": 0.25, "alpha": 30.0, "a": 0.9, "b": 2.5},
+    "mbg_nbd": {"r": 0.25, "alpha": 30.0, "a": 0.9, "b": 2.5},
+}
+SPEND = {"p": 6.0, "q": 3.8, "v": 15.0}
 # x, t_x, T, mean spend: new, once, twice, regulars, the very frequent, the silent, the far ends of the contract.
 CUSTOMERS = [
     (0, 0, 0, 0.0),
@@ -44,9 +48,9 @@ def posterior(purchases):
     golden = (np.sqrt(5.0) - 1.0) / 2.0
     draws = {
         name: centre * (0.7 + 0.6 * ((np.arange(1, DRAWS + 1) * golden * (at + 1)) % 1.0))[None, :]
-        for at, (name, centre) in enumerate(CENTRES.items())
+        for at, (name, centre) in enumerate({**PURCHASES[purchases], **SPEND}.items())
     }
-    return Posterior(draws, purchases)
+    return Posterior(draws, purchases, "gamma_gamma")
 
 
 def scores():
@@ -56,7 +60,7 @@ def scores():
     customers.insert(0, "customer_id", [f"customer {at}" for at in range(len(customers))])
     parts = [
         Scorer(posterior(purchases)).score(customers, **question).table.assign(purchases=purchases, question=at)
-        for purchases in PURCHASE_MODELS
+        for purchases in PURCHASES
         for at, question in enumerate(QUESTIONS)
     ]
     return pd.concat(parts).set_index(["purchases", "question", "customer_id"])

@@ -13,11 +13,11 @@ from dataclasses import replace
 
 import numpy as np
 import pandas as pd
+from populations import PURCHASE_MODELS
 from rich.progress import track
 
 from tenure.fit import fit
 from tenure.jobs.compose import compose_settings
-from tenure.posterior import PURCHASE_MODELS
 from tenure.scorer import Scorer
 from tenure.simulate import PurchaseProcess, SpendProcess, draw_last
 from tenure.summary import Rfm

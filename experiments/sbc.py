@@ -20,14 +20,14 @@ import numpy as np
 import pandas as pd
 from arviz_stats.ecdf_utils import ecdf_pit
 from matplotlib.figure import Figure
+from populations import PURCHASE_PARAMETERS, SPEND_PARAMETERS
 from rich.progress import track
-
 from tenure.fit.likelihood import PurchaseTable, SpendTable
+
 from tenure.fit.prior import draw_prior
 from tenure.fit.run import explore
 from tenure.fit.target import PurchaseTarget, SpendTarget
 from tenure.jobs.compose import compose_settings
-from tenure.posterior import PURCHASE_PARAMETERS, SPEND_PARAMETERS
 from tenure.simulate import PurchaseProcess, SpendProcess, draw_histories, draw_mean_spends
 
 PICTURE = Path(__file__).with_suffix(".png")

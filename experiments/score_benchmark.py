@@ -48,7 +48,7 @@ def made_up_posterior():
     draws = {
         name: centre * np.exp(SPREAD[name] * rng.standard_normal((4, DRAWS // 4))) for name, centre in TRUTH.items()
     }
-    return Posterior(draws, "bg_nbd")
+    return Posterior(draws, "bg_nbd", "gamma_gamma")
 
 
 @njit(nogil=True)

@@ -55,7 +55,7 @@ def posterior() -> Posterior:
 
     draws = {"r": around(0.243, 0.05), "alpha": around(30.9, 0.08), "a": around(0.85, 0.25), "b": around(2.5, 0.3)}
     draws |= {"p": around(6.25, 0.2), "q": 1.0 + around(2.74, 0.1), "v": around(15.44, 0.2)}
-    return Posterior(draws, "bg_nbd", {"method": "made up"})
+    return Posterior(draws, "bg_nbd", "gamma_gamma", {"method": "made up"})
 
 
 @pytest.fixture(scope="session")

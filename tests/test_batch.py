@@ -65,7 +65,7 @@ def test_what_cannot_be_read_is_refused_by_name(tmp_path: Path) -> None:
 
 def test_sums_of_parts_are_those_of_the_whole(posterior: Posterior, summaries: pd.DataFrame) -> None:
     base = summaries.assign(country=np.where(summaries["T"] < 300, "DE", "FR"))
-    known = Posterior(posterior.draws, "bg_nbd", {"observed_days": 100})
+    known = Posterior(posterior.draws, "bg_nbd", "gamma_gamma", {"observed_days": 100})
     scorer, asked = Scorer(known), {"by": ["country"], "by_month": True}
     whole, scores, tables = scorer.score(base, **asked), None, []
     for part in SummaryFrame(base, rows=90).parts():

@@ -8,11 +8,13 @@ import mpmath
 import numpy as np
 import pandas as pd
 import pytest
+from populations import CHANCES, PURCHASE_MODELS
 
-from tenure.posterior import CHANCES_AT_BIRTH, PURCHASE_MODELS, Posterior
+from tenure.posterior import Posterior
+from tenure.purchase.bg_nbd.scoring import p_alive, p_any_purchase, purchases_if_active
 from tenure.rfm import Split
 from tenure.scorer import Scorer
-from tenure.scorer.expectation import mean_spend, p_alive, p_any_purchase, purchases_if_active
+from tenure.spend.gamma_gamma.scoring import mean_spend
 from tenure.summary import Rfm
 
 # Fader, Hardie & Lee (2005), Table 2: r, alpha (weeks), a, b; here in days.
@@ -160,7 +162,7 @@ def integrals(
     return float(active / (active + left)), float(purchases / (active + left))
 
 
-@pytest.mark.parametrize("chances", CHANCES_AT_BIRTH.values(), ids=CHANCES_AT_BIRTH)
+@pytest.mark.parametrize("chances", CHANCES.values(), ids=CHANCES)
 @pytest.mark.parametrize(("x", "t_x", "T"), [(0, 0, 0), (0, 0, 300), (1, 20, 300), (6, 250, 300), (40, 200, 210)])
 @pytest.mark.parametrize("population", [(R, ALPHA, A, B), (1.4, 60.0, 1.0, 1.2), (0.6, 8.0, 2.5, 4.0)])
 def test_answers_are_integrals_over_rate_and_dropout(
@@ -197,7 +199,7 @@ def simulate_lives(
     return x, t_x, active_at_T, later
 
 
-@pytest.mark.parametrize("chances", CHANCES_AT_BIRTH.values(), ids=CHANCES_AT_BIRTH)
+@pytest.mark.parametrize("chances", CHANCES.values(), ids=CHANCES)
 @pytest.mark.parametrize("population", [(0.6, 40.0, 0.9, 3.0), (2.0, 60.0, 1.0, 1.5)])
 def test_simulated_lives_go_on_as_expected_of_their_histories(
     population: tuple[float, float, float, float], chances: int
@@ -292,7 +294,7 @@ def test_expectations_are_finite_where_the_librarys_are_not(customer: tuple[int,
         )
     assert not np.isfinite(textbook)
     draws = {"r": R, "alpha": ALPHA, "a": a, "b": b, "p": P, "q": Q, "v": V}
-    one = Posterior({name: np.full((1, 100), value) for name, value in draws.items()}, "bg_nbd")
+    one = Posterior({name: np.full((1, 100), value) for name, value in draws.items()}, "bg_nbd", "gamma_gamma")
     frame = pd.DataFrame({"customer_id": ["c"], "frequency": [x], "recency": [t_x], "T": [T], "monetary_value": [20.0]})
     row = Scorer(one).score(Rfm.from_frame(frame), horizon_days=3650).table.iloc[0]
     assert 0 < row["expected_purchases"] < np.inf

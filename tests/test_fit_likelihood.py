@@ -8,7 +8,6 @@ import pandas as pd
 import pytest
 from numpy.testing import assert_allclose
 from scipy import optimize
-
 from tenure.fit.likelihood import (
     PurchaseTable,
     SpendTable,
@@ -17,6 +16,7 @@ from tenure.fit.likelihood import (
     purchase_kernel,
     purchase_pointwise,
 )
+
 from tenure.fit.target import PurchaseTarget, SpendTarget
 from tenure.rfm import CompressedSummary
 from tenure.settings import PriorSettings

@@ -5,10 +5,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose
+from tenure.fit.likelihood import gamma_gamma_pointwise, purchase_pointwise
 
 from tenure.fit import compare
 from tenure.fit import loo as loo_module
-from tenure.fit.likelihood import gamma_gamma_pointwise, purchase_pointwise
 from tenure.fit.loo import Loo, leave_one_out, loo
 from tenure.fit.pareto import smooth
 from tenure.rfm import CompressedSummary

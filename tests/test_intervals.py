@@ -5,8 +5,7 @@ import logging
 import intervals
 import numpy as np
 import pytest
-
-from tenure.posterior import PURCHASE_MODELS
+from populations import PURCHASE_MODELS
 
 
 @pytest.fixture(autouse=True)

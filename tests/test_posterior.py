@@ -10,18 +10,13 @@ from typing import Any
 
 import numpy as np
 import pytest
+from populations import BOUNDS, CHANCES, PARAMETERS, PURCHASE_MODELS
 
 from tenure.errors import InputError
-from tenure.posterior import (
-    BOUNDS,
-    MOST_CHARACTERS,
-    MOST_DRAWS,
-    PARAMETERS,
-    PURCHASE_MODELS,
-    Posterior,
-    PosteriorError,
-    PosteriorFileError,
-)
+from tenure.posterior import MOST_DRAWS, Posterior, PosteriorError, PosteriorFileError
+from tenure.posterior_file import MOST_CHARACTERS
+
+MODELS = {"purchase_model": "bg_nbd", "spend_model": "gamma_gamma"}
 
 
 def draws(chains: int = 2, per_chain: int = 5, **changes: np.ndarray) -> dict[str, np.ndarray]:
@@ -44,20 +39,17 @@ def test_a_file_holds_seven_arrays_and_one_text_and_no_pickle(posterior: Posteri
     posterior.save(tmp_path / "posterior.npz")
     with np.load(tmp_path / "posterior.npz", allow_pickle=False) as file:
         assert set(file.files) == {*PARAMETERS, "about"}
-        assert json.loads(str(file["about"])) == {"purchase_model": "bg_nbd", "origin": {"method": "made up"}}
+        assert json.loads(str(file["about"])) == MODELS | {"origin": {"method": "made up"}}
 
 
 @pytest.mark.parametrize("purchases", PURCHASE_MODELS)
 def test_a_file_keeps_the_purchase_model(purchases: str, tmp_path: Path) -> None:
-    Posterior(draws(), purchases).save(tmp_path / "posterior.npz")
+    Posterior(draws(), purchases, "gamma_gamma").save(tmp_path / "posterior.npz")
     assert Posterior.load(tmp_path / "posterior.npz").purchase_model == purchases
 
 
 def test_a_customer_may_leave_after_the_first_purchase_in_the_mbg_nbd_alone() -> None:
-    assert {name: Posterior(draws(), name).initial_dropout_chances for name in PURCHASE_MODELS} == {
-        "bg_nbd": 0,
-        "mbg_nbd": 1,
-    }
+    assert CHANCES == {"bg_nbd": 0, "mbg_nbd": 1}
 
 
 def test_a_name_without_a_suffix_is_kept(posterior: Posterior, tmp_path: Path) -> None:
@@ -67,12 +59,12 @@ def test_a_name_without_a_suffix_is_kept(posterior: Posterior, tmp_path: Path) -
 
 def test_a_foreign_file_is_refused_by_what_it_lacks(tmp_path: Path) -> None:
     np.savez(tmp_path / "foreign.npz", r=np.ones((1, 2)), beta=np.ones((1, 2)))
-    with pytest.raises(PosteriorError, match="is not a posterior file: it lacks about, alpha, a, b, p, q, v"):
+    with pytest.raises(PosteriorError, match="is not a posterior file: it lacks about"):
         Posterior.load(tmp_path / "foreign.npz")
 
 
 def test_a_file_with_impossible_draws_is_refused(tmp_path: Path) -> None:
-    about = np.array(json.dumps({"purchase_model": "bg_nbd", "origin": {}}))
+    about = np.array(json.dumps(MODELS | {"origin": {}}))
     np.savez(tmp_path / "impossible.npz", about=about, **draws(q=np.full((2, 5), 0.9)))
     with pytest.raises(PosteriorFileError, match=r"impossible.npz is not a posterior file: 10 of 10 draws of q"):
         Posterior.load(tmp_path / "impossible.npz")
@@ -85,27 +77,29 @@ def test_an_impossible_draw_is_refused_by_name_and_count(name: str, wrong: float
     values[1, 2:4] = wrong
     ends = "{:.10g} and {:.10g}".format(*BOUNDS[name]).replace("+", r"\+")
     with pytest.raises(PosteriorError, match=f"2 of 10 draws of {name} are not between {ends}"):
-        Posterior(draws(**{name: values}), "bg_nbd")
+        Posterior(draws(**{name: values}), "bg_nbd", "gamma_gamma")
 
 
 def test_q_of_one_has_no_mean_spend_and_is_refused() -> None:
     values = draws()["q"]
     values[0, 0] = 1.0
     with pytest.raises(PosteriorError, match=r"1 of 10 draws of q are not between 1\.000000001 and"):
-        Posterior(draws(q=values), "bg_nbd")
+        Posterior(draws(q=values), "bg_nbd", "gamma_gamma")
     values[0, 0] = 1.0001
-    assert Posterior(draws(q=values), "bg_nbd").size == 10
+    assert Posterior(draws(q=values), "bg_nbd", "gamma_gamma").size == 10
 
 
 def test_all_faults_are_named_at_once() -> None:
     wrong = draws(r=np.zeros((2, 5)))
     del wrong["v"]
     with pytest.raises(PosteriorError) as caught:
-        Posterior(wrong, "pareto")
+        Posterior(wrong, "bg_nbd", "gamma_gamma")
     message = str(caught.value)
     assert "it lacks v" in message
     assert "10 of 10 draws of r" in message
-    assert "purchase_model is 'pareto', not one of bg_nbd, mbg_nbd" in message
+    for models in (("pareto", "gamma_gamma"), ("bg_nbd", "normal")):
+        with pytest.raises(PosteriorError, match=r"_model is '(pareto', not one of bg_nbd|normal', not one of gamma)"):
+            Posterior(draws(), *models)
 
 
 @pytest.mark.parametrize(
@@ -114,30 +108,30 @@ def test_all_faults_are_named_at_once() -> None:
 )
 def test_parameters_must_share_one_shape_of_chains_and_draws(changes: dict[str, np.ndarray]) -> None:
     with pytest.raises(PosteriorError, match=r"must share one shape \(chains, draws\)"):
-        Posterior(draws(**changes), "bg_nbd")
+        Posterior(draws(**changes), "bg_nbd", "gamma_gamma")
 
 
 def test_no_draws_are_no_posterior() -> None:
     with pytest.raises(PosteriorError, match="must share one shape"):
-        Posterior(draws(2, 0), "bg_nbd")
+        Posterior(draws(2, 0), "bg_nbd", "gamma_gamma")
 
 
 def test_draw_s_is_the_same_s_of_every_parameter() -> None:
     for count in (None, 7, 4, 1):
-        joint = Posterior(draws(3, 8), "bg_nbd").joint(count)
+        joint = Posterior(draws(3, 8), "bg_nbd", "gamma_gamma").joint(count)
         assert list(joint) == list(PARAMETERS)
         for at, name in enumerate(PARAMETERS):
             np.testing.assert_array_equal(joint[name] - 1000.0 * at, joint["r"])
 
 
 def test_joint_draws_are_all_of_them_once() -> None:
-    given = Posterior(draws(3, 8), "bg_nbd")
+    given = Posterior(draws(3, 8), "bg_nbd", "gamma_gamma")
     assert sorted(given.joint()["r"]) == sorted(given.draws["r"].ravel())
 
 
 @pytest.mark.parametrize("count", [4, 8, 20, 100, 200])
 def test_thinning_takes_evenly_from_all_chains_and_from_their_whole_length(count: int) -> None:
-    taken = Posterior(draws(4, 100), "bg_nbd").joint(count)["r"] - 2.0
+    taken = Posterior(draws(4, 100), "bg_nbd", "gamma_gamma").joint(count)["r"] - 2.0
     chain, place = np.divmod(taken, 100)
     assert len(set(taken)) == count
     per_chain = np.bincount(chain.astype(int), minlength=4)
@@ -148,11 +142,11 @@ def test_thinning_takes_evenly_from_all_chains_and_from_their_whole_length(count
 @pytest.mark.parametrize("count", [0, -1, 11])
 def test_more_draws_than_there_are_is_refused(count: int) -> None:
     with pytest.raises(PosteriorError, match=f"{count} draws were asked for; the posterior holds 10"):
-        Posterior(draws(), "bg_nbd").joint(count)
+        Posterior(draws(), "bg_nbd", "gamma_gamma").joint(count)
 
 
 def test_a_thinned_posterior_is_one_chain_of_the_joint_draws() -> None:
-    given = Posterior(draws(2, 50), "bg_nbd", {"method": "made up"})
+    given = Posterior(draws(2, 50), "bg_nbd", "gamma_gamma", {"method": "made up"})
     thin = given.thin(20)
     assert (thin.size, thin.draws["q"].shape, thin.purchase_model, thin.origin) == (
         20,
@@ -181,7 +175,7 @@ def test_a_thinned_posterior_is_one_chain_of_the_joint_draws() -> None:
 )
 def test_draws_outside_what_the_scorer_is_verified_for_are_refused(changes: dict[str, np.ndarray], what: str) -> None:
     with pytest.raises(PosteriorError, match=what) as caught:
-        Posterior(draws(**changes), "bg_nbd")
+        Posterior(draws(**changes), "bg_nbd", "gamma_gamma")
     assert isinstance(caught.value, InputError)
     assert (caught.value.exit_code, "\n" in str(caught.value)) == (2, False)
 
@@ -195,13 +189,13 @@ def test_the_bounds_themselves_are_allowed(name: str, end: int) -> None:
         known["alpha"] = max(known["r"] / 1e9, 1.0)
     if name == "v":
         known["p"], known["q"] = (1e9, 1.0 + 1e-9) if end == 0 else (1e-9, 1e9)
-    assert Posterior({key: np.full((1, 3), value) for key, value in known.items()}, "bg_nbd").size == 3
+    assert Posterior({key: np.full((1, 3), value) for key, value in known.items()}, "bg_nbd", "gamma_gamma").size == 3
 
 
 def test_more_draws_than_allowed_are_refused() -> None:
     many = {name: np.full((1, MOST_DRAWS + 1), 2.0) for name in PARAMETERS}
     with pytest.raises(PosteriorError, match="it has 100,001 draws, more than 100,000"):
-        Posterior(many, "bg_nbd")
+        Posterior(many, "bg_nbd", "gamma_gamma")
 
 
 ORIGIN = {
@@ -217,7 +211,9 @@ ORIGIN = {
 
 @pytest.mark.parametrize("first_orders", [None, ORIGIN["first_orders"]])
 def test_an_origin_of_a_fit_is_kept(first_orders: Any, tmp_path: Path) -> None:
-    Posterior(draws(), "bg_nbd", ORIGIN | {"first_orders": first_orders}).save(tmp_path / "posterior.npz")
+    Posterior(draws(), "bg_nbd", "gamma_gamma", ORIGIN | {"first_orders": first_orders}).save(
+        tmp_path / "posterior.npz"
+    )
     assert Posterior.load(tmp_path / "posterior.npz").origin == ORIGIN | {"first_orders": first_orders}
 
 
@@ -229,7 +225,7 @@ def member(value: Any) -> bytes:
 
 
 def about(**changes: Any) -> bytes:
-    return member(np.array(json.dumps({"purchase_model": "bg_nbd", "origin": {}} | changes)))
+    return member(np.array(json.dumps(MODELS | {"origin": {}} | changes)))
 
 
 def bytes_of(members: list[tuple[str, bytes]], compression: int = zipfile.ZIP_DEFLATED) -> bytes:
@@ -283,7 +279,7 @@ TAMPERED: dict[str, tuple[Callable[[], bytes], str]] = {
     "a single array": (lambda: member(draws()["r"]), "not a zip file"),
     "a byte of an array": (lambda: flipped(b"alpha.npy", 60), "read: ."),
     "a byte of the directory": (lambda: flipped(b"PK\x01\x02", 0), "read: ."),
-    "an empty archive": (lambda: bytes_of([]), "it lacks about, r, alpha"),
+    "an empty archive": (lambda: bytes_of([]), "it lacks about"),
     "no about": (lambda: file_of(about=None), "it lacks about"),
     "no r": (lambda: file_of(r=None), "it lacks r"),
     "r twice": (lambda: twice("r"), "it holds more than once 'r.npy'"),
@@ -327,9 +323,15 @@ TAMPERED: dict[str, tuple[Callable[[], bytes], str]] = {
     "version 2 of the format": (lambda: file_of(r=b"\x93NUMPY\x02\x00" + bytes(100)), "other than 1.0"),
     "about is no JSON": (lambda: file_of(about=member(np.array("{"))), "not JSON"),
     "about is nested without end": (lambda: file_of(about=member(np.array("[" * 15_000))), "not JSON"),
-    "about is a list": (lambda: file_of(about=member(np.array("[1]"))), "must hold `purchase_model` and `origin`"),
-    "about is incomplete": (lambda: file_of(about=member(np.array("{}"))), "must hold `purchase_model` and `origin`"),
-    "about holds more": (lambda: file_of(about=about(more=1)), "must hold `purchase_model` and `origin`"),
+    "about is a list": (
+        lambda: file_of(about=member(np.array("[1]"))),
+        "must have origin, purchase_model, spend_model",
+    ),
+    "about is incomplete": (
+        lambda: file_of(about=member(np.array("{}"))),
+        "must have origin, purchase_model, spend_model",
+    ),
+    "about holds more": (lambda: file_of(about=about(more=1)), "must have origin, purchase_model, spend_model"),
     "about is long": (
         lambda: file_of(about=member(np.array(" " * (MOST_CHARACTERS + 1)))),
         "at most 20,000 characters",
@@ -337,8 +339,9 @@ TAMPERED: dict[str, tuple[Callable[[], bytes], str]] = {
     "about is several texts": (lambda: file_of(about=member(np.array(["{}", "{}"]))), "not one text"),
     "about is bytes": (lambda: file_of(about=member(np.array(b"{}"))), "not one text"),
     "about is no Unicode": (lambda: file_of(about=header("()", "'<U20'")[:-80] + b"\xff" * 80), "not JSON"),
-    "unknown model": (lambda: file_of(about=about(purchases="pareto")), "purchase_model is 'pareto'"),
-    "model is a list": (lambda: file_of(about=about(purchases=[1])), "not one of bg_nbd, mbg_nbd"),
+    "unknown model": (lambda: file_of(about=about(purchase_model="pareto")), "purchase_model is 'pareto'"),
+    "unknown spend model": (lambda: file_of(about=about(spend_model="normal")), "spend_model is 'normal'"),
+    "model is a list": (lambda: file_of(about=about(purchase_model=[1])), "not one of bg_nbd, mbg_nbd"),
     "origin is a number": (lambda: file_of(about=about(origin=3)), "its origin is int"),
     "bomb of text": (lambda: file_of(about=about(origin={"a": "x" * 10**7})), "at most 20,000 characters"),
     "empty member": (lambda: file_of(r=b""), "can be read: ."),

@@ -2,12 +2,13 @@ from typing import Any
 
 import numpy as np
 import pytest
+from populations import PURCHASE_MODELS
 from pymc_marketing.clv.distributions import BetaGeoNBD, ModifiedBetaGeoNBD
 from scipy.special import hyp2f1
 from scipy.stats import chi2_contingency, ks_2samp
 
 from tenure.fit.predictive import PredictiveError, replicate_purchases, replicate_spends
-from tenure.posterior import PURCHASE_MODELS, Posterior
+from tenure.posterior import Posterior
 
 CDNOW = {"r": 0.243, "alpha": 30.9, "a": 0.793, "b": 2.426, "p": 6.25, "q": 3.74, "v": 15.4}
 
@@ -15,7 +16,7 @@ CDNOW = {"r": 0.243, "alpha": 30.9, "a": 0.793, "b": 2.426, "p": 6.25, "q": 3.74
 def make_posterior(draws: int = 400, purchases: str = "bg_nbd", **changes: float) -> Posterior:
     """Repeat one population, so that a mean over replicates has a closed form."""
     population = CDNOW | changes
-    return Posterior({name: np.full((1, draws), value) for name, value in population.items()}, purchases)
+    return Posterior({name: np.full((1, draws), value) for name, value in population.items()}, purchases, "gamma_gamma")
 
 
 def expected_purchases(purchases: str, T: float, r: float, alpha: float, a: float, b: float) -> float:
@@ -79,7 +80,7 @@ def test_each_replicate_uses_one_posterior_draw() -> None:
     draws = {name: np.full((1, 2), value) for name, value in CDNOW.items()}
     draws["r"] = np.array([[1e-3, 50.0]])
     draws["v"] = np.array([[1.0, 1e6]])
-    posterior, rng = Posterior(draws, "bg_nbd"), np.random.default_rng(6)
+    posterior, rng = Posterior(draws, "bg_nbd", "gamma_gamma"), np.random.default_rng(6)
     purchases = replicate_purchases(posterior, np.full(500, 300), rng, 2)
     spends = replicate_spends(posterior, np.full(500, 2), rng, 2)
     assert purchases[0].max() < purchases[1].mean()

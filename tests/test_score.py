@@ -6,8 +6,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from populations import CHANCES
 
-from tenure.posterior import CHANCES_AT_BIRTH, Posterior
+from tenure.posterior import Posterior
 from tenure.scorer import COLUMNS, EXPECTED, HorizonWarning, Params, ScoreError, Scorer
 from tenure.scorer.kernel import interval_ranks
 from tenure.summary import SummaryError
@@ -41,7 +42,7 @@ def table(scorer: Scorer, summaries: pd.DataFrame) -> pd.DataFrame:
 def fixed(draws: int = 2000, **changes: float) -> Posterior:
     """Make a posterior that knows its parameters exactly."""
     known = {"r": 0.24, "alpha": 31.0, "a": 0.8, "b": 2.4, "p": 6.25, "q": 3.74, "v": 15.4} | changes
-    return Posterior({name: np.full((1, draws), value) for name, value in known.items()}, "bg_nbd")
+    return Posterior({name: np.full((1, draws), value) for name, value in known.items()}, "bg_nbd", "gamma_gamma")
 
 
 def customers(*rows: tuple[int, int, int, float]) -> pd.DataFrame:
@@ -186,7 +187,7 @@ def test_margin_and_money_only_scale(posterior: Posterior, summaries: pd.DataFra
     money = ["clv", "clv_low", "clv_high", "clv_mean_low", "clv_mean_high"]
     half = Scorer(posterior).score(summaries, margin=0.5).table
     np.testing.assert_allclose(half[money], table[money] * 0.5, rtol=1e-12)
-    cents = Posterior({**posterior.draws, "v": posterior.draws["v"] * 100}, "bg_nbd")
+    cents = Posterior({**posterior.draws, "v": posterior.draws["v"] * 100}, "bg_nbd", "gamma_gamma")
     scored = Scorer(cents).score(summaries.assign(monetary_value=summaries["monetary_value"] * 100)).table
     np.testing.assert_allclose(scored[money], table[money] * 100, rtol=1e-9)
     np.testing.assert_allclose(scored["expected_spend"], table["expected_spend"] * 100, rtol=1e-9)
@@ -239,7 +240,7 @@ def test_the_predictive_interval_is_not_that_of_the_mean(table: pd.DataFrame) ->
     assert ((buys["clv_high"] - buys["clv_low"]) > 2 * (buys["clv_mean_high"] - buys["clv_mean_low"])).all()
 
 
-@pytest.mark.parametrize(("purchases", "chances"), CHANCES_AT_BIRTH.items())
+@pytest.mark.parametrize(("purchases", "chances"), CHANCES.items())
 def test_predictive_intervals_cover_what_they_say(purchases: str, chances: int) -> None:
     """Outcomes drawn by a plain simulation of the process fall inside nine times in ten."""
     rng = np.random.default_rng(7)

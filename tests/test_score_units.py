@@ -15,7 +15,7 @@ MEDIAN = {"repeat_spend": {"median": 30.0, "customers": 1_000}, "observed_days":
 
 @pytest.fixture(scope="module")
 def scorer(posterior: Posterior) -> Scorer:
-    return Scorer(Posterior(posterior.draws, "bg_nbd", MEDIAN))
+    return Scorer(Posterior(posterior.draws, "bg_nbd", "gamma_gamma", MEDIAN))
 
 
 @pytest.fixture(scope="module")
@@ -119,7 +119,7 @@ def test_a_summary_of_years_later_is_no_other_unit_where_its_day_is_known(scorer
 def test_where_expectations_are_level_a_few_purchases_more_are_no_other_unit(posterior: Posterior) -> None:
     """A population that leaves at once and a cohort of ten years ago: hardly a purchase is still expected."""
     leaving = {**posterior.draws, "a": posterior.draws["a"] * 0 + 6.0, "b": posterior.draws["b"] * 0 + 2.0}
-    scorer = Scorer(Posterior(leaving, "bg_nbd", MEDIAN))
+    scorer = Scorer(Posterior(leaving, "bg_nbd", "gamma_gamma", MEDIAN))
     new = pd.DataFrame({"customer_id": ["new"], "frequency": 0, "recency": 0, "T": 0, "monetary_value": 0.0})
     frequency = np.sort(np.tile(scorer.simulate(new, horizon_days=3_650).counts[0], 10))
     more = round(0.3 * frequency.sum())

@@ -7,8 +7,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from populations import PARAMETERS, PURCHASE_MODELS
 
-from tenure.posterior import PARAMETERS, PURCHASE_MODELS, Posterior
+from tenure.posterior import Posterior
 from tenure.scorer import COLUMNS, HorizonWarning, Params, ScoreError, Scorer, Totals
 from tenure.summary import Rfm
 
@@ -32,7 +33,7 @@ def extreme_populations(draws: int, purchases: str) -> Posterior:
         "q": [1.0001, 1.5, 3.74, 50.0],
         "v": [1e-2, 15.0, 1e5],
     }
-    return Posterior({name: rng.choice(ends[name], (2, draws // 2)) for name in PARAMETERS}, purchases)
+    return Posterior({name: rng.choice(ends[name], (2, draws // 2)) for name in PARAMETERS}, purchases, "gamma_gamma")
 
 
 @pytest.mark.filterwarnings("ignore::tenure.scorer.HeavyTailWarning")
@@ -120,15 +121,15 @@ def test_the_ends_of_every_range_are_inside_it() -> None:
 def test_as_many_draws_as_a_level_needs_are_enough_and_one_less_is_not(draws: int, level: float) -> None:
     one = {name: np.full((1, draws), 2.0) for name in PARAMETERS}
     frame = pd.DataFrame({"customer_id": ["c"], "frequency": [0], "recency": [0], "T": [9], "monetary_value": [0.0]})
-    assert len(Scorer(Posterior(one, "bg_nbd")).score(frame, level=level).table) == 1
-    fewer = Scorer(Posterior(one, "bg_nbd").thin(int(draws * 0.98)))
+    assert len(Scorer(Posterior(one, "bg_nbd", "gamma_gamma")).score(frame, level=level).table) == 1
+    fewer = Scorer(Posterior(one, "bg_nbd", "gamma_gamma").thin(int(draws * 0.98)))
     with pytest.raises(ScoreError, match=f"at least {int(np.ceil(10 / (1 - level) - 1e-9)):,} draws are needed"):
         fewer.score(frame, level=level)
 
 
 def test_the_level_that_a_refusal_proposes_is_accepted(summaries: pd.DataFrame) -> None:
     for draws in (101, 150, 160, 199):
-        scorer = Scorer(Posterior({name: np.full((1, draws), 2.0) for name in PARAMETERS}, "bg_nbd"))
+        scorer = Scorer(Posterior({name: np.full((1, draws), 2.0) for name in PARAMETERS}, "bg_nbd", "gamma_gamma"))
         with pytest.raises(ScoreError) as caught:
             scorer.score(summaries.head(2), level=0.999)
         proposed = float(str(caught.value).rstrip(".").rsplit(" ", 1)[1])
@@ -210,7 +211,7 @@ def test_a_chance_to_leave_right_away_costs_a_new_customer_a_purchase_in_the_lon
     known = {"r": 4.0, "alpha": 10.0, "a": 2.5, "b": 4.0, "p": 6.25, "q": 3.74, "v": 15.4}
     draws = {name: np.full((1, 10), value) for name, value in known.items()}
     days = np.array([1, 30, 365, 10_950])
-    bg, mbg = (Scorer(Posterior(draws, name)).expected_new_customer(days)[0] for name in PURCHASE_MODELS)
+    bg, mbg = (Scorer(Posterior(draws, name, "gamma_gamma")).expected_new_customer(days)[0] for name in PURCHASE_MODELS)
     assert (mbg < bg).all()
     assert (bg[-1], mbg[-1]) == pytest.approx((5.5 / 1.5, 4.0 / 1.5), rel=1e-4)
 

@@ -8,12 +8,13 @@ import mpmath
 import numpy as np
 import pandas as pd
 import pytest
+from populations import BOUNDS, PARAMETERS, PURCHASE_MODELS, RATE_BOUNDS, SPEND_BOUNDS
 
 from tenure.fit.run import FitError, population
-from tenure.posterior import BOUNDS, PARAMETERS, PURCHASE_MODELS, RATE_BOUNDS, SPEND_BOUNDS, Posterior
+from tenure.posterior import Posterior
+from tenure.purchase.bg_nbd.intensity import EQUATIONS, POINTS, fall_scale, panels_to, tabulate
+from tenure.purchase.bg_nbd.scoring import purchases_if_active
 from tenure.scorer import COLUMNS, Scorer
-from tenure.scorer.expectation import purchases_if_active
-from tenure.scorer.intensity import EQUATIONS, POINTS, fall_scale, panels_to, tabulate
 
 pytestmark = pytest.mark.filterwarnings("ignore::tenure.scorer.HeavyTailWarning")
 Floats = np.ndarray[Any, np.dtype[np.float64]]
@@ -92,7 +93,9 @@ def score_all(count: int, rows: int, seed: int) -> int:
     scored = 0
     for at, draws in enumerate(populations(rng, count)):
         customers = random_customers(rng, rows)
-        posterior = Posterior({name: draws[name][None, :] for name in PARAMETERS}, PURCHASE_MODELS[at % 2])
+        posterior = Posterior(
+            {name: draws[name][None, :] for name in PARAMETERS}, PURCHASE_MODELS[at % 2], "gamma_gamma"
+        )
         horizon, rate = int(rng.choice(HORIZONS)), float(rng.choice([0.0, 0.1, 5.0]))
         scores = Scorer(posterior).score(customers, horizon_days=horizon, discount_rate=rate)
         wrong = np.flatnonzero(impossible(scores.table, customers, draws, horizon))
@@ -119,7 +122,9 @@ def test_an_impossible_number_is_seen() -> None:
     customers = random_customers(rng, 10)
     draws = {name: np.full(DRAWS, value) for name, value in ORDINARY.items()}
     table = (
-        Scorer(Posterior({name: values[None, :] for name, values in draws.items()}, "bg_nbd")).score(customers).table
+        Scorer(Posterior({name: values[None, :] for name, values in draws.items()}, "bg_nbd", "gamma_gamma"))
+        .score(customers)
+        .table
     )
     table.loc[1, "clv"], table.loc[3, "clv_low"], table.loc[5, "p_alive"] = np.inf, 1e99, 1.1
     table.loc[7, "expected_purchases"] = 1e99
@@ -130,7 +135,10 @@ def test_an_impossible_number_is_seen() -> None:
 @pytest.mark.parametrize("case", HARD)
 def test_values_to_infinity_and_of_new_customers_are_possible_too(case: str, purchases: str) -> None:
     known = {name: np.full((1, DRAWS), value) for name, value in (ORDINARY | HARD[case]).items()}
-    scorer, customers = Scorer(Posterior(known, purchases)), random_customers(np.random.default_rng(4), 50)
+    scorer, customers = (
+        Scorer(Posterior(known, purchases, "gamma_gamma")),
+        random_customers(np.random.default_rng(4), 50),
+    )
     residual = scorer.residual(customers, discount_rate=1e-6).table.drop(columns="customer_id").to_numpy()
     expected = scorer.expected_new_customer(np.array([1.0, 365.0, 10_950.0]))
     assert (np.isfinite(residual) & (residual >= 0)).all()

@@ -12,13 +12,7 @@ import mpmath
 import numpy as np
 import pytest
 
-from tenure.scorer.expectation import (
-    mean_spend,
-    p_alive,
-    p_any_purchase,
-    purchases_if_active,
-)
-from tenure.scorer.intensity import (
+from tenure.purchase.bg_nbd.intensity import (
     EQUATIONS,
     PANELS,
     POINTS,
@@ -28,6 +22,8 @@ from tenure.scorer.intensity import (
     polynomial,
     tabulate,
 )
+from tenure.purchase.bg_nbd.scoring import p_alive, p_any_purchase, purchases_if_active
+from tenure.spend.gamma_gamma.scoring import mean_spend
 
 TOLERANCE = 1e-8
 

@@ -9,10 +9,12 @@ import mpmath
 import numpy as np
 import pandas as pd
 import pytest
+from populations import CHANCES, PURCHASE_MODELS
 
-from tenure.posterior import CHANCES_AT_BIRTH, PURCHASE_MODELS, Posterior
+from tenure.posterior import Posterior
+from tenure.purchase.bg_nbd.scoring import p_alive
 from tenure.scorer import COLUMNS, RESIDUAL, HeavyTailWarning, HorizonWarning, ScoreError, Scorer
-from tenure.scorer.expectation import mean_spend, p_alive
+from tenure.spend.gamma_gamma.scoring import mean_spend
 from tenure.summary import FirstOrders
 
 KNOWN = {"r": 0.24, "alpha": 31.0, "a": 0.8, "b": 2.4, "p": 6.25, "q": 3.74, "v": 15.4}
@@ -21,7 +23,9 @@ ORDERS = {"mean": 40.0, "sd": 30.0, "customers": 400}
 
 def fixed(purchases: str = "bg_nbd", draws: int = 1_000, origin: dict[str, Any] | None = None, **changes: float) -> Any:
     known = KNOWN | changes
-    return Posterior({name: np.full((1, draws), value) for name, value in known.items()}, purchases, origin or {})
+    return Posterior(
+        {name: np.full((1, draws), value) for name, value in known.items()}, purchases, "gamma_gamma", origin or {}
+    )
 
 
 def customers(*rows: tuple[int, int, int, float]) -> pd.DataFrame:
@@ -54,7 +58,7 @@ def exact_residual(row: Any, delta: float, population: dict[str, float], chances
     return float(mean * alive * spend)
 
 
-@pytest.mark.parametrize(("purchases", "chances"), CHANCES_AT_BIRTH.items())
+@pytest.mark.parametrize(("purchases", "chances"), CHANCES.items())
 @pytest.mark.parametrize(
     ("rate", "change"), [(0.1, {}), (0.01, {"a": 1.0, "b": 1.3}), (3.0, {"a": 2.5, "b": 60.0})], ids=str
 )

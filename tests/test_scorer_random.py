@@ -9,7 +9,7 @@ import pytest
 from numba import njit
 from scipy import special, stats
 
-from tenure.scorer.random import (
+from tenure.counter_random import (
     GAMMA,
     _mix,
     beta_draw,

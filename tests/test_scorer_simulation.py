@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 from numba import njit
 from scipy import stats
-
-from tenure.scorer.expectation import mean_spend, p_alive, p_any_purchase, purchases_if_active
-from tenure.scorer.random import GAMMA, draw_salt
 from tenure.scorer.simulation import find_buyers, simulate_buyer
+
+from tenure.counter_random import GAMMA, draw_salt
+from tenure.purchase.bg_nbd.scoring import p_alive, p_any_purchase, purchases_if_active
+from tenure.spend.gamma_gamma.scoring import mean_spend
 
 CDNOW = (0.2426, 30.9, 0.793, 2.426, 6.25, 3.74, 15.44)
 LEVEL = 1e-4

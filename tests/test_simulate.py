@@ -14,12 +14,14 @@ import pyarrow.parquet as pq
 import pytest
 from hydra.errors import HydraException
 from omegaconf.errors import OmegaConfBaseException
+from populations import PARAMETERS, PURCHASE_MODELS
 from scipy.stats import kstest
+from tenure.simulate.process import draw_shares
 
 from tenure.fit import fit
 from tenure.jobs.compose import compose_settings
 from tenure.output import OutputError, describe
-from tenure.posterior import PARAMETERS, PURCHASE_MODELS, Posterior
+from tenure.posterior import Posterior
 from tenure.rfm import summarize
 from tenure.scorer import Scorer
 from tenure.settings import SettingsError, SimulateSettings
@@ -35,7 +37,6 @@ from tenure.simulate import (
     write_log,
 )
 from tenure.simulate.calendar import Calendar
-from tenure.simulate.process import draw_shares
 from tenure.simulate.rows import DIRT
 from tenure.simulate.tables import BLOCK, Simulation
 from tenure.transactions import read
@@ -106,7 +107,7 @@ def test_counts_are_those_that_the_scorer_expects_of_new_customers(model: str, t
     repeats = pd.read_parquet(tmp_path / "truth.parquet")["repeats"]
     draws = {name: np.full((1, 1), getattr(settings.truth, name)) for name in PARAMETERS}
     # First purchases are uniform over the first of 365 days.
-    expected = Scorer(Posterior(draws, model, {})).expected_new_customer(np.array([364, 365])).mean()
+    expected = Scorer(Posterior(draws, model, "gamma_gamma", {})).expected_new_customer(np.array([364, 365])).mean()
     assert repeats.mean() == pytest.approx(expected, abs=4 * repeats.std() / np.sqrt(len(repeats)))
 
 

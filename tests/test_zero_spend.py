@@ -17,8 +17,8 @@ from tenure.jobs.compose import compose_settings
 from tenure.posterior import Posterior
 from tenure.rfm import CompressedSummary, base, split, summarize
 from tenure.scorer import Scorer
-from tenure.scorer.expectation import mean_spend
 from tenure.settings import FitSettings
+from tenure.spend.gamma_gamma.scoring import mean_spend
 from tenure.summary import Rfm
 
 PARAMS = {"horizon_days": 200, "discount_rate": 0.1, "margin": 0.5}

@@ -1,49 +1,40 @@
 """The fitted population: joint draws of the models' parameters, and their origin.
 
-A posterior holds no customer rows. It is saved as a plain `.npz` (arrays and one JSON text, no pickle), and this
-module travels inside the registered model, so it imports nothing but NumPy, `errors` and the models' specs.
+A posterior holds no customer rows. It is saved as a plain `.npz` (`posterior_file`), and this module travels inside the
+registered model, so it imports nothing but NumPy and the models' specs.
 """
 
 import json
-import zipfile
-from collections import Counter
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date
 from os import PathLike
-from os import path as paths
-from typing import IO, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from .errors import InputError
 from .model_spec import Spec
+from .posterior_file import (
+    REFUSED,
+    PosteriorError,
+    PosteriorFileError,
+    parameter_names,
+    read_file,
+    uniform_errors,
+    unknown_models,
+)
 from .purchase import MODELS as PURCHASE_MODELS
 from .spend import MODELS as SPEND_MODELS
 
+__all__ = ["MOST_DRAWS", "Posterior", "PosteriorError", "PosteriorFileError"]
+
 MOST_DRAWS = 100_000
-MOST_CHARACTERS = 20_000  # characters of the JSON text
-MOST_BYTES = 16_000_000
 # Entries of an origin, by type.
 ORIGIN_KINDS: dict[str, Any] = {"method": str, "scales": dict, "as_of": str, "customers": int, "observed_days": int}
 ORIGIN_KINDS |= {"first_orders": dict | None, "repeat_spend": dict | None}
 NUMBERS_OF = {"scales": {"time_days", "money"}, "first_orders": {"mean", "sd", "customers"}}
 NUMBERS_OF |= {"repeat_spend": {"median", "customers"}}
-ABOUT = {"purchase_model", "spend_model", "origin"}
-ADVICE = "Restore it from where it was saved, or train again."
-REFUSED = "This is not a posterior: "
-
-
-class PosteriorError(InputError):
-    """Draws that no population can have."""
-
-
-class PosteriorFileError(PosteriorError):
-    """A file that is not a posterior."""
-
-    exit_code = 4
 
 
 @dataclass(frozen=True)
@@ -63,7 +54,7 @@ class Posterior:
     origin: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        faults = _unknown_models(self.purchase_model, self.spend_model)
+        faults = unknown_models(self.purchase_model, self.spend_model)
         if not faults:
             faults = [*_missing(self.draws, self.parameters), *_wrong_shapes(self.draws, self.parameters)]
             faults += _out_of_range(self.draws, self.specs, is_complete=not faults)
@@ -79,7 +70,7 @@ class Posterior:
     @property
     def parameters(self) -> tuple[str, ...]:
         """Return the names of both models' parameters."""
-        return _parameters(self.purchase_model, self.spend_model)
+        return parameter_names(self.purchase_model, self.spend_model)
 
     @property
     def size(self) -> int:
@@ -135,114 +126,9 @@ class Posterior:
 
         Raises PosteriorFileError for any other file.
         """
-        with _one_kind_of_error(path):
-            if paths.getsize(path) > MOST_BYTES:
-                raise PosteriorFileError(f"it is larger than {MOST_BYTES:,} bytes")
-            with zipfile.ZipFile(path) as archive:
-                about = _read_about(archive)
-                parameters = _parameters(about["purchase_model"], about["spend_model"])
-                members = _members(archive, parameters)
-                headers = {name: _read_header(archive, members[name], name) for name in parameters}
-                if len(set(headers.values())) > 1:
-                    shapes = sorted(set(headers.values()))
-                    raise PosteriorFileError(f"its parameters have different shapes: {shapes}")
-                draws = {name: _read_data(archive, members[name]) for name in parameters}
-                draws = {name: data.reshape(headers[name]).astype(np.float64) for name, data in draws.items()}
+        with uniform_errors(path):
+            draws, about = read_file(path, MOST_DRAWS)
             return cls(draws, about["purchase_model"], about["spend_model"], about["origin"])
-
-
-@contextmanager
-def _one_kind_of_error(path: str | PathLike[str]) -> Iterator[None]:
-    """Raise any error in reading `path` as a PosteriorFileError."""
-    try:
-        yield
-    except PosteriorError as error:
-        raise PosteriorFileError(
-            f"{path} is not a posterior file: {str(error).removeprefix(REFUSED).rstrip('.')}. {ADVICE}"
-        ) from None
-    except Exception as error:  # zipfile, zlib, tokenize and NumPy each raise their own at a damaged file
-        what = " ".join(ascii(str(error))[1:-1].split())[:200] or type(error).__name__
-        raise PosteriorFileError(
-            f"{path} is not a posterior file that can be read: {what.rstrip('.')}. {ADVICE}"
-        ) from error
-
-
-def _parameters(purchase_model: str, spend_model: str) -> tuple[str, ...]:
-    return (*PURCHASE_MODELS[purchase_model].parameters, *SPEND_MODELS[spend_model].parameters)
-
-
-def _members(archive: zipfile.ZipFile, parameters: tuple[str, ...] | None = None) -> dict[str, zipfile.ZipInfo]:
-    """Return the members by name once they are `about` and the parameters, if these are given."""
-    counts = Counter(info.filename for info in archive.infolist())
-    names = ("about", *(parameters or ()))
-    lost = [name for name in names if f"{name}.npy" not in counts]
-    twice = sorted(name for name, count in counts.items() if count > 1)
-    unknown = sorted(set(counts) - {f"{name}.npy" for name in names}) if parameters else []
-    faults = [
-        f"it {what} {', '.join(map(ascii, names[:5]) if what != 'lacks' else names)}"
-        for what, names in (("lacks", lost), ("holds more than once", twice), ("holds the unknown", unknown))
-        if names
-    ]
-    if faults:
-        raise PosteriorFileError("; ".join(faults))
-    return {name: archive.getinfo(f"{name}.npy") for name in names}
-
-
-def _header(file: IO[bytes]) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
-    if np.lib.format.read_magic(file) != (1, 0):
-        raise PosteriorFileError("one of its arrays is of a version of NumPy's format other than 1.0")
-    return np.lib.format.read_array_header_1_0(file)
-
-
-def _read_header(archive: zipfile.ZipFile, member: zipfile.ZipInfo, name: str) -> tuple[int, ...]:
-    """Return a member's shape once its header is one that `save` writes, and its size fits the header."""
-    if member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
-        raise PosteriorFileError(f"{name} is compressed by another method than deflate")
-    with archive.open(member) as file:
-        shape, is_fortran, kind = _header(file)
-        start = file.tell()
-    if name == "about":
-        if kind.str[:2] != "<U" or shape != () or kind.itemsize > 4 * MOST_CHARACTERS:
-            raise PosteriorFileError(f"its `about` is not one text of at most {MOST_CHARACTERS:,} characters")
-    elif kind.str != "<f8" or is_fortran:
-        raise PosteriorFileError(f"{name} is {kind.str!r}, not float64, little-endian and in C order")
-    elif len(shape) != 2 or min(shape) < 1 or shape[0] * shape[1] > MOST_DRAWS:
-        raise PosteriorFileError(
-            f"{name} has the shape {str(shape)[:50]}, not (chains, draws) of 1 to {MOST_DRAWS:,} in all"
-        )
-    size = kind.itemsize * (shape[0] * shape[1] if shape else 1)
-    if member.file_size != start + size:
-        raise PosteriorFileError(f"{name} takes {member.file_size:,} bytes, its header says {start + size:,}")
-    return shape
-
-
-def _read_data(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> NDArray[Any]:
-    with archive.open(member) as file:
-        kind = _header(file)[2]
-        return np.frombuffer(file.read(member.file_size), kind)  # a checksum is compared at the end
-
-
-def _read_about(archive: zipfile.ZipFile) -> dict[str, Any]:
-    member = _members(archive)["about"]
-    _read_header(archive, member, "about")
-    try:
-        about = json.loads(str(_read_data(archive, member)[0]))
-    except (ValueError, RecursionError) as error:
-        raise PosteriorFileError(f"its `about` is not JSON: {error}") from None
-    if not isinstance(about, dict) or set(about) != ABOUT:
-        raise PosteriorFileError(f"its `about` must have {', '.join(sorted(ABOUT))}, and nothing else")
-    if faults := _unknown_models(about["purchase_model"], about["spend_model"]):
-        raise PosteriorFileError("; ".join(faults))
-    return about
-
-
-def _unknown_models(purchase_model: object, spend_model: object) -> list[str]:
-    kinds = (("purchase_model", purchase_model, PURCHASE_MODELS), ("spend_model", spend_model, SPEND_MODELS))
-    return [
-        f"{kind} is {model!r}, not one of {', '.join(models)}"
-        for kind, model, models in kinds
-        if not (isinstance(model, str) and model in models)
-    ]
 
 
 def _missing(draws: Mapping[str, NDArray[np.float64]], parameters: tuple[str, ...]) -> list[str]:
@@ -264,9 +150,7 @@ def _wrong_shapes(draws: Mapping[str, NDArray[np.float64]], parameters: tuple[st
     return faults + ([f"it has {size:,} draws, more than {MOST_DRAWS:,}"] if size > MOST_DRAWS else [])
 
 
-def _out_of_range(
-    draws: Mapping[str, NDArray[np.float64]], specs: tuple[Spec, ...], *, is_complete: bool
-) -> list[str]:
+def _out_of_range(draws: Mapping[str, NDArray[np.float64]], specs: tuple[Spec, ...], *, is_complete: bool) -> list[str]:
     own = [
         _outside(f"draws of {name}", draws[name], parameter.bounds)
         for spec in specs

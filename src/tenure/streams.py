@@ -1,7 +1,7 @@
 """Streams of random numbers by name, so that no two parts of Tenure share one.
 
-A stream belongs to a seed, the name of its use, and places such as the number of a block. Name and places are hashed to a
-key of fixed length, because NumPy pads seeds by zeros: `default_rng(7)` and `default_rng([7, 0])` are one stream.
+A stream belongs to a seed, the name of its use, and places such as the number of a block. Name and places are hashed to
+a key of fixed length, because NumPy pads seeds by zeros: `default_rng(7)` and `default_rng([7, 0])` are one stream.
 """
 
 from hashlib import blake2b

@@ -11,6 +11,9 @@ from matplotlib.rcsetup import cycler
 from matplotlib.ticker import LogLocator, NullFormatter
 from numpy.typing import NDArray
 
+from tenure.purchase import MODELS as PURCHASE_MODELS
+from tenure.spend import MODELS as SPEND_MODELS
+
 type Floats = NDArray[np.float64]
 type Ints = NDArray[np.int64]
 # Okabe & Ito (2008): told apart by the colour-blind.
@@ -35,13 +38,9 @@ WIDTH_INCHES = 10.0
 MOST_LETTERS = 24
 BAND = 0.90
 MEANINGS = {
-    "r": "r (shape of the customers' rates)",
-    "alpha": "alpha (scale of the customers' rates, days)",
-    "a": "a (dropouts)",
-    "b": "b (dropouts)",
-    "p": "p (shape of a customer's spends)",
-    "q": "q (shape across customers)",
-    "v": "v (scale of spends, the log's currency)",
+    name: f"{name} ({parameter.label})"
+    for spec in (*PURCHASE_MODELS.values(), *SPEND_MODELS.values())
+    for name, parameter in spec.parameters.items()
 }
 
 

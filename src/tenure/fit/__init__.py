@@ -1,16 +1,17 @@
-"""Fit the population: from a customer base to the joint posterior of seven parameters.
+"""Fit the population: from a customer base to the joint posterior of the models' parameters.
 
-`fit` is the way in. PyMC, nutpie and pymc-marketing are known here and nowhere else, and imported only when asked for.
+`fit` is the entry point. PyMC, nutpie and pymc-marketing are imported here and in the models' `pymc` modules alone, and
+only when they are needed.
 """
 
 from .check import FitReport, check
 from .fitted import FittedModel
+from .library import library_model
 from .loo import LEAST_ELPD, Loo, LooDifference, compare
 from .mode import maximum_likelihood
 from .pareto import LIMIT as KHAT_LIMIT
 from .prior import Consequences
 from .run import Fit, FitError, fit, require_spend
-from .stock import library_model
 
 __all__ = [
     "KHAT_LIMIT",

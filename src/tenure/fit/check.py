@@ -1,4 +1,4 @@
-"""Vouch for a fit: leave-one-out, the prior's consequences, and whether the prior decides."""
+"""Fit diagnostics: PSIS-LOO, the prior's consequences, and the posterior's sensitivity to the prior."""
 
 from dataclasses import dataclass
 
@@ -13,13 +13,13 @@ from .run import Fit
 
 @dataclass(frozen=True)
 class FitReport:
-    """A fit with everything that a reviewer asks of it.
+    """A fit with its diagnostics.
 
     Args:
         fit: the fit.
         loos: leave-one-customer-out by model; none of a point estimate.
         sensitivities: by model, `prior.sensitivity`; none of a point estimate.
-        consequences: what prior and posterior say in business terms.
+        consequences: prior and posterior in business terms.
     """
 
     fit: Fit
@@ -30,32 +30,32 @@ class FitReport:
     @property
     def metrics(self) -> dict[str, float]:
         """List flat numbers, named `purchases.khat_max` and so on; those of the fit among them."""
-        found = dict(self.fit.diagnostics)
+        metrics = dict(self.fit.diagnostics)
         for name, loo in self.loos.items():
-            found |= {f"{name}.{key}": value for key, value in loo.numbers().items()}
+            metrics |= {f"{name}.{key}": value for key, value in loo.numbers().items()}
         for name, table in self.sensitivities.items():
-            found[f"{name}.prior_decides"] = float((table["decides"] == "the prior").sum())
-            found[f"{name}.prior_sensitivity_max"] = float(table["prior"].max())
-        return found
+            metrics[f"{name}.prior_dominated"] = float((table["dominated_by"] == "the prior").sum())
+            metrics[f"{name}.prior_sensitivity_max"] = float(table["prior"].max())
+        return metrics
 
     @property
     def warnings(self) -> list[str]:
-        """Say in a sentence each what a person should know before trusting the fit."""
-        said = [f"{name}: {model.note}" for name, model in self.fit.models.items() if model.note]
+        """List what a user should know before relying on the fit, a sentence each."""
+        warnings = [f"{name}: {model.note}" for name, model in self.fit.models.items() if model.note]
         for name, model in self.fit.models.items():
             if model.is_point:
-                said.append(f"{name}: a point estimate, which says nothing of uncertainty")
+                warnings.append(f"{name}: a point estimate, without uncertainty")
             if model.method == "prior":
-                said.append(f"{name}: nobody bought again, so the prior alone speaks")
+                warnings.append(f"{name}: nobody bought again, so the posterior is the prior")
         for name, table in self.sensitivities.items():
-            ruled = list(table.index[table["decides"] == "the prior"])
-            if ruled:
-                said.append(f"{name}: the prior, not the data, decides {', '.join(ruled)}")
-        return said
+            dominated = list(table.index[table["dominated_by"] == "the prior"])
+            if dominated:
+                warnings.append(f"{name}: dominated by the prior, not the data: {', '.join(dominated)}")
+        return warnings
 
 
 def check(fit: Fit, base: CompressedSummary, *, seed: int) -> FitReport:
-    """Compute what is judged beside the sampler's own numbers."""
+    """Compute the diagnostics of a fit beside the sampler's own."""
     estimated = {name: model for name, model in fit.models.items() if model.is_estimated}
     return FitReport(
         fit,

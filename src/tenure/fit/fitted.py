@@ -1,4 +1,4 @@
-"""One model's posterior with what vouches for it."""
+"""One model's posterior with its diagnostics."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from .likelihood import Floats
+from tenure.kernel_table import Floats
+
 from .target import Target
 
 if TYPE_CHECKING:
@@ -16,16 +17,16 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class FittedModel:
-    """One model's posterior with what vouches for it.
+    """One model's posterior with its diagnostics.
 
     Args:
-        target: the density that was explored.
-        method: what gave the draws: `nuts`, `laplace`, `map` (one point, repeated) or `prior` (nothing was observed).
+        target: its density.
+        method: source of the draws: `nuts`, `laplace`, `map` (one point, repeated) or `prior` (nothing was observed).
         u: draws in unconstrained coordinates, shape (chains, draws, coordinates).
         prior: draws of the prior in the same, shape (draws, coordinates).
         diagnostics: flat numbers.
-        stats: the sampler's own, by chain and draw; none where no chain was run.
-        note: why another method than the one asked for gave the draws.
+        stats: the sampler's own, by chain and draw; None where no chain was run.
+        note: why the draws are of another method than that of the settings.
     """
 
     target: Target
@@ -38,28 +39,28 @@ class FittedModel:
 
     @property
     def is_point(self) -> bool:
-        """Tell whether the draws are one point estimate, which says nothing of uncertainty."""
+        """Return whether the draws are one point estimate, without uncertainty."""
         return self.method == "map"
 
     @property
     def is_estimated(self) -> bool:
-        """Tell whether the draws are a posterior's: neither a point nor the prior."""
+        """Return whether the draws are a posterior's: neither a point nor the prior."""
         return self.method in ("nuts", "laplace")
 
     @cached_property
     def draws(self) -> dict[str, Floats]:
-        """Give the model's parameters, each of shape (chains, draws)."""
+        """Return the model's parameters, each of shape (chains, draws)."""
         values = self.target.quantities(self.u)
         return {name: np.ascontiguousarray(values[name]) for name in self.target.parameters}
 
     def tree(self) -> "xr.DataTree":
-        """Lay the draws out for ArviZ: groups posterior, prior and, from chains, sample_stats; no customer rows."""
+        """Return the draws for ArviZ: groups posterior, prior and, from chains, sample_stats; no customer rows."""
         import xarray as xr
 
         groups = {
             name: xr.Dataset(
                 {key: (("chain", "draw"), value) for key, value in self.target.quantities(u).items()},
-                # Without them ArviZ takes a chain for one more dimension of the parameter.
+                # Without coordinates ArviZ takes the chain for another dimension of the parameter.
                 {"chain": np.arange(u.shape[0]), "draw": np.arange(u.shape[1])},
             )
             for name, u in (("posterior", self.u), ("prior", self.prior[None]))

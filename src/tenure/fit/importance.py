@@ -1,7 +1,8 @@
 """Exact draws by importance sampling from the Laplace approximation.
 
-Proposals are from a multivariate t around the mode, weights from the density itself. Pareto smoothing bounds the largest
-weights, and its k-hat shows whether they are reliable. The result is draws of the posterior, not of the approximation.
+Proposals are from a multivariate t around the mode, weights from the density itself. Pareto smoothing bounds the
+largest weights, and its k-hat shows whether they are reliable. The result is draws of the posterior, not of the
+approximation.
 """
 
 from dataclasses import dataclass

@@ -16,10 +16,10 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from tenure import purchase, spend
 from tenure.rfm import CompressedSummary
 from tenure.streams import stream
 
-from .likelihood import gamma_gamma_pointwise, purchase_pointwise
 from .pareto import LIMIT, smooth
 
 if TYPE_CHECKING:
@@ -28,10 +28,10 @@ if TYPE_CHECKING:
 type Floats = NDArray[np.float64]
 type Pointwise = Callable[[int, NDArray[np.int64]], Floats]
 CHUNK = 256
-# With more distinct histories than this, so many are left out exactly and the rest follows from a cheap stand-in:
-# half of them those that depend most on the posterior's spread, half drawn at random, customer by customer.
+# With more distinct histories than this, so many are left out exactly, and the others by a cheap approximation: half of
+# them those that depend most on the posterior's spread, half chosen at random, customer by customer.
 EXACT = 4000
-STAND_IN_DRAWS = 100
+APPROXIMATION_DRAWS = 100
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ class Loo:
         elpd: sum over customers; log densities per day and per unit of the log's money.
         se: its standard error over customers.
         p_loo: effective number of parameters.
-        khat_max: largest Pareto k of those computed; above 0.7 the sum is not to be trusted.
+        khat_max: largest Pareto k of those computed; above 0.7 the sum is not reliable.
         khat_bad: number of customers above 0.7 among those computed.
         subsampling_se: error from not leaving everyone out; 0 where everyone was.
         pointwise: elpd of one customer of each history, aligned with `count`.
@@ -88,7 +88,7 @@ LEAST_ELPD = 4.0
 
 @dataclass(frozen=True)
 class LooDifference:
-    """How much better the first of two models foretells a left-out customer, summed over the same customers."""
+    """Difference in elpd of two models, summed over the same customers; positive where the first predicts better."""
 
     elpd: float
     se: float
@@ -98,38 +98,45 @@ def leave_one_out(fit: "Fit", base: CompressedSummary, *, seed: int) -> dict[str
     """Estimate the elpd of both models, leaving out one customer at a time."""
     rows, pairs = base.histories, base.spends
     recency, T = rows.recency.astype(float), rows.T.astype(float)
-    joint = fit.posterior.joint()
-    model = fit.posterior.purchase_model
+    size, joint = fit.posterior.size, fit.posterior.joint()
+    models = [
+        (package.model_part(spec.name, "likelihood").pointwise, spec.options)
+        for package, spec in zip((purchase, spend), fit.posterior.specs, strict=True)
+    ]
 
-    def purchases(draws: int, at: NDArray[np.int64]) -> Floats:
-        return purchase_pointwise(_few(joint, draws), rows.frequency[at], recency[at], T[at], model=model)
+    def of_purchases(draws: int, at: NDArray[np.int64]) -> Floats:
+        pointwise, options = models[0]
+        values: Floats = pointwise(_few(joint, size, draws), rows.frequency[at], recency[at], T[at], **options)
+        return values
 
-    def spend(draws: int, at: NDArray[np.int64]) -> Floats:
-        return gamma_gamma_pointwise(_few(joint, draws), pairs.frequency[at].astype(float), pairs.mean[at])
+    def of_spend(draws: int, at: NDArray[np.int64]) -> Floats:
+        pointwise, options = models[1]
+        x, means = pairs.frequency[at].astype(float), pairs.mean[at]
+        values: Floats = pointwise(_few(joint, size, draws), x, means, **options)
+        return values
 
-    found = {}
-    size = fit.posterior.size
-    for name, pointwise, count in (("purchases", purchases, rows.count), ("spend", spend, pairs.count)):
+    loos = {}
+    for name, pointwise, count in (("purchases", of_purchases, rows.count), ("spend", of_spend, pairs.count)):
         if fit.models[name].is_estimated:
             relative_ess = fit.models[name].diagnostics.get("relative_ess", 1.0)
             rng = stream(seed, "fit.loo", name)
-            found[name] = loo(pointwise, count.astype(float), draws=size, relative_ess=relative_ess, rng=rng)
-    return found
+            loos[name] = loo(pointwise, count.astype(float), draws=size, relative_ess=relative_ess, rng=rng)
+    return loos
 
 
-def _few(joint: dict[str, Floats], draws: int) -> dict[str, Floats]:
-    step = joint["r"].size // draws
+def _few(joint: dict[str, Floats], size: int, draws: int) -> dict[str, Floats]:
+    step = size // draws
     return {name: values[::step][:draws] for name, values in joint.items()}
 
 
 def loo(pointwise: Pointwise, count: Floats, *, draws: int, relative_ess: float, rng: np.random.Generator) -> Loo:
-    """Leave one customer out. Vehtari, Gelman & Gabry (2017), Statistics and Computing 27.
+    """Estimate the elpd of one left-out customer. Vehtari, Gelman & Gabry (2017), Statistics and Computing 27.
 
     With more than `EXACT` histories, by the difference estimator of Magnusson, Vehtari, Jonasson & Andersen (2020),
-    AISTATS: a stand-in for every history, and exact values for some of them.
+    AISTATS: an approximation for every history, and exact values for some of them.
 
     Args:
-        pointwise: gives the (draws, histories) log-likelihood, one customer each, by a number of draws and rows.
+        pointwise: returns the (draws, histories) log-likelihood, one customer each, by a number of draws and rows.
         count: customers per history.
         draws: how many draws there are.
         relative_ess: effective draws per draw, which sets the length of the smoothed tail.
@@ -138,22 +145,22 @@ def loo(pointwise: Pointwise, count: Floats, *, draws: int, relative_ess: float,
     if count.size <= EXACT:
         elpd, p_loo, khat = _exact(pointwise, np.arange(count.size), draws, relative_ess)
         return _summed(elpd, float(count @ p_loo), khat, count, count, 0.0)
-    stand_in, spread = _stand_in(pointwise, count.size, min(draws, STAND_IN_DRAWS))
-    # Histories whose density varies most over the posterior have the largest k, and the worst stand-in.
+    approximate, spread = _approximate(pointwise, count.size, min(draws, APPROXIMATION_DRAWS))
+    # Histories whose density varies most over the posterior have the largest k, and the worst approximation.
     certain = np.argsort(spread)[-EXACT // 2 :]
     rest = np.setdiff1d(np.arange(count.size), certain)
     chance = count[rest] / count[rest].sum()
-    drawn = rng.choice(rest, EXACT // 2, replace=True, p=chance)
-    some = np.unique(np.concatenate([certain, drawn]))
+    chosen = rng.choice(rest, EXACT // 2, replace=True, p=chance)
+    some = np.unique(np.concatenate([certain, chosen]))
     elpd, p_loo, khat = _exact(pointwise, some, draws, relative_ess)
     error = np.zeros(count.size)
-    error[some] = elpd - stand_in[some]
-    # Each of the rest was as likely drawn as it has customers, so errors are averaged over customers.
-    estimate = stand_in + np.where(np.isin(np.arange(count.size), some), error, error[drawn].mean())
+    error[some] = elpd - approximate[some]
+    # Each of the others is chosen in proportion to its customers, so errors are averaged over customers.
+    estimate = approximate + np.where(np.isin(np.arange(count.size), some), error, error[chosen].mean())
     p_each = np.zeros(count.size)
     p_each[some] = p_loo
-    p_total = count[certain] @ p_each[certain] + count[rest].sum() * p_each[drawn].mean()
-    doubt = count[rest].sum() * error[drawn].std(ddof=1) / np.sqrt(drawn.size)
+    p_total = count[certain] @ p_each[certain] + count[rest].sum() * p_each[chosen].mean()
+    doubt = count[rest].sum() * error[chosen].std(ddof=1) / np.sqrt(chosen.size)
     return _summed(estimate, p_total, khat, count, count[some], float(doubt))
 
 
@@ -184,8 +191,8 @@ def _standard_error(each: Floats, count: Floats) -> float:
     return float(np.sqrt(spread * customers / max(customers - 1.0, 1.0)))
 
 
-def _stand_in(pointwise: Pointwise, size: int, draws: int) -> tuple[Floats, Floats]:
-    """Approximate each elpd from few draws, log density less its variance; and give that variance."""
+def _approximate(pointwise: Pointwise, size: int, draws: int) -> tuple[Floats, Floats]:
+    """Estimate each elpd from few draws, log density less its variance; return that variance too."""
     value, spread = np.empty(size), np.empty(size)
     for start in range(0, size, CHUNK * 64):
         at = np.arange(start, min(start + CHUNK * 64, size))
@@ -199,7 +206,7 @@ def _stand_in(pointwise: Pointwise, size: int, draws: int) -> tuple[Floats, Floa
 def _exact(
     pointwise: Pointwise, rows: NDArray[np.int64], draws: int, relative_ess: float
 ) -> tuple[Floats, Floats, Floats]:
-    """Give elpd, effective parameters and k-hat of one customer of each row."""
+    """Compute elpd, effective parameters and k-hat of one customer of each row."""
     out = np.empty((3, rows.size))
 
     def fill(start: int) -> None:

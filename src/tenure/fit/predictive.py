@@ -1,8 +1,7 @@
 """Replicate the calibration data from the posterior, for posterior-predictive checks.
 
-A replicate is a whole base of *new* customers, observed for as long as the real ones, under one posterior
-draw: it shares nothing with the real customers but the population, so its spread is what the model says
-chance can do.
+A replicate is a customer base of *new* customers, observed for as long as the real ones, under one posterior draw: it
+shares nothing with the real customers but the population, so its spread is the model's chance variation.
 """
 
 from collections.abc import Iterator
@@ -11,8 +10,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tenure.posterior import PURCHASE_PARAMETERS, SPEND_PARAMETERS, Posterior
-from tenure.simulate import PurchaseProcess, SpendProcess, draw_mean_spends
+from tenure.model_spec import Spec
+from tenure.posterior import Posterior
+from tenure.simulate import purchase_process, spend_process
 
 type Floats = NDArray[np.float64]
 type Ints = NDArray[np.int64]
@@ -23,41 +23,30 @@ class PredictiveError(ValueError):
 
 
 def replicate_purchases(posterior: Posterior, T: NDArray[Any], rng: np.random.Generator, replicates: int) -> Ints:
-    """Draw repeat purchases for customers observed for `T` days, shape (replicates, customers).
-
-    x = min(K - c, N): K, geometric with the customer's dropout, counts chances to leave up to the one taken, c of
-    them right after the first purchase; N, Poisson with mean rate * T, counts the repeat purchases for which there
-    was time. Rates are Gamma(r, alpha), dropouts Beta(a, b): the assumptions of the BG/NBD (c = 0), Fader, Hardie &
-    Lee (2005), and of the MBG/NBD (c = 1), Batislam et al. (2007), Int. J. of Research in Marketing 24.
-    """
+    """Draw repeat purchases for customers observed for `T` days, shape (replicates, customers)."""
     days = _days(T)
-    drawn = np.empty((replicates, days.size), np.int64)
-    for row, population in enumerate(_populations(posterior, PURCHASE_PARAMETERS, replicates)):
-        process = PurchaseProcess(posterior.purchase_model, *map(float, population))
-        rate, dropout = process.rates(days.size, rng), process.dropouts(days.size, rng)
-        drawn[row] = np.minimum(process.repeats_until_departure(dropout, rng), rng.poisson(rate * days))
-    return drawn
+    counts = np.empty((replicates, days.size), np.int64)
+    for row, parameters in enumerate(_populations(posterior, posterior.specs[0], replicates)):
+        counts[row] = purchase_process(posterior.purchase_model, parameters).draw_counts(days, rng)
+    return counts
 
 
 def replicate_spends(
     posterior: Posterior, frequency: NDArray[Any], rng: np.random.Generator, replicates: int
 ) -> Floats:
-    """Draw mean spends over `frequency` repeat purchases each, shape (replicates, buyers).
-
-    nu ~ Gamma(q, v); a purchase is Gamma(p, nu), so the mean of x of them is Gamma(p x, nu x). Fader & Hardie
-    (2013), note 025.
-    """
+    """Draw mean spends over `frequency` repeat purchases each, shape (replicates, buyers)."""
     bought = _frequencies(frequency)
-    drawn = np.empty((replicates, bought.size))
-    for row, population in enumerate(_populations(posterior, SPEND_PARAMETERS, replicates)):
-        drawn[row] = draw_mean_spends(SpendProcess(*map(float, population)), bought, rng)
-    return drawn
+    means = np.empty((replicates, bought.size))
+    for row, parameters in enumerate(_populations(posterior, posterior.specs[1], replicates)):
+        means[row] = spend_process(posterior.spend_model, parameters).draw_means(bought, rng)
+    return means
 
 
-def _populations(posterior: Posterior, names: tuple[str, ...], replicates: int) -> Iterator[tuple[Any, ...]]:
-    """Take one posterior draw per replicate, spread evenly over all; they come round again if too few."""
+def _populations(posterior: Posterior, spec: Spec, replicates: int) -> Iterator[dict[str, float]]:
+    """Yield a model's parameters by replicate: posterior draws, spread evenly over all, and repeated if too few."""
     joint = posterior.joint(min(replicates, posterior.size))
-    return zip(*(np.resize(joint[name], replicates) for name in names), strict=True)
+    for row in range(replicates):
+        yield {name: float(joint[name][row % joint[name].size]) for name in spec.parameters}
 
 
 def _days(T: NDArray[Any]) -> Floats:

@@ -1,19 +1,19 @@
-"""The prior: draws of it, what it says in business terms, and whether it, rather than the data, decides."""
+"""The prior: draws, consequences in business terms, and the posterior's sensitivity to it."""
 
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 
+from tenure.kernel_table import Floats
 from tenure.posterior import Posterior
 from tenure.scorer import Scorer
 
 from .fitted import FittedModel
-from .likelihood import Floats
 from .target import Target
 
 YEAR_DAYS = 365
-REACH = 40.0  # of a drawn coordinate, so that a very wide prior stays a number
+REACH = 40.0  # of a coordinate, so that draws of a very wide prior stay finite
 # Kallioinen, Paananen, Buerkner & Vehtari (2024), Statistics and Computing 34: below, a scaled prior or likelihood
 # moves the posterior by less than a change of the mean by a twentieth of a standard deviation or so.
 SENSITIVE = 0.05
@@ -23,7 +23,8 @@ SENSITIVITY_DRAWS = 1000
 def draw_prior(target: Target, count: int, rng: np.random.Generator) -> Floats:
     """Draw coordinates from the prior, shape (count, coordinates)."""
     columns = []
-    for prior in target.priors.values():
+    for name in target.names:
+        prior = target.priors[name]
         numbers = prior.parameters
         match prior.distribution:
             case "LogNormal":
@@ -48,13 +49,13 @@ def _log(values: Floats) -> Floats:
 
 @dataclass(frozen=True)
 class Consequences:
-    """What prior and posterior say about the business: per quantity, its draws under each."""
+    """Consequences of prior and posterior in business terms: draws under each, by quantity."""
 
     prior: dict[str, Floats]
     posterior: dict[str, Floats]
 
     def table(self, level: float) -> pd.DataFrame:
-        """Tabulate medians and credible intervals of a level."""
+        """Return a table of medians and credible intervals of a level."""
         ends_at = [0.5, (1 - level) / 2, (1 + level) / 2]
         columns: dict[str, Floats] = {}
         for name, draws in (("prior", self.prior), ("posterior", self.posterior)):
@@ -64,27 +65,24 @@ class Consequences:
 
 
 def consequences(prior: Posterior, posterior: Posterior) -> Consequences:
-    """Translate parameters into repeat purchases a year, the share that never returns, and spend per purchase."""
+    """Compute repeat purchases a year, the share of customers without one, and spend per purchase."""
     return Consequences(_in_business_terms(prior), _in_business_terms(posterior))
 
 
 def _in_business_terms(population: Posterior) -> dict[str, Floats]:
-    draws = population.joint()
-    expected = Scorer(population).expected_new_customer(np.array([YEAR_DAYS]))[:, 0]
-    within_a_year = -np.expm1(-draws["r"] * np.log1p(YEAR_DAYS / draws["alpha"]))
-    stays = 1.0 if not population.initial_dropout_chances else draws["b"] / (draws["a"] + draws["b"])
+    scorer, spend = Scorer(population), population.specs[1]
     return {
-        "repeat purchases of a new customer in a year": expected,
-        "share of customers without a repeat purchase in a year": 1.0 - stays * within_a_year,
-        "mean spend per purchase": draws["v"] * draws["p"] / (draws["q"] - 1.0),
+        "repeat purchases of a new customer in a year": scorer.expected_new_customer(np.array([YEAR_DAYS]))[:, 0],
+        "share of customers without a repeat purchase in a year": 1.0 - scorer.new_customer_buys(YEAR_DAYS),
+        "mean spend per purchase": spend.mean.value(population.joint()),
     }
 
 
 def sensitivity(fitted: FittedModel) -> pd.DataFrame:
-    """Scale the prior, and the likelihood, by a power near 1, and see how far each parameter's posterior moves.
+    """Compute the sensitivity of each parameter's posterior to powers of the prior and of the likelihood.
 
     Kallioinen et al. (2024), by ArviZ. Rows are parameters; `prior` and `likelihood` are the sensitivities, and
-    `decides` says in words which of them does.
+    `dominated_by` is `the data`, `data and prior` or `the prior`.
     """
     import xarray as xr
     from arviz_stats import psense
@@ -95,9 +93,9 @@ def sensitivity(fitted: FittedModel) -> pd.DataFrame:
     log_prior = target.log_prior(u)
     log_likelihood = target.densities(u) - log_prior
     # The prior's power is taken of its density in the quantity itself, not in the coordinate.
-    for at, prior in enumerate(target.priors.values()):
-        is_share = prior.distribution == "Beta"
-        log_prior = log_prior + (np.logaddexp(0, u[:, at]) + np.logaddexp(0, -u[:, at]) if is_share else -u[:, at])
+    for at, quantity in enumerate(target.spec.quantities.values()):
+        jacobian = np.logaddexp(0, u[:, at]) + np.logaddexp(0, -u[:, at]) if quantity.is_share else -u[:, at]
+        log_prior = log_prior + jacobian
     quantities = target.quantities(u)
     groups = {
         "posterior": {name: quantities[name] for name in target.parameters},
@@ -106,7 +104,7 @@ def sensitivity(fitted: FittedModel) -> pd.DataFrame:
     }
     tree = xr.DataTree.from_dict({group: _dataset(values) for group, values in groups.items()})
     table = pd.DataFrame({group: _by_parameter(psense(tree, group=group)) for group in ("prior", "likelihood")})
-    table["decides"] = [_who_decides(row["prior"], row["likelihood"]) for _, row in table.iterrows()]
+    table["dominated_by"] = [_dominated_by(row["prior"], row["likelihood"]) for _, row in table.iterrows()]
     return table.rename_axis("parameter")
 
 
@@ -120,7 +118,7 @@ def _by_parameter(result: object) -> dict[str, float]:
     return {name: float(value) for name, value in result.data_vars.items()}  # type: ignore[attr-defined]
 
 
-def _who_decides(prior: float, likelihood: float) -> str:
+def _dominated_by(prior: float, likelihood: float) -> str:
     if prior < SENSITIVE:
         return "the data"
     return "data and prior" if likelihood > prior else "the prior"  # NaN too: a posterior that no reweighting reaches

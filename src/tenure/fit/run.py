@@ -9,27 +9,29 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tenure.errors import InputError
-from tenure.posterior import BOUNDS, PARAMETERS, Posterior, PosteriorError
+from tenure.kernel_table import Floats
+from tenure.posterior import Posterior, PosteriorError
+from tenure.purchase import MODELS as PURCHASE_MODELS
 from tenure.rfm import CompressedSummary, Spends
 from tenure.settings import FitSettings
+from tenure.spend import MODELS as SPEND_MODELS
 from tenure.streams import derive_seed, stream
 from tenure.summary import Rfm
 
 from .diagnostics import diagnose
 from .fitted import FittedModel
 from .importance import ImportanceDraws, importance_sample
-from .likelihood import Floats
 from .mode import find_mode
 from .nuts import sample
 from .pareto import LIMIT
 from .prior import draw_prior
-from .target import PurchaseTarget, SpendTarget, Target
+from .target import Target, purchase_target, spend_target
 
 if TYPE_CHECKING:
     import xarray as xr
 
 PRIOR_DRAWS = 2000
-# Of the draws asked for, the share that importance sampling must be worth; with less, the sampler is due.
+# Effective draws of importance sampling as a share of the draws; with less, the fit falls back to NUTS.
 LEAST_EFFECTIVE = 0.25
 log = logging.getLogger("tenure")
 
@@ -40,7 +42,7 @@ class FitError(InputError):
 
 @dataclass(frozen=True)
 class Fit:
-    """A fitted population with everything that vouches for it: `models` are `purchases` and `spend`."""
+    """A fitted population with the fits of its models, `purchases` and `spend`."""
 
     posterior: Posterior
     models: Mapping[str, FittedModel] = field(repr=False)
@@ -54,27 +56,27 @@ class Fit:
 
     @property
     def methods(self) -> dict[str, str]:
-        """Say by model what gave the draws."""
+        """Return the method that gave the draws, by model."""
         return {name: model.method for name, model in self.models.items()}
 
     def prior(self) -> Posterior:
-        """Give the prior as a population, to compare with the posterior."""
-        parts = [model.target.quantities(model.prior[None]) for model in self.models.values()]
-        draws = {**parts[0], **parts[1]}
-        return population(draws, self.posterior.purchase_model, {"method": "prior"})
+        """Return draws of the prior as a posterior, to compare the two."""
+        purchases, spend = (model.target.quantities(model.prior[None]) for model in self.models.values())
+        names = self.posterior.purchase_model, self.posterior.spend_model
+        return population({**purchases, **spend}, names, {"method": "prior"})
 
 
 def fit(data: CompressedSummary | Rfm, settings: FitSettings, *, seed: int, progress: bool = False) -> Fit:
-    """Find the posterior of both models.
+    """Fit both models.
 
     The models are independent given their parameters (Fader, Hardie & Lee 2005, JMR 42), so draw s of one beside
     draw s of the other is a joint draw.
     """
     base = data if isinstance(data, CompressedSummary) else CompressedSummary.of(data)
     require_spend(base.customers, base.repeat_buyers, base.paying_repeat_buyers, settings)
-    targets = (PurchaseTarget.of(base, settings), SpendTarget.of(base, settings))
+    targets = (purchase_target(base, settings), spend_target(base, settings))
     models = {
-        target.model: explore(target, settings, derive_seed(seed, "fit.model", target.model), progress)
+        target.kind: explore(target, settings, derive_seed(seed, "fit.model", target.kind), progress)
         for target in targets
     }
     draws = {**models["purchases"].draws, **models["spend"].draws}
@@ -88,18 +90,19 @@ def fit(data: CompressedSummary | Rfm, settings: FitSettings, *, seed: int, prog
         "repeat_spend": _repeat_spend(base.spends),
         "first_orders": None if base.first_orders is None else asdict(base.first_orders),
     }
-    return Fit(population(draws, settings.purchase_model, origin), models)
+    return Fit(population(draws, settings.models, origin), models)
 
 
-def population(draws: Mapping[str, Floats], purchases: str, origin: Mapping[str, Any]) -> Posterior:
-    """Return draws of a fit as a posterior: a draw outside `posterior.BOUNDS` is moved to the bound.
+def population(draws: Mapping[str, Floats], models: tuple[str, str], origin: Mapping[str, Any]) -> Posterior:
+    """Return draws of a fit as a posterior: a draw outside a parameter's bounds is moved to the bound.
 
-    Under a vague prior one draw in thousands is so far out: a chance to leave of 1e-10 is moved to 1e-9, which no
-    forecast can tell apart. Raises FitError for what remains impossible.
+    Under a vague prior one draw in thousands is so far out: a parameter of 1e-10 is moved to 1e-9, which changes
+    no forecast. Raises FitError for what remains impossible.
     """
-    within = {name: np.clip(draws[name], *BOUNDS[name]) for name in PARAMETERS}
+    parameters = {**PURCHASE_MODELS[models[0]].parameters, **SPEND_MODELS[models[1]].parameters}
+    within = {name: np.clip(draws[name], *parameter.bounds) for name, parameter in parameters.items()}
     try:
-        return Posterior(within, purchases, origin)
+        return Posterior(within, *models, origin)
     except PosteriorError as error:
         raise FitError(
             f"The fit to these customers ({origin['method']}) gave impossible draws. {error} Check dates and amounts "
@@ -108,7 +111,7 @@ def population(draws: Mapping[str, Floats], purchases: str, origin: Mapping[str,
 
 
 def _repeat_spend(spends: Spends) -> dict[str, float] | None:
-    """Return the median spend per repeat purchase and the number of its customers, to know the unit of money by."""
+    """Return the median spend per repeat purchase and its customers, by which a change of the unit is detected."""
     paid = spends.mean > 0
     customers = int(spends.count[paid].sum())
     if not customers:
@@ -119,7 +122,7 @@ def _repeat_spend(spends: Spends) -> dict[str, float] | None:
 
 
 def require_spend(customers: int, repeat_buyers: int, paying: int, settings: FitSettings) -> None:
-    """Refuse customers of whom nobody paid for a repeat purchase, unless the settings say what then."""
+    """Raise FitError for customers of whom nobody paid for a repeat purchase, unless the settings allow it."""
     if not customers:
         raise FitError("There are no customers to fit to.")
     if paying:
@@ -127,49 +130,43 @@ def require_spend(customers: int, repeat_buyers: int, paying: int, settings: Fit
     if repeat_buyers:
         nobody = (
             f"None of {repeat_buyers:,} repeat buyers paid for a repeat purchase: the amounts of all repeat purchases "
-            "are 0, so nothing is known of spend on them"
+            "are 0, so there are no data on spend"
         )
         remedy = (
             "If they were paid otherwise, such as by gift cards or credits, name the column with the value of the "
             "goods in transactions.columns.amount, or fill in that value by transactions.query"
         )
     else:
-        nobody = f"None of {customers:,} customers bought again, so nothing is known of spend on repeat purchases"
+        nobody = f"None of {customers:,} customers bought again, so there are no data on spend on repeat purchases"
         remedy = "Take a longer log or a later rfm.cutoff"
     if settings.no_repeat_buyers == "refuse":
         raise FitError(
-            f"{nobody}. {remedy}; or let the prior speak for the spend with "
+            f"{nobody}. {remedy}; or use the prior for the spend with "
             "fit.no_repeat_buyers=prior and a typical purchase value in fit.scale.money."
         )
     if settings.scale.money is None:
-        raise FitError(f"{nobody}, and fit.scale.money is not set: give it the value of a typical purchase.")
+        raise FitError(f"{nobody}, and fit.scale.money is not set: set it to the value of a typical purchase.")
 
 
 def explore(target: Target, settings: FitSettings, seed: int, progress: bool = False) -> FittedModel:
-    """Draw from one model's posterior by the method of the settings, and say how well that went."""
+    """Fit one model by the method of the settings, with diagnostics."""
     start = time.perf_counter()
     prior = draw_prior(target, PRIOR_DRAWS, stream(seed, "fit.prior"))
     shape = (settings.chains, settings.draws, len(target.names))
     if target.is_empty:
-        drawn_prior = draw_prior(target, shape[0] * shape[1], stream(seed, "fit.prior_as_posterior"))
-        return _fitted(target, "prior", drawn_prior.reshape(shape), prior, {})
+        posterior = draw_prior(target, shape[0] * shape[1], stream(seed, "fit.prior_as_posterior"))
+        return _fitted(target, "prior", posterior.reshape(shape), prior, {})
     mode = find_mode(target)
     if settings.method == "map":
         return _fitted(target, "map", np.broadcast_to(mode.point, shape), prior, {})
     note = ""
     if settings.method == "laplace":
-        drawn = importance_sample(target, mode, draws=shape[0] * shape[1], rng=stream(seed, "fit.laplace"))
-        note = _complaint(drawn)
-        if not note:
-            numbers = {
-                "proposal_khat": drawn.khat,
-                "effective_draws": drawn.effective,
-                "relative_ess": drawn.effective / len(drawn.u),
-                **_speed(drawn.effective, start),
-            }
-            return _fitted(target, "laplace", drawn.u.reshape(shape), prior, numbers)
-        note = f"laplace gave way to nuts: {note}"
-        log.warning("%s: %s", target.model, note)
+        sample_of = importance_sample(target, mode, draws=shape[0] * shape[1], rng=stream(seed, "fit.laplace"))
+        fault = _fault(sample_of)
+        if not fault:
+            return _fitted(target, "laplace", sample_of.u.reshape(shape), prior, _importance_numbers(sample_of, start))
+        note = f"laplace falls back to nuts: {fault}"
+        log.warning("%s: %s", target.kind, note)
     u, stats = sample(target, mode, settings, seed=seed, progress=progress)
     seconds = time.perf_counter() - start
     fitted = _fitted(target, "nuts", u, prior, {}, stats, note)
@@ -178,14 +175,23 @@ def explore(target: Target, settings: FitSettings, seed: int, progress: bool = F
     return replace(fitted, diagnostics={**fitted.diagnostics, **numbers})
 
 
-def _complaint(drawn: ImportanceDraws) -> str:
-    """Say why importance draws are not to be trusted; nothing when they are."""
-    if not drawn.khat <= LIMIT:
-        return f"k-hat {drawn.khat:.2f} is above {LIMIT}"
-    share = drawn.effective / len(drawn.u)
+def _fault(draws: ImportanceDraws) -> str:
+    """Return why importance draws are not reliable; empty where they are."""
+    if not draws.khat <= LIMIT:
+        return f"k-hat {draws.khat:.2f} is above {LIMIT}"
+    share = draws.effective / len(draws.u)
     if share < LEAST_EFFECTIVE:
-        return f"{len(drawn.u):,} draws are worth {drawn.effective:,.0f}, less than {LEAST_EFFECTIVE:.0%} of them"
+        return f"{len(draws.u):,} draws are worth {draws.effective:,.0f}, less than {LEAST_EFFECTIVE:.0%} of them"
     return ""
+
+
+def _importance_numbers(draws: ImportanceDraws, start: float) -> dict[str, float]:
+    return {
+        "proposal_khat": draws.khat,
+        "effective_draws": draws.effective,
+        "relative_ess": draws.effective / len(draws.u),
+        **_speed(draws.effective, start),
+    }
 
 
 def _speed(effective: float, start: float) -> dict[str, float]:
@@ -203,6 +209,6 @@ def _fitted(
     note: str = "",
 ) -> FittedModel:
     about = {"point_estimate": float(method == "map"), "draws": float(u[..., 0].size)}
-    if isinstance(target, SpendTarget):
-        about["infinite_variance"] = float(np.mean(target.quantities(u)["q"] < 2.0))
+    for name, is_true in target.spec.shares.items():
+        about[name] = float(np.mean(is_true(target.quantities(u))))
     return FittedModel(target, method, u, prior, {**about, **numbers}, stats, note)

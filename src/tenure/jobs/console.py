@@ -16,7 +16,6 @@ from rich.table import Table
 
 from tenure import registry
 from tenure.backtest import ASSUMED, OUTCOMES, wins
-from tenure.posterior import PARAMETERS
 from tenure.review import Review, Verdict
 from tenure.rfm import EARLY_WEEKS, LEAST_WEEKS, AcquisitionWindow, Split, Truncation
 from tenure.settings import RegistrySettings, ScoreJobSettings, SimulateJobSettings, TrainSettings
@@ -35,15 +34,6 @@ if TYPE_CHECKING:
 
     from .results import Promotion, Trained
 
-WORDS = {
-    "r": "heterogeneity of purchase rates",
-    "alpha": "scale of purchase rates, days",
-    "a": "dropout, first shape",
-    "b": "dropout, second shape",
-    "p": "shape of one customer's purchases",
-    "q": "shape across customers",
-    "v": "scale of spend, the log's money",
-}
 SPANS = {"": "{} predictive", "adjusted_": "{} adjusted*", "mean_": "{} credible of the mean"}  # of a total, by prefix
 SUSPECT = 0.01  # so few steady logs are suspected wrongly
 SHOWN_GROUPS, SHOWN_MONTHS, MONTHS_A_YEAR = 20, 24, 12
@@ -189,11 +179,12 @@ def _parameters(fitted: "Fit", window: str, level: float) -> Table:
         f"Population, fitted to {window} by {posterior.origin['method']}: {what}", "", "mean", "low", "high", ""
     )
     table.columns[-1].justify = "left"
-    for name in PARAMETERS:
+    labels = {name: parameter.label for spec in posterior.specs for name, parameter in spec.parameters.items()}
+    for name, label in labels.items():
         draws = posterior.draws[name]
         ends: list[float] = [] if is_point else list(np.quantile(draws, [(1 - level) / 2, (1 + level) / 2]))
         numbers = [f"{value:.4g}" for value in (draws.mean(), *ends)]
-        table.add_row(name, *numbers, *["-"] * (3 - len(numbers)), f"[dim]{WORDS[name]}[/dim]")
+        table.add_row(name, *numbers, *["-"] * (3 - len(numbers)), f"[dim]{label}[/dim]")
     return table
 
 
@@ -506,12 +497,12 @@ def _print_months(out: Console, scores: "Scores", level: str) -> None:
 
 def print_simulated(simulated: "Simulated", settings: SimulateJobSettings) -> None:
     """Print what was written, how many there are of what, and what to do next."""
-    out, holds, made = _console(), simulated.holds, settings.simulate
-    table = _table(f"\nA made-up log, {made.start} to {made.end}, by {made.truth.purchase_model}", "", "count")
+    out, totals, made = _console(), simulated.counts, settings.simulate
+    table = _table(f"\nA synthetic log, {made.start} to {made.end}, by {made.truth.purchase_model}", "", "count")
     for label, count in _counts(simulated):
         table.add_row(label, f"{count:,}")
     out.print(table)
-    out.print(f"Bought on one day alone: {holds['one_time'] / max(holds['customers'], 1):.1%} of customers")
+    out.print(f"Bought on one day alone: {totals['one_time'] / max(totals['customers'], 1):.1%} of customers")
     files = f" ({simulated.files} files)" if simulated.files > 1 else ""
     out.print(f"\nWritten: [bold]{_plain(simulated.output)}[/bold]{files}")
     if settings.truth is not None:
@@ -523,14 +514,13 @@ def _counts(simulated: "Simulated") -> list[tuple[str, int]]:
     """Name what every log has, and of the rest what this one has."""
     words = {"purchase_days": "purchases (customer and day)", "one_time": None}
     always = ("customers", "purchase_days", "orders", "rows")
-    rest = {name: count for name, count in simulated.holds.items() if name not in always and count}
-    found = {name: simulated.holds[name] for name in always} | rest
+    rest = {name: count for name, count in simulated.counts.items() if name not in always and count}
+    found = {name: simulated.counts[name] for name in always} | rest
     labels = {name: words.get(name, name.replace("_", " ")) for name in found}
     return [(label, found[name]) for name, label in labels.items() if label is not None]
 
 
 def _next(settings: SimulateJobSettings) -> list[str]:
-    is_bg = settings.simulate.truth.purchase_model == "bg_nbd"
-    model = [] if is_bg else [f"fit.purchase_model={settings.simulate.truth.purchase_model}"]
+    model = f"fit.purchase_model={settings.simulate.truth.purchase_model}"
     orders = ["transactions.columns.order_id=order_id"] if settings.simulate.refunds.share else []
-    return [f"transactions.path={settings.output}", *orders, *model]
+    return [f"transactions.path={settings.output}", *orders, model]

@@ -13,8 +13,8 @@ from tenure.transactions import Transactions
 PAST_ERRORS = "rolling/lessons"
 # A lesson is of one recipe: what else a backtest was told, such as how many draws to take, teaches nothing different.
 RECIPE = (
-    "transactions.", "rfm.burn_in_days", "rfm.acquisition", "fit.purchase_model", "fit.no_repeat_buyers", "fit.scale.",
-    "fit.priors.",
+    "transactions.", "rfm.burn_in_days", "rfm.acquisition", "fit.purchase_model", "fit.spend_model",
+    "fit.no_repeat_buyers", "fit.scale.", "fit.priors.",
 )  # fmt: skip
 FREE = ("transactions.path", "transactions.engine.", "transactions.segments")  # the digest says which log it is
 SHOWN = 3

@@ -53,8 +53,20 @@ def flat_settings(settings: Mapping[str, Any]) -> dict[str, str]:
     Names that MLflow refuses as part of a key, such as a segment `Land (ISO)`, are together one JSON value under the
     key above them.
     """
-    flat = {key: str(value) for key, value in _flatten(settings).items() if not _is_prose(key)}
+    flat = {
+        key: str(value)
+        for key, value in _flatten(settings).items()
+        if not _is_prose(key) and not _is_unused_prior(key, settings)
+    }
     return {key: mask(value) if key.endswith("tracking_uri") else value for key, value in flat.items()}
+
+
+def _is_unused_prior(key: str, settings: Mapping[str, Any]) -> bool:
+    """Return whether a setting is a prior of a model that is not fitted."""
+    group = key.split(".")
+    if group[:2] != ["fit", "priors"]:
+        return False
+    return group[2] not in (settings["fit"]["purchase_model"], settings["fit"]["spend_model"])
 
 
 def _is_prose(key: str) -> bool:

@@ -43,7 +43,11 @@ from .store import client
 log = logging.getLogger("tenure")
 PACKAGE = Path(__file__).resolve().parents[1]
 # What travels inside the model, with relative imports among themselves only.
-TRAVELS = ("errors.py", "streams.py", "summary.py", "posterior.py", "scorer")
+TRAVELS = (
+    "errors.py", "streams.py", "summary.py", "model_spec.py", "counter_random.py", "compiled_dispatch.py",
+    "posterior.py", "posterior_file.py", "purchase", "spend", "scorer",
+)  # fmt: skip
+STAYS = ("__pycache__", "likelihood.py", "process.py", "pymc.py", "protocol.py", "poisson_times.py")  # of the models
 POSTERIORS = ("posterior/final.npz", "posterior/calibration.npz")  # of a run, the last first
 FACTORS = "posterior/drift.npz"
 REQUIREMENTS = ("mlflow", "numba", "numpy", "pandas")
@@ -213,7 +217,7 @@ def _pack(posterior: Posterior, drifts: Drifts | None, folder: Path) -> dict[str
     for name in TRAVELS:
         source = PACKAGE / name
         if source.is_dir():
-            shutil.copytree(source, code / name, ignore=shutil.ignore_patterns("__pycache__"))
+            shutil.copytree(source, code / name, ignore=shutil.ignore_patterns(*STAYS))
         else:
             shutil.copy(source, code / name)
     posterior.save(folder / "posterior.npz")

@@ -7,11 +7,7 @@ from tenure.registry import Evidence
 from tenure.review import Verdict
 
 from .cells import NONE, Cell, Note, Table, count, money, percent, span
-
-FOR_EVER = (
-    "In the BG/NBD model whoever bought on one day only is active for ever, so that the share of active customers "
-    "counts all of them."
-)
+from .origin import model_specs
 
 
 def business(evidence: Evidence) -> list[Table | Note]:
@@ -26,8 +22,7 @@ def business(evidence: Evidence) -> list[Table | Note]:
             Note(f"The holdout could check {checked} days. What lies beyond them is an extrapolation.", "REVIEW")
         )
     told += [_base_totals(evidence, asked), _people(evidence, asked)]
-    if evidence.params.get("fit.purchase_model") == "bg_nbd":
-        told.append(Note(FOR_EVER, "soft"))
+    told += [Note(note, "soft") for spec in model_specs(evidence) for note in spec.notes]
     return [*told, _new_customer(evidence, asked)] if "new_customer.clv" in evidence.metrics else told
 
 

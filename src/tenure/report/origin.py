@@ -3,12 +3,16 @@
 import json
 from decimal import Decimal
 
+from tenure.model_spec import Spec
+from tenure.purchase import MODELS as PURCHASE_MODELS
 from tenure.registry import Evidence
+from tenure.spend import MODELS as SPEND_MODELS
 from tenure.transactions import StrayRefunds
 
 from .cells import NONE, Cell, Note, Table, count
 
-PURCHASE_MODELS = {"bg_nbd": "BG/NBD", "mbg_nbd": "MBG/NBD"}
+MODELS = {**PURCHASE_MODELS, **SPEND_MODELS}
+LABELS = {name: spec.label for name, spec in MODELS.items()}
 
 
 def reconciliation(evidence: Evidence) -> list[Table | Note]:
@@ -33,9 +37,9 @@ def card(evidence: Evidence) -> list[tuple[str, str]]:
     """List what the model is of, and how far it was validated."""
     tags, metrics = evidence.tags, evidence.metrics
     days = count(metrics.get("horizon_days")).text
-    model = evidence.params.get("fit.purchase_model", NONE)
+    purchases, spend = (evidence.params.get(f"fit.{kind}_model", NONE) for kind in ("purchase", "spend"))
     return [
-        ("model", f"{PURCHASE_MODELS.get(model, model)} for purchases, Gamma-Gamma for spend"),
+        ("model", f"{LABELS.get(purchases, purchases)} for purchases, {LABELS.get(spend, spend)} for spend"),
         ("data window", f"{tags.get('data.first_day', NONE)} to {tags.get('end', NONE)}"),
         ("calibration, holdout", f"up to {tags.get('cutoff', NONE)}; {days} days after it, to {tags.get('end', NONE)}"),
         (
@@ -48,6 +52,12 @@ def card(evidence: Evidence) -> list[tuple[str, str]]:
             f"the holdout; {count(metrics.get('born_in_holdout')).text} more came after it and are not judged",
         ),
     ]
+
+
+def model_specs(evidence: Evidence) -> list[Spec]:
+    """List the specs of a run's models, as far as they are known."""
+    names = (evidence.params.get(f"fit.{kind}_model", NONE) for kind in ("purchase", "spend"))
+    return [MODELS[name] for name in names if name in MODELS]
 
 
 def reproduce(evidence: Evidence) -> list[tuple[str, str]]:

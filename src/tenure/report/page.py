@@ -11,7 +11,7 @@ from .base_forecast import business
 from .cells import NONE, Note, Table
 from .fit import STAGES, last_stage, posterior
 from .holdout import baselines, calibration, deciles, totals
-from .origin import card, reconciliation, reproduce, versions
+from .origin import card, model_specs, reconciliation, reproduce, versions
 from .pictures import Picture, picture
 from .verdict import MEANING, checks, registered
 
@@ -55,7 +55,7 @@ def _content(evidence: Evidence) -> dict[str, Any]:
         "posterior": posterior(evidence, stage),
         "reconciliation": reconciliation(evidence),
         "card": card(evidence),
-        "purchases": evidence.params.get("fit.purchase_model", NONE),
+        "limits": [limit for spec in model_specs(evidence) for limit in spec.limits],
         "reproduce": reproduce(evidence),
         "command": evidence.command(),
         "versions": versions(evidence),

@@ -17,7 +17,7 @@ from tenure.review import Check, Verdict
 from .cells import NONE, Cell, Note, Table, count, money, percent, plain
 from .fit import MODELS, last_stage
 from .holdout import OUTCOMES
-from .origin import PURCHASE_MODELS
+from .origin import LABELS
 
 type Runs = Mapping[str, Evidence]
 type Write = Callable[[float | None], Cell]
@@ -92,7 +92,7 @@ def identities(runs: Runs) -> Table:
         "held out to": lambda run: run.tags.get("end", NONE),
         "days held out": lambda run: count(run.metrics.get("horizon_days")).text,
         "customers judged": lambda run: count(run.metrics.get("customers")).text,
-        "purchases by": lambda run: PURCHASE_MODELS.get(_purchases(run), _purchases(run)),
+        "purchases by": lambda run: LABELS.get(_purchases(run), _purchases(run)),
         "draws by": lambda run: run.tags.get("calibration.purchases.method", NONE),
         "priors": lambda run: _like(run, runs, "fit.priors."),
         "limits of the review": lambda run: _like(run, runs, "review."),

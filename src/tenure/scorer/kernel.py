@@ -245,9 +245,7 @@ def _simulate(i, customers, population, question, cache, scratch, outputs):  # t
     counts, outcomes = scratch.counts[:bought], scratch.outcomes[:bought]
     row, idle = outputs.table[i], cache.alive.size - bought
     low, high, buckets, places = question.low, question.high, scratch.buckets, scratch.places
-    row[columns.PURCHASES_LOW], row[columns.PURCHASES_HIGH] = order_statistics(
-        counts, idle, low, high, buckets, places
-    )
+    row[columns.PURCHASES_LOW], row[columns.PURCHASES_HIGH] = order_statistics(counts, idle, low, high, buckets, places)
     row[columns.CLV_LOW], row[columns.CLV_HIGH] = order_statistics(outcomes, idle, low, high, buckets, places)
     if outputs.counts.shape[0] > 0:
         outputs.counts[i, :], outputs.values[i, :] = 0, 0.0
@@ -291,8 +289,7 @@ def interval_ranks(draws, level):  # type: ignore[no-untyped-def]
 
 @njit(cache=True, nogil=True)
 def expect_new_customer(population, question, cache):  # type: ignore[no-untyped-def]
-    """Compute a new customer's expected repeat purchases until each period's end in `cache.plain`, P(any) in `.chance`.
-    """
+    """Compute a new customer's expected purchases by period (`cache.plain`) and P(any) (`cache.chance`)."""
     purchase.renew_x(0.0, population.purchase, cache.purchase)
     _expect_if_active(0.0, 0.0, population, question, cache)
     _renew_history(0.0, 0.0, 0.0, population, question.margin, cache)

@@ -28,7 +28,8 @@ class Draws:
         joint = posterior.joint()
         purchase, spend = PURCHASE_MODELS[posterior.purchase_model], SPEND_MODELS[posterior.spend_model]
         population = Population(
-            _parameters(PURCHASE[purchase.folder][0], purchase, joint), _parameters(SPEND[spend.folder][0], spend, joint)
+            _parameters(PURCHASE[purchase.folder][0], purchase, joint),
+            _parameters(SPEND[spend.folder][0], spend, joint),
         )
         return cls(posterior.size, population, purchase.folder, spend.folder)
 

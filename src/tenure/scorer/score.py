@@ -23,8 +23,8 @@ from .new_customer import first_orders, value_first_orders
 from .params import Params, ScoreError, refuse_no_end
 from .results import Futures, Months, NewCustomer, Scores, Totals
 
-# Days until the discount is e^-40, in units of 1 / delta. No larger share of a value lies beyond, since the intensity of
-# purchases never rises.
+# Days until the discount is e^-40, in units of 1 / delta. No larger share of a value lies beyond, since the intensity
+# of purchases never rises.
 TO_INFINITY = 40.0
 UNSTABLE_MEANS = 0.1
 SHOWN = 3

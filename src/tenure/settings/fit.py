@@ -51,7 +51,9 @@ def _priors_of(spec: Spec) -> type:
 
     def check(self: Any) -> None:
         for name, quantity in spec.quantities.items():
-            getattr(self, name).check(f"fit.priors.{spec.name}.{name}", UNIT_INTERVAL if quantity.is_share else POSITIVE)
+            getattr(self, name).check(
+                f"fit.priors.{spec.name}.{name}", UNIT_INTERVAL if quantity.is_share else POSITIVE
+            )
 
     quantities = [(name, PriorSettings) for name in spec.quantities]
     title = "".join(word.capitalize() for word in spec.name.split("_"))
@@ -63,7 +65,7 @@ MODELS: Mapping[str, Spec] = {**PURCHASE_MODELS, **SPEND_MODELS}
 if TYPE_CHECKING:
     Priors = Any
 else:
-    # Quantities of purchase models: time in units of `fit.scale.time_days`; of spend models: money in `fit.scale.money`.
+    # Quantities of purchase models are in units of `fit.scale.time_days`, those of spend models of `fit.scale.money`.
     Priors = make_dataclass("Priors", [(name, _priors_of(spec)) for name, spec in MODELS.items()], module=__name__)
     Priors.__doc__ = "Priors of every model, by its name; a fit uses those of its two models."
 

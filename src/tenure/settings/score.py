@@ -1,4 +1,4 @@
-"""What is asked of every customer."""
+"""Settings of scoring."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -6,7 +6,7 @@ from typing import Any
 from .checks import require, require_choice
 
 HORIZON_LIMIT_DAYS = 30 * 365
-# Further columns of the output, by what has to be known for them.
+# Further columns of the output, by what they need.
 MODEL_COLUMNS = ("horizon_days", "model_version")
 DAY_COLUMNS = ("as_of", "first_purchase", "last_purchase")
 LOG_COLUMNS = ("historic_spend",)
@@ -16,7 +16,7 @@ LEAST_RATE = 1e-6  # of discount, for a value to infinity
 
 @dataclass
 class ScoreSettings:
-    """What the scorer answers: horizon, discounting, margin, interval level."""
+    """Params of the scorer: horizon, discounting, margin, interval level."""
 
     horizon_days: int
     discount_rate: float
@@ -32,13 +32,13 @@ class ScoreSettings:
         require(0 < self.level < 1, "score.level", "above 0 and below 1", self.level)
 
     def params(self) -> dict[str, Any]:
-        """Return what the scorer takes, by its own names."""
+        """Return the scorer's params by its own names."""
         return {name: getattr(self, name) for name in ("horizon_days", "discount_rate", "margin", "level")}
 
 
 @dataclass
 class BatchScoreSettings(ScoreSettings):
-    """What `tenure-score` answers, which further columns it writes, and what it lets pass."""
+    """Params of `tenure-score`, the further columns that it writes, and the checks that it skips."""
 
     columns: list[str]
     allow_unit_change: bool

@@ -1,43 +1,54 @@
-"""A made-up log: its truth, its size, its dirt."""
+"""Settings of a synthetic log: its truth, its size, its dirt."""
 
 import datetime as dt
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from ..posterior import PURCHASE_MODELS
-from .checks import require, require_day
+from ..purchase import MODELS as PURCHASE_MODELS
+from ..spend import MODELS as SPEND_MODELS
+from .checks import require, require_choice, require_day
 from .score import HORIZON_LIMIT_DAYS
 
-PURCHASES_LIMIT = 5_000  # of a made-up customer on average: some buy many times as often, and blocks are held in memory
+PURCHASES_LIMIT = 5_000  # of a customer on average: some buy many times as often, and blocks are in memory
 ROLES = ("customer_id", "date", "amount", "order_id")
 
 
 @dataclass
 class TruthSettings:
-    """A population: which purchase model, and the parameters of both models; days and the log's money."""
+    """A population: its models and their parameters; time in days, money as in the log."""
 
     purchase_model: str
-    r: float
-    alpha: float
-    a: float
-    b: float
-    p: float
-    q: float
-    v: float
+    spend_model: str
+    parameters: dict[str, float]
 
     def __post_init__(self) -> None:
-        known = f"one of {', '.join(PURCHASE_MODELS)}"
-        require(self.purchase_model in PURCHASE_MODELS, "simulate.truth.purchase_model", known, self.purchase_model)
-        for name in ("r", "alpha", "b", "p", "v"):
-            value = getattr(self, name)
-            require(1e-6 <= value <= 1e9, f"simulate.truth.{name}", "from 1e-6 to 1e9", value)
-        require(0 <= self.a <= 1e9, "simulate.truth.a", "from 0 (nobody ever leaves) to 1e9", self.a)
-        require(1 < self.q <= 1e9, "simulate.truth.q", "above 1 (there is no mean spend otherwise)", self.q)
+        require_choice("simulate.truth.purchase_model", self.purchase_model, tuple(PURCHASE_MODELS))
+        require_choice("simulate.truth.spend_model", self.spend_model, tuple(SPEND_MODELS))
+        specs = PURCHASE_MODELS[self.purchase_model], SPEND_MODELS[self.spend_model]
+        parameters = {name: parameter for spec in specs for name, parameter in spec.parameters.items()}
+        rule = f"exactly {', '.join(parameters)} for {self.purchase_model} and {self.spend_model}"
+        require(set(self.parameters) == set(parameters), "simulate.truth.parameters", rule, sorted(self.parameters))
+        for name, parameter in parameters.items():
+            low, high = parameter.truth
+            is_right = low <= self.parameters[name] <= high
+            require(
+                is_right, f"simulate.truth.parameters.{name}", f"from {low:.10g} to {high:g}", self.parameters[name]
+            )
+
+    @property
+    def mean_rate(self) -> float:
+        """Return the mean repeat purchases a day of customers while they stay."""
+        return float(PURCHASE_MODELS[self.purchase_model].mean.value(self.parameters))
+
+    def of(self, model: str) -> dict[str, float]:
+        """Return the parameters of one of the models."""
+        spec = PURCHASE_MODELS.get(model) or SPEND_MODELS[model]
+        return {name: self.parameters[name] for name in spec.parameters}
 
 
 @dataclass
 class AcquisitionSettings:
-    """When the customers of a made-up log first bought."""
+    """When the customers of a synthetic log first bought."""
 
     since: str | None
     until: str | None
@@ -64,7 +75,7 @@ class SeasonSettings:
 
 @dataclass
 class RefundSettings:
-    """Which orders of a made-up log are refunded, and how the log shows it."""
+    """Which orders of a synthetic log are refunded, and how the log shows it."""
 
     share: float
     full: float
@@ -80,7 +91,7 @@ class RefundSettings:
 
 @dataclass
 class DirtSettings:
-    """Shares of the rows of a made-up log that are wrong, by what is wrong with them."""
+    """Shares of the rows of a synthetic log that are wrong, by the kind of fault."""
 
     null_ids: float
     blank_ids: float
@@ -97,14 +108,14 @@ class DirtSettings:
         for name, value in vars(self).items():
             _require_share(f"simulate.dirt.{name}", value)
         for ending in ("ids", "dates", "amounts"):
-            parts = {name: value for name, value in vars(self).items() if name.endswith(ending)}
+            shares = {name: value for name, value in vars(self).items() if name.endswith(ending)}
             rule = "at most 1 together, as a value is wrong in one way"
-            require(sum(parts.values()) <= 1, ", ".join(f"simulate.dirt.{name}" for name in parts), rule, parts)
+            require(sum(shares.values()) <= 1, ", ".join(f"simulate.dirt.{name}" for name in shares), rule, shares)
 
 
 @dataclass
 class SimulateSettings:
-    """A made-up purchase log: its customers, its days, and what is wrong with it."""
+    """A synthetic purchase log: its customers, its days, and its faults."""
 
     customers: int
     start: str
@@ -128,26 +139,26 @@ class SimulateSettings:
         require(is_within, "simulate.acquisition.until", f"from {since} to simulate.end ({end}), or null", str(until))
         span = (end - since).days + 1
         require(span <= HORIZON_LIMIT_DAYS, "simulate.end", "within 30 years of the first acquisition", self.end)
-        mean = self.truth.r / self.truth.alpha * span
+        mean = self.truth.mean_rate * span
         rule = f"such that a customer who stays buys at most {PURCHASES_LIMIT:,} times on average"
-        require(mean <= PURCHASES_LIMIT, "simulate.truth.r and alpha", rule, f"{mean:,.0f} times in {span:,} days")
+        require(mean <= PURCHASES_LIMIT, "simulate.truth.parameters", rule, f"{mean:,.0f} times in {span:,} days")
         for name, shares in self.segments.items():
             _require_segment(f"simulate.segments.{name}", name, shares)
 
     def _days(self) -> tuple[dt.date, dt.date, dt.date, dt.date]:
-        """Give the first day of births, the log's first, the last of births and the log's last."""
-        found = {}
+        """Return the first day of acquisitions, the log's first, the last of acquisitions and the log's last."""
+        days = {}
         for name, text in (
             ("start", self.start),
             ("end", self.end),
-            ("births.since", self.acquisition.since or self.start),
-            ("births.until", self.acquisition.until or self.end),
+            ("acquisition.since", self.acquisition.since or self.start),
+            ("acquisition.until", self.acquisition.until or self.end),
         ):
             require_day(f"simulate.{name}", text, or_null=False)
-            found[name] = dt.date.fromisoformat(text)
+            days[name] = dt.date.fromisoformat(text)
             rule = "between 1980-01-01 and 2199-12-31"
-            require(1980 <= found[name].year < 2200, f"simulate.{name}", rule, text)
-        return found["births.since"], found["start"], found["births.until"], found["end"]
+            require(1980 <= days[name].year < 2200, f"simulate.{name}", rule, text)
+        return days["acquisition.since"], days["start"], days["acquisition.until"], days["end"]
 
 
 def _require_share(key: str, value: float) -> None:
@@ -155,6 +166,6 @@ def _require_share(key: str, value: float) -> None:
 
 
 def _require_segment(key: str, name: str, shares: Mapping[str, float]) -> None:
-    require(name not in ROLES, key, f"named otherwise than {', '.join(ROLES)}", name)
+    require(name not in ROLES, key, f"a name other than {', '.join(ROLES)}", name)
     is_right = all(share > 0 for share in shares.values()) and abs(sum(shares.values()) - 1) < 1e-9
     require(is_right, key, "names with shares above 0 that add up to 1, such as {DE: 0.7, FR: 0.3}", dict(shares))

@@ -1,16 +1,14 @@
-"""Synthetic customer bases from a known truth: the generative process, and purchase logs of any size."""
+"""Synthetic customer bases from a known truth: the generative processes, and purchase logs of any size."""
 
-from .process import ProcessError, PurchaseProcess, SpendProcess, draw_histories, draw_last, draw_mean_spends
+from ..model_spec import ProcessError
+from .processes import purchase_process, spend_process
 from .write import Simulated, SimulateError, write_log
 
 __all__ = [
     "ProcessError",
-    "PurchaseProcess",
     "SimulateError",
     "Simulated",
-    "SpendProcess",
-    "draw_histories",
-    "draw_last",
-    "draw_mean_spends",
+    "purchase_process",
+    "spend_process",
     "write_log",
 ]

@@ -1,11 +1,13 @@
-"""One block of customers and their orders, from the process and the calendar alone."""
+"""One block of customers and their orders, from the processes and the calendar alone."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 
+from ..purchase.protocol import Floats, Ints, PurchaseProcess
+from ..spend.protocol import SpendProcess
 from .calendar import Calendar
-from .process import Floats, Ints, PurchaseProcess, SpendProcess, draw_shares
 
 CENT = 0.01
 
@@ -15,17 +17,15 @@ class Customers:
     """The true state of a block of customers, one value each; times in days from the origin.
 
     Attributes:
-        born: time of the first purchase.
-        rate: repeat purchases a day, while staying, on an average day of the season.
-        dropout: probability to leave at a chance.
+        acquired: time of the first purchase.
+        state: of the purchase model, by name; rates are those of an average day of the season.
         mean_spend: expected value of one purchase.
         repeats: repeat purchases until the log's end.
-        left: time of the purchase after which the customer left; not a number for whoever is still there.
+        left: time at which the customer left; NaN for customers who are still active.
     """
 
     acquired: Floats
-    rate: Floats
-    dropout: Floats
+    state: Mapping[str, Floats]
     mean_spend: Floats
     repeats: Ints
     left: Floats
@@ -49,27 +49,26 @@ class Orders:
 
 
 def draw_block(
-    size: int, purchase_law: PurchaseProcess, spend_law: SpendProcess, calendar: Calendar, rng: np.random.Generator
+    size: int, purchases: PurchaseProcess, spend: SpendProcess, calendar: Calendar, rng: np.random.Generator
 ) -> tuple[Customers, Orders]:
     """Draw customers, and all their orders until the log's end."""
     acquired = calendar.draw_acquisitions(size, rng)
-    rate, dropout = purchase_law.rates(size, rng), purchase_law.dropouts(size, rng)
-    nu = spend_law.nus(size, rng)
+    state, spends = purchases.draw_state(size, rng), spend.draw_state(size, rng)
     start = calendar.to_season(acquired)
     span = calendar.to_season(np.array([float(calendar.end)]))[0] - start
-    possible = rng.poisson(rate * span)
-    departure = purchase_law.repeats_until_departure(dropout, rng)
-    x = np.minimum(possible, departure)
-    repeats = calendar.to_days(np.repeat(start, x) + np.repeat(span, x) * draw_shares(x, possible, rng))
+    x, times, left = purchases.draw_purchases(state, span, rng)
+    last_moment = np.nextafter(calendar.end, 0.0)
+    repeats = calendar.to_days(np.repeat(start, x) + np.repeat(span, x) * times)
     customer, number = _enumerate(x + 1)
     time = np.repeat(acquired, x + 1)
-    time[number > 0] = np.minimum(repeats, np.nextafter(calendar.end, 0.0))
-    amount = np.maximum(np.round(spend_law.sums(nu[customer], np.ones(customer.size), rng), 2), CENT)
-    left = np.where(departure <= possible, time[np.cumsum(x + 1) - 1], np.nan)
-    return Customers(acquired, rate, dropout, spend_law.p / nu, x, left), Orders(customer, number, time, amount)
+    time[number > 0] = np.minimum(repeats, last_moment)
+    amount = np.maximum(np.round(spend.draw_sums(spends[customer], np.ones(customer.size), rng), 2), CENT)
+    left = np.where(left == 0, acquired, np.minimum(calendar.to_days(start + span * left), last_moment))
+    mean_spend = spend.mean_spends(spends)
+    return Customers(acquired, state, mean_spend, x, left), Orders(customer, number, time, amount)
 
 
 def _enumerate(counts: Ints) -> tuple[Ints, Ints]:
-    """Give each of the rows its customer, and its number among the customer's rows."""
+    """Return each row's customer, and its number among the customer's rows."""
     customer = np.repeat(np.arange(counts.size), counts)
     return customer, np.arange(customer.size) - np.repeat(np.cumsum(counts) - counts, counts)

@@ -1,6 +1,6 @@
 """Rows of a log: sales within its days, refunds of some of them, and dirt on request. Every kind is counted.
 
-Refunds and dirt have random numbers of their own, so asking for them changes no sale.
+Refunds and dirt have random numbers of their own, so they change no sale.
 """
 
 from dataclasses import dataclass, fields, replace
@@ -8,10 +8,10 @@ from dataclasses import dataclass, fields, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from ..purchase.protocol import Floats, Ints
 from ..settings import DirtSettings, RefundSettings
 from .calendar import Calendar
 from .orders import CENT, Orders
-from .process import Floats, Ints
 
 type Bools = NDArray[np.bool_]
 
@@ -41,12 +41,12 @@ class Rows:
     has_own_id: Bools
 
     def take(self, rows: Ints | Bools) -> "Rows":
-        """Pick rows, by place or by truth."""
-        return Rows(*(getattr(self, part.name)[rows] for part in fields(self)))
+        """Select rows, by place or by truth value."""
+        return Rows(*(getattr(self, field.name)[rows] for field in fields(self)))
 
 
 def sales(orders: Orders) -> Rows:
-    """Make each order a row."""
+    """Return each order as a row."""
     never = np.zeros(orders.customer.size, dtype=bool)
     return Rows(orders.customer, orders.number, orders.time, orders.amount, never, never)
 
@@ -57,34 +57,34 @@ def draw_refunds(sold: Rows, settings: RefundSettings, rng: np.random.Generator)
     u = rng.random((4, size))
     delays = rng.exponential(settings.delay_days, size)
     refunded = u[0] < settings.share
-    part = np.where(u[1] < settings.full, 1.0, u[2])
+    share = np.where(u[1] < settings.full, 1.0, u[2])
     back = sold.take(refunded)
-    amount = np.clip(np.round(back.amount * part[refunded], 2), CENT, back.amount)
+    amount = np.clip(np.round(back.amount * share[refunded], 2), CENT, back.amount)
     has_own_id = u[3][refunded] >= settings.matched
     is_refund = np.ones(amount.size, dtype=bool)
     return replace(back, time=back.time + delays[refunded], amount=-amount, is_refund=is_refund, has_own_id=has_own_id)
 
 
 def in_log(rows: Rows, calendar: Calendar) -> Rows:
-    """Keep the rows of the log's days, in the order of time."""
+    """Select the rows of the log's days, in the order of time."""
     kept = rows.take((rows.time >= calendar.first) & (rows.time < calendar.end))
     return kept.take(np.argsort(kept.time, kind="stable"))
 
 
 def joined(first: Rows, second: Rows) -> Rows:
-    """Put rows after one another."""
-    return Rows(*(np.concatenate([getattr(first, part.name), getattr(second, part.name)]) for part in fields(Rows)))
+    """Return rows after one another."""
+    return Rows(*(np.concatenate([getattr(first, field.name), getattr(second, field.name)]) for field in fields(Rows)))
 
 
 def draw_dirt(size: int, settings: DirtSettings, rng: np.random.Generator) -> dict[str, Ints]:
     """Draw what is wrong with each row's value of each column, as the place in `DIRT`; see there."""
-    found = {}
+    places = {}
     for column, kinds in DIRT.items():
         ends = np.cumsum([getattr(settings, kind) for kind in kinds])
-        found[column] = np.searchsorted(ends, rng.random(size), side="right")
-    return found
+        places[column] = np.searchsorted(ends, rng.random(size), side="right")
+    return places
 
 
 def draw_copies(size: int, settings: DirtSettings, rng: np.random.Generator) -> Ints:
-    """Draw which rows come twice, and give the places of all rows with the copies beside their originals."""
+    """Draw which rows come twice, and return the places of all rows with the copies beside their originals."""
     return np.repeat(np.arange(size), 1 + (rng.random(size) < settings.duplicates))

@@ -9,11 +9,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from ..purchase.protocol import Floats, Ints
 from ..settings import SimulateSettings
 from ..streams import stream
 from .calendar import Calendar
 from .orders import Customers, draw_block
-from .process import Floats, Ints, PurchaseProcess, SpendProcess
+from .processes import purchase_process, spend_process, state_names
 from .rows import DIRT, Rows, draw_copies, draw_dirt, draw_refunds, in_log, joined, sales
 
 # Customers whose random numbers are drawn together, from (seed, block, stream). Part of what a seed means: another size
@@ -23,36 +24,25 @@ STREAMS = ("orders", "segments", "refunds", "dirt")
 DAYS = 100_000  # more than a log can have
 GUEST = "GUEST"
 TIME_TYPES = {"day": pa.date32(), "time": pa.timestamp("us")}
-TRUTH_SCHEMA = pa.schema(
-    [
-        ("customer_id", pa.string()),
-        ("born", pa.timestamp("us")),
-        ("rate", pa.float64()),
-        ("dropout", pa.float64()),
-        ("mean_spend", pa.float64()),
-        ("repeats", pa.int64()),
-        ("left", pa.timestamp("us")),
-    ]
-)
 
 
 @dataclass(frozen=True)
 class Block:
     """Rows of some customers, in the order of time; the customers' truth; and how many there are of what.
 
-    `holds` counts `customers` with a row, `one_time` those with orders on one day alone, `purchase_days`, `orders`,
+    `counts` has `customers` with a row, `one_time` those with orders on one day alone, `purchase_days`, `orders`,
     `refunds`, `refunds_with_own_id` and `duplicates` (rows that are copies); `rows` is the sum of orders, refunds and
     duplicates. Each kind of `DIRT` is counted over all rows.
     """
 
     log: pa.Table
     truth: pa.Table
-    holds: Counter[str]
+    counts: Counter[str]
 
 
 @dataclass(frozen=True)
 class Simulation:
-    """All that a log depends on. Blocks can be drawn in any order, on any thread."""
+    """A simulation. Blocks can be drawn in any order, on any thread."""
 
     settings: SimulateSettings
     seed: int
@@ -64,23 +54,29 @@ class Simulation:
 
     @property
     def schema(self) -> pa.Schema:
-        """Give the columns of the log."""
+        """Return the columns of the log."""
         columns = [("customer_id", pa.string()), ("date", TIME_TYPES[self.settings.dates])]
         columns += [("amount", pa.float64()), ("order_id", pa.string())]
         return pa.schema([*columns, *((name, pa.string()) for name in self.settings.segments)])
 
+    @property
+    def truth_schema(self) -> pa.Schema:
+        """Return the columns of the customers' truth; some are the purchase model's own."""
+        state = [(name, pa.float64()) for name in state_names(self.settings.truth.purchase_model)]
+        columns = [("customer_id", pa.string()), ("acquired", pa.timestamp("us")), *state, ("mean_spend", pa.float64())]
+        return pa.schema([*columns, ("repeats", pa.int64()), ("left", pa.timestamp("us"))])
+
     @cached_property
     def calendar(self) -> Calendar:
-        """Give the days of the simulation."""
+        """Return the days of the simulation."""
         return Calendar.of(self.settings)
 
     def draw(self, block: int) -> Block:
         """Draw one block. A last, smaller one is drawn whole and cut: a larger base begins with the smaller one."""
         truth, streams = self.settings.truth, self._streams(block)
-        purchase_law = PurchaseProcess(truth.purchase_model, truth.r, truth.alpha, truth.a, truth.b)
-        customers, orders = draw_block(
-            BLOCK, purchase_law, SpendProcess(truth.p, truth.q, truth.v), self.calendar, streams["orders"]
-        )
+        purchases = purchase_process(truth.purchase_model, truth.of(truth.purchase_model))
+        spend = spend_process(truth.spend_model, truth.of(truth.spend_model))
+        customers, orders = draw_block(BLOCK, purchases, spend, self.calendar, streams["orders"])
         sold = sales(orders)
         rows = in_log(joined(sold, draw_refunds(sold, self.settings.refunds, streams["refunds"])), self.calendar)
         wrong = draw_dirt(rows.time.size, self.settings.dirt, streams["dirt"])
@@ -98,11 +94,13 @@ class Simulation:
 
     def _segments(self, rng: np.random.Generator) -> dict[str, pa.Array]:
         """Draw each customer's segments, which have no part in how the customer buys."""
-        drawn = {}
+        segments = {}
         for name, shares in self.settings.segments.items():
             ends = np.cumsum(list(shares.values()))[:-1]
-            drawn[name] = pa.array(list(shares)).take(pa.array(np.searchsorted(ends, rng.random(BLOCK), side="right")))
-        return drawn
+            segments[name] = pa.array(list(shares)).take(
+                pa.array(np.searchsorted(ends, rng.random(BLOCK), side="right"))
+            )
+        return segments
 
     def _table(self, rows: Rows, wrong: dict[str, Ints], ids: pa.Array, segments: dict[str, pa.Array]) -> pa.Table:
         at = pa.array(rows.customer)
@@ -125,7 +123,7 @@ class Simulation:
         return pa.array(moments.astype(f"datetime64[{unit}]"), TIME_TYPES[self.settings.dates], mask=blank)
 
     def _moments(self, time: Floats) -> NDArray[np.datetime64]:
-        """Turn days from the origin into moments; a rounded product could fall on the next day."""
+        """Convert days from the origin to moments; a rounded product could fall on the next day."""
         days = np.floor(time)
         moments = np.minimum(np.floor((time - days) * 86_400e6), 86_400e6 - 1)
         start = np.datetime64(self.calendar.origin, "us")
@@ -135,12 +133,12 @@ class Simulation:
         stays = np.isnan(customers.left)
         left = pa.array(self._moments(np.where(stays, 0.0, customers.left)), mask=stays)
         acquired = pa.array(self._moments(customers.acquired))
-        numbers = (customers.rate, customers.dropout, customers.mean_spend, customers.repeats)
-        return pa.Table.from_arrays([ids, acquired, *map(pa.array, numbers), left], schema=TRUTH_SCHEMA)
+        numbers = (*customers.state.values(), customers.mean_spend, customers.repeats)
+        return pa.Table.from_arrays([ids, acquired, *map(pa.array, numbers), left], schema=self.truth_schema)
 
 
 def _order_ids(rows: Rows, customer_ids: pa.Array, prefix: str) -> pa.Array:
-    """Number each customer's orders, 17-0, 17-1; a refund has its order's number or, with an r, one of its own."""
+    """Build order ids, such as 17-0 and 17-1; a refund has its order's number or, with an r, one of its own."""
     starts = pa.array(["", prefix]).take(pa.array(rows.is_refund.astype(np.int8)))
     marks = pa.array(["-", "-r"]).take(pa.array(rows.has_own_id.astype(np.int8)))
     return pc.binary_join_element_wise(starts, customer_ids, marks, _texts(rows.number), "")
@@ -170,7 +168,7 @@ def _count(originals: Rows, wrong: dict[str, Ints], rows: int) -> Counter[str]:
     sold = originals.take(~originals.is_refund)
     days = np.sort(sold.customer * DAYS + sold.time.astype(np.int64))
     bought = np.bincount(days[np.diff(days, prepend=-1) > 0] // DAYS)
-    holds: Counter[str] = Counter(
+    totals: Counter[str] = Counter(
         customers=int((np.bincount(originals.customer) > 0).sum()),
         one_time=int((bought == 1).sum()),
         purchase_days=int(bought.sum()),
@@ -182,8 +180,8 @@ def _count(originals: Rows, wrong: dict[str, Ints], rows: int) -> Counter[str]:
     )
     for column, kinds in DIRT.items():
         counts = np.bincount(wrong[column], minlength=len(kinds) + 1)
-        holds.update({kind: int(count) for kind, count in zip(kinds, counts, strict=False)})
-    return holds
+        totals.update({kind: int(count) for kind, count in zip(kinds, counts, strict=False)})
+    return totals
 
 
 def _code(column: str, kind: str) -> int:

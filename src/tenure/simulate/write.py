@@ -1,4 +1,4 @@
-"""Write a made-up log in bounded memory: block by block, in order, whole or not at all."""
+"""Write a synthetic log in bounded memory: block by block, in order, by atomic writes."""
 
 import json
 import math
@@ -20,7 +20,7 @@ from rich.progress import track
 from ..errors import InputError
 from ..output import METADATA_KEY, atomic_file, atomic_folder, require_new_folder, require_writable
 from ..settings import SimulateSettings
-from .tables import TRUTH_SCHEMA, Block, Simulation
+from .tables import Block, Simulation
 
 GROUP_ROWS = 500_000  # of a row group, at least; what waits in memory to be written
 PART_ROWS = 10_000_000  # of a file in a folder, at least
@@ -28,16 +28,16 @@ AHEAD = 2  # blocks that each thread may be ahead of the writer
 
 
 class SimulateError(InputError):
-    """A base of which there is nothing to write."""
+    """A simulation without any order to write."""
 
 
 @dataclass(frozen=True)
 class Simulated:
-    """What was written: where, in how many files, and how many there are of what (see `Block`)."""
+    """A written log: where, in how many files, and what it has, by kind (see `Block`)."""
 
     output: str
     files: int
-    holds: Mapping[str, int]
+    counts: Mapping[str, int]
 
 
 def write_log(
@@ -49,10 +49,10 @@ def write_log(
     threads: int | None = None,
     progress: bool = False,
 ) -> Simulated:
-    """Simulate a purchase log and write it as Parquet, which says of itself what it was made from and what it holds.
+    """Simulate a purchase log and write it as Parquet, with its settings and counts in the metadata.
 
     Args:
-        settings: the truth, the days, and what is to be wrong with the log.
+        settings: the truth, the days, and the dirt.
         output: one file if it ends in .parquet, else a new folder of parts.
         truth: a Parquet file for each customer's true state; None for none.
         seed: the log depends on it and the settings alone, to the byte.
@@ -72,35 +72,35 @@ def write_log(
     with ExitStack() as stack:
         if truth is not None:
             path = stack.enter_context(atomic_file(truth))
-            blocks = _passing(blocks, stack.enter_context(_parquet(path, TRUTH_SCHEMA, about)))
+            blocks = _passing(blocks, stack.enter_context(_parquet(path, simulation.truth_schema, about)))
         if _is_file(output):
             paths, most_rows = iter([stack.enter_context(atomic_file(output))]), math.inf
         else:
             folder = stack.enter_context(atomic_folder(output))
             paths, most_rows = (folder / f"part-{part:05}.parquet" for part in count()), PART_ROWS
-        parts = _write_parts(paths, iter(blocks), simulation.schema, about, most_rows)
-        holds: Counter[str] = Counter()
-        for part in parts:
-            holds.update(part)
-        if not holds["rows"]:
+        files = _write_files(paths, iter(blocks), simulation.schema, about, most_rows)
+        totals: Counter[str] = Counter()
+        for file_counts in files:
+            totals.update(file_counts)
+        if not totals["rows"]:
             raise SimulateError(f"No order falls within {settings.start} to {settings.end}: all were before.")
-    return Simulated(output, len(parts), holds)
+    return Simulated(output, len(files), totals)
 
 
 def _require_outputs(output: str, truth: str | None) -> None:
-    """Refuse outputs that could not be written, before any work is done."""
+    """Raise InputError for outputs that cannot be written, before any work is done."""
     (require_writable if _is_file(output) else require_new_folder)(output)
     if truth is not None:
         require_writable(truth, "truth")
 
 
 def _is_file(output: str) -> bool:
-    """Tell whether a log is to be one file; if not, it is a folder of parts."""
+    """Return whether a log is one file; if not, it is a folder of parts."""
     return output.endswith(".parquet")
 
 
 def _in_order(simulation: Simulation, threads: int) -> Iterator[Block]:
-    """Draw blocks on threads, a few ahead of whoever takes them."""
+    """Yield blocks in order, drawn on threads, a few ahead."""
     ahead = threads * AHEAD
     with ThreadPoolExecutor(threads) as pool:
         for at in range(0, simulation.blocks, ahead):
@@ -108,34 +108,34 @@ def _in_order(simulation: Simulation, threads: int) -> Iterator[Block]:
 
 
 def _passing(blocks: Iterable[Block], add: Callable[[pa.Table], None]) -> Iterator[Block]:
-    """Write the truth of blocks as they pass by."""
+    """Yield blocks after writing their truth."""
     for block in blocks:
         add(block.truth)
         yield block
 
 
-def _write_parts(
+def _write_files(
     paths: Iterator[Path], blocks: Iterator[Block], schema: pa.Schema, about: Mapping[str, Any], most_rows: float
 ) -> list[Counter[str]]:
-    """Write blocks to one file after another, about `most_rows` to each; count what each holds."""
-    parts: list[Counter[str]] = []
+    """Write blocks to one file after another, about `most_rows` to each, and return each file's counts."""
+    files: list[Counter[str]] = []
     while (first := next(blocks, None)) is not None:
-        holds: Counter[str] = Counter()
-        with _parquet(next(paths), schema, {**about, "part": len(parts), "covers": holds}) as add:
+        counts: Counter[str] = Counter()
+        with _parquet(next(paths), schema, {**about, "part": len(files), "counts": counts}) as add:
             for block in chain([first], blocks):
                 add(block.log)
-                holds.update(block.holds)
-                if holds["rows"] >= most_rows:
+                counts.update(block.counts)
+                if counts["rows"] >= most_rows:
                     break
-        parts.append(holds)
-    return parts
+        files.append(counts)
+    return files
 
 
 @contextmanager
 def _parquet(path: Path, schema: pa.Schema, about: Mapping[str, Any]) -> Iterator[Callable[[pa.Table], None]]:
-    """Give a function that adds tables to a Parquet file, which are gathered into large row groups.
+    """Yield a function that adds tables to a Parquet file, which are gathered into large row groups.
 
-    What `about` says when the file is closed is written into its metadata.
+    `about`, as it is when the file is closed, is written into its metadata.
     """
     pending: list[pa.Table] = []
     with pq.ParquetWriter(path, schema, compression="zstd") as writer:

@@ -6,9 +6,10 @@ They mirror those of `purchase.protocol`; here is what differs. Money is in the 
 
 **scoring.py**: compiled expectations; travels inside the registered model.
 
-- `class Parameters(NamedTuple)`, `class Workspace(NamedTuple)`, `allocate(draws)`, `renew_x(x, parameters, workspace)`.
-- `expect_spend(draw, monetary_value, workspace)`: the expected value of one purchase of a customer with the workspace's x,
-  under one draw.
+- `class Parameters(NamedTuple)`, `class Workspace(NamedTuple)`, `allocate(draws)`, `renew_x(x, parameters,
+  workspace)`.
+- `expect_spend(draw, monetary_value, workspace)`: the expected value of one purchase of a customer with the
+  workspace's x, under one draw.
 
 **futures.py**: compiled simulation; travels too.
 
@@ -16,13 +17,13 @@ They mirror those of `purchase.protocol`; here is what differs. Money is in the 
 - `start_spending(state, x, monetary_value, parameters, draw) -> Spending`.
 - `draw_spend(state, spending, log_discount)`: one spend times exp(log_discount).
 - `draw_late_spend(state, spending, log_discount)`: the same for a time so late that the discount may underflow.
-- `draw_spends(state, spending, count, log_discount, span)`: the sum of `count` spends, each times
-  exp(log_discount - span * u) with u uniform in (0, 1).
-- `draw_first_orders(parameters, means, repeats, rng)`, in Python: first orders of the given means, shape (repeats, draws),
-  and an iterator over the `Parameters` of customers who made them, by repeat.
+- `draw_spends(state, spending, count, log_discount, span)`: the sum of `count` spends, each times exp(log_discount -
+  span * u) with u uniform in (0, 1).
+- `draw_first_orders(parameters, means, repeats, rng)`, in Python: first orders of the given means, shape (repeats,
+  draws), and an iterator over the `Parameters` of customers who made them, by repeat.
 
-**likelihood.py**: `Table.of(x, mean, count)` from distinct pairs of repeat purchases and mean spend; `kernel`, `density`,
-`densities`, `to_parameters`, and `pointwise(draws, x, mean)`.
+**likelihood.py**: `Table.of(x, mean, count)` from distinct pairs of repeat purchases and mean spend; `kernel`,
+`density`, `densities`, `to_parameters`, and `pointwise(draws, x, mean)`.
 
 **process.py**: `class Process` with the methods of `SpendProcess` below.
 

@@ -14,8 +14,8 @@ right Radau points of the panel (collocation; Hairer & Wanner 1996, IV.5). That 
 happens at whole A - a, at a = 1 or at a + b = 1.
 
 Integrals over a horizon are sums over fixed fractions of it (`horizon`), at which the discount is known beforehand: a
-customer costs no exponential and no series, only some dozen short polynomials. Relative errors are below 1e-9 over the whole
-range of populations (a test compares them).
+customer costs no exponential and no series, only some dozen short polynomials. Relative errors are below 1e-9 over the
+whole range of populations (a test compares them).
 """
 
 import math

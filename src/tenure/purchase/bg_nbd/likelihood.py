@@ -50,9 +50,7 @@ class Table(KernelTable):
     stayed_over: Floats
 
     @classmethod
-    def of(
-        cls, x: NDArray[np.integer], t_x: Floats, T: Floats, count: Floats, *, chances: int
-    ) -> "Table":
+    def of(cls, x: NDArray[np.integer], t_x: Floats, T: Floats, count: Floats, *, chances: int) -> "Table":
         """Build the table from distinct histories and how many customers have each."""
         order = np.lexsort((count, x))  # by count too, so that the kernel's branches can be foreseen
         x, t_x, T, count = x[order], t_x[order], T[order], count[order]
@@ -116,9 +114,7 @@ def kernel(  # type: ignore[no-untyped-def] # noqa: PLR0912
     A customer's likelihood is that of being active at T, times 1 + the odds of having left.
     Returns a 0-d array and an array of shape (4,).
     """
-    if not (
-        theta.min() > 0.0 and theta.max() < np.inf
-    ):  # a sampler's step so long that a parameter left the doubles
+    if not (theta.min() > 0.0 and theta.max() < np.inf):  # a sampler's step so long that a parameter left the doubles
         return np.asarray(-np.inf), np.zeros(4)
     r, alpha, a, b = theta[0], theta[1], theta[2], theta[3]
     first = chances.item()
@@ -181,8 +177,7 @@ def kernel(  # type: ignore[no-untyped-def] # noqa: PLR0912
 
 @njit(cache=True, nogil=True)
 def density(u, *table):  # type: ignore[no-untyped-def]
-    """Compute the log-likelihood at u = (log mean rate, log r, logit dropout mean, log concentration), and its gradient.
-    """
+    """Compute the log-likelihood and its gradient at u = (log mean rate, log r, logit dropout, log concentration)."""
     gradient = np.zeros(4)
     if not np.abs(u).max() <= FARTHEST:
         return -np.inf, gradient
@@ -238,9 +233,7 @@ def _pointwise(out, chances, r, alpha, a, b, x, t_x, T):  # type: ignore[no-unty
             out[s, i] = value + rates[x[i]] + stays[x[i] + chances] - x[i] * math.log(alpha[s])
 
 
-def pointwise(
-    draws: Mapping[str, Floats], x: NDArray[np.integer], t_x: Floats, T: Floats, *, chances: int
-) -> Floats:
+def pointwise(draws: Mapping[str, Floats], x: NDArray[np.integer], t_x: Floats, T: Floats, *, chances: int) -> Floats:
     """Compute each history's own log-likelihood, shape (draws, histories), not weighted by counts."""
     r, alpha, a, b = (np.ascontiguousarray(np.ravel(draws[name])) for name in ("r", "alpha", "a", "b"))
     out = np.empty((r.size, x.size))

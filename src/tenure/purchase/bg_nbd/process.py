@@ -54,7 +54,7 @@ class Process:
         return np.minimum(self._repeats_until_departure(state, rng), rng.poisson(state["rate"] * T))
 
     def draw_histories(self, T: NDArray[np.integer] | Floats, rng: np.random.Generator) -> tuple[Ints, Floats]:
-        """Draw x and t_x of customers who are observed for T, in continuous time; t_x is 0 without a repeat purchase."""
+        """Draw x and t_x of customers who are observed for T, in continuous time; t_x is 0 where x is 0."""
         state = self.draw_state(T.size, rng)
         possible = rng.poisson(state["rate"] * T)
         x = np.minimum(possible, self._repeats_until_departure(state, rng))

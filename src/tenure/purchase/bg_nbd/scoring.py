@@ -144,9 +144,22 @@ def purchases_if_active(
     For one customer and draw, for tests and examples.
     """
     ends, plain, discounted = np.array([float(horizon)]), np.empty((1, 1)), np.empty((1, 1))
-    parameters = Parameters(*(np.array([float(value)]) for value in (r, alpha, a, b)), chances=chances)
+    parameters = Parameters(_one(r), _one(alpha), _one(a), _one(b), chances)
     workspace = allocate(1)
     expect_if_active(
-        float(x), float(T), ends, float(delta), prepare(ends, delta), parameters, workspace, plain, discounted, np.empty(1)
+        float(x),
+        float(T),
+        ends,
+        float(delta),
+        prepare(ends, delta),
+        parameters,
+        workspace,
+        plain,
+        discounted,
+        np.empty(1),
     )
     return float(plain[0, 0]), float(discounted[0, 0])
+
+
+def _one(value: float) -> Floats:
+    return np.array([float(value)])

@@ -18,10 +18,10 @@ QUANTITIES = {
     "dropout_concentration": Quantity("how alike the customers' dropout probabilities are: a + b"),
 }
 ONE_DAY_BUYERS = (
-    "In the BG/NBD model customers who bought on one day only are active for ever, so that the share of active customers "
-    "counts all of them."
+    "In the BG/NBD model customers who bought on one day only are active for ever, so that the share of active "
+    "customers counts all of them."
 )
-SWITCH = "Customers who bought on one day only are active for ever; `fit.purchase_model=mbg_nbd` lets them leave."
+SWITCH = "Customers who bought on one day only are active for ever; fit.purchase_model=mbg_nbd lets them leave."
 
 
 def _spec(name: str, label: str, chances: int, notes: tuple[str, ...] = (), limits: tuple[str, ...] = ()) -> Spec:

@@ -112,8 +112,7 @@ def _stirling_rest(z):  # type: ignore[no-untyped-def]
 
 @njit(cache=True, nogil=True)
 def density(u, *table):  # type: ignore[no-untyped-def]
-    """Compute the log-likelihood at u = (log mean spend, log variation within, log variation between), and its gradient.
-    """
+    """Compute the log-likelihood and its gradient at u = (log mean, log variation within, log variation between)."""
     gradient = np.zeros(3)
     if not np.abs(u).max() <= FARTHEST:
         return -np.inf, gradient

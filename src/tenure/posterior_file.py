@@ -1,0 +1,144 @@
+"""The file of a posterior: a plain `.npz` of arrays and one JSON text, without pickle, read as if it came from a stranger."""
+
+import json
+import zipfile
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from os import PathLike
+from os import path as paths
+from typing import IO, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .errors import InputError
+from .purchase import MODELS as PURCHASE_MODELS
+from .spend import MODELS as SPEND_MODELS
+
+MOST_CHARACTERS = 20_000  # characters of the JSON text
+MOST_BYTES = 16_000_000
+ABOUT = {"purchase_model", "spend_model", "origin"}
+ADVICE = "Restore it from where it was saved, or train again."
+REFUSED = "This is not a posterior: "
+
+
+class PosteriorError(InputError):
+    """Draws that no population can have."""
+
+
+class PosteriorFileError(PosteriorError):
+    """A file that is not a posterior."""
+
+    exit_code = 4
+
+
+@contextmanager
+def uniform_errors(path: str | PathLike[str]) -> Iterator[None]:
+    """Raise any error in reading `path` as a PosteriorFileError."""
+    try:
+        yield
+    except PosteriorError as error:
+        raise PosteriorFileError(
+            f"{path} is not a posterior file: {str(error).removeprefix(REFUSED).rstrip('.')}. {ADVICE}"
+        ) from None
+    except Exception as error:  # zipfile, zlib, tokenize and NumPy each raise their own at a damaged file
+        what = " ".join(ascii(str(error))[1:-1].split())[:200] or type(error).__name__
+        raise PosteriorFileError(
+            f"{path} is not a posterior file that can be read: {what.rstrip('.')}. {ADVICE}"
+        ) from error
+
+
+def read_file(path: str | PathLike[str], most_draws: int) -> tuple[dict[str, NDArray[np.float64]], dict[str, Any]]:
+    """Read a posterior's draws and its `about`; every size is checked before anything is decompressed."""
+    if paths.getsize(path) > MOST_BYTES:
+        raise PosteriorFileError(f"it is larger than {MOST_BYTES:,} bytes")
+    with zipfile.ZipFile(path) as archive:
+        about = _read_about(archive, most_draws)
+        parameters = parameter_names(about["purchase_model"], about["spend_model"])
+        members = _members(archive, parameters)
+        headers = {name: _read_header(archive, members[name], name, most_draws) for name in parameters}
+        if len(set(headers.values())) > 1:
+            raise PosteriorFileError(f"its parameters have different shapes: {sorted(set(headers.values()))}")
+        draws = {name: _read_data(archive, members[name]) for name in parameters}
+        return {name: data.reshape(headers[name]).astype(np.float64) for name, data in draws.items()}, about
+
+
+def parameter_names(purchase_model: str, spend_model: str) -> tuple[str, ...]:
+    """Return the names of both models' parameters."""
+    return (*PURCHASE_MODELS[purchase_model].parameters, *SPEND_MODELS[spend_model].parameters)
+
+
+def _members(archive: zipfile.ZipFile, parameters: tuple[str, ...] | None = None) -> dict[str, zipfile.ZipInfo]:
+    """Return the members by name once they are `about` and the parameters, if these are given."""
+    counts = Counter(info.filename for info in archive.infolist())
+    names = ("about", *(parameters or ()))
+    lost = [name for name in names if f"{name}.npy" not in counts]
+    twice = sorted(name for name, count in counts.items() if count > 1)
+    unknown = sorted(set(counts) - {f"{name}.npy" for name in names}) if parameters else []
+    faults = [
+        f"it {what} {', '.join(map(ascii, names[:5]) if what != 'lacks' else names)}"
+        for what, names in (("lacks", lost), ("holds more than once", twice), ("holds the unknown", unknown))
+        if names
+    ]
+    if faults:
+        raise PosteriorFileError("; ".join(faults))
+    return {name: archive.getinfo(f"{name}.npy") for name in names}
+
+
+def _header(file: IO[bytes]) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
+    if np.lib.format.read_magic(file) != (1, 0):
+        raise PosteriorFileError("one of its arrays is of a version of NumPy's format other than 1.0")
+    return np.lib.format.read_array_header_1_0(file)
+
+
+def _read_header(archive: zipfile.ZipFile, member: zipfile.ZipInfo, name: str, most_draws: int) -> tuple[int, ...]:
+    """Return a member's shape once its header is one that `save` writes, and its size fits the header."""
+    if member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+        raise PosteriorFileError(f"{name} is compressed by another method than deflate")
+    with archive.open(member) as file:
+        shape, is_fortran, kind = _header(file)
+        start = file.tell()
+    if name == "about":
+        if kind.str[:2] != "<U" or shape != () or kind.itemsize > 4 * MOST_CHARACTERS:
+            raise PosteriorFileError(f"its `about` is not one text of at most {MOST_CHARACTERS:,} characters")
+    elif kind.str != "<f8" or is_fortran:
+        raise PosteriorFileError(f"{name} is {kind.str!r}, not float64, little-endian and in C order")
+    elif len(shape) != 2 or min(shape) < 1 or shape[0] * shape[1] > most_draws:
+        raise PosteriorFileError(
+            f"{name} has the shape {str(shape)[:50]}, not (chains, draws) of 1 to {most_draws:,} in all"
+        )
+    size = kind.itemsize * (shape[0] * shape[1] if shape else 1)
+    if member.file_size != start + size:
+        raise PosteriorFileError(f"{name} takes {member.file_size:,} bytes, its header says {start + size:,}")
+    return shape
+
+
+def _read_data(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> NDArray[Any]:
+    with archive.open(member) as file:
+        kind = _header(file)[2]
+        return np.frombuffer(file.read(member.file_size), kind)  # a checksum is compared at the end
+
+
+def _read_about(archive: zipfile.ZipFile, most_draws: int) -> dict[str, Any]:
+    member = _members(archive)["about"]
+    _read_header(archive, member, "about", most_draws)
+    try:
+        about = json.loads(str(_read_data(archive, member)[0]))
+    except (ValueError, RecursionError) as error:
+        raise PosteriorFileError(f"its `about` is not JSON: {error}") from None
+    if not isinstance(about, dict) or set(about) != ABOUT:
+        raise PosteriorFileError(f"its `about` must have {', '.join(sorted(ABOUT))}, and nothing else")
+    if faults := unknown_models(about["purchase_model"], about["spend_model"]):
+        raise PosteriorFileError("; ".join(faults))
+    return about
+
+
+def unknown_models(purchase_model: object, spend_model: object) -> list[str]:
+    """List what is wrong with the names of models."""
+    kinds = (("purchase_model", purchase_model, PURCHASE_MODELS), ("spend_model", spend_model, SPEND_MODELS))
+    return [
+        f"{kind} is {model!r}, not one of {', '.join(models)}"
+        for kind, model, models in kinds
+        if not (isinstance(model, str) and model in models)
+    ]

@@ -2,6 +2,7 @@
 
 import math
 import warnings
+from itertools import pairwise
 
 import mpmath as mp
 import numpy as np
@@ -52,7 +53,7 @@ def exact_log_likelihood(theta, x, t_x, T):
 
         silent = mp.exp(-k * mp.log(alpha + T) - s * mp.log(beta + T) - peak)
         gone = (
-            s * mp.quad(leaves, doublings(t_x, T, 1 / (k / (alpha + t_x) + (s + 1) / (beta + t_x)))) if T > t_x else 0
+            s * mp.quad(leaves, doublings(t_x, T, 1 / (k / (alpha + t_x) + (s + 1) / (beta + t_x)))) if t_x != T else 0
         )
         rates = mp.loggamma(k) - mp.loggamma(r)
         return float(rates + r * mp.log(alpha) + s * mp.log(beta) + peak + mp.log(silent + gone))
@@ -98,12 +99,14 @@ def test_the_log_likelihood_of_wide_histories_is_exact(size):
     worst = 0.0
     for theta, x, t_x, T in zip(*wide_cases(size, seed=size), strict=True):
         exact = exact_log_likelihood(theta, x, t_x, T)
-        each = likelihood.pointwise(
-            dict(zip(("r", "alpha", "s", "beta"), theta[:, None], strict=True)), *history(x, t_x, T)
-        )
+        each = likelihood.pointwise(named(theta), *history(x, t_x, T))
         summed = evaluate(theta, likelihood.Table.of(*history(x, t_x, T), np.ones(1)))[0]
         worst = max([worst, *(abs(value - exact) / max(1.0, abs(exact)) for value in (each[0, 0], summed))])
     assert worst < 1e-8
+
+
+def named(theta):
+    return dict(zip(("r", "alpha", "s", "beta"), theta[:, None], strict=True))
 
 
 def history(x, t_x, T):
@@ -111,7 +114,7 @@ def history(x, t_x, T):
 
 
 def test_the_gradient_is_the_derivative():
-    """By central differences of the logs, over wide parameters: their own error is 1e-10 of the value and 1e-8 of a slope."""
+    """By central differences of the logs, over wide parameters, whose rounding is a share of the value."""
     for theta, x, t_x, T in zip(*wide_cases(300, seed=3), strict=True):
         table = likelihood.Table.of(*history(x, t_x, T), np.array([3.0]))
         value, gradient = evaluate(theta, table)
@@ -130,7 +133,7 @@ def test_grouped_is_the_sum_over_customers():
     theta, x, t_x, T = wide_cases(200, seed=4)
     count = np.random.default_rng(0).integers(1, 9, 200).astype(float)
     for parameters in theta[:20]:
-        each = likelihood.pointwise(dict(zip(("r", "alpha", "s", "beta"), parameters[:, None], strict=True)), x, t_x, T)
+        each = likelihood.pointwise(named(parameters), x, t_x, T)
         summed = evaluate(parameters, likelihood.Table.of(x, t_x, T, count))[0]
         assert summed == pytest.approx(each[0] @ count, rel=1e-11)
 
@@ -189,7 +192,7 @@ def test_the_likelihood_and_its_gradient_are_the_librarys(library):
     for theta in np.exp(rng.normal([-0.5, 2.0, -0.5, 2.0], 0.7, (5, 4))):
         r, alpha, s, beta = theta
         theirs = pm.logp(distribution.dist(r=r, alpha=alpha, s=s, beta=beta, T=T), np.stack([t_x, x], axis=1)).eval()
-        draws = dict(zip(("r", "alpha", "s", "beta"), theta[:, None], strict=True))
+        draws = named(theta)
         own, is_finite = likelihood.pointwise(draws, x, t_x, T)[0], np.isfinite(theirs)
         assert_allclose(own[is_finite], theirs[is_finite], rtol=1e-9, atol=1e-9)
         assert evaluate(theta, table)[0] == pytest.approx(own.sum(), rel=1e-12)
@@ -207,7 +210,7 @@ def test_the_race_is_exact_within_the_bounds_of_a_posterior(seed):
         time = 10.0 ** rng.uniform(0.0, 4.0)
         with mp.workdps(30):
 
-            def first(y, a=mp.mpf(shape), c=mp.mpf(scale), b=mp.mpf(other), d=mp.mpf(other_scale)):
+            def first(y, a=shape, c=scale, b=other, d=other_scale):
                 return a / (c + y) * mp.exp(-a * mp.log1p(y / c) - b * mp.log1p(y / d))
 
             step = min(1.0 / (shape / scale + other / other_scale), scale, other_scale)
@@ -247,7 +250,7 @@ def test_p_alive_is_the_published_formula(library):
         assert value == pytest.approx(exact, rel=1e-8 + rounding, abs=1e-8)
         assert scoring.p_alive(float(x), t_x, t_x, *theta) == 1.0
         silence = [scoring.p_alive(float(x), t_x, t_x + more, *theta) for more in (0.0, 1.0, 10.0, 1e3, 1e5)]
-        assert all(later <= earlier * (1 + 1e-12) for earlier, later in zip(silence, silence[1:], strict=False))
+        assert all(later <= earlier * (1 + 1e-12) for earlier, later in pairwise(silence))
 
 
 def expect(x, T, horizon, delta, theta):

@@ -19,8 +19,9 @@ def simulate_buyer(  # type: ignore[no-untyped-def]
 ):
     """Simulate the purchases in (0, horizon] and their discounted value, given that there is at least one.
 
-    The rates are integrated out, purchase by purchase: given an active customer at time t, the wait for the next purchase
-    is Lomax(shape, G + t) and the remaining lifetime Lomax(s, H + t). A purchase at t' needs a lifetime beyond t'.
+    The rates are integrated out, purchase by purchase: given an active customer at time t, the wait for the next
+    purchase is Lomax(shape, G + t) and the remaining lifetime Lomax(s, H + t). A purchase at t' needs a lifetime
+    beyond t'.
 
     Args and result: see `purchase.protocol`.
     """

@@ -6,8 +6,9 @@ purchase nor the end of the lifetime came, or the lifetime ended first. So the l
     Gamma(r + x) / Gamma(r) * (alpha + t_x)^-x * (1 + t_x / alpha)^-r * (1 + t_x / beta)^-s * (silent + gone),
 
 where silent = (1 + y / (alpha + t_x))^-(r + x) * (1 + y / (beta + t_x))^-s at y = T - t_x, and gone is `race.p_first`.
-It is that of Schmittlein, Morrison & Colombo (1987), Management Science 33(1), and Fader & Hardie (2005), note 009, without
-their hypergeometric functions. `silent` and `gone` are probabilities: nothing overflows, and they are never both 0.
+It is that of Schmittlein, Morrison & Colombo (1987), Management Science 33(1), and Fader & Hardie (2005), note 009,
+without their hypergeometric functions. `silent` and `gone` are probabilities: nothing overflows, and they are never
+both 0.
 
 The gradient is the integral's, differentiated under the integral sign, on the same nodes.
 """
@@ -42,20 +43,16 @@ class Table(KernelTable):
     def of(cls, x: NDArray[np.integer], t_x: Floats, T: Floats, count: Floats) -> "Table":
         """Build the table from distinct histories and how many customers have each."""
         per_x = np.bincount(x, weights=count)
-        more_than = np.ascontiguousarray((per_x.sum() - np.cumsum(per_x))[:-1])
-        columns = (np.ascontiguousarray(column, np.float64) for column in (x, t_x, T, count))
-        return cls(*columns, more_than)
+        more_than = (per_x.sum() - np.cumsum(per_x))[:-1]
+        return cls(*(np.ascontiguousarray(column, np.float64) for column in (x, t_x, T, count, more_than)))
 
 
 @njit(cache=True)
 def _gone(s, b, k, a, silence, means):  # type: ignore[no-untyped-def]
     """Compute `race.p_first(s, b, k, a, silence)` and means over the time y at which the lifetime ended.
 
-    Args:
-        s, b: shape and scale of the lifetime.
-        k, a: shape and scale of the wait for the next purchase.
-        silence: days since the last purchase.
-        means: of log(1 + y / a), y / (a + y), log(1 + y / b), (s y - b) / (b + y); shape (4,).
+    The lifetime is Lomax(s, b), and the wait for the next purchase Lomax(k, a). `means`, shape (4,), takes those of
+    log(1 + y / a), y / (a + y), log(1 + y / b), (s y - b) / (b + y).
     """
     t, total = 0.0, 0.0
     means[:] = 0.0
@@ -139,7 +136,7 @@ def densities(out, u, *table):  # type: ignore[no-untyped-def]
 
 
 def to_parameters(u: Floats, scale: float) -> dict[str, Floats]:
-    """Compute r, alpha, s, beta (days) from coordinates, shape (..., 4); `scale` is the table's unit of time in days."""
+    """Compute r, alpha, s, beta (days) from coordinates, shape (..., 4); the table's unit is `scale` days."""
     with np.errstate(over="ignore"):
         alpha, beta = np.exp(u[..., 1] - u[..., 0]) * scale, np.exp(u[..., 2] + u[..., 3]) * scale
         return {"r": np.exp(u[..., 1]), "alpha": alpha, "s": np.exp(u[..., 3]), "beta": beta}

@@ -22,7 +22,7 @@ class Process:
     """How a population buys and leaves.
 
     Args:
-        r, alpha: purchase rates are Gamma(r, alpha) per unit of time, which is the day unless a caller chooses otherwise.
+        r, alpha: purchase rates are Gamma(r, alpha) per unit of time, by default the day.
         s, beta: dropout rates are Gamma(s, beta) per unit of time.
     """
 
@@ -45,7 +45,7 @@ class Process:
         return rng.poisson(state["rate"] * np.minimum(T, self._draw_lifetimes(state, rng)))
 
     def draw_histories(self, T: NDArray[np.integer] | Floats, rng: np.random.Generator) -> tuple[Ints, Floats]:
-        """Draw x and t_x of customers who are observed for T, in continuous time; t_x is 0 without a repeat purchase."""
+        """Draw x and t_x of customers who are observed for T, in continuous time; t_x is 0 where x is."""
         state = self.draw_state(T.size, rng)
         active = np.minimum(T, self._draw_lifetimes(state, rng))
         x = rng.poisson(state["rate"] * active)

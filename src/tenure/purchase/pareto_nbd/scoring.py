@@ -97,8 +97,8 @@ def fill_alive(x, t_x, T, parameters, workspace, alive):  # type: ignore[no-unty
 def p_alive(x, t_x, T, r, alpha, s, beta):  # type: ignore[no-untyped-def]
     """Compute the probability of being active at T, with the odds in logs.
 
-    A customer was active at t_x, if x = 0 at the first purchase. In the silence since, either no clock has ended, or the
-    lifetime ended first: Schmittlein, Morrison & Colombo (1987), eq. 11-13.
+    A customer was active at t_x (at the first purchase if x = 0). In the silence since, either no clock has ended or
+    the lifetime ended first: Schmittlein, Morrison & Colombo (1987).
     """
     silence, G, H = T - t_x, alpha + t_x, beta + t_x
     if not silence > 0.0:

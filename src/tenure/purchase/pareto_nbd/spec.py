@@ -21,9 +21,7 @@ PARETO_NBD = Spec(
         "mean_rate": Quantity("mean purchase rate of an active customer, per time scale"),
         "heterogeneity": Quantity("shape of the rates: 1 / r is their squared coefficient of variation"),
         "lifetime": Quantity("lifetime of a customer who leaves at the mean rate, in time scales: beta / s"),
-        "dropout_heterogeneity": Quantity(
-            "shape of the dropout rates: 1 / s is their squared coefficient of variation"
-        ),
+        "dropout_heterogeneity": Quantity("shape of the dropout rates: 1 / s is their squared variation"),
     },
     scaled=("alpha", "beta"),
     start=(0.5, 0.5, 0.5, 0.5),

@@ -15,7 +15,11 @@ test *arguments:
 slow *arguments:
     uv run pytest -m slow {{arguments}}
 
-# Everything that CI runs
+# Seconds of each test file, the longest first
+durations *arguments:
+    uv run pytest --durations=0 {{arguments}} | awk '/s (call|setup|teardown) / { split($3, at, "::"); sum[at[1]] += $1 } END { for (file in sum) printf "%8.1f %s\n", sum[file], file }' | sort -rn
+
+# All that CI runs
 ci: check test
 
 # Differences between the golden scores and the scores of this code

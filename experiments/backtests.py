@@ -37,7 +37,7 @@ def main(arguments):
         settings = compose_settings("backtest", asked)
         rolling = backtesting.run(settings, OmegaConf.to_yaml(OmegaConf.structured(settings)))
         ran[name] = rolling
-    for outcome in ("purchases", "value"):
+    for outcome in ("purchases", "spend"):
         print_held(ran, outcome)
     print_scores(ran)
     print_wins(ran)

@@ -35,8 +35,8 @@ ROWS = [
     ("lower 5% tail", "purchases.pit_low_tail", "{:.1%}"),
     ("upper 5% tail", "purchases.pit_high_tail", "{:.1%}"),
     ("correlation", "purchases.correlation", "{:.3f}"),
-    ("value in the holdout, bias of the total", "value.bias", "{:+.1%}"),
-    ("randomised PIT of value inside 90%", "value.pit_coverage", "{:.1%}"),
+    ("spend in the holdout, bias of the total", "spend.bias", "{:+.1%}"),
+    ("randomised PIT of spend inside 90%", "spend.pit_coverage", "{:.1%}"),
 ]
 # What decides: by name, the format of a figure and of its difference from the reference's, and the least that counts
 # (in elpd more than the error of finitely many draws, which is in no standard error).
@@ -44,7 +44,7 @@ MEASURES = {
     "elpd of purchases": ("{:,.1f}", "{:+.1f} ± {:.1f}", fit.LEAST_ELPD),
     "elpd of spend": ("{:,.1f}", "{:+.1f} ± {:.1f}", fit.LEAST_ELPD),
     "CRPS of purchases": ("{:.4f}", "{:+.4f} ± {:.4f}", 0.0),
-    "CRPS of value": ("{:.3f}", "{:+.3f} ± {:.3f}", 0.0),
+    "CRPS of spend": ("{:.3f}", "{:+.3f} ± {:.3f}", 0.0),
 }
 
 
@@ -102,7 +102,7 @@ def compare(runs, reference):
     own, differences = {}, {}
     for name in runs:
         met = promote.compare(parts, posteriors[reference], posteriors[name], seed=recipe.seed)
-        contests = (met.purchases, met.value)
+        contests = (met.purchases, met.spend)
         if name == reference:
             figures = [loo.elpd for loo in loos[name]] + [one.champion_crps for one in contests]
             own = dict(zip(MEASURES, figures, strict=True))

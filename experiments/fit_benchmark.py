@@ -1,9 +1,9 @@
-"""Time the fits against pymc-marketing's own `fit`, from a customer summary in memory to a posterior of both models.
+"""Measure the time from a customer summary in memory to a posterior of both models, against pymc-marketing's `fit`.
 
-Each measurement is a process of its own, so that imports, compilation and peak memory are its own too; compiled code
-that a library keeps on disk is there from a first, unmeasured round. Both fit BG/NBD and Gamma-Gamma with 4 chains of
-1,000 + 1,000 at target_accept 0.8 (the peer's defaults but for the chains, of which it would run one a core);
-`laplace` gives 4,000 draws. Takes about 20 minutes on two cores, nearly all of it the peer's:
+Each measurement has a process of its own, with its own imports, compilation and peak memory. A first round, which is
+not measured, fills the libraries' caches on disk. Both fit BG/NBD and Gamma-Gamma with 4 chains of 1,000 + 1,000 at
+target_accept 0.8 (the peer's defaults, except that it would run one chain per core); `laplace` gives 4,000 draws. Takes
+about 20 minutes on two cores, most of them for the peer:
 
     uv run python experiments/fit_benchmark.py [--customers cdnow 10000 100000 1000000]
 
@@ -27,7 +27,7 @@ from pathlib import Path
 
 CHAINS, ITERATIONS, TARGET_ACCEPT = 4, 1000, 0.8
 SHORT = (10, 40)  # warm-up iterations, and as many draws, of the peer's two short runs
-BUYING = {"r": 0.25, "alpha": 60.0, "a": 0.8, "b": 2.5}  # near CDNOW's, slower; days
+BUYING = {"r": 0.25, "alpha": 60.0, "a": 0.8, "b": 2.5}  # near CDNOW, slower; days
 SPENDING = {"p": 6.0, "q": 3.8, "v": 15.0}
 DAYS = 730
 LABELS = {
@@ -39,59 +39,59 @@ LABELS = {
 
 
 def make_summary(customers):
-    """Simulate a summary of daily dates over two years, or take CDNOW's first 39 weeks."""
+    """Simulate a summary of daily dates over two years, or read CDNOW's first 39 weeks."""
     import numpy as np
     import pandas as pd
 
     from tenure.jobs.compose import compose_settings
     from tenure.rfm import split
-    from tenure.simulate import PurchaseProcess, SpendProcess, draw_histories, draw_mean_spends
-    from tenure.summary import Rfm
+    from tenure.simulate import purchase_process, spend_process
+    from tenure.summary import CustomerSummary
     from tenure.transactions import read
 
     if customers == "cdnow":
         return split(read(compose_settings("train", ["experiment=cdnow"]).transactions), "1997-09-30").calibration
     rng = np.random.default_rng(0)
     T = rng.integers(1, DAYS + 1, int(customers))
-    x, t_x = draw_histories(PurchaseProcess("bg_nbd", **BUYING), T, rng)
+    x, t_x = purchase_process("bg_nbd", BUYING).draw_histories(T, rng)
     recency = np.ceil(t_x).astype(np.int64)
     x = np.minimum(x, recency)  # one purchase a day
     mean = np.zeros(T.size)
-    drawn = draw_mean_spends(SpendProcess(**SPENDING), x[x > 0].astype(float), rng)
-    mean[x > 0] = np.maximum(np.round(drawn, 2), 0.01)
+    means = spend_process("gamma_gamma", SPENDING).draw_means(x[x > 0].astype(float), rng)
+    mean[x > 0] = np.maximum(np.round(means, 2), 0.01)
     frame = {"customer_id": np.arange(T.size).astype(str), "frequency": x, "recency": recency, "T": T}
-    return Rfm.from_frame(pd.DataFrame(frame | {"monetary_value": mean}))
+    return CustomerSummary.from_frame(pd.DataFrame(frame | {"monetary_value": mean}))
 
 
 def measure(contender, path, iterations):
-    """Fit once in this process; print one JSON line of what it took."""
+    """Fit once in this process; print time, memory and effective draws as one JSON line."""
     warnings.simplefilter("ignore")
     logging.disable(logging.WARNING)
     import pandas as pd
 
     start = time.perf_counter()
-    fit = (load_peer if contender.startswith("peer") else load_ours)(contender, iterations)
+    fit = (load_peer if contender.startswith("peer") else load_tenure)(contender, iterations)
     imported = time.perf_counter() - start
     frame = pd.read_parquet(path)
     cpu, start = os.times(), time.perf_counter()
-    found = fit(frame)
+    result = fit(frame)
     wall, after = time.perf_counter() - start, os.times()
-    print(json.dumps({"import": imported, "wall": wall, "cpu": sum(after[:4]) - sum(cpu[:4]), "peak": peak()} | found))
+    print(json.dumps({"import": imported, "wall": wall, "cpu": sum(after[:4]) - sum(cpu[:4]), "peak": peak()} | result))
 
 
 def peak():
-    """Give this process's peak memory in MB; getrusage's would start from that of the process that started it."""
+    """Return this process's peak memory in MB. That of getrusage would include the parent process."""
     status = Path("/proc/self/status")
     if status.exists():
         return float(next(line.split()[1] for line in status.open() if line.startswith("VmHWM"))) / 1024
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20  # macOS counts bytes
 
 
-def load_ours(method, iterations):
-    """Import ours; give a function from a summary to the effective draws of its posterior."""
+def load_tenure(method, iterations):
+    """Import Tenure; return a function from a summary to the effective draws of its posterior."""
     from tenure.fit import fit
     from tenure.jobs.compose import compose_settings
-    from tenure.summary import Rfm
+    from tenure.summary import CustomerSummary
 
     settings = replace(
         compose_settings("train").fit,
@@ -104,9 +104,9 @@ def load_ours(method, iterations):
     )
 
     def run(frame):
-        fitted = fit(Rfm.from_frame(frame), settings, seed=1)
+        fitted = fit(CustomerSummary.from_frame(frame), settings, seed=1)
         if set(fitted.methods.values()) != {method}:
-            sys.exit(f"{method} was asked for, and {fitted.methods} came")
+            sys.exit(f"expected {method}, got {fitted.methods}")
         key = "effective_draws" if method == "laplace" else "ess_bulk_min"
         return {"ess": min(fitted.diagnostics[f"{model}.{key}"] for model in fitted.methods)}
 
@@ -114,18 +114,18 @@ def load_ours(method, iterations):
 
 
 def load_peer(contender, iterations):
-    """Import the peer; give the same of its two models, each with its seconds and evaluations."""
+    """Import the peer; return the same function for its two models, with the seconds and evaluations of each."""
     import arviz as az
     from pymc_marketing.clv import BetaGeoModel, GammaGammaModel
 
     arguments = {"chains": CHAINS, "tune": iterations, "draws": iterations, "progressbar": False, "random_seed": 1}
-    arguments["cores"] = os.cpu_count()  # left alone, PyMC counts physical cores and may use one of two
-    arguments["discard_tuned_samples"] = False  # to count what warm-up cost
+    arguments["cores"] = os.cpu_count()  # by default PyMC counts physical cores and may use one of two
+    arguments["discard_tuned_samples"] = False  # to count the evaluations of warm-up
     if contender == "peer_pymc":
         arguments["nuts_sampler"] = "pymc"
 
     def run(frame):
-        parts, ess = [], []
+        costs, ess = [], []
         for kind, columns, names in (
             (BetaGeoModel, ["frequency", "recency", "T"], ["r", "alpha", "a", "b"]),
             (GammaGammaModel, ["frequency", "monetary_value"], ["p", "q", "v"]),
@@ -136,9 +136,9 @@ def load_peer(contender, iterations):
             wall = time.perf_counter() - start
             groups = (model.idata[group] for group in ("sample_stats", "warmup_sample_stats"))
             steps = sum(int(group["n_steps" if "n_steps" in group else "tree_size"].sum()) for group in groups)
-            parts.append([wall, steps])
+            costs.append([wall, steps])
             ess.append(float(az.ess(model.idata["posterior"].to_dataset()[names]).to_array().min()))
-        return {"ess": min(ess), "wall": sum(wall for wall, _ in parts), "parts": parts}
+        return {"ess": min(ess), "wall": sum(wall for wall, _ in costs), "costs": costs}
 
     return run
 
@@ -148,23 +148,23 @@ def in_its_own_process(contender, path, iterations=ITERATIONS):
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
         sys.exit(done.stderr)
-    found = json.loads(done.stdout.splitlines()[-1])
-    print(f"{contender}, {path.stem}, {iterations}: {found}", file=sys.stderr, flush=True)
-    return found
+    result = json.loads(done.stdout.splitlines()[-1])
+    print(f"{contender}, {path.stem}, {iterations}: {result}", file=sys.stderr, flush=True)
+    return result
 
 
-def scaled(path, whole):
-    """Run the peer for few iterations twice, and scale, model by model, to the evaluations of a `whole` run.
+def scaled(path, full):
+    """Run the peer for few iterations twice, and scale, model by model, to the evaluations of a `full` run.
 
-    Its effective draws are those of the whole run too: more data change the posterior's width, hardly its shape.
+    The effective draws are those of the full run: more data change the width of the posterior, but hardly its shape.
     """
     few, more = (in_its_own_process("peer", path, iterations) for iterations in SHORT)
     wall = 0.0
     for (few_wall, few_steps), (more_wall, more_steps), (_, steps) in zip(
-        few["parts"], more["parts"], whole["parts"], strict=True
+        few["costs"], more["costs"], full["costs"], strict=True
     ):
         wall += more_wall + (more_wall - few_wall) / (more_steps - few_steps) * (steps - more_steps)
-    return more | {"wall": wall, "cpu": wall * more["cpu"] / more["wall"], "ess": whole["ess"]}
+    return more | {"wall": wall, "cpu": wall * more["cpu"] / more["wall"], "ess": full["ess"]}
 
 
 def main(sizes, short):
@@ -173,23 +173,23 @@ def main(sizes, short):
         paths = {}
         for size in sizes:
             paths[size] = Path(folder) / f"{size}.parquet"
-            make_summary(size).customers.to_parquet(paths[size])
+            make_summary(size).table.to_parquet(paths[size])
         contenders = ("laplace", "nuts", "peer")
         for contender in contenders:  # the unmeasured round
             in_its_own_process(contender, paths[sizes[0]], 100)
         print("| customers | | import s | wall s | CPU s | peak MB | ESS | ESS/s | ratio to the peer |")
         print("|---|---|---|---|---|---|---|---|---|")
-        whole, whole_size = None, None
+        full, full_size = None, None
         for size in sizes:
-            found = {name: in_its_own_process(name, paths[size]) for name in contenders[:2]}
+            results = {name: in_its_own_process(name, paths[size]) for name in contenders[:2]}
             if size in short:
-                found["peer"] = scaled(paths[size], whole)
+                results["peer"] = scaled(paths[size], full)
             else:
-                found["peer"] = whole = in_its_own_process("peer", paths[size])
-                found["peer_pymc"] = in_its_own_process("peer_pymc", paths[size])
-                whole_size = size
-            speed = {name: numbers["ess"] / numbers["wall"] for name, numbers in found.items()}
-            for name, numbers in found.items():
+                results["peer"] = full = in_its_own_process("peer", paths[size])
+                results["peer_pymc"] = in_its_own_process("peer_pymc", paths[size])
+                full_size = size
+            speed = {name: numbers["ess"] / numbers["wall"] for name, numbers in results.items()}
+            for name, numbers in results.items():
                 label = LABELS[name] + (" (scaled)" if name == "peer" and size in short else "")
                 print(
                     f"| {size if size == 'cdnow' else format(int(size), ',')} | {label} | {numbers['import']:.1f} | "
@@ -198,22 +198,22 @@ def main(sizes, short):
                     flush=True,
                 )
         if short:
-            check = scaled(paths[whole_size], whole)
+            check = scaled(paths[full_size], full)
             print(
-                f"\nThe scaling, tried where the peer also ran in full ({whole_size} customers): "
-                f"{check['wall']:,.0f} s scaled, {whole['wall']:,.0f} s in full."
+                f"\nCheck of the scaling where the peer also ran in full ({full_size} customers): "
+                f"{check['wall']:,.0f} s scaled, {full['wall']:,.0f} s in full."
             )
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description="Time the fits against pymc-marketing's.")
+    parser = argparse.ArgumentParser(description="Measure the time of fits against pymc-marketing.")
     parser.add_argument("--customers", nargs="+", default=["cdnow", "10000", "100000", "1000000"])
     parser.add_argument(
         "--short", nargs="*", default=["100000", "1000000"], help="sizes at which the peer runs few iterations"
     )
     parser.add_argument("--measure", nargs=3, help=argparse.SUPPRESS)
-    given = parser.parse_args()
-    if given.measure:
-        measure(given.measure[0], given.measure[1], int(given.measure[2]))
+    arguments = parser.parse_args()
+    if arguments.measure:
+        measure(arguments.measure[0], arguments.measure[1], int(arguments.measure[2]))
     else:
-        main(given.customers, given.short)
+        main(arguments.customers, arguments.short)

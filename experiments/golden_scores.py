@@ -1,7 +1,7 @@
-"""Write tests/golden_scores.csv: scores of synthetic customers that no change of code may move unseen.
+"""Write tests/golden_scores.csv: scores of synthetic customers, to detect changes.
 
-Prints what moved against the file as it was, column by column, and writes it anew. After a change of numbers on purpose,
-commit the new file and say why:
+Prints the differences from the present file by column, and rewrites the file. Commit it only if the differences are
+intended, and say why:
 
     uv run python experiments/golden_scores.py
 """
@@ -21,7 +21,7 @@ PURCHASES = {
     "mbg_nbd": {"r": 0.25, "alpha": 30.0, "a": 0.9, "b": 2.5},
 }
 SPEND = {"p": 6.0, "q": 3.8, "v": 15.0}
-# x, t_x, T, mean spend: new, once, twice, regulars, the very frequent, the silent, the far ends of the contract.
+# x, t_x, T, mean spend: new, one-time, two purchases, regular, very frequent, silent, and the limits of valid input.
 CUSTOMERS = [
     (0, 0, 0, 0.0),
     (0, 0, 40, 0.0),
@@ -36,7 +36,7 @@ CUSTOMERS = [
     (9, 120, 900, 48.0),
     (10_000, 10_000, 10_001, 1e9),
 ]
-QUESTIONS = [
+PARAMS = [
     {},
     {"horizon_days": 1, "discount_rate": 0.0, "level": 0.5, "seed": 1},
     {"horizon_days": 10_950, "discount_rate": 5.0, "margin": 0.3, "level": 0.8, "seed": 2**62},
@@ -44,7 +44,7 @@ QUESTIONS = [
 
 
 def posterior(purchases):
-    """Spread draws around the centres by a sequence that no library's generator can change."""
+    """Build draws around the centres from a fixed sequence, independent of any random generator."""
     golden = (np.sqrt(5.0) - 1.0) / 2.0
     draws = {
         name: centre * (0.7 + 0.6 * ((np.arange(1, DRAWS + 1) * golden * (at + 1)) % 1.0))[None, :]
@@ -54,14 +54,14 @@ def posterior(purchases):
 
 
 def scores():
-    """Score every customer by every question and purchase model."""
+    """Score each customer with each purchase model and each set of params."""
     columns = ["frequency", "recency", "T", "monetary_value"]
     customers = pd.DataFrame(CUSTOMERS, columns=columns)
     customers.insert(0, "customer_id", [f"customer {at}" for at in range(len(customers))])
     parts = [
-        Scorer(posterior(purchases)).score(customers, **question).table.assign(purchases=purchases, question=at)
+        Scorer(posterior(purchases)).score(customers, **params).table.assign(purchases=purchases, question=at)
         for purchases in PURCHASES
-        for at, question in enumerate(QUESTIONS)
+        for at, params in enumerate(PARAMS)
     ]
     return pd.concat(parts).set_index(["purchases", "question", "customer_id"])
 

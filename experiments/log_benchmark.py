@@ -1,16 +1,15 @@
-"""Time the way from a purchase log to customer summaries, beside the engine's own floor and pymc-marketing.
+"""Measure the time from a purchase log to customer summaries, against a bare DuckDB query and pymc-marketing.
 
-Logs near CDNOW, made up by `tenure.simulate`, in Parquet. Ours reads with the default rules, writes the summaries to
-Parquet and accounts for every row and every cent. The floor is a bare DuckDB query from file to file that checks
-nothing: customers' days, then customers, in floating point, within the same memory and with no order to keep. The peer
-is `rfm_summary` on a frame in memory, as it comes; reading the frame, and not sorting it, are told apart. Each
-measurement is a process of its own. CPU seconds are of all threads: on a machine that others use they say more than the
-clock. Rounds of all three follow one another, and medians are told, with the range of each round's ratio to the floor.
-The summaries are compared afterwards. Imports are nobody's time. Three rounds of ten million take three minutes on two
-cores:
+Synthetic logs near CDNOW, in Parquet. Tenure reads with the default rules, writes the summaries to Parquet and accounts
+for every row and every cent. The floor is a DuckDB query from file to file without checks: customers' days, then
+customers, in floating point, with the same memory and no order to keep. The peer is `rfm_summary` on a frame in memory;
+reading the frame, and not sorting it, are measured separately. Each measurement has a process of its own. CPU seconds
+are of all threads and depend less on other work on the machine than wall time. Rounds of the three alternate. Printed
+are medians, with the range of each round's ratio to the floor. The summaries are compared afterwards. Imports are not
+counted. Three rounds of ten million take three minutes on two cores:
 
     uv run python experiments/log_benchmark.py [--purchases 10000000 100000000] [--rounds 3] [--peer 20000000]
-        [--memory 3GB] [--folder /where/there/is/room]
+        [--memory 3GB] [--folder FOLDER]
 """
 
 import argparse
@@ -44,23 +43,23 @@ COPY (
 """
 DIFFERENCE = """
 SELECT count(*) AS customers, count(*) FILTER (
-    ours.frequency IS DISTINCT FROM theirs.frequency OR ours.recency IS DISTINCT FROM theirs.recency
-    OR ours."T" IS DISTINCT FROM theirs."T") AS differ,
-    max(abs(ours.monetary_value - theirs.monetary_value) / greatest(ours.monetary_value, 1)) AS spend
-FROM '{ours}' AS ours FULL JOIN '{theirs}' AS theirs USING (customer_id)
+    tenure.frequency IS DISTINCT FROM floor.frequency OR tenure.recency IS DISTINCT FROM floor.recency
+    OR tenure."T" IS DISTINCT FROM floor."T") AS differ,
+    max(abs(tenure.monetary_value - floor.monetary_value) / greatest(tenure.monetary_value, 1)) AS spend
+FROM '{tenure}' AS tenure FULL JOIN '{floor}' AS floor USING (customer_id)
 """
 
 
 def clock(stages, name, job):
-    """Do a stage, and note its seconds by the clock and of all threads."""
+    """Run a stage, and record its wall seconds and the CPU seconds of all threads."""
     wall, cpu = time.perf_counter(), time.process_time()
-    found = job()
+    result = job()
     stages[name] = {"wall": time.perf_counter() - wall, "cpu": time.process_time() - cpu}
-    return found
+    return result
 
 
-def run_ours(log, output, memory, stages):
-    import ibis.backends.duckdb  # noqa: F401  (Ibis loads it at first use; nobody's imports are counted)
+def run_tenure(log, output, memory, stages):
+    import ibis.backends.duckdb  # noqa: F401  (Ibis loads it at first use; imports are not counted)
 
     from tenure import rfm, transactions
     from tenure.jobs.compose import compose_settings
@@ -68,7 +67,7 @@ def run_ours(log, output, memory, stages):
     changes = [f"transactions.path={log}", *([f"transactions.engine.memory_limit={memory}"] if memory else [])]
     settings = compose_settings("score", changes).transactions
     read = clock(stages, "read", lambda: transactions.read(settings))
-    clock(stages, "summaries", lambda: rfm.summaries(read, END).to_parquet(output))
+    clock(stages, "summaries", lambda: rfm.summary_query(read, END).to_parquet(output))
     clock(stages, "reconciliation", read.reconcile)
 
 
@@ -88,15 +87,15 @@ def run_peer(log, output, memory, stages):
 
     columns = ["customer_id", "date", "amount"]
     frame = clock(stages, "frame", lambda: pd.read_parquet(log, columns=columns).astype({"date": "datetime64[us]"}))
-    asked = {"observation_period_end": END, "time_unit": "D"}
-    found = clock(stages, "rfm_summary", lambda: rfm_summary(frame, *columns, **asked))
-    # Each customer's purchases are in the order of time in this log, which the peer cannot know.
-    clock(stages, "rfm_summary, not sorting", lambda: rfm_summary(frame, *columns, **asked, sort_transactions=False))
-    found.to_parquet(output)
+    params = {"observation_period_end": END, "time_unit": "D"}
+    summary = clock(stages, "rfm_summary", lambda: rfm_summary(frame, *columns, **params))
+    # Each customer's purchases are in the order of time in this log, which the peer cannot rely on.
+    clock(stages, "rfm_summary, not sorting", lambda: rfm_summary(frame, *columns, **params, sort_transactions=False))
+    summary.to_parquet(output)
 
 
-RUNS = {"ours": run_ours, "floor": run_floor, "pymc-marketing": run_peer}
-COUNTED = {"ours": ("read", "summaries", "reconciliation"), "floor": ("query",), "pymc-marketing": ("rfm_summary",)}
+RUNS = {"tenure": run_tenure, "floor": run_floor, "pymc-marketing": run_peer}
+COUNTED = {"tenure": ("read", "summaries", "reconciliation"), "floor": ("query",), "pymc-marketing": ("rfm_summary",)}
 
 
 def measure(name, log, output, memory):
@@ -116,82 +115,82 @@ def in_its_own_process(name, log, output, memory):
 
 
 def make_log(purchases, folder):
-    """Make a log of about so many purchases; return its path and its rows."""
+    """Simulate a log of about so many purchases; return its path and its rows."""
     from tenure import simulate
     from tenure.jobs.compose import compose_settings
 
     settings = compose_settings("simulate", [f"simulate.customers={round(purchases / PER_CUSTOMER)}"])
     log = Path(folder) / f"log-{purchases}"
-    return log, simulate.write_log(settings.simulate, str(log), truth=None, seed=0, progress=False).holds["rows"]
+    return log, simulate.write_log(settings.simulate, str(log), truth=None, seed=0, progress=False).counts["rows"]
 
 
 def main(sizes, rounds, most_for_peer, memory, folder):
     print(f"{os.cpu_count()} cores, Python {platform.python_version()}, load {os.getloadavg()[0]:.1f} at the start\n")
     print("| | rows | stage | wall s | CPU s | peak MB | times the floor: wall | CPU |")
     print("|---|---|---|---|---|---|---|---|")
-    said = []
+    comparisons = []
     for size in sizes:
         with tempfile.TemporaryDirectory(dir=folder) as own:
             log, rows = make_log(size, own)
-            names = ("floor", "ours", *(["pymc-marketing"] if size <= most_for_peer else []))
-            found = {name: [] for name in names}
+            names = ("floor", "tenure", *(["pymc-marketing"] if size <= most_for_peer else []))
+            results = {name: [] for name in names}
             for _ in range(rounds):
                 for name in names:
-                    found[name].append(in_its_own_process(name, log, Path(own) / f"{name}.parquet", memory))
+                    results[name].append(in_its_own_process(name, log, Path(own) / f"{name}.parquet", memory))
             for name in names:
-                print_stages(name, rows, found[name], found["floor"])
-            said += [difference(own, rows, name) for name in names if name != "floor"]
-    print(f"\nMedians of {rounds} rounds. Load {os.getloadavg()[0]:.1f} at the end.", *said, sep="\n")
+                print_stages(name, rows, results[name], results["floor"])
+            comparisons += [difference(own, rows, name) for name in names if name != "floor"]
+    print(f"\nMedians of {rounds} rounds. Load {os.getloadavg()[0]:.1f} at the end.", *comparisons, sep="\n")
 
 
-def print_stages(name, rows, found, floor):
-    """Print every stage, and what counts of them beside the floor of the same round."""
-    for stage in found[0]["stages"]:
-        wall, cpu = (median(one["stages"][stage][kind] for one in found) for kind in ("wall", "cpu"))
+def print_stages(name, rows, results, floor):
+    """Print each stage, and the sum of those that count with its ratio to the floor of the same round."""
+    for stage in results[0]["stages"]:
+        wall, cpu = (median(one["stages"][stage][kind] for one in results) for kind in ("wall", "cpu"))
         print(f"| {name} | {rows:,} | {stage} | {wall:.1f} | {cpu:.1f} | | | |")
-    wall, cpu = ([counted(name, one, kind) for one in found] for kind in ("wall", "cpu"))
+    wall, cpu = ([counted(name, one, kind) for one in results] for kind in ("wall", "cpu"))
     floors = ([counted("floor", one, kind) for one in floor] for kind in ("wall", "cpu"))
-    times = [ratio(ours, theirs) for ours, theirs in zip((wall, cpu), floors, strict=True)]
+    times = [ratio(own, other) for own, other in zip((wall, cpu), floors, strict=True)]
     print(
         f"| **{name}** | {rows:,} | {' + '.join(COUNTED[name])} | {median(wall):.1f} | {median(cpu):.1f} |"
-        f" {max(one['peak'] for one in found):,.0f} | {times[0]} | {times[1]} |",
+        f" {max(one['peak'] for one in results):,.0f} | {times[0]} | {times[1]} |",
         flush=True,
     )
 
 
-def counted(name, found, kind):
-    """Add up the seconds of the stages that count."""
-    return sum(found["stages"][stage][kind] for stage in COUNTED[name])
+def counted(name, result, kind):
+    """Sum the seconds of the stages that count."""
+    return sum(result["stages"][stage][kind] for stage in COUNTED[name])
 
 
-def ratio(ours, theirs):
-    """Tell the median of the rounds' ratios, and their range."""
-    each = [one / other for one, other in zip(ours, theirs, strict=True)]
+def ratio(own, other):
+    """Format the median of the rounds' ratios, and their range."""
+    each = [one / two for one, two in zip(own, other, strict=True)]
     return f"{median(each):.2f} ({min(each):.2f} to {max(each):.2f})" if len(each) > 1 else f"{each[0]:.2f}"
 
 
 def difference(folder, rows, other):
-    """Say in how many customers these summaries and the floor's differ, and by how much of the mean spend at most."""
+    """Format how many customers differ between these summaries and the floor's, and the largest difference of spend."""
     import duckdb
 
-    found = DIFFERENCE.format(ours=f"{folder}/floor.parquet", theirs=f"{folder}/{other}.parquet")
-    customers, differ, spend = duckdb.sql(found).fetchone()
+    query = DIFFERENCE.format(tenure=f"{folder}/{other}.parquet", floor=f"{folder}/floor.parquet")
+    customers, differ, spend = duckdb.sql(query).fetchone()
     against = f"{rows:,} rows, {other} against the floor"
     return f"{against}: {differ:,} of {customers:,} customers differ, their mean spend by {spend:.0e} at most."
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description="Time the way from a purchase log to customer summaries.")
+    parser = argparse.ArgumentParser(description="Measure the time from a purchase log to customer summaries.")
     parser.add_argument("--purchases", nargs="+", type=int, default=[10_000_000])
-    parser.add_argument("--rounds", type=int, default=3, help="how often each is run")
-    parser.add_argument("--peer", type=int, default=20_000_000, help="the most purchases for the peer: it needs memory")
+    parser.add_argument("--rounds", type=int, default=3, help="runs of each")
     parser.add_argument(
-        "--memory", default="", help="of the engine, ours and the floor's; the shipped one if not given"
+        "--peer", type=int, default=20_000_000, help="largest number of purchases for the peer, which needs memory"
     )
-    parser.add_argument("--folder", help="where the logs are written; the system's temporary folder if not given")
+    parser.add_argument("--memory", default="", help="memory limit of DuckDB; default: that of the settings")
+    parser.add_argument("--folder", help="folder of the logs; default: the system's temporary folder")
     parser.add_argument("--measure", nargs=4, help=argparse.SUPPRESS)
-    given = parser.parse_args()
-    if given.measure:
-        measure(*given.measure)
+    arguments = parser.parse_args()
+    if arguments.measure:
+        measure(*arguments.measure)
     else:
-        main(given.purchases, given.rounds, given.peer, given.memory, given.folder)
+        main(arguments.purchases, arguments.rounds, arguments.peer, arguments.memory, arguments.folder)

@@ -27,7 +27,7 @@ def main(lines_path: str, sales_path: str) -> None:
     days = sales.groupby(["customer_id", "date"], as_index=False)["amount"].sum().round(2)
     bought = days[days["amount"] > 0]
     bought.to_csv(sales_path, index=False)
-    print(f"{len(lines) - len(named):,} of {len(lines):,} lines name no customer.")
+    print(f"{len(lines) - len(named):,} of {len(lines):,} lines have no customer.")
     print(f"{len(days) - len(bought):,} of {len(days):,} customers' days net to zero or below.")
     print(f"{sales_path}: {len(bought):,} purchases of {bought['customer_id'].nunique():,} customers.")
 

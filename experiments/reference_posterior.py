@@ -1,7 +1,7 @@
-"""Make tests/reference_posterior.csv: CDNOW's posterior by another road, long enough to be the reference.
+"""Write tests/reference_posterior.csv: CDNOW's posterior by an independent method, with long chains.
 
-The library's own likelihoods, customer by customer, under the project's priors, sampled with PyMC's own NUTS: neither
-the compressed kernels nor nutpie take part. Takes about five minutes on two cores:
+Uses the library's likelihoods, customer by customer, with the project's priors and PyMC's own NUTS, but neither the
+compressed kernels nor nutpie. Takes about five minutes on two cores:
 
     uv run python experiments/reference_posterior.py
 """
@@ -62,11 +62,11 @@ def spend(customers, group):
 
 def main():
     settings = compose_settings("train")
-    customers = split(read(settings.transactions)).calibration.customers
+    customers = split(read(settings.transactions)).calibration.table
     rows = []
     for model, names in (
-        (purchases(customers, settings.fit.priors.purchases), ["r", "alpha", "a", "b"]),
-        (spend(customers, settings.fit.priors.spend), ["p", "q", "v"]),
+        (purchases(customers, settings.fit.priors.bg_nbd), ["r", "alpha", "a", "b"]),
+        (spend(customers, settings.fit.priors.gamma_gamma), ["p", "q", "v"]),
     ):
         with model:
             trace = pm.sample(

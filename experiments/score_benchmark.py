@@ -1,10 +1,10 @@
-"""Time the scorer against pymc-marketing's `expected_customer_lifetime_value`, and against the machine's own floor.
+"""Measure the time of the scorer, against pymc-marketing's `expected_customer_lifetime_value` and a lower bound.
 
-1,000 draws, a year ahead, discounted at 10% a year, over simulated two-year bases. The floor is what no scorer can do
-without: per customer and draw P(alive), P(purchase) and a mean, two exponentials and a few multiplications, compiled
-and on all cores. The peer gives the expected value alone; a line says which columns are ours. Then: a table of many
-customers scored from file to file as `tenure-score` does it, what one customer costs at most, and how long a request
-for one takes. Takes a quarter of an hour on two cores, two thirds of it the ten million:
+1,000 draws, one year ahead, discounted at 10% a year, over simulated two-year bases. The floor is the computation that
+every scorer needs: per customer and draw P(alive), P(purchase) and a mean, two exponentials and a few multiplications,
+compiled and on all cores. The peer computes the expected value alone; a line lists the scorer's columns. Further
+measurements: many customers from file to file as in `tenure-score`, the largest cost of one customer, and the time of a
+request for one. Takes a quarter of an hour on two cores, two thirds of it for the ten million:
 
     uv run python experiments/score_benchmark.py [--customers 100000 1000000] [--peer 5000] [--file 10000000]
 """
@@ -31,10 +31,10 @@ from numba import njit
 from tenure import batch, registry
 from tenure.fit import library_model
 from tenure.jobs.compose import compose_settings
-from tenure.jobs.scoring import score_parts
+from tenure.jobs.part_scores import score_parts
 from tenure.posterior import Posterior
 from tenure.scorer import COLUMNS, EXPECTED, Scorer
-from tenure.summary import Rfm
+from tenure.summary import CustomerSummary
 
 DRAWS, RATE, HORIZON = 1000, 0.10, 365
 TRUTH = BUYING | SPENDING
@@ -42,8 +42,8 @@ SPREAD = {"r": 0.03, "alpha": 0.05, "a": 0.15, "b": 0.2, "p": 0.1, "q": 0.05, "v
 BATCH = 1_000_000
 
 
-def made_up_posterior():
-    """Draw around the truth by as much as a fit of some thousand customers would leave open."""
+def synthetic_posterior():
+    """Draw parameters with about the spread of a fit to some thousand customers."""
     rng = np.random.default_rng(0)
     draws = {
         name: centre * np.exp(SPREAD[name] * rng.standard_normal((4, DRAWS // 4))) for name, centre in TRUTH.items()
@@ -53,22 +53,22 @@ def made_up_posterior():
 
 @njit(nogil=True)
 def floor(x, t_x, T, mean, r, alpha, a, b, p, q, v, horizon, out, start, stop):
-    """Fill P(alive), P(purchase) and the mean of a customer's purchases, averaged over draws."""
+    """Compute P(alive), P(purchase) and the mean of a customer's spend, averaged over draws."""
     for i in range(start, stop):
-        alive, buys, worth = 0.0, 0.0, 0.0
+        alive, buys, spend = 0.0, 0.0, 0.0
         for s in range(r.size):
             shape, G = r[s] + x[i], alpha[s] + T[i]
             odds = a[s] / (b[s] + max(x[i], 1.0) - 1.0) * math.exp(shape * math.log(G / (alpha[s] + t_x[i])))
             one = 1.0 / (1.0 + odds)
             alive += one
             buys += one * (1.0 - math.exp(-shape * math.log(1.0 + horizon / G)))
-            worth += one * shape / G * horizon * p[s] * (v[s] + x[i] * mean[i]) / (p[s] * x[i] + q[s] - 1.0)
-        out[i, 0], out[i, 1], out[i, 2] = alive / r.size, buys / r.size, worth / r.size
+            spend += one * shape / G * horizon * p[s] * (v[s] + x[i] * mean[i]) / (p[s] * x[i] + q[s] - 1.0)
+        out[i, 0], out[i, 1], out[i, 2] = alive / r.size, buys / r.size, spend / r.size
 
 
 def run_floor(customers):
     columns = [customers[name].to_numpy(float) for name in ("frequency", "recency", "T", "monetary_value")]
-    draws, out = made_up_posterior().joint().values(), np.empty((len(customers), 3))
+    draws, out = synthetic_posterior().joint().values(), np.empty((len(customers), 3))
     edges = np.linspace(0, len(customers), 8 * os.cpu_count() + 1).astype(int)
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         jobs = [pool.submit(floor, *columns, *draws, float(HORIZON), out, *span) for span in pairwise(edges)]
@@ -77,13 +77,13 @@ def run_floor(customers):
 
 
 def run_scorer(customers, method):
-    scorer = Scorer(made_up_posterior())
+    scorer = Scorer(synthetic_posterior())
     for start in range(0, len(customers), BATCH):
         getattr(scorer, method)(customers.iloc[start : start + BATCH], horizon_days=HORIZON, discount_rate=RATE)
 
 
 def run_peer(customers):
-    models = library_model(made_up_posterior(), Rfm.from_frame(customers))
+    models = library_model(synthetic_posterior(), CustomerSummary.from_frame(customers))
     models.spend.expected_customer_lifetime_value(
         transaction_model=models.purchases,
         data=customers,
@@ -109,24 +109,24 @@ CLONES = 500
 
 
 def measure(name, path):
-    """Run once in this process, compiled code warmed up on a few; print seconds and peak memory."""
+    """Run once in this process, with compiled code warmed up on a few customers; print seconds and peak memory."""
     warnings.simplefilter("ignore")
     if name == "file":
-        found = measure_file(path)
+        result = measure_file(path)
     elif name == "request":
-        found = measure_request(path)
+        result = measure_request(path)
     else:
         customers = pd.read_parquet(path)
         RUNS[name](customers.iloc[:50])
         start = time.perf_counter()
         RUNS[name](customers)
-        found = {"seconds": time.perf_counter() - start}
-    print(json.dumps(found | {"peak": peak()}))
+        result = {"seconds": time.perf_counter() - start}
+    print(json.dumps(result | {"peak": peak()}))
 
 
 def measure_file(path):
-    """Score from file to file as `tenure-score` does, the check of the whole table included."""
-    scorer, summaries = Scorer(made_up_posterior()), batch.SummaryFile(path)
+    """Score from file to file as `tenure-score` does, with its check of the table."""
+    scorer, summaries = Scorer(synthetic_posterior()), batch.SummaryFile(path)
     scorer.score(next(summaries.parts()).head(50))
     settings = compose_settings("score", [f"output={path}.scores.parquet"])
     start = time.perf_counter()
@@ -136,7 +136,7 @@ def measure_file(path):
 
 
 def measure_request(uri):
-    """Load the registered model, its code compiled before; time the first answer, and one customer at a time."""
+    """Load the registered model, compiled before; measure the first prediction, then one customer at a time."""
     import mlflow
 
     registry.use(os.environ["MLFLOW_TRACKING_URI"])
@@ -155,8 +155,8 @@ def measure_request(uri):
 
 
 def costs(customers):
-    """Give milliseconds a customer, of a base's median one and of hard ones: alone, and among `CLONES` alike."""
-    scorer, rng = Scorer(made_up_posterior(), threads=1), np.random.default_rng(0)
+    """Return milliseconds per customer, of the median one and of hard ones: alone, and among `CLONES` equal ones."""
+    scorer, rng = Scorer(synthetic_posterior(), threads=1), np.random.default_rng(0)
 
     def timed(row, count):
         frame = pd.DataFrame([row] * count, columns=["frequency", "recency", "T", "monetary_value"])
@@ -197,34 +197,34 @@ def main(sizes, peers, in_file):
         speeds = {}
         for name, size in rows:
             path = summary_file(folder, size)
-            found = in_its_own_process(name, path)
-            speed = speeds[name, size] = size / found["seconds"]
+            result = in_its_own_process(name, path)
+            speed = speeds[name, size] = size / result["seconds"]
             beside = f"{speeds['floor', size] / speed:.1f}" if ("floor", size) in speeds else ""
             print(
-                f"| {name} | {size:,} | {found['seconds']:.1f} | {speed:,.0f} | {found['peak']:,.0f} | "
+                f"| {name} | {size:,} | {result['seconds']:.1f} | {speed:,.0f} | {result['peak']:,.0f} | "
                 f"{speed / speeds['pymc-marketing', peers]:,.0f} | {beside} |",
                 flush=True,
             )
-        print(f"\n`expect` gives {', '.join(EXPECTED)}; `score` gives {', '.join(COLUMNS)}.\n")
+        print(f"\n`expect` returns {', '.join(EXPECTED)}; `score` returns {', '.join(COLUMNS)}.\n")
         print_costs(pd.read_parquet(summary_file(folder, sizes[0])))
         print_request(folder)
         if in_file:
-            found = in_its_own_process("file", many_in_a_file(folder, max(sizes), in_file))
+            result = in_its_own_process("file", many_in_a_file(folder, max(sizes), in_file))
             print(
-                f"\nFrom file to file: {found['rows']:,} customers in {found['seconds']:,.0f} s, "
-                f"{found['rows'] / found['seconds']:,.0f} a second, peak {found['peak']:,.0f} MB."
+                f"\nFrom file to file: {result['rows']:,} customers in {result['seconds']:,.0f} s, "
+                f"{result['rows'] / result['seconds']:,.0f} a second, peak {result['peak']:,.0f} MB."
             )
 
 
 def summary_file(folder, size):
     path = Path(folder) / f"{size}.parquet"
     if not path.exists():
-        make_summary(size).customers.to_parquet(path)
+        make_summary(size).table.to_parquet(path)
     return str(path)
 
 
 def many_in_a_file(folder, size, wanted):
-    """Write the base of a size as often as makes `wanted` customers, with ids of their own."""
+    """Write copies of a base with new ids, `wanted` customers in total."""
     base, path = pd.read_parquet(summary_file(folder, size)), Path(folder) / "many.parquet"
     output = batch.ScoreFile(path)
     for copy in range(math.ceil(wanted / size)):
@@ -234,16 +234,16 @@ def many_in_a_file(folder, size, wanted):
 
 
 def print_costs(customers):
-    found = costs(customers)
-    usual = found["the median one"]
-    print(f"| one thread, ms a customer | alone | among {CLONES} alike | times the median one |")
+    milliseconds = costs(customers)
+    usual = milliseconds["the median one"]
+    print(f"| one thread, ms a customer | alone | among {CLONES} equal ones | times the median one |")
     print("|---|---|---|---|")
-    for name, (alone, among) in found.items():
+    for name, (alone, among) in milliseconds.items():
         print(f"| {name} | {alone:.2f} | {among:.3f} | {alone / usual[0]:.1f}, {among / usual[1]:.1f} |")
 
 
 def print_request(folder):
-    """Register the model in a store of its own; load and ask it in processes of their own, the second one warm."""
+    """Register the model in a store of its own; load it and predict in two processes, the second one warm."""
     import mlflow
 
     store = f"sqlite:///{folder}/mlflow.db"
@@ -252,25 +252,25 @@ def print_request(folder):
     mlflow.set_experiment("requests")
     with mlflow.start_run() as run:
         uri = registry.register(
-            made_up_posterior(), "clv", run_id=run.info.run_id, verdict="PASS", validated_horizon_days=365, tags={}
+            synthetic_posterior(), "clv", run_id=run.info.run_id, verdict="PASS", validated_horizon_days=365, tags={}
         ).uri
     for _ in range(2):
-        found = in_its_own_process("request", uri, MLFLOW_TRACKING_URI=store)
+        result = in_its_own_process("request", uri, MLFLOW_TRACKING_URI=store)
     print(
-        f"\nRegistered model, compiled code cached: loaded in {found['load']:.1f} s, first answer after "
-        f"{found['first']:.2f} s, "
-        f"then one customer a request in {1000 * found['median']:.0f} ms (at most {1000 * found['most']:.0f})."
+        f"\nRegistered model, compiled code cached: loaded in {result['load']:.1f} s, first prediction after "
+        f"{result['first']:.2f} s, "
+        f"then one customer a request in {1000 * result['median']:.0f} ms (at most {1000 * result['most']:.0f})."
     )
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description="Time the scorer against pymc-marketing's.")
+    parser = argparse.ArgumentParser(description="Measure the time of the scorer against pymc-marketing.")
     parser.add_argument("--customers", nargs="+", type=int, default=[100_000, 1_000_000])
     parser.add_argument("--peer", type=int, default=5_000, help="customers for the peer")
     parser.add_argument("--file", type=int, default=10_000_000, help="customers from file to file; 0 for none")
     parser.add_argument("--measure", nargs=2, help=argparse.SUPPRESS)
-    given = parser.parse_args()
-    if given.measure:
-        measure(*given.measure)
+    arguments = parser.parse_args()
+    if arguments.measure:
+        measure(*arguments.measure)
     else:
-        main(given.customers, given.peer, given.file)
+        main(arguments.customers, arguments.peer, arguments.file)

@@ -1,8 +1,8 @@
-"""Time `tenure-simulate` and take its peak memory, each log by a process of its own: experiments/simulate.md.
+"""Measure the time and peak memory of `tenure-simulate`, one process per log: experiments/simulate.md.
 
-Takes about four minutes on two cores and 1 GB of disk, which it gives back, and prints the record's table:
+Takes about four minutes on two cores and 1 GB of temporary disk space, and prints the record's table:
 
-    uv run python experiments/simulate.py [--folder /where/there/is/room]
+    uv run python experiments/simulate.py [--folder FOLDER]
 """
 
 import argparse
@@ -37,7 +37,7 @@ LOGS = [
 
 
 def measure(name, customers, overrides, folder):
-    """Give rows, files, bytes, seconds and peak MB of one log, and remove it."""
+    """Return rows, files, bytes, seconds and peak MB of one log, and remove the log."""
     output = Path(folder) / f"{name}-{customers}"
     script = Path(sys.executable).with_name("tenure-simulate")
     command = [script, f"simulate={name}", f"simulate.customers={customers}", f"output={output}", *overrides]
@@ -47,16 +47,16 @@ def measure(name, customers, overrides, folder):
     seconds = time.perf_counter() - start
     if status:
         sys.exit(f"tenure-simulate ended with {os.waitstatus_to_exitcode(status)}: {command}")
-    parts = list(output.iterdir())
-    rows, size = sum(pq.read_metadata(part).num_rows for part in parts), sum(part.stat().st_size for part in parts)
-    for part in parts:
+    files = list(output.iterdir())
+    rows, size = sum(pq.read_metadata(part).num_rows for part in files), sum(part.stat().st_size for part in files)
+    for part in files:
         part.unlink()
-    return rows, len(parts), size, seconds, usage.ru_maxrss / 1024  # kilobytes on Linux
+    return rows, len(files), size, seconds, usage.ru_maxrss / 1024  # kilobytes on Linux
 
 
 def main(folder):
     print(f"{os.cpu_count()} cores, Python {platform.python_version()}\n")
-    print("| truth | customers | asked for | rows | files | MB on disk | wall s | rows/s | peak MB |")
+    print("| parameters | customers | options | rows | files | MB on disk | wall s | rows/s | peak MB |")
     print("|---|---|---|---|---|---|---|---|---|")
     for name, customers, overrides in LOGS:
         with tempfile.TemporaryDirectory(dir=folder) as own:
@@ -70,6 +70,6 @@ def main(folder):
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description="Time tenure-simulate and take its peak memory.")
-    parser.add_argument("--folder", help="where the logs are written; the system's temporary folder if not given")
+    parser = argparse.ArgumentParser(description="Measure the time and peak memory of tenure-simulate.")
+    parser.add_argument("--folder", help="folder of the logs; default: the system's temporary folder")
     main(parser.parse_args().folder)

@@ -11,14 +11,22 @@ from collections.abc import Iterator
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 import pytest
+import warm_up
 from servers import mlflow_server
 
+if TYPE_CHECKING:
+    from tenure import registry
+
 ROOT = Path(__file__).parent.parent
+LONG = (
+    "test_train_run", "test_compare", "test_past_errors", "test_promote_command", "test_backtest_origins",
+    "test_notebooks", "test_score_command", "test_store", "test_report_command", "test_sweeps",
+)  # fmt: skip
 
 
 def _digest_of_compiled_sources() -> str:
@@ -29,13 +37,29 @@ def _digest_of_compiled_sources() -> str:
 os.environ.setdefault("NUMBA_CACHE_DIR", str(ROOT / ".pytest_cache" / "numba" / _digest_of_compiled_sources()))
 os.environ.setdefault("TENURE_STRICT", "1")  # what a run would go on without is raised
 
+from job_runs import MARK, QUICK, Ran, command, in_process, once  # noqa: E402
+
 from tenure.fit import Fit, fit  # noqa: E402 (Numba reads the folder's name when it is imported)
 from tenure.jobs.compose import compose_settings  # noqa: E402
 from tenure.posterior import Posterior  # noqa: E402
 from tenure.rfm import Split, split  # noqa: E402
 from tenure.settings import FitSettings  # noqa: E402
-from tenure.summary import Rfm  # noqa: E402
+from tenure.summary import CustomerSummary  # noqa: E402
 from tenure.transactions import read  # noqa: E402
+
+
+def pytest_sessionstart(session: pytest.Session) -> None:
+    """Compile before several workers start, where all tests were asked for: a file alone compiles what it needs."""
+    config = session.config
+    workers = config.getoption("numprocesses", None) or 0  # none in a worker
+    if workers > 1 and config.args_source is config.ArgsSource.TESTPATHS and not config.option.collectonly:
+        warm_up.compile_all(Path(os.environ["NUMBA_CACHE_DIR"]))
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put the files that train first, the longest of all ahead: a worker that takes a long file last works alone."""
+    places = {name: place for place, name in enumerate(LONG)}
+    items.sort(key=lambda item: places.get(item.path.stem, len(LONG)))
 
 
 @pytest.fixture
@@ -85,12 +109,58 @@ def fit_settings() -> FitSettings:
 
 
 @pytest.fixture(scope="session")
-def calibration(cdnow_split: Split) -> Rfm:
+def calibration(cdnow_split: Split) -> CustomerSummary:
     """Summarise the CDNOW sample's first 39 weeks."""
     return cdnow_split.calibration
 
 
 @pytest.fixture(scope="session")
-def fitted(calibration: Rfm, fit_settings: FitSettings) -> Fit:
+def fitted(calibration: CustomerSummary, fit_settings: FitSettings) -> Fit:
     """Fit the CDNOW sample by nuts, the reference."""
     return fit(calibration, fit_settings, seed=4)
+
+
+def _marked_log(folder: Path) -> str:
+    """Write the sample with its ids marked, beside a folder, and return the setting that reads it."""
+    path = folder.with_name(f"{folder.name}_log.csv")
+    if not path.exists():
+        log = pd.read_csv(ROOT / "data" / "cdnow_sample.csv")
+        log["customer_id"] = MARK + log["customer_id"].astype("str")
+        log.to_csv(path, index=False)
+    return f"transactions.path={path}"
+
+
+@pytest.fixture(scope="session")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Ran:
+    """Train on the sample, its ids marked, from another folder than the checkout; once for all workers."""
+    return once(
+        tmp_path_factory, "trained", lambda folder: command("train", _marked_log(folder), *QUICK, folder=folder)
+    )
+
+
+@pytest.fixture(scope="session")
+def failed(tmp_path_factory: pytest.TempPathFactory, trained: Ran) -> Ran:
+    """Train what the review fails, in the store of what it does not; once for all workers."""
+    checks = [f"review.checks.customers.{limit}=[3000,null]" for limit in ("review", "fail")]
+    arguments = [_marked_log(trained.folder), "fit.method=map", *checks, *QUICK]
+    return once(tmp_path_factory, "failed", lambda _: in_process("train", *arguments, folder=trained.folder))
+
+
+@pytest.fixture(scope="session")
+def rolled(tmp_path_factory: pytest.TempPathFactory) -> Ran:
+    """Backtest the sample at five cut-offs, six weeks apart; once for all workers."""
+    arguments = (
+        "origins.horizons_days=[42]", "origins.step_days=42", "origins.least_calibration_days=330",
+        "backtest.baselines.names=[zero,own_rate]", "fit.joint_draws=400",
+    )  # fmt: skip
+    return once(tmp_path_factory, "rolled", lambda folder: command("backtest", *arguments, folder=folder))
+
+
+@pytest.fixture
+def evidence(trained: Ran) -> "registry.Evidence":
+    """Read the training anew for each test: others point MLflow at stores of their own."""
+    from tenure import registry
+
+    assert trained.code == 0, trained.err
+    registry.use(trained.store)
+    return registry.evidence("models:/clv@challenger")

@@ -1,4 +1,4 @@
-"""Purchase logs that several test files make, and the settings to read them by."""
+"""Purchase logs that several test files use, and the settings to read them."""
 
 from copy import deepcopy
 from datetime import date, timedelta
@@ -15,6 +15,15 @@ from tenure.transactions import Transactions, of_table
 
 CDNOW = Path(__file__).parent.parent / "data" / "cdnow_sample.csv"
 FIRST = date(2020, 1, 1)
+SUMMARIES = pd.DataFrame(
+    {
+        "customer_id": [1, 2, 3],
+        "frequency": [0, 3, 12],
+        "recency": [0, 90, 300],
+        "T": [200, 120, 320],
+        "monetary_value": [0, 20, 35],
+    }
+)
 
 
 @cache
@@ -43,20 +52,20 @@ def _connection() -> Any:
 def log_of(
     rows: pd.DataFrame, *, end: date | str | None = None, today: date | None = None, **changes: Any
 ) -> Transactions:
-    """Account for a frame of `customer_id`, `date`, `amount` and whatever else the settings name."""
-    table = _connection().create_table(ibis.util.gen_name("given"), rows)
-    named = settings("made up", **changes)
-    return of_table(table, named, source="made up", digest="0" * 64, end=end, today=today)
+    """Return the transactions of a frame with the columns that the settings name."""
+    table = _connection().create_table(ibis.util.gen_name("rows"), rows)
+    log_settings = settings("synthetic", **changes)
+    return of_table(table, log_settings, source="synthetic", digest="0" * 64, end=end, today=today)
 
 
 def sales_log(*sales: tuple[str, int, float], **changes: Any) -> Transactions:
-    """Account for sales: customer, days after the first of January 2020, amount; the last is the end of observation."""
+    """Return the transactions of sales (customer, days after 2020-01-01, amount); the last day ends observation."""
     rows = pd.DataFrame(sales, columns=["customer_id", "day", "amount"])
     rows["date"] = pd.to_datetime([FIRST + timedelta(day) for day in rows.pop("day")]).astype("datetime64[us]")
     return log_of(rows, **{"end": rows["date"].max().date(), **changes})
 
 
 def purchases(log: Transactions, until: date | None = None) -> pd.DataFrame:
-    """Bring the purchases into memory, sorted, with a date as pandas has it and amounts as numbers."""
+    """Return the purchases as a sorted frame, with pandas dates and amounts as floats."""
     table = log.purchases(until).order_by(["customer_id", "date"]).to_pandas()
     return table.assign(date=pd.to_datetime(table["date"]), amount=table["amount"].astype(float))

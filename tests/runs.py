@@ -1,4 +1,4 @@
-"""Made-up evidence of runs, for what reads it."""
+"""Synthetic evidence of runs, for tests of its readers."""
 
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,7 +10,7 @@ from tenure import registry
 
 @dataclass(frozen=True)
 class InFolder(registry.Evidence):
-    """Evidence whose files lie in a folder."""
+    """Evidence with files in a folder."""
 
     folder: Path = field(kw_only=True)
 

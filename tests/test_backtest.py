@@ -11,11 +11,11 @@ from tenure.backtest.scores import brier, crps, normalized_gini, randomized_pit
 from tenure.backtest.tables import GROUPS, LEVELS, largest_gap, tabulate_reliability
 from tenure.jobs.compose import compose_settings
 from tenure.rfm import Split
-from tenure.summary import Rfm
+from tenure.summary import CustomerSummary
 
 CUTOFF, DAYS = date(2024, 6, 30), 180
 LEVEL = 0.90
-PARTS = ("counts", "values", "expected_purchases", "expected_value")
+PARTS = ("purchases", "spend", "expected_purchases", "expected_spend")
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,7 @@ class Case:
         def sample(rows: slice) -> Samples:
             return Samples(*(getattr(self.samples, name)[rows] for name in PARTS))
 
-        return Forecast("made up", *self.samples.counts.shape, sample)
+        return Forecast("made up", *self.samples.purchases.shape, sample)
 
     def measure(self, level: float = LEVEL, seed: int = 0) -> Backtest:
         return measure(self.split, self.forecast(), level=level, rng=np.random.default_rng(seed))
@@ -49,10 +49,10 @@ def make_split(frequency: np.ndarray, purchases: np.ndarray, spend: np.ndarray, 
             "monetary_value": np.where(frequency > 0, mean, 0.0),
         }
     )
-    calibration = Rfm.from_frame(customers, as_of=CUTOFF)
+    calibration = CustomerSummary.from_frame(customers, as_of=CUTOFF)
     holdout = pd.DataFrame(
         {
-            "customer_id": calibration.customers["customer_id"],
+            "customer_id": calibration.table["customer_id"],
             "purchases": purchases.astype(np.int64),
             "spend": spend.astype(np.float64),
         }
@@ -107,13 +107,13 @@ def test_nothing_depends_on_the_blocks_that_customers_come_in(
 ) -> None:
     monkeypatch.setattr("tenure.backtest.forecast.CELLS_AT_ONCE", 10_000)
     blocks = case.measure()
-    np.testing.assert_allclose(blocks.value.crps, backtest.value.crps, rtol=1e-12, atol=1e-12)
+    np.testing.assert_allclose(blocks.spend.crps, backtest.spend.crps, rtol=1e-12, atol=1e-12)
     pd.testing.assert_frame_equal(blocks.pit, backtest.pit)
-    np.testing.assert_allclose(blocks.value.totals, backtest.value.totals, rtol=1e-12)
+    np.testing.assert_allclose(blocks.spend.totals, backtest.spend.totals, rtol=1e-12)
     assert blocks.metrics["purchases.total_low"] == backtest.metrics["purchases.total_low"]
 
 
-@pytest.mark.parametrize("outcome", ["counts", "value"])
+@pytest.mark.parametrize("outcome", ["purchases", "spend"])
 def test_the_pit_of_simulated_truth_is_uniform(backtest: Backtest, outcome: str) -> None:
     assert kstest(backtest.pit[outcome], "uniform").pvalue > 0.01
 
@@ -137,7 +137,7 @@ def test_an_outcome_beyond_all_simulations_lies_in_the_last_step_of_the_pit() ->
 def test_simulated_truth_is_covered_at_every_level(case: Case) -> None:
     for level in (0.5, 0.9, 0.98):
         metrics = case.measure(level).metrics
-        for outcome in ("purchases", "value"):
+        for outcome in ("purchases", "spend"):
             error = 3 * metrics[f"{outcome}.pit_coverage_se"]
             tail_error = 3.5 * metrics[f"{outcome}.pit_low_tail_se"]
             assert metrics[f"{outcome}.pit_coverage"] == pytest.approx(level, abs=error)
@@ -146,24 +146,24 @@ def test_simulated_truth_is_covered_at_every_level(case: Case) -> None:
 
 
 def test_an_interval_of_the_expectation_would_not_be_mistaken_for_a_prediction(case: Case) -> None:
-    means = np.repeat(case.samples.expected_value[:, None], 400, axis=1)
+    means = np.repeat(case.samples.expected_spend[:, None], 400, axis=1)
     noise = np.random.default_rng(7).normal(1.0, 0.02, means.shape)
-    assert case.but(values=means * noise).measure().metrics["value.pit_coverage"] < 0.1
+    assert case.but(spend=means * noise).measure().metrics["spend.pit_coverage"] < 0.1
 
 
 def test_totals_are_taken_of_column_sums(case: Case, backtest: Backtest) -> None:
-    totals = np.sort(case.samples.values.sum(axis=0))
+    totals = np.sort(case.samples.spend.sum(axis=0))
     metrics = backtest.metrics
-    assert metrics["value.total_low"] == pytest.approx(totals[int(np.ceil(0.05 * 400)) - 1], rel=1e-12)
-    assert metrics["value.total_high"] == pytest.approx(totals[int(np.ceil(0.95 * 400)) - 1], rel=1e-12)
-    assert metrics["purchases.total_low"] in case.samples.counts.sum(axis=0)
-    summed = np.quantile(case.samples.values, [0.05, 0.95], axis=1).sum(axis=1)
-    assert metrics["value.total_high"] - metrics["value.total_low"] < 0.1 * (summed[1] - summed[0])
+    assert metrics["spend.total_low"] == pytest.approx(totals[int(np.ceil(0.05 * 400)) - 1], rel=1e-12)
+    assert metrics["spend.total_high"] == pytest.approx(totals[int(np.ceil(0.95 * 400)) - 1], rel=1e-12)
+    assert metrics["purchases.total_low"] in case.samples.purchases.sum(axis=0)
+    summed = np.quantile(case.samples.spend, [0.05, 0.95], axis=1).sum(axis=1)
+    assert metrics["spend.total_high"] - metrics["spend.total_low"] < 0.1 * (summed[1] - summed[0])
 
 
 def test_a_total_outside_its_interval_is_said(case: Case) -> None:
-    assert case.measure().metrics["value.total_covers_actual"] == 1.0
-    assert case.but(values=case.samples.values * 0.5).measure().metrics["value.total_covers_actual"] == 0.0
+    assert case.measure().metrics["spend.total_covers_actual"] == 1.0
+    assert case.but(spend=case.samples.spend * 0.5).measure().metrics["spend.total_covers_actual"] == 0.0
 
 
 def test_errors_are_those_of_the_expectation(case: Case, backtest: Backtest) -> None:
@@ -186,7 +186,7 @@ def test_spend_per_purchase_is_a_ratio_of_totals(case: Case, backtest: Backtest)
 
 
 def test_facts_describe_the_data(case: Case, backtest: Backtest) -> None:
-    customers, metrics = case.split.calibration.customers, backtest.metrics
+    customers, metrics = case.split.calibration.table, backtest.metrics
     repeat = customers[customers["frequency"] > 0]
     assert metrics["customers"] == 2000
     assert metrics["repeat_buyers"] == len(repeat)
@@ -216,20 +216,20 @@ def test_an_absent_frequency_is_an_empty_row_and_not_its_neighbours() -> None:
     assert table["actual_purchases"].to_numpy() == pytest.approx(
         [0.5, np.nan, np.nan, 2.0, np.nan, np.nan, np.nan, 5.0], nan_ok=True
     )
-    assert table.loc[7, ["expected_purchases", "actual_value", "expected_value"]].tolist() == [3.5, 25.0, 3.5]
+    assert table.loc[7, ["expected_purchases", "actual_spend", "expected_spend"]].tolist() == [3.5, 25.0, 3.5]
 
 
-def test_deciles_are_equal_groups_from_the_highest_expected_value_down(case: Case, backtest: Backtest) -> None:
+def test_deciles_are_equal_groups_from_the_highest_expected_spend_down(case: Case, backtest: Backtest) -> None:
     table = backtest.deciles
     assert list(table["decile"]) == list(range(1, 11))
     assert set(table["customers"]) == {200}
-    assert table["expected_value"].is_monotonic_decreasing
-    top = np.argsort(-case.samples.expected_value)[:200]
-    assert table.loc[0, "actual_value"] == pytest.approx(case.split.holdout.loc[top, "spend"].mean())
-    assert table["value_coverage"].mean() == pytest.approx(backtest.metrics["value.pit_coverage"])
+    assert table["expected_spend"].is_monotonic_decreasing
+    top = np.argsort(-case.samples.expected_spend)[:200]
+    assert table.loc[0, "actual_spend"] == pytest.approx(case.split.holdout.loc[top, "spend"].mean())
+    assert table["spend_coverage"].mean() == pytest.approx(backtest.metrics["spend.pit_coverage"])
 
 
-def test_customers_of_equal_expected_value_are_not_ranked_by_their_order() -> None:
+def test_customers_of_equal_expected_spend_are_not_ranked_by_their_order() -> None:
     frequency = np.repeat([0, 1], 500)
     split = make_split(frequency, frequency, frequency * 10.0, np.full(1000, 9.0))
     counts = np.ones((1000, 2), dtype=np.int32)
@@ -246,7 +246,7 @@ def test_an_empty_holdout_leaves_what_it_cannot_tell_as_nan() -> None:
     metrics = make_case(300, 50, empty=True).measure().metrics
     unknown = {name for name, value in metrics.items() if np.isnan(value)}
     assert unknown == {
-        *(f"{outcome}.{name}" for outcome in ("purchases", "value") for name in UNKNOWN_OF_NOTHING),
+        *(f"{outcome}.{name}" for outcome in ("purchases", "spend") for name in UNKNOWN_OF_NOTHING),
         "spend_per_purchase.actual",
         "spend_per_purchase.bias",
     }
@@ -264,15 +264,15 @@ def test_a_single_customer_is_measured(seed: int) -> None:
 
 def test_a_base_without_a_repeat_buyer_is_measured() -> None:
     case = make_case(50, 10)
-    customers = case.split.calibration.customers.assign(frequency=0, recency=0, monetary_value=0.0)
-    split = replace(case.split, calibration=Rfm.from_frame(customers, as_of=CUTOFF))
+    customers = case.split.calibration.table.assign(frequency=0, recency=0, monetary_value=0.0)
+    split = replace(case.split, calibration=CustomerSummary.from_frame(customers, as_of=CUTOFF))
     metrics = replace(case, split=split).measure().metrics
     assert metrics["one_time_share"] == 1.0
     assert np.isnan(metrics["spend_frequency_correlation"])
 
 
 def test_no_result_names_a_customer(case: Case, backtest: Backtest) -> None:
-    ids = set(case.split.calibration.customers["customer_id"])
+    ids = set(case.split.calibration.table["customer_id"])
     for table in (backtest.by_frequency, backtest.deciles, backtest.coverage, backtest.reliability, backtest.pit):
         assert "customer_id" not in table.columns
         assert not ids & set(table.astype(str).to_numpy().ravel())
@@ -293,16 +293,18 @@ def test_a_forecast_of_other_customers_is_refused(case: Case) -> None:
 
 def test_samples_of_another_shape_are_refused(case: Case) -> None:
     with pytest.raises(BacktestError, match=r"2,000 customers by 400 draws, not \(2000, 400\) and \(2000, 399\)"):
-        case.but(values=case.samples.values[:, 1:]).measure()
+        case.but(spend=case.samples.spend[:, 1:]).measure()
     with pytest.raises(BacktestError, match="2,000 customers and 1 draws: at least one and two are needed"):
-        case.but(counts=case.samples.counts[:, :1], values=case.samples.values[:, :1]).measure()
+        case.but(purchases=case.samples.purchases[:, :1], spend=case.samples.spend[:, :1]).measure()
 
 
 def test_what_is_no_outcome_is_refused_with_every_reason(case: Case) -> None:
-    values = case.samples.values.copy()
+    values = case.samples.spend.copy()
     values[0, 0] = np.inf
-    broken = case.but(expected_value=case.samples.expected_value * np.nan, values=values, counts=-case.samples.counts)
-    said = "counts must be finite and from 0 up; values must be finite and from 0 up; expected_value must be finite"
+    broken = case.but(
+        expected_spend=case.samples.expected_spend * np.nan, spend=values, purchases=-case.samples.purchases
+    )
+    said = "purchases must be finite and from 0 up; spend must be finite and from 0 up; expected_spend must be finite"
     with pytest.raises(BacktestError, match=said):
         broken.measure()
 
@@ -313,13 +315,13 @@ def test_a_level_of_ninety_is_refused(case: Case) -> None:
 
 
 def test_a_backtest_refuses_what_is_not_one(backtest: Backtest) -> None:
-    metrics = {name: value for name, value in backtest.metrics.items() if name != "value.crps"}
-    with pytest.raises(BacktestError, match=r"metric value\.crps is missing; metric crsp is unknown"):
+    metrics = {name: value for name, value in backtest.metrics.items() if name != "spend.crps"}
+    with pytest.raises(BacktestError, match=r"metric spend\.crps is missing; metric crsp is unknown"):
         replace(backtest, metrics={**metrics, "crsp": 1.0})
     with pytest.raises(BacktestError, match="deciles must have the columns decile, customers"):
         replace(backtest, deciles=backtest.deciles.assign(customer_id="a"))
     with pytest.raises(BacktestError, match="pit must lie between 0 and 1"):
-        replace(backtest.value, pit=backtest.value.pit + 1)
+        replace(backtest.spend, pit=backtest.spend.pit + 1)
 
 
 # Groups, order, probability of a purchase.
@@ -335,27 +337,27 @@ def test_coverage_is_right_in_every_group_at_every_level_when_the_forecast_is(ba
     assert z.abs().max() < 4
     for place in ("below", "above"):
         assert ((table[place] - (1 - table["level"]) / 2) / table["tail_se"]).abs().max() < 4
-    assert backtest.metrics["value.top_decile.above_95"] == pytest.approx(
-        table.query("outcome == 'value' and group == 'top_decile' and level == 0.95")["above"].item()
+    assert backtest.metrics["spend.top_decile.above_95"] == pytest.approx(
+        table.query("outcome == 'spend' and group == 'top_decile' and level == 0.95")["above"].item()
     )
 
 
 def test_a_group_that_alone_is_foretold_wrongly_shows_alone(case: Case) -> None:
     """Who bought once is foretold three times too much: everyone's coverage hides it, the group's does not."""
-    once = case.split.calibration.customers["frequency"].to_numpy() == 0
-    counts = np.where(once[:, None], 3 * case.samples.counts + 1, case.samples.counts)
-    metrics = case.but(counts=counts).measure().metrics
+    once = case.split.calibration.table["frequency"].to_numpy() == 0
+    counts = np.where(once[:, None], 3 * case.samples.purchases + 1, case.samples.purchases)
+    metrics = case.but(purchases=counts).measure().metrics
     assert metrics["purchases.one_time.below_90"] > 0.3
     assert metrics["purchases.repeat.below_90"] < 0.08
 
 
 def test_no_member_of_a_group_leaves_its_coverage_unknown() -> None:
     case = make_case(50, 10)
-    customers = case.split.calibration.customers.assign(frequency=0, recency=0, monetary_value=0.0)
-    split = replace(case.split, calibration=Rfm.from_frame(customers, as_of=CUTOFF))
+    customers = case.split.calibration.table.assign(frequency=0, recency=0, monetary_value=0.0)
+    split = replace(case.split, calibration=CustomerSummary.from_frame(customers, as_of=CUTOFF))
     metrics = replace(case, split=split).measure().metrics
-    assert np.isnan(metrics["value.repeat.inside_50"])
-    assert metrics["value.one_time.inside_50"] == metrics["value.everyone.inside_50"]
+    assert np.isnan(metrics["spend.repeat.inside_50"])
+    assert metrics["spend.one_time.inside_50"] == metrics["spend.everyone.inside_50"]
 
 
 def brute_force_gini(order: np.ndarray, actual: np.ndarray) -> float:
@@ -378,16 +380,16 @@ def test_the_gini_is_that_of_lorenz_curves_and_ties_have_no_order() -> None:
 
 def test_the_top_decile_captures_its_share_and_never_more_than_the_best_could(case: Case, backtest: Backtest) -> None:
     spend, metrics = case.split.holdout["spend"].to_numpy(), backtest.metrics
-    top = np.argsort(-case.samples.expected_value)[:200]
-    assert metrics["value.top_decile_capture"] == pytest.approx(spend[top].sum() / spend.sum())
-    assert metrics["value.top_decile_most"] == pytest.approx(np.sort(spend)[-200:].sum() / spend.sum())
-    assert metrics["value.top_decile_capture"] < metrics["value.top_decile_most"]
+    top = np.argsort(-case.samples.expected_spend)[:200]
+    assert metrics["spend.top_decile_capture"] == pytest.approx(spend[top].sum() / spend.sum())
+    assert metrics["spend.top_decile_most"] == pytest.approx(np.sort(spend)[-200:].sum() / spend.sum())
+    assert metrics["spend.top_decile_capture"] < metrics["spend.top_decile_most"]
 
 
 def test_the_deciles_error_is_their_mean_distance(backtest: Backtest) -> None:
     table, metrics = backtest.deciles, backtest.metrics
-    distance = (table["expected_value"] - table["actual_value"]).abs().mean()
-    assert metrics["value.decile_error"] == pytest.approx(distance / table["actual_value"].mean())
+    distance = (table["expected_spend"] - table["actual_spend"]).abs().mean()
+    assert metrics["spend.decile_error"] == pytest.approx(distance / table["actual_spend"].mean())
 
 
 def test_the_brier_score_does_not_depend_on_the_number_of_simulations() -> None:
@@ -408,7 +410,7 @@ def test_probabilities_of_a_purchase_are_reliable_when_the_forecast_is_right(cas
     assert metrics["p_purchase.brier"] < np.var(bought)
     assert metrics["p_purchase.calibration_error"] < 0.05
     assert metrics["p_purchase.largest_gap"] < 0.05
-    doubled = case.but(counts=case.samples.counts + np.int32(1)).measure().metrics
+    doubled = case.but(purchases=case.samples.purchases + np.int32(1)).measure().metrics
     assert doubled["p_purchase.calibration_error"] == pytest.approx(1 - bought.mean())
 
 
@@ -446,11 +448,11 @@ def test_chance_alone_shows_a_gap_that_matters_once_in_two_hundred_times_at_most
 
 
 def test_a_point_scores_its_absolute_error_and_its_interval_has_no_width(case: Case) -> None:
-    means = case.samples.expected_purchases, case.samples.expected_value
+    means = case.samples.expected_purchases, case.samples.expected_spend
     backtest = measure(case.split, point_forecast("point", *means, 50), level=LEVEL, rng=np.random.default_rng(0))
     metrics = backtest.metrics
     assert backtest.is_point
-    for outcome in ("purchases", "value"):
+    for outcome in ("purchases", "spend"):
         assert metrics[f"{outcome}.crps"] == pytest.approx(metrics[f"{outcome}.mae"])
         assert metrics[f"{outcome}.total_low"] == metrics[f"{outcome}.total_high"]
         assert metrics[f"{outcome}.total_low"] == pytest.approx(metrics[f"{outcome}.expected_total"])

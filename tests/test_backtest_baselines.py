@@ -31,7 +31,7 @@ from tenure.rfm import Histories, Split, histories, split
 from tenure.scorer import Scorer
 from tenure.settings import BASELINES, BacktestSettings
 from tenure.streams import stream
-from tenure.summary import Rfm
+from tenure.summary import CustomerSummary
 from tenure.transactions import Transactions, read
 
 CUTOFF, END, DRAWS = date(1997, 9, 30), date(1997, 12, 30), 100
@@ -75,7 +75,7 @@ def everyone(forecast: Forecast) -> Samples:
 def test_every_baseline_is_there_and_hands_over_whole_samples(forecasts: dict[str, Forecast], parts: Split) -> None:
     assert tuple(forecasts) == BASELINES
     for forecast in forecasts.values():
-        assert sum(len(samples.expected_value) for _, samples in forecast.blocks()) == len(parts.holdout)
+        assert sum(len(samples.expected_spend) for _, samples in forecast.blocks()) == len(parts.holdout)
 
 
 def test_no_holdout_value_is_an_input_of_any_baseline(
@@ -93,7 +93,7 @@ def test_no_holdout_value_is_an_input_of_any_baseline(
     known_now = known_of(changed, parts, posterior, settings)
     for name in known_now.settings.names:
         before, now = everyone(forecasts[name]), everyone(FORECASTERS[name](known_now))
-        for part in ("counts", "values", "expected_purchases", "expected_value"):
+        for part in ("purchases", "spend", "expected_purchases", "expected_spend"):
             np.testing.assert_array_equal(getattr(now, part), getattr(before, part), err_msg=name)
 
 
@@ -105,33 +105,33 @@ def test_the_last_period_is_what_the_days_before_the_cutoff_brought(
     table = table[(days > pd.Timestamp(CUTOFF - timedelta(days=91))) & (days <= pd.Timestamp(CUTOFF))]
     samples = everyone(forecasts["last_period"])
     assert samples.expected_purchases.sum() == len(table) > 0
-    assert samples.expected_value.sum() == pytest.approx(table["amount"].sum())
-    ids = parts.calibration.customers["customer_id"].to_numpy()
+    assert samples.expected_spend.sum() == pytest.approx(table["amount"].sum())
+    ids = parts.calibration.table["customer_id"].to_numpy()
     for at in (0, 100, 2000):
         wanted = table.loc[table["customer_id"] == ids[at], "amount"].sum()
-        assert samples.expected_value[at] == pytest.approx(wanted)
+        assert samples.expected_spend[at] == pytest.approx(wanted)
 
 
 def test_own_rates_are_repeat_purchases_per_day_times_days_ahead(forecasts: dict[str, Forecast], parts: Split) -> None:
-    customers = parts.calibration.customers
+    customers = parts.calibration.table
     samples = everyone(forecasts["own_rate"])
     wanted = customers["frequency"] / customers["T"] * 91
     np.testing.assert_allclose(samples.expected_purchases, wanted)
-    np.testing.assert_allclose(samples.values[:, 7], wanted * customers["monetary_value"])
+    np.testing.assert_allclose(samples.spend[:, 7], wanted * customers["monetary_value"])
 
 
 def test_the_textbook_gives_everyone_order_value_times_frequency_times_lifespan(
     forecasts: dict[str, Forecast], parts: Split
 ) -> None:
-    customers, samples = parts.calibration.customers, everyone(forecasts["textbook"])
+    customers, samples = parts.calibration.table, everyone(forecasts["textbook"])
     repeat = customers[customers["frequency"] > 0]
     order_value = np.average(repeat["monetary_value"], weights=repeat["frequency"])
     lifespan = min(repeat["recency"].mean(), 91)
     wanted = order_value * customers["frequency"].sum() / customers["T"].sum() * lifespan
-    np.testing.assert_allclose(samples.expected_value, wanted)
+    np.testing.assert_allclose(samples.expected_spend, wanted)
 
 
-def test_the_nbd_is_the_published_one_on_cdnow(calibration: Rfm) -> None:
+def test_the_nbd_is_the_published_one_on_cdnow(calibration: CustomerSummary) -> None:
     """Fader, Hardie & Lee (2005), Marketing Science 24(2), Table 2: r = 0.385, alpha = 12.072 weeks."""
     r, alpha = draw_shapes(histories(calibration), 4000, np.random.default_rng(1))
     assert np.median(r) == pytest.approx(0.385, rel=0.02)
@@ -139,21 +139,21 @@ def test_the_nbd_is_the_published_one_on_cdnow(calibration: Rfm) -> None:
     assert 0.01 < r.std() / r.mean() < 0.06
 
 
-def test_the_nbd_foretells_negative_binomial_counts(calibration: Rfm, posterior: Posterior) -> None:
+def test_the_nbd_foretells_negative_binomial_counts(calibration: CustomerSummary, posterior: Posterior) -> None:
     forecast = nbd(calibration, posterior, 91, 200, seed=2)
     r, alpha = draw_shapes(histories(calibration), 200, stream(2, "backtest.nbd.parameters"))
-    at = int(np.argmax(calibration.customers["frequency"] == 3))
-    x, days = (float(calibration.customers[name].iloc[at]) for name in ("frequency", "T"))
+    at = int(np.argmax(calibration.table["frequency"] == 3))
+    x, days = (float(calibration.table[name].iloc[at]) for name in ("frequency", "T"))
     samples = forecast.sample(slice(at, at + 1))
     chance = nbinom.pmf(np.arange(4)[:, None], r + x, (alpha + days) / (alpha + days + 91)).mean(axis=1)
     for count, p in enumerate(chance):
-        assert (samples.counts == count).mean() == pytest.approx(p, abs=4 * np.sqrt(p * (1 - p) / 200))
+        assert (samples.purchases == count).mean() == pytest.approx(p, abs=4 * np.sqrt(p * (1 - p) / 200))
     mean = np.mean((r + x) / (alpha + days) * 91)
     assert samples.expected_purchases[0] == pytest.approx(mean)
-    assert samples.counts.mean() == pytest.approx(mean, rel=0.15)
+    assert samples.purchases.mean() == pytest.approx(mean, rel=0.15)
     whole = everyone(forecast)
-    assert whole.values.sum() / whole.counts.sum() == pytest.approx(
-        whole.expected_value.sum() / whole.expected_purchases.sum(), rel=0.02
+    assert whole.spend.sum() / whole.purchases.sum() == pytest.approx(
+        whole.expected_spend.sum() / whole.expected_purchases.sum(), rel=0.02
     )
 
 
@@ -172,8 +172,8 @@ def test_boosting_learns_quantiles_and_means_from_an_earlier_cutoff(
 ) -> None:
     boosted = boosting(log, parts.calibration, 91, 300, 5, settings.baselines.boosting)
     samples = everyone(boosted)
-    assert np.array_equal(samples.counts, np.rint(samples.counts))
-    frequent = parts.calibration.customers["frequency"].to_numpy() >= 5
+    assert np.array_equal(samples.purchases, np.rint(samples.purchases))
+    frequent = parts.calibration.table["frequency"].to_numpy() >= 5
     assert samples.expected_purchases[frequent].mean() > 5 * samples.expected_purchases[~frequent].mean()
     before = split(log, CUTOFF - timedelta(days=91), CUTOFF).holdout
     # What it was taught is what it gives back on average, over customers of much the same kind.
@@ -186,7 +186,7 @@ def test_boosting_scales_up_what_a_shorter_period_taught(log: Transactions, sett
     short, long = (
         everyone(boosting(log, calibration, days, 50, 6, settings.baselines.boosting)) for days in (most, 4 * most)
     )
-    np.testing.assert_allclose(long.expected_value, 4 * short.expected_value)
+    np.testing.assert_allclose(long.expected_spend, 4 * short.expected_spend)
 
 
 def test_crossing_quantiles_are_sorted_and_never_negative() -> None:
@@ -225,9 +225,9 @@ def test_differences_are_paired_over_customers(perfect: Backtest, parts: Split) 
     spend = parts.holdout["spend"].to_numpy()
     nothing = np.zeros(len(spend))
     table = compare(perfect, [measured(parts, nothing, nothing, "zero")]).set_index("outcome")
-    assert table.loc["value", "difference"] == pytest.approx(-spend.mean())
-    assert table.loc["value", "difference_se"] == pytest.approx(spend.std(ddof=1) / np.sqrt(len(spend)))
-    assert table.loc["value", "winner"] == "perfect"
+    assert table.loc["spend", "difference"] == pytest.approx(-spend.mean())
+    assert table.loc["spend", "difference_se"] == pytest.approx(spend.std(ddof=1) / np.sqrt(len(spend)))
+    assert table.loc["spend", "winner"] == "perfect"
 
 
 def test_a_baseline_that_wins_is_named_with_its_figures(perfect: Backtest, parts: Split) -> None:
@@ -254,7 +254,7 @@ def test_a_difference_within_two_standard_errors_is_nobodys_win(parts: Split) ->
     spend, rng = parts.holdout["spend"].to_numpy(), np.random.default_rng(8)
     size = len(spend)
     pair = [measured(parts, np.zeros(size), spend + rng.gamma(1.0, 5.0, size), name) for name in ("model", "other")]
-    row = compare(pair[0], pair[1:]).set_index("outcome").loc["value"]
+    row = compare(pair[0], pair[1:]).set_index("outcome").loc["spend"]
     assert abs(row["z"]) < 2
     assert row["winner"] == "neither"
 
@@ -274,13 +274,13 @@ def test_one_holdout_is_faced_by_the_model_and_all_baselines(
     assert tuple(holdout.baselines) == BASELINES
     assert metrics["baselines.compared"] == len(BASELINES)
     assert metrics["baselines.beaten"] >= 4
-    assert metrics["baselines.zero.value.difference"] < 0
-    assert holdout.baselines["zero"]["value.crps"] == pytest.approx(parts.holdout["spend"].mean())
-    assert backtest.metrics["value.crps"] == holdout.model["value.crps"]
+    assert metrics["baselines.zero.spend.difference"] < 0
+    assert holdout.baselines["zero"]["spend.crps"] == pytest.approx(parts.holdout["spend"].mean())
+    assert backtest.metrics["spend.crps"] == holdout.model["spend.crps"]
     assert metrics["purchases.adjusted_is_estimated"] == 0
     assert metrics["purchases.adjusted_low"] < metrics["purchases.total_low"]
     assert metrics["purchases.adjusted_high"] > metrics["purchases.total_high"]
-    assert set(holdout.past_errors) == {"purchases", "value"}
+    assert set(holdout.past_errors) == {"purchases", "spend"}
 
 
 def test_without_baselines_the_model_is_measured_all_the_same(

@@ -28,14 +28,14 @@ def drifts() -> Drifts:
     """Learn over 90 days of both outcomes, over 180 days of value alone, of which there are too few periods."""
     past_errors = {
         "purchases": make_past_errors(90, -0.3, 6),
-        "value": [*make_past_errors(90, -0.2, 6), *make_past_errors(180, 0.4, 2)],
+        "spend": [*make_past_errors(90, -0.2, 6), *make_past_errors(180, 0.4, 2)],
     }
     return estimate_drifts(past_errors, YEARS_LATER, SETTINGS, source_run="a run", seed=1)
 
 
 def test_a_factor_answers_for_its_own_horizon_and_the_prior_for_others(drifts: Drifts) -> None:
-    assert {outcome: set(known) for outcome, known in drifts.estimated.items()} == {"purchases": {90}, "value": {90}}
-    for outcome, low, high in (("purchases", -0.3, -0.2), ("value", -0.2, -0.13)):
+    assert {outcome: set(known) for outcome, known in drifts.estimated.items()} == {"purchases": {90}, "spend": {90}}
+    for outcome, low, high in (("purchases", -0.3, -0.2), ("spend", -0.2, -0.13)):
         assert low < np.median(drifts.over(outcome, 90).logs) < high
         assert drifts.over(outcome, 98) is drifts.over(outcome, 90)
         for other in (1, 80, 101, 180, 365):
@@ -44,30 +44,30 @@ def test_a_factor_answers_for_its_own_horizon_and_the_prior_for_others(drifts: D
 
 
 def test_the_nearest_of_several_horizons_answers() -> None:
-    past_errors = {"value": [*make_past_errors(84, -0.3, 6), *make_past_errors(91, 0.3, 6)]}
+    past_errors = {"spend": [*make_past_errors(84, -0.3, 6), *make_past_errors(91, 0.3, 6)]}
     found = estimate_drifts(past_errors, YEARS_LATER, SETTINGS, seed=1)
-    assert np.median(found.over("value", 86).logs) < 0 < np.median(found.over("value", 90).logs)
+    assert np.median(found.over("spend", 86).logs) < 0 < np.median(found.over("spend", 90).logs)
 
 
 def test_factors_say_where_they_come_from(drifts: Drifts) -> None:
     assert drifts.source(90) == "estimated over 90 days, 6.0 periods"
-    assert drifts.source(365) == "assumed from the prior (learnt over 90 days only)"
+    assert drifts.source(365) == "assumed from the prior (estimated over 90 days only)"
     assert estimate_drifts({}, YEARS_LATER, SETTINGS, seed=1).source(365) == "assumed from the prior"
-    one = estimate_drifts({"value": make_past_errors(90, 0.1, 4)}, YEARS_LATER, SETTINGS, seed=1)
-    assert one.source(90) == "purchases: assumed from the prior; value: learnt over 90 days, 4.0 periods"
+    one = estimate_drifts({"spend": make_past_errors(90, 0.1, 4)}, YEARS_LATER, SETTINGS, seed=1)
+    assert one.source(90) == "purchases: assumed from the prior; spend: estimated over 90 days, 4.0 periods"
 
 
 def test_origins_that_ended_too_late_teach_nothing() -> None:
-    past_errors = {"value": make_past_errors(90, -0.3, 3)}
+    past_errors = {"spend": make_past_errors(90, -0.3, 3)}
     assert estimate_drifts(past_errors, day(269), SETTINGS, seed=1).estimated == {}
-    assert set(estimate_drifts(past_errors, day(270), SETTINGS, seed=1).estimated["value"]) == {90}
+    assert set(estimate_drifts(past_errors, day(270), SETTINGS, seed=1).estimated["spend"]) == {90}
 
 
 def test_factors_survive_their_file_to_the_bit(drifts: Drifts, tmp_path: Path) -> None:
     drifts.save(tmp_path / "drift.npz")
     found = Drifts.load(tmp_path / "drift.npz")
     assert found.source_run == "a run"
-    for outcome in ("purchases", "value"):
+    for outcome in ("purchases", "spend"):
         for days in (90, 365):
             assert found.source(days) == drifts.source(days)
             np.testing.assert_array_equal(found.over(outcome, days).logs, drifts.over(outcome, days).logs)
@@ -82,6 +82,6 @@ def test_another_file_is_refused(tmp_path: Path, posterior: Posterior) -> None:
 
 def test_what_was_assumed_cannot_be_passed_off_as_learnt(drifts: Drifts) -> None:
     with pytest.raises(BacktestError, match="Drifts are learnt ones of purchases, value"):
-        Drifts(drifts.assumed, {"value": {90: drifts.assumed}})
+        Drifts(drifts.assumed, {"spend": {90: drifts.assumed}})
     with pytest.raises(BacktestError, match="Drifts are learnt ones"):
         Drifts(drifts.assumed, {"profit": {90: Drift(np.zeros(2), "learnt", 3.0)}})

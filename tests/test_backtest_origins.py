@@ -1,14 +1,11 @@
 """Rolling origins, and the command that goes through them."""
 
-import os
-import sys
 from datetime import date
 from pathlib import Path
-from subprocess import CompletedProcess, run
-from typing import NamedTuple
 
 import pandas as pd
 import pytest
+from job_runs import Ran, command, in_process
 
 from tenure import registry
 from tenure.backtest import BacktestError, Origin, rolling_origins
@@ -63,39 +60,18 @@ def test_origins_that_cannot_be_are_refused_by_their_key(changes: dict[str, obje
         make_settings(**changes)
 
 
-class Ran(NamedTuple):
-    folder: Path
-    done: CompletedProcess[str]
-
-
-def tenure_backtest(*arguments: str, folder: Path) -> Ran:
-    environment = {key: value for key, value in os.environ.items() if not key.startswith("MLFLOW")}
-    asked = [str(Path(sys.executable).with_name("tenure-backtest")), *arguments]
-    return Ran(folder, run(asked, cwd=folder, env=environment, capture_output=True, text=True, check=False))
-
-
-@pytest.fixture(scope="module")
-def rolled(tmp_path_factory: pytest.TempPathFactory) -> Ran:
-    """Five cut-offs of the sample, six weeks apart."""
-    asked = [
-        "origins.horizons_days=[42]", "origins.step_days=42", "origins.least_calibration_days=330",
-        "backtest.baselines.names=[zero,own_rate]", "fit.joint_draws=200",
-    ]  # fmt: skip
-    return tenure_backtest(*asked, folder=tmp_path_factory.mktemp("rolled"))
-
-
 def test_the_command_prints_totals_forecasts_and_who_won(rolled: Ran) -> None:
-    assert rolled.done.returncode == 0, rolled.done.stderr
-    for said in ("Totals by origin", "90% adjusted", "Forecasts of value, 42 days ahead: means over 5 origins",
+    assert rolled.code == 0, rolled.err
+    for said in ("Totals by origin", "90% adjusted", "Forecasts of spend, 42 days ahead: means over 5 origins",
                  "Where a baseline wins", "Drift of totals after the end of the log", "uv run mlflow ui"):  # fmt: skip
-        assert said in rolled.done.stdout
-    assert "5 origins" in rolled.done.stderr
+        assert said in rolled.out
+    assert "5 origins" in rolled.err
 
 
 def test_the_command_logs_a_run_per_origin_inside_one_with_the_tables(rolled: Ran) -> None:
     import mlflow
 
-    registry.use(f"sqlite:///{rolled.folder / 'mlflow.db'}")
+    registry.use(rolled.store)
     runs = mlflow.search_runs(experiment_names=["tenure"], output_format="list")
     (parent,) = (run for run in runs if run.data.tags["tenure.job"] == "backtest")
     children = [run for run in runs if run.data.tags["tenure.job"] == "origin"]
@@ -108,7 +84,7 @@ def test_the_command_logs_a_run_per_origin_inside_one_with_the_tables(rolled: Ra
     one = next(run for run in children if run.info.run_name == f"{totals['cutoff'][0]} + 42 days")
     assert one.data.metrics["purchases.actual_total"] == totals["actual"][0]
     assert one.data.metrics["baselines.compared"] == 2
-    assert one.data.tags["value.adjusted"] == "assumed from the prior"
+    assert one.data.tags["spend.adjusted"] == "assumed from the prior"
     followed = registry.evidence(one.info.run_id).table("backtest/tracking")
     after = followed[followed["day"] > totals["cutoff"][0]]
     assert len(after) == 42 / 7
@@ -120,10 +96,10 @@ def test_the_command_logs_a_run_per_origin_inside_one_with_the_tables(rolled: Ra
 
 
 def test_the_command_leaves_the_store_alone_and_refuses_origins_that_do_not_fit(rolled: Ran, tmp_path: Path) -> None:
-    assert {path.name for path in rolled.folder.iterdir()} == {"mlflow.db", "mlflow.db.lock", "mlruns"}
-    refused = tenure_backtest("origins.horizons_days=[900]", folder=tmp_path)
-    assert refused.done.returncode == 2
-    assert "No origin fits into the log, 1997-01-01 to 1998-06-30" in refused.done.stderr
+    assert rolled.left == ["mlflow.db", "mlflow.db.lock", "mlruns"]
+    refused = command("backtest", "origins.horizons_days=[900]", folder=tmp_path)
+    assert refused.code == 2
+    assert "No origin fits into the log, 1997-01-01 to 1998-06-30" in refused.err
     assert not list(tmp_path.iterdir())
 
 
@@ -134,9 +110,9 @@ def test_a_burn_in_is_that_of_training(tmp_path: Path) -> None:
         "rfm.burn_in_days=31", "origins.cutoffs=['1997-09-30']", "origins.horizons_days=[42]",
         "backtest.baselines.names=[zero,last_period]", "fit.joint_draws=200",
     ]  # fmt: skip
-    done = tenure_backtest(*asked, folder=tmp_path).done
-    assert done.returncode == 0, done.stderr
-    registry.use(f"sqlite:///{tmp_path / 'mlflow.db'}")
+    ran = in_process("backtest", *asked, folder=tmp_path)
+    assert ran.code == 0, ran.err
+    registry.use(ran.store)
     runs = mlflow.search_runs(experiment_names=["tenure"], output_format="list")
     (origin,) = (run for run in runs if run.data.tags["tenure.job"] == "origin")
     sample = pd.read_csv(Path(__file__).parent.parent / "data" / "cdnow_sample.csv")

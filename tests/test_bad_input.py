@@ -156,7 +156,7 @@ KINDS = [
     Bad("files of other columns", mixed_columns, "2.parquet: cannot be read: it lacks columns of 1.parquet: 'date'.", {}),
     Bad("mixed date formats", lines("a,2020-01-01,5", "b,01/02/2020,5", "c,2020-02-30,5"), "2 of 3 rows have a date that cannot be read (first: line 3: '01/02/2020', line 4: '2020-02-30'). Dates are ISO 8601", {}),
     Bad("days first and months first", lines("a,13/02/2020,5", "b,02/13/2020,5"), "1 of 2 rows has a date that cannot be read (first: line 3: '02/13/2020'). With transactions.csv.day_first", {"day_first": True}),
-    Bad("dates as whole numbers", parquet(date=[20200101, 20200102]), "2 of 2 rows have a date of the type int64 (first: row 1: 20200101, row 2: 20200102). Give dates, or text;", {}),
+    Bad("dates as whole numbers", parquet(date=[20200101, 20200102]), "2 of 2 rows have a date of the type int64 (first: row 1: 20200101, row 2: 20200102). They fit transactions.csv.date_format=%Y%m%d.", {}),
     Bad("no date", lines("a,2020-01-01,5", "b,,5"), "1 of 2 rows has no date (first: line 3: nothing). Every row needs its day.", {}),
     Bad("a date of 1970", lines("a,2020-01-01,5", "b,1970-01-01,5"), "no row is dated between 1970-01-01 and 2020-01-01, and 1 lies on the lesser side of that gap. Correct the dates,", {}),
     Bad("a date of 2099", lines("a,2020-01-01,5", "b,2099-01-01,5", "c,2020-02-01,5"), "1 row is dated after today, ", {}),

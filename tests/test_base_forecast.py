@@ -28,20 +28,20 @@ def test_totals_are_the_scorers_and_a_world_that_does_not_change_adjusts_nothing
     scores: Scores, summaries: pd.DataFrame
 ) -> None:
     found, totals = _outlook(scores, summaries, STEADY), scores.totals.table(0.8)
-    for outcome, total in (("purchases", "purchases"), ("value", "clv")):
+    for total in ("purchases", "clv"):
         for end, value in totals.loc[total].items():
-            assert found[f"{outcome}.{end}"] == value
-        drawn = np.sort(getattr(scores.totals, outcome))
+            assert found[f"{total}.{end}"] == value
+        drawn = np.sort(getattr(scores.totals, total))
         for end in ("low", "high"):
             near = np.abs(drawn - totals.loc[total, end]).argmin()
-            assert drawn[near - 1] <= found[f"{outcome}.adjusted_{end}"] <= drawn[near + 1]
+            assert drawn[near - 1] <= found[f"{total}.adjusted_{end}"] <= drawn[near + 1]
 
 
 def test_a_world_that_changes_widens_totals_to_both_sides(scores: Scores, summaries: pd.DataFrame) -> None:
     found = _outlook(scores, summaries, CHANGING)
-    for outcome in ("purchases", "value"):
-        assert found[f"{outcome}.adjusted_low"] < 0.6 * found[f"{outcome}.expected"]
-        assert found[f"{outcome}.adjusted_high"] > 1.7 * found[f"{outcome}.expected"]
+    for total in ("purchases", "clv"):
+        assert found[f"{total}.adjusted_low"] < 0.6 * found[f"{total}.expected"]
+        assert found[f"{total}.adjusted_high"] > 1.7 * found[f"{total}.expected"]
 
 
 def test_shares_are_of_customers_and_the_top_tenth_is_of_value(scores: Scores, summaries: pd.DataFrame) -> None:
@@ -57,7 +57,7 @@ def test_totals_are_adjusted_by_the_factor_of_their_own_horizon_and_outcome(
     posterior: Posterior, summaries: pd.DataFrame
 ) -> None:
     twice = Drift(np.full(3, np.log(2.0)), "learnt", 4.0)
-    drifts = Drifts(STEADY, {"value": {180: twice}})
+    drifts = Drifts(STEADY, {"spend": {180: twice}})
     for days, doubled in ((180, 2.0), (365, 1.0)):
         scores = Scorer(posterior).score(summaries, horizon_days=days)
         found = adjusted_totals(scores.totals, drifts, scores.params)
@@ -69,6 +69,6 @@ def test_totals_are_adjusted_by_the_factor_of_their_own_horizon_and_outcome(
 def test_groups_share_the_factor_of_the_base_to_the_draw(posterior: Posterior, summaries: pd.DataFrame) -> None:
     """Two halves with the same customers in either have half the base's adjusted interval: chance is not drawn anew."""
     scores = Scorer(posterior).score(summaries, horizon_days=180)
-    half = replace(scores.totals, purchases=scores.totals.purchases / 2, value=scores.totals.value / 2)
+    half = replace(scores.totals, purchases=scores.totals.purchases / 2, clv=scores.totals.clv / 2)
     base, group = (adjusted_totals(totals, Drifts(CHANGING), scores.params) for totals in (scores.totals, half))
     pd.testing.assert_frame_equal(group, base / 2)

@@ -14,7 +14,7 @@ import pytest
 from tenure import batch, registry
 from tenure.batch import BatchError, ScoreFile, SummaryFile
 from tenure.jobs.compose import compose_settings
-from tenure.jobs.scoring import require_known
+from tenure.jobs.scoring import require_supported
 from tenure.output import atomic_file, describe
 from tenure.posterior import Posterior
 from tenure.scorer import ScoreError, Scorer
@@ -81,7 +81,7 @@ def test_sums_of_parts_are_those_of_the_whole(posterior: Posterior, summaries: p
     pairs = [(scores.totals, whole.totals), *zip(scores.months.totals, whole.months.totals, strict=True)]
     pairs += [(scores.groups[key], whole.groups[key]) for key in whole.groups]
     for found, right in pairs:
-        np.testing.assert_allclose(found.value, right.value, rtol=1e-12)
+        np.testing.assert_allclose(found.clv, right.clv, rtol=1e-12)
         np.testing.assert_array_equal(found.purchases, right.purchases)
     assert scores.extrapolated_share == pytest.approx(whole.extrapolated_share, rel=1e-9)
     pd.testing.assert_frame_equal(scores.group_table(), whole.group_table())
@@ -143,9 +143,9 @@ def test_what_an_older_versions_scorer_does_not_know_is_refused_in_words(posteri
     with pytest.raises(
         registry.RegistryError, match=r"^models:/clv/1 .* residual=true, by_month=true, by=\[\.\.\.\]: train"
     ):
-        require_known(older, asked, "models:/clv/1")
-    require_known(older, compose_settings("score"), "models:/clv/1")
-    require_known(Scorer(posterior), asked, "models:/clv/1")
+        require_supported(older, asked, "models:/clv/1")
+    require_supported(older, compose_settings("score"), "models:/clv/1")
+    require_supported(Scorer(posterior), asked, "models:/clv/1")
 
 
 def test_an_output_is_there_whole_and_describes_itself(tmp_path: Path, summaries: pd.DataFrame) -> None:

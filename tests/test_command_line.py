@@ -13,8 +13,8 @@ import pytest
 
 from tenure import registry
 from tenure.errors import InputError
-from tenure.jobs import console
 from tenure.jobs.compose import compose_settings
+from tenure.jobs.console import terminal
 from tenure.jobs.ending import disk_fault
 
 
@@ -106,10 +106,23 @@ def test_mlflow_run_id_names_a_running_run_that_is_free(tmp_path: Path, monkeypa
 
 @pytest.mark.parametrize("text", ["shoes [/sale]", "[red]a", "[link=http://evil]x", "\x1b[2Jforged\nline", "a\\"])
 def test_texts_from_data_are_printed_as_they_are(text: str, capsys: pytest.CaptureFixture[str]) -> None:
-    table = console._table("groups", "group")
-    table.add_row(console._plain(text))
-    console._console().print(table)
-    console.print_line(text.replace("\n", " "))
+    table = terminal.new_table("groups", "group")
+    table.add_row(terminal.plain(text))
+    terminal.stdout().print(table)
+    terminal.print_line(text.replace("\n", " "))
     out = capsys.readouterr().out
     assert "\x1b" not in out
     assert text.replace("\x1b", "\\x1b").replace("\n", "\\n") in out
+
+
+@pytest.mark.parametrize("sweep", [[], ["-m", "seed=1,2"]])
+def test_an_interruption_ends_a_command_and_a_sweep_in_one_line(tmp_path: Path, sweep: list[str]) -> None:
+    script = (
+        "import sys; from tenure.jobs import app\n"
+        "def interrupted(*_, **__): print('begun'); raise KeyboardInterrupt\n"
+        f"app._simulate = interrupted; sys.argv = ['tenure-simulate', *{sweep}]; app.simulate()"
+    )
+    done = subprocess.run([sys.executable, "-c", script], cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout.count("begun")) == (130, 1)
+    assert done.stderr.splitlines()[-1].startswith("interrupted: ")
+    assert "Traceback" not in done.stderr

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml  # type: ignore[import-untyped]
 from logs import settings
 
 from tenure.errors import InputError
@@ -46,9 +47,28 @@ def test_what_the_message_says_to_paste_works(tmp_path: Path) -> None:
     (pasted,) = re.findall(r'transactions\.query=".*"', message)
     query = shlex.split(pasted)[0].removeprefix("transactions.query='").removesuffix("'").replace("\\'", "'")
     assert read_currencies(tmp_path, "EUR", "usd", " eur", "CHF", query=query).reconcile().revenue == 20
-    (pattern,) = re.findall(r'matches: "(.*?)"', message)
-    rule = {"others": ExcludeSettings("cur", matches=pattern)}
-    assert read_currencies(tmp_path, "EUR", "usd", " eur", "CHF", exclude=rule).reconcile().revenue == 20
+    rules = pasted_rules(message)
+    assert read_currencies(tmp_path, "EUR", "usd", " eur", "CHF", exclude=rules).reconcile().revenue == 20
+
+
+def pasted_rules(message: str) -> dict[str, ExcludeSettings]:
+    """Return the rules in a message as a file of settings takes them."""
+    (text,) = re.findall(r"\(transactions\.exclude: (\{.*\})\)", message)
+    return {name: ExcludeSettings(**rule) for name, rule in yaml.safe_load(text).items()}
+
+
+@pytest.mark.parametrize("other", ["O'R$", "a.b|c", "x\\y", "(€)"])
+@pytest.mark.parametrize("column", ["cur, (code)", "a: b", 'the "cur"', "{cur}"])
+def test_what_the_message_says_to_paste_works_for_any_column(tmp_path: Path, column: str, other: str) -> None:
+    quoted = column.replace('"', '""')
+    path = tmp_path / "log.csv"
+    path.write_text(
+        f'customer_id;date;amount;"{quoted}"\na;2024-01-01;10;EUR\na;2024-01-02;10;EUR\nb;2024-01-02;9;{other}\n'
+    )
+    with pytest.raises(TransactionsError) as refused:
+        read(settings(path, separator=";", currency=column))
+    rules = pasted_rules(str(refused.value))
+    assert read(settings(path, separator=";", currency=column, exclude=rules)).reconcile().revenue == 20
 
 
 def test_rows_that_are_not_used_have_no_currency(tmp_path: Path) -> None:

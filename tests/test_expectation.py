@@ -15,7 +15,7 @@ from tenure.purchase.bg_nbd.scoring import p_alive, p_any_purchase, purchases_if
 from tenure.rfm import Split
 from tenure.scorer import Scorer
 from tenure.spend.gamma_gamma.scoring import mean_spend
-from tenure.summary import Rfm
+from tenure.summary import CustomerSummary
 
 # Fader, Hardie & Lee (2005), Table 2: r, alpha (weeks), a, b; here in days.
 R, ALPHA, A, B = 0.2425945, 4.4136019 * 7, 0.7929199, 2.4258881
@@ -66,7 +66,7 @@ def test_more_purchases_before_a_long_silence_mean_fewer_to_come(x: int, publish
 
 def test_expectations_by_frequency_are_the_published_ones(cdnow_split: Split) -> None:
     """BTYD walkthrough 4.4 (row 7), and the correlation of FHL 2005, Table 3 (row 8)."""
-    customers, actual = cdnow_split.calibration.customers, cdnow_split.holdout["purchases"]
+    customers, actual = cdnow_split.calibration.table, cdnow_split.holdout["purchases"]
     rows = customers[["frequency", "recency", "T"]].itertuples(index=False)
     means = pd.Series([expected(x, t_x, T, 273) for x, t_x, T in rows])
     by = customers["frequency"].clip(upper=7)
@@ -86,7 +86,7 @@ def test_the_share_of_new_customers_who_never_return_is_the_published_one() -> N
 def test_expected_spends_are_the_published_ones(cdnow_split: Split) -> None:
     """Hardie, note 025, the first ten customers (row 11)."""
     published = [24.65, 18.91, 35.17, 35.17, 35.17, 71.46, 18.91, 35.17, 27.28, 35.17]
-    customers = cdnow_split.calibration.customers.set_index("customer_id").loc[[str(i) for i in range(1, 11)]]
+    customers = cdnow_split.calibration.table.set_index("customer_id").loc[[str(i) for i in range(1, 11)]]
     rows = customers[["frequency", "monetary_value"]].itertuples(index=False)
     assert [mean_spend(x, m, P, Q, V) for x, m in rows] == pytest.approx(published, abs=0.05)
 
@@ -296,6 +296,6 @@ def test_expectations_are_finite_where_the_librarys_are_not(customer: tuple[int,
     draws = {"r": R, "alpha": ALPHA, "a": a, "b": b, "p": P, "q": Q, "v": V}
     one = Posterior({name: np.full((1, 100), value) for name, value in draws.items()}, "bg_nbd", "gamma_gamma")
     frame = pd.DataFrame({"customer_id": ["c"], "frequency": [x], "recency": [t_x], "T": [T], "monetary_value": [20.0]})
-    row = Scorer(one).score(Rfm.from_frame(frame), horizon_days=3650).table.iloc[0]
+    row = Scorer(one).score(CustomerSummary.from_frame(frame), horizon_days=3650).table.iloc[0]
     assert 0 < row["expected_purchases"] < np.inf
     assert 0 < row["clv"] < np.inf

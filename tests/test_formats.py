@@ -309,6 +309,12 @@ def test_the_marks_differ_from_each_other() -> None:
         ("\u22125 €", -5.0),
         ("($5.00)", -5.0),
         ("(5.00)", -5.0),
+        ("5.00-", -5.0),
+        ("1,234.50 -", -1234.5),
+        ("5.00\u2212", -5.0),
+        ("$5.00-", -5.0),
+        ("5.00- €", -5.0),
+        ("5.00 EUR-", -5.0),
     ],
 )
 def test_a_currency_s_sign_is_read_where_the_settings_say_so(tmp_path: Path, text: str, amount: float) -> None:
@@ -316,10 +322,32 @@ def test_a_currency_s_sign_is_read_where_the_settings_say_so(tmp_path: Path, tex
     log = read_text(tmp_path, content, separator=";", thousands=",", currency_signs=True)
     assert log.reconcile().amount == Decimal("100") + Decimal(str(amount))
     if text not in ("1e3", "0"):
-        assert "(transactions.csv.currency_signs)" in faults(tmp_path / "log.csv", separator=";", thousands=",")
+        assert "need transactions.csv.currency_signs=true." in faults(
+            tmp_path / "log.csv", separator=";", thousands=","
+        )
 
 
-@pytest.mark.parametrize("text", ["5 oops", "5 usd", "5 5 €", "€5€€", "€", "(5", "--5 €", "e5", "5 € x"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "5 oops",
+        "5 usd",
+        "5 5 €",
+        "€5€€",
+        "€",
+        "(5",
+        "--5 €",
+        "e5",
+        "5 € x",
+        "5--",
+        "-5-",
+        "(5-)",
+        "12,-",
+        "€ 12,-",
+        "12.-",
+        "5+",
+    ],
+)
 def test_what_is_no_sign_is_not_read(tmp_path: Path, text: str) -> None:
     path = written(tmp_path, f"customer_id;date;amount\na;2024-01-01;{text}\n")
     assert "an amount that is not a finite number" in faults(path, separator=";", currency_signs=True)
@@ -331,6 +359,8 @@ def test_signs_of_several_currencies_are_refused_with_their_counts(tmp_path: Pat
     assert fault.startswith(
         "the amounts are of 2 currencies, by their signs (2 with '€', 1 with '$'). Keep one in a query:"
     )
+    minus = HEAD + "a,2024-01-01,$5\na,2024-01-02,5 €-\n"
+    assert "2 currencies, by their signs" in faults(written(tmp_path, minus), currency_signs=True)
     guest = HEAD + "a,2024-01-01,$5\n,2024-01-01,5 €\n"
     assert rows(read_text(tmp_path, guest, currency_signs=True)) == [("a", "2024-01-01", 5.0)]
 
@@ -508,3 +538,34 @@ def test_accounts_keep_the_count_of_amounts_that_were_not_read(tmp_path: Path) -
     log = read_text(tmp_path, HEAD + "a,2024-01-01,1\n,,x\n")
     lines = json.loads(json.dumps(log.reconcile().as_dict()))["lines"]
     assert lines[0] == {"fate": "no customer", "rows": 1, "amount": "0", "unread": 1}
+
+
+# ---- encodings
+
+
+WIDE = HEAD + "ann,2024-01-05,3.00\nbob,2024-01-06,4.50\n"
+
+
+@pytest.mark.parametrize("suffix", ["", ".gz"])
+@pytest.mark.parametrize("given", ["utf-8", "cp1252", "utf-16"])
+@pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be", "utf-32-le", "utf-32-be", "utf-16", "utf-32"])
+def test_a_wide_text_is_read_by_the_encoding_that_the_message_names(
+    tmp_path: Path, encoding: str, given: str, suffix: str
+) -> None:
+    content = WIDE.replace("bob", "Zoë").encode(encoding)
+    path = written(tmp_path, gzip.compress(content) if suffix else content, f"log.csv{suffix}")
+    if given == encoding:
+        assert read(settings(path, encoding=given)).reconcile().revenue == Decimal("7.5")
+        return
+    fault = faults(path, encoding=given)
+    assert fault == f"is {encoding.upper()} text, and not {given}. Set transactions.csv.encoding={encoding}."
+    assert read(settings(path, encoding=encoding)).reconcile().revenue == Decimal("7.5")
+
+
+@pytest.mark.parametrize("name", ["utf_16_le", "UTF-16LE", "utf-16-le"])
+def test_every_name_of_an_encoding_reads_a_wide_text(tmp_path: Path, name: str) -> None:
+    assert read_text(tmp_path, WIDE.encode("utf-16-le"), encoding=name).reconcile().rows == 2
+
+
+def test_zeros_within_a_text_are_no_other_encoding(tmp_path: Path) -> None:
+    assert read_text(tmp_path, HEAD + "a\0b\0,2024-01-05,3.00\n").reconcile().rows == 1

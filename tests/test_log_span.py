@@ -69,8 +69,10 @@ def test_a_batch_of_wrong_dates_is_found() -> None:
         counts([day for day in range(1095) if day % 365 < 212 or day % 365 > 242], 40),  # closed in August
         daily(np.geomspace(0.05, 20, 730)),  # growing
         counts([0, 3, 9]),
+        counts([day for day in range(1096) if 100 < day % 365 < 104], 80),  # a fair once a year
+        counts(list(range(0, 1096, 91)), 60),  # invoices
     ],
-    ids=["small", "weekly", "monthly", "closed", "growing", "tiny"],
+    ids=["small", "weekly", "monthly", "closed", "growing", "tiny", "fair", "quarterly"],
 )
 def test_steady_logs_of_other_rhythms_do_not_alarm(days: pd.DataFrame) -> None:
     assert not alarms(days)
@@ -81,6 +83,15 @@ def test_logs_with_long_gaps_need_longer_ones() -> None:
     edge = 1094
     assert not find_isolated(pd.concat([days, counts([edge + 50])])).tail
     assert find_isolated(pd.concat([days, counts([edge + 61])])).tail == 1
+
+
+@pytest.mark.parametrize("gap", [200, 500])
+def test_a_stray_of_a_log_of_few_busy_days_is_not_its_body(gap: int) -> None:
+    days = counts(list(range(0, 1096, 91)), 60)
+    late = find_isolated(pd.concat([days, counts([1092 + gap])]))
+    early = find_isolated(pd.concat([counts([-gap]), days]))
+    assert (late.head, late.tail) == (0, 1)
+    assert (early.head, early.tail) == (1, 0)
 
 
 def stray_log(*days: int, **how: Any) -> Transactions:
@@ -97,6 +108,15 @@ def test_isolated_last_rows_are_named_with_both_ends() -> None:
     assert "row 301: customer 'c800' on 2024-03-11" in message
     assert "rfm.end=2022-10-27" in message
     assert "rfm.end=2024-03-11" in message
+
+
+@pytest.mark.parametrize("is_late", [True, False])
+def test_every_isolated_row_is_counted(is_late: bool) -> None:
+    """Three lines of one order are one customer-day and three rows."""
+    end = "last" if is_late else "first"
+    day = 800 if is_late else -800
+    with pytest.raises(TransactionsError, match=rf"the {end} rows are isolated \(3: row 301: .*; row 302: .*; row 303"):
+        stray_log(day, day, day)
 
 
 @pytest.mark.parametrize("end", ["2022-10-27", "2024-03-11", date(2024, 3, 11)])
@@ -120,6 +140,21 @@ def test_rows_after_today_are_refused_unless_after_the_end() -> None:
         stray_log(today=today)
     assert stray_log(today=today + timedelta(1)).rows == 300
     assert stray_log(today=today, end=today).rows == 300
+
+
+@pytest.mark.parametrize("others", [[], [400], [400, 700]])
+def test_rows_after_today_are_left_out_by_the_day_on_which_the_others_end(others: list[int]) -> None:
+    """With today as the end of an older log, every customer would look lapsed."""
+    days = [*others, 1_900, 2_500]
+    with pytest.raises(TransactionsError, match=r"2 rows are dated after today, .*rfm\.end=2022-10-27\.$"):
+        stray_log(*days, today=BEGIN + timedelta(1_500))
+    log = stray_log(*days, today=BEGIN + timedelta(1_500), end="2022-10-27")
+    assert log.reconcile(date(2022, 10, 27)).purchases == 300
+
+
+def test_a_log_after_today_as_a_whole_has_no_end_to_set() -> None:
+    with pytest.raises(TransactionsError, match=r"300 rows are dated after today, .*Correct the dates\.$"):
+        stray_log(today=BEGIN - timedelta(100))
 
 
 def test_an_end_after_today_is_refused_and_a_quiet_end_is_named(caplog: pytest.LogCaptureFixture) -> None:

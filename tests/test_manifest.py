@@ -112,6 +112,30 @@ def test_a_link_is_no_file_of_a_model(tmp_path: Path) -> None:
     assert found["posterior.npz"] == hashlib.sha256(b"honest").hexdigest()
 
 
+@pytest.mark.parametrize("kind", ["dangling", "loop", "folder", "link to a file", "file"])
+def test_what_lies_under_the_name_of_a_downloads_own_file_is_no_way_in(model: Path, tmp_path: Path, kind: str) -> None:
+    path, victim = model / manifest.ADDED, tmp_path / "victim"
+    victim.write_text("kept")
+    path.unlink(missing_ok=True)
+    if kind == "folder":
+        path.mkdir()
+    elif kind == "file":
+        path.write_text("!!python/object/apply:os.abort []")
+    else:
+        path.symlink_to({"dangling": "/nowhere", "loop": manifest.ADDED}.get(kind, victim))
+    try:
+        if kind == "file":
+            assert manifest.fetch(registry.find_version("models:/clv/1")).is_dir()
+        else:
+            with pytest.raises(registry.ModelFilesError, match="registered_model_meta") as refused:
+                registry.load("models:/clv/1")
+            assert "Errno" not in str(refused.value)
+            assert refused.value.exit_code == 4
+    finally:
+        path.rmdir() if kind == "folder" else path.unlink()
+    assert victim.read_text() == "kept"
+
+
 def test_promotion_and_report_compare_too(model: Path) -> None:
     write(model / "MLmodel", (model / "MLmodel").read_text() + "# changed\n")
     with pytest.raises(registry.ModelFilesError, match="'MLmodel' was changed"):

@@ -173,8 +173,8 @@ def test_a_baseline_and_a_figure_that_fail_end_no_training_and_are_findings(
 
     monkeypatch.delenv(STRICT)
     monkeypatch.setitem(BASELINES, "nbd", fail)
-    monkeypatch.setattr(training.figures, "pit", fail)
-    monkeypatch.setattr(training.figures, "spend_check", fail)
+    monkeypatch.setattr("tenure.figures.training.pit", fail)
+    monkeypatch.setattr("tenure.figures.training.spend_check", fail)
     review, trained = train(sales_log(*shop(500, lambda rng, day: 19.99)))
     findings = {check.finding for check in review.concerns if check.name == "failed_part"}
     cause = "failed and is left out: ValueError: no such thing for <customer>, nor for <customer>, of 500"
@@ -204,7 +204,7 @@ def test_a_report_that_fails_is_found_before_anything_is_registered(
     verdicts: list[str] = []
     passed = Check("a", "m", 0.0, Verdict.PASS, "m is 0", "", "", "")
     monkeypatch.delenv(STRICT)
-    monkeypatch.setattr(training, "judge", lambda *_, **__: Review((passed,)))
+    monkeypatch.setattr("tenure.pipeline.training.judge", lambda *_, **__: Review((passed,)))
     monkeypatch.setattr(training.report, "render", fail)
     monkeypatch.setattr(training.registry, "register", register)
     review, _ = train(sales_log(*shop(60)), "registry.register=true", "backtest.baselines.names=[zero]")

@@ -4,14 +4,23 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pytest
 from logs import CDNOW, settings
 
+from tenure import output
 from tenure.batch import BatchError, ScoreFile, SummaryFile
 from tenure.jobs.scoring import kept_if_lost
-from tenure.output import OutputError, atomic_file, atomic_folder, refuse_input, require_writable
+from tenure.output import (
+    OutputError,
+    atomic_file,
+    atomic_folder,
+    refuse_input,
+    require_new_folder,
+    require_writable,
+)
 from tenure.transactions import read
 
 WRITE_AND_WAIT = """
@@ -92,18 +101,87 @@ def test_of_two_that_begin_the_first_goes_on(tmp_path: Path) -> None:
     assert Path(path).read_text() == "first"
 
 
+def test_a_file_that_is_taken_for_a_leftover_before_it_is_locked_is_made_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, make = str(tmp_path / "scores.parquet"), output.tempfile.mkstemp
+    made = []
+
+    def looked_at(**asked: Any) -> tuple[int, str]:
+        made.append(make(**asked))
+        if len(made) == 1:
+            require_writable(path)
+        return made[-1]
+
+    monkeypatch.setattr(output.tempfile, "mkstemp", looked_at)
+    with atomic_file(path) as partial:
+        partial.write_text("whole")
+    assert len(made) == 2
+    assert [found.name for found in tmp_path.iterdir()] == ["scores.parquet"]
+
+
 def test_an_output_that_is_an_input_is_refused(tmp_path: Path) -> None:
     source, link, hard = tmp_path / "log.parquet", tmp_path / "link.parquet", tmp_path / "hard.parquet"
     source.write_text("rows")
     link.symlink_to(source)
     hard.hardlink_to(source)
-    for output in (source, link, hard, tmp_path / "folder" / ".." / "log.parquet"):
+    for path in (source, link, hard, tmp_path / "folder" / ".." / "log.parquet"):
         with pytest.raises(OutputError, match=r"is the input .* name another file"):
-            refuse_input(str(output), [source])
+            refuse_input(str(path), [source])
     with pytest.raises(OutputError, match="or lies in it"):
         refuse_input(str(tmp_path / "month=1" / "scores.parquet"), [tmp_path])
     refuse_input(str(tmp_path / "scores.parquet"), [source, tmp_path / "nowhere.csv"])
     assert source.read_text() == "rows"
+
+
+@pytest.mark.parametrize(
+    ("path", "why"),
+    [
+        ("x" * 260 + ".parquet", "holds a name that is too long ('xxxx"),
+        ("é" * 120 + ".parquet", "holds a name that is too long ('éééé"),
+        ("y" * 260 + "/scores.parquet", "keep to 255 bytes"),
+        ("/".join(["z" * 100] * 50) + "/scores.parquet", "is too long: keep to"),
+        ("/proc/scores.parquet", "cannot be written: /proc is not writable."),
+        ("/proc/new/scores.parquet", "cannot be written: /proc is not writable."),
+    ],
+)
+def test_an_output_that_no_file_can_have_is_refused_before_any_work(tmp_path: Path, path: str, why: str) -> None:
+    before = list(tmp_path.iterdir())
+    for require in (require_writable, require_new_folder):
+        with pytest.raises(OutputError) as refused:
+            require(str(tmp_path / path))
+        assert why in str(refused.value)
+        assert "\n" not in str(refused.value)
+    assert list(tmp_path.iterdir()) == before
+
+
+def test_the_longest_name_that_is_accepted_can_be_written(tmp_path: Path) -> None:
+    accepted = 0
+    for length in range(100, 256):
+        path = str(tmp_path / ("x" * length))
+        try:
+            require_writable(path)
+        except OutputError:
+            break
+        accepted = length
+    with atomic_file(str(tmp_path / ("x" * accepted))) as partial:
+        partial.write_text("whole")
+    assert 140 < accepted < 255
+    assert [file.read_text() for file in tmp_path.iterdir()] == ["whole"]
+
+
+@pytest.mark.parametrize("kind", ["link", "dangling"])
+def test_an_output_that_is_a_link_writes_what_it_points_to(tmp_path: Path, kind: str) -> None:
+    target = tmp_path / "there" / "scores.parquet"
+    if kind == "link":
+        target.parent.mkdir()
+        target.write_text("old")
+    (tmp_path / "link.parquet").symlink_to(target)
+    require_writable(str(tmp_path / "link.parquet"))
+    with atomic_file(str(tmp_path / "link.parquet")) as partial:
+        partial.write_text("new")
+    assert (tmp_path / "link.parquet").is_symlink()
+    assert target.read_text() == "new"
 
 
 @pytest.mark.parametrize("suffix", ["csv", "parquet"])

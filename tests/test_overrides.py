@@ -186,7 +186,7 @@ def test_a_rule_is_added_field_by_field_and_taken_away() -> None:
         ("train", "transactions.path=???", "transactions.path needs a value, got '???'"),
         ("train", "seed=${nope}", "seed takes a whole number, got '${nope}'"),
         ("train", "seed", "'seed' is no setting: write key=value"),
-        ("train", "~fit.draws", "fit.draws cannot be taken away"),
+        ("train", "~fit.draws", "fit.draws cannot be removed"),
         ("train", "fit.purchase_model=bg", "fit.purchase_model must be one of"),
     ],
 )

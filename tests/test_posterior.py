@@ -12,8 +12,9 @@ import numpy as np
 import pytest
 from populations import BOUNDS, CHANCES, PARAMETERS, PURCHASE_MODELS
 
+from tenure.bounds import MOST_DRAWS
 from tenure.errors import InputError
-from tenure.posterior import MOST_DRAWS, Posterior, PosteriorError, PosteriorFileError
+from tenure.posterior import Posterior, PosteriorError, PosteriorFileError
 from tenure.posterior_file import MOST_CHARACTERS
 
 MODELS = {"purchase_model": "bg_nbd", "spend_model": "gamma_gamma"}

@@ -16,7 +16,7 @@ from tenure.promote import Comparison, PairedScores, compare, decide
 from tenure.review import Verdict
 from tenure.rfm import Split
 from tenure.scorer import Scorer
-from tenure.summary import Rfm
+from tenure.summary import CustomerSummary
 
 CUTOFF = date(2025, 6, 30)
 END = CUTOFF + timedelta(120)
@@ -45,11 +45,11 @@ def seen(posterior: Posterior) -> Posterior:
 @pytest.fixture(scope="module")
 def parts(seen: Posterior, summaries: pd.DataFrame) -> Split:
     """Let the holdout come out as one of the posterior's own futures: the posterior is the truth."""
-    rfm = Rfm.from_frame(summaries, as_of=CUTOFF)
-    futures = Scorer(seen).simulate(rfm, horizon_days=120, discount_rate=0.0, margin=1.0, seed=77)
-    columns = {"purchases": futures.counts[:, 5].astype(np.int64), "spend": futures.values[:, 5]}
-    holdout = pd.DataFrame({"customer_id": rfm.customers["customer_id"], **columns})
-    return Split(rfm, holdout, CUTOFF, END, 0)
+    summary = CustomerSummary.from_frame(summaries, as_of=CUTOFF)
+    futures = Scorer(seen).simulate(summary, horizon_days=120, discount_rate=0.0, margin=1.0, seed=77)
+    columns = {"purchases": futures.purchases[:, 5].astype(np.int64), "spend": futures.clv[:, 5]}
+    holdout = pd.DataFrame({"customer_id": summary.table["customer_id"], **columns})
+    return Split(summary, holdout, CUTOFF, END, 0)
 
 
 @pytest.mark.parametrize(
@@ -64,7 +64,7 @@ def parts(seen: Posterior, summaries: pd.DataFrame) -> Split:
         (-1.0, math.nan, False),
     ],
 )
-def test_the_challenger_wins_unless_it_is_worse_by_more_than_two_standard_errors_of_value(
+def test_the_challenger_wins_unless_it_is_worse_by_more_than_two_standard_errors_of_spend(
     difference: float, error: float, wins: bool
 ) -> None:
     found = comparison(difference, error)
@@ -113,7 +113,7 @@ def test_a_posterior_of_earlier_days_may_be_judged(seen: Posterior) -> None:
 
 def test_one_posterior_against_itself_differs_by_exactly_nothing(parts: Split, seen: Posterior) -> None:
     found = compare(parts, seen, seen, seed=3)
-    for contest in (found.value, found.purchases):
+    for contest in (found.spend, found.purchases):
         assert (contest.difference, contest.difference_se) == (0.0, 0.0)
         assert contest.champion_crps == contest.challenger_crps > 0
     assert found.is_challenger_good_enough
@@ -125,12 +125,12 @@ def test_the_truth_beats_a_wrong_recipe_and_a_wrong_recipe_does_not_beat_the_tru
 ) -> None:
     wrong = worse(seen)
     won, lost = compare(parts, wrong, seen, seed=1), compare(parts, seen, wrong, seed=1)
-    assert won.value.difference < -2 * won.value.difference_se < 0
+    assert won.spend.difference < -2 * won.spend.difference_se < 0
     assert won.is_challenger_good_enough
     assert not lost.is_challenger_good_enough
-    assert lost.value.difference == pytest.approx(-won.value.difference)
-    assert lost.value.difference_se == pytest.approx(won.value.difference_se)
-    assert lost.value.challenger_bias > 0.1 > abs(lost.value.champion_bias)
+    assert lost.spend.difference == pytest.approx(-won.spend.difference)
+    assert lost.spend.difference_se == pytest.approx(won.spend.difference_se)
+    assert lost.spend.challenger_bias > 0.1 > abs(lost.spend.champion_bias)
 
 
 def test_figures_are_the_backtests_and_the_error_is_paired_over_customers(
@@ -143,17 +143,17 @@ def test_figures_are_the_backtests_and_the_error_is_paired_over_customers(
     asked: dict[str, Any] = {"horizon_days": 120, "discount_rate": 0.0, "margin": 1.0, "seed": 2}
     actual = parts.holdout["spend"].to_numpy()
     scorers = [Scorer(posterior.thin(200)) for posterior in (seen, wrong)]
-    champion, challenger = (crps(scorer.simulate(parts.calibration, **asked).values, actual) for scorer in scorers)
-    assert found.value.champion_crps == pytest.approx(champion.mean())
-    assert found.value.challenger_crps == pytest.approx(challenger.mean())
+    champion, challenger = (crps(scorer.simulate(parts.calibration, **asked).clv, actual) for scorer in scorers)
+    assert found.spend.champion_crps == pytest.approx(champion.mean())
+    assert found.spend.challenger_crps == pytest.approx(challenger.mean())
     difference = challenger - champion
-    assert found.value.difference == pytest.approx(difference.mean())
+    assert found.spend.difference == pytest.approx(difference.mean())
     over_customers = difference.std(ddof=1) / np.sqrt(len(difference))
-    assert over_customers <= found.value.difference_se < 1.3 * over_customers
+    assert over_customers <= found.spend.difference_se < 1.3 * over_customers
     unpaired = np.hypot(champion.std(ddof=1), challenger.std(ddof=1)) / np.sqrt(len(difference))
-    assert found.value.difference_se < unpaired
+    assert found.spend.difference_se < unpaired
     expected = scorers[0].expect(parts.calibration, **asked)["clv"].sum()
-    assert found.value.champion_bias == pytest.approx(expected / actual.sum() - 1)
+    assert found.spend.champion_bias == pytest.approx(expected / actual.sum() - 1)
 
 
 def test_the_error_knows_that_all_customers_share_their_draws() -> None:
@@ -194,10 +194,10 @@ def test_without_any_purchase_in_the_holdout_there_is_no_bias_and_no_number_that
 ) -> None:
     nothing = parts.holdout.assign(purchases=np.int64(0), spend=0.0)
     found = compare(replace(parts, holdout=nothing), seen, worse(seen), seed=0)
-    assert math.isnan(found.value.champion_bias)
+    assert math.isnan(found.spend.champion_bias)
     assert not found.is_challenger_good_enough
-    assert list(found.table()["outcome"]) == ["value", "purchases"]
-    assert found.metrics()["value.difference"] == found.value.difference
+    assert list(found.table()["outcome"]) == ["spend", "purchases"]
+    assert found.metrics()["spend.difference"] == found.spend.difference
     assert found.metrics()["customers"] == len(parts.holdout)
 
 

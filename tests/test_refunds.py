@@ -176,7 +176,7 @@ def test_a_refunded_purchase_counts_until_the_day_it_is_given_back() -> None:
     """T-36: a refund row is no purchase, and the day that it undoes is none either."""
     rows: list[Row] = [("a", 0, 10_000, None), ("a", 10, 5_000, None), ("a", 20, -5_000, None), ("a", 30, 3_000, None)]
     accounted = log(rows)
-    before, after = (summarize(accounted, FIRST + timedelta(day)).customers.iloc[0] for day in (19, 30))
+    before, after = (summarize(accounted, FIRST + timedelta(day)).table.iloc[0] for day in (19, 30))
     assert (before["frequency"], before["recency"], before["monetary_value"]) == (1, 10, 50.0)
     assert (after["frequency"], after["recency"], after["monetary_value"]) == (1, 30, 30.0)
     assert compress(accounted).repeat_buyers == 1

@@ -13,6 +13,7 @@ import pytest
 from tenure import registry
 from tenure.posterior import Posterior
 from tenure.registry import models
+from tenure.registry.aliases import NoModelError, find_version
 from tenure.registry.store import client
 from tenure.scorer import Scorer
 
@@ -24,10 +25,16 @@ CUSTOMERS = pd.DataFrame(
 
 
 @pytest.fixture
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Return a cache folder of this test alone; a scorer that is copied there is compiled again."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    return tmp_path / "cache"
+
+
+@pytest.fixture
 def add(tmp_path: Path, posterior: Posterior, monkeypatch: pytest.MonkeyPatch) -> Iterator[Add]:
     """Register versions in a store of this test alone."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     before = mlflow.get_tracking_uri()
     registry.use(f"sqlite:///{tmp_path / 'mlflow.db'}")
     mlflow.set_experiment("test")
@@ -57,6 +64,7 @@ def test_the_model_answers_by_the_purchase_model_of_its_posterior(add: Add, post
     assert (answer["p_alive"] < 1).all()
 
 
+@pytest.mark.usefixtures("cache")
 def test_two_versions_answer_with_their_own_code(add: Add, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     other = tmp_path / "other"
     shutil.copytree(models.PACKAGE, other, ignore=shutil.ignore_patterns("__pycache__"))
@@ -83,7 +91,7 @@ def test_the_model_works_where_no_cache_can_be_written(
 
 
 def test_a_cache_that_holds_something_else_is_not_believed(
-    add: Add, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    add: Add, cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def load() -> mlflow.pyfunc.PyFuncModel:
         for name in [name for name in sys.modules if name.startswith("tenure_scorer_")]:
@@ -92,7 +100,7 @@ def test_a_cache_that_holds_something_else_is_not_believed(
 
     add("PASS")
     load()
-    (code,) = (tmp_path / "cache" / "tenure").iterdir()
+    (code,) = (cache / "tenure").iterdir()
     (code / "posterior.py").write_text("raise ImportError('someone was here')")
     assert (load().predict(CUSTOMERS)["clv"] > 0).all()
 
@@ -110,3 +118,18 @@ def test_a_notebook_finds_the_store_that_the_environment_names_or_that_lies_near
     assert registry.find_store(inside) == f"sqlite:///{inside / 'mlflow.db'}"
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "sqlite:///elsewhere.db")
     assert registry.find_store(inside) == "sqlite:///elsewhere.db"
+
+
+@pytest.mark.parametrize(
+    ("number", "meant"),
+    [("0a1b" * 8, "runs:/" + "0a1b" * 8), ("1234" * 8, "runs:/" + "1234" * 8), ("champion", "models:/clv@champion")],
+)
+def test_an_id_or_an_alias_in_the_place_of_a_number_is_named_as_it_is_written(number: str, meant: str) -> None:
+    with pytest.raises(NoModelError, match=rf"Did you mean {meant}\?$"):
+        find_version(f"models:/clv/{number}")
+
+
+@pytest.mark.parametrize("number", ["01", "0", "-1", "1" * 12])
+def test_a_number_that_is_none_has_no_alias_hint(number: str) -> None:
+    with pytest.raises(NoModelError, match=r"an alias follows an @\.$"):
+        find_version(f"models:/clv/{number}")

@@ -1,4 +1,4 @@
-"""The report: of a made-up run, hostile on purpose. Of a real one see test_train; in a browser, the slow test below."""
+"""The report: of a made-up run, hostile on purpose. Of a real one see test_report_command; in a browser, see below."""
 
 import base64
 import json
@@ -14,6 +14,7 @@ from runs import InFolder, write
 
 from tenure import registry, report
 from tenure.jobs.compose import compose_settings
+from tenure.record import Record
 from tenure.report.cells import Cell, Note, Table
 from tenure.review import Check, Review, Verdict
 
@@ -30,21 +31,21 @@ BASE = ("expected", "low", "high", "mean_low", "mean_high", "adjusted_low", "adj
 def _review(verdict: Verdict) -> Review:
     sound = Check("rhat", "final.purchases.rhat_max", 1.0, Verdict.PASS, "R-hat is 1", "REVIEW above 1.01", "why", "")
     odd = Check(
-        "bias", "value.bias", 0.3, verdict, "the bias is 0.3", "FAIL above 0.25", HOSTILE, "Look at the season."
+        "bias", "spend.bias", 0.3, verdict, "the bias is 0.3", "FAIL above 0.25", HOSTILE, "Look at the season."
     )
     return Review((sound,) if verdict is Verdict.PASS else (sound, odd))
 
 
 def _tables() -> dict[str, dict[str, object]]:
-    coverage = {"outcome": "value", "group": "everyone", "level": [0.5, 0.9], "customers": 9, "inside": [0.51, 0.88]}
+    coverage = {"outcome": "spend", "group": "everyone", "level": [0.5, 0.9], "customers": 9, "inside": [0.51, 0.88]}
     bins = {"low": [0.0, 0.1], "high": [0.1, 0.2], "customers": [0, 9], "foretold": [None, 0.15]}
     means = {f"{kind}_purchases": [2.0, 1.0, 0.5] for kind in ("actual", "expected")}
-    means |= {"actual_value": [1000.0, 9.0, 20.0], "expected_value": [30.0, 20.0, 10.0]}
-    against = {"forecast": ["zero", HOSTILE], "outcome": "value", "crps": 3.0, "crps_of_model": 2.0, "difference": -1.0}
+    means |= {"actual_spend": [1000.0, 9.0, 20.0], "expected_spend": [30.0, 20.0, 10.0]}
+    against = {"forecast": ["zero", HOSTILE], "outcome": "spend", "crps": 3.0, "crps_of_model": 2.0, "difference": -1.0}
     return {
         "backtest/coverage": {**coverage, "inside_se": 0.01, "below": 0.06, "above": 0.06, "tail_se": 0.01},
         "backtest/reliability": {**bins, "actual": [None, 0.2], "actual_se": [None, 0.1]},
-        "backtest/deciles": {"decile": [1, 2, 3], "customers": 5, **means, "value_coverage": 0.9},
+        "backtest/deciles": {"decile": [1, 2, 3], "customers": 5, **means, "spend_coverage": 0.9},
         "backtest/baselines": {**against, "difference_se": 0.1, "winner": ["model", None]},
         "diagnostics/final/purchases_summary": {"mean": [0.25], "r_hat": [1.0]},
     }
@@ -68,9 +69,10 @@ def made_up(tmp_path: Path) -> InFolder:
         write(tmp_path, f"{path}.csv", pd.DataFrame(columns))
     write(tmp_path, "diagnostics/final/purchases_check.png", PIXEL)
     metrics = {"customers": 9.0, "horizon_days": 273.0, "final.purchases.rhat_max": 1.0, "base.customers": 9.0}
-    for outcome in ("purchases", "value"):
+    for outcome in ("purchases", "spend"):
         metrics |= {f"{outcome}.{key}": value for key, value in TOTALS.items()}
-        metrics |= {f"base.{outcome}.{key}": float(at) for at, key in enumerate(BASE, 1000)}
+    for total in ("purchases", "clv"):
+        metrics |= {f"base.{total}.{key}": float(at) for at, key in enumerate(BASE, 1000)}
     params = {"score.horizon_days": "365", "score.discount_rate": "0.1", "score.margin": "1.0", "score.level": "0.9"}
     params |= {"review.level": "0.9", "fit.purchase_model": "bg_nbd", "transactions.path": HOSTILE}
     tags = {"mlflow.runName": HOSTILE, "baselines.wins": HOSTILE, "final.purchases.method": "nuts", "end": "2025-12-31"}
@@ -194,7 +196,7 @@ def test_the_report_opens_in_mlflow_without_an_error_and_its_tables_sort(
     settings = compose_settings("train", [f"registry.tracking_uri={server}"]).registry
     registry.connect(settings)
     with registry.open_run(settings, "train", "seed: 1") as run:
-        registry.log_report(report.render(made_up))
+        registry.log(Record(files={"report.html": report.render(made_up)}))
     page_of_run = f"{server}/#/experiments/{run.info.experiment_id}/runs/{run.info.run_id}/artifacts/report.html"
     complaints: list[str] = []
     with browsers.sync_playwright() as playwright:
@@ -234,12 +236,12 @@ def test_parts_are_shown_one_by_one_as_on_the_page(made_up: InFolder) -> None:
 
 def test_tails_stand_beside_the_interval_that_the_review_judges(made_up: InFolder) -> None:
     (row,) = report.tails(made_up).rows
-    assert [cell.text for cell in row] == ["value", "everyone", "9", "6.0% ± 1.0%", "88.0% ± 1.0%", "6.0% ± 1.0%"]
+    assert [cell.text for cell in row] == ["spend", "everyone", "9", "6.0% ± 1.0%", "88.0% ± 1.0%", "6.0% ± 1.0%"]
 
 
 def test_totals_say_where_the_adjustment_comes_from(made_up: InFolder) -> None:
-    told = replace(made_up, tags={**made_up.tags, "value.adjusted": "assumed from the prior"})
-    assert "by a factor that is assumed from the prior" in report.totals(told).caption
+    told = replace(made_up, tags={**made_up.tags, "spend.adjusted": "assumed from the prior"})
+    assert "the drift is assumed from the prior" in report.totals(told).caption
 
 
 def test_the_refits_move_is_told_beside_chance_and_none_where_there_is_no_refit(made_up: InFolder) -> None:

@@ -17,7 +17,8 @@ from tenure.backtest import METRICS
 from tenure.backtest.refit_drift import METRICS as SHIFTS
 from tenure.backtest.spend_trend import METRICS as STEADINESS
 from tenure.failures import Failure
-from tenure.review import Check, LimitSettings, Review, ReviewSettings, ReviewSettingsError, Verdict, judge
+from tenure.review import Check, Review, Verdict, judge
+from tenure.settings import LimitSettings, ReviewSettings, ReviewSettingsError
 
 CONF = Path(__file__).parents[1] / "conf"
 FITS = {
@@ -173,7 +174,7 @@ def test_every_judged_metric_is_one_that_a_run_measures() -> None:
         ("largest_customer", "customers", 99),
         ("holdout_payers", "purchases.actual_total", 0),
         ("purchases_bias", "purchases.actual_total", 0),
-        ("value_bias", "holdout_payers", 0),
+        ("spend_bias", "holdout_payers", 0),
         ("spend_per_purchase_bias", "holdout_payers", 0),
     ],
 )
@@ -200,13 +201,16 @@ def test_births_before_the_log_are_judged_where_they_were_looked_for() -> None:
 
 
 def test_no_share_of_one_customer_fails() -> None:
-    for metric in ("data.largest_spend_share", "value.largest_share", "data.shared_ids_share", "data.alike_ids_share"):
+    for metric in ("data.largest_spend_share", "spend.largest_share", "data.shared_ids_share", "data.alike_ids_share"):
         assert judge({**good_metrics(), metric: 1.0}, SETTINGS.checks, fits=FITS).verdict is Verdict.REVIEW
 
 
 def test_only_the_refit_can_have_moved() -> None:
     calibration = {fit: method for fit, method in FITS.items() if fit.startswith("calibration.")}
-    for fits, due in ((calibration, set()), (FITS, {"final.purchases.refit_drift", "final.spend.refit_drift"})):
+    for fits, due in (
+        (calibration, set()),
+        (FITS, {"final.purchases.refit_drift", "final.spend.refit_drift"}),
+    ):
         review = judge(good_metrics(), SETTINGS.checks, fits=fits)
         assert {check.metric for check in review.checks if check.name == "refit_drift"} == due
 
@@ -215,12 +219,17 @@ def test_only_the_refit_can_have_moved() -> None:
     ("metric", "good", "bad", "finding"),
     [
         ("final.purchases.refit_drift", 0.09, 0.18, "is 0.18, standard error 0.01: above the REVIEW limit 0.1"),
-        ("final.spend.refit_drift", -0.09, -0.3, "is -0.3, standard error 0.01: below the REVIEW limit -0.1"),
+        (
+            "final.spend.refit_drift",
+            -0.09,
+            -0.3,
+            "is -0.3, standard error 0.01: below the REVIEW limit -0.1",
+        ),
         ("spend_change", 0.1, -0.2, "is -0.2, standard error 0.01: below the REVIEW limit -0.1"),
         ("p_purchase.largest_gap", 0.1, 0.3, "is 0.3: above the REVIEW limit 0.1"),
         ("data.unmatched_refunds_share", 0.05, 0.08, "is 0.08: above the REVIEW limit 0.05"),
         ("data.largest_spend_share", 0.1, 0.29, "is 0.29: above the REVIEW limit 0.1"),
-        ("value.largest_share", 0.1, 0.42, "is 0.42: above the REVIEW limit 0.1"),
+        ("spend.largest_share", 0.1, 0.42, "is 0.42: above the REVIEW limit 0.1"),
         ("data.shared_ids_share", 0.0, 0.126, "is 0.126: above the REVIEW limit 0"),
         ("data.alike_ids_share", 0.0, 0.001, "is 0.001: above the REVIEW limit 0"),
         ("free_repeat_share", 0.05, 0.06, "is 0.06: above the REVIEW limit 0.05"),
@@ -228,7 +237,7 @@ def test_only_the_refit_can_have_moved() -> None:
         ("one_time_share", 0.6, 0.0, "is 0: below the REVIEW limit 0.05"),
         ("baselines.won_share", 0.0, 1 / 6, "is 0.1667: above the REVIEW limit 0"),
         ("baselines.purchases.won_share", 0.0, 1 / 6, "is 0.1667: above the REVIEW limit 0"),
-        ("value.top_decile.above_90", 0.1, 0.13, "is 0.13, standard error 0.01: above the REVIEW limit 0.1"),
+        ("spend.top_decile.above_90", 0.1, 0.13, "is 0.13, standard error 0.01: above the REVIEW limit 0.1"),
         ("purchases.one_time.below_90", 0.02, 0.01, "is 0.01, standard error 0.01: below the REVIEW limit 0.02"),
     ],
 )
@@ -314,7 +323,7 @@ def test_a_part_that_failed_is_a_finding_and_never_a_pass_nor_an_excuse() -> Non
     assert "failures/baseline_boosting.txt" in concern.advice
     assert review.with_failures([FAILURE]) == review
     assert review.with_failures([]) == passed
-    failed = judge({**good_metrics(), "value.bias": 1.0}, SETTINGS.checks, fits=FITS)
+    failed = judge({**good_metrics(), "spend.bias": 1.0}, SETTINGS.checks, fits=FITS)
     assert failed.with_failures([FAILURE]).verdict is Verdict.FAIL
 
 
@@ -338,7 +347,7 @@ def test_the_same_metric_is_judged_once() -> None:
 
 def test_the_tails_at_the_reviews_level_are_inside_their_bands() -> None:
     tail = (1 - SETTINGS.level) / 2
-    for name in ("purchases_low_tail", "purchases_high_tail", "value_low_tail", "value_high_tail"):
+    for name in ("purchases_low_tail", "purchases_high_tail", "spend_low_tail", "spend_high_tail"):
         low, high = SETTINGS.checks[name].review
         assert low < tail < high
     low, high = SETTINGS.checks["coverage"].review
@@ -418,7 +427,7 @@ def test_a_check_states_its_limits(bands: dict[str, Any], text: str) -> None:
 
 
 def test_a_review_survives_json() -> None:
-    metrics = {**good_metrics(), "value.bias": math.nan, "purchases.bias": 0.12}
+    metrics = {**good_metrics(), "spend.bias": math.nan, "purchases.bias": 0.12}
     review = judge(metrics, SETTINGS.checks, fits=FITS)
     stored = json.loads(json.dumps(review.to_dict(), allow_nan=False))
     assert stored["verdict"] == "FAIL"
@@ -495,14 +504,14 @@ def test_settings_without_checks_or_with_a_level_of_ninety_are_refused_together(
 def test_a_limit_is_changed_from_the_command_line() -> None:
     ConfigStore.instance().store(name="review_schema", group="review", node=ReviewSettings)
     with initialize_config_dir(str(CONF), version_base="1.3"):
-        config = compose(overrides=["+review=[review_schema,default]", "review.checks.value_bias.review=[-0.2,0.2]"])
+        config = compose(overrides=["+review=[review_schema,default]", "review.checks.spend_bias.review=[-0.2,0.2]"])
     settings = OmegaConf.to_object(config.review)
     assert isinstance(settings, ReviewSettings)
-    assert settings.checks["value_bias"].review == [-0.2, 0.2]
-    assert settings.checks["value_bias"].fail == SETTINGS.checks["value_bias"].fail
+    assert settings.checks["spend_bias"].review == [-0.2, 0.2]
+    assert settings.checks["spend_bias"].fail == SETTINGS.checks["spend_bias"].fail
 
 
-@pytest.mark.parametrize("change", ["checks.value_bias.reviews=[0,1]", "checks.value_bias.advice=null", "level=high"])
+@pytest.mark.parametrize("change", ["checks.spend_bias.reviews=[0,1]", "checks.spend_bias.advice=null", "level=high"])
 def test_an_unknown_key_or_a_wrong_type_is_refused(change: str) -> None:
     with pytest.raises(OmegaConfBaseException):
         read_settings(change)

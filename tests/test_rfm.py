@@ -25,11 +25,11 @@ from tenure.rfm import (
     histories,
     origins,
     split,
-    stream,
-    summaries,
+    stream_summary,
     summarize,
+    summary_query,
 )  # fmt: skip
-from tenure.summary import Rfm
+from tenure.summary import CustomerSummary
 from tenure.transactions import Transactions, read
 
 CUTOFF = date(1997, 9, 30)
@@ -51,17 +51,17 @@ def cdnow() -> Transactions:
     return read(settings())
 
 
-def customers(rfm: Rfm) -> dict[str, tuple[float, ...]]:
-    return {row[0]: tuple(row[1:]) for row in rfm.customers.itertuples(index=False)}
+def customers(summary: CustomerSummary) -> dict[str, tuple[float, ...]]:
+    return {row[0]: tuple(row[1:]) for row in summary.table.itertuples(index=False)}
 
 
 def assert_equals_the_library(
-    rfm: Rfm, transactions: Transactions, end: date, rfm_summary: Callable[..., pd.DataFrame]
+    summary: CustomerSummary, transactions: Transactions, end: date, rfm_summary: Callable[..., pd.DataFrame]
 ) -> None:
     theirs = rfm_summary(purchases(transactions, end), "customer_id", "date", "amount", observation_period_end=str(end))
     theirs = theirs.sort_values("customer_id", ignore_index=True)
     pd.testing.assert_frame_equal(
-        rfm.customers, theirs, check_dtype=False, check_column_type=False, rtol=1e-12, check_exact=False
+        summary.table, theirs, check_dtype=False, check_column_type=False, rtol=1e-12, check_exact=False
     )
 
 
@@ -85,7 +85,7 @@ def test_the_cdnow_calibration_is_the_published_one(cdnow: Transactions) -> None
     parts = split(cdnow, CUTOFF)
     known = customers(parts.calibration)
     assert len(known) == 2357
-    assert (parts.calibration.customers["frequency"] > 0).sum() == 946
+    assert (parts.calibration.table["frequency"] > 0).sum() == 946
     assert known["1"] == (2, 213, 272, pytest.approx((29.73 + 14.96) / 2))
     assert known["1516"][:3] == (26, 216, 217)
     assert parts.horizon_days == 39 * 7
@@ -118,7 +118,7 @@ def test_who_is_first_seen_in_the_holdout_is_counted_and_in_neither_table() -> N
         "2020-01-06",
         "2020-01-11",
     )
-    assert list(parts.calibration.customers["customer_id"]) == ["a", "b"]
+    assert list(parts.calibration.table["customer_id"]) == ["a", "b"]
     assert list(parts.holdout["purchases"]) == [0, 0]
     assert parts.born_in_holdout == 1
 
@@ -162,8 +162,8 @@ def test_any_holdout_accounts_for_every_purchase_and_cent(sales: list[Sale], wai
     end = cutoff + timedelta(length)
     parts = split(transactions, cutoff, end)
     until_end = purchases(transactions, end)
-    known = until_end[until_end["customer_id"].isin(parts.calibration.customers["customer_id"])]
-    counted = (parts.calibration.customers["frequency"] + 1).sum() + parts.holdout["purchases"].sum()
+    known = until_end[until_end["customer_id"].isin(parts.calibration.table["customer_id"])]
+    counted = (parts.calibration.table["frequency"] + 1).sum() + parts.holdout["purchases"].sum()
     assert counted == len(known)
     assert until_end["customer_id"].nunique() == len(parts.holdout) + parts.born_in_holdout
     before = known[known["date"] <= pd.Timestamp(cutoff)]["amount"].sum()
@@ -178,13 +178,13 @@ def test_sales_and_refunds_after_the_cut_off_do_not_change_the_calibration(cdnow
     new = pd.DataFrame({"customer_id": ["!", "~"], "date": sold["date"].head(2), "amount": 5.0})
     honest = split(cdnow, CUTOFF)
     parts = split(log_of(pd.concat([clean, sold, new])), CUTOFF, "1997-10-01")
-    pd.testing.assert_frame_equal(parts.calibration.customers, honest.calibration.customers)
+    pd.testing.assert_frame_equal(parts.calibration.table, honest.calibration.table)
     assert parts.calibration.first_orders == honest.calibration.first_orders
     assert (parts.holdout["purchases"] == 1).all()
     assert (parts.holdout["spend"] == 1e9).all()
     assert parts.born_in_holdout == 2
     refunded = split(log_of(pd.concat([clean, sold, new, back])), CUTOFF, "1997-10-02")
-    pd.testing.assert_frame_equal(refunded.calibration.customers, honest.calibration.customers)
+    pd.testing.assert_frame_equal(refunded.calibration.table, honest.calibration.table)
     assert refunded.holdout["purchases"].sum() == 0
 
 
@@ -198,21 +198,21 @@ def test_sales_after_the_end_do_not_change_the_split(cdnow: Transactions) -> Non
 @quick
 @given(sales=SALES)
 def test_a_base_repeated_by_its_counts_is_every_customer(sales: list[Sale]) -> None:
-    rfm = summarize(sales_log(*sales))
-    base, names = CompressedSummary.of(rfm), ["frequency", "recency", "T"]
+    summary = summarize(sales_log(*sales))
+    base, names = CompressedSummary.of(summary), ["frequency", "recency", "T"]
     found = base.histories
     everyone = np.repeat(np.stack([found.frequency, found.recency, found.T]), found.count, axis=1)
-    np.testing.assert_array_equal(everyone.T, rfm.customers[names].sort_values(names))
+    np.testing.assert_array_equal(everyone.T, summary.table[names].sort_values(names))
     buyers = np.repeat(np.stack([base.spends.frequency, base.spends.mean]), base.spends.count, axis=1)
-    pairs = rfm.customers.loc[rfm.customers["frequency"] > 0, ["frequency", "monetary_value"]]
+    pairs = summary.table.loc[summary.table["frequency"] > 0, ["frequency", "monetary_value"]]
     np.testing.assert_array_equal(buyers.T, pairs.sort_values(["frequency", "monetary_value"]))
-    assert (base.customers, base.repeat_buyers, base.as_of) == (len(rfm.customers), len(pairs), rfm.as_of)
+    assert (base.customers, base.repeat_buyers, base.as_of) == (len(summary.table), len(pairs), summary.as_of)
 
 
 def test_histories_of_cdnow_are_sorted_distinct_and_counted(cdnow: Transactions) -> None:
-    rfm = summarize(cdnow, CUTOFF)
-    found = histories(rfm)
-    counted = rfm.customers.groupby(["frequency", "recency", "T"]).size()
+    summary = summarize(cdnow, CUTOFF)
+    found = histories(summary)
+    counted = summary.table.groupby(["frequency", "recency", "T"]).size()
     expected = counted.reset_index(name="count")
     for name in ("frequency", "recency", "T", "count"):
         np.testing.assert_array_equal(getattr(found, name), expected[name])
@@ -274,10 +274,10 @@ def test_a_log_of_one_day_cannot_be_split() -> None:
 def test_repeat_purchases_that_were_all_free_are_counted_and_left_out_of_the_spends() -> None:
     sales: Sequence[Sale] = [(name, day, 0.0) for name in "abcd" for day in (0, 5)]
     log = sales_log(*sales, ("e", 0, 0.0), ("e", 5, 1.0), ("f", 0, 0.0))
-    rfm = summarize(log)
+    summary = summarize(log)
     free = dict.fromkeys("abcd", (1, 5, 5, 0.0))
-    assert customers(rfm) == {**free, "e": (1, 5, 5, 1.0), "f": (0, 0, 5, 0.0)}
-    for grouped in (compress(log), CompressedSummary.of(rfm)):
+    assert customers(summary) == {**free, "e": (1, 5, 5, 1.0), "f": (0, 0, 5, 0.0)}
+    for grouped in (compress(log), CompressedSummary.of(summary)):
         assert (grouped.customers, grouped.repeat_buyers, grouped.paying_repeat_buyers) == (6, 5, 1)
         assert (grouped.spends.frequency, grouped.spends.mean, grouped.spends.count) == (1, 1.0, 1)
 
@@ -312,15 +312,15 @@ def test_histories_and_spends_that_are_none_are_refused() -> None:
 
 
 def test_one_customer_with_one_purchase_is_a_summary_and_a_history() -> None:
-    rfm = summarize(sales_log(("a", 0, 9.5)))
-    assert customers(rfm) == {"a": (0, 0, 0, 0.0)}
-    found = histories(rfm)
+    summary = summarize(sales_log(("a", 0, 9.5)))
+    assert customers(summary) == {"a": (0, 0, 0, 0.0)}
+    found = histories(summary)
     assert (found.frequency.tolist(), found.count.tolist()) == ([0], [1])
 
 
 def test_nobody_has_no_histories() -> None:
-    nobody = summarize(sales_log(("a", 0, 9.5))).customers.iloc[:0]
-    assert len(histories(Rfm.from_frame(nobody)).T) == 0
+    nobody = summarize(sales_log(("a", 0, 9.5))).table.iloc[:0]
+    assert len(histories(CustomerSummary.from_frame(nobody)).T) == 0
 
 
 def test_first_orders_are_summarised_apart_from_repeat_purchases():
@@ -358,24 +358,24 @@ def test_any_grouped_base_is_that_of_its_customers(sales: list[Sale], wait: int)
 
 
 def test_the_lazy_summaries_stream_the_same_customers(cdnow: Transactions) -> None:
-    batches = summaries(cdnow, CUTOFF).to_pyarrow_batches(chunk_size=500)
+    batches = summary_query(cdnow, CUTOFF).to_pyarrow_batches(chunk_size=500)
     streamed = pd.concat([batch.to_pandas() for batch in batches]).sort_values("customer_id", ignore_index=True)
-    pd.testing.assert_frame_equal(streamed, summarize(cdnow, CUTOFF).customers, check_dtype=False)
+    pd.testing.assert_frame_equal(streamed, summarize(cdnow, CUTOFF).table, check_dtype=False)
 
 
 def test_summaries_come_part_by_part_in_order_and_more_than_once(cdnow: Transactions) -> None:
-    streamed = replace(stream(cdnow, CUTOFF), rows=1_000)
+    streamed = replace(stream_summary(cdnow, CUTOFF), rows=1_000)
     whole = summarize(cdnow, CUTOFF)
     assert streamed.as_of == CUTOFF
     for _ in range(2):
         parts = list(streamed.parts())
         assert max(map(len, parts)) <= 2_048  # the engine's own vectors round it up
         table = pd.concat(parts, ignore_index=True)
-        pd.testing.assert_frame_equal(table, whole.customers, check_dtype=False)
+        pd.testing.assert_frame_equal(table, whole.table, check_dtype=False)
 
 
 def test_streamed_repeat_purchases_may_be_free() -> None:
-    (part,) = stream(sales_log(("a", 0, 5.0), ("a", 3, 0.0), ("b", 1, 2.0))).parts()
+    (part,) = stream_summary(sales_log(("a", 0, 5.0), ("a", 3, 0.0), ("b", 1, 2.0))).parts()
     assert part["monetary_value"].tolist() == [0.0, 0.0]
     assert part["frequency"].tolist() == [1, 0]
 
@@ -392,19 +392,19 @@ def test_segments_ride_along_by_their_rule_and_know_nothing_of_later_days() -> N
         }
     )
     first = log_of(rows, segments={"country": "first"})
-    assert list(summarize(first).customers.columns)[-1] == "country"
-    assert list(summarize(first).customers["country"]) == ["FR", "(none)"]
+    assert list(summarize(first).table.columns)[-1] == "country"
+    assert list(summarize(first).table["country"]) == ["FR", "(none)"]
     mode = log_of(rows, segments={"country": "mode"})
-    assert list(summarize(mode, "2020-01-03").customers["country"]) == ["DE", "(none)"]
-    assert list(summarize(mode).customers["country"]) == ["FR", "(none)"]  # two each: the earlier one
-    assert set(summaries(mode).to_pandas()["country"]) == {"FR", "(none)"}
+    assert list(summarize(mode, "2020-01-03").table["country"]) == ["DE", "(none)"]
+    assert list(summarize(mode).table["country"]) == ["FR", "(none)"]  # two each: the earlier one
+    assert set(summary_query(mode).to_pandas()["country"]) == {"FR", "(none)"}
 
 
 def test_a_cohort_is_the_customers_born_in_its_window() -> None:
     transactions = sales_log(("a", 0, 1.0), ("a", 9, 1.0), ("b", 3, 1.0), ("b", 12, 1.0), ("c", 5, 1.0), ("d", 12, 1.0))
     window = AcquisitionWindow(date(2020, 1, 2), date(2020, 1, 5))
     parts = split(transactions, "2020-01-10", window=window)
-    assert list(parts.calibration.customers["customer_id"]) == ["b"]
+    assert list(parts.calibration.table["customer_id"]) == ["b"]
     assert parts.born_in_holdout == 1  # d; a and c bought before
     assert compress(transactions, window=window).customers == 1
     cohorts = [
@@ -412,8 +412,8 @@ def test_a_cohort_is_the_customers_born_in_its_window() -> None:
         AcquisitionWindow(date(2020, 1, 2), date(2020, 1, 4)),
         AcquisitionWindow(date(2020, 1, 5)),
     ]
-    each = [summarize(transactions, acquisitions=cohort).customers for cohort in cohorts]
-    everyone = summarize(transactions).customers
+    each = [summarize(transactions, window=cohort).table for cohort in cohorts]
+    everyone = summarize(transactions).table
     pd.testing.assert_frame_equal(pd.concat(each).sort_values("customer_id", ignore_index=True), everyone)
 
 

@@ -208,7 +208,7 @@ def test_outcomes_have_the_mean_that_is_expected() -> None:
         scorer = Scorer(fixed(20_000, **population))
         table = scorer.score(customers(*rows), horizon_days=700, discount_rate=0.3).table
         futures = scorer.simulate(customers(*rows), horizon_days=700, discount_rate=0.3)
-        for name, outcome in (("expected_purchases", futures.counts), ("clv", futures.values)):
+        for name, outcome in (("expected_purchases", futures.purchases), ("clv", futures.clv)):
             error = outcome.std(axis=1) / np.sqrt(outcome.shape[1])
             assert (np.abs(outcome.mean(axis=1) - table[name]) < 4.5 * error + 1e-12).all(), (population, name)
 
@@ -217,11 +217,11 @@ def test_intervals_are_order_statistics_of_the_outcomes(
     scorer: Scorer, summaries: pd.DataFrame, table: pd.DataFrame
 ) -> None:
     futures = scorer.simulate(summaries)
-    low, high = (np.quantile(futures.values, at, axis=1, method="inverted_cdf") for at in (0.05, 0.95))
+    low, high = (np.quantile(futures.clv, at, axis=1, method="inverted_cdf") for at in (0.05, 0.95))
     np.testing.assert_array_equal(table["clv_low"], low)
     np.testing.assert_array_equal(table["clv_high"], high)
     np.testing.assert_array_equal(
-        table["purchases_high"], np.quantile(futures.counts, 0.95, axis=1, method="inverted_cdf")
+        table["purchases_high"], np.quantile(futures.purchases, 0.95, axis=1, method="inverted_cdf")
     )
 
 
@@ -261,9 +261,9 @@ def test_predictive_intervals_cover_what_they_say(purchases: str, chances: int) 
         later.append(len(times) - len(before))
     valid = [at for at, row in enumerate(rows) if row[0] <= row[1]]
     base = customers(*[rows[at] for at in valid])
-    scorer = Scorer(replace(fixed(1000, r=r, alpha=alpha, a=a, b=b), purchases=purchases))
+    scorer = Scorer(replace(fixed(1000, r=r, alpha=alpha, a=a, b=b), purchase_model=purchases))
     futures, actual = scorer.simulate(base, horizon_days=200), np.array(later)[valid][:, None]
-    below, equal = (futures.counts < actual).mean(axis=1), (futures.counts == actual).mean(axis=1)
+    below, equal = (futures.purchases < actual).mean(axis=1), (futures.purchases == actual).mean(axis=1)
     pit = below + rng.random(len(valid)) * equal
     assert np.mean((pit > 0.05) & (pit < 0.95)) == pytest.approx(0.9, abs=0.02)
     assert np.mean(pit < 0.05) == pytest.approx(0.05, abs=0.015)
@@ -276,7 +276,7 @@ def test_totals_come_from_joint_draws(scorer: Scorer, summaries: pd.DataFrame, t
     assert totals.loc["clv", "expected"] == pytest.approx(table["clv"].sum(), rel=1e-12)
     assert totals.loc["purchases", "expected"] == pytest.approx(table["expected_purchases"].sum(), rel=1e-12)
     futures = scorer.simulate(summaries)
-    low = np.quantile(futures.values.sum(axis=0), 0.05, method="inverted_cdf")
+    low = np.quantile(futures.clv.sum(axis=0), 0.05, method="inverted_cdf")
     assert totals.loc["clv", "low"] == pytest.approx(low, rel=1e-12)
     width = totals.loc["clv", "high"] - totals.loc["clv", "low"]
     assert width < 0.2 * (table["clv_high"] - table["clv_low"]).sum()
@@ -286,7 +286,7 @@ def test_totals_add_up_over_batches(scorer: Scorer, summaries: pd.DataFrame) -> 
     whole = scorer.score(summaries).totals
     parts = scorer.score(summaries.iloc[:100]).totals + scorer.score(summaries.iloc[100:]).totals
     assert parts.customers == whole.customers == 700
-    np.testing.assert_allclose(parts.value, whole.value, rtol=1e-12)
+    np.testing.assert_allclose(parts.clv, whole.clv, rtol=1e-12)
     np.testing.assert_array_equal(parts.purchases, whole.purchases)
 
 
@@ -296,8 +296,8 @@ def test_a_very_frequent_customer_is_simulated_right() -> None:
     scorer = Scorer(fixed(4000))
     table = scorer.score(base, horizon_days=3650, discount_rate=0.1).table
     futures = scorer.simulate(base, horizon_days=3650, discount_rate=0.1)
-    assert futures.counts.max() > 2000
-    for name, outcome in (("expected_purchases", futures.counts), ("clv", futures.values)):
+    assert futures.purchases.max() > 2000
+    for name, outcome in (("expected_purchases", futures.purchases), ("clv", futures.clv)):
         error = outcome.std(axis=1) / np.sqrt(outcome.shape[1])
         assert (np.abs(outcome.mean(axis=1) - table[name]) < 4.5 * error).all()
 
@@ -318,10 +318,10 @@ def test_totals_by_group_are_those_of_the_group_alone(scorer: Scorer, segmented:
         same = segmented["country"].isna() if pd.isna(country) else segmented["country"] == country
         alone = scorer.score(segmented[same & (segmented["channel"] == channel)]).totals
         assert totals.customers == alone.customers > 0
-        for name in ("purchases", "value", "expected_purchases", "expected_value"):
+        for name in ("purchases", "clv", "expected_purchases", "expected_clv"):
             np.testing.assert_array_equal(getattr(totals, name), getattr(alone, name))
     whole = scorer.score(segmented).totals
-    np.testing.assert_allclose(scores.totals.value, whole.value, rtol=1e-12)
+    np.testing.assert_allclose(scores.totals.clv, whole.clv, rtol=1e-12)
     np.testing.assert_array_equal(sum(group.purchases for group in scores.groups.values()), whole.purchases)
 
 

@@ -23,7 +23,7 @@ from tenure.jobs.compose import compose_settings
 from tenure.output import OutputError, atomic_file, describe, require_writable
 from tenure.posterior import Posterior
 from tenure.registry import NoModelError
-from tenure.rfm import stream
+from tenure.rfm import stream_summary
 from tenure.scorer import Scorer
 from tenure.settings import SettingsError
 from tenure.transactions import IdTypeError, choose_type, kind_of, read
@@ -79,7 +79,7 @@ def test_a_failed_run_is_scored_with_on_demand_alone_and_every_row_says_so(store
     assert list(scores["verdict"]) == ["FAIL"] * 3
     about = describe("new/folder/scores.parquet")
     assert (about["verdict"], about["model"]) == ("FAIL", f"runs:/{run_id}")
-    summaries = pd.concat(stream(read(settings("log.csv"))).parts())
+    summaries = pd.concat(stream_summary(read(settings("log.csv"))).parts())
     alone = Scorer(posterior.thin(100)).score(summaries, level=0.8).table.set_index("customer_id")
     assert scores.set_index(scores["customer_id"].astype(str))["clv"].to_dict() == alone["clv"].to_dict()
     assert not mlflow.MlflowClient().search_registered_models()
@@ -177,7 +177,7 @@ def test_ids_of_a_csv_are_integers_when_all_are_written_as_integers(tmp_path: Pa
     log = read(settings(tmp_path / "log.csv"))
     assert choose_type(log, None) == kind
     assert choose_type(log, None, "text") == choose_type(log, "text", "integer") == "string"
-    (part,) = stream(log, id_type=kind).parts()
+    (part,) = stream_summary(log, id_type=kind).parts()
     assert part["customer_id"].dtype == (np.int64 if kind == "int64" else "str")
     if kind == "string":
         for wanted in ({"setting": "integer"}, {"setting": None, "of_model": "integer"}):
@@ -200,7 +200,7 @@ def test_a_column_with_a_type_keeps_it_whatever_the_model_was_fitted_to(ids: Any
     log = log_of(pd.DataFrame({"customer_id": ids, "date": dates, "amount": 1.0}))
     assert choose_type(log, None) == choose_type(log, None, "integer") == choose_type(log, None, "text") == kind
     assert kind_of(kind) == ("text" if kind == "string" else "integer")
-    (part,) = stream(log, id_type=kind).parts()
+    (part,) = stream_summary(log, id_type=kind).parts()
     if kind != "string":
         assert part["customer_id"].tolist() == sorted(int(number) for number in ids)
     assert choose_type(log, "text") == "string"
@@ -296,7 +296,7 @@ def test_the_bar_moves_block_by_block_and_changes_no_number(posterior: Posterior
     assert sum(blocks) == len(summaries)
     plain = scorer.score(summaries)
     pd.testing.assert_frame_equal(with_bar.table, plain.table, check_exact=True)
-    np.testing.assert_array_equal(with_bar.totals.value, plain.totals.value)
+    np.testing.assert_array_equal(with_bar.totals.clv, plain.totals.clv)
 
 
 def test_a_log_line_is_printed_above_the_bar(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -313,10 +313,10 @@ def test_a_log_line_is_printed_above_the_bar(monkeypatch: pytest.MonkeyPatch) ->
     try:
         with console.progress("score", 100) as advance:
             advance(40)
-            assert handler.stream is not screen  # it goes through the bar's console
+            assert handler.stream_summary is not screen  # it goes through the bar's console
             logging.getLogger("tenure").warning("the horizon is long")
             advance(60)
-        assert handler.stream is screen
+        assert handler.stream_summary is screen
     finally:
         logging.getLogger().removeHandler(handler)
     (line,) = [line for line in screen.getvalue().splitlines() if "the horizon is long" in line]

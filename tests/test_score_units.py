@@ -121,7 +121,7 @@ def test_where_expectations_are_level_a_few_purchases_more_are_no_other_unit(pos
     leaving = {**posterior.draws, "a": posterior.draws["a"] * 0 + 6.0, "b": posterior.draws["b"] * 0 + 2.0}
     scorer = Scorer(Posterior(leaving, "bg_nbd", "gamma_gamma", MEDIAN))
     new = pd.DataFrame({"customer_id": ["new"], "frequency": 0, "recency": 0, "T": 0, "monetary_value": 0.0})
-    frequency = np.sort(np.tile(scorer.simulate(new, horizon_days=3_650).counts[0], 10))
+    frequency = np.sort(np.tile(scorer.simulate(new, horizon_days=3_650).purchases[0], 10))
     more = round(0.3 * frequency.sum())
     assert (frequency[:more] == 0).all()
     frequency[:more] = 1

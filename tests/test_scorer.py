@@ -11,7 +11,7 @@ from populations import PARAMETERS, PURCHASE_MODELS
 
 from tenure.posterior import Posterior
 from tenure.scorer import COLUMNS, HorizonWarning, Params, ScoreError, Scorer, Totals
-from tenure.summary import Rfm
+from tenure.summary import CustomerSummary
 
 NUMBERS = list(COLUMNS)
 
@@ -72,7 +72,7 @@ def test_ids_come_back_as_given_in_the_order_given(scorer: Scorer, summaries: pd
 def test_an_rfm_its_frame_and_a_frame_with_more_columns_score_alike(scorer: Scorer, summaries: pd.DataFrame) -> None:
     table = scorer.score(summaries).table
     more = summaries.assign(segment="web")[["segment", *reversed(summaries.columns)]]
-    for customers in (Rfm.from_frame(summaries), more, summaries.set_index(np.arange(700) * 3)):
+    for customers in (CustomerSummary.from_frame(summaries), more, summaries.set_index(np.arange(700) * 3)):
         pd.testing.assert_frame_equal(scorer.score(customers).table, table, check_exact=True)
 
 
@@ -174,24 +174,24 @@ def test_discounting_lowers_value_and_leaves_purchases(scorer: Scorer, summaries
 
 def test_futures_are_those_behind_the_totals(scorer: Scorer, summaries: pd.DataFrame) -> None:
     futures, totals = scorer.simulate(summaries, margin=0.3), scorer.score(summaries, margin=0.3).totals
-    assert futures.counts.shape == futures.values.shape == (700, 200)
-    np.testing.assert_array_equal(futures.counts.sum(axis=0), totals.purchases)
-    np.testing.assert_allclose(futures.values.sum(axis=0), totals.value, rtol=1e-12)
+    assert futures.purchases.shape == futures.clv.shape == (700, 200)
+    np.testing.assert_array_equal(futures.purchases.sum(axis=0), totals.purchases)
+    np.testing.assert_allclose(futures.clv.sum(axis=0), totals.clv, rtol=1e-12)
 
 
 def test_two_scorers_of_one_posterior_have_joint_draws(posterior: Posterior, summaries: pd.DataFrame) -> None:
     """A high draw of the population is high for every customer, so expectations of two halves go together."""
     first, second = (Scorer(posterior).score(half).totals for half in (summaries.iloc[:350], summaries.iloc[350:]))
-    assert np.corrcoef(first.expected_value, second.expected_value)[0, 1] > 0.9
+    assert np.corrcoef(first.expected_clv, second.expected_clv)[0, 1] > 0.9
 
 
 def test_no_customers_have_no_futures_and_empty_totals(scorer: Scorer, summaries: pd.DataFrame) -> None:
     none = summaries.iloc[:0]
     futures, scores = scorer.simulate(none), scorer.score(none)
-    assert futures.counts.shape == futures.values.shape == (0, 200)
+    assert futures.purchases.shape == futures.clv.shape == (0, 200)
     assert scores.totals.table(0.9).to_numpy().tolist() == [[0.0] * 5] * 2
     full = scorer.score(summaries).totals
-    np.testing.assert_array_equal((Totals.empty(200) + full).value, full.value)
+    np.testing.assert_array_equal((Totals.empty(200) + full).clv, full.clv)
 
 
 @pytest.mark.parametrize("purchases", PURCHASE_MODELS)

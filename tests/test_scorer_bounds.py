@@ -102,7 +102,7 @@ def score_all(count: int, rows: int, seed: int) -> int:
         first = {name: draws[name][:3].tolist() for name in PARAMETERS}
         assert not wrong.size, (at, horizon, rate, first, scores.table.iloc[wrong[:3]].to_dict("records"))
         totals = scores.totals
-        for sums in (totals.purchases, totals.value, totals.expected_purchases, totals.expected_value):
+        for sums in (totals.purchases, totals.clv, totals.expected_purchases, totals.expected_clv):
             assert (np.isfinite(sums) & (sums >= 0)).all(), (at, first)
         scored += rows
     return scored

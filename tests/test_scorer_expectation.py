@@ -17,12 +17,12 @@ from tenure.purchase.bg_nbd.intensity import (
     PANELS,
     POINTS,
     fall_scale,
-    fractions,
     panels_to,
     polynomial,
     tabulate,
 )
 from tenure.purchase.bg_nbd.scoring import p_alive, p_any_purchase, purchases_if_active
+from tenure.purchase.horizon import fractions
 from tenure.spend.gamma_gamma.scoring import mean_spend
 
 TOLERANCE = 1e-8

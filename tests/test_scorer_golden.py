@@ -61,5 +61,5 @@ def test_the_number_of_threads_changes_no_bit(threads: int) -> None:
     posterior = golden_scores.posterior("mbg_nbd")
     one, many = (Scorer(posterior, threads=number).score(customers) for number in (1, threads))
     pd.testing.assert_frame_equal(one.table, many.table, check_exact=True)
-    for name in ("purchases", "value", "expected_purchases", "expected_value"):
+    for name in ("purchases", "clv", "expected_purchases", "expected_clv"):
         np.testing.assert_array_equal(getattr(one.totals, name), getattr(many.totals, name))

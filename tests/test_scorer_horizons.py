@@ -65,7 +65,7 @@ def exact_residual(row: Any, delta: float, population: dict[str, float], chances
 def test_a_residual_value_is_the_integral_over_rate_and_dropout(
     purchases: str, chances: int, rate: float, change: dict[str, float]
 ) -> None:
-    found = Scorer(fixed(purchases, 200, **change)).residual(BASE, discount_rate=rate).table["residual_value"]
+    found = Scorer(fixed(purchases, 200, **change)).residual(BASE, discount_rate=rate).table["residual_clv"]
     delta = math.log1p(rate) / 365
     with mpmath.workdps(25):
         right = [exact_residual(row, delta, KNOWN | change, chances) for _, row in BASE.iterrows()]
@@ -77,24 +77,24 @@ def test_a_residual_value_answers_with_both_intervals_and_no_counts(posterior: P
     table = scores.table
     assert list(table.columns) == ["customer_id", *RESIDUAL.values()]
     assert (table["residual_low"] <= table["residual_high"]).all()
-    assert (table["residual_mean_low"] <= table["residual_value"]).all()
-    assert (table["residual_value"] <= table["residual_mean_high"]).all()
+    assert (table["residual_mean_low"] <= table["residual_clv"]).all()
+    assert (table["residual_clv"] <= table["residual_mean_high"]).all()
     assert (
         table["residual_high"] - table["residual_low"] > table["residual_mean_high"] - table["residual_mean_low"]
     ).all()
-    assert scores.totals.table(0.9).loc["clv", "expected"] == pytest.approx(table["residual_value"].sum(), rel=1e-12)
+    assert scores.totals.table(0.9).loc["clv", "expected"] == pytest.approx(table["residual_clv"].sum(), rel=1e-12)
 
 
 def test_outcomes_to_infinity_have_the_residual_values_mean() -> None:
     scorer = Scorer(fixed(draws=40_000))
     scores = scorer.residual(BASE, discount_rate=0.15)
-    outcomes, expected = scores.totals.value, scores.totals.expected_value.mean()
+    outcomes, expected = scores.totals.clv, scores.totals.expected_clv.mean()
     assert abs(outcomes.mean() - expected) < 4 * outcomes.std() / math.sqrt(outcomes.size)
 
 
 def test_a_residual_value_is_what_ever_longer_horizons_tend_to() -> None:
     scorer = Scorer(fixed(draws=200))
-    residual = scorer.residual(BASE, discount_rate=0.5).table["residual_value"]
+    residual = scorer.residual(BASE, discount_rate=0.5).table["residual_clv"]
     shares = [
         (scorer.score(BASE, discount_rate=0.5, horizon_days=h).table["clv"] / residual).max() for h in (365, 3650)
     ]
@@ -120,7 +120,7 @@ def test_a_residual_value_by_groups_adds_up(posterior: Posterior) -> None:
     base = BASE.assign(country=["DE", "FR", "DE", "FR", "DE"])
     scores = Scorer(posterior).residual(base, by=["country"])
     found = scores.group_table().query("total == 'clv'")
-    assert found["expected"].sum() == pytest.approx(scores.table["residual_value"].sum(), rel=1e-12)
+    assert found["expected"].sum() == pytest.approx(scores.table["residual_clv"].sum(), rel=1e-12)
 
 
 # ---- how far ahead
@@ -145,7 +145,7 @@ def test_the_share_beyond_changes_no_number(posterior: Posterior, summaries: pd.
     seen = replace(posterior, origin={"observed_days": 100})
     plain, told = (Scorer(known).score(summaries, horizon_days=700) for known in (posterior, seen))
     pd.testing.assert_frame_equal(plain.table, told.table, check_exact=True)
-    np.testing.assert_array_equal(plain.totals.value, told.totals.value)
+    np.testing.assert_array_equal(plain.totals.clv, told.totals.clv)
 
 
 # ---- means that rest on a few draws
@@ -180,14 +180,14 @@ def test_the_way_there_changes_no_number_and_adds_up_to_them(posterior: Posterio
     scorer = Scorer(posterior)
     plain, scores = scorer.score(summaries), scorer.score(summaries, by_month=True)
     pd.testing.assert_frame_equal(plain.table, scores.table, check_exact=True)
-    np.testing.assert_array_equal(plain.totals.value, scores.totals.value)
+    np.testing.assert_array_equal(plain.totals.clv, scores.totals.clv)
     months = scores.months
     assert plain.months is None
     assert months.days == pytest.approx([365 / 12 * month for month in range(1, 13)])
-    assert months.purchases.shape == months.value.shape == (700, 12)
+    assert months.purchases.shape == months.clv.shape == (700, 12)
     np.testing.assert_allclose(months.purchases.sum(axis=1), scores.table["expected_purchases"], rtol=1e-9)
-    np.testing.assert_allclose(months.value.sum(axis=1), scores.table["clv"], rtol=1e-9)
-    for name in ("purchases", "value", "expected_purchases", "expected_value"):
+    np.testing.assert_allclose(months.clv.sum(axis=1), scores.table["clv"], rtol=1e-9)
+    for name in ("purchases", "clv", "expected_purchases", "expected_clv"):
         summed = sum(getattr(month, name) for month in months.totals)
         np.testing.assert_allclose(summed, getattr(scores.totals, name), rtol=1e-9)
 
@@ -196,7 +196,7 @@ def test_a_months_value_is_the_difference_of_two_horizons() -> None:
     scorer = Scorer(fixed(draws=200))
     months = scorer.score(BASE, by_month=True, horizon_days=730, discount_rate=0.3).months
     year = scorer.score(BASE, horizon_days=365, discount_rate=0.3).table
-    np.testing.assert_allclose(months.value[:, :12].sum(axis=1), year["clv"], rtol=1e-9)
+    np.testing.assert_allclose(months.clv[:, :12].sum(axis=1), year["clv"], rtol=1e-9)
 
 
 def test_the_last_month_ends_with_the_horizon() -> None:
@@ -204,7 +204,7 @@ def test_the_last_month_ends_with_the_horizon() -> None:
     for horizon, days in ((10, [10.0]), (40, [365 / 12, 40.0]), (365 * 2, None)):
         months = scorer.score(BASE, by_month=True, horizon_days=horizon).months
         assert months.days[-1] == horizon
-        assert len(months.totals) == months.value.shape[1] == months.days.size
+        assert len(months.totals) == months.clv.shape[1] == months.days.size
         if days:
             assert months.days == pytest.approx(days)
     assert months.days.size == 24
@@ -223,7 +223,7 @@ def test_the_table_of_months_has_joint_intervals_within_months_and_until_them(po
 def test_a_blocks_paths_do_not_depend_on_the_others(posterior: Posterior, summaries: pd.DataFrame) -> None:
     whole = Scorer(posterior, threads=2).score(summaries, by_month=True).months
     some = Scorer(posterior, threads=1).score(summaries.iloc[300:420], by_month=True).months
-    np.testing.assert_array_equal(whole.value[300:420], some.value)
+    np.testing.assert_array_equal(whole.clv[300:420], some.clv)
     np.testing.assert_array_equal(whole.purchases[300:420], some.purchases)
 
 

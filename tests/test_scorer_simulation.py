@@ -6,10 +6,14 @@ import numpy as np
 import pytest
 from numba import njit
 from scipy import stats
-from tenure.scorer.simulation import find_buyers, simulate_buyer
 
-from tenure.counter_random import GAMMA, draw_salt
+from tenure.counter_random import GAMMA, draw_salt, uniform_at
+from tenure.purchase.bg_nbd import scoring
 from tenure.purchase.bg_nbd.scoring import p_alive, p_any_purchase, purchases_if_active
+from tenure.purchase.dispatch import simulate_buyer
+from tenure.scorer.buyers import find_buyers
+from tenure.spend.dispatch import start_spending
+from tenure.spend.gamma_gamma import scoring as spend_scoring
 from tenure.spend.gamma_gamma.scoring import mean_spend
 
 CDNOW = (0.2426, 30.9, 0.793, 2.426, 6.25, 3.74, 15.44)
@@ -19,7 +23,23 @@ type Customer = tuple[float, float, float, float]
 
 
 @njit
-def _simulate(key, alive, buying, customer, population, ends, delta, counts, values, by_period):  # type: ignore[no-untyped-def]
+def _buy(state, key, draw, alive, customer, parameters, spend_parameters, ends, delta, by_period):  # type: ignore[no-untyped-def]
+    x, T, mean = customer
+    quantile = uniform_at(state[0]) / alive
+    spending = start_spending(state, x, mean, spend_parameters, 0)
+    return simulate_buyer(state, key, draw, quantile, x, T, parameters, spending, ends, delta, by_period)
+
+
+def parameters_of(population, chances, draws):  # type: ignore[no-untyped-def]
+    """Return the models' parameters, the same in every draw."""
+    arrays = [np.full(draws, float(value)) for value in population]
+    return scoring.Parameters(*arrays[:4], chances), spend_scoring.Parameters(*arrays[4:])
+
+
+@njit
+def _simulate(  # type: ignore[no-untyped-def]
+    key, alive, buying, customer, parameters, spend_parameters, ends, delta, counts, values, by_period
+):
     size = counts.size
     salts, starts = np.empty(size, np.uint64), np.empty(size, np.uint64)
     for draw in range(size):
@@ -29,7 +49,9 @@ def _simulate(key, alive, buying, customer, population, ends, delta, counts, val
     for k in range(find_buyers(key, salts, np.full(size, alive * buying), starts, buyers)):
         s = buyers[k]
         state[0] = starts[s]
-        counts[s], values[s] = simulate_buyer(state, key, s, alive, customer, population, ends, delta, by_period[s])
+        counts[s], values[s] = _buy(
+            state, key, s, alive, customer, parameters, spend_parameters, ends, delta, by_period[s]
+        )
 
 
 def simulated_by_period(
@@ -51,8 +73,8 @@ def simulated_by_period(
         alive = p_alive(x, t_x, T, *population[:4], chances)
     buying = p_any_purchase(x, T, ends[-1], *population[:2])
     _simulate(
-        np.uint64(key), alive, buying, (x, T, spend), (*population, chances), np.array(ends, float), float(delta),
-        counts, values, periods,
+        np.uint64(key), alive, buying, (float(x), float(T), float(spend)), *parameters_of(population, chances, size),
+        np.array(ends, float), float(delta), counts, values, periods,
     )  # fmt: skip
     return counts, values, periods
 
@@ -176,9 +198,8 @@ def numbers_used(draw: int, customer: tuple[float, float, float], population: tu
     """Count the random numbers of one future: what it costs on any machine. Each moves the state by GAMMA."""
     begin = 99 * (draw + 1) << 40
     state = np.array([begin], np.uint64)
-    simulate_buyer(
-        state, np.uint64(5), draw, 1.0, customer, (*population, 0), np.array([10_950.0]), 2e-4, np.zeros((2, 0))
-    )
+    both = parameters_of(population, 0, draw + 1)
+    _buy(state, np.uint64(5), draw, 1.0, customer, *both, np.array([10_950.0]), 2e-4, np.zeros((2, 0)))
     return (int(state[0]) - begin) * pow(int(GAMMA), -1, 2**64) % 2**64
 
 

@@ -13,6 +13,7 @@ import mlflow
 import pytest
 import requests
 import sqlalchemy
+from mlflow import MlflowClient
 from mlflow.exceptions import MlflowException
 from servers import answering_server, closed_port, losing_server, silent_server
 
@@ -23,6 +24,7 @@ from tenure.registry import RegistryError, StoreUnreachableError, aliases, serve
 from tenure.settings import RegistrySettings
 
 SECRET = "S3CRET"
+QUIET = "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT"
 LOGIN = b"<html><form action=/login></form></html>"
 
 
@@ -132,6 +134,16 @@ def test_retries_are_limited_unless_the_environment_says_otherwise(monkeypatch: 
         end()
         assert os.environ["MLFLOW_HTTP_REQUEST_MAX_RETRIES"] == "0"
     assert os.environ["MLFLOW_HTTP_REQUEST_MAX_RETRIES"] == "9"
+
+
+def test_mlflow_prints_no_address_of_a_run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    """It would hold the password of the server's address, and come before the run ends."""
+    monkeypatch.setenv(QUIET, "x")  # so that monkeypatch restores what the code sets by itself
+    monkeypatch.delenv(QUIET)
+    with answering_server(200, b"{}", "application/json") as address:
+        registry.use(f"http://ann:{SECRET}@{address}")
+        MlflowClient()._tracking_client._log_url("0" * 32)
+    assert capsys.readouterr().out == ""
 
 
 def test_a_run_whose_server_is_lost_is_closed_by_one_request(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

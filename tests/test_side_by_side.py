@@ -34,12 +34,12 @@ def run_of(folder: Path, name: str, *, loo: Loo | None = None, bias: float = 0.0
     at = folder / name
     verdict = Verdict.REVIEW if abs(bias) > 0.1 else Verdict.PASS
     checks = (
-        Check("bias", "value.bias", bias, verdict, "", "", "", ""),
+        Check("bias", "spend.bias", bias, verdict, "", "", "", ""),
         Check(name, f"{name}.rhat_max", 1.0, Verdict.PASS, "", "", "", ""),
     )
     write(at, "review/review.json", json.dumps(Review(checks).to_dict()))
-    metrics = {"value.bias": bias, "value.actual_total": 200.0, "value.expected_total": 200.0 * (1 + bias)}
-    metrics |= {"value.total_low": 150.0, "value.total_high": 250.0, "base.customers": 40.0, "horizon_days": 184.0}
+    metrics = {"spend.bias": bias, "spend.actual_total": 200.0, "spend.expected_total": 200.0 * (1 + bias)}
+    metrics |= {"spend.total_low": 150.0, "spend.total_high": 250.0, "base.customers": 40.0, "horizon_days": 184.0}
     if loo is not None:
         (at / "diagnostics" / "calibration").mkdir(parents=True)
         for model in ("purchases", "spend"):
@@ -152,7 +152,7 @@ def test_only_settings_that_differ_are_listed_and_a_missing_one_differs(tmp_path
 def test_only_checks_that_some_do_not_pass_are_listed(tmp_path: Path) -> None:
     """Each run was asked for one number that the other was not, and passed: that is no news."""
     a, b = run_of(tmp_path, "a"), run_of(tmp_path, "b", bias=0.2)
-    assert texts(side_by_side.checks({"a": a, "b": b})) == [["value.bias", "PASS 0", "REVIEW 0.2"]]
+    assert texts(side_by_side.checks({"a": a, "b": b})) == [["spend.bias", "PASS 0", "REVIEW 0.2"]]
     alike = side_by_side.checks({"a": a, "b": run_of(tmp_path, "c")})
     assert isinstance(alike, Note)
 
@@ -168,17 +168,17 @@ def test_a_run_is_known_by_verdict_days_and_whose_priors_it_shares(tmp_path: Pat
 
 def test_totals_are_told_over_what_came_and_not_where_nothing_came(tmp_path: Path) -> None:
     a = run_of(tmp_path, "a", bias=-0.05)
-    none = replace(a, metrics={**a.metrics, "value.actual_total": 0.0})
+    none = replace(a, metrics={**a.metrics, "spend.actual_total": 0.0})
     table = side_by_side.totals({"a": a, "none": none}).set_index(["outcome", "run"])
-    told = table.loc[("value", "a"), ["low", "middle", "high"]]
+    told = table.loc[("spend", "a"), ["low", "middle", "high"]]
     assert list(told) == pytest.approx([-0.25, -0.05, 0.25])
-    assert table.loc[("value", "none")].isna().all()
+    assert table.loc[("spend", "none")].isna().all()
     assert table.loc[("purchases", "a")].isna().all()
 
 
 def test_a_failed_run_says_nothing_of_the_business_even_where_it_was_refitted(tmp_path: Path) -> None:
     a, b = run_of(tmp_path, "a"), run_of(tmp_path, "b")
-    failed = Check("bias", "value.bias", 0.5, Verdict.FAIL, "", "", "", "")
+    failed = Check("bias", "spend.bias", 0.5, Verdict.FAIL, "", "", "", "")
     write(b.folder, "review/review.json", json.dumps(Review((failed,)).to_dict()))
     assert texts(side_by_side.base_forecast({"a": a, "b": b}))[0][1:] == ["40", "–"]
 

@@ -14,24 +14,23 @@ import pyarrow.parquet as pq
 import pytest
 from hydra.errors import HydraException
 from omegaconf.errors import OmegaConfBaseException
-from populations import PARAMETERS, PURCHASE_MODELS
+from populations import PURCHASE_MODELS, PURCHASE_PARAMETERS
 from scipy.stats import kstest
-from tenure.simulate.process import draw_shares
 
 from tenure.fit import fit
 from tenure.jobs.compose import compose_settings
 from tenure.output import OutputError, describe
 from tenure.posterior import Posterior
+from tenure.purchase.poisson_times import draw_last, draw_shares
+from tenure.purchase.protocol import PurchaseProcess
 from tenure.rfm import summarize
 from tenure.scorer import Scorer
 from tenure.settings import SettingsError, SimulateSettings
 from tenure.simulate import (
     ProcessError,
-    PurchaseProcess,
     SimulateError,
-    SpendProcess,
-    draw_histories,
-    draw_last,
+    purchase_process,
+    spend_process,
     tables,
     write,
     write_log,
@@ -61,6 +60,10 @@ def near(found: float, share: float, size: int) -> bool:
     return abs(found - share * size) <= 4.5 * np.sqrt(share * (1 - share) * size) + 1e-9
 
 
+def process_of(model: str, *parameters: float) -> PurchaseProcess:
+    return purchase_process(model, dict(zip(PURCHASE_PARAMETERS, parameters, strict=True)))
+
+
 # ---- the law
 
 
@@ -69,12 +72,12 @@ def test_simulated_histories_have_the_models_own_moments(model: str) -> None:
     """Customers of rate 2 who stay buy 2 T on average; half of those who could leave at once do."""
     rng = np.random.default_rng(3)
     T = np.full(200_000, 0.5)
-    x, t_x = draw_histories(PurchaseProcess(model, 1e6, 0.5e6, 1e-9, 1.0), T, rng)
+    x, t_x = process_of(model, 1e6, 0.5e6, 1e-9, 1.0).draw_histories(T, rng)
     assert x.mean() == pytest.approx(1.0, abs=0.01)
     # The last of x uniform times lies at x / (x + 1) of the whole on average.
     assert (t_x[x == 2] / 0.5).mean() == pytest.approx(2 / 3, abs=0.01)
-    leaves = PurchaseProcess(model, 1e6, 1e4, 1e6, 1e6)  # 50 purchases unless the customer leaves
-    x, _ = draw_histories(leaves, T, rng)
+    leaves = process_of(model, 1e6, 1e4, 1e6, 1e6)  # 50 purchases unless the customer leaves
+    x, _ = leaves.draw_histories(T, rng)
     # E[x] of a geometric with p = 1/2: one more purchase where nobody leaves before the first repeat.
     assert x.mean() == pytest.approx(2.0 if model == "bg_nbd" else 1.0, abs=0.01)
 
@@ -105,14 +108,14 @@ def test_counts_are_those_that_the_scorer_expects_of_new_customers(model: str, t
     settings = asked(f"simulate.truth.purchase_model={model}", "simulate.customers=60000", *one_day)
     write_log(settings, str(tmp_path / "log.parquet"), truth=str(tmp_path / "truth.parquet"), seed=2)
     repeats = pd.read_parquet(tmp_path / "truth.parquet")["repeats"]
-    draws = {name: np.full((1, 1), getattr(settings.truth, name)) for name in PARAMETERS}
+    draws = {name: np.full((1, 1), value) for name, value in settings.truth.parameters.items()}
     # First purchases are uniform over the first of 365 days.
     expected = Scorer(Posterior(draws, model, "gamma_gamma", {})).expected_new_customer(np.array([364, 365])).mean()
     assert repeats.mean() == pytest.approx(expected, abs=4 * repeats.std() / np.sqrt(len(repeats)))
 
 
 def test_mean_spend_and_its_spread_are_the_gamma_gammas(tmp_path: Path) -> None:
-    log = written(tmp_path, "simulate.customers=40000", "simulate.truth.q=6.0")
+    log = written(tmp_path, "simulate.customers=40000", "simulate.truth.parameters.q=6.0")
     first = log[log["order_id"].str.endswith("-0")]["amount"]
     p, q, v = 6.0, 6.0, 16.0
     mean = p * v / (q - 1)
@@ -127,7 +130,7 @@ def test_a_customers_truth_is_what_the_customer_did(tmp_path: Path) -> None:
     log = written(tmp_path, "simulate.customers=4000", "simulate.dates=time", truth=str(tmp_path / "truth.parquet"))
     truth = pd.read_parquet(tmp_path / "truth.parquet").set_index("customer_id")
     seen = log.groupby("customer_id")["date"].agg(["min", "max", "size"]).reindex(truth.index)
-    assert (seen["min"] == truth["born"]).all()
+    assert (seen["min"] == truth["acquired"]).all()
     assert (seen["size"] == truth["repeats"] + 1).all()
     gone = truth["left"].notna()
     assert 0.1 < gone.mean() < 0.5
@@ -141,7 +144,7 @@ def test_a_share_of_new_customers_leaves_at_once_in_the_mbg_nbd_and_none_in_the_
         asks = [f"simulate.truth.purchase_model={model}", "simulate.customers=6000"]
         written(tmp_path, *asks, truth=str(tmp_path / "truth.parquet"))
         truth = pd.read_parquet(tmp_path / "truth.parquet")
-        assert near((truth["left"] == truth["born"]).sum(), share, 6000)
+        assert near((truth["left"] == truth["acquired"]).sum(), share, 6000)
 
 
 def test_without_dropout_nobody_leaves(tmp_path: Path) -> None:
@@ -159,7 +162,7 @@ def test_a_fit_to_a_made_up_log_finds_its_truth(tmp_path: Path) -> None:
     """By its 99% credible intervals, through file, reader and summary. Buyers are slow: days round little."""
     truth = {"r": 0.45, "alpha": 450.0, "a": 0.8, "b": 2.8, "p": 5.0, "q": 4.0, "v": 20.0}
     days = ["simulate.start=2014-01-01", "simulate.acquisition.until=2016-12-31", "simulate.end=2023-12-31"]
-    overrides = [*(f"simulate.truth.{name}={value}" for name, value in truth.items()), *days]
+    overrides = [*(f"simulate.truth.parameters.{name}={value}" for name, value in truth.items()), *days]
     write_log(asked("simulate.customers=4000", *overrides), str(tmp_path / "log.parquet"), seed=3)
     settings = compose_settings("train", [f"transactions.path={tmp_path / 'log.parquet'}", "fit.method=laplace"])
     fitted = fit(summarize(read(settings.transactions), "2023-12-31"), settings.fit, seed=1)
@@ -173,11 +176,16 @@ def test_a_fit_to_a_made_up_log_finds_its_truth(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda: PurchaseProcess("pareto", 1, 1, 1, 1), r"purchase_model is 'pareto', not one of bg_nbd, mbg_nbd\."),
-        (lambda: PurchaseProcess("bg_nbd", 0.0, 1, 1, 1), r"r must be finite and above 0, got 0\.0\."),
-        (lambda: PurchaseProcess("bg_nbd", 1, 1, -1.0, 1), r"a must be finite and at least 0, got -1\.0\."),
-        (lambda: SpendProcess(1, 1.0, 1), r"q must be above 1, as there is no mean spend otherwise, got 1\.0\."),
-        (lambda: SpendProcess(1, 2, float("nan")), r"v must be finite and above 0, got nan\."),
+        (lambda: process_of("bg_nbd", 0.0, 1, 1, 1), r"r must be finite and above 0, got 0\.0\."),
+        (lambda: process_of("bg_nbd", 1, 1, -1.0, 1), r"a must be finite and at least 0, got -1\.0\."),
+        (
+            lambda: spend_process("gamma_gamma", {"p": 1, "q": 1.0, "v": 1}),
+            r"q must be above 1, as there is no mean spend otherwise, got 1\.0\.",
+        ),
+        (
+            lambda: spend_process("gamma_gamma", {"p": 1, "q": 2, "v": float("nan")}),
+            r"v must be finite and above 0, got nan\.",
+        ),
     ],
 )
 def test_parameters_that_no_population_can_have_are_refused(make: Callable[[], Any], message: str) -> None:
@@ -197,9 +205,9 @@ def calendar(**changes: Any) -> Calendar:
 
 def test_births_are_uniform_or_grow_by_the_year() -> None:
     rng = np.random.default_rng(6)
-    even = calendar(births__until="2025-12-31").draw_acquisitions(50_000, rng)
+    even = calendar(acquisition__until="2025-12-31").draw_acquisitions(50_000, rng)
     assert kstest(even / 731, "uniform").pvalue > 0.001
-    grown = calendar(births__until="2025-12-31", births__growth=1.0).draw_acquisitions(50_000, rng)
+    grown = calendar(acquisition__until="2025-12-31", acquisition__growth=1.0).draw_acquisitions(50_000, rng)
     first = np.count_nonzero(grown < 365)
     assert near(first, 1 / (2 ** (731 / 365) - 1), 50_000)  # the first year's share when each has twice the births
     assert 0 <= grown.min() <= grown.max() < 731
@@ -256,9 +264,9 @@ def test_customers_born_before_the_log_have_a_past_that_it_lacks(tmp_path: Path)
     truth = pd.read_parquet(tmp_path / "truth.parquet")
     assert log["date"].min() == pd.Timestamp("1997-01-01").date()
     assert not log["order_id"].str.endswith("-0").any()
-    assert truth["born"].max() < pd.Timestamp("1996-07-01")
+    assert truth["acquired"].max() < pd.Timestamp("1996-07-01")
     assert log["customer_id"].nunique() < len(truth) == 4000
-    assert describe(tmp_path / "log.parquet")["covers"]["customers"] == log["customer_id"].nunique()
+    assert describe(tmp_path / "log.parquet")["counts"]["customers"] == log["customer_id"].nunique()
 
 
 def test_the_last_moment_of_a_day_is_still_that_day() -> None:
@@ -279,7 +287,7 @@ def test_refunds_are_as_many_as_asked_and_no_sale_is_another(tmp_path: Path) -> 
     log = written(tmp_path, *base, *(f"simulate.refunds.{setting}" for setting in refunds))
     back = log[log["amount"] < 0]
     pd.testing.assert_frame_equal(log[log["amount"] > 0].reset_index(drop=True), sold)
-    holds = describe(tmp_path / "log.parquet")["covers"]
+    holds = describe(tmp_path / "log.parquet")["counts"]
     own = back["order_id"].str.contains("-r")
     assert (holds["refunds"], holds["refunds_with_own_id"]) == (len(back), own.sum())
     assert near(len(back), 0.2, len(sold))
@@ -309,7 +317,7 @@ def test_refunds_come_later_by_the_delay_and_none_after_the_end(tmp_path: Path) 
 def test_dirt_is_as_much_as_asked_and_exactly_what_the_file_says(tmp_path: Path) -> None:
     asks = [f"simulate.dirt.{kind}={share}" for kind, share in DIRTY.items()]
     log = written(tmp_path, "simulate.customers=15000", *asks)
-    holds = describe(tmp_path / "log.parquet")["covers"]
+    holds = describe(tmp_path / "log.parquet")["counts"]
     table = pq.read_table(tmp_path / "log.parquet")
     amounts = table["amount"]
     values = np.asarray(amounts.combine_chunks().fill_null(7.0))
@@ -396,9 +404,9 @@ def test_how_much_is_held_and_written_at_a_time_changes_no_row(tmp_path: Path, m
     for part, path in enumerate(paths):
         about = describe(path)
         assert about["part"] == part
-        assert about["covers"]["rows"] == pq.read_metadata(path).num_rows
-        holds.update(about["covers"])
-    assert holds == describe(tmp_path / "log.parquet")["covers"]
+        assert about["counts"]["rows"] == pq.read_metadata(path).num_rows
+        holds.update(about["counts"])
+    assert holds == describe(tmp_path / "log.parquet")["counts"]
 
 
 def test_a_larger_base_begins_with_the_smaller_one(tmp_path: Path) -> None:
@@ -433,19 +441,19 @@ def test_a_file_says_what_it_was_made_from(tmp_path: Path) -> None:
     about = describe(tmp_path / "log.parquet")
     assert about["simulate"] == asdict(settings)
     assert about["seed"] == 9
-    assert about["covers"] == simulated.holds
+    assert about["counts"] == simulated.counts
     assert describe(tmp_path / "truth.parquet") == {"simulate": asdict(settings), "seed": 9}
     days = pd.read_parquet(tmp_path / "log.parquet").dropna().query("amount > 0").drop_duplicates()
     per_customer = days.drop_duplicates(["customer_id", "date"]).groupby("customer_id").size()
     clean = asked("simulate.customers=9000", "simulate.season.amplitude=0.4")
-    assert per_customer.sum() <= simulated.holds["purchase_days"]
+    assert per_customer.sum() <= simulated.counts["purchase_days"]
     assert (
-        write_log(clean, str(tmp_path / "clean.parquet"), seed=9).holds["purchase_days"]
-        == (simulated.holds["purchase_days"])
+        write_log(clean, str(tmp_path / "clean.parquet"), seed=9).counts["purchase_days"]
+        == (simulated.counts["purchase_days"])
     )
     rows = pd.read_parquet(tmp_path / "clean.parquet")
     days = rows.drop_duplicates(["customer_id", "date"]).groupby("customer_id").size()
-    assert (simulated.holds["purchase_days"], simulated.holds["one_time"]) == (days.sum(), (days == 1).sum())
+    assert (simulated.counts["purchase_days"], simulated.counts["one_time"]) == (days.sum(), (days == 1).sum())
 
 
 @pytest.mark.parametrize("name", ["log.parquet", "log"])
@@ -500,7 +508,8 @@ def test_a_log_without_an_order_is_not_written(tmp_path: Path) -> None:
     settings = replace(
         asked("simulate.acquisition.since=1990-01-01", "simulate.acquisition.until=1990-01-01"), customers=2
     )
-    settings.truth.purchase_model, settings.truth.a, settings.truth.b = "mbg_nbd", 1e6, 1e-6
+    settings.truth.purchase_model = "mbg_nbd"
+    settings.truth.parameters |= {"a": 1e6, "b": 1e-6}
     with pytest.raises(SimulateError, match="No order falls within 1997-01-01 to 1998-06-30: all were before"):
         write_log(settings, str(tmp_path / "log.parquet"), seed=0)
     assert list(tmp_path.iterdir()) == []
@@ -532,14 +541,14 @@ def test_a_log_without_an_order_is_not_written(tmp_path: Path) -> None:
         ("simulate.dates=hour", "simulate.dates must be day or time, got 'hour'."),
         (
             "simulate.truth.purchase_model=pareto",
-            "simulate.truth.purchase_model must be one of bg_nbd, mbg_nbd, got 'pareto'.",
+            "simulate.truth.purchase_model must be one of bg_nbd, mbg_nbd",
         ),
-        ("simulate.truth.alpha=0", "simulate.truth.alpha must be from 1e-6 to 1e9, got 0.0."),
-        ("simulate.truth.a=-0.1", "simulate.truth.a must be from 0 (nobody ever leaves) to 1e9, got -0.1."),
-        ("simulate.truth.q=1", "simulate.truth.q must be above 1 (there is no mean spend otherwise), got 1.0."),
-        ("simulate.truth.r=nan", "simulate.truth.r must be from 1e-6 to 1e9, got nan."),
+        ("simulate.truth.parameters.alpha=0", "simulate.truth.parameters.alpha must be from 1e-06 to 1e+09, got 0."),
+        ("simulate.truth.parameters.a=-0.1", "simulate.truth.parameters.a must be from 0 to 1e+09, got -0.1."),
+        ("simulate.truth.parameters.q=1", "simulate.truth.parameters.q must be from 1.000000001 to 1e+09, got 1."),
+        ("simulate.truth.parameters.r=nan", "simulate.truth.parameters.r must be from 1e-06 to 1e+09, got nan."),
         (
-            "simulate.truth.r=1000",
+            "simulate.truth.parameters.r=1000",
             "a customer who stays buys at most 5,000 times on average, got '17,613 times in 546 days'.",
         ),
         ("simulate.season.amplitude=1", "simulate.season.amplitude must be at least 0 and below 1, got 1.0."),
@@ -549,7 +558,7 @@ def test_a_log_without_an_order_is_not_written(tmp_path: Path) -> None:
         ("simulate.dirt.null_ids=-0.1", "simulate.dirt.null_ids must be a share, from 0 to 1, got -0.1."),
         (
             "+simulate.segments={amount: {a: 1.0}}",
-            "simulate.segments.amount must be named otherwise than customer_id, date",
+            "simulate.segments.amount must be a name other than customer_id, date",
         ),
         (
             "+simulate.segments={land: {a: 0.5, b: 0.4}}",
@@ -591,7 +600,7 @@ def test_the_command_says_what_it_wrote_and_what_comes_next(tmp_path: Path) -> N
     asks = ["simulate=heavy", "simulate.customers=200", "simulate.refunds.share=0.1", "truth=truth.parquet", "seed=5"]
     done = command(*asks, folder=tmp_path)
     assert done.returncode == 0, done.stderr
-    holds = describe(tmp_path / "simulated.parquet")["covers"]
+    holds = describe(tmp_path / "simulated.parquet")["counts"]
     for count in ("customers", "orders", "rows", "refunds", "purchase_days"):
         assert f"{holds[count]:,}" in done.stdout
     assert "Written: simulated.parquet" in done.stdout

@@ -21,7 +21,9 @@ from tenure import registry
 from tenure.addresses import mask
 from tenure.jobs.compose import compose_settings
 from tenure.posterior import Posterior
+from tenure.record import Record
 from tenure.registry import RegistryError, StoreUnreachableError, completeness, locks, models, processes, store
+from tenure.registry.uris import checked_uri
 from tenure.settings import RegistrySettings
 
 SECRET = "S3CRET"
@@ -43,7 +45,6 @@ def settings(tmp_path: Path, empty_store: Path, monkeypatch: pytest.MonkeyPatch)
     shutil.copy(empty_store, tmp_path / "mlflow.db")
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     before = mlflow.get_tracking_uri()
     yield replace(compose_settings("train").registry, tracking_uri=f"sqlite:///{tmp_path / 'mlflow.db'}")
     registry.use(before)
@@ -69,6 +70,13 @@ def settings(tmp_path: Path, empty_store: Path, monkeypatch: pytest.MonkeyPatch)
         ("http://127.0.0.1:5000/#/experiments/1/runs/ab", "http://127.0.0.1:5000/#/experiments/1/runs/ab"),
         ("models:/clv@champion", "models:/clv@champion"),
         ("ann@example.com", "ann@example.com"),
+        ("https://S3CRET:@h/x", "https://***@h/x"),
+        ("https://h/?S3CRET", "https://h/?***"),
+        (
+            "Max retries exceeded with url: /?token=S3CRET/api (Caused by",
+            "Max retries exceeded with url: /?token=*** (Caused by",
+        ),
+        ("host=h user=ann password=S3CRET", "host=h user=ann password=***"),
     ],
 )
 def test_passwords_in_addresses_are_masked(text: str, masked: str) -> None:
@@ -79,6 +87,7 @@ def test_passwords_in_addresses_are_masked(text: str, masked: str) -> None:
     ("uri", "shown"),
     [
         ("sqlite:///mlflow.db", "uv run mlflow ui --backend-store-uri sqlite:///mlflow.db"),
+        ("sqlite:////My Files/$x.db", "uv run mlflow ui --backend-store-uri 'sqlite:////My Files/$x.db'"),
         (f"sqlite:///m.db?password={SECRET}", 'uv run mlflow ui --backend-store-uri "$MLFLOW_TRACKING_URI"'),
         (f"postgresql://ann:{SECRET}@h/x", 'uv run mlflow ui --backend-store-uri "$MLFLOW_TRACKING_URI"'),
         (f"http://ann:{SECRET}@h:5000", "http://ann:***@h:5000"),
@@ -94,7 +103,7 @@ def test_a_run_holds_no_password_of_its_store(settings: RegistrySettings) -> Non
     train = compose_settings("train", [f"registry.tracking_uri='{uri}'"])
     registry.use(settings.tracking_uri)
     with registry.open_run(settings, "train", config) as run:
-        registry.log_settings(asdict(train))
+        registry.log(Record(params=registry.flat_settings(asdict(train))))
     kept = registry.evidence(run.info.run_id)
     assert kept.params["registry.tracking_uri"].endswith("mlflow.db?password=***")
     recipe = kept.recipe()
@@ -110,6 +119,52 @@ def test_a_store_that_cannot_be_opened_is_refused_without_its_password(settings:
         assert refused.value.exit_code == 2
         assert SECRET not in str(refused.value)
         assert "\n" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("uri", "words"),
+    [
+        (f"ann:{SECRET}@h:5000", "'***@h:5000' is no address of one"),
+        (f"//ann:{SECRET}@h/x", "'***@h/x' is no address of one"),
+        (f"http:/ann:{SECRET}@h", "is no address of one"),
+        (f"postgresql:ann:{SECRET}@h", "is no address of one"),
+        (f"postgresql://ann:my {SECRET}@h/x", "'postgresql://***@h/x' holds a space"),
+        (f"postgresql://ann:{SECRET}@h:port/x", "names no database, or no port"),
+        (f"http://ann:{SECRET}@h:99999", "names no host, or no port"),
+        (f"http://ann:{SECRET}@[::1", "names no host, or no port"),
+        (f"sqlite://ann:{SECRET}@h/m.db", "names a host"),
+        ("http://", "names no host"),
+        ("http://my host", "holds a space"),
+        ("mlflow.db", "is no address of one"),
+        ("file:///mlruns", "is no address of one"),
+        ("sqlite://", "lies in memory"),
+        ("sqlite:///:memory:", "lies in memory"),
+        ("sqlite:////", "is a folder"),
+    ],
+)
+def test_what_is_no_address_of_a_store_is_refused_in_words(
+    settings: RegistrySettings, monkeypatch: pytest.MonkeyPatch, uri: str, words: str
+) -> None:
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
+    with pytest.raises(RegistryError) as refused:
+        registry.connect(settings)
+    assert refused.value.exit_code == 2
+    assert words in str(refused.value)
+    assert SECRET not in str(refused.value)
+    assert "\n" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("uri", "checked"),
+    [
+        (" HTTP://h:5000 ", "http://h:5000"),
+        ("PostgreSQL+psycopg2://ann:p@h/x", "postgresql+psycopg2://ann:p@h/x"),
+        ("sqlite:////My Files/mlflow.db", "sqlite:////My Files/mlflow.db"),
+        ("http://[::1]:5000/base", "http://[::1]:5000/base"),
+    ],
+)
+def test_an_address_is_used_without_spaces_around_it(uri: str, checked: str) -> None:
+    assert checked_uri(uri) == checked
 
 
 # The lock
@@ -188,23 +243,45 @@ with registry.open_run(settings, "score", "seed: 0") as run:
 """
 
 
+FORK = """
+import os, sys, tempfile
+from pathlib import Path
+import mlflow.store.model_registry.sqlalchemy_store, mlflow.store.tracking.sqlalchemy_store  # not once per job
+from tenure import registry
+from tenure.jobs.compose import compose_settings
+settings = compose_settings("train", [f"registry.tracking_uri={sys.argv[1]}"]).registry
+begin, go = os.pipe()
+jobs = []
+for number in range(4):
+    folder = Path(f"job{number}")
+    (folder / "tmp").mkdir(parents=True)
+    if not (job := os.fork()):
+        os.close(go)
+        os.chdir(folder)
+        os.environ["TMPDIR"], tempfile.tempdir = str(Path("tmp").resolve()), None
+        os.read(begin, 1)  # until the pipe is closed: all at once
+        registry.connect(settings)
+        with registry.open_run(settings, "score", "seed: 0") as run:
+            print(run.info.experiment_id, flush=True)
+        os._exit(0)
+    jobs.append(job)
+os.close(go)
+sys.exit(any([os.waitpid(job, 0)[1] for job in jobs]))
+"""
+
+
 def test_jobs_of_several_folders_open_one_fresh_store_at_once(tmp_path: Path) -> None:
-    """Measured without a common lock: three of four crash."""
-    started = []
-    for number in range(4):
-        folder = tmp_path / f"job{number}"
-        (folder / "tmp").mkdir(parents=True)
-        environment = {key: value for key, value in os.environ.items() if not key.startswith("MLFLOW")}
-        started.append(
-            subprocess.Popen(
-                [sys.executable, "-c", CONNECT, f"sqlite:///{tmp_path / 'mlflow.db'}"],
-                cwd=folder, env={**environment, "TMPDIR": str(folder / "tmp")},
-                stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-            )
-        )  # fmt: skip
-    ended = [(*process.communicate(), process.returncode) for process in started]
-    assert [code for *_, code in ended] == [0, 0, 0, 0], [err for _, err, _ in ended]
-    assert {out.strip() for out, *_ in ended} == {"1"}
+    """Measured without a common lock: three of four crash.
+
+    The four begin with the imports done, and so at the same moment.
+    """
+    environment = {key: value for key, value in os.environ.items() if not key.startswith("MLFLOW")}
+    done = subprocess.run(
+        [sys.executable, "-c", FORK, f"sqlite:///{tmp_path / 'mlflow.db'}"],
+        cwd=tmp_path, env=environment, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.split() == ["1"] * 4
     assert not [file for file in tmp_path.glob("job*/tmp/*") if file.name != "numba_cache"]
 
 
@@ -256,7 +333,7 @@ def test_a_deleted_experiment_is_named_with_what_to_do(settings: RegistrySetting
 def ended_process() -> dict[str, str]:
     """Return the tags of a process that has ended."""
     child = psutil.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
-    started = f"{child.create_time():.2f}"
+    started = f"{processes.started(child):.2f}"
     child.kill()
     child.wait()
     return {**processes.process_tags(), processes.PID: str(child.pid), processes.STARTED: started}
@@ -272,6 +349,7 @@ def test_open_runs_and_models_of_dead_processes_are_closed_and_no_others(
         "dead": dead,
         "nested": {**dead, "mlflow.parentRunId": "0" * 32},
         "number used again": {**alive, processes.STARTED: "1000000.00"},
+        "machine started again": {**alive, processes.BOOT: "an earlier start"},
         "alive": alive,
         "elsewhere": {**dead, processes.MACHINE: "another machine"},
         "no tags": {},
@@ -286,11 +364,11 @@ def test_open_runs_and_models_of_dead_processes_are_closed_and_no_others(
     caplog.clear()
     registry.connect(settings)
     closed = {name for name, run_id in runs.items() if client.get_run(run_id).info.status == "KILLED"}
-    assert closed == {"dead", "nested", "number used again"}
+    assert closed == {"dead", "nested", "number used again", "machine started again"}
     assert {client.get_run(runs[name]).info.status for name in set(runs) - closed} == {"RUNNING"}
     statuses = {name: client.get_logged_model(model_id).status for name, model_id in pending.items()}
     assert {name: status.value for name, status in statuses.items()} == {"dead": "FAILED", "alive": "PENDING"}
-    assert "3 runs of processes that were killed are marked KILLED" in caplog.text
+    assert "4 runs of processes that were killed are marked KILLED" in caplog.text
     caplog.clear()
     registry.connect(settings)
     assert "KILLED" not in caplog.text
@@ -307,13 +385,27 @@ def test_a_run_of_a_killed_process_is_closed_by_the_next(settings: RegistrySetti
     assert MlflowClient().get_run(left.info.run_id).info.status == "KILLED"
 
 
+@pytest.mark.parametrize("step", [-86400.0, -6.0, 6.0, 3600.0])
+def test_a_clock_that_is_set_kills_no_run(monkeypatch: pytest.MonkeyPatch, step: float) -> None:
+    tags = processes.process_tags()
+    boot, create = psutil.boot_time(), psutil.Process.create_time
+    monkeypatch.setattr(psutil, "boot_time", lambda: boot + step)
+    monkeypatch.setattr(psutil.Process, "create_time", lambda process: create(process) + step)
+    assert processes.is_alive(tags) is True
+    assert processes.is_alive({**tags, processes.STARTED: f"{float(tags[processes.STARTED]) - 60:.2f}"}) is False
+
+
 def test_a_zombie_is_dead() -> None:
     child = psutil.Popen([sys.executable, "-c", ""])
-    tags = {**processes.process_tags(), processes.PID: str(child.pid), processes.STARTED: f"{child.create_time():.2f}"}
+    tags = {
+        **processes.process_tags(),
+        processes.PID: str(child.pid),
+        processes.STARTED: f"{processes.started(child):.2f}",
+    }
     end = time.monotonic() + 30
     while child.status() != psutil.STATUS_ZOMBIE and time.monotonic() < end:
         time.sleep(0.05)
-    assert processes.lives_on(tags) is False
+    assert processes.is_alive(tags) is False
     child.wait()
 
 
@@ -383,14 +475,13 @@ import numpy as np
 from tenure import registry
 from tenure.jobs.compose import compose_settings
 from tenure.posterior import Posterior
-from tenure.registry.evidence import log_figures
+from tenure.record import Record
 rng = np.random.default_rng(1)
 draws = {name: np.exp(rng.normal(0.7, 0.01, (2, 50))) for name in ("r", "alpha", "a", "b", "p", "q", "v")}
 settings = compose_settings("train").registry
 registry.connect(settings)
 with registry.open_run(settings, "train", "seed: 0") as run:
-    log_figures("data", {"empty": plt.figure()})
-    registry.log_report("<html></html>")
+    registry.log(Record(figures={"data/empty": plt.figure()}, files={"report.html": "<html></html>"}))
     registry.register(Posterior(draws, "bg_nbd", {"method": "none"}), "clv", run_id=run.info.run_id, verdict="PASS",
                       validated_horizon_days=365, tags={})
 kept = registry.evidence(run.info.run_id)
@@ -403,7 +494,7 @@ def test_no_temporary_folder_outlives_a_command(tmp_path: Path) -> None:
     temporary = tmp_path / "tmp"
     temporary.mkdir()
     environment = {key: value for key, value in os.environ.items() if not key.startswith("MLFLOW")}
-    environment |= {"TMPDIR": str(temporary), "XDG_CACHE_HOME": str(tmp_path / "cache"), "MPLBACKEND": "agg"}
+    environment |= {"TMPDIR": str(temporary), "MPLBACKEND": "agg"}
     done = subprocess.run(
         [sys.executable, "-c", READ], cwd=tmp_path, env=environment, capture_output=True, text=True, check=False
     )

@@ -24,12 +24,7 @@ def calls() -> Iterator[tuple[Path, str, ast.Call]]:
 
 
 def named() -> list[tuple[Path, ast.expr]]:
-    of_rfm = SOURCE / "jobs" / "scoring.py"  # `rfm.stream` is another function
-    return [
-        (path, call.args[1])
-        for path, name, call in calls()
-        if name in ("stream", "derive_seed") and path not in (HOME, of_rfm)
-    ]
+    return [(path, call.args[1]) for path, name, call in calls() if name in ("stream", "derive_seed") and path != HOME]
 
 
 def test_generators_are_made_in_one_module_only() -> None:

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from tenure.summary import COLUMNS, IdsError, Rfm, SummaryError, canonical_ids
+from tenure.summary import COLUMNS, CustomerSummary, IdsError, SummaryError, canonical_ids
 
 
 def table(**changes: object) -> pd.DataFrame:
@@ -25,7 +25,7 @@ def table(**changes: object) -> pd.DataFrame:
 def fault(frame: pd.DataFrame) -> str:
     """Return the one fault that is found in a table."""
     with pytest.raises(SummaryError) as caught:
-        Rfm.from_frame(frame)
+        CustomerSummary.from_frame(frame)
     assert len(caught.value.faults) == 1, caught.value.faults
     return caught.value.faults[0]
 
@@ -34,20 +34,20 @@ def fault(frame: pd.DataFrame) -> str:
 
 
 def test_a_valid_table_is_kept_in_its_order_with_its_types() -> None:
-    rfm = Rfm.from_frame(table().iloc[::-1], as_of=date(1997, 9, 30))
-    assert list(rfm.customers["customer_id"]) == ["d", "c", "b", "a"]
-    assert list(rfm.customers.columns) == list(COLUMNS)
-    assert [str(kind) for kind in rfm.customers.dtypes] == ["str", "int64", "int64", "int64", "float64"]
-    assert rfm.customers.index.equals(pd.RangeIndex(4))
-    assert rfm.as_of == date(1997, 9, 30)
+    summary = CustomerSummary.from_frame(table().iloc[::-1], as_of=date(1997, 9, 30))
+    assert list(summary.table["customer_id"]) == ["d", "c", "b", "a"]
+    assert list(summary.table.columns) == list(COLUMNS)
+    assert [str(kind) for kind in summary.table.dtypes] == ["str", "int64", "int64", "int64", "float64"]
+    assert summary.table.index.equals(pd.RangeIndex(4))
+    assert summary.as_of == date(1997, 9, 30)
 
 
 def test_the_given_table_is_neither_changed_nor_shared() -> None:
     frame = table(T=[10.0, 40.0, 365.0, 90.0])
     before = frame.copy(deep=True)
-    rfm = Rfm.from_frame(frame)
+    summary = CustomerSummary.from_frame(frame)
     frame.loc[0, "T"] = 99.0
-    assert rfm.customers.loc[0, "T"] == 10
+    assert summary.table.loc[0, "T"] == 10
     pd.testing.assert_frame_equal(frame.iloc[1:], before.iloc[1:])
 
 
@@ -56,25 +56,25 @@ def test_the_given_table_is_neither_changed_nor_shared() -> None:
 )
 def test_whole_days_may_come_in_any_type_of_number(kind: str) -> None:
     frame = table(T=[10, 40, 100, 90], recency=[0, 30, 100, 90])
-    expected = Rfm.from_frame(frame).customers
+    expected = CustomerSummary.from_frame(frame).table
     days = {name: frame[name].astype(kind) for name in ("frequency", "recency", "T")}
-    pd.testing.assert_frame_equal(Rfm.from_frame(frame.assign(**days)).customers, expected)
+    pd.testing.assert_frame_equal(CustomerSummary.from_frame(frame.assign(**days)).table, expected)
 
 
 @pytest.mark.parametrize("spend", [[None, 12, 80, 3], [np.nan, 12, 80, 3], [-5, 12, 80, 3], [np.inf, 12, 80, 3]])
 def test_the_spend_of_a_customer_without_repeats_is_ignored_and_becomes_zero(spend: list[object]) -> None:
     for frame in (table(monetary_value=spend), table(monetary_value=pd.Series(spend, dtype=object))):
-        assert list(Rfm.from_frame(frame).customers["monetary_value"]) == [0.0, 12.0, 80.0, 3.0]
+        assert list(CustomerSummary.from_frame(frame).table["monetary_value"]) == [0.0, 12.0, 80.0, 3.0]
 
 
 def test_one_time_buyers_whose_spend_is_null_throughout_are_valid() -> None:
     frame = table(frequency=[0] * 4, recency=[0] * 4, monetary_value=[None] * 4)
-    assert list(Rfm.from_frame(frame).customers["monetary_value"]) == [0.0] * 4
+    assert list(CustomerSummary.from_frame(frame).table["monetary_value"]) == [0.0] * 4
 
 
 def test_exact_decimals_are_numbers() -> None:
     spend = [Decimal("0.00"), Decimal("12.50"), Decimal("80.00"), Decimal("3.00")]
-    assert list(Rfm.from_frame(table(monetary_value=spend)).customers["monetary_value"]) == [
+    assert list(CustomerSummary.from_frame(table(monetary_value=spend)).table["monetary_value"]) == [
         0.0,
         12.5,
         80.0,
@@ -83,12 +83,12 @@ def test_exact_decimals_are_numbers() -> None:
 
 
 def test_a_repeat_purchase_on_each_day_since_the_first_is_valid() -> None:
-    rfm = Rfm.from_frame(table(frequency=[0, 30, 200, 90]))
-    assert list(rfm.customers["frequency"]) == [0, 30, 200, 90]
+    summary = CustomerSummary.from_frame(table(frequency=[0, 30, 200, 90]))
+    assert list(summary.table["frequency"]) == [0, 30, 200, 90]
 
 
 def test_further_columns_are_ignored() -> None:
-    assert "segment" not in Rfm.from_frame(table(segment="x")).customers
+    assert "segment" not in CustomerSummary.from_frame(table(segment="x")).table
 
 
 # ---- consistent
@@ -124,8 +124,8 @@ def test_ids_keep_leading_zeros_and_long_integers_are_exact() -> None:
 
 
 def test_a_summary_of_a_summary_is_the_same() -> None:
-    once = Rfm.from_frame(table()).customers
-    pd.testing.assert_frame_equal(Rfm.from_frame(once).customers, once)
+    once = CustomerSummary.from_frame(table()).table
+    pd.testing.assert_frame_equal(CustomerSummary.from_frame(once).table, once)
 
 
 # ---- refuses
@@ -232,7 +232,7 @@ def test_an_id_is_text_or_an_integer_and_nothing_else(ids: "pd.Series[object]", 
 def test_all_faults_are_raised_at_once_one_to_a_line() -> None:
     wrong = table(customer_id=["a", "a", None, "d"], T=[-1, 40, 365, 1], monetary_value=[0, -1, 1, 1])
     with pytest.raises(SummaryError) as caught:
-        Rfm.from_frame(wrong)
+        CustomerSummary.from_frame(wrong)
     lines = str(caught.value).splitlines()
     assert tuple(lines) == caught.value.faults
     assert [line.split(" (first")[0] for line in lines] == [
@@ -247,13 +247,13 @@ def test_all_faults_are_raised_at_once_one_to_a_line() -> None:
 def test_columns_that_are_missing_or_there_twice_are_named() -> None:
     twice = pd.concat([table().drop(columns=["recency"]), table()[["T"]]], axis=1)
     with pytest.raises(SummaryError, match="The customer summary has no column 'recency'; it has ") as caught:
-        Rfm.from_frame(twice)
+        CustomerSummary.from_frame(twice)
     assert caught.value.faults[1] == "The column 'T' is there 2 times."
 
 
 def test_an_rfm_is_not_built_around_the_check() -> None:
-    with pytest.raises(SummaryError, match=r"built by Rfm\.from_frame"):
-        Rfm(table(T=[10.0, 40.0, 365.0, 90.0]), None)
+    with pytest.raises(SummaryError, match=r"built by CustomerSummary\.from_frame"):
+        CustomerSummary(table(T=[10.0, 40.0, 365.0, 90.0]), None)
 
 
 # ---- runs
@@ -265,6 +265,6 @@ def test_an_empty_table_is_a_summary_of_nobody() -> None:
         pd.DataFrame(columns=list(COLUMNS)),
         pd.DataFrame({c: [] for c in COLUMNS}),
     ):
-        rfm = Rfm.from_frame(frame)
-        assert len(rfm.customers) == 0
-        assert [str(kind) for kind in rfm.customers.dtypes] == ["str", "int64", "int64", "int64", "float64"]
+        summary = CustomerSummary.from_frame(frame)
+        assert len(summary.table) == 0
+        assert [str(kind) for kind in summary.table.dtypes] == ["str", "int64", "int64", "int64", "float64"]

@@ -36,7 +36,7 @@ def lines(runs: list[Run], capsys: pytest.CaptureFixture[str]) -> list[str]:
 def test_the_table_shows_what_differs_the_verdict_the_numbers_and_the_exit_code(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    metrics = {"purchases.bias": -0.116, "value.bias": 0.2, "value.crps": 20.394, "value.crps_se": 1.23}
+    metrics = {"purchases.bias": -0.116, "spend.bias": 0.2, "spend.crps": 20.394, "spend.crps_se": 1.23}
     first = {"verdict": "PASS", "metrics": metrics, "loos": {"purchases": loo(-1.0, -2.0)}, "fitted_to": ("a",)}
     runs = [
         run(0, "seed=1", "fit.method=laplace", exit_code=0, name="kind-owl", **first),
@@ -47,7 +47,7 @@ def test_the_table_shows_what_differs_the_verdict_the_numbers_and_the_exit_code(
     ]  # fmt: skip
     title, head, *rows, caption = lines(runs, capsys)
     assert title == "The sweep: 4 runs"
-    for column in ("run", "what differs", "verdict", "bias of purchases", "CRPS of value", "elpd of purchases"):
+    for column in ("run", "what differs", "verdict", "bias of purchases", "CRPS of spend", "elpd of purchases"):
         assert column in head
     assert "CRPS of purchases" not in head  # nowhere known
     assert "elpd of spend" not in head

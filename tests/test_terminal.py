@@ -16,11 +16,13 @@ from omegaconf import OmegaConf
 
 from tenure import batch
 from tenure.batch import Scored
-from tenure.jobs import app, console
+from tenure.jobs import app
 from tenure.jobs.compose import compose_settings
+from tenure.jobs.console.scores import print_groups
+from tenure.jobs.console.terminal import stdout
 from tenure.posterior import Posterior
 from tenure.scorer import Scorer
-from tenure.summary import Rfm, SummaryError
+from tenure.summary import CustomerSummary, SummaryError
 from tenure.text import LogFormatter
 
 ROOT = Path(__file__).parent.parent
@@ -55,7 +57,7 @@ def test_an_id_does_not_break_the_line_of_a_message(summaries: pd.DataFrame, sig
     table = summaries.head(4).assign(T=-1)
     table["customer_id"] = [f"a{sign}b", "x", f"twice{sign}", f"twice{sign}"]
     with pytest.raises(SummaryError) as caught:
-        Rfm.from_frame(table)
+        CustomerSummary.from_frame(table)
     message = str(caught.value)
     assert (
         sign not in message.replace("\n", "") if sign != "\n" else message.count("\n") == len(caught.value.faults) - 1
@@ -68,7 +70,7 @@ def test_rows_without_an_id_are_named_by_their_number(summaries: pd.DataFrame) -
     table = summaries.head(3).assign(T=-1).astype({"customer_id": object})
     table.loc[1, "customer_id"] = None
     with pytest.raises(SummaryError, match="first: row 1, row 2, row 3"):
-        Rfm.from_frame(table)
+        CustomerSummary.from_frame(table)
 
 
 @pytest.mark.parametrize(("groups", "is_shown"), [(700, False), (351, False), (350, True), (3, True)])
@@ -77,7 +79,7 @@ def test_groups_that_are_nearly_customers_are_not_printed(
 ) -> None:
     base = summaries.assign(street=[f"s{number % groups}" for number in range(700)])
     scores = batch.merge(None, Scorer(posterior).score(base, by=["street"]))
-    console._print_groups(console._console(), Scored(scores, None, None, "m", None, "r"), "90%")
+    print_groups(stdout(), Scored(scores, None, None, "m", None, "r"), "90%")
     shown = capsys.readouterr().out
     assert ("expected" in shown) == is_shown
     if not is_shown:

@@ -20,9 +20,9 @@ from tenure.rfm import (
     compress,
     find_truncation,
     split,
-    stream,
-    summaries,
+    stream_summary,
     summarize,
+    summary_query,
 )  # fmt: skip
 from tenure.settings import AcquisitionWindowSettings, RfmSettings, SettingsError
 from tenure.transactions import Transactions, TransactionsError, read
@@ -43,8 +43,8 @@ def dated_log(*rows: tuple[str, int, float, int | None]) -> Transactions:
 
 
 def known(transactions: Transactions, window: AcquisitionWindow, end: str) -> dict[str, tuple[float, ...]]:
-    rfm = summarize(transactions, end, window)
-    return {row[0]: tuple(row[1:]) for row in rfm.customers.itertuples(index=False)}
+    summary = summarize(transactions, end, window)
+    return {row[0]: tuple(row[1:]) for row in summary.table.itertuples(index=False)}
 
 
 # ---- births by week
@@ -133,7 +133,7 @@ def test_a_burn_in_leaves_out_the_log_s_first_days_and_counts_whom() -> None:
     window = AcquisitionWindow.of(told, transactions)
     parts = split(transactions, "2020-01-20", window=window)
     assert window.first == date(2020, 1, 6)
-    assert list(parts.calibration.customers["customer_id"]) == ["c"]
+    assert list(parts.calibration.table["customer_id"]) == ["c"]
     assert parts.left_out == LeftOut(outside=2)
     assert parts.born_in_holdout == 1
     assert split(transactions, "2020-01-20").left_out == LeftOut()
@@ -202,7 +202,7 @@ def test_signing_up_during_the_log_without_buying_changes_nothing() -> None:
 def test_old_customers_are_left_out_of_a_split_and_counted_and_never_born_in_it() -> None:
     rows = [("old", 3, 8.0, -9), ("new", 0, 5.0, 0), ("late", 20, 5.0, 20), ("out", 1, 5.0, None)]
     parts = split(dated_log(*rows), "2020-01-11", window=AcquisitionWindow(last=FIRST, include_left_truncated=False))
-    assert list(parts.calibration.customers["customer_id"]) == ["new"]
+    assert list(parts.calibration.table["customer_id"]) == ["new"]
     assert parts.left_out == LeftOut(include_left_truncated=1, outside=1)
     assert parts.born_in_holdout == 1
 
@@ -210,9 +210,9 @@ def test_old_customers_are_left_out_of_a_split_and_counted_and_never_born_in_it(
 def test_the_ways_to_ask_agree_on_old_customers() -> None:
     transactions = dated_log(("old", 3, 8.0, -9), ("old", 9, 2.0, -9), ("new", 0, 5.0, 0), ("no", 0, 2.0, None))
     whole = summarize(transactions)
-    parts = pd.concat(stream(transactions).parts(), ignore_index=True)
-    pd.testing.assert_frame_equal(parts, whole.customers, check_dtype=False)
-    assert len(summaries(transactions, acquisitions=NEW).to_pandas()) == 2
+    parts = pd.concat(stream_summary(transactions).parts(), ignore_index=True)
+    pd.testing.assert_frame_equal(parts, whole.table, check_dtype=False)
+    assert len(summary_query(transactions, window=NEW).to_pandas()) == 2
     grouped, expected = compress(transactions), CompressedSummary.of(whole)
     np.testing.assert_array_equal(grouped.histories.T, expected.histories.T)
     np.testing.assert_array_equal(grouped.spends.mean, expected.spends.mean)
@@ -224,7 +224,7 @@ def test_a_log_of_old_customers_alone_has_no_first_order_and_no_one_to_learn_fro
     assert summarize(transactions).first_orders is None
     assert compress(transactions).first_orders is None
     with pytest.raises(RfmError, match="no customer that was acquired since the log began:"):
-        summarize(transactions, acquisitions=NEW)
+        summarize(transactions, window=NEW)
 
 
 def test_dates_of_acquisition_that_contradict_each_other_or_a_sale_are_refused_together() -> None:

@@ -14,13 +14,13 @@ ROOT = Path(__file__).parent.parent
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> zipfile.ZipFile:
     folder = tmp_path_factory.mktemp("wheel")
-    command = [os.environ.get("UV", "uv"), "build", "--wheel", "--out-dir", str(folder)]  # `uv run` names itself in UV
+    command = [os.environ.get("UV", "uv"), "build", "--wheel", "--out-dir", str(folder)]  # `uv run` sets UV
     subprocess.run(command, cwd=ROOT, check=True, capture_output=True)
     (built,) = folder.glob("*.whl")
     return zipfile.ZipFile(built)
 
 
-def test_the_wheel_holds_the_sample_with_its_notice_and_the_licences(wheel):
+def test_the_wheel_contains_the_sample_with_its_notice_and_the_licences(wheel):
     names = wheel.namelist()
     info = next(name.split("/")[0] for name in names if ".dist-info/" in name)
     for name in ("LICENSE", "NOTICE", "data/LICENSE"):
@@ -30,7 +30,7 @@ def test_the_wheel_holds_the_sample_with_its_notice_and_the_licences(wheel):
     assert "tenure/conf/train.yaml" in names
 
 
-def test_the_wheel_says_that_it_is_typed_and_how_it_is_licensed(wheel):
+def test_the_wheel_is_typed_and_names_its_licence(wheel):
     assert "tenure/py.typed" in wheel.namelist()
     metadata = wheel.read(next(name for name in wheel.namelist() if name.endswith(".dist-info/METADATA"))).decode()
     assert "License-Expression: Apache-2.0" in metadata

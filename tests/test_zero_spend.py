@@ -15,11 +15,11 @@ from tenure.backtest.baselines import BASELINES, Known
 from tenure.fit import FitError, check, fit, library_model, predictive
 from tenure.jobs.compose import compose_settings
 from tenure.posterior import Posterior
-from tenure.rfm import CompressedSummary, base, split, summarize
+from tenure.rfm import CompressedSummary, compress, split, summarize
 from tenure.scorer import Scorer
 from tenure.settings import FitSettings
 from tenure.spend.gamma_gamma.scoring import mean_spend
-from tenure.summary import Rfm
+from tenure.summary import CustomerSummary
 
 PARAMS = {"horizon_days": 200, "discount_rate": 0.1, "margin": 0.5}
 HISTORIES = [(1, 30, 400), (4, 200, 250), (60, 390, 400)]
@@ -68,7 +68,7 @@ def test_simulated_value_agrees_with_the_expectation(posterior: Posterior) -> No
     many = pd.concat([table(0.0, customer_id=[f"{at}-{row}" for row in range(3)]) for at in range(400)])
     futures, expected = scorer.simulate(many, **PARAMS), scorer.expect(many, **PARAMS)
     for row in range(3):
-        values = futures.values[row::3].mean(axis=1)
+        values = futures.clv[row::3].mean(axis=1)
         error = values.std(ddof=1) / np.sqrt(len(values))
         assert abs(values.mean() - expected["clv"].iloc[row]) < 4 * error
 
@@ -84,8 +84,8 @@ def test_every_answer_is_finite_and_the_same_to_the_bit_with_integers(posterior:
         assert np.isfinite(numbers).all()
         assert (numbers >= 0).all()
     assert floats.months is not None
-    value = sum(month.expected_value.mean() for month in floats.months.totals)
-    assert value == pytest.approx(floats.totals.expected_value.mean(), rel=1e-9)
+    value = sum(month.expected_clv.mean() for month in floats.months.totals)
+    assert value == pytest.approx(floats.totals.expected_clv.mean(), rel=1e-9)
 
 
 def test_a_customer_who_paid_is_scored_as_before_beside_one_who_did_not(posterior: Posterior) -> None:
@@ -111,7 +111,7 @@ def quick(fit_settings: FitSettings) -> FitSettings:
 def test_the_spend_fit_is_that_without_them_and_the_purchase_fit_counts_them(quick: FitSettings) -> None:
     free = ((10, 20), (10, 40, 80), (130, 140), (5, 399))
     without, with_free = (sales_log(*free_shop(*shown)) for shown in ((), free))
-    fits = [fit(base(log), quick, seed=3).posterior for log in (without, with_free)]
+    fits = [fit(compress(log), quick, seed=3).posterior for log in (without, with_free)]
     for name in ("p", "q", "v"):
         np.testing.assert_array_equal(fits[0].draws[name], fits[1].draws[name])
     assert not np.array_equal(fits[0].draws["r"], fits[1].draws["r"])
@@ -136,18 +136,18 @@ def test_every_baseline_meets_them_before_and_after_the_inner_cutoff(
     known = sum(days[0] <= 250 and any(day <= 250 for day in days[1:]) for days in free)
     assert holdout.metrics["free_repeat_buyers"] == known
     assert holdout.metrics["free_repeat_share"] == pytest.approx(known / holdout.metrics["repeat_buyers"])
-    assert np.isfinite([holdout.metrics[f"{name}.crps"] for name in ("purchases", "value")]).all()
+    assert np.isfinite([holdout.metrics[f"{name}.crps"] for name in ("purchases", "spend")]).all()
 
 
 def test_the_nbd_expects_the_populations_spend_of_them(posterior: Posterior) -> None:
     log = sales_log(*free_shop((10, 20)))
     parts = split(log, FIRST + timedelta(250))
     known = Known(log, parts.calibration, 91, posterior, 100, 0, compose_settings("train").backtest.baselines)
-    at = int(np.flatnonzero(parts.calibration.customers["customer_id"] == "free0")[0])
+    at = int(np.flatnonzero(parts.calibration.table["customer_id"] == "free0")[0])
     samples = BASELINES["nbd"](known).sample(slice(at, at + 1))
     joint = posterior.joint(100)
     population = np.mean(joint["p"] * joint["v"] / (joint["q"] - 1))
-    assert samples.expected_value[0] / samples.expected_purchases[0] == pytest.approx(population, rel=0.02)
+    assert samples.expected_spend[0] / samples.expected_purchases[0] == pytest.approx(population, rel=0.02)
 
 
 def test_the_correlation_of_spend_and_frequency_is_of_those_who_paid(posterior: Posterior) -> None:
@@ -163,15 +163,15 @@ def test_the_correlation_of_spend_and_frequency_is_of_those_who_paid(posterior: 
 
 
 def test_stock_models_of_the_library_take_the_customers(posterior: Posterior) -> None:
-    rfm = summarize(sales_log(*free_shop((10, 20), (30, 50))))
-    models = library_model(posterior, rfm)
-    assert len(models.purchases.data) == len(rfm.customers)
+    summary = summarize(sales_log(*free_shop((10, 20), (30, 50))))
+    models = library_model(posterior, summary)
+    assert len(models.purchases.data) == len(summary.table)
     assert (models.spend.data["monetary_value"] > 0).all()
 
 
 def test_replicated_spends_are_asked_of_those_who_paid(posterior: Posterior) -> None:
-    rfm = summarize(sales_log(*free_shop((10, 20), (30, 50))))
-    paid = rfm.customers.query("monetary_value > 0")
+    summary = summarize(sales_log(*free_shop((10, 20), (30, 50))))
+    paid = summary.table.query("monetary_value > 0")
     drawn = predictive.replicate_spends(posterior, paid["frequency"].to_numpy(), np.random.default_rng(0), 3)
     assert drawn.shape == (3, len(paid))
 
@@ -182,7 +182,7 @@ def test_a_file_of_summaries_may_hold_them(tmp_path: Path, ending: str) -> None:
     frame = pd.concat([table(0.0), one_time()])
     frame.to_csv(path, index=False) if ending == "csv" else frame.to_parquet(path, index=False)
     assert batch.check(batch.SummaryFile(str(path))) == 4
-    assert Rfm.from_frame(frame).customers["monetary_value"].tolist() == [0.0] * 4
+    assert CustomerSummary.from_frame(frame).table["monetary_value"].tolist() == [0.0] * 4
 
 
 @pytest.mark.parametrize("first", [0.0, 25.0])
@@ -190,7 +190,7 @@ def test_where_all_repeats_were_free_the_remedy_is_named(first: float, quick: Fi
     """Gift cards: sold once, redeemed at an amount of 0."""
     log = sales_log(*[(f"g{at}", day, first if day == 0 else 0.0) for at in range(30) for day in (0, 9, 40 + at)])
     with pytest.raises(FitError) as caught:
-        fit(base(log), quick, seed=0)
+        fit(compress(log), quick, seed=0)
     assert str(caught.value) == (
         "None of 30 repeat buyers paid for a repeat purchase: the amounts of all repeat purchases are 0, so nothing is"
         " known of spend on them. If they were paid otherwise, such as by gift cards or credits, name the column with"
@@ -199,5 +199,5 @@ def test_where_all_repeats_were_free_the_remedy_is_named(first: float, quick: Fi
         " fit.scale.money."
     )
     asked = replace(quick, no_repeat_buyers="prior", scale=replace(quick.scale, money=20.0))
-    fitted = fit(base(log), asked, seed=0)
+    fitted = fit(compress(log), asked, seed=0)
     assert fitted.methods["spend"] == "prior"

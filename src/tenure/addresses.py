@@ -6,6 +6,10 @@ HIDDEN = "***"
 _ADDRESS = re.compile(r"[A-Za-z][\w+.-]*:/{2}\S+")
 _USER = re.compile(r"^([^:]+:/{2})([^\s:/@]*)(:\S*)?@")
 _VALUE = re.compile(r"([?&;#][^=&;\s?#]*=)[^&;\s]*")
+_NAMELESS = re.compile(r"\?[^=&;\s?#'\"]+(?=[&;#'\"]|$)")  # a query that is a token alone
+# What libraries say of a request (`with url: /api?token=...`), and how drivers write what they connect with.
+_REQUEST = re.compile(r"(?<=url: )/\S*\?\S*")
+_PASSWORD = re.compile(r"\b((?:password|passwd|pwd|secret|token|api_?key)\s?=\s?)(?!\*)[^\s&;,'\"]+", re.IGNORECASE)
 
 
 def mask(text: str) -> str:
@@ -19,16 +23,38 @@ def mask(text: str) -> str:
     >>> mask("https://token@mlflow.example.com"), mask("sqlite:///mlflow.db")
     ('https://***@mlflow.example.com', 'sqlite:///mlflow.db')
     """
-    return _ADDRESS.sub(_masked, text)
+    masked = _ADDRESS.sub(_masked, text)
+    masked = _REQUEST.sub(lambda match: _hide_values(match[0]), masked)
+    return _PASSWORD.sub(rf"\1{HIDDEN}", masked)
+
+
+def mask_address(uri: str) -> str:
+    """Return an address without passwords, also where it has no scheme, or spaces in it.
+
+    >>> mask_address("ann:s3cret@db:5432/x"), mask_address("postgresql://ann:my s3cret@db/x")
+    ('***@db:5432/x', 'postgresql://***@db/x')
+    """
+    masked = mask(uri)
+    start, _, host = masked.rpartition("@")
+    is_masked = not re.search(r"\s", start) and start.endswith(HIDDEN)
+    if not host or not start or is_masked:
+        return masked
+    scheme = re.match(r"[A-Za-z][\w+.-]*:/{2}", start)
+    return f"{scheme[0] if scheme else ''}{HIDDEN}@{host}"
 
 
 def _masked(match: re.Match[str]) -> str:
     address = _USER.sub(_hide_user, match[0])
     quote = address[-1] if address[-1] in "'\"" else ""
-    hidden = _VALUE.sub(rf"\1{HIDDEN}", address)
-    return hidden + quote if quote and hidden != address else hidden
+    hidden = _hide_values(address)
+    return hidden + quote if quote and not hidden.endswith(quote) else hidden
+
+
+def _hide_values(address: str) -> str:
+    return _NAMELESS.sub(f"?{HIDDEN}", _VALUE.sub(rf"\1{HIDDEN}", address))
 
 
 def _hide_user(match: re.Match[str]) -> str:
     scheme, user, password = match.groups()
-    return f"{scheme}{HIDDEN}@" if password is None else f"{scheme}{user}:{HIDDEN}@"
+    # With no password after it the name itself is the token.
+    return f"{scheme}{HIDDEN}@" if password in (None, ":") and user else f"{scheme}{user}:{HIDDEN}@"

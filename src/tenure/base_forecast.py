@@ -7,7 +7,7 @@ from .backtest import Drifts
 from .scorer import Params, Scores, Totals
 from .streams import stream
 
-TOTALS = {"purchases": "purchases", "value": "clv"}  # what an outcome is called in the table of totals
+TOTALS = {"purchases": "purchases", "spend": "clv"}  # what an outcome is called in the table of totals
 
 
 def forecast_base(scores: Scores, frequency: "pd.Series[int]", drifts: Drifts) -> dict[str, float]:
@@ -31,9 +31,9 @@ def forecast_base(scores: Scores, frequency: "pd.Series[int]", drifts: Drifts) -
     }
     numbers |= {} if scores.extrapolated_share is None else {"extrapolated_share": scores.extrapolated_share}
     totals = scores.totals.table(level).join(adjusted_totals(scores.totals, drifts, scores.params))
-    for outcome, name in TOTALS.items():
+    for name in TOTALS.values():
         row = totals.loc[name].astype(float).to_dict()
-        numbers |= {f"{outcome}.{key}": value for key, value in row.items()}
+        numbers |= {f"{name}.{key}": number for key, number in row.items()}
     return numbers
 
 
@@ -46,6 +46,6 @@ def adjusted_totals(totals: Totals, drifts: Drifts, params: Params) -> pd.DataFr
     rows = {}
     for outcome, name in TOTALS.items():
         rng = stream(params.seed, "base_forecast.adjusted_totals")
-        drawn = drifts.over(outcome, params.horizon_days).adjust(getattr(totals, outcome), rng)
+        drawn = drifts.over(outcome, params.horizon_days).adjust(getattr(totals, name), rng)
         rows[name] = np.quantile(drawn, [(1 - params.level) / 2, (1 + params.level) / 2])
     return pd.DataFrame.from_dict(rows, orient="index", columns=["adjusted_low", "adjusted_high"])

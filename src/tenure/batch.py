@@ -17,17 +17,19 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from pandas.api.types import is_integer_dtype
 
-from . import remote
+from . import paths, remote
 from .addresses import mask
 from .backtest import Drifts
 from .base_forecast import adjusted_totals
 from .errors import InputError
 from .output import METADATA_KEY
+from .record import Record, finite
 from .scorer import Months, Scores, Totals, customer_keys, group, refuse_groups
-from .summary import Fault, Rfm, SummaryError, canonical_ids, repeated
+from .summary import CustomerSummary, Fault, SummaryError, canonical_ids, repeated
 from .transactions import CANONICAL, INTEGER, TEXT, refuse_others
 from .units import Seen
 
+FEW_CUSTOMERS = 20  # up to which any number of groups is shown
 ROWS = 250_000  # customers in memory at a time
 SHOWN = 3
 # Integers with nulls stay integers: what an id or a count was before, it is after.
@@ -49,7 +51,7 @@ class BatchError(InputError):
     """A table that cannot be read or written."""
 
 
-class Summaries(Protocol):
+class SummaryParts(Protocol):
     """Customer summaries in parts, which can be read more than once."""
 
     def parts(self) -> Iterator[pd.DataFrame]:
@@ -170,6 +172,15 @@ class Largest(NamedTuple):
         return self.clv / self.total if self.total > 0 else 0.0
 
 
+def is_personal(groups: int, customers: int) -> bool:
+    """Return whether groups are so many that most of them are one customer each, and would name customers.
+
+    >>> is_personal(51, 100), is_personal(50, 100), is_personal(15, 20)
+    (True, False, False)
+    """
+    return customers > FEW_CUSTOMERS and 2 * groups > customers
+
+
 @dataclass(frozen=True)
 class Scored:
     """What was scored, its rows written and gone: totals, groups, months, and where the scores come from.
@@ -198,13 +209,52 @@ class Scored:
         """Say where the drift on the adjusted totals comes from; None where there is none."""
         return None if self.drifts is None else self.drifts.source(self.scores.params.horizon_days)
 
+    @property
+    def is_personal(self) -> bool:
+        """Return whether most groups are one customer each, so that their table would name customers."""
+        return is_personal(len(self.scores.groups), self.customers)
+
+    def record(self, seconds: float) -> Record:
+        """Return the model, the number of customers, the seconds of the scoring, and the totals from joint draws."""
+        totals, tags = self.totals_table(), {"model": self.model, "totals.adjusted": self.adjusted_by or "none"}
+        if self.scores.by and self.is_personal:
+            tags["scores.groups"] = "not logged: nearly as many groups as customers"
+        rows = totals.to_dict("index").items()
+        of_totals = {f"total.{name}.{end}": float(value) for name, row in rows for end, value in row.items()}
+        return Record(
+            metrics={"score.seconds": seconds, **self._counts(), **finite(of_totals)},
+            tags=tags,
+            tables={paths.SCORE_TOTALS: totals.rename_axis("total"), **self._tables()},
+        )
+
+    def _counts(self) -> dict[str, float]:
+        """Count the customers and those of a special kind; list the shares that exist."""
+        scores = self.scores
+        counts: dict[str, float | None] = {
+            "score.customers": self.customers,
+            "score.unstable_means": scores.unstable_means,
+            "score.free_repeat_buyers": scores.free_repeat_buyers,
+            "score.extrapolated_share": scores.extrapolated_share,
+            "score.residual_share_beyond": self.residual_beyond,
+            "score.largest_clv_share": None if self.largest is None else self.largest.share,
+        }
+        return {name: value for name, value in counts.items() if value is not None}
+
+    def _tables(self) -> dict[str, pd.DataFrame]:
+        tables, scores = {}, self.scores
+        if scores.by and not self.is_personal:
+            tables[paths.SCORE_GROUPS] = self.group_table().set_index(list(scores.by))
+        if scores.months is not None:
+            tables[paths.SCORE_MONTHS] = scores.months.table(scores.params.level).set_index("month")
+        return tables
+
     def totals_table(self) -> pd.DataFrame:
-        """Tabulate the totals, raw and adjusted, and `residual_value`, which has no horizon to be adjusted over."""
+        """Tabulate the totals, raw and adjusted, and `residual_clv`, which has no horizon to be adjusted over."""
         table = self.scores.totals.table(self.scores.params.level)
         if self.drifts is not None:
             table = table.join(adjusted_totals(self.scores.totals, self.drifts, self.scores.params))
         if self.residual is not None:
-            table.loc["residual_value"] = self.residual.table(self.scores.params.level).loc["clv"]
+            table.loc["residual_clv"] = self.residual.table(self.scores.params.level).loc["clv"]
         return table
 
     def group_table(self) -> pd.DataFrame:
@@ -216,11 +266,11 @@ class Scored:
         return table.join(pd.concat(each, ignore_index=True))
 
 
-def check(summaries: Summaries, by: Sequence[str] = (), seen: Seen | None = None) -> int:
+def check(summary: SummaryParts, by: Sequence[str] = (), seen: Seen | None = None) -> int:
     """Check every part of a table, and the whole for ids that are there twice, before any work; count its rows.
 
     Args:
-        summaries: the table.
+        summary: the table.
         by: columns to total by.
         seen: gathers what the comparison of units has to know.
 
@@ -228,9 +278,9 @@ def check(summaries: Summaries, by: Sequence[str] = (), seen: Seen | None = None
     """
     rows, faults, groups = 0, list[Fault](), set[tuple[Any, ...]]()
     keys = [np.empty(0, np.uint64)]
-    for part in summaries.parts():
+    for part in summary.parts():
         try:
-            customers = Rfm.from_frame(part, first_row=rows + 1).customers
+            customers = CustomerSummary.from_frame(part, first_row=rows + 1).table
         except SummaryError as error:
             if not error.found:  # of columns, which no part has
                 raise
@@ -242,20 +292,20 @@ def check(summaries: Summaries, by: Sequence[str] = (), seen: Seen | None = None
         groups |= set(group(part, by)[0])
         rows += len(part)
     refuse_groups(by, len(groups))
-    faults = faults or _twice(summaries, np.concatenate(keys))
+    faults = faults or _twice(summary, np.concatenate(keys))
     if faults:
         raise SummaryError.of(faults, rows)
     return rows
 
 
-def _twice(summaries: Summaries, keys: Any) -> list[Fault]:
+def _twice(summary: SummaryParts, keys: Any) -> list[Fault]:
     """Find ids that are in more than one part, by their hashes first."""
     ordered = np.sort(keys)
     again = ordered[1:][ordered[1:] == ordered[:-1]]
     if not again.size:
         return []
     # Hashes may agree by chance, though hardly ever: look at the ids themselves.
-    ids = (canonical_ids(part["customer_id"]) for part in summaries.parts())
+    ids = (canonical_ids(part["customer_id"]) for part in summary.parts())
     found = pd.concat([part[np.isin(customer_keys(part, 0), again)] for part in ids])
     names = found[found.duplicated(keep=False)].unique()
     return [repeated(len(names), [repr(str(name)) for name in names[:SHOWN]])] if len(names) else []
@@ -297,7 +347,7 @@ def larger(before: Largest | None, table: pd.DataFrame) -> Largest | None:
 
 def share_of_all(parts: list[tuple[float | None, Totals]]) -> float | None:
     """Put shares of expected value together."""
-    known = [(share, totals.expected_value.mean()) for share, totals in parts if share is not None]
+    known = [(share, totals.expected_clv.mean()) for share, totals in parts if share is not None]
     whole = sum(weight for _, weight in known)
     return float(sum(share * weight for share, weight in known) / whole) if whole > 0 else None
 

@@ -1,7 +1,7 @@
-"""Failures of parts that a run can do without: baselines, figures and the report.
+"""Failures of optional parts of a run: baselines, figures and the report.
 
-Such a failure ends no training. It is logged with its trace and becomes a finding of the review. With the environment
-variable `TENURE_STRICT` set, as in the test suite, it is raised instead.
+Such a failure does not end a training. It is logged with its trace and becomes a finding of the review. With
+`TENURE_STRICT` set in the environment, as in the test suite, it is raised instead.
 """
 
 import logging
@@ -12,6 +12,9 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
+from . import paths
+from .record import Record
+
 STRICT = "TENURE_STRICT"
 log = logging.getLogger("tenure")
 
@@ -21,9 +24,9 @@ class Failure:
     """One part that failed.
 
     Attributes:
-        part: such as `baseline boosting` or `figure backtest/pit`.
+        part: its name, such as `baseline boosting` or `figure backtest/pit`.
         cause: the exception in one line, without customer ids.
-        trace: where it was raised, without customer ids.
+        trace: the traceback, without customer ids.
     """
 
     part: str
@@ -32,8 +35,8 @@ class Failure:
 
     @property
     def path(self) -> str:
-        """Return the artifact that holds the trace."""
-        return f"failures/{re.sub(r'[^A-Za-z0-9]+', '_', self.part)}.txt"
+        """Return the artifact with the trace."""
+        return paths.failure(self.part)
 
 
 @dataclass
@@ -41,8 +44,8 @@ class Failures:
     """The failures of a run so far.
 
     Attributes:
-        customers: ids that must not be written anywhere; an exception's message may name some.
-        failures: in the order in which they came.
+        customers: ids that must not be written anywhere; the message of an exception may name some.
+        failures: in order.
     """
 
     customers: Iterable[str] = ()
@@ -50,7 +53,7 @@ class Failures:
 
     @contextmanager
     def contain(self, part: str) -> Iterator[None]:
-        """Note that a part failed, and go on without it."""
+        """Record the failure of a part and continue without it."""
         try:
             yield
         except Exception as error:
@@ -61,8 +64,12 @@ class Failures:
             self.failures.append(Failure(part, cause, f"{trace}{cause}\n"))
             log.warning("%s failed and is left out: %s", part, cause)
 
+    def record(self) -> Record:
+        """Return the trace of each failure."""
+        return Record(files={failure.path: failure.trace for failure in self.failures})
+
     def _without_ids(self, message: str) -> str:
-        """Replace the ids in a message: what is quoted, and words that are no plain numbers, such as counts."""
+        """Replace the ids in a message: quoted texts and words, except bare numbers, which may be counts."""
         ids = set(self.customers)
 
         def hide(match: re.Match[str]) -> str:

@@ -22,6 +22,8 @@ from .addresses import mask
 from .errors import InputError
 
 METADATA_KEY = b"tenure"
+LONGEST_NAME, LONGEST_PATH = 255, 4_096  # bytes
+PARTIAL_LONGER = 48  # how much longer the name of a partial file is, beside the machine's name
 
 
 class OutputError(InputError):
@@ -35,6 +37,7 @@ def require_writable(path: str, key: str = "output") -> None:
     """
     _require_local(path, key)
     target = Path(path).expanduser().resolve()
+    _require_short(target, path, key)
     if target.is_dir():
         raise OutputError(f"{key} {path!r} is a folder; name a file.")
     _require_folder(target.parent, path, key)
@@ -55,9 +58,21 @@ def require_new_folder(path: str, key: str = "output") -> None:
     """Refuse a folder that could not be made, before any work is done. What is there is never replaced."""
     _require_local(path, key)
     target = Path(path).expanduser().resolve()
+    _require_short(target, path, key)
     if target.is_file() or (target.is_dir() and any(target.iterdir())):
         raise OutputError(f"{key} {path!r} is there already, and a folder is not replaced. Remove it, or name another.")
     _require_folder(target.parent, path, key)
+
+
+def _require_short(target: Path, path: str, key: str) -> None:
+    """Refuse names that are too long: a file's partial form has more characters than its own name."""
+    longer = PARTIAL_LONGER + len(os.fsencode(socket.gethostname()))
+    most = dict.fromkeys(target.parts, LONGEST_NAME) | {target.name: LONGEST_NAME - longer}
+    for part, limit in most.items():
+        if len(os.fsencode(part)) > limit:
+            raise OutputError(f"{key} holds a name that is too long ({part[:40]!r}...): keep to {limit} bytes.")
+    if len(os.fsencode(target)) > LONGEST_PATH - longer:
+        raise OutputError(f"{key} {path[:40]!r}... is too long: keep to {LONGEST_PATH - longer:,} bytes.")
 
 
 def _require_folder(folder: Path, path: str, key: str) -> None:
@@ -65,8 +80,13 @@ def _require_folder(folder: Path, path: str, key: str) -> None:
     existing = next(at for at in (folder, *folder.parents) if at.exists())
     if not existing.is_dir():
         raise OutputError(f"{key} {path!r} lies in {existing}, which is a file and no folder.")
-    if not os.access(existing, os.W_OK | os.X_OK):
-        raise OutputError(f"{key} {path!r} cannot be written: {existing} is not writable.")
+    try:
+        # Permissions do not say it all: no file can be made in /proc.
+        with tempfile.TemporaryFile(dir=existing):
+            pass
+    except OSError as error:
+        why = "is not writable" if isinstance(error, PermissionError | FileNotFoundError) else f"{error.strerror}"
+        raise OutputError(f"{key} {path!r} cannot be written: {existing} {why}.") from error
 
 
 @contextmanager
@@ -99,10 +119,8 @@ def atomic_file(path: str) -> Iterator[Path]:
     target = Path(path).expanduser().resolve()
     with _made(target.parent):
         mine = f"{_partial(target)}{time.time_ns():020d}.{socket.gethostname()}-{os.getpid()}."
-        handle, name = tempfile.mkstemp(prefix=mine, dir=target.parent)
-        partial = Path(name)
+        handle, partial = _locked(target.parent, mine)
         try:
-            fcntl.flock(handle, fcntl.LOCK_EX)
             require_alone(path, before=partial.name)
             yield partial
             os.chmod(partial, stat.S_IMODE(target.stat().st_mode) if target.exists() else 0o666 & ~_umask())
@@ -114,6 +132,16 @@ def atomic_file(path: str) -> Iterator[Path]:
             raise
         finally:
             os.close(handle)
+
+
+def _locked(folder: Path, prefix: str) -> tuple[int, Path]:
+    """Make a temporary file and lock it; another one if somebody took it for a leftover before it was locked."""
+    while True:
+        handle, name = tempfile.mkstemp(prefix=prefix, dir=folder)
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        if os.fstat(handle).st_nlink:
+            return handle, Path(name)
+        os.close(handle)
 
 
 def require_alone(path: str, key: str = "output", before: str = "~") -> None:

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from .bounds import MOST_DRAWS
 from .model_spec import Spec
 from .posterior_file import (
     REFUSED,
@@ -27,9 +28,8 @@ from .posterior_file import (
 from .purchase import MODELS as PURCHASE_MODELS
 from .spend import MODELS as SPEND_MODELS
 
-__all__ = ["MOST_DRAWS", "Posterior", "PosteriorError", "PosteriorFileError"]
+__all__ = ["Posterior", "PosteriorError", "PosteriorFileError"]
 
-MOST_DRAWS = 100_000
 # Entries of an origin, by type.
 ORIGIN_KINDS: dict[str, Any] = {"method": str, "scales": dict, "as_of": str, "customers": int, "observed_days": int}
 ORIGIN_KINDS |= {"first_orders": dict | None, "repeat_spend": dict | None}

@@ -1,4 +1,4 @@
-"""The file of a posterior: a plain `.npz` of arrays and one JSON text, without pickle, read as if it came from a stranger."""
+"""The file of a posterior: a plain `.npz` of arrays and one JSON text, without pickle. No file is trusted."""
 
 import json
 import zipfile

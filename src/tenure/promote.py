@@ -16,9 +16,11 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from . import paths
 from .backtest import crps
 from .errors import InputError
 from .posterior import Posterior
+from .record import Record, add_prefix, finite
 from .review import Verdict
 from .rfm import Split
 from .scorer import HeavyTailWarning, Scorer
@@ -28,7 +30,7 @@ type Floats = NDArray[np.float64]
 TOLERATED = 2.0  # standard errors: a difference within them is no evidence
 BATCHES = 20  # of draws, whose disagreement is the Monte Carlo error of the comparison
 CUSTOMERS_AT_ONCE = 2_000
-OUTCOMES = ("value", "purchases")
+OUTCOMES = ("spend", "purchases")
 
 
 class PromoteError(InputError):
@@ -37,7 +39,7 @@ class PromoteError(InputError):
 
 @dataclass(frozen=True)
 class PairedScores:
-    """One outcome, value or purchases, as both recipes foretold it.
+    """One outcome, spend or purchases, as both recipes foretold it.
 
     Attributes:
         champion_crps: mean fair CRPS over customers, in the outcome's unit; smaller is better.
@@ -63,28 +65,28 @@ class Comparison:
     cutoff: date
     end: date
     customers: int
-    value: PairedScores
+    spend: PairedScores
     purchases: PairedScores
 
     @property
     def is_challenger_good_enough(self) -> bool:
-        """Tell whether the challenger wins: unless its CRPS of value is worse by more than two standard errors.
+        """Tell whether the challenger wins: unless its CRPS of spend is worse by more than two standard errors.
 
         A difference or an error that is no number is no evidence, and no win.
         """
-        return self.value.difference <= TOLERATED * self.value.difference_se
+        return self.spend.difference <= TOLERATED * self.spend.difference_se
 
     @property
     def finding(self) -> str:
         """Say in one sentence what decides."""
-        value = self.value
-        how = f"its mean CRPS of value differs by {value.difference:+.4g} ± {value.difference_se:.2g}"
+        spend = self.spend
+        how = f"its mean CRPS of spend differs by {spend.difference:+.4g} ± {spend.difference_se:.2g}"
         if self.is_challenger_good_enough:
             return f"the challenger is not worse by more than {TOLERATED:g} standard errors: {how}"
         return f"the challenger is worse by more than {TOLERATED:g} standard errors, or nothing can be told: {how}"
 
     def metrics(self) -> dict[str, float]:
-        """List flat numbers, named `value.champion_crps` and so on."""
+        """List flat numbers, named `spend.champion_crps` and so on."""
         found = {
             f"{outcome}.{key}": number for outcome in OUTCOMES for key, number in asdict(getattr(self, outcome)).items()
         }
@@ -94,6 +96,14 @@ class Comparison:
         """Tabulate both contests, one row each."""
         return pd.DataFrame([{"outcome": outcome, **asdict(getattr(self, outcome))} for outcome in OUTCOMES])
 
+    def record(self) -> Record:
+        """Return both recipes' scores side by side, as metrics and as a table."""
+        return Record(
+            metrics=add_prefix("promotion", finite(self.metrics())),
+            tags={"promotion.cutoff": str(self.cutoff), "promotion.end": str(self.end)},
+            tables={paths.COMPARISON: self.table().set_index("outcome")},
+        )
+
 
 @dataclass(frozen=True)
 class Decision:
@@ -101,6 +111,10 @@ class Decision:
 
     is_promoted: bool
     because: str
+
+    def record(self) -> Record:
+        """Return the decision and its reason."""
+        return Record(tags={"promotion.promoted": str(self.is_promoted), "promotion.because": self.because})
 
 
 def decide(verdict: Verdict, comparison: Comparison | None, *, has_champion: bool, reason: str | None) -> Decision:
@@ -143,18 +157,18 @@ def compare(parts: Split, champion: Posterior, challenger: Posterior, *, seed: i
         raise PromoteError(f"There are {draws:,} draws to compare by; at least {2 * BATCHES} are needed.")
     scorers = [Scorer(posterior.thin(draws)) for posterior in (champion, challenger)]
     asked: dict[str, Any] = {"horizon_days": parts.horizon_days, "discount_rate": 0.0, "margin": 1.0, "seed": seed}
-    actual = {"value": parts.holdout["spend"], "purchases": parts.holdout["purchases"]}
+    actual = {"spend": parts.holdout["spend"], "purchases": parts.holdout["purchases"]}
     tallies = {outcome: _Accumulator(column.to_numpy(np.float64)) for outcome, column in actual.items()}
-    customers = parts.calibration.customers
+    customers = parts.calibration.table
     for rows in _blocks(len(customers)):
         futures = [scorer.simulate(customers.iloc[rows], **asked) for scorer in scorers]
         with warnings.catch_warnings():
             # Once a block would be too often: the means make the biases alone, which decide nothing.
             warnings.simplefilter("ignore", HeavyTailWarning)
             expected = [scorer.expect(customers.iloc[rows], **asked) for scorer in scorers]
-        tallies["value"].add(rows, [of.values for of in futures], [table["clv"] for table in expected])
+        tallies["spend"].add(rows, [of.clv for of in futures], [table["clv"] for table in expected])
         tallies["purchases"].add(
-            rows, [of.counts for of in futures], [table["expected_purchases"] for table in expected]
+            rows, [of.purchases for of in futures], [table["expected_purchases"] for table in expected]
         )
     contests = {outcome: tally.contest() for outcome, tally in tallies.items()}
     return Comparison(parts.cutoff, parts.end, len(customers), **contests)

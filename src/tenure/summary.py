@@ -14,7 +14,7 @@ import pandas as pd
 
 from .errors import InputError
 
-__all__ = ["COLUMNS", "Fault", "FirstOrders", "IdFault", "IdsError", "Rfm", "SummaryError", "canonical_ids"]
+__all__ = ["COLUMNS", "CustomerSummary", "Fault", "FirstOrders", "IdFault", "IdsError", "SummaryError", "canonical_ids"]
 
 type Bools = npt.NDArray[np.bool_]
 type Floats = npt.NDArray[np.float64]
@@ -99,11 +99,11 @@ class FirstOrders:
 
 
 @dataclass(frozen=True)
-class Rfm:
+class CustomerSummary:
     """One valid customer summary: whole days, one row per customer, in the order given.
 
     Attributes:
-        customers: `customer_id` (text), `frequency` (repeat purchase days), `recency` (days from first
+        table: `customer_id` (text), `frequency` (repeat purchase days), `recency` (days from first
             to last purchase), `T` (days from first purchase to the end of observation) and
             `monetary_value` (mean spend per repeat purchase day; 0 where there was no repeat, or where all repeat
             purchases were free); then columns that ride along, such as the country.
@@ -111,17 +111,19 @@ class Rfm:
         first_orders: what first purchases were worth, where the log is known.
     """
 
-    customers: pd.DataFrame
+    table: pd.DataFrame
     as_of: date | None
     first_orders: FirstOrders | None = None
 
     def __post_init__(self) -> None:
-        kinds = [pd.api.types.is_string_dtype(self.customers.iloc[:, 0])]
-        kinds += [self.customers.dtypes.iloc[i] == np.int64 for i in (1, 2, 3)]
-        kinds += [self.customers.dtypes.iloc[4] == np.float64]
-        is_counted = isinstance(self.customers.index, pd.RangeIndex) and self.customers.index.start == 0
-        if tuple(self.customers.columns[:5]) != COLUMNS or not all(kinds) or not is_counted:
-            raise SummaryError("An Rfm is built by Rfm.from_frame, which checks and converts a table.")
+        kinds = [pd.api.types.is_string_dtype(self.table.iloc[:, 0])]
+        kinds += [self.table.dtypes.iloc[i] == np.int64 for i in (1, 2, 3)]
+        kinds += [self.table.dtypes.iloc[4] == np.float64]
+        is_counted = isinstance(self.table.index, pd.RangeIndex) and self.table.index.start == 0
+        if tuple(self.table.columns[:5]) != COLUMNS or not all(kinds) or not is_counted:
+            raise SummaryError(
+                "A CustomerSummary is built by CustomerSummary.from_frame, which checks and converts a table."
+            )
 
     @classmethod
     def from_frame(
@@ -132,7 +134,7 @@ class Rfm:
         segments: Sequence[str] = (),
         *,
         first_row: int = 1,
-    ) -> Rfm:
+    ) -> CustomerSummary:
         """Check a customer summary against every rule of the contract and keep it.
 
         Args:

@@ -141,7 +141,7 @@ def _spread_alike(history: pd.DataFrame, clock: float, scorer: Scorer) -> bool:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of a long horizon
         for at, days in enumerate(np.clip(np.rint(clock * times), 1, 10_950).astype(int)):
-            simulated.append(scorer.simulate(new.assign(customer_id=f"new {at}"), horizon_days=int(days)).counts[0])
+            simulated.append(scorer.simulate(new.assign(customer_id=f"new {at}"), horizon_days=int(days)).purchases[0])
     drawn = np.sort(np.concatenate(simulated))
     by_count = history.groupby("frequency")["size"].sum()
     shares = by_count.cumsum() / by_count.sum()

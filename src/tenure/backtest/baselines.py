@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from tenure.posterior import Posterior
 from tenure.settings import BaselineSettings
-from tenure.summary import Rfm
+from tenure.summary import CustomerSummary
 from tenure.transactions import Transactions
 
 from .boosting import boosting
@@ -39,7 +39,7 @@ class Known:
     """
 
     transactions: Transactions
-    calibration: Rfm
+    calibration: CustomerSummary
     horizon_days: int
     posterior: Posterior
     draws: int
@@ -55,19 +55,19 @@ class Known:
 
     def column(self, name: str) -> Floats:
         """Give a column of the summary."""
-        return self.calibration.customers[name].to_numpy(np.float64)
+        return self.calibration.table[name].to_numpy(np.float64)
 
 
 def zero(known: Known) -> Forecast:
     """Foretell nothing: the point that half of most bases lives up to."""
-    nothing = np.zeros(len(known.calibration.customers))
+    nothing = np.zeros(len(known.calibration.table))
     return point_forecast("zero", nothing, nothing, known.draws)
 
 
 def last_period(known: Known) -> Forecast:
     """Foretell for the next period what the last one of the same length brought, first purchases included."""
     after = known.cutoff - timedelta(days=known.horizon_days)
-    customers = known.calibration.customers["customer_id"]
+    customers = known.calibration.table["customer_id"]
     bought = bought_between(known.transactions, after, known.cutoff, customers)
     return point_forecast("last_period", bought["purchases"].to_numpy(), bought["spend"].to_numpy(), known.draws)
 

@@ -11,7 +11,7 @@ from threadpoolctl import threadpool_limits
 from tenure.rfm import split
 from tenure.settings import BoostingSettings
 from tenure.streams import derive_seed, stream
-from tenure.summary import Rfm
+from tenure.summary import CustomerSummary
 from tenure.transactions import Transactions
 
 from .errors import BacktestError
@@ -49,7 +49,12 @@ class Regression:
 
 
 def boosting(
-    transactions: Transactions, calibration: Rfm, horizon_days: int, draws: int, seed: int, settings: BoostingSettings
+    transactions: Transactions,
+    calibration: CustomerSummary,
+    horizon_days: int,
+    draws: int,
+    seed: int,
+    settings: BoostingSettings,
 ) -> Forecast:
     """Foretell by regression: at an earlier cut-off, what did summaries say of the days up to this one?
 
@@ -92,10 +97,10 @@ def boosting(
     return Forecast("boosting", len(asked), draws, sample)
 
 
-def _features(rfm: Rfm) -> Floats:
+def _features(summary: CustomerSummary) -> Floats:
     """Lay out the summary, and what trees find hard to make of it: the silence since the last purchase, the rate."""
     x, recency, days, spend = (
-        rfm.customers[name].to_numpy(np.float64) for name in ("frequency", "recency", "T", "monetary_value")
+        summary.table[name].to_numpy(np.float64) for name in ("frequency", "recency", "T", "monetary_value")
     )
     return np.column_stack([x, recency, days, spend, days - recency, x / np.maximum(days, 1.0)])
 

@@ -47,7 +47,7 @@ def compare(model: Backtest, baselines: Sequence[Backtest]) -> pd.DataFrame:
 def comparison_metrics(table: pd.DataFrame) -> dict[str, float]:
     """Flatten a comparison: each difference and its error, and how many baselines the model beats.
 
-    `baselines.beaten` counts those whose mean CRPS of value is above the model's, `baselines.won` those that are better
+    `baselines.beaten` counts those whose mean CRPS of spend is above the model's, `baselines.won` those that are better
     than the model by more than two paired standard errors, out of `baselines.compared`, and `baselines.won_share` the
     share of those (NaN of none); the same of purchases under `baselines.purchases`.
     """
@@ -55,7 +55,7 @@ def comparison_metrics(table: pd.DataFrame) -> dict[str, float]:
     for row in table.to_dict("records"):
         key = f"baselines.{row['forecast']}.{row['outcome']}"
         metrics |= {f"{key}.{name}": row[name] for name in ("crps", "difference", "difference_se")}
-    for outcome, key in (("value", "baselines"), ("purchases", "baselines.purchases")):
+    for outcome, key in (("spend", "baselines"), ("purchases", "baselines.purchases")):
         part = table[table["outcome"] == outcome]
         metrics[f"{key}.compared"] = float(len(part))
         metrics[f"{key}.beaten"] = float((part["difference"] < 0).sum())

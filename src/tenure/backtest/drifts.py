@@ -9,6 +9,8 @@ from typing import Any
 
 import numpy as np
 
+from tenure import paths
+from tenure.record import Record
 from tenure.settings import DriftSettings
 from tenure.streams import stream
 
@@ -58,7 +60,7 @@ class Drifts:
         drift = self.over(outcome, horizon_days)
         known = self.estimated.get(outcome, {})
         if drift is self.assumed:
-            return ASSUMED + (f" (learnt over {_listed(known)} days only)" if known else "")
+            return ASSUMED + (f" (estimated over {_listed(known)} days only)" if known else "")
         (days,) = (days for days, one in known.items() if one is drift)
         return f"{ESTIMATED} over {days} days, {drift.periods:.1f} periods"
 
@@ -75,6 +77,10 @@ class Drifts:
         arrays: dict[str, Any] = {name: drift.logs for name, drift in named.items()}
         with open(path, "wb") as file:
             np.savez_compressed(file, about=np.array(json.dumps(about)), assumed=self.assumed.logs, **arrays)
+
+    def record(self) -> Record:
+        """Return the file of the drifts."""
+        return Record(files={paths.DRIFT: self.save})
 
     @classmethod
     def load(cls, path: str | PathLike[str]) -> "Drifts":

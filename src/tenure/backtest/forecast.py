@@ -15,7 +15,7 @@ from .errors import BacktestError
 
 if TYPE_CHECKING:
     from tenure.scorer import Scorer
-    from tenure.summary import Rfm
+    from tenure.summary import CustomerSummary
 
 type Floats = NDArray[np.float64]
 type Numbers = NDArray[Any]
@@ -28,27 +28,27 @@ class Samples:
     """Foretold outcomes of some customers over the holdout, undiscounted and at full margin.
 
     Args:
-        counts, values: sampled purchases and value, shape (customers, draws). Column s is one future of the whole
+        purchases, spend: sampled purchases and spend, shape (customers, draws). Column s is one future of the whole
             base: its sum over customers is a draw of the total.
-        expected_purchases, expected_value: the means, shape (customers,).
+        expected_purchases, expected_spend: the means, shape (customers,).
     """
 
-    counts: Numbers
-    values: Numbers
+    purchases: Numbers
+    spend: Numbers
     expected_purchases: Floats
-    expected_value: Floats
+    expected_spend: Floats
 
     def require(self, name: str, customers: int, draws: int) -> None:
         """Refuse samples that are not of these customers, or that hold what is no outcome."""
         wanted, faults = (customers, draws), []
-        if {self.counts.shape, self.values.shape} != {wanted}:
+        if {self.purchases.shape, self.spend.shape} != {wanted}:
             faults.append(
-                f"counts and values must be {customers:,} customers by {draws:,} draws, "
-                f"not {self.counts.shape} and {self.values.shape}"
+                f"purchases and spend must be {customers:,} customers by {draws:,} draws, "
+                f"not {self.purchases.shape} and {self.spend.shape}"
             )
-        if {self.expected_purchases.shape, self.expected_value.shape} != {(customers,)}:
+        if {self.expected_purchases.shape, self.expected_spend.shape} != {(customers,)}:
             faults.append(f"the means must be of {customers:,} customers")
-        for part in ("counts", "values", "expected_purchases", "expected_value"):
+        for part in ("purchases", "spend", "expected_purchases", "expected_spend"):
             numbers = getattr(self, part)
             # A sum is finite and a least one is not negative where all are: no temporary of the block's size.
             if numbers.size and not (np.isfinite(numbers.sum(dtype=np.float64)) and numbers.min() >= 0):
@@ -93,7 +93,9 @@ class Forecast:
             yield rows, samples
 
 
-def model_forecast(scorer: "Scorer", calibration: "Rfm", *, horizon_days: int, level: float, seed: int) -> Forecast:
+def model_forecast(
+    scorer: "Scorer", calibration: "CustomerSummary", *, horizon_days: int, level: float, seed: int
+) -> Forecast:
     """Let the model foretell: simulated futures and their expectations, undiscounted and at full margin.
 
     A customer's numbers do not depend on the others scored, so blocks change nothing.
@@ -103,20 +105,20 @@ def model_forecast(scorer: "Scorer", calibration: "Rfm", *, horizon_days: int, l
     }  # fmt: skip
 
     def sample(rows: slice) -> Samples:
-        customers = calibration.customers.iloc[rows]
+        customers = calibration.table.iloc[rows]
         futures, expected = scorer.simulate(customers, **asked), scorer.expect(customers, **asked)
         means = (expected[name].to_numpy(np.float64) for name in ("expected_purchases", "clv"))
-        return Samples(futures.counts, futures.values, *means)
+        return Samples(futures.purchases, futures.clv, *means)
 
-    return Forecast("model", len(calibration.customers), scorer.draws, sample)
+    return Forecast("model", len(calibration.table), scorer.draws, sample)
 
 
-def point_forecast(name: str, purchases: Floats, value: Floats, draws: int) -> Forecast:
+def point_forecast(name: str, purchases: Floats, spend: Floats, draws: int) -> Forecast:
     """Hand over one number per customer as a sample without spread."""
 
     def sample(rows: slice) -> Samples:
-        shape = (purchases[rows].size, draws)
-        counts, values = (np.broadcast_to(one[rows, None], shape) for one in (purchases, value))
-        return Samples(counts, values, purchases[rows], value[rows])
+        means = purchases[rows], spend[rows]
+        sampled_purchases, sampled_spend = (np.broadcast_to(mean[:, None], (mean.size, draws)) for mean in means)
+        return Samples(sampled_purchases, sampled_spend, *means)
 
     return Forecast(name, purchases.size, draws, sample, is_point=True)

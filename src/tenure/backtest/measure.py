@@ -104,11 +104,11 @@ class Backtest:
         metrics: every name of `METRICS`; NaN where the holdout cannot tell. `<name>_se` is the standard error
             that chance alone gives `<name>` when the forecast is right (`crps_se`, `brier_se`: of the mean as it is).
         by_frequency: calibration frequency 0 to 6 and 7 or more, always eight rows: customers, mean outcomes.
-        deciles: customers in ten equal groups by expected value, 1 the highest: mean outcomes, and the share
+        deciles: customers in ten equal groups by expected spend, 1 the highest: mean outcomes, and the share
             whose randomised PIT lies in the central `level`.
         coverage: shares of customers inside, below and above central intervals, by outcome, group and level.
         reliability: customers by foretold probability of a purchase, in tenths: its mean, and the share who bought.
-        purchases, value: what was measured of each customer, to compare forecasts on.
+        purchases, spend: what was measured of each customer, to compare forecasts on.
     """
 
     forecast: str
@@ -119,7 +119,7 @@ class Backtest:
     coverage: pd.DataFrame
     reliability: pd.DataFrame
     purchases: Outcome = field(repr=False)
-    value: Outcome = field(repr=False)
+    spend: Outcome = field(repr=False)
 
     def __post_init__(self) -> None:
         faults = [f"metric {name} is missing" for name in METRICS if name not in self.metrics]
@@ -133,7 +133,7 @@ class Backtest:
     @property
     def pit(self) -> pd.DataFrame:
         """Give the randomised PIT of every customer, uniform on (0, 1) when the forecast is right."""
-        return pd.DataFrame({"counts": self.purchases.pit, "value": self.value.pit})
+        return pd.DataFrame({"purchases": self.purchases.pit, "spend": self.spend.pit})
 
 
 def measure(split: "Split", forecast: Forecast, *, level: float, rng: np.random.Generator) -> Backtest:
@@ -143,9 +143,9 @@ def measure(split: "Split", forecast: Forecast, *, level: float, rng: np.random.
         split: the calibration customers and what each did in the holdout.
         forecast: of the same customers over the holdout's days.
         level: the level of the predictive intervals.
-        rng: draws the randomised PIT and the order of customers of equal expected value.
+        rng: draws the randomised PIT and the order of customers of equal expected spend.
     """
-    customers = split.calibration.customers
+    customers = split.calibration.table
     if forecast.customers != len(customers):
         raise BacktestError(
             f"The forecast {forecast.name} is of {forecast.customers:,} customers, the calibration of "
@@ -153,33 +153,33 @@ def measure(split: "Split", forecast: Forecast, *, level: float, rng: np.random.
         )
     if not 0 < level < 1:
         raise BacktestError(f"level must be between 0 and 1, got {level:g}.")
-    purchases, value, chance = _measure_customers(split, forecast, rng)
-    decile = sort_into_deciles(value.expected, rng)
+    purchases, spend, chance = _measure_customers(split, forecast, rng)
+    decile = sort_into_deciles(spend.expected, rng)
     frequency = customers["frequency"].to_numpy()
     members = (np.ones(len(customers), bool), frequency == 0, frequency > 0, decile == 1)
     groups = dict(zip(GROUPS, members, strict=True))
-    coverage = tabulate_coverage({"purchases": purchases, "value": value}, groups)
-    deciles = tabulate_deciles(decile, purchases, value, level)
+    coverage = tabulate_coverage({"purchases": purchases, "spend": spend}, groups)
+    deciles = tabulate_deciles(decile, purchases, spend, level)
     bought = purchases.actual > 0
     reliability = tabulate_reliability(chance, bought)
     metrics = {
         **_outcome_metrics("purchases", purchases, deciles, level),
-        **_outcome_metrics("value", value, deciles, level),
+        **_outcome_metrics("spend", spend, deciles, level),
         **_coverage_metrics(coverage),
         **_p_purchase_metrics(chance, bought, reliability, forecast.draws),
-        **_spend_metrics(purchases, value),
+        **_spend_metrics(purchases, spend),
         **_facts(split, level),
     }
     return Backtest(
         forecast.name,
         forecast.is_point,
         {name: float(number) for name, number in metrics.items()},
-        tabulate_frequencies(frequency, customers_means(purchases, value)),
+        tabulate_frequencies(frequency, customers_means(purchases, spend)),
         deciles,
         coverage,
         reliability,
         purchases,
-        value,
+        spend,
     )
 
 
@@ -191,15 +191,15 @@ def _measure_customers(split: "Split", forecast: Forecast, rng: np.random.Genera
     expected, scores, pit = (np.empty((2, size)) for _ in range(3))
     totals, chance = np.zeros((2, forecast.draws)), np.empty(size)
     for rows, samples in forecast.blocks():
-        chance[rows] = p_purchase(samples.counts)
-        given = ((samples.counts, samples.expected_purchases), (samples.values, samples.expected_value))
+        chance[rows] = p_purchase(samples.purchases)
+        given = ((samples.purchases, samples.expected_purchases), (samples.spend, samples.expected_spend))
         for at, (simulated, mean) in enumerate(given):
             expected[at, rows] = mean
             scores[at, rows] = crps(simulated, actual[at][rows])
             pit[at, rows] = randomized_pit(simulated, actual[at][rows], uniform[at, rows])
             totals[at] += simulated.sum(axis=0, dtype=np.float64)
-    purchases, value = (Outcome(actual[at], expected[at], scores[at], pit[at], totals[at]) for at in (0, 1))
-    return purchases, value, chance
+    purchases, spend = (Outcome(actual[at], expected[at], scores[at], pit[at], totals[at]) for at in (0, 1))
+    return purchases, spend, chance
 
 
 def _outcome_metrics(name: str, outcome: Outcome, deciles: pd.DataFrame, level: float) -> dict[str, float]:
@@ -236,9 +236,9 @@ def _errors(outcome: Outcome) -> dict[str, float]:
 
 
 def _order(name: str, outcome: Outcome, deciles: pd.DataFrame) -> dict[str, float]:
-    """Measure the order of customers: by value, of both outcomes, in the deciles; by the outcome itself in `gini`.
+    """Measure the order of customers: by spend, of both outcomes, in the deciles; by the outcome itself in `gini`.
 
-    `top_decile_capture` is the share of the total that the tenth with the highest expected value brought,
+    `top_decile_capture` is the share of the total that the tenth with the highest expected spend brought,
     `top_decile_most` what the best tenth did bring: no order captures more. `decile_error` is the mean distance of
     expected and actual outcome over deciles, as a share of the actual mean. `largest_share` is the largest customer's
     share of the expected total.
@@ -288,22 +288,22 @@ def _p_purchase_metrics(chance: Floats, bought: Bools, reliability: pd.DataFrame
     return {f"p_purchase.{name}": number for name, number in zip(_P_PURCHASE, found, strict=True)}
 
 
-def _spend_metrics(purchases: Outcome, value: Outcome) -> dict[str, float]:
-    """Compare spend per purchase: the holdout's whole value over its whole number of purchases.
+def _spend_metrics(purchases: Outcome, spend: Outcome) -> dict[str, float]:
+    """Compare spend per purchase: the holdout's whole spend over its whole number of purchases.
 
     Not a mean of customers' means: the zeros of those who bought nothing would mix "none" with "cheap".
     """
-    expected = ratio(value.expected.sum(), purchases.expected.sum())
-    actual = ratio(value.actual.sum(), purchases.actual.sum())
+    expected = ratio(spend.expected.sum(), purchases.expected.sum())
+    actual = ratio(spend.actual.sum(), purchases.actual.sum())
     counted = purchases.totals > 0
-    drawn = value.totals[counted] / purchases.totals[counted]
+    drawn = spend.totals[counted] / purchases.totals[counted]
     spread = float(drawn.std(ddof=1)) if len(drawn) > 1 else np.nan
     found = (expected, actual, ratio(expected, actual) - 1, ratio(spread, expected))
     return {f"spend_per_purchase.{name}": number for name, number in zip(_SPEND, found, strict=True)}
 
 
 def _facts(split: "Split", level: float) -> dict[str, float]:
-    customers = split.calibration.customers
+    customers = split.calibration.table
     repeat = customers[customers["frequency"] > 0]
     # The spend model is fitted to those who paid for a repeat purchase.
     paid = repeat[repeat["monetary_value"] > 0]

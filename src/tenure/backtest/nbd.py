@@ -8,7 +8,7 @@ from scipy.special import gammaln
 from tenure.posterior import Posterior
 from tenure.rfm import Histories, histories
 from tenure.streams import stream
-from tenure.summary import Rfm
+from tenure.summary import CustomerSummary
 
 from .forecast import Forecast, Samples
 
@@ -18,7 +18,7 @@ STEP = 1e-3  # of the logarithms, for second differences
 FARTHEST = 14.0  # r and alpha (over the mean T) are sought between e^-14 and e^14
 
 
-def nbd(calibration: Rfm, posterior: Posterior, horizon_days: int, draws: int, seed: int) -> Forecast:
+def nbd(calibration: CustomerSummary, posterior: Posterior, horizon_days: int, draws: int, seed: int) -> Forecast:
     """Sample outcomes of a base that nobody leaves: Poisson purchases, rates Gamma(r, alpha) across customers.
 
     Ehrenberg (1959), The pattern of consumer purchases, Applied Statistics 8. r and alpha are drawn from the normal
@@ -29,7 +29,7 @@ def nbd(calibration: Rfm, posterior: Posterior, horizon_days: int, draws: int, s
     spend = posterior.joint(draws)
     p, q, v = (spend[name] for name in ("p", "q", "v"))
     names = ("frequency", "T", "monetary_value")
-    columns = [calibration.customers[name].to_numpy(np.float64)[:, None] for name in names]
+    columns = [calibration.table[name].to_numpy(np.float64)[:, None] for name in names]
 
     def sample(rows: slice) -> Samples:
         rng = stream(seed, "backtest.nbd.outcomes", rows.start)
@@ -45,7 +45,7 @@ def nbd(calibration: Rfm, posterior: Posterior, horizon_days: int, draws: int, s
         one = p * spend_rate / (spend_shape - 1)
         return Samples(counts, values, expected.mean(axis=1), (expected * one).mean(axis=1))
 
-    return Forecast("nbd", len(calibration.customers), draws, sample)
+    return Forecast("nbd", len(calibration.table), draws, sample)
 
 
 def draw_shapes(data: Histories, draws: int, rng: np.random.Generator) -> tuple[Floats, Floats]:

@@ -9,7 +9,7 @@ from .errors import BacktestError
 
 type Floats = NDArray[np.float64]
 
-OUTCOMES = ("purchases", "value")
+OUTCOMES = ("purchases", "spend")
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,12 @@ from tenure.scorer import Scorer
 
 type Floats = NDArray[np.float64]
 
-METRICS = ("purchases.refit_drift", "purchases.refit_drift_se", "spend.refit_drift", "spend.refit_drift_se")
+METRICS = (
+    "purchases.refit_drift",
+    "purchases.refit_drift_se",
+    "spend.refit_drift",
+    "spend.refit_drift_se",
+)
 
 
 def measure_refit_drift(judged: Posterior, refit: Posterior, horizon_days: int) -> dict[str, float]:

@@ -6,6 +6,8 @@ from dataclasses import asdict, dataclass, fields
 import numpy as np
 import pandas as pd
 
+from tenure import paths
+from tenure.record import Record, finite
 from tenure.settings import DriftSettings
 from tenure.streams import stream
 
@@ -68,6 +70,19 @@ class Rolling:
             found[f"{key}.baselines_beaten"] = float((rivals["difference"] < 0).sum())
             found[f"{key}.baselines_won"] = float((rivals["winner"] == rivals["forecast"]).sum())
         return found
+
+    def record(self) -> Record:
+        """Return the tables, the means over origins, and each win of a baseline."""
+        return Record(
+            metrics=finite(self.metrics),
+            tables={
+                paths.ROLLING_TOTALS: self.totals,
+                paths.ROLLING_FORECASTS: self.forecasts,
+                paths.ROLLING_DRIFTS: self.drifts,
+                paths.PAST_ERRORS: self.past_errors,
+            },
+            files={paths.ROLLING_WINS: "\n".join(self.wins) or "No baseline is better than the model."},
+        )
 
 
 def roll_up(holdouts: Mapping[Origin, Holdout], settings: DriftSettings, *, level: float, seed: int) -> Rolling:

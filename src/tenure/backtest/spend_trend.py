@@ -24,7 +24,7 @@ def spend_change(transactions: Transactions, split: Split) -> dict[str, float]:
     (Cochran 1977, Sampling Techniques, section 6.3). NaN of fewer than two customers. Where all purchases of one half
     were free, the change is -1 or `UNBOUNDED`.
     """
-    customers = split.calibration.customers
+    customers = split.calibration.table
     middle = split.cutoff - timedelta(days=int(customers["T"].max()) // 2)
     found = repeats_by_half(transactions, middle, split.cutoff, customers["customer_id"])
     counts = found[["early_purchases", "late_purchases"]].to_numpy(np.float64)

@@ -17,10 +17,10 @@ LEVELS = (0.50, 0.80, 0.90, 0.95)
 FREQUENCIES = ("0", "1", "2", "3", "4", "5", "6", "7+")
 LEAST_IN_TENTH = 30  # with fewer, two standard errors are not what a normal distribution says of them
 PLACES = ("inside", "below", "above")
-MEANS = ("actual_purchases", "expected_purchases", "actual_value", "expected_value")
+MEANS = ("actual_purchases", "expected_purchases", "actual_spend", "expected_spend")
 COLUMNS = {
     "by_frequency": ("frequency", "customers", *MEANS),
-    "deciles": ("decile", "customers", *MEANS, "purchases_coverage", "value_coverage"),
+    "deciles": ("decile", "customers", *MEANS, "purchases_coverage", "spend_coverage"),
     "coverage": ("outcome", "group", "level", "customers", *PLACES, "inside_se", "tail_se"),
     "reliability": ("low", "high", "customers", "foretold", "actual", "actual_se"),
 }
@@ -92,9 +92,9 @@ def largest_gap(reliability: pd.DataFrame) -> tuple[float, float]:
     return max(float(beyond[worst]), 0.0), float(error[worst])
 
 
-def customers_means(purchases: Outcome, value: Outcome) -> pd.DataFrame:
+def customers_means(purchases: Outcome, spend: Outcome) -> pd.DataFrame:
     """Lay out each customer's actual and expected outcomes, to be averaged over groups."""
-    columns = (purchases.actual, purchases.expected, value.actual, value.expected)
+    columns = (purchases.actual, purchases.expected, spend.actual, spend.expected)
     return pd.DataFrame(dict(zip(MEANS, columns, strict=True)))
 
 
@@ -109,7 +109,7 @@ def tabulate_frequencies(frequency: NDArray[Any], means: pd.DataFrame) -> pd.Dat
 
 
 def sort_into_deciles(expected: Floats, rng: np.random.Generator) -> NDArray[np.int64]:
-    """Give each customer a tenth by expected value, 1 the highest.
+    """Give each customer a tenth by expected spend, 1 the highest.
 
     Customers with one history share one expectation; the order of the table must not decide among them.
     """
@@ -120,13 +120,13 @@ def sort_into_deciles(expected: Floats, rng: np.random.Generator) -> NDArray[np.
     return decile
 
 
-def tabulate_deciles(decile: NDArray[np.int64], purchases: Outcome, value: Outcome, level: float) -> pd.DataFrame:
-    """Average customers in ten groups by expected value, 1 the highest."""
+def tabulate_deciles(decile: NDArray[np.int64], purchases: Outcome, spend: Outcome, level: float) -> pd.DataFrame:
+    """Average customers in ten groups by expected spend, 1 the highest."""
     inside = {
         "purchases_coverage": is_inside(purchases.pit, level).astype(np.float64),
-        "value_coverage": is_inside(value.pit, level).astype(np.float64),
+        "spend_coverage": is_inside(spend.pit, level).astype(np.float64),
     }
-    groups = customers_means(purchases, value).assign(**inside).groupby(decile)
+    groups = customers_means(purchases, spend).assign(**inside).groupby(decile)
     table = groups.mean()
     table.insert(0, "customers", groups.size())
     return table.rename_axis("decile").reset_index()

@@ -7,10 +7,11 @@ left behind: no open pyplot figure, no changed setting.
 
 from .acquisitions import acquisitions
 from .customers import months, scored_examples
-from .drawing import draw
+from .drawing import draw, record_figures
 from .fit import consequences, energy, prior_posterior, purchases_check, rank, spend_check, trace
 from .holdout import by_frequency, deciles, pit, reliability, tracking
 from .runs import ranges, totals, trackings
+from .training import fit_pictures, holdout_pictures
 
 __all__ = [
     "acquisitions",
@@ -19,12 +20,15 @@ __all__ = [
     "deciles",
     "draw",
     "energy",
+    "fit_pictures",
+    "holdout_pictures",
     "months",
     "pit",
     "prior_posterior",
     "purchases_check",
     "ranges",
     "rank",
+    "record_figures",
     "reliability",
     "scored_examples",
     "spend_check",

@@ -83,14 +83,14 @@ def pit(pit_table: pd.DataFrame, level: float) -> Figure:
         level: of the predictive intervals, whose tails are shaded.
     """
     figure, panels = new_canvas(1, 2, height=4.9, sharey=True)
-    for axes, column, name in zip(panels, ("counts", "value"), ("purchases", "value"), strict=True):
+    for axes, column, name in zip(panels, ("purchases", "spend"), ("purchases", "spend"), strict=True):
         _draw_pit(axes, pit_table[column].to_numpy(np.float64), (1 - level) / 2, name)
     panels[0].set_ylabel("customers")
     panels[0].legend(loc="lower center", frameon=True, framealpha=0.9)
-    inside = [f"{np.mean(np.abs(pit_table[column] - 0.5) <= level / 2):.1%}" for column in ("counts", "value")]
+    inside = [f"{np.mean(np.abs(pit_table[column] - 0.5) <= level / 2):.1%}" for column in ("purchases", "spend")]
     return explain(
         figure,
-        f"{inside[0]} of customers' purchases and {inside[1]} of their values lie in their {level:.0%} interval",
+        f"{inside[0]} of customers' purchases and {inside[1]} of their spend lie in their {level:.0%} interval",
         "Look for flat bars. High at both ends: intervals too narrow; high in the middle: too wide. Rising to the "
         "right: forecasts too low; to the left: too high. Ties are broken at random.",
     )
@@ -155,22 +155,22 @@ def by_frequency(table: pd.DataFrame) -> Figure:
 
 @rc_context(STYLE)
 def deciles(table: pd.DataFrame) -> Figure:
-    """Draw mean holdout value, actual and expected, by decile of expected value; table of `Backtest`."""
+    """Draw mean holdout spend, actual and expected, by decile of expected spend; table of `Backtest`."""
     figure, (axes,) = new_canvas(height=5.0)
     at = np.arange(len(table))
-    axes.bar(at - 0.2, table["actual_value"], 0.38, color=ACTUAL, label="actual")
-    axes.bar(at + 0.2, table["expected_value"], 0.38, color=MODEL, label="expected")
+    axes.bar(at - 0.2, table["actual_spend"], 0.38, color=ACTUAL, label="actual")
+    axes.bar(at + 0.2, table["expected_spend"], 0.38, color=MODEL, label="expected")
     axes.set_xticks(at, [str(decile) for decile in table["decile"]])
-    axes.set(xlabel="decile of expected value (1 is the highest)", ylim=(0, None))
-    axes.set_ylabel("mean value per customer (the log's currency)")
+    axes.set(xlabel="decile of expected spend (1 is the highest)", ylim=(0, None))
+    axes.set_ylabel("mean spend per customer (the log's currency)")
     axes.yaxis.set_major_formatter(thousands)
     axes.legend(loc="upper right")
-    totals = (table["customers"] * table["actual_value"]).to_numpy(np.float64)
+    totals = (table["customers"] * table["actual_spend"]).to_numpy(np.float64)
     whole = float(np.nansum(totals))
     share = f"the first brought {totals[0] / whole:.0%} of it" if whole > 0 else "there was none"
     return explain(
         figure,
-        f"Holdout value by decile of expected value: {share}",
+        f"Holdout spend by decile of expected spend: {share}",
         "Look for actual bars that fall from left to right (the order is right) and that are as high as the expected "
         "ones (so is the level).",
     )

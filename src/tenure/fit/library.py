@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from tenure import purchase, spend
 from tenure.posterior import Posterior
-from tenure.summary import Rfm
+from tenure.summary import CustomerSummary
 
 
 class LibraryModels(NamedTuple):
@@ -18,12 +18,12 @@ class LibraryModels(NamedTuple):
     spend: Any
 
 
-def library_model(posterior: Posterior, rfm: Rfm) -> LibraryModels:
+def library_model(posterior: Posterior, summary: CustomerSummary) -> LibraryModels:
     """Build stock pymc-marketing models over the customers themselves, with our draws as their posterior.
 
     They have one row per customer, customer ids among them: do not log them.
     """
-    customers = rfm.customers
+    customers = summary.table
     paid = (customers["frequency"] > 0) & (customers["monetary_value"] > 0)
     repeat = customers.loc[paid, ["customer_id", "frequency", "monetary_value"]]
     # The library labels results by sorted id but leaves the values in the data's order, so the data are sorted.

@@ -11,7 +11,7 @@ from scipy.optimize import minimize
 from tenure import purchase, spend
 from tenure.kernel_table import Floats, HistoryTable
 from tenure.rfm import CompressedSummary
-from tenure.summary import Rfm
+from tenure.summary import CustomerSummary
 
 from .target import Target
 
@@ -71,7 +71,7 @@ def _hessian(function: Downhill, point: Floats) -> Floats:
 
 
 def maximum_likelihood(
-    data: Rfm | CompressedSummary, purchase_model: str = "bg_nbd", spend_model: str = "gamma_gamma"
+    data: CustomerSummary | CompressedSummary, purchase_model: str = "bg_nbd", spend_model: str = "gamma_gamma"
 ) -> dict[str, float]:
     """Find the models' parameters with flat priors, and both maxima, for comparison with published estimates.
 

@@ -16,7 +16,7 @@ from tenure.rfm import CompressedSummary, Spends
 from tenure.settings import FitSettings
 from tenure.spend import MODELS as SPEND_MODELS
 from tenure.streams import derive_seed, stream
-from tenure.summary import Rfm
+from tenure.summary import CustomerSummary
 
 from .diagnostics import diagnose
 from .fitted import FittedModel
@@ -66,7 +66,7 @@ class Fit:
         return population({**purchases, **spend}, names, {"method": "prior"})
 
 
-def fit(data: CompressedSummary | Rfm, settings: FitSettings, *, seed: int, progress: bool = False) -> Fit:
+def fit(data: CompressedSummary | CustomerSummary, settings: FitSettings, *, seed: int, progress: bool = False) -> Fit:
     """Fit both models.
 
     The models are independent given their parameters (Fader, Hardie & Lee 2005, JMR 42), so draw s of one beside

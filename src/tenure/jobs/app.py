@@ -1,4 +1,4 @@
-"""The console commands: Hydra composes the settings, the job runs, its outcome becomes an exit code.
+"""The console commands: Hydra composes the settings, the job runs, its result becomes an exit code.
 
 Heavy libraries are imported when a job starts, so that a wrong setting is refused at once.
 """
@@ -101,7 +101,7 @@ def _report(settings: Any, config: str, *, is_sweep: bool) -> int:
 
 
 def _run(name: str, job: Callable[..., int | Result]) -> None:
-    """Compose, run and exit. Hydra ends with 1 whatever went wrong; here 1 is left to our own mistakes."""
+    """Compose, run and exit. Hydra exits with 1 after any error; here 1 means an internal error."""
     end_with_reader()
     if "--version" in sys.argv[1:]:
         print(f"tenure {importlib.metadata.version('tenure')}", flush=True)
@@ -110,7 +110,7 @@ def _run(name: str, job: Callable[..., int | Result]) -> None:
     try:
         sys.exit(_run_all(name, job, ended))
     except KeyboardInterrupt:
-        _exit(ended)  # before any job began, or after the last one ended
+        _exit(ended)  # before the first job or after the last one
 
 
 def _run_all(name: str, job: Callable[..., int | Result], ended: Ended) -> int:
@@ -134,12 +134,12 @@ def _run_all(name: str, job: Callable[..., int | Result], ended: Ended) -> int:
     finally:
         if len(runs) > 1:
             print_table(runs)
-        sys.stdout.flush()  # here, and not when Python ends, where a reader that has gone is an error
+        sys.stdout.flush()  # not when Python ends, where a closed pipe is an error
     return worst([run.result.exit_code for run in runs])
 
 
 def _read(name: str) -> Reading:
-    """Read the command line, and leave to Hydra what it can take; end here where something is wrong with it."""
+    """Read the command line; exit with code 2 where something is wrong with it, else return what Hydra gets."""
     try:
         reading = read_arguments(name, sys.argv[1:])
     except FaultError as faults:
@@ -147,7 +147,7 @@ def _read(name: str) -> Reading:
     except YAMLError as error:  # in a folder of the user's own
         _refuse(refusal(error, name))
     sys.argv[1:] = reading.arguments
-    os.environ["HYDRA_FULL_ERROR"] = "1"  # it raises, instead of printing, what is said in other words here
+    os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra raises its errors, which are rephrased here
     return reading
 
 
@@ -158,7 +158,7 @@ def _refuse(faults: str) -> NoReturn:
 
 
 def worst(codes: Sequence[int]) -> int:
-    """Give a sweep's exit code, the worst of its runs': our own mistake, then a wrong input, then a verdict.
+    """Return a sweep's exit code, the worst of its runs': an internal error, then a wrong input, then a verdict.
 
     >>> worst([0, 3, 1, 2]), worst([0, 3]), worst([0, 0])
     (1, 3, 0)
@@ -168,10 +168,10 @@ def worst(codes: Sequence[int]) -> int:
 
 def _attempt(job: Callable[..., int | Result], config: DictConfig, ended: Ended, reading: Reading) -> Run:
     """Run one job, announced if it is one of a sweep, and return its result whatever happens."""
-    asked = HydraConfig.get()
-    is_sweep = asked.mode == RunMode.MULTIRUN
-    number = asked.job.num if is_sweep else 0
-    overrides = list(asked.overrides.task)
+    hydra_config = HydraConfig.get()
+    is_sweep = hydra_config.mode == RunMode.MULTIRUN
+    number = hydra_config.job.num if is_sweep else 0
+    overrides = list(hydra_config.overrides.task)
     if is_sweep:
         print_heading(number, overrides)
     result = _result(job, config, ended, reading, is_sweep=is_sweep)
@@ -183,7 +183,7 @@ def _result(
 ) -> int | Result:
     warnings.formatwarning = lambda message, *_, **__: f"warning: {shown(str(message))}"
     logging.captureWarnings(True)
-    warnings.filterwarnings("ignore", "fetch_record_batch", DeprecationWarning)  # Ibis asks DuckDB by its older name
+    warnings.filterwarnings("ignore", "fetch_record_batch", DeprecationWarning)  # Ibis calls DuckDB by the older name
     try:
         settings, resolved = _resolved(config)
         header = textwrap.indent(_command(reading), "# ", lambda _: True)
@@ -194,13 +194,13 @@ def _result(
     except KeyboardInterrupt:
         _exit(ended)  # the other runs of a sweep are not begun
     except Exception as error:
-        if ended.signal is not None:  # a library put its own error in the place of ours
+        if ended.signal is not None:  # a library replaced the interruption by an error of its own
             _exit(ended)
         return _in_words(error)
 
 
 def _resolved(config: DictConfig) -> tuple[Any, str]:
-    """Return the settings as objects and as YAML; refuse what refers to nothing."""
+    """Return the settings as objects and as YAML; refuse a reference to a setting that does not exist."""
     try:
         return OmegaConf.to_object(config), OmegaConf.to_yaml(config, resolve=True)
     except OmegaConfBaseException as error:
@@ -208,7 +208,7 @@ def _resolved(config: DictConfig) -> tuple[Any, str]:
 
 
 def _in_words(error: Exception) -> int:
-    """Print what an exception says of the disk or the store and return its exit code; else print its traceback."""
+    """Print an error of the disk or the store in one line, any other with its traceback; return the exit code."""
     from tenure import registry  # a job that raised one of its errors has imported it already
 
     if (fault := disk_fault(error)) is not None:
@@ -229,7 +229,9 @@ def _exit(ended: Ended) -> NoReturn:
 
 
 def _command(reading: Reading) -> str:
-    """Write the command as a shell takes it; of a sweep, that of the present run alone."""
-    asked = HydraConfig.get()
-    alone = ["hydra.mode=RUN"] if asked.sweeper.params else []  # an experiment that is a sweep would ask for all of it
-    return shlex.join([f"tenure-{asked.job.config_name}", *reading.as_typed(asked.overrides.task), *alone])
+    """Return the command as a shell takes it; of a sweep, that of the present run alone."""
+    hydra_config = HydraConfig.get()
+    # Without it, an experiment that is a sweep would run all of it.
+    alone = ["hydra.mode=RUN"] if hydra_config.sweeper.params else []
+    typed = reading.as_typed(hydra_config.overrides.task)
+    return shlex.join([f"tenure-{hydra_config.job.config_name}", *typed, *alone])

@@ -1,4 +1,4 @@
-"""`tenure-backtest`: log, origins; at each cut-off fit, look ahead, measure beside baselines; the tables of it all."""
+"""`tenure-backtest`: read the log; fit and measure at each cut-off; log the tables over all origins."""
 
 import logging
 import time
@@ -7,56 +7,58 @@ from dataclasses import asdict
 from datetime import date
 from itertools import groupby
 
-from tenure import registry
+from tenure import figures, paths, pipeline, registry
 from tenure.backtest import OUTCOMES, Holdout, Origin, Rolling, roll_up, rolling_origins
 from tenure.failures import Failures
 from tenure.fit import fit
 from tenure.posterior import Posterior
+from tenure.record import Record
 from tenure.rfm import AcquisitionWindow, Split, split
 from tenure.settings import BacktestJobSettings
 from tenure.streams import derive_seed
-from tenure.transactions import Transactions, find_identities, read
+from tenure.transactions import AccountedLog, Transactions, read
 
 from . import console
-from .holdouts import log_holdout
 from .sweeps import Result
 
 log = logging.getLogger("tenure")
 
 
 def run(settings: BacktestJobSettings, config: str) -> Result:
-    """Backtest and report; return the exit code and what a sweep compares: means over the origins."""
+    """Backtest and print the result; return the exit code and the means over the origins, which a sweep compares."""
     transactions = read(settings.transactions, end=settings.rfm.end)
     last = date.fromisoformat(settings.rfm.end) if settings.rfm.end else transactions.last_day
     origins = rolling_origins(settings.origins, transactions.first_day, last)
     log.info("%s origins, %s to %s", len(origins), origins[0], origins[-1])
-    accounts = transactions.reconcile(last)
-    console.print_reconciliation(accounts)
-    identities = find_identities(transactions, last, settings.transactions.normalize_ids)
-    console.print_identities(identities)
+    accounted = AccountedLog.of(transactions, last, settings.transactions.normalize_ids)
+    console.print_reconciliation(accounted.reconciliation)
+    console.print_identities(accounted.identities)
     uri = registry.connect(settings.registry)
     with registry.open_run(settings.registry, "backtest", config) as opened:
-        registry.log_settings(asdict(settings))
-        registry.log_data(transactions, accounts, identities, "backtest")
-        rolling = roll(transactions, origins, settings)
-        registry.log_rolling(rolling)
+        registry.log(Record(params=registry.flat_settings(asdict(settings))))
+        registry.log(accounted.record("backtest"))
+        rolling = backtest_origins(transactions, origins, settings)
+        registry.log(rolling.record())
     console.print_backtest(rolling, opened.info.run_id, settings.level, registry.ui_command(uri))
-    own = rolling.forecasts[rolling.forecasts["forecast"] == "model"]
-    means = own.groupby("outcome")[["bias", "crps"]].mean().to_dict("index")
-    metrics = {f"{outcome}.{name}": value for outcome, row in means.items() for name, value in row.items()}
-    return Result(name=opened.info.run_name, metrics=metrics)
+    return Result(name=opened.info.run_name, metrics=_means(rolling))
 
 
-def roll(transactions: Transactions, origins: list[Origin], settings: BacktestJobSettings) -> Rolling:
-    """Go from origin to origin, the earliest first, so that each learns from those that were over by then."""
+def _means(rolling: Rolling) -> dict[str, float]:
+    of_model = rolling.forecasts[rolling.forecasts["forecast"] == "model"]
+    means = of_model.groupby("outcome")[["bias", "crps"]].mean().to_dict("index")
+    return {f"{outcome}.{name}": value for outcome, row in means.items() for name, value in row.items()}
+
+
+def backtest_origins(transactions: Transactions, origins: list[Origin], settings: BacktestJobSettings) -> Rolling:
+    """Backtest the origins, the earliest first: each uses the past errors of those that had ended by then."""
     window = AcquisitionWindow.of(settings.rfm, transactions)
-    found: dict[Origin, Holdout] = {}
+    holdouts: dict[Origin, Holdout] = {}
     for cutoff, at_cutoff in groupby(origins, key=lambda origin: origin.cutoff):
-        for origin, parts, posterior in _fitted(transactions, window, cutoff, list(at_cutoff), settings):
+        for origin, at_origin, posterior in _fitted(transactions, window, cutoff, list(at_cutoff), settings):
             with registry.open_origin(str(origin)):
-                registry.log_window(parts)
-                found[origin] = _face(transactions, parts, window, posterior, found, origin, settings)
-    return roll_up(found, settings.backtest.drift, level=settings.level, seed=settings.seed)
+                registry.log(at_origin.record())
+                holdouts[origin] = _measure(transactions, at_origin, window, posterior, holdouts, origin, settings)
+    return roll_up(holdouts, settings.backtest.drift, level=settings.level, seed=settings.seed)
 
 
 def _fitted(
@@ -66,36 +68,37 @@ def _fitted(
     origins: list[Origin],
     settings: BacktestJobSettings,
 ) -> Iterator[tuple[Origin, Split, Posterior]]:
-    """Fit once at a cut-off: the posterior knows no horizon."""
+    """Fit once at a cut-off, whatever the number of horizons."""
     posterior: Posterior | None = None
     for origin in origins:
-        parts = split(transactions, origin.cutoff, origin.end, window)
+        at_origin = split(transactions, origin.cutoff, origin.end, window)
         if posterior is None:
             start = time.perf_counter()
             seed = derive_seed(settings.seed, "tenure-backtest.fit", str(cutoff))
-            fitted = fit(parts.calibration, settings.fit, seed=seed)
+            fitted = fit(at_origin.calibration, settings.fit, seed=seed)
             posterior = fitted.posterior.thin(settings.fit.joint_draws)
-            size, method = f"{len(parts.calibration.customers):,}", fitted.posterior.origin["method"]
+            size, method = f"{len(at_origin.calibration.table):,}", fitted.posterior.origin["method"]
             log.info("%s: %s customers fitted by %s in %.1f s", cutoff, size, method, time.perf_counter() - start)
-        yield origin, parts, posterior
+        yield origin, at_origin, posterior
 
 
-def _face(
+def _measure(
     transactions: Transactions,
-    parts: Split,
+    at_origin: Split,
     window: AcquisitionWindow,
     posterior: Posterior,
-    found: dict[Origin, Holdout],
+    holdouts: dict[Origin, Holdout],
     origin: Origin,
     settings: BacktestJobSettings,
 ) -> Holdout:
-    start, failures = time.perf_counter(), Failures(parts.calibration.customers["customer_id"])
+    """Measure the holdout of an origin and log it to the open run."""
+    start, failures = time.perf_counter(), Failures(at_origin.calibration.table["customer_id"])
     past_errors = {
-        name: [one.past_errors[name] for one in found.values() if name in one.past_errors] for name in OUTCOMES
+        name: [one.past_errors[name] for one in holdouts.values() if name in one.past_errors] for name in OUTCOMES
     }
-    holdout = log_holdout(
+    report = pipeline.measure_holdout(
         transactions,
-        parts,
+        at_origin,
         window,
         posterior,
         settings.backtest,
@@ -104,6 +107,10 @@ def _face(
         seed=derive_seed(settings.seed, "tenure-backtest.holdout", str(origin)),
         failures=failures,
     )
-    registry.log_failures(failures.failures)
-    log.info("%s: measured beside %s baselines in %.1f s", origin, len(holdout.baselines), time.perf_counter() - start)
-    return holdout
+    registry.log(report.record())
+    pictures = figures.holdout_pictures(report, settings.level)
+    registry.log(figures.record_figures(paths.BACKTEST, pictures, failures))
+    registry.log(failures.record())
+    baselines = len(report.holdout.baselines)
+    log.info("%s: measured beside %s baselines in %.1f s", origin, baselines, time.perf_counter() - start)
+    return report.holdout

@@ -1,4 +1,4 @@
-"""Add to the scores what a warehouse needs beside them: the day, the horizon, the model, the customer's history."""
+"""Add columns to the scores for a warehouse: the day, the horizon, the model, the customer's history."""
 
 import datetime as dt
 from collections.abc import Mapping
@@ -20,8 +20,8 @@ def with_columns(
     Args:
         table: the scores.
         part: the summaries that were scored, in the same order; those of a log have the columns of `HISTORY` too.
-        settings: the columns that are asked for.
-        about: the `model`, its `verdict`, and `as_of` where it is known.
+        settings: the columns to add.
+        about: the `model`, its `verdict` and, if the summaries have one, `as_of`.
     """
     more: dict[str, Any] = {}
     for name in settings.columns:
@@ -48,5 +48,5 @@ def _days_of(day: str) -> int:
 
 
 def _dates(days: Any) -> Any:
-    """Turn days since 1970 into dates, which Parquet and a warehouse know from time stamps."""
+    """Convert days since 1970 to dates, which Parquet stores as dates and not as time stamps."""
     return pd.arrays.ArrowExtensionArray(pa.array(days.astype(np.int32)).cast(pa.date32()))

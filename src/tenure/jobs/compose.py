@@ -1,4 +1,4 @@
-"""Compose settings by Hydra, inside a command and outside of one: which YAML there is, and the types that it fills."""
+"""Compose settings by Hydra, inside a command and outside of one: the YAML files and the types that they fill."""
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -38,7 +38,7 @@ PACKAGE = Path(__file__).resolve().parents[1]
 
 
 def shipped(path: str) -> str:
-    """Find a file or folder that the project ships: in the checkout, or inside the installed package."""
+    """Return the path of a file or folder of the project: in the checkout, or inside the installed package."""
     checkout = PACKAGE.parents[1]
     is_checkout = (checkout / "conf" / "train.yaml").is_file()
     return str((checkout if is_checkout else PACKAGE) / path)
@@ -58,25 +58,26 @@ for command, kind in COMMANDS.items():
 
 
 def read_arguments(name: str, arguments: Sequence[str]) -> Reading:
-    """Read what a user typed after a command's name; raise FaultError where some of it cannot be taken.
+    """Read the arguments that a user typed after a command's name; raise FaultError for those that are wrong.
 
     The arguments of the reading are those that Hydra gets, its own options among them.
     """
-    asked = get_args_parser().parse_intermixed_args(list(arguments))
-    if not asked.overrides or asked.config_name or asked.config_path or asked.experimental_rerun:
+    options = get_args_parser().parse_intermixed_args(list(arguments))
+    if not options.overrides or options.config_name or options.config_path or options.experimental_rerun:
         return Reading(list(arguments))
-    folders = (*([Path(asked.config_dir)] if asked.config_dir else []), Path(shipped("conf")))
+    folders = (*([Path(options.config_dir)] if options.config_dir else []), Path(shipped("conf")))
     command = Command(name, COMMANDS, folders)
-    reading = read(asked.overrides, replace(command, is_sweep=asked.multirun or _is_sweep(command, asked.overrides)))
+    is_sweep = options.multirun or _is_sweep(command, options.overrides)
+    reading = read(options.overrides, replace(command, is_sweep=is_sweep))
     if reading.faults:
         raise FaultError("\n".join(reading.faults))
-    settings = set(asked.overrides)
+    settings = set(options.overrides)
     reading.arguments += [argument for argument in arguments if argument not in settings]
     return reading
 
 
 def _is_sweep(command: Command, arguments: Sequence[str]) -> bool:
-    """Return whether a command runs several times without `-m`: by an experiment, or by the mode that is asked for."""
+    """Return whether a command runs several times without `-m`: by an experiment, or by `hydra.mode`."""
     modes = [argument.partition("=")[2] for argument in arguments if argument.lstrip("+").startswith("hydra.mode=")]
     chosen = [argument.partition("=")[2] for argument in arguments if argument.lstrip("+").startswith("experiment=")]
     files = [command.read(f"experiment/{name}.yaml") for name in chosen]
@@ -98,7 +99,7 @@ def compose_settings(name: str, overrides: Sequence[str] = ()) -> Any:
 
 @contextmanager
 def _beside_a_running_command() -> Iterator[None]:
-    """Put aside what Hydra knows of the command that runs, which may ask for the settings of another; then restore."""
+    """Replace Hydra's global state, so that a running command can compose the settings of another; then restore it."""
     of_hydra, of_settings = GlobalHydra.instance().hydra, HydraConfig.instance().cfg
     GlobalHydra.instance().clear()
     try:
@@ -108,7 +109,7 @@ def _beside_a_running_command() -> Iterator[None]:
 
 
 def refusal(error: Exception, name: str) -> str:
-    """Say in one line why settings of files, or those that refer to others, do not compose."""
+    """Return in one line why settings of files, or settings that refer to others, do not compose."""
     if isinstance(error, MarkedYAMLError) and (mark := error.problem_mark) is not None:
         return f"{mark.name}, line {mark.line + 1}: {error.problem}"
     file = re.match("In '(.+?)':", str(error))
@@ -125,7 +126,7 @@ def refusal(error: Exception, name: str) -> str:
 
 
 def _of_key(cause: OmegaConfBaseException, key: str, name: str) -> str:
-    """Say what is wrong at a key of the composed settings."""
+    """Return what is wrong at a key of the composed settings."""
     if isinstance(cause, ConfigKeyError | ConfigAttributeError):
         return unknown(key, name, COMMANDS, [])
     if isinstance(cause, MissingMandatoryValue):
@@ -135,7 +136,7 @@ def _of_key(cause: OmegaConfBaseException, key: str, name: str) -> str:
     if isinstance(cause, ValidationError):
         place = find(COMMANDS[name], key)
         return f"{key} takes {described(place.hint)}, got {value!r}" if place else f"{key} cannot be {value!r}"
-    return f"{key} refers to {value}, which has no value" if value else f"{key} refers to what has no value"
+    return f"{key} refers to {value}, which has no value" if value else f"{key} refers to a setting without a value"
 
 
 def _first_line(error: BaseException) -> str:

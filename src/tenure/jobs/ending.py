@@ -1,4 +1,4 @@
-"""How a command ends early: by a signal, by an output that nobody reads, or by a disk that is full."""
+"""Early ends of a command: a signal, an output that nobody reads, a full disk."""
 
 import errno
 import os
@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from types import FrameType
 from typing import Any, TextIO, cast
 
-# What the libraries between us and the disk keep of the system's error is its text alone.
+# Libraries often keep only the text of the system's error.
 _DISK = {
     errno.ENOSPC: ("no space left on device", "database or disk is full"),
     errno.EDQUOT: ("disk quota exceeded",),
@@ -31,18 +31,18 @@ class Ended:
 
     @property
     def word(self) -> str:
-        """Return how it ended in one word."""
+        """Return the kind of end in one word."""
         return "terminated" if self.signal == signal.SIGTERM else "interrupted"
 
 
 def catch_signals() -> Ended:
-    """Make SIGTERM end the command as Ctrl-C does, so that everything is cleaned up on the way out."""
+    """Run the same clean-up on SIGTERM as on Ctrl-C."""
     ended = Ended()
 
     def end(number: int, _: FrameType | None) -> None:
         is_repeated = ended.signal is not None
         ended.signal = ended.signal or number
-        if number == signal.SIGINT or not is_repeated:  # a second SIGTERM does not disturb the cleaning up
+        if number == signal.SIGINT or not is_repeated:  # a second SIGTERM does not interrupt the clean-up
             raise KeyboardInterrupt
 
     signal.signal(signal.SIGTERM, end)
@@ -51,7 +51,7 @@ def catch_signals() -> Ended:
 
 
 class _Output:
-    """A stream that ends the command, as SIGPIPE ends common tools, when its reader has gone: `| head -1`."""
+    """A stream that ends the command when its reader has gone (`| head -1`), as SIGPIPE ends common tools."""
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
@@ -69,10 +69,10 @@ class _Output:
 
 
 def end_with_reader() -> None:
-    """Make a standard output whose reader has gone end the command with 141, without a trace.
+    """Replace standard output by one that ends the command with 141, without a traceback, when its reader has gone.
 
-    The signal itself stays ignored: it would also come from a server that closes a connection, and would leave an open
-    run behind.
+    The signal itself stays ignored: a server that closes a connection raises it too, and an open run would be left
+    behind.
     """
     if sys.stdout is not None and not isinstance(sys.stdout, _Output):
         sys.stdout = cast(TextIO, _Output(sys.stdout))
@@ -84,7 +84,7 @@ def _reader() -> Iterator[None]:
         yield
     except BrokenPipeError:
         nowhere = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(nowhere, sys.stdout.fileno())  # what is still to be written, also when Python ends
+        os.dup2(nowhere, sys.stdout.fileno())  # for the rest of the output, also when Python ends
         try:
             sys.stderr.flush()
         except BrokenPipeError:  # both went to the same reader
@@ -93,7 +93,7 @@ def _reader() -> Iterator[None]:
 
 
 def disk_fault(error: BaseException) -> str | None:
-    """Return what to say of an error that the disk caused, wherever in the chain of causes; None of any other."""
+    """Return the message of an error that the disk caused, anywhere in the chain of causes; None of any other."""
     for cause in _causes(error):
         number = cause.errno if isinstance(cause, OSError) else None
         text = str(cause).lower()

@@ -1,4 +1,4 @@
-"""A command as its line is read: its settings, and the groups of files that it chooses them from."""
+"""A command, its settings, and the groups of files that hold them."""
 
 import functools
 from collections.abc import Iterator, Mapping
@@ -13,7 +13,7 @@ from .keys import fields_of, find, plain
 
 @dataclass(frozen=True)
 class Command:
-    """A command as its line is read: its settings and those of the others, its groups, and whether values may sweep."""
+    """A command: its settings and those of the others, its groups, and whether it is a sweep."""
 
     name: str
     commands: Mapping[str, type]
@@ -38,7 +38,7 @@ class Command:
                     yield from self._groups_of(f"{above}{group}/{option}.yaml", f"{above}{group}/")
 
     def read(self, file: str) -> dict[str, Any]:
-        """Read a file of settings, the user's own before the one that is shipped; nothing where there is none."""
+        """Read a file of settings, the user's own before the shipped one; empty where there is none."""
         for folder in self.folders:
             if (folder / file).is_file():
                 with (folder / file).open(encoding="utf-8") as opened:
@@ -47,13 +47,13 @@ class Command:
         return {}
 
     def options(self, group: str) -> list[str]:
-        """List the options of a group that hold what this command's settings there need."""
-        found = {path.stem for folder in self.folders for path in (folder / group).glob("*.yaml")}
+        """List the options of a group that fit the settings of this command."""
+        names = {path.stem for folder in self.folders for path in (folder / group).glob("*.yaml")}
         place = find(self.root, group.replace("/", "."))
-        return sorted(name for name in found if place is None or self._fits(group, name, place.hint))
+        return sorted(name for name in names if place is None or self._fits(group, name, place.hint))
 
     def _fits(self, group: str, option: str, hint: Any) -> bool:
-        """Return whether an option has no other settings than the type, and all that nobody else gives."""
-        content, known = self.read(f"{group}/{option}.yaml"), set(fields_of(plain(hint)[0]))
+        """Return whether an option has only settings of the type, and all of them that no other file has."""
+        content, fields = self.read(f"{group}/{option}.yaml"), set(fields_of(plain(hint)[0]))
         keys, given = set(content) - {"defaults"}, set(self.read(f"{self.name}.yaml").get(group) or {})
-        return keys <= known and ("defaults" in content or keys | given == known)
+        return keys <= fields and ("defaults" in content or keys | given == fields)

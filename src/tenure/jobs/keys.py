@@ -1,4 +1,4 @@
-"""What a command line may set: the keys of a command, their types, and plain words for what does not fit."""
+"""The keys that a command line may set, their types, and messages for values that do not fit."""
 
 import dataclasses
 import difflib
@@ -20,7 +20,7 @@ class FaultError(SettingsError):
 
 @dataclass(frozen=True)
 class Place:
-    """Where a key leads: the type there, and what of the key lies in a free table such as `transactions.segments`."""
+    """The setting of a key: its type, and the part of the key within a free table such as `transactions.segments`."""
 
     hint: Any
     above: str  # the key of the free table, or the whole key
@@ -51,21 +51,21 @@ def is_free(hint: Any) -> bool:
 
 
 def find(root: type, key: str) -> Place | None:
-    """Find where a dotted key leads in a command's settings; nothing where there is no such setting."""
+    """Find the setting of a dotted key of a command; None where there is no such setting."""
     hint: Any = root
-    parts = key.split(".")
-    for at, part in enumerate(parts):
+    names = key.split(".")
+    for at, name in enumerate(names):
         kind, _ = plain(hint)
         if is_free(kind):
-            return _find_within(kind, ".".join(parts[:at]), parts[at:])
-        if not dataclasses.is_dataclass(kind) or part not in fields_of(kind):  # type: ignore[arg-type]
+            return _find_within(kind, ".".join(names[:at]), names[at:])
+        if not dataclasses.is_dataclass(kind) or name not in fields_of(kind):  # type: ignore[arg-type]
             return None
-        hint = fields_of(kind)[part]  # type: ignore[arg-type]
+        hint = fields_of(kind)[name]  # type: ignore[arg-type]
     return Place(hint, key)
 
 
 def _find_within(table: Any, above: str, names: list[str]) -> Place | None:
-    """Follow the user's own names: one for an entry that has fields, else all the rest, dots included."""
+    """Find a setting within a free table: one name for an entry that has fields, else the rest of the key."""
     element = get_args(table)[1]
     kind, _ = plain(element)
     has_fields = dataclasses.is_dataclass(kind)
@@ -89,7 +89,7 @@ def keys_of(root: type, start: str = "") -> Iterator[str]:
 
 
 def unknown(key: str, name: str, commands: Mapping[str, type], groups: list[str]) -> str:
-    """Say that a command has no such setting, and which one may be meant."""
+    """Return the message that a command has no such setting, with the one that may be meant."""
     if others := [f"tenure-{other}" for other, root in commands.items() if other != name and find(root, key)]:
         have = "has" if len(others) == 1 else "have"
         return f"there is no setting {key} in tenure-{name}: {_listed(others)} {have} it"
@@ -101,17 +101,17 @@ def _see(name: str) -> str:
     return f" tenure-{name} --help lists them"
 
 
-def _nearest(key: str, known: list[str]) -> str | None:
-    """Return the key that is meant: one with the same end first, then the most similar one."""
+def _nearest(key: str, keys: list[str]) -> str | None:
+    """Return the nearest key: one with the same end first, then the most similar one."""
     last = key.rsplit(".", 1)[-1]
-    same_end = [other for other in known if other.rsplit(".", 1)[-1] == last]
-    if found := difflib.get_close_matches(key, same_end, n=1, cutoff=0.0):
-        return found[0]
-    if found := difflib.get_close_matches(key, known, n=1, cutoff=0.7):
-        return found[0]
-    ends = {other.rsplit(".", 1)[-1]: other for other in reversed(known)}
-    found = difflib.get_close_matches(last, list(ends), n=1, cutoff=0.7)
-    return ends[found[0]] if found else None
+    same_end = [other for other in keys if other.rsplit(".", 1)[-1] == last]
+    if matches := difflib.get_close_matches(key, same_end, n=1, cutoff=0.0):
+        return matches[0]
+    if matches := difflib.get_close_matches(key, keys, n=1, cutoff=0.7):
+        return matches[0]
+    ends = {other.rsplit(".", 1)[-1]: other for other in reversed(keys)}
+    matches = difflib.get_close_matches(last, list(ends), n=1, cutoff=0.7)
+    return ends[matches[0]] if matches else None
 
 
 def _listed(names: list[str]) -> str:
@@ -119,7 +119,7 @@ def _listed(names: list[str]) -> str:
 
 
 def described(hint: Any) -> str:
-    """Say what a type takes, in plain words.
+    """Return the values that a type takes, in words.
 
     >>> described(int | None), described(list[str])
     ('a whole number or null', 'a list of texts')
@@ -132,14 +132,14 @@ def described(hint: Any) -> str:
 
 
 def checked(value: Any, hint: Any, key: str, got: str | None = None) -> Any:
-    """Return a value as its type has it; raise FaultError in plain words where it does not fit."""
+    """Return a value converted to its type; raise FaultError where it does not fit."""
     kind, may_be_null = plain(hint)
     if value == "???":
         raise FaultError(f"{key} needs a value, got '???'")
     if value is None and may_be_null:
         return None
     if isinstance(value, str) and "${" in value and kind is not str:
-        return value  # refers to another setting, whose type is looked at later
+        return value  # refers to another setting, whose type is checked later
     if value is None and kind is str:
         raise FaultError(f"{key} takes a text, got null{_quoted_null(key)}")
     if isinstance(value, dict) and (is_free(kind) or dataclasses.is_dataclass(kind)):
@@ -147,10 +147,10 @@ def checked(value: Any, hint: Any, key: str, got: str | None = None) -> Any:
     if isinstance(value, list) and get_origin(kind) is list:
         (element,) = get_args(kind)
         return [checked(item, element, f"{key}[{at}]") for at, item in enumerate(value)]
-    known = _scalar(value, kind)
-    if known is None:
+    scalar = _scalar(value, kind)
+    if scalar is None:
         raise FaultError(f"{key} takes {described(hint)}, got {got or _shown(value)}")
-    return known
+    return scalar
 
 
 def _quoted_null(key: str) -> str:
@@ -172,7 +172,7 @@ def _checked_table(value: dict[Any, Any], kind: Any, key: str) -> dict[str, Any]
 
 
 def _scalar(value: Any, kind: Any) -> Any:
-    """Return a number, a text or a truth value, nothing where the value is none of that type."""
+    """Return a number, a text or a truth value; None where the value is none of that type."""
     if kind is str and isinstance(value, str | int | float):
         return value if isinstance(value, str) else str(value)
     if kind is bool:

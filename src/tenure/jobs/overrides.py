@@ -1,7 +1,7 @@
-"""Read a command line before Hydra does: texts as they are typed, and what does not fit in plain words.
+"""Read a command line before Hydra: texts as they are typed, and clear messages for values that do not fit.
 
-Hydra's own grammar stays for numbers, lists, tables, sweeps and groups. A text setting takes what the user typed,
-unless it stands in quotes, is null, or is a sweep. What Hydra's grammar has no form for becomes a config of its own.
+Hydra's own grammar stays for numbers, lists, tables, sweeps and groups. A text setting takes the text as typed, unless
+it is quoted, null or a sweep. A value that Hydra's grammar cannot express becomes a config of its own.
 """
 
 import copy
@@ -33,22 +33,22 @@ _REFERENCE = re.compile(r"\$\{\s*([^{}:$]*)((?::[^}]*)?)\}")
 
 @dataclass
 class Reading:
-    """What Hydra gets of a command line: arguments, the user's own words for each, and a config for the rest."""
+    """A command line as Hydra gets it: arguments, the form that the user typed of each, and a config for the rest."""
 
     arguments: list[str] = field(default_factory=list)
-    typed: dict[str, list[str]] = field(default_factory=dict)  # by what Hydra gets
-    beside: dict[str, Any] = field(default_factory=dict)  # what no argument can say
-    entries: dict[str, dict[str, Any]] = field(default_factory=dict)  # of each free table, but for those swept
+    typed: dict[str, list[str]] = field(default_factory=dict)  # by argument of Hydra
+    beside: dict[str, Any] = field(default_factory=dict)  # values that no argument can express
+    entries: dict[str, dict[str, Any]] = field(default_factory=dict)  # of each free table, without those of sweeps
     forms: dict[str, str] = field(default_factory=dict)  # the argument that holds them
     faults: list[str] = field(default_factory=list)
 
     def as_typed(self, arguments: Sequence[str]) -> list[str]:
-        """Return what a user types for arguments as Hydra knows them; those of a sweep's run in quotes of their own."""
+        """Return the arguments as the user typed them; those of a run of a sweep in quotes."""
         return [form for argument in arguments for form in self.typed.get(argument) or [_quoted(argument)]]
 
 
 def read(typed: Sequence[str], command: Command) -> Reading:
-    """Read the arguments of a command that set something; its faults are gathered, one line each."""
+    """Read the arguments of a command that set something; faults are collected, one line each."""
     reading = Reading()
     for argument in typed:
         try:
@@ -62,7 +62,7 @@ def read(typed: Sequence[str], command: Command) -> Reading:
 
 
 def _quoted(argument: str) -> str:
-    """Write a text in quotes where a run of a sweep has it with escapes."""
+    """Return an argument of a sweep whose text has escapes with the text in quotes."""
     parsed = _parsed_whole(argument) if "\\" in argument else None
     if parsed is None or not isinstance(parsed.value(), str):
         return argument
@@ -91,21 +91,21 @@ def _read_one(argument: str, command: Command, reading: Reading) -> None:
         raise FaultError(unknown(key, command.name, command.commands, command.groups))
     if prefix == "~":
         if not place.names:
-            raise FaultError(f"{key} cannot be taken away: give it another value")
+            raise FaultError(f"{key} cannot be removed: set another value")
         reading.arguments.append(argument)
         return
     _hand_over(argument, key, place, _value(key, raw, parsed, place.hint, command), reading)
 
 
 def _require_option(key: str, parsed: Override | None, raw: str, prefix: str, command: Command) -> None:
-    """Raise FaultError where a group, or one of its options, is not there for the command."""
+    """Raise FaultError where the command has no such group, or the group no such option."""
     if key not in command.groups:
         raise FaultError(unknown(key, command.name, command.commands, command.groups))
     if prefix == "~" or (parsed is not None and parsed.value_type is not None and "GLOB" in parsed.value_type.name):
         return
     options = command.options(key)
-    asked = [raw] if parsed is None else _elements(parsed) if command.is_sweep else [parsed.value()]
-    for option in asked:
+    chosen = [raw] if parsed is None else _elements(parsed) if command.is_sweep else [parsed.value()]
+    for option in chosen:
         if not (option in options or option is None or (isinstance(option, list) and set(option) <= set(options))):
             raise FaultError(f"there is no {key}={raw}. The options of {key} are: {', '.join(options)}")
 
@@ -124,7 +124,7 @@ def _parser() -> OverridesParser:
 
 
 def _parsed(raw: str, key: str = "x") -> Override | None:
-    """Read a value by Hydra's grammar; nothing where that has no reading."""
+    """Parse a value by Hydra's grammar; None where that fails."""
     try:
         return _parser().parse_override(f"{key}={raw}")
     except (HydraException, ValueError, TypeError, RecursionError):
@@ -132,7 +132,7 @@ def _parsed(raw: str, key: str = "x") -> Override | None:
 
 
 def _value(key: str, raw: str, parsed: Override | None, hint: Any, command: Command) -> Any:
-    """Return the value that was typed, or the list of a sweep's as `_Sweep`."""
+    """Return the typed value; the values of a sweep as `_Sweep`."""
     kind, _ = plain(hint)
     is_quoted = parsed is not None and isinstance(parsed._value, QuotedString)
     if parsed is not None and parsed.is_sweep_override():
@@ -163,7 +163,7 @@ class _Sweep:
 
 
 def _as_yaml(raw: str) -> Any:
-    """Read a list or a table that Hydra's grammar has no reading for, such as {matches: ^test}."""
+    """Parse a list or a table that Hydra's grammar refuses, such as {matches: ^test}."""
     if not raw.startswith(("[", "{")):
         return raw
     try:
@@ -185,10 +185,10 @@ def _unquoted(text: str) -> str:
 
 
 def _settled(text: str, command: Command) -> str:
-    r"""Return a text as the settings take it: ${...} refers to a setting or a function that is there, else is text."""
+    r"""Return a text for the settings: ${...} is a reference where such a setting or function exists, else text."""
     if "${" not in text or _refers(text, command):
         return text
-    return re.sub(r"(\\*)\$\{", lambda found: found[1] * 2 + r"\${", text)
+    return re.sub(r"(\\*)\$\{", lambda match: match[1] * 2 + r"\${", text)
 
 
 def _all_settled(value: Any, command: Command) -> Any:
@@ -200,20 +200,20 @@ def _all_settled(value: Any, command: Command) -> Any:
 
 
 def _refers(text: str, command: Command) -> bool:
-    """Return whether a text holds ${...} that names a setting, or a function that is there, and no other mistake."""
+    """Return whether a text has a valid ${...} that names an existing setting or function."""
     try:
         OmegaConf.create({"text": text})
     except OmegaConfBaseException:
         return False
-    known = (
+    exist = (
         (name in _OF_HYDRA or OmegaConf.has_resolver(name)) if function else find(command.root, name) is not None
         for name, function in _REFERENCE.findall(text)
     )
-    return any(known)
+    return any(exist)
 
 
 def _hand_over(argument: str, key: str, place: Place, value: Any, reading: Reading) -> None:
-    """Add to what Hydra gets: the argument itself where Hydra reads it right, else another form of it."""
+    """Add an argument for Hydra: as typed where Hydra reads it right, else in another form."""
     if not place.names:
         same = f"{key}={argument.partition('=')[2]}"
         forms = [same] if isinstance(value, _Sweep) else [same, f"{key}={_written(value)}"]
@@ -227,19 +227,19 @@ def _hand_over(argument: str, key: str, place: Place, value: Any, reading: Readi
         if parsed is not None and (isinstance(value, _Sweep) or _same(parsed.value(), wanted)):
             reading.arguments.append(form)
             reading.typed[form] = [*_replaced(place, value, form, reading), argument]
-            if not isinstance(value, _Sweep):  # a sweep writes what it does not vary in a way of its own
+            if not isinstance(value, _Sweep):  # a sweep rewrites the settings that it does not vary
                 reading.typed[f"{parsed.get_key_element()}={parsed.get_value_element_as_str()}"] = reading.typed[form]
             return
     if isinstance(value, _Sweep):
-        raise FaultError(f"{key} cannot sweep: its name has signs that a sweep does not take")
+        raise FaultError(f"{key} cannot sweep: its name has characters that a sweep does not allow")
     _put(reading.beside, place.above.split("."), wanted)
     reading.typed.setdefault(_BESIDE, []).append(argument)
 
 
 def _entry(place: Place, value: Any, reading: Reading) -> tuple[list[str], Any]:
-    """Write the entries of a free table so far, this one among them, as a table that merges into what is there.
+    """Return the entries of a free table so far, this one included, as one argument that Hydra merges.
 
-    They are one argument: of two with one key a sweep keeps the last.
+    They are one argument, because a sweep keeps only the last of two with one key.
     """
     values = value.values if isinstance(value, _Sweep) else [value]
     tables = [copy.deepcopy(reading.entries.get(place.above, {})) for _ in values]
@@ -249,7 +249,7 @@ def _entry(place: Place, value: Any, reading: Reading) -> tuple[list[str], Any]:
 
 
 def _replaced(place: Place, value: Any, form: str, reading: Reading) -> list[str]:
-    """Remove the argument with a free table's earlier entries, which `form` holds too; return what was typed for it."""
+    """Remove the argument of a free table's earlier entries, which `form` includes; return its typed form."""
     if not place.names or isinstance(value, _Sweep):
         return []
     _put(reading.entries.setdefault(place.above, {}), place.names, value)
@@ -262,7 +262,7 @@ def _replaced(place: Place, value: Any, form: str, reading: Reading) -> list[str
 
 
 def _written(value: Any) -> str:
-    """Write a value by Hydra's grammar, each text in quotes."""
+    """Return a value in Hydra's grammar, each text in quotes."""
     return str(Override._get_value_element_as_str(_with_quotes(value)))
 
 
@@ -282,7 +282,7 @@ def _parsed_whole(form: str) -> Override | None:
 
 
 def _same(one: Any, other: Any) -> bool:
-    """Return whether two values are equal in type too, lists and tables through and through."""
+    """Return whether two values are equal, types included, within lists and tables too."""
     if isinstance(one, dict) and isinstance(other, dict):
         return list(one) == list(other) and all(_same(one[name], other[name]) for name in one)
     if isinstance(one, list) and isinstance(other, list):

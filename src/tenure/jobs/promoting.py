@@ -1,4 +1,4 @@
-"""`tenure-promote`: fit both recipes where the challenger calibrated, compare, decide, move the alias, log."""
+"""`tenure-promote`: fit both recipes to the challenger's calibration window, compare, decide, move the alias, log."""
 
 import logging
 from dataclasses import asdict
@@ -8,6 +8,7 @@ from tenure.errors import InputError
 from tenure.fit import fit
 from tenure.posterior import Posterior
 from tenure.promote import Comparison, Decision, PromoteError, compare, decide
+from tenure.record import Record, finite
 from tenure.review import Verdict
 from tenure.rfm import AcquisitionWindow, CompressedSummary, Split, split
 from tenure.settings import FitSettings, PromoteSettings
@@ -22,10 +23,10 @@ log = logging.getLogger("tenure")
 
 
 def run(settings: PromoteSettings, config: str) -> int:
-    """Promote or roll back, and report; return the exit code."""
+    """Promote or roll back, and print the result; return the exit code."""
     by = settings.by or registry.login()
     if by is None:
-        raise PromoteError("Nobody is logged in by name here: say who promotes with by=...")
+        raise PromoteError("The login has no name on this machine. Name the person who promotes with by=...")
     uri = registry.connect(settings.registry)
     if settings.rollback:
         return _roll_back(settings.model_name, settings, config, by)
@@ -34,10 +35,10 @@ def run(settings: PromoteSettings, config: str) -> int:
     if champion is not None and champion.number == challenger.number:
         console.print_line(f"{challenger.uri} is the champion already.")
         return 0
-    if challenger.verdict is not Verdict.FAIL:  # which no reason promotes
+    if challenger.verdict is not Verdict.FAIL:  # no reason promotes a FAIL
         registry.verify(challenger.uri)
     with registry.open_run(settings.registry, "promote", config) as opened:
-        registry.log_settings(asdict(settings))
+        registry.log(Record(params=registry.flat_settings(asdict(settings))))
         comparison = _compare(champion, challenger, settings)
         decision = decide(challenger.verdict, comparison, has_champion=champion is not None, reason=settings.reason)
         promotion = Promotion(champion, challenger, comparison, decision)
@@ -47,46 +48,51 @@ def run(settings: PromoteSettings, config: str) -> int:
     return 0 if decision.is_promoted else REFUSED
 
 
-def stand(uri: str, parts: Split, how: FitSettings, *, seed: int, calibration: Posterior) -> Promotion:
-    """Let the model of the open run, which has just passed, stand against the champion, and log what came of it.
+def challenge(uri: str, split: Split, settings: FitSettings, *, seed: int, calibration: Posterior) -> Promotion:
+    """Compare the model of the open run, which has just passed, with the champion, and log the decision.
 
-    Where they cannot be compared, or somebody else is faster, it stays challenger and the log says why: its training
-    is not lost by that. The arguments are those of `_contest`.
+    Where they cannot be compared, or another promotion is faster, it stays challenger and a warning gives the reason.
+    The training is kept. The arguments are those of `_compare_recipes`.
     """
     challenger = registry.find_version(uri)
     champion = registry.find_champion(challenger.name)
     comparison = None
     try:
         if champion is not None:
-            comparison = _contest(champion, parts, how, seed=seed, calibration=calibration)
+            comparison = _compare_recipes(champion, split, settings, seed=seed, calibration=calibration)
         decision = decide(challenger.verdict, comparison, has_champion=champion is not None, reason=None)
         promotion = Promotion(champion, challenger, comparison, decision)
         _settle(promotion, registry.login() or "unknown")
     except InputError as error:
         log.warning("%s stays challenger: %s", challenger.uri, error)
         promotion = Promotion(champion, challenger, comparison, Decision(False, str(error)))
-        registry.log_decision(promotion.decision)
+        registry.log(promotion.decision.record())
     return promotion
 
 
 def _settle(promotion: Promotion, by: str) -> None:
-    """Move the alias if so decided, and log the figures and the decision to the open run."""
-    found, decision = promotion.comparison, promotion.decision
-    registry.log_versions(champion=promotion.champion, challenger=promotion.challenger)
-    if found is not None:
-        registry.log_comparison(found)
+    """Move the alias if so decided, and log the comparison and the decision to the open run."""
+    comparison, decision = promotion.comparison, promotion.decision
+    registry.log(_versions(champion=promotion.champion, challenger=promotion.challenger))
+    if comparison is not None:
+        registry.log(comparison.record())
     if decision.is_promoted:
-        figures = found.metrics() if found else {}
+        figures = comparison.metrics() if comparison else {}
         registry.set_champion(
             promotion.challenger, promotion.champion, by=by, because=decision.because, figures=figures
         )
-    registry.log_decision(decision)
+    registry.log(decision.record())
+
+
+def _versions(**versions: registry.Version | None) -> Record:
+    """Return the versions that the run is about, such as `champion`, as tags."""
+    return Record(tags={name: "none" if version is None else version.uri for name, version in versions.items()})
 
 
 def _compare(
     champion: registry.Version | None, challenger: registry.Version, settings: PromoteSettings
 ) -> Comparison | None:
-    """Fit and compare, where there is a champion and the verdict allows; a reason does without what cannot be had."""
+    """Fit and compare both recipes; None without a champion, after a FAIL, and where it fails but a reason is given."""
     if champion is None or challenger.verdict is Verdict.FAIL:
         return None
     try:
@@ -95,23 +101,25 @@ def _compare(
         _require_trust(recipe.transactions.query, challenger, settings)
         transactions = read(recipe.transactions, end=recipe.rfm.end)
         _require_same_log(transactions.digest, recipe.transactions.path, challenger)
-        parts = split(transactions, recipe.rfm.cutoff, recipe.rfm.end, AcquisitionWindow.of(recipe.rfm, transactions))
-        return _contest(champion, parts, recipe.fit, seed=settings.seed)
+        at_cutoff = split(
+            transactions, recipe.rfm.cutoff, recipe.rfm.end, AcquisitionWindow.of(recipe.rfm, transactions)
+        )
+        return _compare_recipes(champion, at_cutoff, recipe.fit, seed=settings.seed)
     except InputError as error:
         if settings.reason is None:
             raise
-        log.warning("promoted by the reason alone, without figures: %s", error)
+        log.warning("the recipes cannot be compared; the reason alone decides: %s", error)
         return None
 
 
 def _require_trust(query: str | None, challenger: registry.Version, settings: PromoteSettings) -> None:
-    """Refuse SQL out of a run, which anyone who can write to the store may have put there, unless it is trusted."""
+    """Raise PromoteError for the SQL of a run unless it is trusted: anyone with access to the store can change it."""
     if query is None:
         return
     if not settings.transactions.trust_query:
         raise PromoteError(
-            f"{challenger.uri} was trained through a query, which this command does not run unasked."
-            f" Read it, then allow it with transactions.trust_query=true: {' '.join(query.split())!r}."
+            f"{challenger.uri} was trained on a query, which this command does not run without permission. Read it,"
+            f" then allow it with transactions.trust_query=true: {' '.join(query.split())!r}."
         )
     log.info("run the query of %s: %r", challenger.uri, " ".join(query.split()))
 
@@ -125,37 +133,43 @@ def _require_same_log(digest: str, path: str, challenger: registry.Version) -> N
         )
 
 
-def _contest(
-    champion: registry.Version, parts: Split, how: FitSettings, *, seed: int, calibration: Posterior | None = None
+def _compare_recipes(
+    champion: registry.Version,
+    split: Split,
+    settings: FitSettings,
+    *,
+    seed: int,
+    calibration: Posterior | None = None,
 ) -> Comparison:
     """Fit both recipes to the calibration days and compare them; equal recipes are one fit.
 
     Args:
-        champion: whose recipe is read from its run.
-        parts: the challenger's split.
-        how: the challenger's recipe.
+        champion: the champion, whose recipe is read from its run.
+        split: the challenger's split.
+        settings: the challenger's recipe.
         seed: of the fits and the simulated outcomes.
         calibration: the challenger's own fit by this recipe and seed, where it is at hand.
     """
-    theirs = read_fit(registry.evidence(champion.run_id).recipe())
-    challenger = calibration or _fit("challenger", parts, how, seed)
-    ours = challenger if theirs == how else _fit("champion", parts, theirs, seed)
-    log.info("compare over %s days", parts.horizon_days)
-    return compare(parts, ours.thin(theirs.joint_draws), challenger.thin(how.joint_draws), seed=seed)
+    of_champion = read_fit(registry.evidence(champion.run_id).recipe())
+    challenger = calibration or _fit("challenger", split, settings, seed)
+    refitted = challenger if of_champion == settings else _fit("champion", split, of_champion, seed)
+    log.info("compare over %s days", split.horizon_days)
+    return compare(split, refitted.thin(of_champion.joint_draws), challenger.thin(settings.joint_draws), seed=seed)
 
 
-def _fit(whose: str, parts: Split, how: FitSettings, seed: int) -> Posterior:
-    log.info("fit the %s's recipe to the days up to %s: %s, %s", whose, parts.cutoff, how.purchase_model, how.method)
-    fitted = fit(CompressedSummary.of(parts.calibration), how, seed=seed, progress=console.is_terminal())
-    registry.log_diagnostics(f"promotion.{whose}", fitted.diagnostics)
+def _fit(role: str, split: Split, settings: FitSettings, seed: int) -> Posterior:
+    model, method = settings.purchase_model, settings.method
+    log.info("fit the %s's recipe to the days up to %s: %s, %s", role, split.cutoff, model, method)
+    fitted = fit(CompressedSummary.of(split.calibration), settings, seed=seed, progress=console.is_terminal())
+    registry.log(Record(metrics=finite(fitted.diagnostics)), under=f"promotion.{role}")
     return fitted.posterior
 
 
 def _roll_back(name: str, settings: PromoteSettings, config: str, by: str) -> int:
     because = settings.reason or "no reason given"
     with registry.open_run(settings.registry, "rollback", config):
-        registry.log_settings(asdict(settings))
-        left, back = registry.roll_back(name, by=by, because=because)
-        registry.log_versions(left=left, champion=back)
-    console.print_line(f"{back.uri} is champion again, in the place of {left.uri}.")
+        registry.log(Record(params=registry.flat_settings(asdict(settings))))
+        replaced, champion = registry.roll_back(name, by=by, because=because)
+        registry.log(_versions(left=replaced, champion=champion))
+    console.print_line(f"{champion.uri} is champion again, in the place of {replaced.uri}.")
     return 0

@@ -1,4 +1,4 @@
-"""`tenure-report`: a training run's page again, from its id or its model."""
+"""`tenure-report`: write the report of a training run, from its id or its model."""
 
 from pathlib import Path
 

@@ -1,19 +1,16 @@
-"""What a training and a promotion came to, for whoever prints it."""
+"""Results of training and promotion."""
 
 from dataclasses import dataclass
 
 from tenure import registry
-from tenure.backtest import Holdout
-from tenure.fit import FitReport
+from tenure.pipeline import Training
 from tenure.promote import Comparison, Decision
 from tenure.review import Review
-from tenure.rfm import Split
-from tenure.scorer import NewCustomer
 
 
 @dataclass(frozen=True)
 class Promotion:
-    """Who stood against whom, by which figures, and what was decided."""
+    """The champion and the challenger, their comparison, and the decision."""
 
     champion: registry.Version | None
     challenger: registry.Version
@@ -23,14 +20,18 @@ class Promotion:
 
 @dataclass(frozen=True)
 class Trained:
-    """What a training run came to, for the summary in the terminal."""
+    """The result of a training run.
+
+    Args:
+        run_id: of the run.
+        training: what was fitted and measured.
+        review: of the training, and of the parts of the job that failed.
+        registered: the model version; None where nothing was registered.
+        promotion: the comparison with the champion, where there was one.
+    """
 
     run_id: str
-    split: Split
-    calibration: FitReport
-    final: FitReport | None
-    holdout: Holdout
+    training: Training
     review: Review
-    registered: registry.Registered | None
-    new_customer: NewCustomer | None
-    promotion: Promotion | None
+    registered: registry.Registered | None = None
+    promotion: Promotion | None = None

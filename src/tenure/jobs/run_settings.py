@@ -1,4 +1,4 @@
-"""Read back what an earlier `tenure-train` was told."""
+"""Read the settings of an earlier `tenure-train` run."""
 
 import logging
 from collections.abc import Iterator
@@ -16,45 +16,43 @@ log = logging.getLogger("tenure")
 
 
 class RecipeError(InputError):
-    """Settings of an earlier version of Tenure that this one cannot follow."""
+    """Settings of an earlier version of Tenure that this one cannot use."""
 
 
 def read_recipe(text: str) -> TrainSettings:
     """Read the settings that a training run logged, as YAML.
 
-    What came only after that run takes its shipped default, and is named in the log. What is not known any more, or
-    not allowed, is refused: half a recipe is another recipe.
+    A setting that the run does not have takes its shipped default, and the log names it. A setting that does not exist
+    any more, or has a value that is not allowed, is refused.
     """
     return cast(TrainSettings, _read(TrainSettings, OmegaConf.create(text), ""))
 
 
 def read_fit(text: str) -> FitSettings:
-    """Read how a training run fitted, by the same rules, whatever it was told of other things."""
+    """Read the fit settings of a training run by the same rules, whatever its other settings are."""
     return cast(FitSettings, _read(FitSettings, OmegaConf.select(OmegaConf.create(text), "fit"), "fit."))
 
 
 def _read(schema: type, logged: Any, prefix: str) -> object:
     _refuse_interpolations(logged)
     try:
-        told = OmegaConf.merge(OmegaConf.structured(schema), logged)
-        later = sorted(OmegaConf.missing_keys(told))
+        merged = OmegaConf.merge(OmegaConf.structured(schema), logged)
+        later = sorted(OmegaConf.missing_keys(merged))
         if later:
-            log.warning(
-                "the recipe is older than %s: they take their defaults", ", ".join(prefix + key for key in later)
-            )
+            log.warning("the run has no %s: they take their defaults", ", ".join(prefix + key for key in later))
             shipped = OmegaConf.structured(compose_settings("train"))
             for key in later:
-                OmegaConf.update(told, key, OmegaConf.select(shipped, prefix + key))
-        return cast(object, OmegaConf.to_object(told))
+                OmegaConf.update(merged, key, OmegaConf.select(shipped, prefix + key))
+        return cast(object, OmegaConf.to_object(merged))
     except (OmegaConfBaseException, ValueError) as error:
-        raise RecipeError(f"This version of Tenure cannot follow the recipe: {error}") from error
+        raise RecipeError(f"This version of Tenure cannot use the settings of the run: {error}") from error
 
 
 def _refuse_interpolations(logged: Any) -> None:
-    """Refuse `${...}` in a run's settings: it was resolved when they were logged, and would now read this machine."""
-    followed = [text for text in _texts(OmegaConf.to_container(logged, resolve=False)) if "${" in text]
-    if followed:
-        raise RecipeError(f"The recipe holds an interpolation, which is not followed: {followed[0]!r}.")
+    """Raise RecipeError for `${...}` in a run's settings: they were logged resolved, and it would read this machine."""
+    references = [text for text in _texts(OmegaConf.to_container(logged, resolve=False)) if "${" in text]
+    if references:
+        raise RecipeError(f"The run's settings contain an interpolation, which is not resolved: {references[0]!r}.")
 
 
 def _texts(value: Any) -> Iterator[str]:

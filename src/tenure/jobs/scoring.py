@@ -1,95 +1,102 @@
-"""`tenure-score`: find the model, read the customers, score, write, log."""
+"""`tenure-score`: load the model, read the customers, score, write, log."""
 
 import inspect
 import logging
 import time
-import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import pandas as pd
-
-from tenure import batch, figures, registry, units
-from tenure.backtest import Drifts
-from tenure.batch import Scored, Summaries, SummaryFile
+from tenure import batch, paths, registry, units
+from tenure.batch import Scored, SummaryFile, SummaryParts
 from tenure.errors import InputError
 from tenure.output import atomic_file, is_described, keep, refuse_input, require_writable
+from tenure.record import Record
 from tenure.review import Verdict
-from tenure.rfm import HISTORY, stream
-from tenure.scorer import RESIDUAL, Scorer, Scores, Totals
+from tenure.rfm import HISTORY, stream_summary
+from tenure.scorer import Months, Scorer
 from tenure.settings import ScoreJobSettings
-from tenure.transactions import (
-    Identities,
-    Reconciliation,
-    Transactions,
-    choose_type,
-    find_identities,
-    input_files,
-    read,
-)
+from tenure.transactions import AccountedLog, choose_type, input_files, read
 
 from . import console
-from .columns import with_columns
+from .part_scores import score_parts
 
 FINISHED = "FINISHED"
 log = logging.getLogger("tenure")
 
 
 class FailedReviewError(InputError):
-    """A training run whose review failed it."""
+    """A training run with the verdict FAIL."""
 
     exit_code = 3
 
 
 class Customers(NamedTuple):
-    """Whom to score, up to which day they were observed, and the log that they come from, if any."""
+    """The customers to score, the last day of their observation, and the log that they come from, if any."""
 
-    summaries: Summaries
+    summary: SummaryParts
     as_of: str | None
-    log_read: tuple[Transactions, Reconciliation, Identities] | None
+    log: AccountedLog | None
 
 
 def run(settings: ScoreJobSettings, config: str) -> int:
-    """Score and report; return the exit code."""
+    """Score and print the totals; return the exit code."""
     require_writable(settings.output)
     refuse_input(settings.output, [settings.summary.path or settings.transactions.path])
     uri = registry.connect(settings.registry)
     loaded = registry.load(settings.model)  # before the customers are read, which may take long
     model = model_of(loaded.about)
     verdict = require_verdict(loaded.about, accept_failed=settings.score.accept_failed)
-    require_known(loaded.scorer, settings, model)
+    require_supported(loaded.scorer, settings, model)
     customers = _customers(settings, loaded.about)
-    if customers.log_read is not None:
-        console.print_reconciliation(customers.log_read[1])
-        console.print_identities(customers.log_read[2])
+    if customers.log is not None:
+        console.print_reconciliation(customers.log.reconciliation)
+        console.print_identities(customers.log.identities)
     rows = check_customers(customers, loaded.scorer, settings)
     log.info("%s customers; model %s", f"{rows:,}", model)
-    about: dict[str, Any] = {"model": model, "model_tags": loaded.about, "verdict": verdict.value}
-    # Put in its place last: where the output is, its run is complete.
+    about = {"model": model, "model_tags": loaded.about, "verdict": verdict.value, "as_of": customers.as_of}
+    scored = _score(loaded, customers, rows, about, settings, config)
+    console.print_scores(scored, settings, registry.ui_command(uri))
+    return 0
+
+
+def _score(
+    loaded: registry.Loaded,
+    customers: Customers,
+    rows: int,
+    about: Mapping[str, Any],
+    settings: ScoreJobSettings,
+    config: str,
+) -> Scored:
+    """Write the scores in a run of their own; the output appears last, so that its run is complete."""
     with (
         atomic_file(settings.output) as path,
         kept_if_lost(path, settings.output),
         registry.open_run(settings.registry, "score", config) as opened,
     ):
-        registry.log_settings(asdict(settings))
-        if customers.log_read is not None:
-            registry.log_data(*customers.log_read, "scoring")
+        registry.log(Record(params=registry.flat_settings(asdict(settings))))
+        if customers.log is not None:
+            registry.log(customers.log.record("scoring"))
         start = time.perf_counter()
-        about |= {"as_of": customers.as_of, "run_id": opened.info.run_id}
-        scored = score_parts(loaded.scorer, customers.summaries, rows, settings, about, path, loaded.drifts)
-        months, level = scored.scores.months, settings.score.level
-        drawn = {} if months is None else {"months": figures.months(months.table(level), level)}
-        registry.log_scores(scored, time.perf_counter() - start, drawn)
-    console.print_scores(scored, settings, registry.ui_command(uri))
-    return 0
+        run = {**about, "run_id": opened.info.run_id}
+        scored = score_parts(loaded.scorer, customers.summary, rows, settings, run, path, loaded.drifts)
+        registry.log(scored.record(time.perf_counter() - start))
+        if scored.scores.months is not None:
+            registry.log(_draw_months(scored.scores.months, settings.score.level))
+    return scored
+
+
+def _draw_months(months: Months, level: float) -> Record:
+    from tenure import figures  # noqa: PLC0415 (ArviZ and matplotlib take longer than most scorings)
+
+    return Record(figures={paths.SCORE_MONTHS: figures.months(months.table(level), level)})
 
 
 @contextmanager
 def kept_if_lost(path: Path, output: str) -> Iterator[None]:
-    """Keep scores that are complete under another name where their run cannot be, as the store fails meanwhile."""
+    """Save complete scores under another name where the store fails before their run is logged."""
     try:
         yield
     except Exception:
@@ -100,15 +107,14 @@ def kept_if_lost(path: Path, output: str) -> Iterator[None]:
 
 
 def model_of(about: Mapping[str, str]) -> str:
-    """Name the model by its number, or the training run."""
+    """Return the model by its number, or the training run."""
     return about["model"] if "run" not in about else f"runs:/{about['run']}"
 
 
 def require_verdict(about: Mapping[str, str], *, accept_failed: bool) -> Verdict:
     """Return the verdict of the model's review; a training run without one counts as failed.
 
-    Raises NoModelError for a run that did not come to its end, FailedReviewError for one that failed unless that is
-    accepted.
+    Raises NoModelError for a run that is not finished, FailedReviewError for one that failed unless that is accepted.
     """
     stored = about.get("verdict")
     verdict = Verdict(stored) if stored in list(Verdict) else Verdict.FAIL
@@ -117,31 +123,31 @@ def require_verdict(about: Mapping[str, str], *, accept_failed: bool) -> Verdict
     run_id, status = about["run"], about["status"]
     if status != FINISHED:
         raise registry.NoModelError(
-            f"Run {run_id} has the status {status}: it is still at work, or was stopped before its end. Only a training"
-            " run that came to its end is scored with."
+            f"Run {run_id} has the status {status}: it is still running, or was stopped. Score with a finished training"
+            " run."
         )
     if verdict is Verdict.FAIL and not accept_failed:
         raise FailedReviewError(
-            f"The review of run {run_id} ended with FAIL, so its numbers are not to be relied on. What failed:"
+            f"The verdict of run {run_id} is FAIL, so its scores are not reliable. For the failed checks:"
             f" tenure-report model={run_id}. To score with it nevertheless: score.accept_failed=true; every row then"
             " carries the verdict."
         )
     return verdict
 
 
-def require_known(scorer: Scorer, settings: ScoreJobSettings, model: str) -> None:
-    """Refuse a question that a version's own scorer, as old as the version, has no answer to."""
-    known = inspect.signature(scorer.score).parameters
-    asked = {
+def require_supported(scorer: Scorer, settings: ScoreJobSettings, model: str) -> None:
+    """Raise RegistryError for settings that the model's own scorer, of an older version, does not support."""
+    parameters = inspect.signature(scorer.score).parameters
+    requests = {
         "residual=true": (settings.residual, hasattr(scorer, "residual")),
-        "by_month=true": (settings.by_month, "by_month" in known),
-        "by=[...]": (bool(settings.by), "by" in known),
+        "by_month=true": (settings.by_month, "by_month" in parameters),
+        "by=[...]": (bool(settings.by), "by" in parameters),
     }
-    unknown = [name for name, (is_asked, is_known) in asked.items() if is_asked and not is_known]
-    if unknown:
+    unsupported = [name for name, (is_set, is_supported) in requests.items() if is_set and not is_supported]
+    if unsupported:
         raise registry.RegistryError(
-            f"{model} answers with the scorer that it was registered with, which does not know {', '.join(unknown)}:"
-            " train again with the version of tenure that is installed here, or do without."
+            f"{model} scores with the code that it was registered with, which does not support"
+            f" {', '.join(unsupported)}: train again with the installed version of tenure, or leave the setting out."
         )
 
 
@@ -154,19 +160,19 @@ def _customers(settings: ScoreJobSettings, about: Mapping[str, str]) -> Customer
     transactions = read(settings.transactions, end=settings.rfm.end)
     further = [name for name in settings.score.columns if name in HISTORY]
     id_type = choose_type(transactions, setting, of_model)
-    summaries = stream(transactions, settings.rfm.end, id_type=id_type, further=further)
-    as_of = summaries.as_of
-    identities = find_identities(transactions, as_of, settings.transactions.normalize_ids)
-    return Customers(summaries, str(as_of), (transactions, transactions.reconcile(as_of), identities))
+    summary = stream_summary(transactions, settings.rfm.end, id_type=id_type, further=further)
+    as_of = summary.as_of
+    accounted = AccountedLog.of(transactions, as_of, settings.transactions.normalize_ids)
+    return Customers(summary, str(as_of), accounted)
 
 
 def check_customers(customers: Customers, scorer: Scorer, settings: ScoreJobSettings) -> int:
     """Check the customers and the units of their money and time, and count them."""
     seen = units.Seen()
-    rows = batch.check(customers.summaries, settings.by, seen)
+    rows = batch.check(customers.summary, settings.by, seen)
     try:
         warning = units.compare_money(seen, scorer.posterior.origin)
-        if customers.log_read is None:
+        if customers.log is None:
             units.compare_time(seen, scorer, customers.as_of)
     except units.UnitError as error:
         if not settings.score.allow_unit_change:
@@ -175,56 +181,3 @@ def check_customers(customers: Customers, scorer: Scorer, settings: ScoreJobSett
     if warning is not None:
         log.warning("%s", warning)
     return rows
-
-
-def score_parts(
-    scorer: Scorer,
-    summaries: Summaries,
-    rows: int,
-    settings: ScoreJobSettings,
-    about: dict[str, Any],
-    path: Path,
-    drifts: Drifts | None = None,
-) -> Scored:
-    """Score part by part; write the rows, keep the sums. The drifts are for the sums alone: no row depends on them."""
-    asked = {**settings.score.params(), "seed": settings.seed}
-    # An older version's own scorer knows neither groups nor months, and is not asked for any unless the settings are.
-    more: dict[str, Any] = {"by": settings.by} if settings.by else {}
-    more |= {"by_month": True} if settings.by_month else {}
-    bar: dict[str, Any] = {}
-    shows_blocks = "advance" in inspect.signature(scorer.score).parameters
-    scores, residual, beyond, largest = None, None, None, None
-    with (
-        console.progress("score", rows * (2 if settings.residual else 1)) as advance,
-        warnings.catch_warnings(),
-    ):
-        warnings.simplefilter("once", append=True)  # and not once a part; what is silenced stays silent
-        output = batch.ScoreFile(path)
-        bar |= {"advance": advance} if shows_blocks else {}
-        for part in summaries.parts():
-            part_scores = scorer.score(part, **bar, **more, **asked)
-            table = _with_months(part_scores) if settings.by_month else part_scores.table
-            if settings.residual:
-                params = {name: value for name, value in asked.items() if name != "horizon_days"}
-                ever = scorer.residual(part, **bar, **params)
-                table = table.join(ever.table[list(RESIDUAL.values())])
-                before = Totals.empty(scorer.draws) if residual is None else residual
-                beyond = batch.share_of_all([(beyond, before), (ever.extrapolated_share, ever.totals)])
-                residual = before + ever.totals
-            output.write(with_columns(table, part, settings.score, about))
-            scores = batch.merge(scores, part_scores)
-            largest = batch.larger(largest, part_scores.table)
-            if not shows_blocks:
-                advance(len(part) * (2 if settings.residual else 1))
-        params = asdict(scores.params) if scores is not None else {}
-        output.close({**about, "params": params, "customers": rows})
-    assert scores is not None  # noqa: S101 (a file without rows is not closed)
-    return Scored(scores, residual, beyond, about["model"], about["as_of"], about["run_id"], drifts, largest)
-
-
-def _with_months(scores: Scores) -> pd.DataFrame:
-    """Return the table with the two columns of lists."""
-    months = scores.months
-    if months is None:
-        return scores.table
-    return scores.table.assign(expected_purchases_by_month=list(months.purchases), clv_by_month=list(months.value))

@@ -1,4 +1,4 @@
-"""`tenure-simulate`: a made-up purchase log, written and described."""
+"""`tenure-simulate`: write a synthetic purchase log and print its counts."""
 
 import logging
 import time
@@ -12,7 +12,7 @@ log = logging.getLogger("tenure")
 
 
 def run(settings: SimulateJobSettings) -> int:
-    """Simulate and report; return the exit code."""
+    """Simulate a log and print its counts; return the exit code."""
     start = time.perf_counter()
     simulated = simulate.write_log(
         settings.simulate,

@@ -1,4 +1,4 @@
-"""What a run ended with, and the table that compares the runs of a sweep."""
+"""The result of a run, and the table that compares the runs of a sweep."""
 
 import math
 import sys
@@ -17,22 +17,22 @@ if TYPE_CHECKING:
 
 NONE = "-"
 WIDTH = 1000  # a row is never broken: a terminal wraps it, a pipe has no width
-OUTCOMES = ("purchases", "value")
+OUTCOMES = ("purchases", "spend")
 MODELS = ("purchases", "spend")
 CAPTION = "elpd: leave-one-out of the calibration fit; a difference is paired over customers, ± its standard error"
 
 
 @dataclass(frozen=True)
 class Result:
-    """The end of a run: its exit code, and the numbers that a sweep's table shows.
+    """The result of a run: its exit code, and the numbers in a sweep's table.
 
     Args:
         exit_code: of the run.
         name: of the run in MLflow.
         verdict: of the review, where there is one.
-        metrics: `purchases.bias`, `value.crps`, `value.crps_se` and so on, those that the job has.
+        metrics: `purchases.bias`, `spend.crps`, `spend.crps_se` and so on, as far as the job has them.
         loos: leave-one-out of the calibration fit, by model.
-        fitted_to: what identifies the calibration data; runs that share it have comparable `loos`.
+        fitted_to: identifies the calibration data; runs that share it have comparable `loos`.
     """
 
     exit_code: int = 0
@@ -53,7 +53,7 @@ class Run:
 
 
 def print_heading(number: int, overrides: Sequence[str], name: str | None = None) -> None:
-    """Print which run of a sweep the following lines are of; the overrides of the whole sweep are left out."""
+    """Print the heading of a run of a sweep: its number and the overrides that only this run has."""
     own = [one for one in overrides if one not in sys.argv[1:]] or overrides
     called = f" {_plain(name)}" if name else ""
     print(f"\n=== Run #{number}{called}: {_plain(' '.join(own))}", flush=True)
@@ -105,11 +105,11 @@ def _difference(run: Run, model: str, runs: Sequence[Run]) -> str:
         return NONE
     own, reference = run.result.loos[model], alike[0].result.loos[model]
     try:
-        found = compare_loos(own, reference)
+        difference = compare_loos(own, reference)
     except ValueError:  # other histories
         return NONE
-    error = math.hypot(found.se, own.subsampling_se, reference.subsampling_se)
-    return f"{found.elpd:+,.1f} ± {error:.1f} (to #{alike[0].number})"
+    error = math.hypot(difference.se, own.subsampling_se, reference.subsampling_se)
+    return f"{difference.elpd:+,.1f} ± {error:.1f} (to #{alike[0].number})"
 
 
 def _share(value: float | None) -> str:

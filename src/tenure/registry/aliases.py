@@ -1,7 +1,7 @@
 """Find versions of the registered model by alias, and move `champion`.
 
-Each champion carries whom it replaced, so that a rollback needs nothing but the tags. MLflow has no compare-and-set:
-the alias is read right before it is set and again a moment after, and whoever was overtaken is told.
+Each champion has a tag with the version that it replaced, so that a rollback needs the tags alone. MLflow has no
+compare-and-set: the alias is read right before it is set and again a moment after, and a lost race raises.
 """
 
 import getpass
@@ -21,9 +21,9 @@ from .errors import RegistryError, where
 from .store import client
 
 CHAMPION, CHALLENGER, LATEST = "champion", "challenger", "latest"
-PROMOTION, ROLLBACK, NOBODY = "promotion", "rollback", "none"
-# Between a rival's last look at the alias and its setting it lies one request to the server: whoever would overtake us
-# has done so by then. Without the wait both of two rivals took themselves for champion in ten of twelve races.
+PROMOTION, ROLLBACK, NOBODY, LOST_TO = "promotion", "rollback", "none", "lost_to"
+# A rival sets the alias one request after it last read it, so it has done so by then. Without the wait, both of two
+# rivals reported success in ten of twelve races.
 SETTLING_SECONDS = 2.0
 SHOWN = 5
 _HOW = "A model is named models:/clv@champion, models:/clv/3 or models:/clv/latest."
@@ -44,7 +44,7 @@ class NotMovedError(RegistryError):
 
 @dataclass(frozen=True)
 class Version:
-    """A version of a registered model, and what its tags say. Without a verdict it counts as failed."""
+    """A version of a registered model and its tags. Without a verdict it counts as failed."""
 
     name: str
     number: int
@@ -53,12 +53,12 @@ class Version:
 
     @property
     def uri(self) -> str:
-        """Name the version by number."""
+        """Return the URI of the version by number."""
         return f"models:/{self.name}/{self.number}"
 
     @property
     def verdict(self) -> Verdict:
-        """Give the verdict of its review."""
+        """Return the verdict of its review."""
         stored = self.tags.get("verdict")
         return Verdict(stored) if stored in list(Verdict) else Verdict.FAIL
 
@@ -66,13 +66,13 @@ class Version:
 def find_version(uri: str) -> Version:
     """Find a version by alias or by number, or as the latest complete one (`models:/clv/latest`).
 
-    Raises NoModelError that says what there is instead.
+    Raises NoModelError, which names the models and versions that exist.
     """
-    name, alias, number = _parts(uri)
+    name, alias, number = _split_uri(uri)
     if alias:
         behind = by_alias(name, alias)
         if behind is None:
-            raise NoModelError(_what_there_is(name, alias))
+            raise NoModelError(_without_alias(name, alias))
         number = str(behind)
     elif number == LATEST:
         number = str(max(_numbers(name), default=0))
@@ -81,19 +81,20 @@ def find_version(uri: str) -> Version:
     except MlflowException as error:
         if error.error_code not in MISSING:
             raise
-        raise NoModelError(_which_numbers(uri, name)) from error
+        raise NoModelError(_without_number(uri, name)) from error
     _require_complete(uri, version)
     return Version(name, int(version.version), version.run_id or "", dict(version.tags))
 
 
-def _parts(uri: str) -> tuple[str, str, str]:
-    """Split a model URI into name, alias and number, of which the alias or the number is empty."""
-    found = re.fullmatch(r"models:/([^/@]+)(?:@([^/@]+)|/([^/@]+))", uri)
-    if found is None:
+def _split_uri(uri: str) -> tuple[str, str, str]:
+    """Split a model URI into name, alias and number; the alias or the number is empty."""
+    match = re.fullmatch(r"models:/([^/@]+)(?:@([^/@]+)|/([^/@]+))", uri)
+    if match is None:
         raise NoModelError(f"{uri!r} names no model. {_HOW}")
-    name, alias, number = found[1], found[2] or "", found[3] or ""
+    name, alias, number = match[1], match[2] or "", match[3] or ""
     if number and number != LATEST and not re.fullmatch("[1-9][0-9]{0,8}", number):
-        hint = "" if re.fullmatch("-?[0-9]+", number) else f" Did you mean models:/{name}@{number}?"
+        meant = f"runs:/{number}" if re.fullmatch("[0-9a-f]{32}", number) else f"models:/{name}@{number}"
+        hint = "" if re.fullmatch("-?[0-9]{1,31}", number) else f" Did you mean {meant}?"
         raise NoModelError(
             f"There is no {uri}: after the slash stands a number or {LATEST}, and an alias follows an @.{hint}"
         )
@@ -107,7 +108,7 @@ def _numbers(name: str) -> list[int]:
     return [int(version.version) for version in versions if is_complete(version.tags)]
 
 
-def _which_numbers(uri: str, name: str) -> str:
+def _without_number(uri: str, name: str) -> str:
     store = f"in the registry at {where()}"
     numbers = sorted(_numbers(name))
     if not numbers:
@@ -132,8 +133,8 @@ def find_champion(name: str) -> Version | None:
 def by_alias(name: str, alias: str) -> int | None:
     """Return the number behind an alias; None where there is no such alias or model, or its version is not complete."""
     try:
-        found = client().get_model_version_by_alias(name, alias)
-        return int(found.version) if is_complete(found.tags) else None
+        version = client().get_model_version_by_alias(name, alias)
+        return int(version.version) if is_complete(version.tags) else None
     except MlflowException as error:
         if error.error_code in MISSING:
             return None
@@ -141,7 +142,7 @@ def by_alias(name: str, alias: str) -> int | None:
 
 
 def login() -> str | None:
-    """Name who is at work, by the machine's account; None where it has no name, as in some containers."""
+    """Return the name of the account on this machine; None where it has no name, as in some containers."""
     try:
         return getpass.getuser()
     except (KeyError, OSError):
@@ -151,11 +152,11 @@ def login() -> str | None:
 def set_champion(
     new: Version, old: Version | None, *, by: str, because: str, figures: Mapping[str, float] | None = None
 ) -> None:
-    """Make a version champion in the place of `old`, with who, when, why and the figures as its tags.
+    """Set a version as champion in the place of `old`; tag it with who, when, why and the figures.
 
     Args:
         new: the version; a failed one is refused.
-        old: the champion that it was compared with, None where there was none. Another by now is a lost race.
+        old: the champion that it was compared with, None where there was none. Another one by now is a lost race.
         by: who decides.
         because: why.
         figures: of the comparison, tagged as `promotion.<name>`.
@@ -171,20 +172,20 @@ def set_champion(
     _tag(new, PROMOTION, {**facts, **{key: f"{value:.6g}" for key, value in (figures or {}).items()}})
     try:
         _require_champion(new.name, expected)
+        _move_champion(new)
     except NotMovedError:
-        _clear_tags(find_version(new.uri))
+        _clear_tags(find_version(new.uri), besides=LOST_TO)  # it is no champion, so nothing says why it became one
         raise
-    _move_champion(new)
     if by_alias(new.name, CHALLENGER) == new.number:
         client().delete_registered_model_alias(new.name, CHALLENGER)
 
 
 def roll_back(name: str, *, by: str, because: str) -> tuple[Version, Version]:
-    """Make the champion that the present one replaced champion again; return who left and who came back."""
+    """Set the champion before the present one as champion; return the present one and the one before."""
     leaving = find_version(f"models:/{name}@{CHAMPION}")
     replaced = leaving.tags.get(f"{PROMOTION}.replaced", NOBODY)
     if replaced == NOBODY:
-        raise NotMovedError(f"{leaving.uri} replaced nobody: there is no champion to return to.")
+        raise NotMovedError(f"{leaving.uri} replaced no other version: there is no champion to return to.")
     returning = find_version(f"models:/{name}/{replaced}")
     if returning.verdict is Verdict.FAIL:
         raise NotMovedError(f"{returning.uri} has no verdict, or FAIL, and cannot become champion again.")
@@ -195,30 +196,30 @@ def roll_back(name: str, *, by: str, because: str) -> tuple[Version, Version]:
 
 
 def _require_champion(name: str, expected: int | None) -> None:
-    found = by_alias(name, CHAMPION)
-    if found != expected:
+    number = by_alias(name, CHAMPION)
+    if number != expected:
         raise NotMovedError(
-            f"The champion of {name} is version {found or NOBODY} now, no longer {expected or NOBODY}: somebody "
-            f"else was faster. Nothing was changed; run tenure-promote again to be compared with the new one."
+            f"The champion of {name} is version {number or NOBODY} now, no longer {expected or NOBODY}: another "
+            f"promotion was faster. Nothing was changed; run tenure-promote again to compare with the new one."
         )
 
 
 def _move_champion(version: Version) -> None:
     client().set_registered_model_alias(version.name, CHAMPION, str(version.number))
     time.sleep(SETTLING_SECONDS)
-    found = by_alias(version.name, CHAMPION)
-    if found != version.number:
-        _tag(version, PROMOTION, {"lost_to": str(found or NOBODY)})
+    number = by_alias(version.name, CHAMPION)
+    if number != version.number:
+        _tag(version, PROMOTION, {LOST_TO: str(number or NOBODY)})
         raise NotMovedError(
-            f"{version.uri} was made champion, and a moment later version {found or NOBODY} was: somebody else "
-            "promotes at the same time. Agree with them, then run tenure-promote again."
+            f"{version.uri} was made champion, and a moment later version {number or NOBODY} was: another "
+            "promotion runs at the same time. Agree on one, then run tenure-promote again."
         )
 
 
-def _clear_tags(version: Version) -> None:
-    """Drop what an earlier promotion or rollback of the same version said."""
+def _clear_tags(version: Version, besides: str | None = None) -> None:
+    """Delete the tags of an earlier promotion or rollback of the same version, besides one tag of the promotion."""
     for key in version.tags:
-        if key.startswith((f"{PROMOTION}.", f"{ROLLBACK}.")):
+        if key.startswith((f"{PROMOTION}.", f"{ROLLBACK}.")) and key != f"{PROMOTION}.{besides}":
             client().delete_model_version_tag(version.name, str(version.number), key)
 
 
@@ -231,13 +232,13 @@ def _now() -> str:
     return datetime.now(UTC).isoformat(timespec="seconds")
 
 
-def _what_there_is(name: str, alias: str) -> str:
+def _without_alias(name: str, alias: str) -> str:
     store = f"in the registry at {where()}"
     challenger = by_alias(name, CHALLENGER)
     if challenger is not None:
         return (
-            f"The model {name} has no {alias} {store}. There is a challenger, version {challenger}, which no one has "
-            f"promoted. To score with it: tenure-score model=models:/{name}@challenger"
+            f"The model {name} has no {alias} {store}. There is a challenger, version {challenger}, which is "
+            f"not promoted. To score with it: tenure-score model=models:/{name}@challenger"
         )
     return f"There is no model {name} with alias {alias} {store}; {_models_there()}"
 

@@ -1,4 +1,4 @@
-"""A folder for what is fetched from the store, removed when the process ends: MLflow itself leaves its own."""
+"""A folder for downloads from the store, removed when the process ends: MLflow leaves its own behind."""
 
 import tempfile
 from functools import cache

@@ -1,4 +1,4 @@
-"""Errors of the store, in words: what MLflow, requests and SQLAlchemy raise, as one line without passwords."""
+"""Errors of the store: what MLflow, requests and SQLAlchemy raise, as one line without passwords."""
 
 import re
 from collections.abc import Iterator
@@ -9,10 +9,10 @@ import urllib3
 from mlflow.exceptions import MlflowException
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError, SQLAlchemyError
 
-from tenure.addresses import mask
+from tenure.addresses import mask, mask_address
 from tenure.errors import InputError
 
-LONGEST = 240  # characters of an engine's own words that are shown
+LONGEST = 240  # characters of an engine's message that are shown
 _UNREACHABLE = (
     requests.exceptions.ConnectionError,
     requests.exceptions.Timeout,
@@ -24,11 +24,11 @@ _STATUS = re.compile(r"error code (40[137]|5\d\d)|(?:too many|server error:?) (5
 
 
 class RegistryError(InputError):
-    """The store cannot do what was asked."""
+    """A request that the store cannot fulfil."""
 
 
 class StoreUnreachableError(RegistryError):
-    """The tracking server or the store cannot be reached."""
+    """A tracking server or a store that cannot be reached."""
 
     exit_code = 5
 
@@ -37,9 +37,9 @@ _FAMILY = (RegistryError, MlflowException, SQLAlchemyError, requests.RequestExce
 
 
 def in_words(error: BaseException) -> RegistryError | None:
-    """Return what an exception says about the store, as an error of one line; None where it is not about the store."""
+    """Return an exception about the store as an error of one line; None where it is not about the store."""
     if not isinstance(error, _FAMILY):
-        return None  # another error, raised while one of these was handled, is our own mistake
+        return None  # an error of ours, raised while one of these was handled
     chain = list(_chain(error))
     for link in chain:
         if isinstance(link, RegistryError):
@@ -65,7 +65,7 @@ def raise_if_lost(error: BaseException) -> None:
 
 def where() -> str:
     """Return the store's address without passwords."""
-    return mask(mlflow.get_tracking_uri())
+    return mask_address(mlflow.get_tracking_uri())
 
 
 def reason(error: BaseException) -> str:
@@ -78,7 +78,7 @@ def reason(error: BaseException) -> str:
     if "refused" in str(error):
         return "the connection is refused"
     if "resolve" in str(error) or "Name or service" in str(error):
-        return "its name is not known"
+        return "its name cannot be resolved"
     return one_line(str(error))
 
 
@@ -106,14 +106,14 @@ def _of_mlflow(error: MlflowException) -> RegistryError:
 
 def _of_database(error: SQLAlchemyError) -> RegistryError:
     engine = getattr(error, "orig", None) if isinstance(error, DBAPIError) else None
-    said = one_line(str(engine or error))
+    message = one_line(str(engine or error))
     if type(engine).__module__ == "sqlite3":
-        if "locked" in said:
+        if "locked" in message:
             return StoreUnreachableError(
                 f"The MLflow store at {where()} is locked by another process: try again later."
             )
-        if "full" in said:
+        if "full" in message:
             return RegistryError(f"The disk of the MLflow store at {where()} is full: free some space.")
     elif isinstance(error, OperationalError | InterfaceError):
-        return StoreUnreachableError(f"The database at {where()} cannot be reached: {said}.")
-    return RegistryError(f"The MLflow store at {where()} cannot be used: {said}.")
+        return StoreUnreachableError(f"The database at {where()} cannot be reached: {message}.")
+    return RegistryError(f"The MLflow store at {where()} cannot be used: {message}.")

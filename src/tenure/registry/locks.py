@@ -1,4 +1,4 @@
-"""One process at a time prepares a store: a lock beside its file, or in the user's cache for a database."""
+"""The lock of a store, so that one process at a time prepares it: beside a file, in the user's cache for a database."""
 
 import hashlib
 import logging
@@ -16,15 +16,15 @@ from .servers import database_url
 
 LIMIT_SECONDS = 60.0
 QUIET_SECONDS = 2.0  # a fresh store takes longer, and then a line is logged
-MARK = "tenure "  # begins a note of the holder; a file of another content is nobody's lock and keeps its content
+MARK = "tenure "  # begins the note of the holder; a file with other content is not overwritten
 log = logging.getLogger("tenure")
 
 
 @contextmanager
 def hold_lock(uri: str) -> Iterator[None]:
-    """Hold the store's lock.
+    """Run a block with the store's lock.
 
-    Raises StoreUnreachableError where another process holds it for longer than a minute, and RegistryError where the
+    Raises StoreUnreachableError where another process has it for longer than a minute, and RegistryError where the
     lock cannot be a file. A tracking server needs none.
     """
     path = lock_of(uri)
@@ -78,7 +78,7 @@ def _acquire(lock: FileLock, path: Path) -> None:
 
 
 def _note(path: Path) -> None:
-    """Write who holds the lock into its file."""
+    """Write the holder of the lock into its file."""
     with suppress(OSError), path.open("r+") as file:
         if file.read(len(MARK)) in {"", MARK}:
             file.seek(0)

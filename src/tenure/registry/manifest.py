@@ -1,6 +1,6 @@
-"""The files of a registered model: their sha256 are tags of its version, and are compared before anything is loaded.
+"""The files of a registered model: their sha256 are tags of its version and are compared before anything is loaded.
 
-Tags lie in the store's database and files in its artifact folder or bucket, so writing to one alone is noticed.
+Tags are in the store's database and files in its artifact folder or bucket, so that a change to one alone is detected.
 """
 
 import hashlib
@@ -19,7 +19,7 @@ SHOWN = 3
 
 
 class ModelFilesError(NoModelError):
-    """The files of a model version are not those that were registered."""
+    """Files of a model version that are not those that were registered."""
 
 
 def digest_tags(model_uri: str) -> dict[str, str]:
@@ -30,7 +30,7 @@ def digest_tags(model_uri: str) -> dict[str, str]:
 def fetch(version: Version) -> Path:
     """Return a local folder with the files of a version, each compared with what was registered.
 
-    Load the model from this folder alone: what lies in the store may change after the comparison.
+    Load the model from this folder alone: the files in the store may change after the comparison.
 
     Raises:
         ModelFilesError: with the first files that differ, are missing or were added.
@@ -56,21 +56,22 @@ def verify(uri: str) -> None:
     fetch(find_version(uri))
 
 
-def _differences(recorded: Mapping[str, str], found: Mapping[str, str]) -> list[str]:
+def _differences(recorded: Mapping[str, str], present: Mapping[str, str]) -> list[str]:
     """List the files that differ, are missing or were added, by path."""
     return [
-        f"{path!r} was {'added' if path not in recorded else 'removed' if path not in found else 'changed'}"
-        for path in sorted({*recorded, *found})
-        if recorded.get(path) != found.get(path)
+        f"{path!r} was {'added' if path not in recorded else 'removed' if path not in present else 'changed'}"
+        for path in sorted({*recorded, *present})
+        if recorded.get(path) != present.get(path)
     ]
 
 
 def _digests(folder: Path) -> dict[str, str]:
     """Return the sha256 of every file by its path, without MLflow's own addition, which is removed.
 
-    A link is no file of a model, and stands as such.
+    A link is no file of a model: its digest is `link`.
     """
-    (folder / ADDED).unlink(missing_ok=True)
+    if (folder / ADDED).is_file() and not (folder / ADDED).is_symlink():
+        (folder / ADDED).unlink()
     return {
         path.relative_to(folder).as_posix(): "link" if path.is_symlink() else _sha256(path)
         for path in sorted(folder.rglob("*"))
@@ -88,6 +89,11 @@ def _download(model_uri: str) -> Path:
         return Path(mlflow.artifacts.download_artifacts(artifact_uri=model_uri, dst_path=str(new_folder())))
     except Exception as error:  # each kind of store fails in its own way
         raise_if_lost(error)
-        raise ModelFilesError(
-            f"The files of {model_uri} cannot be read from {where()}: {one_line(str(error))}."
-        ) from error
+        raise ModelFilesError(f"The files of {model_uri} cannot be read from {where()}: {_cause(error)}.") from error
+
+
+def _cause(error: Exception) -> str:
+    """Return why a download failed, without the paths of a local copy."""
+    if isinstance(error, OSError) and error.filename:
+        return f"{Path(error.filename).name!r} is a link or a folder, or cannot be opened"
+    return one_line(str(error))

@@ -1,7 +1,7 @@
 """The registered model, as MLflow loads it: code that travels with the posterior, and nothing else.
 
-The scorer's own modules lie beside it as an artifact and are imported under a name made from their content. So two
-versions with different code live in one process, each with its own, and neither with an installed `tenure`.
+The scorer's own modules are an artifact beside it, imported under a name made from their content. So two versions
+with different code run in one process, each with its own code, independent of an installed `tenure`.
 """
 
 import atexit
@@ -28,7 +28,7 @@ class ClvModel(mlflow.pyfunc.PythonModel):  # type: ignore[misc]
         posterior = package.posterior.Posterior.load(context.artifacts["posterior"])
         checked = (context.model_config or {}).get("validated_horizon_days")
         self.scorer = package.scorer.Scorer(posterior, validated_horizon_days=checked)
-        self.drifts = context.artifacts.get("drifts")  # a file for whoever adds customers up; no row depends on it
+        self.drifts = context.artifacts.get("drifts")  # a file for totals; no row depends on it
 
     def predict(self, context: Any, model_input: pd.DataFrame, params: dict[str, Any] | None = None) -> pd.DataFrame:
         """Score customer summaries; the answer's `attrs["params"]` are the params used."""
@@ -65,7 +65,7 @@ def _files(folder: Path) -> list[Path]:
     files = []
     for path in sorted(folder.rglob("*")):
         if "__pycache__" in path.relative_to(folder).parts:
-            continue  # neither digested nor copied; the cache holds Numba's files there
+            continue  # neither digested nor copied: Numba's cached files
         if path.is_symlink() or not (path.is_dir() or (path.is_file() and path.suffix == ".py")):
             raise ImportError(f"{path.relative_to(folder)} in the model's code is no Python source file.")
         if path.is_file():
@@ -82,7 +82,7 @@ def _digest(folder: Path) -> str:
 
 
 def _is_sound(cache: Path, digest: str) -> bool:
-    """Return whether a cache folder can be written and holds the code of this digest, and nothing else."""
+    """Return whether a cache folder can be written and contains the code of this digest, and nothing else."""
     try:
         is_own = cache.is_dir() and not cache.is_symlink() and os.access(cache, os.W_OK)
         return is_own and _digest(cache) == digest
@@ -93,8 +93,8 @@ def _is_sound(cache: Path, digest: str) -> bool:
 def _in_cache(folder: Path, digest: str) -> Path:
     """Copy the code to the user's cache folder, where compiled code is kept from one load to the next.
 
-    So nothing is written beside the model. Where the cache cannot be written, or holds something else under the
-    name, the copy is a temporary one, which goes when the process ends: compiled code has to lie somewhere.
+    So nothing is written beside the model. Where the cache cannot be written, or has other content under the name, the
+    copy is temporary and removed when the process ends.
     """
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "tenure" / digest
     try:

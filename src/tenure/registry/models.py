@@ -1,4 +1,4 @@
-"""Register the scorer, load it."""
+"""Register the scorer, and load it."""
 
 import logging
 import re
@@ -19,6 +19,7 @@ from mlflow.models import ModelSignature
 from mlflow.types import ColSpec, ParamSchema, ParamSpec, Schema
 from mlflow.types.schema import AnyType
 
+from tenure import paths
 from tenure.backtest import Drifts
 from tenure.posterior import Posterior
 from tenure.review import Verdict
@@ -44,12 +45,11 @@ log = logging.getLogger("tenure")
 PACKAGE = Path(__file__).resolve().parents[1]
 # What travels inside the model, with relative imports among themselves only.
 TRAVELS = (
-    "errors.py", "streams.py", "summary.py", "model_spec.py", "counter_random.py", "compiled_dispatch.py",
+    "bounds.py", "errors.py", "streams.py", "summary.py", "model_spec.py", "counter_random.py", "compiled_dispatch.py",
     "posterior.py", "posterior_file.py", "purchase", "spend", "scorer",
 )  # fmt: skip
 STAYS = ("__pycache__", "likelihood.py", "process.py", "pymc.py", "protocol.py", "poisson_times.py")  # of the models
-POSTERIORS = ("posterior/final.npz", "posterior/calibration.npz")  # of a run, the last first
-FACTORS = "posterior/drift.npz"
+POSTERIORS = (paths.posterior("final"), paths.posterior("calibration"))  # of a run, the last first
 REQUIREMENTS = ("mlflow", "numba", "numpy", "pandas")
 SUMMARY_COLUMNS = ("customer_id", "frequency", "recency", "T", "monetary_value")
 EXAMPLE = pd.DataFrame(
@@ -65,7 +65,7 @@ EXAMPLE = pd.DataFrame(
 
 @dataclass(frozen=True)
 class Registered:
-    """A model version and the alias that it was given."""
+    """A model version and its alias."""
 
     name: str
     version: int
@@ -73,13 +73,13 @@ class Registered:
 
     @property
     def uri(self) -> str:
-        """Name the version by number."""
+        """Return the URI of the version by number."""
         return f"models:/{self.name}/{self.version}"
 
 
 @dataclass(frozen=True)
 class Loaded:
-    """A model or run in Python: its posterior, a scorer, what is known of it, what adjusts its totals (if known)."""
+    """A model or run in Python: its posterior, its scorer, its tags, and the drift of its totals (None without one)."""
 
     posterior: Posterior
     scorer: Scorer
@@ -97,10 +97,10 @@ def register(
     tags: Mapping[str, str],
     drifts: Drifts | None = None,
 ) -> Registered:
-    """Log the scorer with its posterior and code, register it, and give it its alias.
+    """Log the scorer with its posterior and code, register it, and set its alias.
 
-    A first PASS becomes `champion`; anything else `challenger`, until a promotion decides. The drifts of totals lie
-    beside the posterior: the scorer, which answers for customers one by one, does not know them.
+    A first PASS becomes `champion`; anything else `challenger`, until it is promoted. The drifts of totals are a file
+    beside the posterior: the scorer, which scores customers one by one, does not use them.
     """
     with tempfile.TemporaryDirectory() as folder:
         artifacts = _pack(posterior, drifts, Path(folder))
@@ -126,7 +126,7 @@ def register(
 
 
 def _first_alias(name: str, number: int, verdict: str) -> str:
-    """Make the first version that passes champion; any other, or who comes second in a race, is challenger."""
+    """Set the alias: champion for the first version that passes, challenger for others and the loser of a race."""
     if verdict == Verdict.PASS and by_alias(name, CHAMPION) is None:
         try:
             set_champion(
@@ -142,7 +142,7 @@ def _first_alias(name: str, number: int, verdict: str) -> str:
 def load(uri: str) -> Loaded:
     """Load a model URI (`models:/clv@champion`, with the model's own code) or a run (`runs:/<id>`, or its id alone).
 
-    Of a run its last posterior is loaded: that of the final fit where there is one, else that of the calibration.
+    The last posterior of a run is loaded: that of the final fit where there is one, else that of the calibration.
     """
     if uri.startswith("models:/"):
         return _load_model(uri)
@@ -164,11 +164,11 @@ def _load_model(uri: str) -> Loaded:
             model = mlflow.pyfunc.load_model(str(fetch(version)))
     except RegistryError:
         raise
-    except Exception as error:  # files of a model fail in their own code's ways
+    except Exception as error:  # the model's own code may raise anything
         raise_if_lost(error)
         raise NoModelError(f"{version.uri} cannot be loaded from {where()}: {one_line(str(error))}.") from error
     inside = model.unwrap_python_model()
-    drifts = getattr(inside, "drifts", None)  # an older version knows of none
+    drifts = getattr(inside, "drifts", None)  # an older version has none
     return Loaded(
         inside.scorer.posterior,
         inside.scorer,
@@ -178,26 +178,26 @@ def _load_model(uri: str) -> Loaded:
 
 
 def _load_run(run_id: str) -> Loaded:
-    """Load a run's posterior; the scorer has the draws and the validated horizon that a version of the run has."""
+    """Load a run's posterior; the scorer has the draws and the validated horizon of a version of the run."""
     try:
         run = client().get_run(run_id)
     except MlflowException as error:
         raise_if_lost(error)
         raise NoModelError(f"There is no run {run_id} at {where()}.") from error
-    logged = {item.path for item in client().list_artifacts(run_id, "posterior")}
+    logged = {item.path for item in client().list_artifacts(run_id, paths.POSTERIORS)}
     last = next((path for path in POSTERIORS if path in logged), None)
     if last is None:
         job = run.data.tags.get("tenure.job", "unknown")
         raise NoModelError(
-            f"Run {run_id} (job: {job}, {run.info.status}) at {where()} has no posterior; a training run that came"
-            " to its verdict has one."
+            f"Run {run_id} (job: {job}, {run.info.status}) at {where()} has no posterior; a training run with a verdict"
+            " has one."
         )
     posterior = Posterior.load(client().download_artifacts(run_id, last, str(new_folder())))
     tags, joint = run.data.tags, int(run.data.params.get("fit.joint_draws", posterior.size))
     scorer = Scorer(posterior.thin(joint), validated_horizon_days=_holdout_days(tags))
     drifts = None
-    if FACTORS in logged:
-        drifts = Drifts.load(client().download_artifacts(run_id, FACTORS, str(new_folder())))
+    if paths.DRIFT in logged:
+        drifts = Drifts.load(client().download_artifacts(run_id, paths.DRIFT, str(new_folder())))
     return Loaded(posterior, scorer, {"run": run_id, "status": run.info.status, **tags}, drifts)
 
 
@@ -234,10 +234,10 @@ def _defaults() -> dict[str, Any]:
 
 def _signature() -> ModelSignature:
     kinds = {int: "long", float: "double"}
-    whole = {"purchases_low", "purchases_high"}
-    outputs = [ColSpec("long" if column in whole else "double", column) for column in COLUMNS]
+    counts = {"purchases_low", "purchases_high"}
+    outputs = [ColSpec("long" if column in counts else "double", column) for column in COLUMNS]
     return ModelSignature(
-        # Any type: MLflow's own would refuse whole numbers in a column of doubles; the scorer checks for itself.
+        # Any type: MLflow would refuse whole numbers in a column of doubles; the scorer checks the types.
         inputs=Schema([ColSpec(AnyType(), column) for column in SUMMARY_COLUMNS]),
         outputs=Schema([ColSpec("string", "customer_id"), *outputs]),
         params=ParamSchema([ParamSpec(name, kinds[type(value)], value) for name, value in _defaults().items()]),

@@ -1,4 +1,4 @@
-"""Close what processes that were killed left open: runs, logged models, registrations."""
+"""Close the runs and logged models that killed processes left open."""
 
 import hashlib
 import logging
@@ -13,16 +13,26 @@ from mlflow import MlflowClient
 from mlflow.entities import LoggedModelStatus, Run
 from mlflow.exceptions import MlflowException
 
-MACHINE, PID, STARTED = "tenure.machine", "tenure.pid", "tenure.process_started"
-SAME_SECONDS = 5.0  # a process's start, read twice, may differ by a correction of the clock
+MACHINE, PID, STARTED, BOOT = "tenure.machine", "tenure.pid", "tenure.process_started", "tenure.boot"
+BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
+SAME_SECONDS = 1.0  # within which two starts of a process number are one
 NEWEST = 100  # logged models that are looked at
 log = logging.getLogger("tenure")
 
 
 def process_tags() -> dict[str, str]:
-    """Return tags that name this process, so that a later one can see whether it still lives."""
+    """Return tags that identify this process, so that a later one can check whether it is alive."""
     pid = os.getpid()
-    return {MACHINE: _machine(), PID: str(pid), STARTED: f"{psutil.Process(pid).create_time():.2f}"}
+    return {MACHINE: _machine(), PID: str(pid), STARTED: f"{started(psutil.Process(pid)):.2f}", BOOT: _boot()}
+
+
+def started(process: psutil.Process) -> float:
+    """Return when a process started: in seconds since the machine did, which no change of the clock moves.
+
+    Where starts of the machine have no id, in seconds since 1970.
+    """
+    seconds = float(process.create_time())
+    return seconds - float(psutil.boot_time()) if _boot() else seconds
 
 
 def close_dead_runs(client: MlflowClient, experiment_id: str) -> list[str]:
@@ -31,7 +41,7 @@ def close_dead_runs(client: MlflowClient, experiment_id: str) -> list[str]:
     Runs of other machines and containers, and runs without our tags, stay as they are. Returns the ids of the runs.
     """
     filters = f"attributes.status = 'RUNNING' and tags.`{MACHINE}` = '{_machine()}'"
-    dead = [run.info.run_id for run in _all_runs(client, experiment_id, filters) if lives_on(run.data.tags) is False]
+    dead = [run.info.run_id for run in _all_runs(client, experiment_id, filters) if is_alive(run.data.tags) is False]
     for run_id in dead:
         client.set_terminated(run_id, "KILLED")
     if dead:
@@ -45,16 +55,18 @@ def close_dead_runs(client: MlflowClient, experiment_id: str) -> list[str]:
     return dead
 
 
-def lives_on(tags: Mapping[str, str]) -> bool | None:
-    """Check whether the process that `process_tags` named still lives; None where that cannot be known from here.
+def is_alive(tags: Mapping[str, str]) -> bool | None:
+    """Return whether the process of `process_tags` is alive; None where that cannot be determined from here.
 
     Number and start are compared: a number alone may belong to another process by now.
     """
     if tags.get(MACHINE) != _machine():
         return None
+    if tags.get(BOOT, "") != _boot():
+        return False if BOOT in tags else None
     try:
         process = psutil.Process(int(tags[PID]))
-        is_same = abs(process.create_time() - float(tags[STARTED])) <= SAME_SECONDS
+        is_same = abs(started(process) - float(tags[STARTED])) <= SAME_SECONDS
         return is_same and bool(process.status() != psutil.STATUS_ZOMBIE)
     except psutil.NoSuchProcess:
         return False
@@ -64,25 +76,32 @@ def lives_on(tags: Mapping[str, str]) -> bool | None:
 
 def _is_left(client: MlflowClient, run_id: str) -> bool:
     try:
-        return lives_on(client.get_run(run_id).data.tags) is False
+        return is_alive(client.get_run(run_id).data.tags) is False
     except MlflowException:
         return False  # deleted for good
 
 
 def _all_runs(client: MlflowClient, experiment_id: str, filters: str) -> list[Run]:
     page = client.search_runs([experiment_id], filters)
-    found = list(page)
+    runs = list(page)
     while page.token:
         page = client.search_runs([experiment_id], filters, page_token=page.token)
-        found += page
-    return found
+        runs += page
+    return runs
+
+
+def _boot() -> str:
+    """Return the id of the machine's present start; empty where there is none."""
+    with suppress(OSError):
+        return BOOT_ID.read_text().strip()
+    return ""
 
 
 def _machine() -> str:
-    """Return a digest of the machine and, in a container, of its own numbering of processes."""
-    parts = [socket.gethostname()]
+    """Return a digest of the machine and, in a container, of its process namespace."""
+    names = [socket.gethostname()]
     with suppress(OSError):
-        parts.append(Path("/etc/machine-id").read_text().strip())
+        names.append(Path("/etc/machine-id").read_text().strip())
     with suppress(OSError):
-        parts.append(str(Path("/proc/self/ns/pid").readlink()))
-    return hashlib.sha256(" ".join(parts).encode()).hexdigest()[:16]
+        names.append(str(Path("/proc/self/ns/pid").readlink()))
+    return hashlib.sha256(" ".join(names).encode()).hexdigest()[:16]

@@ -8,24 +8,26 @@ from typing import TYPE_CHECKING
 
 import mlflow
 import pandas as pd
-import xarray as xr
 from mlflow.exceptions import MlflowException
 
+from tenure import paths
 from tenure.posterior import Posterior
 from tenure.review import Review
 
 from .aliases import NoModelError, find_version
 from .downloads import new_folder
 from .errors import raise_if_lost, where
-from .store import SETTINGS, client
+from .store import client
 
 if TYPE_CHECKING:
+    import xarray as xr
+
     from tenure.fit import Loo
 
 
 @dataclass(frozen=True)
 class Evidence:
-    """Everything that a training run logged: numbers at hand; tables, draws and traces on request."""
+    """The evidence that a training run logged: numbers in memory; tables, draws and traces on request."""
 
     run_id: str
     metrics: dict[str, float]
@@ -33,69 +35,71 @@ class Evidence:
     tags: dict[str, str]
 
     def review(self) -> Review:
-        """Read the review as it was judged.
+        """Read the review.
 
-        Raises NoModelError where there is none: the run is no training, or ended before it was judged.
+        Raises NoModelError where there is none: the run is no training, or ended before its review.
         """
         try:
-            kept = self.file("review/review.json").read_text()
+            stored = self.file(paths.REVIEW_CHECKS).read_text()
         except (MlflowException, OSError) as error:
             raise_if_lost(error)
             job = self.tags.get("tenure.job", "unknown")
             raise NoModelError(
-                f"Run {self.run_id} (job: {job}) holds no review; a training run that came to a verdict does."
+                f"Run {self.run_id} (job: {job}) holds no review; a training run with a verdict has one."
             ) from error
-        return Review.from_dict(json.loads(kept))
+        return Review.from_dict(json.loads(stored))
 
     def posterior(self, stage: str) -> Posterior:
         """Read the draws of the population of a fit: `calibration` or `final`."""
-        return Posterior.load(self.file(f"posterior/{stage}.npz"))
+        return Posterior.load(self.file(paths.posterior(stage)))
 
     def recipe(self) -> str:
-        """Read the settings that the run was told, as YAML.
+        """Read the settings of the run, as YAML.
 
-        Raises NoModelError where they are gone.
+        Raises NoModelError where they are missing.
         """
         try:
-            return self.file(SETTINGS).read_text()
+            return self.file(paths.SETTINGS).read_text()
         except (MlflowException, OSError) as error:
             raise_if_lost(error)
-            raise NoModelError(f"Run {self.run_id} holds no settings any more: {error}") from error
+            raise NoModelError(f"Run {self.run_id} has no settings: {error}") from error
 
     def command(self) -> str:
-        """Read the command that made the run; empty where the run is older than its being kept."""
+        """Read the command of the run; empty where it was not logged."""
         lines = self.recipe().splitlines()
         return "\n".join(line.removeprefix("# ") for line in takewhile(lambda line: line.startswith("# "), lines))
 
     def table(self, path: str) -> pd.DataFrame:
         """Read a logged table, such as `backtest/tracking`."""
-        return pd.read_csv(self.file(f"{path}.csv"))
+        return pd.read_csv(self.file(paths.csv(path)))
 
-    def trace(self, stage: str, model: str) -> xr.DataTree:
+    def trace(self, stage: str, model: str) -> "xr.DataTree":
         """Read the draws of a fit: `calibration` or `final`, `purchases` or `spend`; with prior and sample stats."""
-        return xr.open_datatree(self.file(f"diagnostics/{stage}/{model}.nc"), engine="h5netcdf").load()
+        import xarray as xr
+
+        return xr.open_datatree(self.file(paths.trace(stage, model)), engine="h5netcdf").load()
 
     def loo(self, stage: str, model: str) -> "Loo":
-        """Read what leaving out one customer at a time said of a fit, to `compare` with another run's."""
+        """Read the leave-one-out of a fit, to `compare` with that of another run."""
         from tenure.fit import Loo
 
-        return Loo.load(self.file(f"diagnostics/{stage}/{model}_loo.npz"))
+        return Loo.load(self.file(paths.loo(stage, model)))
 
     def holds(self, path: str) -> bool:
-        """Tell whether the run logged a file of this path."""
+        """Return whether the run logged a file of this path."""
         folder = str(PurePosixPath(path).parent)
         return path in {item.path for item in client().list_artifacts(self.run_id, None if folder == "." else folder)}
 
     def file(self, path: str) -> Path:
-        """Fetch a logged file."""
+        """Download a logged file; return its local path."""
         folder = str(new_folder())
         return Path(mlflow.artifacts.download_artifacts(run_id=self.run_id, artifact_path=path, dst_path=folder))
 
 
 def evidence(uri: str) -> Evidence:
-    """Find the run of a model URI (`models:/clv@challenger`) or of a run id, and what it logged.
+    """Find the run of a model URI (`models:/clv@challenger`) or of a run id; return its evidence.
 
-    Raises NoModelError when there is none.
+    Raises NoModelError where there is none.
     """
     run_id = uri
     if uri.startswith("models:/"):

@@ -14,12 +14,12 @@ from mlflow.utils.credentials import get_default_host_creds
 from mlflow.utils.rest_utils import http_request
 from sqlalchemy.engine import URL
 
-from tenure.addresses import mask
+from tenure.addresses import mask_address
 
 from .errors import RegistryError, StoreUnreachableError, in_words, one_line, reason
 
-# A server that is lost later: five retries after 0, 2, 4, 8 and 16 seconds. Half a minute where it refuses, and at most
-# three and a half where it accepts each request and does not answer. MLflow's own are 4 and 20 minutes.
+# When a server is lost during a run: five retries after 0, 2, 4, 8 and 16 seconds. Half a minute where it refuses, and
+# at most three and a half where it accepts each request and does not answer. MLflow's defaults are 4 and 20 minutes.
 LIMITS = {
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "5",
     "MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR": "1",
@@ -32,7 +32,7 @@ log = logging.getLogger("tenure")
 
 
 class _Retries(logging.Filter):
-    """Replaces the lines of urllib3 about retries, of which one kind is a warning and the other is not shown."""
+    """Filter that replaces the messages of urllib3 about retries, some of which are warnings and some not shown."""
 
     def filter(self, record: logging.LogRecord) -> bool:
         retry = record.args[-1] if isinstance(record.args, tuple) and record.args else None
@@ -93,7 +93,7 @@ def database_url(uri: str) -> URL | None:
 
 
 def _within(seconds: float, uri: str, ask: Callable[[], None]) -> None:
-    """Run a check in a thread, which is left alone when it takes longer: lookups and drivers have no common limit."""
+    """Run a check in a thread, which is abandoned after the limit: lookups and drivers have no common timeout."""
     raised: list[BaseException] = []
 
     def run() -> None:
@@ -120,10 +120,10 @@ def _ask_server(uri: str) -> None:
     except Exception as error:
         cause = error.__cause__ or error.__context__ or error
         raise StoreUnreachableError(f"{_the(uri)} cannot be reached: {reason(cause)}.") from error
-    _judge(uri, answer)
+    _require_success(uri, answer)
 
 
-def _judge(uri: str, answer: Any) -> None:
+def _require_success(uri: str, answer: Any) -> None:
     code = answer.status_code
     if code in {401, 403, 407}:
         hint = "set MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD, or MLFLOW_TRACKING_TOKEN"
@@ -141,7 +141,7 @@ def _judge(uri: str, answer: Any) -> None:
 
 
 def _patience() -> float:
-    """Return the timeout of the first request: the user's own where it is shorter than ours."""
+    """Return the timeout of the first request: the user's own where it is shorter than the default."""
     return float(min(MLFLOW_HTTP_REQUEST_TIMEOUT.get(), FIRST_ANSWER_SECONDS))
 
 
@@ -160,4 +160,4 @@ def _ask_database(uri: str, url: URL) -> None:
 
 def _the(uri: str) -> str:
     kind = "tracking server" if uri.startswith("http") else "database"
-    return f"The {kind} at {mask(uri)}"
+    return f"The {kind} at {mask_address(uri)}"

@@ -1,8 +1,9 @@
-"""Reach the MLflow store: where it is, made ready once, runs opened in it."""
+"""The MLflow store: find it, prepare it once, open runs in it."""
 
 import importlib.metadata
 import logging
 import os
+import shlex
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,7 +14,8 @@ from mlflow import MlflowClient
 from mlflow.entities import Run
 from mlflow.exceptions import MlflowException
 
-from tenure.addresses import mask
+from tenure import paths
+from tenure.addresses import mask, mask_address
 from tenure.settings import RegistrySettings
 
 from .completeness import mark_abandoned
@@ -21,9 +23,9 @@ from .errors import RegistryError, StoreUnreachableError, in_words, one_line, wh
 from .locks import hold_lock
 from .processes import close_dead_runs, process_tags
 from .servers import limit_retries, patience, require_answer
+from .uris import checked_uri
 
-SETTINGS = "config/resolved.yaml"  # what a run was told: its recipe can be read back from it
-RUN_ID = "MLFLOW_RUN_ID"  # by which MLflow names a run to go on with
+RUN_ID = "MLFLOW_RUN_ID"  # the run that MLflow continues
 LOCAL_STORE = "mlflow.db"  # of conf/registry/local.yaml
 VERSIONS = (
     "tenure",
@@ -41,7 +43,7 @@ VERSIONS = (
 
 
 def connect(settings: RegistrySettings) -> str:
-    """Point MLflow at the store, create what is missing in it, close what killed processes left open; return its URI.
+    """Set up the store: create missing tables, close the runs that killed processes left open; return its URI.
 
     MLFLOW_TRACKING_URI in the environment wins. Creating the tables of a fresh SQLite file is not safe from several
     processes at once (measured: 3 of 4 crash), so one at a time does it.
@@ -49,7 +51,7 @@ def connect(settings: RegistrySettings) -> str:
     Raises StoreUnreachableError where a server, a database or the lock does not answer in time, and RegistryError where
     the store cannot be used.
     """
-    uri = os.environ.get("MLFLOW_TRACKING_URI") or settings.tracking_uri
+    uri = checked_uri(os.environ.get("MLFLOW_TRACKING_URI") or settings.tracking_uri)
     try:
         use(uri)
         require_answer(uri)
@@ -62,7 +64,7 @@ def connect(settings: RegistrySettings) -> str:
         raise
     except Exception as error:
         raise in_words(error) or RegistryError(
-            f"The MLflow store at {mask(uri)} cannot be used: {one_line(str(error))}."
+            f"The MLflow store at {mask_address(uri)} cannot be used: {one_line(str(error))}."
         ) from error
     return uri
 
@@ -72,28 +74,31 @@ def find_experiment(name: str) -> str:
 
     Of several processes that create it at once the others use what the first created.
     """
-    found = client().get_experiment_by_name(name)
-    if found is None:
+    experiment = client().get_experiment_by_name(name)
+    if experiment is None:
         try:
             return str(client().create_experiment(name))
         except MlflowException as error:
-            found = client().get_experiment_by_name(name)
-            if error.error_code != "RESOURCE_ALREADY_EXISTS" or found is None:
+            experiment = client().get_experiment_by_name(name)
+            if error.error_code != "RESOURCE_ALREADY_EXISTS" or experiment is None:
                 raise
-    if found.lifecycle_stage != "active":
+    if experiment.lifecycle_stage != "active":
         raise RegistryError(
-            f"The experiment {name} (id {found.experiment_id}) at {where()} is deleted. Restore it with "
-            f"mlflow experiments restore --experiment-id {found.experiment_id}, or set another registry.experiment."
+            f"The experiment {name} (id {experiment.experiment_id}) at {where()} is deleted. Restore it with mlflow "
+            f"experiments restore --experiment-id {experiment.experiment_id}, or set another registry.experiment."
         )
-    return str(found.experiment_id)
+    return str(experiment.experiment_id)
 
 
 def use(uri: str) -> None:
-    """Point MLflow, tracking and registry, at a store that exists, and keep its chatter down."""
+    """Set the store of MLflow, tracking and registry, and its level of logging."""
     os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
-    # Left alone, MLflow packs the uv project that it is called from into a model, and later builds that instead of
-    # installing the model's own requirements.
+    # By default MLflow packs the uv project that it is called from into a model, and later builds that project instead
+    # of installing the model's own requirements.
     os.environ.setdefault("MLFLOW_UV_AUTO_DETECT", "false")
+    # MLflow prints where a run is, with the password of the address, and before it ends the run: a standard output that
+    # nobody reads would then make it a failed one.
+    os.environ.setdefault("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true")
     for chatty in ("mlflow", "alembic"):
         logging.getLogger(chatty).setLevel(logging.ERROR)
     limit_retries()
@@ -102,7 +107,7 @@ def use(uri: str) -> None:
 
 
 def find_store(folder: Path) -> str:
-    """Name the store that a notebook in `folder` reads: the environment's, else the SQLite file there or one above.
+    """Return the store that a notebook in `folder` reads: the environment's, else the SQLite file there or one above.
 
     Jobs leave `mlflow.db` where they are started, and a notebook's kernel starts beside the notebook.
     """
@@ -112,10 +117,10 @@ def find_store(folder: Path) -> str:
 
 def ui_command(uri: str) -> str:
     """Return the command, or the address, that shows the store; without a password that the address holds."""
-    shown = mask(uri)
+    shown = mask_address(uri)
     if uri.startswith("http"):
         return shown
-    return f"uv run mlflow ui --backend-store-uri {shown if shown == uri else '"$MLFLOW_TRACKING_URI"'}"
+    return f"uv run mlflow ui --backend-store-uri {shlex.quote(uri) if shown == uri else '"$MLFLOW_TRACKING_URI"'}"
 
 
 @contextmanager
@@ -134,7 +139,7 @@ def open_run(settings: RegistrySettings, job: str, config: str) -> Iterator[Run]
     ):
         try:
             mlflow.set_tags({"tenure.job": job, **_versions(), **_commit()})
-            mlflow.log_text(_without_passwords(config), SETTINGS)
+            mlflow.log_text(_without_passwords(config), paths.SETTINGS)
             yield run
         except Exception as error:
             if isinstance(in_words(error), StoreUnreachableError):
@@ -143,12 +148,12 @@ def open_run(settings: RegistrySettings, job: str, config: str) -> Iterator[Run]
 
 
 def _require_free_run() -> None:
-    """Refuse the run that MLFLOW_RUN_ID names unless it is RUNNING in this store and no job has used it yet."""
+    """Raise RegistryError unless the run of MLFLOW_RUN_ID is RUNNING in this store and no job has used it yet."""
     run_id = os.environ.get(RUN_ID)
     if not run_id:
         return
-    found = [run for run in _runs(run_id) if run.info.status == "RUNNING" and "tenure.job" not in run.data.tags]
-    if not found:
+    usable = [run for run in _runs(run_id) if run.info.status == "RUNNING" and "tenure.job" not in run.data.tags]
+    if not usable:
         raise RegistryError(
             f"{RUN_ID} in the environment is {run_id!r}, which is no run of this store that is RUNNING and that no"
             " job of Tenure has used. Unset it, or name such a run."
@@ -166,7 +171,7 @@ def _runs(run_id: str) -> list[Run]:
 
 @contextmanager
 def _killed_if_interrupted() -> Iterator[None]:
-    """End the open run as KILLED where a person or the system stopped the job; any other error makes it FAILED."""
+    """End the open run as KILLED where a person or the system stops the job; any other error makes it FAILED."""
     try:
         yield
     except KeyboardInterrupt:
@@ -188,12 +193,12 @@ def open_origin(name: str) -> Iterator[Run]:
 
 
 def client() -> MlflowClient:
-    """Give a client of the store that `connect` pointed at."""
+    """Return a client of the store of `connect`."""
     return MlflowClient()
 
 
 def _without_passwords(config: str) -> str:
-    """Mask the store's address, in the settings and in the command; other addresses stay for the run to be repeated."""
+    """Mask the store's address in the settings and in the command; other addresses stay, to repeat the run."""
     lines = config.splitlines(keepends=True)
     return "".join(mask(line) if "tracking_uri" in line else line for line in lines)
 
@@ -203,10 +208,10 @@ def _versions() -> dict[str, str]:
 
 
 def _commit() -> dict[str, str]:
-    """Name the commit that this code is of, where it lies in a checkout of the project."""
+    """Return the commit of this code as a tag, if it is in a checkout of the project."""
     here = Path(__file__).resolve().parents[3]
     if not (here / ".git").exists():
         return {}
-    asked = ["git", "-C", str(here), "describe", "--always", "--abbrev=40", "--dirty", "--exclude=*"]
-    answer = subprocess.run(asked, capture_output=True, text=True, check=False)
+    command = ["git", "-C", str(here), "describe", "--always", "--abbrev=40", "--dirty", "--exclude=*"]
+    answer = subprocess.run(command, capture_output=True, text=True, check=False)
     return {"git.commit": answer.stdout.strip()} if answer.returncode == 0 else {}

@@ -54,9 +54,9 @@ def _base_totals(evidence: Evidence, asked: Mapping[str, Any]) -> Table:
             count(metrics[f"base.{outcome}.expected"]),
             *(span(metrics, f"base.{outcome}.", kind) for kind in ("", "adjusted_", "mean_")),
         ]
-        for outcome, label in (("purchases", "purchases"), ("value", "discounted margin"))
+        for outcome, label in (("purchases", "purchases"), ("clv", "discounted margin"))
     ]
-    source = evidence.tags.get("base.adjusted", evidence.tags.get("value.adjusted", NONE))
+    source = evidence.tags.get("base.adjusted", evidence.tags.get("spend.adjusted", NONE))
     return Table(
         "Plan with the wide interval: it allows for a world that changes, by a drift that is "
         f"{source}. The narrow one knows customers' chance and the parameters' uncertainty only, and the credible one "

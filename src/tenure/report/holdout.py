@@ -8,7 +8,7 @@ from tenure.registry import Evidence
 from .cells import NONE, Cell, Table, claim, count, money, percent, plain, span, with_error
 from .pictures import Picture, picture
 
-OUTCOMES = ("purchases", "value")
+OUTCOMES = ("purchases", "spend")
 
 
 GROUPS = {"everyone": "everyone", "one_time": "one-time buyers", "repeat": "repeat buyers", "top_decile": "top tenth"}
@@ -32,8 +32,8 @@ def totals(evidence: Evidence) -> Table:
     ]
     return Table(
         f"Totals of the {count(metrics.get('horizon_days')).text} days held out. Look at the bias first, then whether "
-        "the interval holds what happened; the adjusted one allows for a world that changes, by "
-        f"a drift that is {evidence.tags.get('value.adjusted', NONE)}.",
+        "the interval holds what happened; the adjusted one is widened for drift; the drift is "
+        f"{evidence.tags.get('spend.adjusted', NONE)}.",
         ("", "actual", "expected", "bias", f"{level} predictive", "covers", f"{level} adjusted", "covers"),
         rows,
     )
@@ -111,23 +111,23 @@ def reliability(evidence: Evidence) -> Table:
 
 
 def deciles(evidence: Evidence) -> Table:
-    """Lay out means by decile of expected value."""
+    """Lay out means by decile of expected spend."""
     rows = [
         [
             Cell(str(row["decile"]), row["decile"]),
             count(row["customers"]),
             *(plain(row[f"{kind}_purchases"]) for kind in ("actual", "expected")),
-            *(money(row[f"{kind}_value"]) for kind in ("actual", "expected")),
-            percent(row["value_coverage"]),
+            *(money(row[f"{kind}_spend"]) for kind in ("actual", "expected")),
+            percent(row["spend_coverage"]),
         ]
         for row in evidence.table("backtest/deciles").to_dict("records")
     ]
     return Table(
-        "Means per customer, by decile of expected value (1 is the highest). Look for actual values that fall from "
+        "Means per customer, by decile of expected spend (1 is the highest). Look for actual spend that fall from "
         "line to line and stand near the expected ones.",
         (
-            "decile", "customers", "purchases, actual", "purchases, expected", "value, actual", "value, expected",
-            f"value inside {_level(evidence)} interval",
+            "decile", "customers", "purchases, actual", "purchases, expected", "spend, actual", "spend, expected",
+            f"spend inside {_level(evidence)} interval",
         ),
         rows,
     )  # fmt: skip

@@ -32,7 +32,7 @@ PICTURES = {
         "A gap of one sign everywhere is a bias; one that grows with frequency means that heavy buyers are misjudged.",
     ),
     "deciles": (
-        "Holdout value by decile of expected value",
+        "Holdout spend by decile of expected spend",
         "Falling bars: the order of customers is right. Bars of like height: so is the level.",
     ),
     "prior_consequences": (

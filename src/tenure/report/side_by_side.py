@@ -38,20 +38,20 @@ HOLDOUT: Sequence[tuple[str, str, Write]] = (
     ("purchases: below it", "purchases.pit_low_tail", percent),
     ("purchases: above it", "purchases.pit_high_tail", percent),
     ("purchases: correlation of customers", "purchases.correlation", plain),
-    ("value: bias of the total", "value.bias", _share),
-    ("value: mean CRPS, lower is better", "value.crps", plain),
-    ("value: inside their interval", "value.pit_coverage", percent),
-    ("value: below it", "value.pit_low_tail", percent),
-    ("value: above it", "value.pit_high_tail", percent),
+    ("spend: bias of the total", "spend.bias", _share),
+    ("spend: mean CRPS, lower is better", "spend.crps", plain),
+    ("spend: inside their interval", "spend.pit_coverage", percent),
+    ("spend: below it", "spend.pit_low_tail", percent),
+    ("spend: above it", "spend.pit_high_tail", percent),
     ("probability of a purchase: Brier score, lower is better", "p_purchase.brier", plain),
     ("baselines that are better in either", "baselines.won", count),
 )
 OUTLOOK: Sequence[tuple[str, str, Write]] = (
     ("customers valued", "base.customers", count),
     ("purchases of all of them, expected", "base.purchases.expected", count),
-    ("discounted margin of all of them, expected", "base.value.expected", count),
-    ("its interval for a world that changes: low", "base.value.adjusted_low", count),
-    ("high", "base.value.adjusted_high", count),
+    ("discounted margin of all of them, expected", "base.clv.expected", count),
+    ("its interval for a world that changes: low", "base.clv.adjusted_low", count),
+    ("high", "base.clv.adjusted_high", count),
     ("a new customer, expected", "new_customer.clv", money),
 )
 

@@ -10,6 +10,7 @@ the neutral value: the middle of the `review` band; of a band with one bound, th
 An error that is not a finite number allows nothing.
 """
 
+import json
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
@@ -19,8 +20,11 @@ from typing import Any
 
 import pandas as pd
 
+from .. import paths
 from ..failures import Failure
-from .limits import ANY, PLACEHOLDERS, LimitSettings, ReviewSettingsError, faults_of
+from ..record import Record
+from ..settings import LimitSettings, ReviewSettingsError
+from ..settings.review import ANY, PLACEHOLDERS, faults_of
 
 ERRORS = 2.0  # standard errors beyond the limit of FAIL
 TWICE = 2.0  # the limit's distance from the neutral value
@@ -87,6 +91,14 @@ class Review:
         """Turn the review into JSON values."""
         checks = [{**asdict(check), "verdict": check.verdict.value} for check in self.checks]
         return {"verdict": self.verdict.value, "checks": checks, "skipped": list(self.skipped)}
+
+    def record(self) -> Record:
+        """Return the verdict, and the checks as JSON and as a table."""
+        return Record(
+            tags={"verdict": self.verdict.value},
+            tables={paths.REVIEW: self.to_frame()},
+            files={paths.REVIEW_CHECKS: json.dumps(self.to_dict(), indent=2)},
+        )
 
     def with_failures(self, failures: Sequence[Failure]) -> "Review":
         """Return the review with a finding for each part that failed, which is at best REVIEW."""

@@ -1,11 +1,11 @@
 """Windows and cut-offs: from purchases to customer summaries, splits and distinct histories.
 
-Everything is asked of the log as one Ibis expression, and only what has to be in memory comes there: `summaries` is
+Everything is asked of the log as one Ibis expression, and only what has to be in memory comes there: `summary_query` is
 lazy, `base` brings the distinct histories, `summarize` and `split` bring a row per customer.
 """
 
 from .compressed import CompressedSummary, Histories, Spends, compress, histories
-from .customers import HISTORY, Streamed, stream, summaries, summarize
+from .customers import HISTORY, StreamedSummary, stream_summary, summarize, summary_query
 from .split import Split, daily_counts, origins, split
 from .truncation import EARLY_WEEKS, LEAST_WEEKS, Truncation, find_truncation
 from .window import EVERYONE, AcquisitionWindow, LeftOut, RfmError
@@ -22,7 +22,7 @@ __all__ = [
     "RfmError",
     "Spends",
     "Split",
-    "Streamed",
+    "StreamedSummary",
     "Truncation",
     "compress",
     "daily_counts",
@@ -30,7 +30,7 @@ __all__ = [
     "histories",
     "origins",
     "split",
-    "stream",
-    "summaries",
+    "stream_summary",
     "summarize",
+    "summary_query",
 ]  # fmt: skip

@@ -8,7 +8,7 @@ from datetime import date
 import numpy as np
 import numpy.typing as npt
 
-from ..summary import FirstOrders, Rfm
+from ..summary import CustomerSummary, FirstOrders
 from ..transactions import Transactions
 from .customers import per_customer
 from .window import EVERYONE, AcquisitionWindow, RfmError, end_of, refuse_nobody
@@ -74,13 +74,13 @@ class CompressedSummary:
             )
 
     @classmethod
-    def of(cls, rfm: Rfm) -> CompressedSummary:
+    def of(cls, summary: CustomerSummary) -> CompressedSummary:
         """Group a customer summary."""
-        paid = (rfm.customers["frequency"] > 0) & (rfm.customers["monetary_value"] > 0)
-        pairs = rfm.customers.loc[paid, ["frequency", "monetary_value"]]
+        paid = (summary.table["frequency"] > 0) & (summary.table["monetary_value"] > 0)
+        pairs = summary.table.loc[paid, ["frequency", "monetary_value"]]
         grouped = pairs.groupby(["frequency", "monetary_value"], as_index=False).size()
         columns = (grouped[name].to_numpy() for name in ("frequency", "monetary_value", "size"))
-        return cls(histories(rfm), Spends(*columns), rfm.as_of, rfm.first_orders)
+        return cls(histories(summary), Spends(*columns), summary.as_of, summary.first_orders)
 
     @property
     def customers(self) -> int:
@@ -121,9 +121,9 @@ def compress(
     return CompressedSummary(Histories(*whole), Spends(counts[0], means, counts[1]), last, orders)
 
 
-def histories(rfm: Rfm) -> Histories:
+def histories(summary: CustomerSummary) -> Histories:
     """Find the distinct histories (frequency, recency, T) and how many customers share each."""
-    columns = [rfm.customers[name].to_numpy(dtype=np.int64) for name in ("frequency", "recency", "T")]
+    columns = [summary.table[name].to_numpy(dtype=np.int64) for name in ("frequency", "recency", "T")]
     ranked = np.stack(columns)[:, np.lexsort(columns[::-1])]
     is_first = np.ones(ranked.shape[1], dtype=bool)
     is_first[1:] = (ranked[:, 1:] != ranked[:, :-1]).any(axis=0)

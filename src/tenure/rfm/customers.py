@@ -11,7 +11,7 @@ import ibis
 import numpy as np
 import pandas as pd
 
-from ..summary import COLUMNS, FirstOrders, Rfm
+from ..summary import COLUMNS, CustomerSummary, FirstOrders
 from ..transactions import STRING, Transactions
 from .window import EVERYONE, AcquisitionWindow, end_of, is_in_window, mark_left_truncated, refuse_nobody
 
@@ -19,7 +19,7 @@ from .window import EVERYONE, AcquisitionWindow, end_of, is_in_window, mark_left
 HISTORY = {"first_purchase": "first_purchase", "last_purchase": "last", "historic_spend": "spend"}
 
 
-def summaries(
+def summary_query(
     transactions: Transactions,
     end: date | str | None = None,
     window: AcquisitionWindow = EVERYONE,
@@ -37,7 +37,9 @@ def summaries(
     return found if segments is None else found.join(segments, "customer_id")
 
 
-def summarize(transactions: Transactions, end: date | str | None = None, window: AcquisitionWindow = EVERYONE) -> Rfm:
+def summarize(
+    transactions: Transactions, end: date | str | None = None, window: AcquisitionWindow = EVERYONE
+) -> CustomerSummary:
     """Summarise every customer seen by the end of observation (the log's last day when None), in memory.
 
     The first purchase is neither in `frequency` nor in `monetary_value`. Sales after the end change nothing. Customers
@@ -52,15 +54,15 @@ def summarize(transactions: Transactions, end: date | str | None = None, window:
     refuse_nobody(len(table), window)
     first = table["first_order"].dropna().to_numpy(dtype=np.float64)
     orders = FirstOrders(float(first.mean()), float(first.std()), first.size) if first.size else None
-    return Rfm.from_frame(table, as_of=last, first_orders=orders, segments=transactions.segments)
+    return CustomerSummary.from_frame(table, as_of=last, first_orders=orders, segments=transactions.segments)
 
 
 @dataclass(frozen=True)
-class Streamed:
+class StreamedSummary:
     """Every customer's summary, read from the engine some rows at a time and as often as need be, sorted by id.
 
     Attributes:
-        table: of `summaries`, kept on the engine's side.
+        table: of `summary_query`, kept on the engine's side.
         as_of: the end of observation.
         id_type: of the ids, and so of their order: integers by number.
         rows: how many at a time.
@@ -79,15 +81,15 @@ class Streamed:
                 yield part.to_pandas()
 
 
-def stream(
+def stream_summary(
     transactions: Transactions,
     end: date | str | None = None,
     window: AcquisitionWindow = EVERYONE,
     *,
     id_type: str = STRING,
     further: Sequence[str] = (),
-) -> Streamed:
-    """Summarise as `summaries` does, for as many customers as there are.
+) -> StreamedSummary:
+    """Summarise as `summary_query` does, for as many customers as there are.
 
     Args:
         transactions: the log.
@@ -97,9 +99,9 @@ def stream(
         further: columns of `HISTORY`.
     """
     last = end_of(transactions, end)
-    found = summaries(transactions, last, window, further).cache()
+    found = summary_query(transactions, last, window, further).cache()
     refuse_nobody(int(found.count().to_pyarrow().as_py()), window)
-    return Streamed(found, last, id_type)
+    return StreamedSummary(found, last, id_type)
 
 
 def per_customer(transactions: Transactions, end: date, window: AcquisitionWindow) -> Any:

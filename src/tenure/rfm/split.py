@@ -9,7 +9,8 @@ from datetime import date, timedelta
 import numpy as np
 import pandas as pd
 
-from ..summary import Rfm
+from ..record import Record
+from ..summary import CustomerSummary
 from ..transactions import Transactions
 from .customers import summarize
 from .window import (
@@ -35,14 +36,14 @@ class Split:
     Attributes:
         calibration: the summary of every customer seen by the cut-off, from the days up to it alone.
         holdout: `customer_id`, `purchases` (purchase days) and `spend` after the cut-off, row by row as in
-            `calibration.customers`.
+            `calibration.table`.
         cutoff: the last day of calibration.
         end: the last day of the holdout.
         born_in_holdout: customers first seen after the cut-off; they are in neither table.
         left_out: customers seen by the cut-off who are not looked at, likewise.
     """
 
-    calibration: Rfm
+    calibration: CustomerSummary
     holdout: pd.DataFrame
     cutoff: date
     end: date
@@ -54,7 +55,7 @@ class Split:
             raise RfmError(f"The holdout has no day: it ends on {self.end}, the cut-off is {self.cutoff}.")
         if list(self.holdout.columns) != ["customer_id", "purchases", "spend"]:
             raise RfmError(f"A holdout has customer_id, purchases and spend, not {list(self.holdout.columns)}.")
-        if not self.holdout["customer_id"].equals(self.calibration.customers["customer_id"]):
+        if not self.holdout["customer_id"].equals(self.calibration.table["customer_id"]):
             raise RfmError("The holdout and the calibration list different customers, or in another order.")
         if self.calibration.as_of != self.cutoff:
             raise RfmError(f"The calibration is as of {self.calibration.as_of}, the cut-off is {self.cutoff}.")
@@ -63,6 +64,19 @@ class Split:
     def horizon_days(self) -> int:
         """Return the length of the holdout in days."""
         return (self.end - self.cutoff).days
+
+    def record(self) -> Record:
+        """Return the days of calibration and holdout, and the counts of customers inside and outside."""
+        counts = {
+            "customers": len(self.calibration.table),
+            "left_out_since_before": self.left_out.include_left_truncated,
+            "left_out_outside": self.left_out.outside,
+            "born_in_holdout": self.born_in_holdout,
+        }
+        return Record(
+            metrics={f"window.{name}": count for name, count in counts.items()},
+            tags={"cutoff": str(self.cutoff), "end": str(self.end)},
+        )
 
 
 def split(
@@ -93,12 +107,12 @@ def split(
     calibration = summarize(transactions, at, window)
     later = transactions.purchases(last).filter(lambda table: table["date"] > at)
     bought = later.group_by("customer_id").aggregate(purchases=later.count(), spend=later["amount"].sum())
-    known = set(calibration.customers["customer_id"])
+    known = set(calibration.table["customer_id"])
     told = bought.mutate(spend=bought["spend"].cast("float64")).to_pandas()
     # Who bought before the cut-off is not born after it, even outside the window of births.
     seen_before = transactions.purchases(at).select("customer_id").distinct()
     acquired = later.select("customer_id").distinct().anti_join(seen_before, "customer_id").count()
-    holdout = _holdout(calibration.customers["customer_id"], told[told["customer_id"].isin(known)])
+    holdout = _holdout(calibration.table["customer_id"], told[told["customer_id"].isin(known)])
     left_out = count_left_out(transactions, at, window)
     return Split(calibration, holdout, at, last, int(acquired.to_pyarrow().as_py()), left_out)
 

@@ -112,7 +112,7 @@ def score_batches(
     def score(span: tuple[int, int]) -> tuple[int, int, Floats, Floats]:
         rows, sums = order[slice(*span)], np.zeros((len(TOTALS), draws.size))
         by_period = np.zeros(output.by_period.shape)
-        outputs = Outputs(output.table, sums, output.paths, by_period, kept.counts, kept.values)
+        outputs = Outputs(output.table, sums, output.paths, by_period, kept.purchases, kept.clv)
         cache = caches.get()
         try:
             score_block(rows, rows_of, draws.population, question, cache, outputs)

@@ -17,14 +17,14 @@ COLUMNS = (
 EXPECTED = tuple(name for name in COLUMNS if name not in ("purchases_low", "purchases_high", "clv_low", "clv_high"))
 # A residual value: the columns of `clv`, and none that counts purchases.
 RESIDUAL = {
-    "clv": "residual_value",
+    "clv": "residual_clv",
     "clv_low": "residual_low",
     "clv_high": "residual_high",
     "clv_mean_low": "residual_mean_low",
     "clv_mean_high": "residual_mean_high",
 }
 # What the kernel sums over its rows, draw by draw.
-TOTALS = ("purchases", "value", "expected_purchases", "expected_value")
+TOTALS = ("purchases", "clv", "expected_purchases", "expected_clv")
 
 # For compiled code.
 P_ALIVE = COLUMNS.index("p_alive")
@@ -38,9 +38,9 @@ CLV_LOW = COLUMNS.index("clv_low")
 CLV_HIGH = COLUMNS.index("clv_high")
 CLV_MEAN_LOW = COLUMNS.index("clv_mean_low")
 CLV_MEAN_HIGH = COLUMNS.index("clv_mean_high")
-SQUARES = len(COLUMNS)  # beyond the columns that are shown: the sum over draws of a customer's squared values
+SQUARES = len(COLUMNS)  # beyond the columns that are shown: the sum over draws of a customer's squared clv
 WIDTH = SQUARES + 1
 TOTAL_PURCHASES = TOTALS.index("purchases")
-TOTAL_VALUE = TOTALS.index("value")
+TOTAL_CLV = TOTALS.index("clv")
 TOTAL_EXPECTED_PURCHASES = TOTALS.index("expected_purchases")
-TOTAL_EXPECTED_VALUE = TOTALS.index("expected_value")
+TOTAL_EXPECTED_CLV = TOTALS.index("expected_clv")

@@ -205,7 +205,7 @@ def _expect(i, monetary_value, question, cache, scratch, outputs):  # type: igno
         sum_value += values[s]
         sum_squares += values[s] * values[s]
         totals[columns.TOTAL_EXPECTED_PURCHASES, s] += cache.alive[s] * cache.plain[s, -1]
-        totals[columns.TOTAL_EXPECTED_VALUE, s] += values[s]
+        totals[columns.TOTAL_EXPECTED_CLV, s] += values[s]
     for period in range(outputs.total_paths.shape[1]):
         _expect_period(i, period, monetary_value, question.margin, cache, outputs)
     row = outputs.table[i]
@@ -231,7 +231,7 @@ def _expect_period(i, period, monetary_value, margin, cache, outputs):  # type: 
         sum_purchases += purchases
         sum_value += value
         totals[columns.TOTAL_EXPECTED_PURCHASES, period, s] += purchases
-        totals[columns.TOTAL_EXPECTED_VALUE, period, s] += value
+        totals[columns.TOTAL_EXPECTED_CLV, period, s] += value
     draws = cache.alive.size
     outputs.paths[0, i, period], outputs.paths[1, i, period] = sum_purchases / draws, sum_value / draws
 
@@ -271,10 +271,10 @@ def _simulate_one(i, k, customers, population, question, cache, scratch, outputs
     )  # fmt: skip
     scratch.counts[k], scratch.outcomes[k] = count, question.margin * value
     outputs.totals[columns.TOTAL_PURCHASES, s] += count
-    outputs.totals[columns.TOTAL_VALUE, s] += scratch.outcomes[k]
+    outputs.totals[columns.TOTAL_CLV, s] += scratch.outcomes[k]
     for period in range(by_period.shape[1]):
         outputs.total_paths[columns.TOTAL_PURCHASES, period, s] += by_period[0, period]
-        outputs.total_paths[columns.TOTAL_VALUE, period, s] += question.margin * by_period[1, period]
+        outputs.total_paths[columns.TOTAL_CLV, period, s] += question.margin * by_period[1, period]
 
 
 @njit(cache=True)

@@ -7,10 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from ..bounds import HORIZON_LIMIT_DAYS, LEAST_RATE, RATE_LIMIT
 from ..errors import InputError
-
-HORIZON_LIMIT_DAYS = 30 * 365
-LEAST_RATE = 1e-6  # of discount, for a value to infinity
 
 
 class ScoreError(InputError):
@@ -40,7 +38,11 @@ class Params:
             f"{name} must be {rule}, got {getattr(self, name)!r}"
             for name, rule, is_right in (
                 ("horizon_days", f"a whole number of days from 1 to {HORIZON_LIMIT_DAYS:,}", self._days_are_right()),
-                ("discount_rate", "an annual rate from 0 to 5 (0.10 is ten percent)", self._between(0, 5)),
+                (
+                    "discount_rate",
+                    f"an annual rate from 0 to {RATE_LIMIT:g} (0.10 is ten percent)",
+                    self._between(0, RATE_LIMIT),
+                ),
                 ("margin", "above 0 and at most 1", self._inside("margin", closed=True)),
                 ("level", "above 0 and below 1", self._inside("level", closed=False)),
                 ("seed", "a whole number from 0 to 2^63 - 1", _is_whole(self.seed) and 0 <= self.seed < 2**63),

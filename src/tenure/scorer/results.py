@@ -20,15 +20,15 @@ class Totals:
 
     Args:
         customers: how many customers are in the sums.
-        purchases, value: simulated outcomes per draw, shape (draws,); purchases are NaN where they are not counted.
-        expected_purchases, expected_value: expectations per draw, shape (draws,).
+        purchases, clv: simulated outcomes per draw, shape (draws,); purchases are NaN where they are not counted.
+        expected_purchases, expected_clv: expectations per draw, shape (draws,).
     """
 
     customers: int
     purchases: Floats
-    value: Floats
+    clv: Floats
     expected_purchases: Floats
-    expected_value: Floats
+    expected_clv: Floats
 
     @classmethod
     def empty(cls, draws: int) -> "Totals":
@@ -39,13 +39,13 @@ class Totals:
         return Totals(*(getattr(self, field.name) + getattr(other, field.name) for field in fields(self)))
 
     def without_counts(self) -> "Totals":
-        """Return the totals of value alone, as a horizon without end has them."""
-        none = np.full(self.value.size, np.nan)
+        """Return the totals of clv alone, as a horizon without end has them."""
+        none = np.full(self.clv.size, np.nan)
         return replace(self, purchases=none, expected_purchases=none)
 
     def table(self, level: float) -> pd.DataFrame:
         """Tabulate `purchases`, where they are counted, and `clv`: the point, its predictive and credible interval."""
-        rows = {"clv": spans(self.value, self.expected_value, level)}
+        rows = {"clv": spans(self.clv, self.expected_clv, level)}
         if not np.isnan(self.expected_purchases).any():
             rows = {"purchases": spans(self.purchases, self.expected_purchases, level), **rows}
         return pd.DataFrame.from_dict(rows, orient="index", columns=list(ENDS))
@@ -64,13 +64,13 @@ class Months:
 
     Args:
         days: the last day of each month, shape (months,); the horizon is the last.
-        purchases, value: each customer's expectation within the month, shape (customers, months).
+        purchases, clv: each customer's expectation within the month, shape (customers, months).
         totals: of all customers within each month, from joint draws.
     """
 
     days: Floats
     purchases: Floats
-    value: Floats
+    clv: Floats
     totals: tuple[Totals, ...]
 
     def table(self, level: float, *, cumulative: bool = False) -> pd.DataFrame:
@@ -80,9 +80,9 @@ class Months:
             level: of the intervals.
             cumulative: from now to the month's end, instead of within the month.
         """
-        tables, sums = [], [np.zeros(self.totals[0].value.size)] * 4
+        tables, sums = [], [np.zeros(self.totals[0].clv.size)] * 4
         for month, totals in enumerate(self.totals, start=1):
-            within = [totals.purchases, totals.value, totals.expected_purchases, totals.expected_value]
+            within = [totals.purchases, totals.clv, totals.expected_purchases, totals.expected_clv]
             sums = [a + b for a, b in zip(sums, within, strict=True)]
             shown = Totals(totals.customers, *(sums if cumulative else within)).table(level)
             tables.append(shown.rename_axis("total").reset_index().assign(month=month, until_day=self.days[month - 1]))
@@ -100,7 +100,7 @@ class Scores:
         groups: totals by the values of the columns `by`, in their order.
         by: columns that customers were grouped by.
         months: month by month, if requested.
-        extrapolated_share: the share of the total expected value that lies beyond the longest observed time;
+        extrapolated_share: the share of the total expected clv that lies beyond the longest observed time;
             None where the horizon does not reach so far, or the posterior's origin lacks that time.
         unstable_means: how many customers' mean values rest on so few draws that another sample of this size would
             move them by more than a tenth (one standard error).
@@ -134,10 +134,10 @@ class Scores:
 
 @dataclass(frozen=True)
 class Futures:
-    """Simulated outcomes, shape (customers, draws); column s uses posterior draw s, so its sum is a joint total."""
+    """Simulated purchases and clv, (customers, draws); column s uses posterior draw s, so its sum is a joint total."""
 
-    counts: NDArray[np.int32]
-    values: Floats
+    purchases: NDArray[np.int32]
+    clv: Floats
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from ..posterior import Posterior
 from ..streams import stream
-from ..summary import Rfm
+from ..summary import CustomerSummary
 from .batching import MONTH, KernelOutput, ScoreRequest, score_batches
 from .columns import COLUMNS, EXPECTED, RESIDUAL, SQUARES, TOTALS
 from .groups import group
@@ -68,7 +68,7 @@ class Scorer:
 
     def score(
         self,
-        customers: pd.DataFrame | Rfm,
+        customers: pd.DataFrame | CustomerSummary,
         *,
         by: Sequence[str] = (),
         by_month: bool = False,
@@ -88,35 +88,35 @@ class Scorer:
         then.
         """
         request = self._request(params, months=by_month)
-        rfm, given = _check(customers)
+        summary, given = _check(customers)
         keys, codes = group(given, by)
-        output = self._run(rfm.customers, request, codes, len(keys), advance=advance)
+        output = self._run(summary.table, request, codes, len(keys), advance=advance)
         frame = _frame(output.table, given, {name: name for name in COLUMNS})
         counts = ["purchases_low", "purchases_high"]
         frame[counts] = frame[counts].astype("int64")
         groups = dict(zip(keys, output.groups, strict=True)) if by else {}
-        return replace(self._scores(frame, output, request, groups, tuple(by)), free_repeat_buyers=_count_free(rfm))
+        return replace(self._scores(frame, output, request, groups, tuple(by)), free_repeat_buyers=_count_free(summary))
 
-    def expect(self, customers: pd.DataFrame | Rfm, **params: Any) -> pd.DataFrame:
+    def expect(self, customers: pd.DataFrame | CustomerSummary, **params: Any) -> pd.DataFrame:
         """Return `customer_id` and the columns `EXPECTED` of `score`, the same to the bit, without simulating outcomes.
 
         Several times faster, for uses that need means and their credible intervals, but no predictive interval.
         """
         request = self._request(params, outcomes=False)
-        rfm, given = _check(customers)
-        output = self._run(rfm.customers, request, *_one_group(rfm))
+        summary, given = _check(customers)
+        output = self._run(summary.table, request, *_one_group(summary))
         frame = _frame(output.table, given, {name: name for name in EXPECTED})
         return self._scores(frame, output, request).table
 
     def residual(
         self,
-        customers: pd.DataFrame | Rfm,
+        customers: pd.DataFrame | CustomerSummary,
         *,
         by: Sequence[str] = (),
         advance: Callable[[int], None] | None = None,
         **params: Any,
     ) -> Scores:
-        """Score customers to infinity: `residual_value`, its predictive and its credible interval.
+        """Score customers to infinity: `residual_clv`, its predictive and its credible interval.
 
         Params are those of `Params` without `horizon_days`. There are no counts: without discount their mean may be
         infinite. So the totals have no purchases either.
@@ -125,9 +125,9 @@ class Scorer:
         """
         refuse_no_end(params)
         request = self._request(params, horizon=TO_INFINITY / Params.of(params).delta)
-        rfm, given = _check(customers)
+        summary, given = _check(customers)
         keys, codes = group(given, by)
-        output = self._run(rfm.customers, request, codes, len(keys), advance=advance).without_counts()
+        output = self._run(summary.table, request, codes, len(keys), advance=advance).without_counts()
         frame = _frame(output.table, given, RESIDUAL)
         groups = dict(zip(keys, output.groups, strict=True)) if by else {}
         return self._scores(frame, output, request, groups, tuple(by))
@@ -153,26 +153,26 @@ class Scorer:
         margin, repeats = request.params.margin, math.ceil(futures / self.draws)
         rng = stream(request.params.seed, "scorer.new_customer")
         means, first, updated = value_first_orders(self._draws, orders, repeats, rng)
-        expected = self._new_customer_totals(request, 0, self._draws).expected_value + margin * means
+        expected = self._new_customer_totals(request, 0, self._draws).expected_clv + margin * means
         outcomes = np.empty((repeats, self.draws))
         for at, draws in enumerate(updated):
-            outcomes[at] = self._new_customer_totals(request, at + 1, draws).value + margin * first[at]
+            outcomes[at] = self._new_customer_totals(request, at + 1, draws).clv + margin * first[at]
         used = {**asdict(request.params), **({"horizon_days": None} if to_infinity else {})}
         return NewCustomer(outcomes.ravel(), expected, margin * means, used)
 
     def _new_customer_totals(self, request: ScoreRequest, number: int, draws: Draws) -> Totals:
         """Score one customer right after the first order."""
         row = {"customer_id": [f"new {number}"], "frequency": 0, "recency": 0, "T": 0, "monetary_value": 0.0}
-        acquired = Rfm.from_frame(pd.DataFrame(row))
-        return self._run(acquired.customers, request, *_one_group(acquired), draws).groups[0]
+        acquired = CustomerSummary.from_frame(pd.DataFrame(row))
+        return self._run(acquired.table, request, *_one_group(acquired), draws).groups[0]
 
-    def simulate(self, customers: pd.DataFrame | Rfm, **params: Any) -> Futures:
+    def simulate(self, customers: pd.DataFrame | CustomerSummary, **params: Any) -> Futures:
         """Simulate every customer's purchases and value in every future; for as many as memory holds."""
         request = self._request(params)
-        rfm, _ = _check(customers)
-        shape = (len(rfm.customers), self.draws)
+        summary, _ = _check(customers)
+        shape = (len(summary.table), self.draws)
         futures = Futures(np.empty(shape, np.int32), np.empty(shape))
-        score_batches(rfm.customers, self._draws, request, *_one_group(rfm), threads=self.threads, futures=futures)
+        score_batches(summary.table, self._draws, request, *_one_group(summary), threads=self.threads, futures=futures)
         return futures
 
     def expected_new_customer(self, days: NDArray[np.int64] | Floats) -> Floats:
@@ -272,14 +272,14 @@ def _available_cores() -> int:
     return os.cpu_count() or 1
 
 
-def _check(customers: pd.DataFrame | Rfm) -> tuple[Rfm, pd.DataFrame]:
-    if isinstance(customers, Rfm):
-        return customers, customers.customers
-    return Rfm.from_frame(customers), customers
+def _check(customers: pd.DataFrame | CustomerSummary) -> tuple[CustomerSummary, pd.DataFrame]:
+    if isinstance(customers, CustomerSummary):
+        return customers, customers.table
+    return CustomerSummary.from_frame(customers), customers
 
 
-def _one_group(rfm: Rfm) -> tuple[NDArray[np.int64], int]:
-    return np.zeros(len(rfm.customers), np.int64), 1
+def _one_group(summary: CustomerSummary) -> tuple[NDArray[np.int64], int]:
+    return np.zeros(len(summary.table), np.int64), 1
 
 
 def _frame(table: Floats, given: pd.DataFrame, names: Mapping[str, str]) -> pd.DataFrame:
@@ -292,13 +292,13 @@ def _frame(table: Floats, given: pd.DataFrame, names: Mapping[str, str]) -> pd.D
 def _extrapolated_share(output: KernelOutput, request: ScoreRequest, observed: int | None) -> float | None:
     if observed is None or observed >= request.ends[-1] or not request.periods:
         return None
-    values = output.by_period[TOTALS.index("expected_value")].mean(axis=1)
+    values = output.by_period[TOTALS.index("expected_clv")].mean(axis=1)
     total = values.sum()
     return float(values[request.ends > observed].sum() / total) if total > 0 else None
 
 
-def _count_free(rfm: Rfm) -> int:
-    return int(((rfm.customers["frequency"] > 0) & (rfm.customers["monetary_value"] == 0)).sum())
+def _count_free(summary: CustomerSummary) -> int:
+    return int(((summary.table["frequency"] > 0) & (summary.table["monetary_value"] == 0)).sum())
 
 
 def _months(output: KernelOutput, request: ScoreRequest, customers: int) -> Months:

@@ -33,14 +33,13 @@ from .log import (
     SummarySettings,
     TransactionsSettings,
 )
-from .score import HORIZON_LIMIT_DAYS, LEAST_RATE, SCORE_COLUMNS, BatchScoreSettings, ScoreSettings
+from .review import LimitSettings, ReviewSettings, ReviewSettingsError
+from .score import SCORE_COLUMNS, BatchScoreSettings, ScoreSettings
 from .simulate import AcquisitionSettings, DirtSettings, RefundSettings, SeasonSettings, SimulateSettings, TruthSettings
 from .window import AcquisitionWindowSettings, ObservedSettings, RfmSettings, RollingSettings
 
 __all__ = [
     "BASELINES",
-    "HORIZON_LIMIT_DAYS",
-    "LEAST_RATE",
     "SCORE_COLUMNS",
     "AcquisitionSettings",
     "AcquisitionWindowSettings",
@@ -56,6 +55,7 @@ __all__ = [
     "EngineSettings",
     "ExcludeSettings",
     "FitSettings",
+    "LimitSettings",
     "MovedLogSettings",
     "ObservedSettings",
     "OriginSettings",
@@ -65,6 +65,8 @@ __all__ = [
     "RefundSettings",
     "RegistrySettings",
     "ReportJobSettings",
+    "ReviewSettings",
+    "ReviewSettingsError",
     "RfmSettings",
     "RollingSettings",
     "ScaleSettings",

@@ -4,8 +4,8 @@ import re
 from dataclasses import dataclass
 from itertools import pairwise
 
+from ..bounds import HORIZON_LIMIT_DAYS
 from .checks import require, require_day
-from .score import HORIZON_LIMIT_DAYS
 
 BASELINES = ("zero", "last_period", "own_rate", "textbook", "nbd", "boosting")
 

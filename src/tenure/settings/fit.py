@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, make_dataclass
 from typing import TYPE_CHECKING, Any
 
+from ..bounds import MOST_DRAWS
 from ..model_spec import Spec
-from ..posterior import MOST_DRAWS
 from ..purchase import MODELS as PURCHASE_MODELS
 from ..spend import MODELS as SPEND_MODELS
 from .checks import require, require_choice

@@ -1,18 +1,19 @@
-"""Everything that each command can be told."""
+"""The settings of each command."""
 
 import re
 from dataclasses import dataclass
 
-from ..review import ReviewSettings
+from ..bounds import LEAST_RATE
 from .backtest import BacktestSettings, OriginSettings
 from .checks import require
 from .fit import FitSettings
 from .log import MovedLogSettings, SummarySettings, TransactionsSettings
-from .score import DAY_COLUMNS, LEAST_RATE, LOG_COLUMNS, BatchScoreSettings, ScoreSettings
+from .review import ReviewSettings
+from .score import DAY_COLUMNS, LOG_COLUMNS, BatchScoreSettings, ScoreSettings
 from .simulate import SimulateSettings
 from .window import ObservedSettings, RfmSettings, RollingSettings
 
-MODEL = "models:/[^/@]+(@[^/@]+|/[^/@]+)"  # the registry refuses what is neither an alias nor a version
+MODEL = "models:/[^/@]+(@[^/@]+|/[^/@]+)"  # the registry refuses other texts
 RUN = "runs:/[0-9a-f]{32}"
 
 LONGEST_NAME, LONGEST_TAG = 250, 5000
@@ -21,7 +22,7 @@ TAG = r"(?![/.])[\w\-.:/ ]{1,250}(?<!/)"
 
 @dataclass
 class RegistrySettings:
-    """Where runs and models go. `register` null: a single run registers, a sweep does not."""
+    """The tracking store, the experiment and the model. `register` null: a single run registers, a sweep does not."""
 
     tracking_uri: str
     experiment: str
@@ -31,7 +32,7 @@ class RegistrySettings:
     tags: dict[str, str]
 
     def __post_init__(self) -> None:
-        """Refuse what MLflow would refuse after all the work is done."""
+        """Raise SettingsError for names that MLflow would refuse after the work is done."""
         rule = f"1 to {LONGEST_NAME} characters, none of them / : . % or a quote"
         is_right = len(self.name.strip()) > 0 and len(self.name) <= LONGEST_NAME and not set(self.name) & set("/:.%\"'")
         require(is_right and self.name.isprintable(), "registry.name", rule, self.name)
@@ -47,7 +48,7 @@ class RegistrySettings:
 
 @dataclass
 class TrainSettings:
-    """Everything `tenure-train` can be told."""
+    """The settings of `tenure-train`."""
 
     transactions: TransactionsSettings
     rfm: RfmSettings
@@ -64,7 +65,7 @@ class TrainSettings:
 
 @dataclass
 class BacktestJobSettings:
-    """Everything `tenure-backtest` can be told."""
+    """The settings of `tenure-backtest`."""
 
     transactions: TransactionsSettings
     rfm: RollingSettings
@@ -80,14 +81,14 @@ class BacktestJobSettings:
         require(0 <= self.seed < 2**63, "seed", "from 0 to 2^63 - 1", self.seed)
         source_run, rule = (
             self.backtest.drift.source_run,
-            "null in a backtest, which learns from its own origins",
+            "null in a backtest, which estimates the drift from its own origins",
         )
         require(source_run is None, "backtest.drift.source_run", rule, source_run)
 
 
 @dataclass
 class ScoreJobSettings:
-    """Everything `tenure-score` can be told."""
+    """The settings of `tenure-score`."""
 
     model: str
     output: str
@@ -110,10 +111,10 @@ class ScoreJobSettings:
         require(not self.residual or rate >= LEAST_RATE, "score.discount_rate", rule, rate)
         require(0 <= self.seed < 2**63, "seed", "from 0 to 2^63 - 1", self.seed)
         if self.summary.path is not None:
-            self._require_known_columns()
+            self._require_summary_columns()
 
-    def _require_known_columns(self) -> None:
-        """Refuse columns of `score.columns` that a customer summary says nothing of."""
+    def _require_summary_columns(self) -> None:
+        """Raise SettingsError for columns of `score.columns` that a customer summary does not have."""
         unknown = [name for name in self.score.columns if name in LOG_COLUMNS]
         rule = f"without {', '.join(unknown)} for summary.path: a summary has no first order, so score a purchase log"
         require(not unknown, "score.columns", rule, self.score.columns)
@@ -124,7 +125,7 @@ class ScoreJobSettings:
 
 @dataclass
 class SimulateJobSettings:
-    """Everything `tenure-simulate` can be told."""
+    """The settings of `tenure-simulate`."""
 
     simulate: SimulateSettings
     output: str
@@ -140,7 +141,7 @@ class SimulateJobSettings:
 
 @dataclass
 class PromoteSettings:
-    """Everything `tenure-promote` can be told."""
+    """The settings of `tenure-promote`."""
 
     model: str
     reason: str | None
@@ -157,26 +158,26 @@ class PromoteSettings:
         for key in ("reason", "by"):
             value = getattr(self, key)
             is_right = value is None or (bool(value.strip()) and len(value) <= 2000)
-            require(is_right, key, "some words, 2,000 characters at most, or null", value)
+            require(is_right, key, "a text of 2,000 characters at most, or null", value)
         require(0 <= self.seed < 2**63, "seed", "from 0 to 2^63 - 1", self.seed)
 
     @property
     def model_name(self) -> str:
-        """Name the registered model, whichever of its versions is meant."""
+        """Return the name of the registered model, without alias and version."""
         return re.split("[@/]", self.model.removeprefix("models:/"))[0]
 
 
 @dataclass
 class ReportJobSettings:
-    """Everything `tenure-report` can be told."""
+    """The settings of `tenure-report`."""
 
     model: str
     output: str
     registry: RegistrySettings
 
     def __post_init__(self) -> None:
-        is_known = re.fullmatch(rf"{MODEL}|[0-9a-f]{{32}}", self.model) is not None
+        is_model = re.fullmatch(rf"{MODEL}|[0-9a-f]{{32}}", self.model) is not None
         rule = (
             "a model by alias or number (models:/clv@challenger, models:/clv/3) or the id of a run (32 digits, 0 to f)"
         )
-        require(is_known, "model", rule, self.model)
+        require(is_model, "model", rule, self.model)

@@ -3,15 +3,14 @@
 from dataclasses import dataclass
 from typing import Any
 
+from ..bounds import HORIZON_LIMIT_DAYS, RATE_LIMIT
 from .checks import require, require_choice
 
-HORIZON_LIMIT_DAYS = 30 * 365
 # Further columns of the output, by what they need.
 MODEL_COLUMNS = ("horizon_days", "model_version")
 DAY_COLUMNS = ("as_of", "first_purchase", "last_purchase")
 LOG_COLUMNS = ("historic_spend",)
 SCORE_COLUMNS = ("as_of", "horizon_days", "model_version", "first_purchase", "last_purchase", "historic_spend")
-LEAST_RATE = 1e-6  # of discount, for a value to infinity
 
 
 @dataclass
@@ -26,8 +25,8 @@ class ScoreSettings:
     def __post_init__(self) -> None:
         days = 1 <= self.horizon_days <= HORIZON_LIMIT_DAYS
         require(days, "score.horizon_days", f"from 1 to {HORIZON_LIMIT_DAYS:,}", self.horizon_days)
-        rule = "an annual effective rate, at least 0 and at most 5 (0.10 is ten percent)"
-        require(0 <= self.discount_rate <= 5, "score.discount_rate", rule, self.discount_rate)
+        rule = f"an annual effective rate, at least 0 and at most {RATE_LIMIT:g} (0.10 is ten percent)"
+        require(0 <= self.discount_rate <= RATE_LIMIT, "score.discount_rate", rule, self.discount_rate)
         require(0 < self.margin <= 1, "score.margin", "above 0 and at most 1", self.margin)
         require(0 < self.level < 1, "score.level", "above 0 and below 1", self.level)
 

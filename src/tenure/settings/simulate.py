@@ -4,10 +4,10 @@ import datetime as dt
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from ..bounds import HORIZON_LIMIT_DAYS
 from ..purchase import MODELS as PURCHASE_MODELS
 from ..spend import MODELS as SPEND_MODELS
 from .checks import require, require_choice, require_day
-from .score import HORIZON_LIMIT_DAYS
 
 PURCHASES_LIMIT = 5_000  # of a customer on average: some buy many times as often, and blocks are in memory
 ROLES = ("customer_id", "date", "amount", "order_id")

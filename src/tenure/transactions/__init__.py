@@ -6,6 +6,7 @@
 together. `dialect` and `source` alone know DuckDB; the rest are Ibis expressions.
 """
 
+from .accounted import AccountedLog
 from .fault import TransactionsError
 from .files import find as input_files
 from .identities import Identities, find_identities
@@ -14,7 +15,7 @@ from .log import Transactions, of_table, read
 from .reconciliation import MISSING, Line, Reconciliation, StrayRefunds
 
 __all__ = [
-    "CANONICAL", "INTEGER", "MISSING", "STRING", "TEXT", "IdTypeError", "Identities", "Line", "Reconciliation",
-    "StrayRefunds", "Transactions", "TransactionsError", "choose_type", "find_identities", "input_files", "kind_of",
-    "of_table", "read", "refuse_others",
+    "CANONICAL", "INTEGER", "MISSING", "STRING", "TEXT", "AccountedLog", "IdTypeError", "Identities", "Line",
+    "Reconciliation", "StrayRefunds", "Transactions", "TransactionsError", "choose_type", "find_identities",
+    "input_files", "kind_of", "of_table", "read", "refuse_others",
 ]  # fmt: skip

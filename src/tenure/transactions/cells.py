@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import ibis
 
-from . import dialect
+from . import dates, dialect
 from .characters import BLANK
 from .fault import Fault, paste
 
@@ -32,6 +32,7 @@ PARTS = r"^(.{10}).(.{5})(?::[0-9]{2}(?:[.,][0-9]+)?)? ?(.*)$"  # day, hours and
 # Signs stand before or after a number. Codes are in capitals, so that no exponent is taken for one.
 SIGN = r"(?:[A-Z]{0,3}\p{Sc}|[A-Z]{3}|kr\.?|zł|Kč|Ft|lei|Rs\.?|Fr\.?)"
 MINUS, SPACE = "[-+\u2212]?", "[\\s\u00a0\u202f]*"
+AFTER, UNSIGNED = "[-\u2212]", "[^-+\u2212]*[0-9]"  # a minus behind the number, as in 12.50-
 
 LOST = "They went through a float, which may have merged customers: export ids as text or integers."
 ZONELESS = "Set transactions.timezone to the shop's (such as Europe/Paris): it decides which day a sale belongs to."
@@ -176,16 +177,18 @@ def _is_small(kind: Any) -> bool:
 
 
 def unsigned(column: Any) -> Any:
-    """Return amounts without a currency's sign or code; (5.00) and -5.00 are one amount."""
+    """Return amounts without a currency's sign or code; (5.00), 5.00- and -5.00 are one amount."""
     trimmed = column.re_replace(f"^{SPACE}|{SPACE}$", "")
     opened = trimmed.re_replace(r"^\((.*)\)$", r"-\1")
+    # A minus after the point is no minus: 12,- are twelve, without cents.
+    opened = opened.re_replace(rf"^({UNSIGNED}(?:{SPACE}{SIGN})?){SPACE}{AFTER}({SPACE}{SIGN})?$", r"-\1\2")
     before = opened.re_replace(rf"^({MINUS}){SPACE}{SIGN}{SPACE}({MINUS}[0-9.,])", r"\1\2")
     return before.re_replace(rf"([0-9.,]){SPACE}{SIGN}$", r"\1").replace("\u2212", "-")
 
 
 def sign(column: Any) -> Any:
     """Return the sign or code of an amount's currency; null where it has none."""
-    ends = rf"^[(]?{MINUS}{SPACE}({SIGN})|({SIGN})[)]?{SPACE}$"
+    ends = rf"^[(]?{MINUS}{SPACE}({SIGN})|({SIGN}){SPACE}(?:{AFTER}|[)])?{SPACE}$"
     trimmed = column.re_replace(f"^{SPACE}", "")
     return ibis.coalesce(*(trimmed.re_extract(ends, at).nullif("") for at in (1, 2)))
 
@@ -214,7 +217,8 @@ def _example(csv: CsvSettings) -> str:
     keys = "transactions.csv.decimal, transactions.csv.thousands"
     if csv.currency_signs:
         return f"1234{csv.decimal}50{grouped} ({keys}), with or without a currency's sign before or after it"
-    return f"1234{csv.decimal}50{grouped} ({keys}), without a currency (transactions.csv.currency_signs)"
+    others = f"$1234{csv.decimal}50, (1234{csv.decimal}50) and 1234{csv.decimal}50-"
+    return f"1234{csv.decimal}50{grouped} ({keys}); {others} need transactions.csv.currency_signs=true"
 
 
 def day(column: Any, name: str, settings: TransactionsSettings, *, required: bool = True) -> Cell:
@@ -251,7 +255,8 @@ def _typed_day(column: Any, name: str, settings: TransactionsSettings) -> Cell:
     else:
         what = f"a date of the type {kind}"
         remedy = "Give dates, or text; whole numbers such as 19970131 need transactions.csv.date_format ('%Y%m%d')."
-    return Cell(ibis.null("date"), [Fault(what, ibis.literal(True), remedy, name)])
+    advise = dates.advise if kind.is_numeric() else None
+    return Cell(ibis.null("date"), [Fault(what, ibis.literal(True), remedy, name, advise)])
 
 
 def _shop_day(stamp: Any, settings: TransactionsSettings) -> Any:
@@ -286,7 +291,7 @@ def _text_day(text: Any, name: str, settings: TransactionsSettings) -> Cell:
     else:
         value = zoned.ifelse(ibis.null("date"), plain)
     unread = value.isnull() & ~zoned if not settings.timezone else value.isnull()
-    faults = [Fault("a date that cannot be read", unread, _advice(csv), name)]
+    faults = [Fault("a date that cannot be read", unread, _advice(csv), name, None if csv.day_first else dates.advise)]
     if not settings.timezone:
         faults.insert(0, Fault("a time stamp with a zone", zoned, ZONELESS, name))
     return Cell(value, faults)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from typing import TYPE_CHECKING, Any
 
@@ -54,7 +55,8 @@ def _remedy(source: Source, column: str, currencies: list[str | None]) -> str:
     if None in others or len(others) > MOST:
         return f"Keep one in a query: {by_query}."
     pattern = "|".join(re.escape(str(name)) for name in others)
-    rule = f'transactions.exclude: {{other currencies: {{column: {column}, matches: "(?i)^ *({pattern}) *$"}}}}'
+    rule = json.dumps({"column": column, "matches": f"(?i)^ *({pattern}) *$"}, ensure_ascii=False)
+    rule = f"transactions.exclude: {{other currencies: {rule}}}"
     return f"Keep one, in the settings ({rule}) or in a query: {by_query}."
 
 

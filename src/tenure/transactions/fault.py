@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from tenure.errors import InputError
 
 SHOWN = 3
+MOST = 0.9  # the share of rows from which on a fault is the column's way of writing
 LONGEST = 60  # characters of a value that a message shows
 
 
@@ -24,20 +25,23 @@ class TransactionsError(InputError):
 class Fault(NamedTuple):
     """One thing that rows can have wrong: a condition (an Ibis boolean) and what to say when it holds.
 
-    `column` is the log's own name of the column whose values the message shows.
+    `column` is the log's own name of the column whose values the message shows. `advise`, where it is given, returns a
+    better remedy for the values shown and that name, or None; it is asked if nearly every row has the fault.
     """
 
     what: str
     rows: Any
     remedy: str
     column: str
+    advise: Callable[[Sequence[object], str], str | None] | None = None
 
 
 def describe(fault: Fault, count: int, of: int, first: list[tuple[str, Any]]) -> str:
     """Say it in one line; `first` holds places and values."""
     verb = "has" if count == 1 else "have"
     shown = ", ".join(f"{place}: {_shown(value)}" for place, value in first)
-    return f"{count:,} of {of:,} rows {verb} {fault.what} (first: {shown}). {fault.remedy}"
+    advice = fault.advise([value for _, value in first], fault.column) if fault.advise and count > MOST * of else None
+    return f"{count:,} of {of:,} rows {verb} {fault.what} (first: {shown}). {advice or fault.remedy}"
 
 
 def first_few(names: list[str], more: Callable[[int], str] = "and {:,} more".format) -> str:

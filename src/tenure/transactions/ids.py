@@ -77,7 +77,7 @@ def refuse_others(number: int, customers: int, first: list[str], *, is_setting: 
     shown = ", ".join(map(repr, first))
     have = f"{number:,} of {customers:,} customer ids are not integers (first: {shown})"
     if is_setting:
-        return IdTypeError(f"{have}, and transactions.id_type is integer. Set it to text, or to null.")
+        return IdTypeError(f"{have}, and transactions.id_type is integer. Set it to text.")
     return IdTypeError(
         f"{have}, but those of the log that the model was fitted to are. Correct them; or write all ids as text:"
         " transactions.id_type=text."

@@ -26,6 +26,19 @@ LONGEST_CELL = 16_000_000
 UTF8 = ("utf8", "utf8sig", "ascii", "usascii")
 LOOK = "Look at the quotes, at separators within cells, and at transactions.csv.separator."
 TABBED = (".tsv", ".tab")
+BLOCK, SHARE = 4_000, 0.6  # the first bytes, and how many of a place are zero in a wide text
+_MARKS = {codecs.BOM_UTF32_LE: "utf-32", codecs.BOM_UTF32_BE: "utf-32"}
+_MARKS |= {codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}
+_ZEROS = {
+    "utf-16-le": [False, True, False, True],
+    "utf-16-be": [True, False, True, False],
+    "utf-32-le": [False, True, True, True],
+    "utf-32-be": [True, True, True, False],
+}
+_SAME = {  # other names that read a file with a mark
+    "utf-16": ("utf16le", "utf16be", "u16", "utf16"), "utf-32": ("utf32le", "utf32be", "u32", "utf32"),
+    "utf-16-le": ("unicodelittleunmarked", "utf16le"), "utf-16-be": ("unicodebigunmarked", "utf16be"),
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -71,6 +84,7 @@ def read_layout(file: Path, settings: CsvSettings) -> Layout:
     """Read the header, and what stands before it."""
     separator, skip = settings.separator or ("\t" if files.suffix(file) in TABBED else ","), 0
     files.refuse_foreign(file, "csv")
+    _refuse_wide(file, settings)
     with opened(file, settings) as lines:
         for line in lines:
             line = line.removeprefix("\ufeff")
@@ -82,6 +96,29 @@ def read_layout(file: Path, settings: CsvSettings) -> Layout:
                 return Layout(separator, skip, tuple(name.strip() for name in names))
             skip += 1
     raise TransactionsError(file, "is empty: the first line holds the names of the columns.")
+
+
+def _refuse_wide(file: Path, settings: CsvSettings) -> None:
+    """Refuse a text of two or four bytes per character that is read by another encoding, and name the right one.
+
+    Without a byte order mark, the zeros of its plain characters show which it is.
+    """
+    try:
+        with gzip.open(file) if file.suffix.lower() == ".gz" else file.open("rb") as content:
+            start = content.read(BLOCK)
+    except (OSError, EOFError, zlib.error):
+        return  # `opened` says what is wrong
+    wide = next((name for mark, name in _MARKS.items() if start.startswith(mark)), None)
+    if wide is None:
+        zeros = [start[at::4].count(0) > SHARE * len(start) / 4 for at in range(4)]
+        wide = next((name for name, pattern in _ZEROS.items() if zeros == pattern), None)
+    if wide is not None and _plain(settings.encoding) not in (_plain(wide), *_SAME.get(wide, ())):
+        what = f"is {wide.upper()} text, and not {settings.encoding}"
+        raise TransactionsError(file, f"{what}. Set transactions.csv.encoding={wide}.")
+
+
+def _plain(encoding: str) -> str:
+    return encoding.lower().replace("-", "").replace("_", "")
 
 
 @contextmanager

@@ -8,7 +8,8 @@ Isolated rows lie beyond a gap that chance cannot explain and that the log has n
   agree. Of n customer-days in S days, a gap of more than g days has the probability (1 + g / S) ** -n.
 - habit: the gap is more than twice the largest in the body, and more than four weeks, as any shop may close for once.
 - few: there are at most three customer-days beyond the gap, each on a day of its own, or at most a hundredth of what
-  the body's mean pace gives from the body's end to the last of them.
+  the body's mean pace gives from the body's end to the last of them, and at most a tenth of the body's own: of a shop
+  that is open for a few days a year, the first ones are not the body.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
 CHANCE = 1e-6
 LEAST_GAP = 28
 FEWEST = 3
-SHARE = 0.01
+SHARE, OF_BODY = 0.01, 0.1
 PACES = 20
 LONGEST = 30  # busy days beyond a gap that are looked at
 
@@ -116,8 +117,9 @@ def _is_isolated(beyond: Ints, strays: Ints, back: Ints, counts: Ints, largest: 
     gap, number = int(beyond[0]), int(strays.sum())
     if gap <= max(LEAST_GAP, 2 * largest):
         return False
-    pace = counts.sum() / (back[-1] + 1)
-    is_few = (number <= FEWEST and number == strays.size) or number <= SHARE * pace * beyond[-1]
+    body, pace = int(counts.sum()), counts.sum() / (back[-1] + 1)
+    most = min(SHARE * pace * beyond[-1], OF_BODY * body)
+    is_few = (number <= FEWEST and number == strays.size) or number <= most
     return is_few and _log_chance(gap, back, counts) < math.log(CHANCE)
 
 

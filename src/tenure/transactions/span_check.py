@@ -32,9 +32,9 @@ def check_span(source: Source, tables: Tables, *, end: date | str | None, today:
     _refuse_future(source, days, last, now)
     found = find_isolated(days, last)
     if last is None and found.tail:
-        raise TransactionsError(source.name, _late(source, found))
+        raise TransactionsError(source.name, _late(source, days, found))
     if found.head and not source.settings.first_day:
-        raise TransactionsError(source.name, _early(source, found))
+        raise TransactionsError(source.name, _early(source, days, found))
     _refuse_hole(source, days)
     if found.tail:
         quiet = (found.end - found.last).days
@@ -54,22 +54,30 @@ def _refuse_future(source: Source, days: pd.DataFrame, end: date | None, today: 
     if rows:
         verb = "row is" if rows == 1 else "rows are"
         what = f"{rows:,} {verb} dated after today, {today} (first: {_first(source, latest, None)})"
-        raise TransactionsError(source.name, f"{what}. Correct the dates, or leave such rows out: rfm.end={today}.")
+        raise TransactionsError(source.name, f"{what}. Correct the dates{_way_out(days, latest, today)}.")
 
 
-def _late(source: Source, found: Isolated) -> str:
+def _way_out(days: pd.DataFrame, latest: date, today: date) -> str:
+    """Return the setting that leaves out rows after today: the end of the others, as a later one would be quiet."""
+    others = days[days["date"] <= str(latest)]
+    return "" if others.empty else f", or leave such rows out: rfm.end={min(find_isolated(others).last, today)}"
+
+
+def _late(source: Source, days: pd.DataFrame, found: Isolated) -> str:
+    rows = int(days.loc[days["date"] > str(found.last), "rows"].sum())
     gap = f"no other row is dated in the days since {found.last}, a gap that the log's own pace does not explain"
     return (
-        f"the last rows are isolated ({found.tail:,}: {_first(source, found.last, None)}): {gap}. One wrong date at the"
+        f"the last rows are isolated ({rows:,}: {_first(source, found.last, None)}): {gap}. One wrong date at the"
         f" end makes every customer look lapsed. Set rfm.end={found.last} to leave them out, or rfm.end={found.end} if"
         " the log does end then."
     )
 
 
-def _early(source: Source, found: Isolated) -> str:
+def _early(source: Source, days: pd.DataFrame, found: Isolated) -> str:
+    rows = int(days.loc[days["date"] < str(found.first), "rows"].sum())
     gap = f"no other row is dated before {found.first}, a gap that the log's own pace does not explain"
     return (
-        f"the first rows are isolated ({found.head:,}: {_first(source, None, found.first)}): {gap}. Set"
+        f"the first rows are isolated ({rows:,}: {_first(source, None, found.first)}): {gap}. Set"
         f" transactions.first_day={found.first} to leave them out, or transactions.first_day={found.start} if the log"
         " does begin then."
     )

@@ -51,26 +51,26 @@ class Process:
         was time.
         """
         state = self.draw_state(T.size, rng)
-        return np.minimum(self._repeats_until_departure(state, rng), rng.poisson(state["rate"] * T))
+        return np.minimum(self.draw_departures(state, rng), rng.poisson(state["rate"] * T))
 
     def draw_histories(self, T: NDArray[np.integer] | Floats, rng: np.random.Generator) -> tuple[Ints, Floats]:
         """Draw x and t_x of customers who are observed for T, in continuous time; t_x is 0 where x is 0."""
         state = self.draw_state(T.size, rng)
         possible = rng.poisson(state["rate"] * T)
-        x = np.minimum(possible, self._repeats_until_departure(state, rng))
+        x = np.minimum(possible, self.draw_departures(state, rng))
         return x, np.where(x > 0, T * draw_last(x, possible, rng), 0.0)
 
     def draw_purchases(self, state: Mapping[str, Floats], span: Floats, rng: np.random.Generator) -> Purchases:
         """Draw all repeat purchases of customers over spans of time."""
         possible = rng.poisson(state["rate"] * span)
-        departure = self._repeats_until_departure(state, rng)
+        departure = self.draw_departures(state, rng)
         x = np.minimum(possible, departure)
         shares = draw_shares(x, possible, rng)
         last = np.zeros(x.size)
         last[x > 0] = shares[np.cumsum(x)[x > 0] - 1]
         return Purchases(x, shares, np.where(departure <= possible, last, np.nan))
 
-    def _repeats_until_departure(self, state: Mapping[str, Floats], rng: np.random.Generator) -> Ints:
+    def draw_departures(self, state: Mapping[str, Floats], rng: np.random.Generator) -> Ints:
         """Draw how many repeat purchases a customer of each dropout makes, given all the time there is."""
         # A tiny `a` underflows to 0, for which there is no geometric; the least positive dropout never leaves either.
         return rng.geometric(np.maximum(state["dropout"], np.finfo(np.float64).tiny)) - self.chances

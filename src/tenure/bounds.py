@@ -1,0 +1,6 @@
+"""Bounds that the settings and the scorer share. The module travels inside the registered model."""
+
+HORIZON_LIMIT_DAYS = 30 * 365
+RATE_LIMIT = 5.0  # the highest annual discount rate
+LEAST_RATE = 1e-6  # the lowest discount rate for a residual value, which has no horizon
+MOST_DRAWS = 100_000  # of one posterior, all chains together

@@ -1,0 +1,25 @@
+"""What a person reads in the terminal: results on stdout, progress on stderr."""
+
+from .backtest import print_backtest
+from .data import print_identities, print_reconciliation, print_window
+from .promotion import print_promotion
+from .scores import print_scores
+from .simulation import print_simulated
+from .terminal import is_terminal, print_line, print_run, progress
+from .training import print_training, why_unregistered
+
+__all__ = [
+    "is_terminal",
+    "print_backtest",
+    "print_identities",
+    "print_line",
+    "print_promotion",
+    "print_reconciliation",
+    "print_run",
+    "print_scores",
+    "print_simulated",
+    "print_training",
+    "print_window",
+    "progress",
+    "why_unregistered",
+]

@@ -1,0 +1,129 @@
+"""A scoring: totals, months, segments, and what the numbers rest on."""
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+from rich.console import Console
+
+from tenure.backtest import OUTCOMES
+from tenure.settings import ScoreJobSettings
+
+from .terminal import new_table, plain, print_run, stdout
+
+if TYPE_CHECKING:
+    from tenure.batch import Scored
+    from tenure.scorer import Scores
+
+SPANS = {"": "{} predictive", "adjusted_": "{} adjusted*", "mean_": "{} credible of the mean"}  # of a total, by prefix
+SHOWN_GROUPS, SHOWN_MONTHS, MONTHS_A_YEAR = 20, 24, 12
+
+
+def print_scores(scored: "Scored", settings: ScoreJobSettings, ui: str) -> None:
+    """Print the totals from joint draws, months and segments, and where the scores are."""
+    out = stdout()
+    params = scored.scores.params
+    title = (
+        f"\n{scored.customers:,} customers as of {scored.as_of or 'their own last day'}, "
+        f"{params.horizon_days} days ahead, discounted at {params.discount_rate:.1%} a year"
+    )
+    level = f"{params.level:.0%}"
+    totals = scored.totals_table()
+    table = new_table(title, "total", "expected", *_span_titles(totals, level))
+    for name, row in totals.iterrows():
+        table.add_row(str(name).replace("_", " "), f"{row['expected']:,.0f}", *_spans(row))
+    out.print(table)
+    out.print(_adjusted_by(scored))
+    _print_cautions(out, scored)
+    if scored.scores.months is not None:
+        _print_months(out, scored.scores, level)
+    if scored.scores.by:
+        print_groups(out, scored, level)
+    out.print(f"\nModel {scored.model}. Written: [bold]{plain(settings.output)}[/bold]", end="")
+    print_run(scored.run_id, ui)
+
+
+def _adjusted_by(scored: "Scored") -> str:
+    """Return where the drift of the adjusted totals comes from, or that there is none."""
+    if scored.drifts is None:
+        return (
+            "[yellow]No totals adjusted for drift: this model was trained without it. The intervals above allow for"
+            " customers' chance and for uncertain parameters only.[/yellow]"
+        )
+    days, level = scored.scores.params.horizon_days, scored.scores.params.level
+    spans = []
+    for outcome in OUTCOMES:
+        logs = scored.drifts.over(outcome, days).logs
+        low, median, high = np.exp(np.quantile(logs, [(1 - level) / 2, 0.5, (1 + level) / 2]))
+        spans.append(f"{outcome} {median:.2f} ({low:.2f} to {high:.2f})")
+    return f"* widened for drift, a factor common to all customers, {scored.adjusted_by}: {', '.join(spans)}"
+
+
+def print_groups(out: Console, scored: "Scored", level: str) -> None:
+    """Print the groups of the highest clv; all are in the run."""
+    scores = scored.scores
+    groups = scored.group_table().query("total == 'clv'").sort_values("expected", ascending=False)
+    columns = [plain(name) for name in scores.by]
+    if scored.is_personal:
+        out.print(
+            f"\nclv by {', '.join(columns)}: {len(scores.groups):,} groups of {scored.customers:,} customers, most of"
+            " them one customer each. Such a table would list customers one by one: it is neither printed nor logged;"
+            " the output holds a row per customer."
+        )
+        return
+    more = f", the {SHOWN_GROUPS} of the highest clv of {len(groups):,}" if len(groups) > SHOWN_GROUPS else ""
+    title = f"\nclv by {', '.join(columns)}{more}"
+    table = new_table(title, *columns, "customers", "expected", *_span_titles(groups, level))
+    for _, row in groups.head(SHOWN_GROUPS).iterrows():
+        names = (plain(row[name]) for name in scores.by)
+        table.add_row(*names, f"{row['customers']:,}", f"{row['expected']:,.0f}", *_spans(row))
+    out.print(table)
+
+
+def _span_titles(totals: pd.DataFrame, level: str) -> list[str]:
+    return [title.format(level) for kind, title in SPANS.items() if f"{kind}low" in totals]
+
+
+def _spans(row: "pd.Series[Any]") -> list[str]:
+    """Return a row's intervals, a dash where it has none."""
+    ends = [(row[f"{kind}low"], row[f"{kind}high"]) for kind in SPANS if f"{kind}low" in row]
+    return ["-" if pd.isna(low) else f"{low:,.0f} to {high:,.0f}" for low, high in ends]
+
+
+def _print_cautions(out: Console, scored: "Scored") -> None:
+    """Print which of the numbers above rest on little evidence."""
+    scores, customers = scored.scores, f"{scored.customers:,} customers"
+    if scored.largest is not None:
+        largest = scored.largest
+        out.print(plain(f"The largest customer, {str(largest.customer_id)!r}, has {largest.share:.1%} of the clv."))
+    shares = ((scores.extrapolated_share, "clv"), (scored.residual_beyond, "residual clv"))
+    for share, what in shares:
+        if share is not None:
+            out.print(f"{share:.1%} of the {what} is extrapolated: farther ahead than any customer was observed.")
+    if scores.unstable_means:
+        out.print(
+            f"[yellow]The clv of {scores.unstable_means:,} of {customers} is an unstable mean: it rests on a few draws"
+            " of the population and may be off by more than a tenth.[/yellow]"
+        )
+    if scores.free_repeat_buyers:
+        out.print(
+            f"{scores.free_repeat_buyers:,} of {customers} paid nothing for their repeat purchases: "
+            "valued at the population's mean spend."
+        )
+
+
+def _print_months(out: Console, scores: "Scores", level: str) -> None:
+    """Print the months ahead, or the last of each year where they are many; all are in the run."""
+    months = scores.months
+    if months is None:
+        return
+    rows = months.table(scores.params.level)
+    clv = rows[rows["total"] == "clv"].assign(sum=lambda table: table["expected"].cumsum())
+    purchases = rows[rows["total"] == "purchases"]
+    table = new_table("\nmonth by month", "month", "purchases", "clv", f"{level} predictive", "clv so far")
+    every = 1 if len(clv) <= SHOWN_MONTHS else MONTHS_A_YEAR
+    for (_, count), (_, row) in zip(purchases.iterrows(), clv.iterrows(), strict=True):
+        if row["month"] % every == 0 or row["month"] == len(clv):
+            numbers = (f"{number:,.0f}" for number in (count["expected"], row["expected"]))
+            table.add_row(str(row["month"]), *numbers, _spans(row)[0], f"{row['sum']:,.0f}")
+    out.print(table)

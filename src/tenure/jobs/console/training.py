@@ -1,0 +1,144 @@
+"""A training: the population, a new customer, the holdout, the verdict, the registered model."""
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from rich.table import Table
+
+from tenure.backtest import wins
+from tenure.review import Review, Verdict
+from tenure.settings import RegistrySettings, TrainSettings
+
+from .promotion import print_promotion
+from .terminal import COLOURS, new_table, plain, print_run, stdout
+
+if TYPE_CHECKING:
+    from tenure.backtest import Holdout
+    from tenure.fit import Fit
+    from tenure.rfm import Split
+    from tenure.scorer import NewCustomer
+
+    from ..results import Trained
+
+
+def print_training(trained: "Trained", settings: TrainSettings, ui: str) -> None:
+    """Print the parameters, the forecasts, the holdout, the verdict, what was registered, and the run."""
+    out, training = stdout(), trained.training
+    last, window = training.calibration.report, "the calibration days"
+    if training.final is not None:
+        last, window = training.final.report, "the whole log"
+    out.print()
+    out.print(_parameters(last.fit, window, settings.review.level))
+    for warning in last.warnings:
+        out.print(f"[yellow]{plain(warning)}[/yellow]")
+    if training.forecasts is not None:
+        out.print(_new_customer(training.forecasts.new_customer))
+    holdout = training.holdout.holdout
+    out.print(_holdout(holdout, training.data.split))
+    largest = f"{holdout.metrics['spend.largest_share']:.1%}"
+    out.print(f"The customer with the largest forecast has {largest} of the forecast spend of the holdout.")
+    out.print(_against_baselines(holdout))
+    out.print(_verdict(trained.review))
+    out.print(_registered(trained, settings.registry))
+    if trained.promotion is not None:
+        print_promotion(trained.promotion)
+    print_run(trained.run_id, ui)
+
+
+def _parameters(fitted: "Fit", window: str, level: float) -> Table:
+    posterior = fitted.posterior
+    is_point = "map" in fitted.methods.values()
+    intervals = "a point estimate, without intervals" if is_point else f"{level:.0%} credible"
+    title = f"Population, fitted to {window} by {posterior.origin['method']}: {intervals}"
+    table = new_table(title, "", "mean", "low", "high", "")
+    table.columns[-1].justify = "left"
+    labels = {name: parameter.label for spec in posterior.specs for name, parameter in spec.parameters.items()}
+    for name, label in labels.items():
+        draws = posterior.draws[name]
+        ends: list[float] = [] if is_point else list(np.quantile(draws, [(1 - level) / 2, (1 + level) / 2]))
+        numbers = [f"{value:.4g}" for value in (draws.mean(), *ends)]
+        table.add_row(name, *numbers, *["-"] * (3 - len(numbers)), f"[dim]{label}[/dim]")
+    return table
+
+
+def _new_customer(new_customer: "NewCustomer") -> Table:
+    row, params = new_customer.table().iloc[0], new_customer.params
+    level = f"{params['level']:.0%}"
+    title = (
+        f"\nA new customer, from the first order on, over {params['horizon_days']} days at margin {params['margin']:g}"
+    )
+    table = new_table(
+        title, "", "expected", f"{level} predictive", f"{level} credible of the mean", "of which first order"
+    )
+    spans = (f"{row[f'clv{kind}_low']:,.2f} to {row[f'clv{kind}_high']:,.2f}" for kind in ("", "_mean"))
+    table.add_row("clv", f"{row['clv']:,.2f}", *spans, f"{row['first_order']:,.2f}")
+    return table
+
+
+def _holdout(holdout: "Holdout", split: "Split") -> Table:
+    metrics = holdout.metrics
+    level = f"{metrics['level']:.0%}"
+    title = f"\nHoldout, {split.horizon_days} days to {split.end}: {len(split.calibration.table):,} customers"
+    intervals = (f"{level} predictive of the total", "covers", "adjusted*", "covers")
+    table = new_table(title, "", "actual", "expected", *intervals, "bias", f"{level} coverage (randomised PIT)")
+    for name in ("purchases", "spend"):
+        number = {key.removeprefix(f"{name}."): value for key, value in metrics.items() if key.startswith(f"{name}.")}
+        table.add_row(
+            name,
+            f"{number['actual_total']:,.0f}",
+            f"{number['expected_total']:,.0f}",
+            f"{number['total_low']:,.0f} to {number['total_high']:,.0f}",
+            "yes" if number["total_covers_actual"] else "no",
+            f"{number['adjusted_low']:,.0f} to {number['adjusted_high']:,.0f}",
+            "yes" if number["adjusted_covers_actual"] else "no",
+            f"{number['bias']:+.1%}",
+            f"{number['pit_coverage']:.1%}",
+        )
+    return table
+
+
+def _against_baselines(holdout: "Holdout") -> str:
+    metrics = holdout.metrics
+    sources = " and ".join(dict.fromkeys(drift.source for drift in holdout.drifts.values()))
+    counts = (
+        f"{metrics[f'{key}.beaten']:.0f} of {metrics[f'{key}.compared']:.0f} in {outcome}"
+        for outcome, key in (("purchases", "baselines.purchases"), ("spend", "baselines"))
+    )
+    lines = [
+        f"* widened for drift; the drift is {sources}",
+        f"Baselines that the model beats, by mean CRPS: {', '.join(counts)}",
+    ]
+    return "\n".join([*lines, *(f"  [yellow]{line}[/yellow]" for line in wins(holdout.comparison))])
+
+
+def _verdict(review: Review) -> str:
+    lines = [f"\n[bold]Verdict: [{COLOURS[review.verdict]}]{review.verdict}[/][/bold]  {len(review.checks)} checks"]
+    for check in review.concerns:
+        lines.append(f"  [{COLOURS[check.verdict]}]{check.verdict}[/] {check.finding} ({check.limit})")
+        lines.append(f"         {check.advice}")
+    return "\n".join(lines)
+
+
+def why_unregistered(verdict: Verdict, register: bool | None) -> str:
+    """Return why a training registered nothing; where `register` is null, the run is one of a sweep."""
+    if verdict is Verdict.FAIL:
+        return "the review failed it"
+    if register is False:
+        return "registry.register=false"
+    return "a run of a sweep does not register a model unless registry.register=true"
+
+
+def _registered(trained: "Trained", settings: RegistrySettings) -> str:
+    if trained.registered is None:
+        return f"\nNothing was registered: {why_unregistered(trained.review.verdict, settings.register)}."
+    model = trained.registered
+    command = (
+        f"tenure-score model=models:/{settings.name}@{model.alias}" if model.alias != "champion" else "tenure-score"
+    )
+    lines = [f"\nRegistered [bold]{model.name}[/bold] version {model.version} as [bold]{model.alias}[/bold]."]
+    if trained.review.verdict is Verdict.REVIEW:
+        lines[0] += " A person has to review it before it becomes champion."
+    lines.append(f"To score with it:  uv run {command}")
+    if trained.review.verdict is Verdict.REVIEW:
+        lines.append(f"To promote it:     uv run tenure-promote model={model.uri} reason=...")
+    return "\n".join(lines)

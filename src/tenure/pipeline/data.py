@@ -1,0 +1,67 @@
+"""The data of a training: a purchase log, split, accounted for, and checked for left truncation."""
+
+from dataclasses import dataclass
+
+from tenure import paths
+from tenure.fit import require_spend
+from tenure.record import Record
+from tenure.rfm import AcquisitionWindow, Split, Truncation, find_truncation, split
+from tenure.settings import FitSettings, TrainSettings
+from tenure.transactions import AccountedLog, Transactions, choose_type, kind_of
+
+
+@dataclass(frozen=True)
+class TrainingData:
+    """A purchase log as a training uses it.
+
+    Args:
+        log: the log with the account of its rows.
+        window: the acquisition window of the customers that are fitted.
+        split: calibration and holdout.
+        truncation: the first purchases by week; None in too few weeks.
+        id_type: `integer` or `text`, the type of the customer ids.
+    """
+
+    log: AccountedLog
+    window: AcquisitionWindow
+    split: Split
+    truncation: Truncation | None
+    id_type: str
+
+    @property
+    def transactions(self) -> Transactions:
+        """Return the log itself."""
+        return self.log.transactions
+
+    @property
+    def metrics(self) -> dict[str, float]:
+        """Return the numbers of the log; the review judges some of them."""
+        of_truncation = {"truncation.weeks": 0.0} if self.truncation is None else self.truncation.metrics()
+        return {**self.log.metrics, **of_truncation}
+
+    def record(self) -> Record:
+        """Return the type of the customer ids, and the first purchases by week, where they were counted."""
+        tags = {"id_type": self.id_type}
+        if self.truncation is None:
+            return Record(tags=tags)
+        weeks = self.truncation.table().set_index("week")
+        return Record(metrics=self.truncation.metrics(), tags=tags, tables={paths.ACQUISITIONS: weeks})
+
+    def require_spend(self, settings: FitSettings) -> None:
+        """Raise FitError where nobody paid for a repeat purchase, unless the settings allow it."""
+        customers = self.split.calibration.table
+        repeat = customers.query("frequency > 0")
+        require_spend(len(customers), len(repeat), int((repeat["monetary_value"] > 0).sum()), settings)
+
+
+def prepare(transactions: Transactions, settings: TrainSettings) -> TrainingData:
+    """Split a log at the cut-off and account for its rows, its ids and its first weeks."""
+    window = AcquisitionWindow.of(settings.rfm, transactions)
+    at_cutoff = split(transactions, settings.rfm.cutoff, settings.rfm.end, window)
+    return TrainingData(
+        AccountedLog.of(transactions, at_cutoff.end, settings.transactions.normalize_ids),
+        window,
+        at_cutoff,
+        find_truncation(transactions, at_cutoff.end, window),
+        kind_of(choose_type(transactions, settings.transactions.id_type)),
+    )

@@ -1,0 +1,110 @@
+"""Log evidence to the open run."""
+
+import json
+import re
+import tempfile
+import warnings
+from collections.abc import Mapping
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+import mlflow
+import pandas as pd
+
+from tenure import paths
+from tenure.addresses import mask_address
+from tenure.record import Content, Dataset, Record, add_prefix
+from tenure.text import spreadsheet_safe
+
+LONG_TEXTS = (".reason", ".advice")  # of the review's checks
+# A dot separates levels, and MLflow refuses most other signs.
+PLAIN_KEY = re.compile(r"[\w\-]([\w\- ]*[\w\-])?")
+LONGEST_KEY = 250
+
+
+def log(record: Record, under: str = "") -> None:
+    """Log a record to the open run; `under` is a prefix of its metrics and tags, such as `calibration`."""
+    if record.dataset is not None:
+        _log_dataset(record.dataset)
+    metrics, tags = record.metrics, record.tags
+    if under:
+        metrics, tags = add_prefix(under, metrics), add_prefix(under, tags)
+    mlflow.log_params(dict(record.params))
+    mlflow.set_tags(dict(tags))
+    mlflow.log_metrics(dict(metrics))
+    for path, content in record.files.items():
+        _log_file(path, content)
+    for path, table in record.tables.items():
+        mlflow.log_text(spreadsheet_safe(table).to_csv(), paths.csv(path))
+        mlflow.log_text(_html(table), f"{path}.html")
+    for path, figure in record.figures.items():
+        mlflow.log_figure(figure, paths.png(path))
+
+
+def _log_dataset(dataset: Dataset) -> None:
+    source = Path(dataset.source)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        logged = mlflow.data.meta_dataset.MetaDataset(
+            source=mlflow.data.dataset_source_registry.resolve_dataset_source(str(source)),
+            name=source.name,
+            digest=dataset.digest[:32],
+        )
+        mlflow.log_input(logged, context=dataset.context)
+
+
+def _log_file(path: str, content: Content) -> None:
+    if isinstance(content, str):
+        mlflow.log_text(content, path)
+        return
+    where = PurePosixPath(path)
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / where.name
+        content(file)
+        mlflow.log_artifact(str(file), str(where.parent))
+
+
+def _html(table: pd.DataFrame) -> str:
+    return str(table.to_html(float_format="{:.4g}".format))
+
+
+def flat_settings(settings: Mapping[str, Any]) -> dict[str, str]:
+    """Return every setting as a parameter of a run under its full key.
+
+    The reasons and advice of the review and the priors of models that are not fitted are left out. Names that MLflow
+    refuses as part of a key, such as a segment `Land (ISO)`, are together one JSON value under the key above them.
+    """
+    logged = {
+        key: value
+        for key, value in _flatten(settings).items()
+        if not _is_prose(key) and not _is_unused_prior(key, settings)
+    }
+    flat = {key: str(value) for key, value in logged.items()}
+    return {key: mask_address(value) if key.endswith("tracking_uri") else value for key, value in flat.items()}
+
+
+def _is_unused_prior(key: str, settings: Mapping[str, Any]) -> bool:
+    """Return whether a setting is a prior of a model that is not fitted."""
+    group = key.split(".")
+    if group[:2] != ["fit", "priors"]:
+        return False
+    return group[2] not in (settings["fit"]["purchase_model"], settings["fit"]["spend_model"])
+
+
+def _is_prose(key: str) -> bool:
+    return key.startswith("review.") and key.endswith(LONG_TEXTS)
+
+
+def _flatten(tree: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    flat: dict[str, Any] = {}
+    refused: dict[str, Any] = {}
+    for key, value in tree.items():
+        is_branch = isinstance(value, Mapping) and bool(value)
+        below = _flatten(value, f"{prefix}{key}.") if is_branch else {f"{prefix}{key}": value}
+        if PLAIN_KEY.fullmatch(key) is None or max(map(len, below)) > LONGEST_KEY:
+            refused[key] = value
+        else:
+            flat |= below
+    if refused:
+        flat[prefix.removesuffix(".")] = json.dumps(refused, sort_keys=True, ensure_ascii=False, default=str)
+    return flat

@@ -121,7 +121,8 @@ def test_a_sweep_on_a_fresh_store_lands_all_its_runs_and_registers_nothing(swept
     for name, run in runs.items():
         model, prior, cutoff = name.split()
         assert run.params["fit.purchase_model"] == model
-        assert run.params["fit.priors.purchases.mean_rate.parameters.sigma"] == {"weak": "2.0", "vague": "4.0"}[prior]
+        model = run.params["fit.purchase_model"]
+        assert run.params[f"fit.priors.{model}.mean_rate.parameters.sigma"] == {"weak": "2.0", "vague": "4.0"}[prior]
         assert (run.tags["priors"], run.tags["cutoff"]) == (prior, cutoff)
         assert (run.tags["verdict"] == "FAIL") == (cutoff == "1997-09-30")
         assert run.tags["calibration.purchases.method"] == run.tags["calibration.spend.method"] == "laplace"

@@ -148,8 +148,8 @@ def test_a_posterior_too_far_from_normal_for_laplace_is_sampled_by_nuts(settings
     drawn = importance_sample(model.target, find_mode(model.target), draws=2000, rng=np.random.default_rng(2))
     assert drawn.khat > 0.7
     assert fitted.methods == {"purchases": "nuts", "spend": "laplace"}
-    assert model.note.startswith("laplace gave way to nuts: k-hat ")
-    assert "laplace gave way to nuts" in caplog.text
+    assert model.note.startswith("laplace falls back to nuts: k-hat ")
+    assert "laplace falls back to nuts" in caplog.text
     assert fitted.posterior.origin["method"] == "nuts and laplace"
     assert model.diagnostics["rhat_max"] < 1.02
     assert "proposal_khat" not in model.diagnostics
@@ -178,8 +178,8 @@ def test_a_base_without_repeat_buyers_is_refused_unless_the_prior_may_speak(sett
     assert fitted.methods["spend"] == "prior"
     base = CompressedSummary.of(summary)
     assert check(fitted, base, seed=0).warnings == [
-        "spend: nobody bought again, so the prior alone speaks",
-        "purchases: the prior, not the data, decides r, alpha, a, b",
+        "spend: nobody bought again, so the posterior is the prior",
+        "purchases: dominated by the prior, not the data: r, alpha, a, b",
     ]
 
 

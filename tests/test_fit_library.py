@@ -16,7 +16,9 @@ pytestmark = pytest.mark.filterwarnings("ignore")
 
 @pytest.fixture(scope="module", params=["bg_nbd", "mbg_nbd"])
 def handed(request, calibration, fit_settings):
-    settings = replace(fit_settings, method="laplace", purchases=request.param, chains=2, draws=100, joint_draws=100)
+    settings = replace(
+        fit_settings, method="laplace", purchase_model=request.param, chains=2, draws=100, joint_draws=100
+    )
     fitted = fit(calibration, settings, seed=0)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")

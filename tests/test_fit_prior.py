@@ -88,6 +88,8 @@ def test_the_vague_prior_has_the_medians_of_the_weak_one_and_twice_its_spreads()
         narrow, wide = (getattr(getattr(priors, group), quantity).parameters for priors in (weak, vague))
         assert (wide["mu"], wide["sigma"]) == (narrow["mu"], 2 * narrow["sigma"])
     assert vague.bg_nbd.dropout_mean.parameters == {"alpha": 0.5, "beta": 0.5}
+    for priors in (weak, vague):
+        assert vars(priors.mbg_nbd) == vars(priors.bg_nbd)
 
 
 def test_consequences_are_what_simulated_customers_do(base, settings):

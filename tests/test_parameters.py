@@ -48,7 +48,9 @@ def test_no_name_stops_a_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     assert json.loads(params["transactions.segments"])["a/b:c%"] == "first"
     assert json.loads(params["transactions.exclude"])["../up"] == rule
     assert params["transactions.segments.été"] == "first"
-    assert params["fit.priors.purchases.mean_rate.parameters.sigma"]
+    assert params["fit.priors.bg_nbd.mean_rate.parameters.sigma"]
+    assert params["fit.priors.gamma_gamma.mean_spend.distribution"]
+    assert not [key for key in params if key.startswith("fit.priors.mbg_nbd")]  # a model that is not fitted
     page = registry.evidence(opened.info.run_id).file("scores/groups.html").read_text()
     assert page.count("&lt;script&gt;") == 3
     assert "<script" not in page

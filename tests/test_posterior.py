@@ -142,7 +142,7 @@ def test_thinning_takes_evenly_from_all_chains_and_from_their_whole_length(count
 
 @pytest.mark.parametrize("count", [0, -1, 11])
 def test_more_draws_than_there_are_is_refused(count: int) -> None:
-    with pytest.raises(PosteriorError, match=f"{count} draws were asked for; the posterior holds 10"):
+    with pytest.raises(PosteriorError, match=f"{count} draws are wanted; the posterior has 10"):
         Posterior(draws(), "bg_nbd", "gamma_gamma").joint(count)
 
 

@@ -219,13 +219,13 @@ def test_an_older_recipe_takes_todays_defaults_for_what_came_later_and_keeps_its
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     settings = asdict(compose_settings("train"))
-    del settings["fit"]["no_repeat_buyers"], settings["fit"]["priors"]["spend"], settings["transactions"]
-    settings["fit"]["priors"]["purchases"]["mean_rate"] = {"distribution": "Exponential", "parameters": {"lam": 2.0}}
+    del settings["fit"]["no_repeat_buyers"], settings["fit"]["priors"]["gamma_gamma"], settings["transactions"]
+    settings["fit"]["priors"]["bg_nbd"]["mean_rate"] = {"distribution": "Exponential", "parameters": {"lam": 2.0}}
     with caplog.at_level(logging.WARNING, "tenure"):
         found = read_fit(OmegaConf.to_yaml(settings))
-    assert "the run has no fit.no_repeat_buyers, fit.priors.spend: they take" in caplog.text
-    assert found.priors.purchases.mean_rate.parameters == {"lam": 2.0}
-    assert found.priors.spend == compose_settings("train").fit.priors.spend
+    assert "the run has no fit.no_repeat_buyers, fit.priors.gamma_gamma: they take" in caplog.text
+    assert found.priors.bg_nbd.mean_rate.parameters == {"lam": 2.0}
+    assert found.priors.gamma_gamma == compose_settings("train").fit.priors.gamma_gamma
 
 
 def test_an_older_recipe_is_followed_while_a_command_runs_and_the_command_goes_on() -> None:

@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 import pytest
 from hydra.errors import HydraException
 from omegaconf.errors import OmegaConfBaseException
-from populations import PURCHASE_MODELS, PURCHASE_PARAMETERS
+from populations import PURCHASE_MODELS, PURCHASE_PARAMETERS, SPEND_PARAMETERS
 from scipy.stats import kstest
 
 from tenure.fit import fit
@@ -38,6 +38,7 @@ from tenure.simulate import (
 from tenure.simulate.calendar import Calendar
 from tenure.simulate.rows import DIRT
 from tenure.simulate.tables import BLOCK, Simulation
+from tenure.spend.protocol import SpendProcess
 from tenure.transactions import read
 
 CONF = Path(__file__).parent.parent / "conf" / "simulate"
@@ -62,6 +63,10 @@ def near(found: float, share: float, size: int) -> bool:
 
 def process_of(model: str, *parameters: float) -> PurchaseProcess:
     return purchase_process(model, dict(zip(PURCHASE_PARAMETERS, parameters, strict=True)))
+
+
+def spend_of(*parameters: float) -> SpendProcess:
+    return spend_process("gamma_gamma", dict(zip(SPEND_PARAMETERS, parameters, strict=True)))
 
 
 # ---- the law

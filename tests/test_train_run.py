@@ -86,7 +86,7 @@ def before(tmp_path_factory: pytest.TempPathFactory) -> Before:
         ],
     )  # fmt: skip
     write_log(settings.simulate, str(folder / "log.parquet"), truth=str(folder / "truth.parquet"), seed=0)
-    acquired = pd.read_parquet(folder / "truth.parquet").set_index("customer_id")["born"].dt.normalize()
+    acquired = pd.read_parquet(folder / "truth.parquet").set_index("customer_id")["acquired"].dt.normalize()
     log = pd.read_parquet(folder / "log.parquet")
     log.assign(won=log["customer_id"].map(acquired)).to_parquet(folder / "log.parquet")
     older = set(acquired.index[acquired < pd.Timestamp("2024-01-01")])

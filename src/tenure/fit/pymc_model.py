@@ -60,7 +60,9 @@ def pymc_model(target: Target) -> pm.Model:
             if quantity.is_share:
                 quantities[name], complements[name] = _share(name, prior)
             else:
-                quantities[name] = getattr(pm, prior.distribution)(name, **prior.parameters)
+                # As Python's own floats, PyTensor would take some of them for 32 bits.
+                parameters = {key: np.float64(value) for key, value in prior.parameters.items()}
+                quantities[name] = getattr(pm, prior.distribution)(name, **parameters)
         theta = model_form.to_theta(quantities, complements)
         for name, value in zip(target.parameters, theta, strict=True):
             pm.Deterministic(name, value * (target.scale if name in target.spec.scaled else 1.0))

@@ -20,6 +20,8 @@ DIAGNOSTICS = {
     "prior_sensitivity_max": "prior's pull, highest",
 }
 
+DOMINATED = "is a parameter's posterior dominated by the prior or by the data?"
+
 
 def posterior(evidence: Evidence, stage: str) -> list[Table | Picture | Note]:
     """Gather the section: what vouches for both fits, then tables and pictures of one `stage`."""
@@ -29,7 +31,7 @@ def posterior(evidence: Evidence, stage: str) -> list[Table | Picture | Note]:
     tables = [
         (f"{folder}/prior_consequences", business),
         *((f"{folder}/{model}_summary", f"Parameters of {model}. Look for R-hat near 1.") for model in MODELS),
-        *((f"{folder}/{model}_sensitivity", f"Who decides on {model}: the prior or the data.") for model in MODELS),
+        *((f"{folder}/{model}_sensitivity", f"{model}: {DOMINATED}") for model in MODELS),
     ]
     pictures = ["prior_consequences"]
     pictures += [f"{model}_{kind}" for kind in KINDS for model in MODELS]

@@ -8,12 +8,12 @@ A NAME is anything; PATH ends in .csv or .parquet. Settings are those of tenure-
 import logging
 import sys
 
-from omegaconf import OmegaConf
-
 from tenure import registry
+from tenure.backtest import rolling_origins
 from tenure.jobs import backtesting
 from tenure.jobs.compose import compose_settings
 from tenure.purchase import MODELS
+from tenure.transactions import read
 
 ORIGINS = [
     "origins.horizons_days=[28,91]",
@@ -49,7 +49,10 @@ def backtest(name, path, model, others):
         f"fit.purchase_model={model}",
     ]
     settings = compose_settings("backtest", [*changes, *others])
-    rolling = backtesting.run(settings, OmegaConf.to_yaml(OmegaConf.structured(settings)))
+    transactions = read(settings.transactions, end=settings.rfm.end)
+    origins = rolling_origins(settings.origins, transactions.first_day, transactions.last_day)
+    with registry.open_run(settings.registry, "backtest", ""):
+        rolling = backtesting.backtest_origins(transactions, origins, settings)
     forecasts = rolling.forecasts
     rows = forecasts[(forecasts["forecast"] == "model") & (forecasts["outcome"] == "purchases")]
     return rolling.totals[rolling.totals["outcome"] == "purchases"], rows.set_index(KEYS)["crps"]

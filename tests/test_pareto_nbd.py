@@ -26,7 +26,7 @@ def evaluate(theta, table):
 
 
 def make_table(rfm, unit=7.0):
-    customers = rfm.customers
+    customers = rfm.table
     rows, count = np.unique(customers[["frequency", "recency", "T"]].to_numpy(float), axis=0, return_counts=True)
     return likelihood.Table.of(rows[:, 0].astype(int), rows[:, 1] / unit, rows[:, 2] / unit, count.astype(float))
 
@@ -89,7 +89,7 @@ def test_the_log_likelihood_and_its_maximum_on_cdnow_are_the_published_ones(cali
 def test_days_and_weeks_are_the_same_up_to_the_unit(calibration):
     weeks, days = make_table(calibration), make_table(calibration, 1.0)
     in_days = PUBLISHED * [1.0, 7.0, 1.0, 7.0]
-    purchases = calibration.customers["frequency"].sum()
+    purchases = calibration.table["frequency"].sum()
     expected = evaluate(PUBLISHED, weeks)[0] - purchases * math.log(7.0)
     assert evaluate(in_days, days)[0] == pytest.approx(expected, abs=1e-8)
 

@@ -249,7 +249,10 @@ MEAN = ("chain", "draw")
 def test_expected_purchases_are_the_librarys_on_the_same_draws(
     purchases: str, posterior: Posterior, summaries: pd.DataFrame
 ) -> None:
-    theirs, ours = of_library(LIBRARY[purchases], posterior, summaries), Scorer(replace(posterior, purchases=purchases))
+    theirs, ours = (
+        of_library(LIBRARY[purchases], posterior, summaries),
+        Scorer(replace(posterior, purchase_model=purchases)),
+    )
     table = ours.score(summaries, horizon_days=200, discount_rate=0.0).table
     right = theirs.expected_purchases(data=summaries, future_t=200).mean(MEAN).values
     assert table["expected_purchases"].to_numpy() == pytest.approx(right, rel=1e-6)

@@ -64,7 +64,7 @@ def test_importance_draws_are_those_of_the_sampler(calibration, fit_settings, fi
 
     chains, drawn = fitted, by_importance
     if purchases == "mbg_nbd":
-        settings = replace(fit_settings, purchases=purchases, draws=1000)
+        settings = replace(fit_settings, purchase_model=purchases, draws=1000)
         chains, drawn = (fit(calibration, replace(settings, method=method), seed=9) for method in ("nuts", "laplace"))
     assert agree(chains, drawn) == []
     for name, draws in chains.posterior.draws.items():

@@ -105,9 +105,9 @@ def check_ranges(name, fitted):
     assert np.isfinite(spend).all()
     assert (spend > 0).all()
     assert all(np.isfinite(value) for value in fitted.diagnostics.values())
-    told = {"leaves": draws["a"] / (draws["a"] + draws["b"]), "rate": draws["r"] / draws["alpha"], "spend": spend}
+    stated = {"leaves": draws["a"] / (draws["a"] + draws["b"]), "rate": draws["r"] / draws["alpha"], "spend": spend}
     for quantity, (floor, ceiling) in RANGES[name].items():
-        low, high = np.quantile(told.get(quantity, draws.get(quantity)), [0.05, 0.95])
+        low, high = np.quantile(stated.get(quantity, draws.get(quantity)), [0.05, 0.95])
         assert floor <= low < high <= ceiling, quantity
 
 

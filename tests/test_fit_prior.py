@@ -78,8 +78,8 @@ def test_a_shipped_prior_is_as_wide_as_it_says(name):
     priors = compose_settings("train", [f"fit/priors={name}"]).fit.priors
     for (group, quantity), ends in STATED[name].items():
         numbers = getattr(getattr(priors, group), quantity).parameters
-        told = np.exp(numbers["mu"] + numbers["sigma"] * stats.norm.ppf([0.5, 0.05, 0.95]))
-        assert told == pytest.approx(ends, rel=0.12), quantity
+        stated = np.exp(numbers["mu"] + numbers["sigma"] * stats.norm.ppf([0.5, 0.05, 0.95]))
+        assert stated == pytest.approx(ends, rel=0.12), quantity
 
 
 def test_the_vague_prior_has_the_medians_of_the_weak_one_and_twice_its_spreads():
@@ -101,13 +101,13 @@ def test_consequences_are_what_simulated_customers_do(base, settings):
         table = check(fitted, base, seed=0).consequences.table(0.9)
         rng = np.random.default_rng(0)
         lives = replicate_purchases(fitted.posterior, np.full(2000, 365), rng, 200)
-        told = table["posterior_median"]
-        assert told["repeat purchases of a new customer in a year"] == pytest.approx(lives.mean(), rel=0.02)
-        assert told["share of customers without a repeat purchase in a year"] == pytest.approx(
+        stated = table["posterior_median"]
+        assert stated["repeat purchases of a new customer in a year"] == pytest.approx(lives.mean(), rel=0.02)
+        assert stated["share of customers without a repeat purchase in a year"] == pytest.approx(
             (lives == 0).mean(), rel=0.01
         )
         spent = replicate_spends(fitted.posterior, np.ones(20_000), rng, 50)
-        assert told["mean spend per purchase"] == pytest.approx(spent.mean(), rel=0.02)
+        assert stated["mean spend per purchase"] == pytest.approx(spent.mean(), rel=0.02)
         assert (table["prior_high"] - table["prior_low"] > 5 * (table["posterior_high"] - table["posterior_low"])).all()
 
 

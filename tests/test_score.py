@@ -339,7 +339,7 @@ def test_the_table_of_groups_says_who_how_many_and_how_much(scorer: Scorer, segm
 
 
 def test_columns_that_cannot_be_totalled_by_are_refused(scorer: Scorer, segmented: pd.DataFrame) -> None:
-    with pytest.raises(ScoreError, match=r"asked by region, which the customers do not have\. They have customer_id, "):
+    with pytest.raises(ScoreError, match=r"by region, which the customers do not have\. They have customer_id, "):
         scorer.score(segmented, by=["country", "region"])
     twice = pd.concat([segmented, segmented.assign(customer_id="x" + segmented["customer_id"])])
     with pytest.raises(ScoreError, match=r"by customer_id, which make 1,400 groups; the most is 1,000"):

@@ -196,7 +196,7 @@ def test_no_customers_have_no_futures_and_empty_totals(scorer: Scorer, summaries
 
 @pytest.mark.parametrize("purchases", PURCHASE_MODELS)
 def test_a_new_customer_is_expected_to_buy_as_one_who_came_today(posterior: Posterior, purchases: str) -> None:
-    scorer = Scorer(replace(posterior, purchases=purchases))
+    scorer = Scorer(replace(posterior, purchase_model=purchases))
     today = pd.DataFrame({"customer_id": ["c"], "frequency": [0], "recency": [0], "T": [0], "monetary_value": [0.0]})
     expected = scorer.expected_new_customer(np.array([0, 1, 30, 365]))
     assert expected.shape == (200, 4)
@@ -217,7 +217,7 @@ def test_a_chance_to_leave_right_away_costs_a_new_customer_a_purchase_in_the_lon
 
 
 def test_in_the_mbg_nbd_one_time_buyers_may_be_gone(posterior: Posterior, summaries: pd.DataFrame) -> None:
-    bg, mbg = (Scorer(replace(posterior, purchases=name)).score(summaries).table for name in PURCHASE_MODELS)
+    bg, mbg = (Scorer(replace(posterior, purchase_model=name)).score(summaries).table for name in PURCHASE_MODELS)
     once = (summaries["frequency"] == 0).to_numpy()
     assert (bg.loc[once, "p_alive"] == 1).all()
     assert (mbg.loc[once, "p_alive"] < 1).all()

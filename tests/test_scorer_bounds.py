@@ -251,7 +251,7 @@ def test_what_is_left_out_of_a_table_does_not_depend_on_how_it_was_extended() ->
 def test_draws_of_a_fit_beyond_a_bound_are_moved_to_it() -> None:
     draws = {name: np.full((2, 3), value) for name, value in ORDINARY.items()}
     draws["a"][0, 1], draws["b"][1, 2], draws["alpha"][0, 0] = 1e-12, 1e-9, 1e15
-    moved = population(draws, "bg_nbd", {"method": "nuts"}).draws
+    moved = population(draws, ("bg_nbd", "gamma_gamma"), {"method": "nuts"}).draws
     assert (moved["a"][0, 1], moved["b"][1, 2], moved["alpha"][0, 0]) == (1e-9, 1e-6, 1e12)
     np.testing.assert_array_equal(moved["r"], draws["r"])
 
@@ -260,5 +260,5 @@ def test_draws_of_a_fit_beyond_a_bound_are_moved_to_it() -> None:
 def test_impossible_draws_of_a_fit_end_in_one_line_with_advice(changes: dict[str, float]) -> None:
     draws = {name: np.full((2, 3), value) for name, value in (ORDINARY | changes).items()}
     with pytest.raises(FitError, match=r"gave impossible draws.*6 of 6 .*take narrower priors") as caught:
-        population(draws, "bg_nbd", {"method": "nuts"})
+        population(draws, ("bg_nbd", "gamma_gamma"), {"method": "nuts"})
     assert (caught.value.exit_code, "\n" in str(caught.value)) == (2, False)

@@ -143,9 +143,9 @@ def test_who_does_not_know_what_was_observed_says_nothing_of_it() -> None:
 
 def test_the_share_beyond_changes_no_number(posterior: Posterior, summaries: pd.DataFrame) -> None:
     seen = replace(posterior, origin={"observed_days": 100})
-    plain, told = (Scorer(known).score(summaries, horizon_days=700) for known in (posterior, seen))
-    pd.testing.assert_frame_equal(plain.table, told.table, check_exact=True)
-    np.testing.assert_array_equal(plain.totals.clv, told.totals.clv)
+    plain, stated = (Scorer(known).score(summaries, horizon_days=700) for known in (posterior, seen))
+    pd.testing.assert_frame_equal(plain.table, stated.table, check_exact=True)
+    np.testing.assert_array_equal(plain.totals.clv, stated.totals.clv)
 
 
 # ---- means that rest on a few draws

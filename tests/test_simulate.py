@@ -1,4 +1,4 @@
-"""The made-up log: the law it follows, what it is asked to hold, and what it says of itself."""
+"""The synthetic log: the law it follows, what it is asked to hold, and what it says of itself."""
 
 import subprocess
 import sys

@@ -192,11 +192,10 @@ def test_where_all_repeats_were_free_the_remedy_is_named(first: float, quick: Fi
     with pytest.raises(FitError) as caught:
         fit(compress(log), quick, seed=0)
     assert str(caught.value) == (
-        "None of 30 repeat buyers paid for a repeat purchase: the amounts of all repeat purchases are 0, so nothing is"
-        " known of spend on them. If they were paid otherwise, such as by gift cards or credits, name the column with"
-        " the value of the goods in transactions.columns.amount, or fill in that value by transactions.query; or let"
-        " the prior speak for the spend with fit.no_repeat_buyers=prior and a typical purchase value in"
-        " fit.scale.money."
+        "None of 30 repeat buyers paid for a repeat purchase: the amounts of all repeat purchases are 0, so there"
+        " are no data on spend. If they were paid otherwise, such as by gift cards or credits, name the column with"
+        " the value of the goods in transactions.columns.amount, or fill in that value by transactions.query; or use"
+        " the prior for the spend with fit.no_repeat_buyers=prior and a typical purchase value in fit.scale.money."
     )
     asked = replace(quick, no_repeat_buyers="prior", scale=replace(quick.scale, money=20.0))
     fitted = fit(compress(log), asked, seed=0)

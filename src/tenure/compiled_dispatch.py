@@ -36,8 +36,8 @@ def bind(name: str, models: Mapping[type, Modules]) -> Callable[..., Any]:
     def choose(*arguments: Any) -> Any:
         for argument in arguments:
             if isinstance(argument, types.BaseNamedTuple) and argument.instance_class in models:
-                found = (getattr(module, name, None) for module in models[argument.instance_class])
-                return next(function.py_func for function in found if function is not None)
+                functions = (getattr(module, name, None) for module in models[argument.instance_class])
+                return next(function.py_func for function in functions if function is not None)
         return None
 
     stub.__name__ = stub.__qualname__ = name

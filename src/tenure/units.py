@@ -1,25 +1,25 @@
 """Compare the units of money and time of what is scored with those of what the model was fitted to.
 
-A model of dollars scores a log in cents without a fault that any rule of the summary could find, and a summary in weeks
-is one of very busy customers. Neither a list of the best customers nor one of the newest may be taken for that:
+A log in cents, scored by a model of dollars, breaks no rule of the summary, and a summary in weeks looks like one of
+very busy customers. Such a log must be distinguished from a list of the best or of the newest customers:
 
-Money. The median of what repeat buyers spend per purchase is compared with that of the fit. Selection by value raises
-it by a small factor (of the best hundredth of the shipped sample it is 1.5 times that of all), a hundred cents by 100.
-So it is an error from a factor of 20 on; prices and shops differ by less, and from 3 on it is said.
+Money. The median of repeat buyers' spend per purchase is compared with that of the fit. Selection by value raises it
+by a small factor (for the best hundredth of the shipped sample 1.5), a hundred cents by 100. So a factor of 20 is an
+error. Prices and shops differ by less; from 3 on there is a warning.
 
-Time. A log has dates, so that only a summary can be wrong. How many purchases there are beside what the model expects
-of customers with the same T is not enough: the best hundredth have ten times as many, and since expectations level off
-(customers leave) weeks for days come to 4.5 times as many in the sample, not 7. So the clock itself is estimated: the
-factor on every T at which the model expects as many purchases as there are. Weeks come to 6.8, months to 26, hours to
-1/25. From a factor of 5 on, it is an error if the number of purchases differs by a factor of 2.5 too (where
-expectations are level, a few purchases more are many days) and selection is no explanation:
-- More purchases than there should be: at that clock the model has to explain not only how many purchases there are but
-  how they are spread over customers, one-time buyers included. A wrong unit stretches the time of all alike; a list of
-  the best has no customers with few purchases.
+Time. A log has dates, so only a summary can be wrong. The number of purchases beside the expected number at the same
+T is not enough: the best hundredth have ten times as many, and since expectations level off (customers leave) weeks
+for days come to 4.5 times as many in the sample, not 7. So the clock itself is estimated: the factor on every T at
+which the model expects as many purchases as there are. Weeks come to 6.8, months to 26, hours to 1/25. From a factor
+of 5 on, it is an error if the number of purchases differs by a factor of 2.5 too (where expectations are level, a few
+purchases more are many days) and selection is no explanation:
+- More purchases than expected: at that clock the model must also explain how purchases are spread over customers,
+  one-time buyers included. A wrong unit stretches the time of all alike; a list of the best has no customers with few
+  purchases.
 - Fewer: half the customers would have been observed five times as long as any was by the model's time. Lapsed
   customers have few purchases too, but no list has customers from long before the shop's.
 
-Fewer than 30 repeat buyers are no evidence: their median may be anything. They raise no error.
+Fewer than 30 repeat buyers are no evidence, since their median may be anything: they raise no error.
 """
 
 import datetime as dt
@@ -53,7 +53,7 @@ class UnitError(InputError):
 
 @dataclass
 class Seen:
-    """What the comparison has to know of the customers, gathered part by part."""
+    """What the comparison needs of the customers, collected part by part."""
 
     spends: list[Floats] = field(default_factory=list)
     histories: list[pd.DataFrame] = field(default_factory=list)
@@ -93,8 +93,8 @@ def compare_money(seen: Seen, origin: Mapping[str, Any]) -> str | None:
             f" train a model on such a log. To score nevertheless: {SETTING}."
         )
     # Of a few customers the median varies by more than the lower factor.
-    is_worth_saying = factor > (WARNING if spend.size >= LEAST_BUYERS else ERROR)
-    return f"{text}. Is money in the unit of the model?" if is_worth_saying else None
+    is_notable = factor > (WARNING if spend.size >= LEAST_BUYERS else ERROR)
+    return f"{text}. Is money in the unit of the model?" if is_notable else None
 
 
 def compare_time(seen: Seen, scorer: Scorer, as_of: str | None) -> None:
@@ -118,7 +118,7 @@ def compare_time(seen: Seen, scorer: Scorer, as_of: str | None) -> None:
 
 
 def _clock(history: pd.DataFrame, scorer: Scorer) -> tuple[float, float]:
-    """Find the factor on every T at which the model expects as many purchases as there are, and that on them at T."""
+    """Find the factor on every T at which the model expects as many purchases as there are, and their ratio at T."""
     expected = np.append(0.0, scorer.expected_new_customer(HORIZONS).mean(axis=0))
     by_T = history.groupby("T")["size"].sum()
     times, sizes = by_T.index.to_numpy(np.float64), by_T.to_numpy(np.float64)
@@ -142,11 +142,11 @@ def _spread_alike(history: pd.DataFrame, clock: float, scorer: Scorer) -> bool:
         warnings.simplefilter("ignore")  # of a long horizon
         for at, days in enumerate(np.clip(np.rint(clock * times), 1, 10_950).astype(int)):
             simulated.append(scorer.simulate(new.assign(customer_id=f"new {at}"), horizon_days=int(days)).purchases[0])
-    drawn = np.sort(np.concatenate(simulated))
+    counts = np.sort(np.concatenate(simulated))
     by_count = history.groupby("frequency")["size"].sum()
     shares = by_count.cumsum() / by_count.sum()
-    of_model = np.searchsorted(drawn, by_count.index.to_numpy(), side="right") / drawn.size
-    below = np.searchsorted(drawn, by_count.index.to_numpy(), side="left") / drawn.size
+    of_model = np.searchsorted(counts, by_count.index.to_numpy(), side="right") / counts.size
+    below = np.searchsorted(counts, by_count.index.to_numpy(), side="left") / counts.size
     gaps = [np.abs(shares - of_model), np.abs(shares.shift(fill_value=0.0) - below)]
     return bool(np.max(gaps) < LIKE)
 
@@ -160,11 +160,11 @@ def _observed_too_long(history: pd.DataFrame, scorer: Scorer, as_of: str | None)
     try:
         since = (dt.date.fromisoformat(str(as_of)) - dt.date.fromisoformat(str(origin.get("as_of")))).days
     except ValueError:
-        since = 0  # one of the days is not known
+        since = 0  # one of the days is missing
     return bool(np.median(np.repeat(history["T"], history["size"])) > CLOCK * (longest + max(since, 0)))
 
 
 def _guess(clock: float) -> str:
-    """Name the unit of time that a clock is nearest to."""
+    """Return the unit of time nearest to a clock, in words."""
     units = {"years": 365.0, "months": 30.4, "weeks": 7.0, "hours": 1 / 24, "minutes": 1 / 1_440, "seconds": 1 / 86_400}
     return f"rather in {min(units, key=lambda name: abs(np.log(units[name] / clock)))}"

@@ -94,7 +94,7 @@ def check(fit: Fit, base: CompressedSummary, *, seed: int) -> FitReport:
 
 
 def _summarize(model: FittedModel, level: float) -> pd.DataFrame:
-    """Summarize the draws of a model, its parameters first."""
+    """Summarise the draws of a model, its parameters first."""
     import arviz as az
 
     table = pd.DataFrame(az.summary(model.tree()["posterior"].to_dataset(), ci_prob=level))

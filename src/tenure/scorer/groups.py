@@ -17,7 +17,7 @@ BLOCK = 128  # rows that a thread scores at a time; totals are sums of blocks in
 def refuse_groups(by: Sequence[str], count: int) -> None:
     """Raise ScoreError for more groups than `GROUPS`: each has as many numbers as there are draws."""
     if count > GROUPS:
-        raise ScoreError(f"Totals by {', '.join(by)} make {count:,} groups; the most is {GROUPS:,}.")
+        raise ScoreError(f"Totals are by {', '.join(by)}, which make {count:,} groups; the most is {GROUPS:,}.")
 
 
 def group(customers: pd.DataFrame, by: Sequence[str]) -> tuple[list[tuple[Any, ...]], NDArray[np.int64]]:
@@ -30,7 +30,7 @@ def group(customers: pd.DataFrame, by: Sequence[str]) -> tuple[list[tuple[Any, .
     lost = [name for name in by if name not in customers.columns]
     if lost:
         there = ", ".join(map(str, customers.columns))
-        raise ScoreError(f"Totals by {', '.join(lost)}: the customers have no such column. They have {there}.")
+        raise ScoreError(f"Totals are by {', '.join(lost)}, which the customers do not have. They have {there}.")
     grouped = customers.groupby(list(by), sort=True, dropna=False)
     refuse_groups(by, grouped.ngroups)
     codes = np.asarray(grouped.ngroup(), np.int64)

@@ -36,12 +36,14 @@ ALL = {**purchase.MODELS, **spend.MODELS}
 EXAMPLES = {
     "bg_nbd": [(0.6, 40.0, 0.8, 2.5), (5.0, 1e-3, 0.05, 0.4), (1e6, 2e8, 1e-6, 1e6)],
     "mbg_nbd": [(0.6, 40.0, 0.8, 2.5), (5.0, 1e-3, 0.05, 0.4), (1e6, 2e8, 1e-6, 1e6)],
+    "pareto_nbd": [(0.6, 40.0, 1.5, 400.0), (5.0, 1e-3, 0.05, 0.4), (1e6, 2e8, 1e-6, 1e6)],
     "gamma_gamma": [(6.0, 3.7, 15.0), (0.2, 1.05, 1e-2), (300.0, 40.0, 1e4)],
 }
 # Estimates from CDNOW's first 39 weeks, time in weeks, with the log-likelihood and the precision of the source.
 PUBLISHED = {
     "bg_nbd": ((0.2425945, 4.4136019, 0.7929199, 2.4258881), 1e-3, -9582.429),  # Fader, Hardie & Lee (2005), Table 2
     "mbg_nbd": ((0.525, 6.183, 0.891, 1.614), 1.2e-3, -9582.136),
+    "pareto_nbd": ((0.55315, 10.57633, 0.60625, 11.67150), 5e-3, -9594.976),  # the same
     "gamma_gamma": ((6.25, 3.74, 15.44), 1.4e-3, -4055.9177),  # Fader, Hardie & Lee (2005), JMR 42; note 025
 }
 SPEND = dict(zip(spend.MODELS["gamma_gamma"].parameters, EXAMPLES["gamma_gamma"][0], strict=True))

@@ -9,10 +9,11 @@ from typing import Any
 
 from ..model_spec import Spec
 from .bg_nbd.spec import BG_NBD, MBG_NBD
+from .pareto_nbd.spec import PARETO_NBD
 
 __all__ = ["MODELS", "model_part"]
 
-MODELS: Mapping[str, Spec] = {spec.name: spec for spec in (BG_NBD, MBG_NBD)}
+MODELS: Mapping[str, Spec] = {spec.name: spec for spec in (BG_NBD, MBG_NBD, PARETO_NBD)}
 
 
 def model_part(name: str, part: str) -> Any:

@@ -2,8 +2,7 @@
 
 import math
 
-from numba import njit
-
+from ...caching import njit
 from ...counter_random import gamma_draw, log_gamma_draw, poisson_draw, uniform
 from ...spend.dispatch import draw_spend
 from ..periods import find_period, spread_purchases
@@ -13,7 +12,7 @@ from .race import time_of_first
 ONE_BY_ONE = 6
 
 
-@njit(cache=True)
+@njit()
 def simulate_buyer(  # type: ignore[no-untyped-def]
     state, key, draw, quantile, x, T, parameters, spending, ends, delta, by_period
 ):
@@ -48,7 +47,7 @@ def simulate_buyer(  # type: ignore[no-untyped-def]
     return count + more, spread_purchases(state, key, draw, value, more, time, active, spending, ends, delta, by_period)
 
 
-@njit(cache=True)
+@njit()
 def _lifetime(state, s, H):  # type: ignore[no-untyped-def]
     """Draw a remaining lifetime, in logs, as a dropout rate of a small shape would underflow."""
     log_rate = log_gamma_draw(state, s) - math.log(H)

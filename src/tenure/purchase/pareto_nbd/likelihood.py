@@ -18,9 +18,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
+from ...caching import njit
 from ...kernel_table import FARTHEST, Floats, KernelTable
 from .race import NEGLIGIBLE, NODES, WEIGHTS, p_first, panel_width
 
@@ -47,7 +47,7 @@ class Table(KernelTable):
         return cls(*(np.ascontiguousarray(column, np.float64) for column in (x, t_x, T, count, more_than)))
 
 
-@njit(cache=True)
+@njit()
 def _gone(s, b, k, a, silence, means):  # type: ignore[no-untyped-def]
     """Compute `race.p_first(s, b, k, a, silence)` and means over the time y at which the lifetime ended.
 
@@ -76,7 +76,7 @@ def _gone(s, b, k, a, silence, means):  # type: ignore[no-untyped-def]
     return total
 
 
-@njit(cache=True)
+@njit()
 def _value_and_log_gradient(r, alpha, s, beta, x, t_x, T, count, more_than):  # type: ignore[no-untyped-def]
     """Sum the log-likelihood over customers, with its gradient in (log r, log alpha, log s, log beta)."""
     total, gradient, means = 0.0, np.zeros(4), np.empty(4)
@@ -104,7 +104,7 @@ def _value_and_log_gradient(r, alpha, s, beta, x, t_x, T, count, more_than):  # 
     return total, gradient
 
 
-@njit(cache=True, nogil=True)
+@njit(nogil=True)
 def kernel(theta, x, t_x, T, count, more_than):  # type: ignore[no-untyped-def]
     """Sum the log-likelihood over customers, with its gradient in (r, alpha, s, beta).
 
@@ -116,7 +116,7 @@ def kernel(theta, x, t_x, T, count, more_than):  # type: ignore[no-untyped-def]
     return np.asarray(value), gradient / theta
 
 
-@njit(cache=True, nogil=True)
+@njit(nogil=True)
 def density(u, x, t_x, T, count, more_than):  # type: ignore[no-untyped-def]
     """Compute the log-likelihood at u = logs of (mean rate, r, lifetime, s), and its gradient in u."""
     gradient = np.zeros(4)
@@ -128,7 +128,7 @@ def density(u, x, t_x, T, count, more_than):  # type: ignore[no-untyped-def]
     return value, gradient
 
 
-@njit(cache=True, nogil=True)
+@njit(nogil=True)
 def densities(out, u, *table):  # type: ignore[no-untyped-def]
     """Compute the log-likelihood at rows of coordinates."""
     for i in range(u.shape[0]):
@@ -142,7 +142,7 @@ def to_parameters(u: Floats, scale: float) -> dict[str, Floats]:
         return {"r": np.exp(u[..., 1]), "alpha": alpha, "s": np.exp(u[..., 3]), "beta": beta}
 
 
-@njit(cache=True, nogil=True)
+@njit(nogil=True)
 def _pointwise(out, r, alpha, s, beta, x, t_x, T):  # type: ignore[no-untyped-def]
     rates = np.zeros(x.max() + 1)
     for d in range(out.shape[0]):

@@ -14,7 +14,8 @@ integrand falls by a factor of about e^6 at most. A test compares the result wit
 import math
 
 import numpy as np
-from numba import njit
+
+from ...caching import njit
 
 _NODES, _WEIGHTS = np.polynomial.legendre.leggauss(12)
 NODES, WEIGHTS = 0.5 * (_NODES + 1.0), 0.5 * _WEIGHTS  # of (0, 1)
@@ -24,7 +25,7 @@ NEGLIGIBLE = 1e-18  # share of a panel after which all others are left out
 NEWTON_STEPS = 40
 
 
-@njit(cache=True)
+@njit()
 def panel_width(t, shape, scale, other_shape, other_scale, time):  # type: ignore[no-untyped-def]
     """Return the width of the panel that starts at t; the last one ends at `time`."""
     fall = shape / (scale + t) + other_shape / (other_scale + t)
@@ -32,12 +33,12 @@ def panel_width(t, shape, scale, other_shape, other_scale, time):  # type: ignor
     return width if t + 1.1 * width < time else time - t
 
 
-@njit(cache=True)
+@njit()
 def _density(y, shape, scale, other_shape, other_scale):  # type: ignore[no-untyped-def]
     return (shape / (scale + y)) * math.exp(-shape * math.log1p(y / scale) - other_shape * math.log1p(y / other_scale))
 
 
-@njit(cache=True)
+@njit()
 def _panel(t, width, shape, scale, other_shape, other_scale):  # type: ignore[no-untyped-def]
     total = 0.0
     for i in range(NODES.size):
@@ -45,7 +46,7 @@ def _panel(t, width, shape, scale, other_shape, other_scale):  # type: ignore[no
     return width * total
 
 
-@njit(cache=True)
+@njit()
 def p_first(shape, scale, other_shape, other_scale, time):  # type: ignore[no-untyped-def]
     """Compute the probability that Lomax(shape, scale) comes before the other clock and within `time`."""
     t, total = 0.0, 0.0
@@ -59,7 +60,7 @@ def p_first(shape, scale, other_shape, other_scale, time):  # type: ignore[no-un
     return min(total, 1.0)
 
 
-@njit(cache=True)
+@njit()
 def time_of_first(share, shape, scale, other_shape, other_scale, time):  # type: ignore[no-untyped-def]
     """Return the time, at most `time`, within which `p_first` is `share`."""
     t, before = 0.0, 0.0
@@ -76,7 +77,7 @@ def time_of_first(share, shape, scale, other_shape, other_scale, time):  # type:
     return time
 
 
-@njit(cache=True)
+@njit()
 def _within_panel(wanted, part, t, width, shape, scale, other_shape, other_scale):  # type: ignore[no-untyped-def]
     """Solve for the left piece of a panel that integrates to `wanted`, by Newton's method within a bracket."""
     low, high, piece = 0.0, width, width * (wanted / part if part > 0.0 else 0.0)

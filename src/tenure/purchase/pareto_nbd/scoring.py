@@ -11,8 +11,8 @@ import math
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
 
+from ...caching import njit
 from ..horizon import RINGS, Floats, fractions
 from .race import p_first
 
@@ -45,12 +45,12 @@ def prepare(ends: Floats, delta: float) -> tuple[Floats, Floats, Floats]:
     return fractions(delta * ends)
 
 
-@njit(cache=True)
+@njit()
 def renew_x(x, parameters, workspace):  # type: ignore[no-untyped-def]
     """Do nothing: no table depends on x."""
 
 
-@njit(cache=True)
+@njit()
 def expect_if_active(  # type: ignore[no-untyped-def]
     x, T, ends, delta, prepared, parameters, workspace, plain, discounted, buying
 ):
@@ -66,7 +66,7 @@ def expect_if_active(  # type: ignore[no-untyped-def]
         buying[draw] = p_first(shape, G, s, H, ends[-1])
 
 
-@njit(cache=True)
+@njit()
 def _active_share(reach, s, discount, nodes, weights, discounted_weights):  # type: ignore[no-untyped-def]
     """Compute the mean of (1 + z)^-s over z in (0, reach), plain and discounted."""
     core, steepness, rings = reach * max(1.0, s), discount, 0
@@ -84,7 +84,7 @@ def _active_share(reach, s, discount, nodes, weights, discounted_weights):  # ty
     return total, min(total_discounted, total)
 
 
-@njit(cache=True)
+@njit()
 def fill_alive(x, t_x, T, parameters, workspace, alive):  # type: ignore[no-untyped-def]
     """Compute P(alive at T) under each draw."""
     for draw in range(alive.size):
@@ -93,7 +93,7 @@ def fill_alive(x, t_x, T, parameters, workspace, alive):  # type: ignore[no-unty
         )
 
 
-@njit(cache=True)
+@njit()
 def p_alive(x, t_x, T, r, alpha, s, beta):  # type: ignore[no-untyped-def]
     """Compute the probability of being active at T, with the odds in logs.
 

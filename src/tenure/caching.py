@@ -4,7 +4,7 @@ Numba's own key is the file of the function alone, but machine code contains the
 too. Here a digest of all of them is part of the names of the cache's files. Where the files lie is Numba's choice, and
 Numba's configuration, which other packages share, is not changed.
 
-Compiled functions import helpers and constants by name, or a module of this package that holds them.
+Compiled functions import helpers and constants by name, or a module of their own package that holds them.
 """
 
 import hashlib
@@ -19,7 +19,6 @@ import numpy as np
 from numba.core.caching import CompileResultCacheImpl, FunctionCache
 from numba.core.dispatcher import Dispatcher
 
-PACKAGE = __name__.rpartition(".")[0]
 CACHE = "_cache"  # the attribute of a dispatcher that holds its cache
 SOURCES = "_sources"  # the attribute of a stub that holds the modules whose functions the compiler puts in its place
 
@@ -78,9 +77,11 @@ def _digest_of_module(module: ModuleType) -> str:
 
 
 def _digest_of_globals(path: str, values: Mapping[str, Any]) -> str:
-    digest = hashlib.sha256(_source(path))
+    digest, package = hashlib.sha256(_source(path)), values["__name__"].partition(".")[0]
     for name, value in sorted(values.items()):
-        if not name.startswith("__"):
+        if isinstance(value, ModuleType) and value.__name__.partition(".")[0] == package:
+            digest.update(_digest_of_module(value).encode())
+        elif not name.startswith("__"):
             for part in (name.encode(), *_content(value, path)):
                 digest.update(b"%d\0" % len(part) + part)
     return digest.hexdigest()[:16]
@@ -97,9 +98,6 @@ def _content(value: Any, path: str) -> Iterator[bytes]:
         function: Any = value.py_func
         if function.__code__.co_filename != path:  # the file's own functions are in its text
             yield str(getattr(getattr(value, CACHE), "digest", None) or _digest(function)).encode()
-    elif isinstance(value, ModuleType):
-        if value.__name__.startswith(f"{PACKAGE}."):
-            yield _digest_of_module(value).encode()
     elif hasattr(value, SOURCES):
         for module in getattr(value, SOURCES):
             yield _digest_of_module(module).encode()

@@ -102,9 +102,13 @@ def test_the_command_line_has_the_last_word_on_what_is_swept(tmp_path: Path) -> 
 def test_a_run_of_the_sweep_is_named_after_what_it_is_and_registers_nothing(model: str, prior: str) -> None:
     settings = compose_settings("train", ["experiment=compare", f"fit.purchase_model={model}", f"fit/priors={prior}"])
     assert settings.fit.priors == compose_settings("train", [f"fit/priors={prior}"]).fit.priors
-    told = settings.registry
-    assert (told.experiment, told.run_name, told.tags) == ("compare", f"{model} {prior} 1997-09-30", {"priors": prior})
-    assert told.register is False
+    logged = settings.registry
+    assert (logged.experiment, logged.run_name, logged.tags) == (
+        "compare",
+        f"{model} {prior} 1997-09-30",
+        {"priors": prior},
+    )
+    assert logged.register is False
 
 
 def test_a_sweep_on_a_fresh_store_lands_all_its_runs_and_registers_nothing(swept: Swept) -> None:
@@ -133,10 +137,10 @@ def test_a_sweep_on_a_fresh_store_lands_all_its_runs_and_registers_nothing(swept
 
 def test_the_command_that_a_run_holds_repeats_it_alone(swept: Swept) -> None:
     (first, *_) = swept.runs().values()
-    told = first.command().split()
-    assert told[0] == "tenure-train"
-    assert {"fit.purchase_model=bg_nbd", "fit/priors=weak", "rfm.cutoff=1997-09-30", "experiment=compare"} < set(told)
-    assert told[-1] == "hydra.mode=RUN"
+    printed = first.command().split()
+    assert printed[0] == "tenure-train"
+    assert {"fit.purchase_model=bg_nbd", "fit/priors=weak", "rfm.cutoff=1997-09-30", "experiment=compare"} < set(printed)
+    assert printed[-1] == "hydra.mode=RUN"
 
 
 def test_the_runs_are_set_side_by_side_split_by_split_and_kept_in_a_run_of_their_own(

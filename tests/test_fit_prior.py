@@ -137,7 +137,7 @@ def test_a_narrow_prior_is_seen_to_pull(base, settings):
 
 
 def test_sensitivity_follows_a_refit_under_the_scaled_prior(base, settings):
-    """Power-scaling a log-normal prior by 4 halves its spread: the shift of a refit has the sign that was foretold."""
+    """Power-scaling a log-normal prior by 4 halves its spread: the shift of a refit has the sign that is predicted."""
     scaled = {
         name: PriorSettings("LogNormal", {"mu": prior.parameters["mu"], "sigma": prior.parameters["sigma"] / 2})
         for name, prior in vars(settings.priors.gamma_gamma).items()

@@ -181,11 +181,11 @@ def test_pictures_and_tables_are_logged(evidence: registry.Evidence) -> None:
         assert pixels.std() > 5, picture
     assert {"r", "alpha", "a", "b"} <= set(evidence.table("diagnostics/final/purchases_summary").iloc[:, 0])
     assert list(evidence.table("diagnostics/final/spend_sensitivity")["parameter"]) == ["p", "q", "v"]
-    told = evidence.table("diagnostics/calibration/prior_consequences").set_index("quantity")
+    consequences = evidence.table("diagnostics/calibration/prior_consequences").set_index("quantity")
     assert (
-        told.loc["mean spend per purchase", "posterior_low"]
+        consequences.loc["mean spend per purchase", "posterior_low"]
         < 36
-        < told.loc["mean spend per purchase", "posterior_high"]
+        < consequences.loc["mean spend per purchase", "posterior_high"]
     )
 
 

@@ -47,7 +47,7 @@ def prepare(ends: Floats, delta: float) -> tuple[Floats, Floats, Floats]:
 
 @njit()
 def renew_x(x, parameters, workspace):  # type: ignore[no-untyped-def]
-    """Do nothing: no table depends on x."""
+    """Return at once: no table depends on x."""
 
 
 @njit()

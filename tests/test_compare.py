@@ -137,10 +137,10 @@ def test_a_sweep_on_a_fresh_store_lands_all_its_runs_and_registers_nothing(swept
 
 def test_the_command_that_a_run_holds_repeats_it_alone(swept: Swept) -> None:
     (first, *_) = swept.runs().values()
-    printed = first.command().split()
-    assert printed[0] == "tenure-train"
-    assert {"fit.purchase_model=bg_nbd", "fit/priors=weak", "rfm.cutoff=1997-09-30", "experiment=compare"} < set(printed)
-    assert printed[-1] == "hydra.mode=RUN"
+    words = first.command().split()
+    assert words[0] == "tenure-train"
+    assert {"fit.purchase_model=bg_nbd", "fit/priors=weak", "rfm.cutoff=1997-09-30", "experiment=compare"} < set(words)
+    assert words[-1] == "hydra.mode=RUN"
 
 
 def test_the_runs_are_set_side_by_side_split_by_split_and_kept_in_a_run_of_their_own(

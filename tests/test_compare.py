@@ -168,7 +168,7 @@ def test_a_difference_is_paired_over_the_customers_of_one_split_and_nothing_from
     splits = compare.find_runs("compare")
     assert [[*runs] for runs in splits.values()] == [[" ".join(names) for names in product(MODELS, swept.priors)]] * 2
     runs = next(iter(splits.values()))
-    own, differences = compare.compare({**runs, "again": runs["bg_nbd weak"]}, "bg_nbd weak")
+    own, differences = compare.compare_runs({**runs, "again": runs["bg_nbd weak"]}, "bg_nbd weak")
     assert own["elpd of purchases"] == runs["bg_nbd weak"].metrics["calibration.purchases.loo_elpd"]
     assert own["CRPS of spend"] == pytest.approx(runs["bg_nbd weak"].metrics["spend.crps"], rel=0.03)
     assert set(differences["again"].values()) == {(0.0, 0.0)}

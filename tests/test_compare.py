@@ -152,7 +152,7 @@ def test_the_runs_are_set_side_by_side_split_by_split_and_kept_in_a_run_of_their
     runs = swept.runs()
     assert all(f"`{run.run_id}`" in said for run in runs.values())
     assert said.count("| less the reference |") == said.count("| bg_nbd weak itself |") == 2
-    (kept,) = re.findall(r"Kept in run (\w+)", said)
+    (kept,) = re.findall(r"Logged in run (\w+)", said)
     evidence = registry.evidence(kept)
     assert evidence.file("compare.md").read_text() in said
     assert evidence.file("differences.png").stat().st_size > 10_000

@@ -102,7 +102,7 @@ def test_no_posterior_is_judged_on_days_that_it_was_fitted_on_or_may_have_been(
 ) -> None:
     fitted_on_them = replace(seen, origin={"as_of": day} if day else {})
     for pair in [(fitted_on_them, seen), (seen, fitted_on_them)]:
-        with pytest.raises(PosteriorError, match=rf"days up to {day}, so it cannot be judged on days after {CUTOFF}"):
+        with pytest.raises(PosteriorError, match=rf"days up to {day}, so it cannot be tested on days after {CUTOFF}"):
             compare_recipes(parts, *pair, seed=0)
 
 

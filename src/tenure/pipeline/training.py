@@ -190,8 +190,8 @@ class _Trainer:
 
     def run(self) -> Training:
         """Run all stages."""
-        split, checks = self.data.split, self.settings.review.checks
-        calibration = self._fit(CALIBRATION, split.calibration)
+        split, checks, seed = self.data.split, self.settings.review.checks, self.settings.seed
+        calibration = self._fit(CALIBRATION, split.calibration, derive_seed(seed, "tenure-train.calibration"))
         holdout = self._measure(calibration.posterior)
         metrics = {**self.data.metrics, **calibration.metrics, **holdout.metrics}
         review = judge(metrics, checks, fits=calibration.methods)
@@ -208,8 +208,8 @@ class _Trainer:
         review = review.with_failures(self.failures.failures)
         return Training(self.data, calibration, holdout, final, refit_drift, drifts, forecasts, metrics, review)
 
-    def _fit(self, stage: str, summary: CustomerSummary) -> StageFit:
-        base, seed = CompressedSummary.of(summary), derive_seed(self.settings.seed, f"tenure-train.{stage}")
+    def _fit(self, stage: str, summary: CustomerSummary, seed: int) -> StageFit:
+        base = CompressedSummary.of(summary)
         size = f"{base.customers:,} customers, {len(base.histories.count):,} distinct histories"
         with self.observer.stage(f"fit {stage}: {size}"):
             fitted = fit(base, self.settings.fit, seed=seed, progress=self.observer.shows_progress)
@@ -221,9 +221,10 @@ class _Trainer:
 
     def _refit(self, whole_log: CustomerSummary) -> StageFit:
         """Fit the customers of the acquisition window; the scores are of all customers."""
-        if self.data.window == AcquisitionWindow():
-            return self._fit(FINAL, whole_log)
-        return self._fit(FINAL, summarize(self.data.transactions, self.data.split.end, self.data.window))
+        summary, data = whole_log, self.data
+        if data.window != AcquisitionWindow():
+            summary = summarize(data.transactions, data.split.end, data.window)
+        return self._fit(FINAL, summary, derive_seed(self.settings.seed, "tenure-train.final"))
 
     def _measure(self, posterior: Posterior) -> HoldoutReport:
         split, settings = self.data.split, self.settings

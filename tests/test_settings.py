@@ -10,9 +10,9 @@ from job_runs import command
 from tenure.errors import InputError
 from tenure.jobs.compose import compose_settings
 from tenure.scorer import Params
+from tenure.settings import COMMANDS
 
 ROOT = Path(__file__).parent.parent
-COMMANDS = ("train", "score", "simulate", "promote", "backtest", "report")
 
 
 @pytest.mark.parametrize(
@@ -72,7 +72,7 @@ def test_every_experiment_composes(path: Path) -> None:
     compose_settings("train", [f"experiment={path.stem}"])
 
 
-@pytest.mark.parametrize("source", ["README.md", *(f"conf/hydra/help/{name}.yaml" for name in COMMANDS)])
+@pytest.mark.parametrize("source", ["README.md"])
 def test_every_documented_command_line_composes(source: str) -> None:
     """What a shell makes of each documented line of a command, quotes and all, is taken by Hydra."""
     text = (ROOT / source).read_text().replace("\\\n", " ")

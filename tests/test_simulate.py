@@ -609,7 +609,7 @@ def test_the_command_says_what_it_wrote_and_what_comes_next(tmp_path: Path) -> N
     for count in ("customers", "orders", "rows", "refunds", "purchase_days"):
         assert f"{holds[count]:,}" in done.stdout
     assert "Written: simulated.parquet" in done.stdout
-    assert "uv run tenure-train transactions.path=simulated.parquet" in done.stdout
+    assert "tenure-train transactions.path=simulated.parquet" in done.stdout
     assert "fit.purchase_model=mbg_nbd" in done.stdout
     assert "simulated 200 customers" in done.stderr
     assert sorted(path.name for path in tmp_path.iterdir()) == ["simulated.parquet", "truth.parquet"]

@@ -86,14 +86,15 @@ def test_passwords_in_addresses_are_masked(text: str, masked: str) -> None:
 @pytest.mark.parametrize(
     ("uri", "shown"),
     [
-        ("sqlite:///mlflow.db", "uv run mlflow ui --backend-store-uri sqlite:///mlflow.db"),
-        ("sqlite:////My Files/$x.db", "uv run mlflow ui --backend-store-uri 'sqlite:////My Files/$x.db'"),
-        (f"sqlite:///m.db?password={SECRET}", 'uv run mlflow ui --backend-store-uri "$MLFLOW_TRACKING_URI"'),
-        (f"postgresql://ann:{SECRET}@h/x", 'uv run mlflow ui --backend-store-uri "$MLFLOW_TRACKING_URI"'),
+        ("sqlite:///mlflow.db", "mlflow ui --backend-store-uri sqlite:///mlflow.db"),
+        ("sqlite:////My Files/$x.db", "mlflow ui --backend-store-uri 'sqlite:////My Files/$x.db'"),
+        (f"sqlite:///m.db?password={SECRET}", 'mlflow ui --backend-store-uri "$MLFLOW_TRACKING_URI"'),
+        (f"postgresql://ann:{SECRET}@h/x", 'mlflow ui --backend-store-uri "$MLFLOW_TRACKING_URI"'),
         (f"http://ann:{SECRET}@h:5000", "http://ann:***@h:5000"),
     ],
 )
-def test_the_line_that_shows_a_store_holds_no_password(uri: str, shown: str) -> None:
+def test_the_line_that_shows_a_store_holds_no_password(uri: str, shown: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("UV_RUN_RECURSION_DEPTH", raising=False)
     assert registry.ui_command(uri) == shown
 
 

@@ -101,9 +101,9 @@ def unread(*command: str, folder: Path) -> tuple[int, str]:
 @pytest.mark.parametrize("arguments", [["--help"], ["--version"], ["--cfg", "job"], ["-m", "seed=1,2"], []])
 def test_a_command_whose_output_nobody_reads_ends_without_a_trace(tmp_path: Path, arguments: list[str]) -> None:
     script = (
-        "import sys; from tenure.jobs import app\n"
+        "import sys; from tenure import commands; from tenure.jobs import app\n"
         "def job(*_, **__):\n    print('a result'); print('begun', file=sys.stderr); return 0\n"
-        f"app._simulate = job; sys.argv = ['tenure-simulate', *{arguments}]; app.simulate()"
+        f"app._simulate = job; sys.argv = ['tenure-simulate', *{arguments}]; commands.simulate()"
     )
     code, said = unread(sys.executable, "-c", script, folder=tmp_path)
     assert code == GONE, said

@@ -3,7 +3,6 @@
 Heavy libraries are imported when a job starts, so that a wrong setting is refused at once.
 """
 
-import importlib.metadata
 import logging
 import os
 import shlex
@@ -23,9 +22,10 @@ from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError  # type: ignore[import-untyped]
 
 from tenure.errors import InputError
+from tenure.settings.shipped import shipped
 from tenure.text import shown
 
-from .compose import read_arguments, refusal, shipped
+from .compose import read_arguments, refusal
 from .ending import Ended, catch_signals, disk_fault, end_with_reader
 from .keys import FaultError
 from .overrides import Reading
@@ -103,9 +103,6 @@ def _report(settings: Any, config: str, *, is_sweep: bool) -> int:
 def _run(name: str, job: Callable[..., int | Result]) -> None:
     """Compose, run and exit. Hydra exits with 1 after any error; here 1 means an internal error."""
     end_with_reader()
-    if "--version" in sys.argv[1:]:
-        print(f"tenure {importlib.metadata.version('tenure')}", flush=True)
-        return
     ended = catch_signals()
     try:
         sys.exit(_run_all(name, job, ended))

@@ -1,11 +1,12 @@
 """Compose settings by Hydra, inside a command and outside of one: the YAML files and the types that they fill."""
 
+import argparse
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import hydra
 from hydra._internal.utils import get_args_parser
@@ -21,38 +22,16 @@ from omegaconf.errors import (
 )
 from yaml import MarkedYAMLError  # type: ignore[import-untyped]
 
-from tenure.settings import (
-    BacktestJobSettings,
-    PromoteSettings,
-    ReportJobSettings,
-    ScoreJobSettings,
-    SimulateJobSettings,
-    TrainSettings,
-)
+from tenure import invocation
+from tenure.settings import COMMANDS
+from tenure.settings.hints import described
+from tenure.settings.shipped import shipped
 
 from .groups import Command
-from .keys import FaultError, described, find, unknown
+from .keys import FaultError, find, unknown
 from .overrides import Reading, read
 
-PACKAGE = Path(__file__).resolve().parents[1]
-
-
-def shipped(path: str) -> str:
-    """Return the path of a file or folder of the project: in the checkout, or inside the installed package."""
-    checkout = PACKAGE.parents[1]
-    is_checkout = (checkout / "conf" / "train.yaml").is_file()
-    return str((checkout if is_checkout else PACKAGE) / path)
-
-
 OmegaConf.register_new_resolver("shipped", shipped, replace=True)
-COMMANDS: Mapping[str, type] = {
-    "train": TrainSettings,
-    "score": ScoreJobSettings,
-    "simulate": SimulateJobSettings,
-    "promote": PromoteSettings,
-    "backtest": BacktestJobSettings,
-    "report": ReportJobSettings,
-}
 for command, kind in COMMANDS.items():
     ConfigStore.instance().store(f"{command}_settings", node=kind)
 
@@ -62,7 +41,7 @@ def read_arguments(name: str, arguments: Sequence[str]) -> Reading:
 
     The arguments of the reading are those that Hydra gets, its own options among them.
     """
-    options = get_args_parser().parse_intermixed_args(list(arguments))
+    options = _parser(name).parse_intermixed_args(list(arguments))
     if not options.overrides or options.config_name or options.config_path or options.experimental_rerun:
         return Reading(list(arguments))
     folders = (*([Path(options.config_dir)] if options.config_dir else []), Path(shipped("conf")))
@@ -74,6 +53,17 @@ def read_arguments(name: str, arguments: Sequence[str]) -> Reading:
     settings = set(options.overrides)
     reading.arguments += [argument for argument in arguments if argument not in settings]
     return reading
+
+
+def _parser(name: str) -> argparse.ArgumentParser:
+    """Return Hydra's parser of options, whose errors are those of this module."""
+    parser: argparse.ArgumentParser = get_args_parser()
+
+    def refuse(message: str) -> NoReturn:
+        raise FaultError(f"{message}. A setting is key=value; {invocation.command(name, '--help')} explains both")
+
+    parser.error = refuse  # type: ignore[method-assign]
+    return parser
 
 
 def _is_sweep(command: Command, arguments: Sequence[str]) -> bool:

@@ -8,7 +8,9 @@ from typing import Any
 
 import yaml  # type: ignore[import-untyped]
 
-from .keys import fields_of, find, plain
+from tenure.settings.hints import fields_of, plain
+
+from .keys import find
 
 
 @dataclass(frozen=True)

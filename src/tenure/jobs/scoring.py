@@ -9,7 +9,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from tenure import paths, registry, units
+from tenure import invocation, paths, registry, units
 from tenure.batch import Scored
 from tenure.errors import InputError
 from tenure.output import atomic_file, is_described, keep, refuse_input, require_writable
@@ -130,8 +130,8 @@ def require_verdict(about: Mapping[str, str], *, accept_failed: bool) -> Verdict
     if verdict is Verdict.FAIL and not accept_failed:
         raise FailedReviewError(
             f"The verdict of run {run_id} is FAIL, so its scores are not reliable. For the failed checks:"
-            f" tenure-report model={run_id}. To score with it nevertheless: score.accept_failed=true; every row then"
-            " carries the verdict."
+            f" {invocation.command('report', f'model={run_id}')}. To score with it nevertheless:"
+            " score.accept_failed=true; every row then carries the verdict."
         )
     return verdict
 

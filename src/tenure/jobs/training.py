@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from dataclasses import asdict, replace
 
-from tenure import figures, paths, pipeline, registry, report
+from tenure import figures, invocation, paths, pipeline, registry, report
 from tenure.failures import Failures
 from tenure.pipeline import HoldoutReport, StageFit, Training, TrainingData
 from tenure.record import Record, finite
@@ -205,7 +205,7 @@ def _report(run_id: str, review: Review, failures: Failures) -> Review:
     with failures.contain(REPORT), stage("write the report"):
         registry.log(Record(files={paths.REPORT: report.render(registry.evidence(run_id))}))
         return review
-    log.warning("To write the report again: tenure-report model=%s", run_id)
+    log.warning("To write the report again: %s", invocation.command("report", f"model={run_id}"))
     return _log_review(review, failures)
 
 

@@ -14,7 +14,7 @@ from mlflow import MlflowClient
 from mlflow.entities import Run
 from mlflow.exceptions import MlflowException
 
-from tenure import paths
+from tenure import invocation, paths
 from tenure.addresses import mask, mask_address
 from tenure.settings import RegistrySettings
 
@@ -120,7 +120,8 @@ def ui_command(uri: str) -> str:
     shown = mask_address(uri)
     if uri.startswith("http"):
         return shown
-    return f"uv run mlflow ui --backend-store-uri {shlex.quote(uri) if shown == uri else '"$MLFLOW_TRACKING_URI"'}"
+    address = shlex.quote(uri) if shown == uri else '"$MLFLOW_TRACKING_URI"'
+    return f"{invocation.program('mlflow')} ui --backend-store-uri {address}"
 
 
 @contextmanager

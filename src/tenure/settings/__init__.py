@@ -16,10 +16,12 @@ from .backtest import (
 from .checks import SettingsError
 from .fit import FitSettings, Priors, PriorSettings, ScaleSettings
 from .jobs import (
+    COMMANDS,
     BacktestJobSettings,
     PromoteSettings,
     RegistrySettings,
     ReportJobSettings,
+    ResultSettings,
     ScoreJobSettings,
     SimulateJobSettings,
     TrainSettings,
@@ -40,6 +42,7 @@ from .window import AcquisitionWindowSettings, ObservedSettings, RfmSettings, Ro
 
 __all__ = [
     "BASELINES",
+    "COMMANDS",
     "SCORE_COLUMNS",
     "AcquisitionSettings",
     "AcquisitionWindowSettings",
@@ -65,6 +68,7 @@ __all__ = [
     "RefundSettings",
     "RegistrySettings",
     "ReportJobSettings",
+    "ResultSettings",
     "ReviewSettings",
     "ReviewSettingsError",
     "RfmSettings",

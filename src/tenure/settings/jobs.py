@@ -1,7 +1,8 @@
 """The settings of each command."""
 
 import re
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from ..bounds import LEAST_RATE
 from .backtest import BacktestSettings, OriginSettings
@@ -22,7 +23,17 @@ TAG = r"(?![/.])[\w\-.:/ ]{1,250}(?<!/)"
 
 @dataclass
 class RegistrySettings:
-    """The tracking store, the experiment and the model. `register` null: a single run registers, a sweep does not."""
+    """The tracking store, the experiment and the model.
+
+    Args:
+        tracking_uri: address of the MLflow store; MLFLOW_TRACKING_URI in the environment has priority.
+        experiment: name of the MLflow experiment, 1 to 250 printable characters.
+        name: name of the registered model, 1 to 250 characters, none of them / : . % or a quote.
+        register: whether a model that does not fail is registered; null: a single run registers, the runs of a sweep do
+            not.
+        run_name: name of the run, 1 to 250 printable characters; null: MLflow chooses one.
+        tags: further tags of the run, such as {team: retention}; values of 5,000 characters at most.
+    """
 
     tracking_uri: str
     experiment: str
@@ -47,8 +58,36 @@ class RegistrySettings:
 
 
 @dataclass
+class ResultSettings:
+    """The file that describes how a command ended.
+
+    Args:
+        path: path of a JSON file, which ends in .json, with the run, verdict, model, totals, paths and exit code; null:
+            none. It is written whatever happens. Each run of a sweep has its own, such as result-0.json.
+    """
+
+    path: str | None = None
+
+    def __post_init__(self) -> None:
+        is_right = self.path is None or self.path.endswith(".json")
+        require(is_right, "result.path", "a path that ends in .json, or null", self.path)
+
+
+@dataclass
 class TrainSettings:
-    """The settings of `tenure-train`."""
+    """The settings of `tenure-train`.
+
+    Args:
+        transactions: the purchase log.
+        rfm: the days and customers that the model is fitted to.
+        fit: models, priors and inference.
+        score: horizon, discounting, margin and level of the forecasts.
+        backtest: baselines and the drift of totals.
+        review: limits of the review.
+        registry: store, experiment and model.
+        seed: seed of the sampler and of the simulated outcomes, from 0 to 2^63 - 1.
+        result: the file that describes how the command ended.
+    """
 
     transactions: TransactionsSettings
     rfm: RfmSettings
@@ -58,6 +97,7 @@ class TrainSettings:
     review: ReviewSettings
     registry: RegistrySettings
     seed: int
+    result: ResultSettings = field(default_factory=ResultSettings)
 
     def __post_init__(self) -> None:
         require(0 <= self.seed < 2**63, "seed", "from 0 to 2^63 - 1", self.seed)
@@ -65,7 +105,19 @@ class TrainSettings:
 
 @dataclass
 class BacktestJobSettings:
-    """The settings of `tenure-backtest`."""
+    """The settings of `tenure-backtest`.
+
+    Args:
+        transactions: the purchase log.
+        rfm: the days and customers that the model is fitted to.
+        fit: models, priors and inference; one fit for each cut-off.
+        origins: cut-offs and horizons.
+        backtest: baselines and the drift of totals.
+        level: probability of the intervals, above 0 and below 1.
+        registry: store and experiment.
+        seed: seed of the draws and of the simulated outcomes, from 0 to 2^63 - 1.
+        result: the file that describes how the command ended.
+    """
 
     transactions: TransactionsSettings
     rfm: RollingSettings
@@ -75,6 +127,7 @@ class BacktestJobSettings:
     level: float
     registry: RegistrySettings
     seed: int
+    result: ResultSettings = field(default_factory=ResultSettings)
 
     def __post_init__(self) -> None:
         require(0 < self.level < 1, "level", "above 0 and below 1", self.level)
@@ -88,7 +141,23 @@ class BacktestJobSettings:
 
 @dataclass
 class ScoreJobSettings:
-    """The settings of `tenure-score`."""
+    """The settings of `tenure-score`.
+
+    Args:
+        model: model to score with: by alias (models:/clv@champion), by number (models:/clv/3, models:/clv/latest) or of
+            a training run (runs:/ and its id).
+        output: path of the scores, which ends in .parquet; an atomic write: complete or absent.
+        by: columns to total by, such as [country]: of summary.path, or named in transactions.segments.
+        by_month: whether to add purchases and clv by month: columns of lists, and a table of totals.
+        residual: whether to add the clv without a horizon: columns residual_clv, residual_low, residual_high and so on.
+        transactions: the purchase log.
+        summary: a customer summary to score instead of a log.
+        rfm: the end of observation.
+        score: horizon, discounting, margin, level, and further columns.
+        registry: store and experiment.
+        seed: seed of the simulated outcomes, from 0 to 2^63 - 1.
+        result: the file that describes how the command ended.
+    """
 
     model: str
     output: str
@@ -101,6 +170,7 @@ class ScoreJobSettings:
     score: BatchScoreSettings
     registry: RegistrySettings
     seed: int
+    result: ResultSettings = field(default_factory=ResultSettings)
 
     def __post_init__(self) -> None:
         is_model = re.fullmatch(f"{MODEL}|{RUN}", self.model) is not None
@@ -125,12 +195,21 @@ class ScoreJobSettings:
 
 @dataclass
 class SimulateJobSettings:
-    """The settings of `tenure-simulate`."""
+    """The settings of `tenure-simulate`.
+
+    Args:
+        simulate: the synthetic log.
+        output: path of the log: one file if it ends in .parquet, else a new folder of parts; an atomic write.
+        truth: path of a Parquet file with each customer's true rate, dropout, mean spend and departure; null: none.
+        seed: seed of the log, from 0 to 2^63 - 1; the same settings and seed give the same bytes.
+        result: the file that describes how the command ended.
+    """
 
     simulate: SimulateSettings
     output: str
     truth: str | None
     seed: int
+    result: ResultSettings = field(default_factory=ResultSettings)
 
     def __post_init__(self) -> None:
         require(self.output.strip() != "", "output", "the path of a .parquet file, or of a new folder", self.output)
@@ -141,7 +220,18 @@ class SimulateJobSettings:
 
 @dataclass
 class PromoteSettings:
-    """The settings of `tenure-promote`."""
+    """The settings of `tenure-promote`.
+
+    Args:
+        model: model to promote, by alias (models:/clv@challenger) or number (models:/clv/3).
+        reason: why a person promotes it, 2,000 characters at most. It outweighs the comparison, never a FAIL.
+        by: who promotes, 2,000 characters at most; null: the login on this machine.
+        rollback: whether to make the champion before this one champion again.
+        transactions: the present place of the challenger's purchase log.
+        registry: store and experiment.
+        seed: seed of both fits and of the simulated outcomes, from 0 to 2^63 - 1.
+        result: the file that describes how the command ended.
+    """
 
     model: str
     reason: str | None
@@ -150,6 +240,7 @@ class PromoteSettings:
     transactions: MovedLogSettings
     registry: RegistrySettings
     seed: int
+    result: ResultSettings = field(default_factory=ResultSettings)
 
     def __post_init__(self) -> None:
         is_model = re.fullmatch(MODEL, self.model) is not None
@@ -169,11 +260,19 @@ class PromoteSettings:
 
 @dataclass
 class ReportJobSettings:
-    """The settings of `tenure-report`."""
+    """The settings of `tenure-report`.
+
+    Args:
+        model: model by alias (models:/clv@champion) or number (models:/clv/3), or the id of a training run.
+        output: path of the report; an atomic write: complete or absent.
+        registry: store and experiment.
+        result: the file that describes how the command ended.
+    """
 
     model: str
     output: str
     registry: RegistrySettings
+    result: ResultSettings = field(default_factory=ResultSettings)
 
     def __post_init__(self) -> None:
         is_model = re.fullmatch(rf"{MODEL}|[0-9a-f]{{32}}", self.model) is not None
@@ -181,3 +280,13 @@ class ReportJobSettings:
             "a model by alias or number (models:/clv@challenger, models:/clv/3) or the id of a run (32 digits, 0 to f)"
         )
         require(is_model, "model", rule, self.model)
+
+
+COMMANDS: Mapping[str, type] = {
+    "train": TrainSettings,
+    "score": ScoreJobSettings,
+    "simulate": SimulateJobSettings,
+    "promote": PromoteSettings,
+    "backtest": BacktestJobSettings,
+    "report": ReportJobSettings,
+}

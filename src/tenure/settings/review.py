@@ -48,6 +48,10 @@ class ReviewSettings:
     """The limits of the review by name, and the level of the intervals that they assume.
 
     Neither this class nor `LimitSettings` is frozen: Hydra cannot fill a frozen schema from a config group.
+
+    Args:
+        level: probability of the intervals, above 0 and below 1.
+        checks: the checks by name; conf/review/default.yaml has them with their reasons.
     """
 
     level: float

@@ -15,7 +15,15 @@ SCORE_COLUMNS = ("as_of", "horizon_days", "model_version", "first_purchase", "la
 
 @dataclass
 class ScoreSettings:
-    """Params of the scorer: horizon, discounting, margin, interval level."""
+    """Params of the scorer: horizon, discounting, margin, interval level.
+
+    Args:
+        horizon_days: days ahead, from 1 to 10,950.
+        discount_rate: annual effective rate, from 0 to 5 (0.10 is ten percent): a purchase t days ahead is discounted
+            by (1 + d)^(-t / 365).
+        margin: share of spend that is kept, above 0 and at most 1.
+        level: probability of the intervals, above 0 and below 1.
+    """
 
     horizon_days: int
     discount_rate: float
@@ -37,7 +45,14 @@ class ScoreSettings:
 
 @dataclass
 class BatchScoreSettings(ScoreSettings):
-    """Params of `tenure-score`, the further columns that it writes, and the checks that it skips."""
+    """Params of `tenure-score`, the further columns that it writes, and the checks that it skips.
+
+    Args:
+        columns: columns to add: any of as_of, horizon_days, model_version, first_purchase, last_purchase,
+            historic_spend.
+        allow_unit_change: whether to score although money or time seems to have another unit than the model's.
+        accept_failed: whether to score with a training run of verdict FAIL (model=runs:/ and its id).
+    """
 
     columns: list[str]
     allow_unit_change: bool

@@ -15,7 +15,13 @@ ROLES = ("customer_id", "date", "amount", "order_id")
 
 @dataclass
 class TruthSettings:
-    """A population: its models and their parameters; time in days, money as in the log."""
+    """A population: its models and their parameters; time in days, money as in the log.
+
+    Args:
+        purchase_model: model of purchases and dropout: bg_nbd, mbg_nbd or pareto_nbd.
+        spend_model: model of the spend per purchase: gamma_gamma.
+        parameters: parameters of both models by name, such as r, alpha, a, b, p, q, v.
+    """
 
     purchase_model: str
     spend_model: str
@@ -48,7 +54,13 @@ class TruthSettings:
 
 @dataclass
 class AcquisitionSettings:
-    """When the customers of a synthetic log first bought."""
+    """When the customers of a synthetic log first bought.
+
+    Args:
+        since: first day of acquisitions; null: the log's first day. An earlier one gives left-truncated customers.
+        until: last day of acquisitions; null: the log's last day.
+        growth: annual growth of acquisitions, effective, from -0.9 to 10 (0.5: half as many again each year).
+    """
 
     since: str | None
     until: str | None
@@ -63,7 +75,12 @@ class AcquisitionSettings:
 
 @dataclass
 class SeasonSettings:
-    """A yearly cycle of repeat purchases."""
+    """A yearly cycle of repeat purchases; first purchases have none.
+
+    Args:
+        amplitude: purchases on the peak day over those on an average day, less 1; at least 0 and below 1.
+        peak_day: day of the year with the most purchases, 1 to 365.
+    """
 
     amplitude: float
     peak_day: int
@@ -75,7 +92,16 @@ class SeasonSettings:
 
 @dataclass
 class RefundSettings:
-    """Which orders of a synthetic log are refunded, and how the log shows it."""
+    """Which orders of a synthetic log are refunded, and how the log shows it.
+
+    Args:
+        share: share of the orders that are refunded, from 0 to 1.
+        full: share of the refunds that are full, from 0 to 1; the others are for a part of the amount, uniform.
+        delay_days: mean days until a refund, exponential, from 0 to 3,650; refunds after the end of the log are left
+            out.
+        matched: share of the refunds with the id of their order, from 0 to 1; the others have another id.
+        prefix: prefix of the order ids of refunds, such as C; null: none.
+    """
 
     share: float
     full: float
@@ -91,7 +117,20 @@ class RefundSettings:
 
 @dataclass
 class DirtSettings:
-    """Shares of the rows of a synthetic log that are wrong, by the kind of fault."""
+    """Shares of the rows of a synthetic log that are wrong, by the kind of fault.
+
+    Args:
+        null_ids: share of rows without an id, from 0 to 1.
+        blank_ids: share of rows with a blank id, from 0 to 1.
+        guest_ids: share of rows with the id GUEST, from 0 to 1.
+        float_ids: share of rows with an id such as 17.0, from 0 to 1.
+        null_dates: share of rows without a date, from 0 to 1.
+        epoch_dates: share of rows dated 1970-01-01, from 0 to 1.
+        zero_amounts: share of rows with an amount of 0, from 0 to 1.
+        null_amounts: share of rows without an amount, from 0 to 1.
+        nan_amounts: share of rows with an amount that is not a number, from 0 to 1.
+        duplicates: share of rows that repeat another, from 0 to 1.
+    """
 
     null_ids: float
     blank_ids: float
@@ -115,7 +154,20 @@ class DirtSettings:
 
 @dataclass
 class SimulateSettings:
-    """A synthetic purchase log: its customers, its days, and its faults."""
+    """A synthetic purchase log: its customers, its days, and its faults.
+
+    Args:
+        customers: number of customers, from 1 to 1,000,000,000.
+        start: first day of the log.
+        end: last day of the log, within 30 years of the first acquisition.
+        dates: form of the dates. day: days; time: time stamps without a zone.
+        truth: the population.
+        acquisition: when the customers first bought.
+        season: a yearly cycle of repeat purchases.
+        refunds: which orders are refunded.
+        dirt: shares of wrong rows.
+        segments: segments with the shares of their values, such as {country: {DE: 0.7, FR: 0.3}}; shares add up to 1.
+    """
 
     customers: int
     start: str

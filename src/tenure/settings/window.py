@@ -7,7 +7,12 @@ from .checks import require, require_day
 
 @dataclass
 class AcquisitionWindowSettings:
-    """The first and the last day of the first purchases of customers that a model is fitted to."""
+    """The first and the last day of the first purchases of customers that a model is fitted to.
+
+    Args:
+        first: first day of the first purchases of customers to fit to, instead of a burn-in; null: no bound.
+        last: last day of the first purchases of customers to fit to; null: no bound.
+    """
 
     first: str | None
     last: str | None
@@ -22,7 +27,14 @@ class AcquisitionWindowSettings:
 
 @dataclass
 class RfmSettings:
-    """The last day of calibration, the end of observation, and the customers that a model is fitted to."""
+    """The last day of calibration, the end of observation, and the customers that a model is fitted to.
+
+    Args:
+        cutoff: last day of calibration, such as 1997-09-30; null: half-way through the log.
+        end: end of observation; null: the last day of the log.
+        burn_in_days: leave out customers whose first purchase is in the first so many days of the log, from 0 to 3,650.
+        acquisition: the acquisition window, instead of a burn-in.
+    """
 
     cutoff: str | None
     end: str | None
@@ -48,7 +60,13 @@ def _require_burn_in(days: int, window: AcquisitionWindowSettings) -> None:
 
 @dataclass
 class RollingSettings:
-    """The end of observation and the customers that a model is fitted to, where `origins` set the cut-offs."""
+    """The end of observation and the customers that a model is fitted to, where `origins` set the cut-offs.
+
+    Args:
+        end: end of observation; null: the last day of the log.
+        burn_in_days: leave out customers whose first purchase is in the first so many days of the log, from 0 to 3,650.
+        acquisition: the acquisition window, instead of a burn-in.
+    """
 
     end: str | None
     burn_in_days: int
@@ -61,7 +79,11 @@ class RollingSettings:
 
 @dataclass
 class ObservedSettings:
-    """The end of observation, without a holdout."""
+    """The end of observation, without a holdout.
+
+    Args:
+        end: end of observation; null: the last day of the log.
+    """
 
     end: str | None
 

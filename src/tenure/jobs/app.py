@@ -23,9 +23,10 @@ from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError  # type: ignore[import-untyped]
 
 from tenure.errors import InputError
+from tenure.settings import shipped
 from tenure.text import shown
 
-from .compose import read_arguments, refusal, shipped
+from .compose import read_arguments, refusal
 from .ending import Ended, catch_signals, disk_fault, end_with_reader
 from .keys import FaultError
 from .overrides import Reading

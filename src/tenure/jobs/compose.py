@@ -12,7 +12,7 @@ from hydra._internal.utils import get_args_parser
 from hydra.core.config_store import ConfigStore
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.hydra_config import HydraConfig
-from omegaconf import MissingMandatoryValue, OmegaConf, ValidationError, open_dict
+from omegaconf import DictConfig, MissingMandatoryValue, OmegaConf, ValidationError, open_dict
 from omegaconf.errors import (
     ConfigAttributeError,
     ConfigKeyError,
@@ -28,23 +28,15 @@ from tenure.settings import (
     ScoreJobSettings,
     SimulateJobSettings,
     TrainSettings,
+    shipped,
 )
 
 from .groups import Command
 from .keys import FaultError, described, find, unknown
 from .overrides import Reading, read
 
-PACKAGE = Path(__file__).resolve().parents[1]
-
-
-def shipped(path: str) -> str:
-    """Return the path of a file or folder of the project: in the checkout, or inside the installed package."""
-    checkout = PACKAGE.parents[1]
-    is_checkout = (checkout / "conf" / "train.yaml").is_file()
-    return str((checkout if is_checkout else PACKAGE) / path)
-
-
-OmegaConf.register_new_resolver("shipped", shipped, replace=True)
+# Tables that a named alternative replaces: merged into the default one, a prior would keep its parameters.
+NAMED = ("fit.priors", "review")
 COMMANDS: Mapping[str, type] = {
     "train": TrainSettings,
     "score": ScoreJobSettings,
@@ -53,8 +45,24 @@ COMMANDS: Mapping[str, type] = {
     "backtest": BacktestJobSettings,
     "report": ReportJobSettings,
 }
+
+
+def schema(kind: type, start: str = "") -> DictConfig:
+    """Return the types and defaults of a settings class; the tables of `NAMED` have no value.
+
+    Args:
+        kind: the class.
+        start: of the keys, where the class is part of another.
+    """
+    node: DictConfig = OmegaConf.structured(kind)
+    for key in NAMED:
+        if key.startswith(start) and OmegaConf.select(node, key.removeprefix(start)) is not None:
+            OmegaConf.update(node, key.removeprefix(start), "???")
+    return node
+
+
 for command, kind in COMMANDS.items():
-    ConfigStore.instance().store(f"{command}_settings", node=kind)
+    ConfigStore.instance().store(f"{command}_settings", node=schema(kind))
 
 
 def read_arguments(name: str, arguments: Sequence[str]) -> Reading:

@@ -33,6 +33,12 @@ def fields_of(kind: type) -> Mapping[str, Any]:
     return get_type_hints(kind)
 
 
+def required_of(kind: type) -> set[str]:
+    """Return the names of a settings class's fields without a default."""
+    fields = dataclasses.fields(kind)
+    return {one.name for one in fields if one.default is one.default_factory is dataclasses.MISSING}
+
+
 def plain(hint: Any) -> tuple[Any, bool]:
     """Return a type without `| None`, and whether it may be null.
 

@@ -1,7 +1,7 @@
 """Settings of the fit: models, priors, inference."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, make_dataclass
+from dataclasses import dataclass, field, make_dataclass
 from typing import TYPE_CHECKING, Any
 
 from ..bounds import MOST_DRAWS
@@ -9,7 +9,9 @@ from ..model_spec import Spec
 from ..purchase import MODELS as PURCHASE_MODELS
 from ..spend import MODELS as SPEND_MODELS
 from .checks import require, require_choice
+from .named import read_named
 
+DEFAULT_PRIORS = "weak"
 POSITIVE = {
     "LogNormal": ("mu", "sigma"),
     "Gamma": ("alpha", "beta"),
@@ -29,7 +31,12 @@ CHOICES = {
 
 @dataclass
 class PriorSettings:
-    """One prior: a distribution by PyMC's name and its parameters."""
+    """One prior: a distribution by PyMC's name and its parameters.
+
+    Args:
+        distribution: LogNormal, Gamma, InverseGamma, HalfNormal or Exponential; of a share, Beta.
+        parameters: by PyMC's names, such as mu and sigma.
+    """
 
     distribution: str
     parameters: dict[str, float]
@@ -62,20 +69,36 @@ def _priors_of(spec: Spec) -> type:
 
 
 MODELS: Mapping[str, Spec] = {**PURCHASE_MODELS, **SPEND_MODELS}
+PRIORS_OF = {name: _priors_of(spec) for name, spec in MODELS.items()}
 if TYPE_CHECKING:
     Priors = Any
 else:
     # Quantities of purchase models are in units of `fit.scale.time_days`, those of spend models of `fit.scale.money`.
-    Priors = make_dataclass("Priors", [(name, _priors_of(spec)) for name, spec in MODELS.items()], module=__name__)
+    Priors = make_dataclass("Priors", list(PRIORS_OF.items()), module=__name__)
     Priors.__doc__ = "Priors of every model, by its name; a fit uses those of its two models."
+
+
+def read_priors(name: str = DEFAULT_PRIORS) -> Priors:
+    """Read named priors of `conf/fit/priors`, such as `weak` or `vague`, or a YAML file of the user's own."""
+    groups = read_named("fit/priors", name).items()
+    return Priors(**{model: _read_model(model, group) for model, group in groups})
+
+
+def _read_model(model: str, group: Mapping[str, Any]) -> Any:
+    return PRIORS_OF[model](**{name: PriorSettings(**prior) for name, prior in group.items()})
 
 
 @dataclass
 class ScaleSettings:
-    """Constants that take the units out of the priors; null means from the log."""
+    """Constants that take the units out of the priors; null means from the log.
 
-    time_days: float | None
-    money: float | None
+    Args:
+        time_days: the scale of time; null: the mean observation time T.
+        money: the scale of money; null: the geometric mean of the repeat buyers' mean spends.
+    """
+
+    time_days: float | None = None
+    money: float | None = None
 
     def __post_init__(self) -> None:
         for name in ("time_days", "money"):
@@ -85,20 +108,39 @@ class ScaleSettings:
 
 @dataclass
 class FitSettings:
-    """Settings of the fit."""
+    """Settings of the fit.
 
-    method: str
-    purchase_model: str
-    spend_model: str
-    sampler: str
-    chains: int
-    tune: int
-    draws: int
-    target_accept: float
-    joint_draws: int
-    no_repeat_buyers: str
-    scale: ScaleSettings
-    priors: Priors
+    Args:
+        method: nuts: the No-U-Turn sampler, the reference. laplace: importance draws around the mode, exact and many
+            times faster, which falls back to nuts if its k-hat is above 0.7. map: a point estimate without uncertainty,
+            for trying things; the review fails it.
+        purchase_model: bg_nbd; mbg_nbd: a customer may also leave right after the first purchase; pareto_nbd: at any
+            time.
+        spend_model: gamma_gamma, the only one.
+        sampler: of nuts: nutpie, or pymc (PyMC's own, much slower).
+        chains: how many chains, from 2 to 64.
+        tune: warm-up draws per chain. It is short: nuts starts at the mode, in coordinates whitened there.
+        draws: draws per chain, and at most 100,000 of all chains; laplace takes as many in all.
+        target_accept: of nuts: the acceptance probability that its step size is tuned to.
+        joint_draws: draws of all chains together, thinned evenly: the futures that the scorer simulates.
+        no_repeat_buyers: where nobody paid for a repeat purchase: refuse; prior: use the spend model's prior, which
+            needs scale.money.
+        scale: constants that take the units out of the priors.
+        priors: the priors of each model; fit/priors=weak or vague chooses all of them.
+    """
+
+    method: str = "nuts"
+    purchase_model: str = "bg_nbd"
+    spend_model: str = "gamma_gamma"
+    sampler: str = "nutpie"
+    chains: int = 4
+    tune: int = 500
+    draws: int = 1000
+    target_accept: float = 0.9
+    joint_draws: int = 1000
+    no_repeat_buyers: str = "refuse"
+    scale: ScaleSettings = field(default_factory=ScaleSettings)
+    priors: Priors = field(default_factory=read_priors)
 
     def __post_init__(self) -> None:
         for name, choices in CHOICES.items():

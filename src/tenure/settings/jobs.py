@@ -1,14 +1,14 @@
 """The settings of each command."""
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-from ..bounds import LEAST_RATE
+from ..bounds import LEAST_RATE, LEVEL
 from .backtest import BacktestSettings, OriginSettings
 from .checks import require
 from .fit import FitSettings
 from .log import MovedLogSettings, SummarySettings, TransactionsSettings
-from .review import ReviewSettings
+from .review import ReviewSettings, read_review
 from .score import DAY_COLUMNS, LOG_COLUMNS, BatchScoreSettings, ScoreSettings
 from .simulate import SimulateSettings
 from .window import ObservedSettings, RfmSettings, RollingSettings
@@ -16,20 +16,31 @@ from .window import ObservedSettings, RfmSettings, RollingSettings
 MODEL = "models:/[^/@]+(@[^/@]+|/[^/@]+)"  # the registry refuses other texts
 RUN = "runs:/[0-9a-f]{32}"
 
+CHAMPION = "models:/clv@champion"
+
 LONGEST_NAME, LONGEST_TAG = 250, 5000
 TAG = r"(?![/.])[\w\-.:/ ]{1,250}(?<!/)"
 
 
 @dataclass
 class RegistrySettings:
-    """The tracking store, the experiment and the model. `register` null: a single run registers, a sweep does not."""
+    """The tracking store, the experiment and the model.
 
-    tracking_uri: str
-    experiment: str
-    name: str
-    register: bool | None
-    run_name: str | None
-    tags: dict[str, str]
+    Args:
+        tracking_uri: the MLflow store; MLFLOW_TRACKING_URI in the environment wins.
+        experiment: the MLflow experiment.
+        name: the registered model.
+        register: null: a single run registers, the runs of a sweep do not.
+        run_name: the name of the run.
+        tags: further tags of the run.
+    """
+
+    tracking_uri: str = "sqlite:///mlflow.db"
+    experiment: str = "tenure"
+    name: str = "clv"
+    register: bool | None = None
+    run_name: str | None = None
+    tags: dict[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         """Raise SettingsError for names that MLflow would refuse after the work is done."""
@@ -48,16 +59,27 @@ class RegistrySettings:
 
 @dataclass
 class TrainSettings:
-    """The settings of `tenure-train`."""
+    """The settings of `tenure-train`.
 
-    transactions: TransactionsSettings
-    rfm: RfmSettings
-    fit: FitSettings
-    score: ScoreSettings
-    backtest: BacktestSettings
-    review: ReviewSettings
-    registry: RegistrySettings
-    seed: int
+    Args:
+        transactions: the purchase log.
+        rfm: the cut-off, the end of observation and the customers.
+        fit: models, priors, inference.
+        score: params of the forecast of the customer base.
+        backtest: baselines and drift.
+        review: limits of the review; its values are in conf/review.
+        registry: store, experiment, model.
+        seed: of the sampler and of the simulated outcomes.
+    """
+
+    transactions: TransactionsSettings = field(default_factory=TransactionsSettings)
+    rfm: RfmSettings = field(default_factory=RfmSettings)
+    fit: FitSettings = field(default_factory=FitSettings)
+    score: ScoreSettings = field(default_factory=ScoreSettings)
+    backtest: BacktestSettings = field(default_factory=BacktestSettings)
+    review: ReviewSettings = field(default_factory=read_review)
+    registry: RegistrySettings = field(default_factory=RegistrySettings)
+    seed: int = 0
 
     def __post_init__(self) -> None:
         require(0 <= self.seed < 2**63, "seed", "from 0 to 2^63 - 1", self.seed)
@@ -65,16 +87,27 @@ class TrainSettings:
 
 @dataclass
 class BacktestJobSettings:
-    """The settings of `tenure-backtest`."""
+    """The settings of `tenure-backtest`.
 
-    transactions: TransactionsSettings
-    rfm: RollingSettings
-    fit: FitSettings
-    origins: OriginSettings
-    backtest: BacktestSettings
-    level: float
-    registry: RegistrySettings
-    seed: int
+    Args:
+        transactions: the purchase log.
+        rfm: the end of observation and the customers.
+        fit: models, priors, inference; by laplace, because a fit per cut-off should take seconds.
+        origins: cut-offs and horizons.
+        backtest: baselines and drift.
+        level: probability of the intervals.
+        registry: store and experiment.
+        seed: of the sampler and of the simulated outcomes.
+    """
+
+    transactions: TransactionsSettings = field(default_factory=TransactionsSettings)
+    rfm: RollingSettings = field(default_factory=RollingSettings)
+    fit: FitSettings = field(default_factory=lambda: FitSettings(method="laplace"))
+    origins: OriginSettings = field(default_factory=OriginSettings)
+    backtest: BacktestSettings = field(default_factory=BacktestSettings)
+    level: float = LEVEL
+    registry: RegistrySettings = field(default_factory=RegistrySettings)
+    seed: int = 0
 
     def __post_init__(self) -> None:
         require(0 < self.level < 1, "level", "above 0 and below 1", self.level)
@@ -88,19 +121,33 @@ class BacktestJobSettings:
 
 @dataclass
 class ScoreJobSettings:
-    """The settings of `tenure-score`."""
+    """The settings of `tenure-score`.
 
-    model: str
-    output: str
-    by: list[str]
-    by_month: bool
-    residual: bool
-    transactions: TransactionsSettings
-    summary: SummarySettings
-    rfm: ObservedSettings
-    score: BatchScoreSettings
-    registry: RegistrySettings
-    seed: int
+    Args:
+        model: by alias, models:/clv/3, models:/clv/latest, or a training run: runs:/ and its id.
+        output: the Parquet file of the scores; an atomic write: complete or absent.
+        by: columns to total by, such as [country]: of summary.path, or transactions.segments.
+        by_month: true: also purchases and clv by month: columns of lists, and a table of totals.
+        residual: true: also the clv without a horizon: columns residual_clv, residual_low, residual_high, ...
+        transactions: the purchase log.
+        summary: a customer summary instead of a log.
+        rfm: the end of observation.
+        score: params, further columns, checks to skip.
+        registry: store, experiment, model.
+        seed: of the simulated outcomes.
+    """
+
+    model: str = CHAMPION
+    output: str = "scores.parquet"
+    by: list[str] = field(default_factory=list)
+    by_month: bool = False
+    residual: bool = False
+    transactions: TransactionsSettings = field(default_factory=TransactionsSettings)
+    summary: SummarySettings = field(default_factory=SummarySettings)
+    rfm: ObservedSettings = field(default_factory=ObservedSettings)
+    score: BatchScoreSettings = field(default_factory=BatchScoreSettings)
+    registry: RegistrySettings = field(default_factory=RegistrySettings)
+    seed: int = 0
 
     def __post_init__(self) -> None:
         is_model = re.fullmatch(f"{MODEL}|{RUN}", self.model) is not None
@@ -125,12 +172,19 @@ class ScoreJobSettings:
 
 @dataclass
 class SimulateJobSettings:
-    """The settings of `tenure-simulate`."""
+    """The settings of `tenure-simulate`.
+
+    Args:
+        simulate: the named truth: population, days, acquisition (simulate=cdnow, heavy or loyal).
+        output: one file if it ends in .parquet, else a new folder of parts; an atomic write.
+        truth: a Parquet file with each customer's true rate, dropout, mean spend and departure; null: none.
+        seed: of the simulation.
+    """
 
     simulate: SimulateSettings
-    output: str
-    truth: str | None
-    seed: int
+    output: str = "simulated.parquet"
+    truth: str | None = None
+    seed: int = 0
 
     def __post_init__(self) -> None:
         require(self.output.strip() != "", "output", "the path of a .parquet file, or of a new folder", self.output)
@@ -141,15 +195,25 @@ class SimulateJobSettings:
 
 @dataclass
 class PromoteSettings:
-    """The settings of `tenure-promote`."""
+    """The settings of `tenure-promote`.
 
-    model: str
-    reason: str | None
-    by: str | None
-    rollback: bool
-    transactions: MovedLogSettings
-    registry: RegistrySettings
-    seed: int
+    Args:
+        model: by alias, or models:/clv/3.
+        reason: why a person promotes it; outweighs the comparison, never a FAIL.
+        by: who promotes; null: the login on this machine.
+        rollback: true: the champion before this one is champion again.
+        transactions: the present place of the challenger's log.
+        registry: store, experiment, model.
+        seed: of both fits and of the simulated outcomes.
+    """
+
+    model: str = "models:/clv@challenger"
+    reason: str | None = None
+    by: str | None = None
+    rollback: bool = False
+    transactions: MovedLogSettings = field(default_factory=MovedLogSettings)
+    registry: RegistrySettings = field(default_factory=RegistrySettings)
+    seed: int = 0
 
     def __post_init__(self) -> None:
         is_model = re.fullmatch(MODEL, self.model) is not None
@@ -169,11 +233,17 @@ class PromoteSettings:
 
 @dataclass
 class ReportJobSettings:
-    """The settings of `tenure-report`."""
+    """The settings of `tenure-report`.
 
-    model: str
-    output: str
-    registry: RegistrySettings
+    Args:
+        model: by alias, or models:/clv/3, or the id of a training run.
+        output: the page; an atomic write: complete or absent.
+        registry: store, experiment, model.
+    """
+
+    model: str = CHAMPION
+    output: str = "report.html"
+    registry: RegistrySettings = field(default_factory=RegistrySettings)
 
     def __post_init__(self) -> None:
         is_model = re.fullmatch(rf"{MODEL}|[0-9a-f]{{32}}", self.model) is not None

@@ -1,10 +1,11 @@
 """The purchase log, or a customer summary instead of it: its place, its format, the rules for its rows."""
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from zoneinfo import available_timezones
 
 from .checks import require, require_choice, require_day, require_pattern
+from .named import shipped
 
 LOG_CHOICES = {
     "format": ("auto", "csv", "parquet", "duckdb"),
@@ -20,13 +21,22 @@ NORMALIZE_IDS = ("case", "spaces", "invisible", "excel", "unicode")
 
 @dataclass
 class ColumnSettings:
-    """The names of the columns of the purchase log."""
+    """The names of the columns of the purchase log.
 
-    customer_id: str
-    date: str
-    amount: str
-    order_id: str | None
-    acquired: str | None
+    Args:
+        customer_id: the column of customer ids.
+        date: the column of purchase dates.
+        amount: the column of amounts.
+        order_id: the column of order ids, by which refunds are netted; null: none.
+        acquired: the column with the day of the first purchase ever, which identifies left-truncated customers; null:
+            none.
+    """
+
+    customer_id: str = "customer_id"
+    date: str = "date"
+    amount: str = "amount"
+    order_id: str | None = None
+    acquired: str | None = None
 
     def __post_init__(self) -> None:
         names = list(self.named().values())
@@ -40,15 +50,25 @@ class ColumnSettings:
 
 @dataclass
 class CsvSettings:
-    """The format of a CSV purchase log."""
+    """The format of a CSV purchase log, and of text columns of other logs.
 
-    separator: str | None
-    decimal: str
-    thousands: str | None
-    currency_signs: bool
-    encoding: str
-    date_format: str | None
-    day_first: bool
+    Args:
+        separator: null: a comma, or a tab in .tsv and .tab files; a first line sep=; has priority.
+        decimal: the decimal point.
+        thousands: the separator of thousands; null: none.
+        currency_signs: true: read amounts such as "29.33 €", "$1,234.50" or "(EUR 12)", all of one currency.
+        encoding: of the text.
+        date_format: such as "%Y%m%d"; null: ISO dates.
+        day_first: true: dates are written as 31/12/1997.
+    """
+
+    separator: str | None = None
+    decimal: str = "."
+    thousands: str | None = None
+    currency_signs: bool = False
+    encoding: str = "utf-8"
+    date_format: str | None = None
+    day_first: bool = False
 
     def __post_init__(self) -> None:
         if self.separator is not None and self.separator.lower().strip("\\") in ("t", "tab"):
@@ -66,7 +86,14 @@ class CsvSettings:
 
 @dataclass
 class ExcludeSettings:
-    """A rule that leaves rows out: the text of a column matches, or its number lies above or below a limit."""
+    """A rule that leaves rows out: the text of a column matches, or its number lies above or below a limit.
+
+    Args:
+        column: the column.
+        matches: a regular expression that its text matches.
+        above: the number above which rows are left out.
+        below: the number below which rows are left out.
+    """
 
     column: str
     matches: str | None = None
@@ -83,11 +110,17 @@ class ExcludeSettings:
 
 @dataclass
 class EngineSettings:
-    """The limits on memory, disk and threads of DuckDB."""
+    """The limits on memory, disk and threads of DuckDB.
 
-    memory_limit: str
-    temp_directory: str | None
-    threads: int | None
+    Args:
+        memory_limit: beyond it DuckDB works on disk.
+        temp_directory: where it works then; null: the system's folder.
+        threads: how many; null: all cores.
+    """
+
+    memory_limit: str = "4GB"
+    temp_directory: str | None = None
+    threads: int | None = None
 
     def __post_init__(self) -> None:
         is_size = re.fullmatch(r"[0-9]+(\.[0-9]+)? ?(MB|GB|TB|MiB|GiB|TiB)", self.memory_limit) is not None
@@ -98,32 +131,59 @@ class EngineSettings:
 
 @dataclass
 class TransactionsSettings:
-    """The place of the purchase log, its format, and the rules for its rows."""
+    """The place of the purchase log, its format, and the rules for its rows (data/README.md explains each rule).
 
-    path: str
-    format: str
-    table: str | None
-    query: str | None
-    allow_paths: list[str]
-    columns: ColumnSettings
-    currency: str | None
-    csv: CsvSettings
-    timezone: str | None
-    stamped_in: str | None
-    guests: str
-    placeholders: list[str]
-    not_placeholders: list[str]
-    normalize_ids: list[str]
-    id_type: str | None
-    zero_amounts: str
-    negative_amounts: str
-    cancellations: str | None
-    duplicates: str
-    exclude: dict[str, ExcludeSettings]
-    segments: dict[str, str]
-    first_day: str | None
-    longest_gap_days: int
-    engine: EngineSettings
+    Args:
+        path: a CSV, Parquet or DuckDB file, a glob, or a folder of partitions; by default the sample of the project.
+        format: auto (by the suffix of the file), csv, parquet, duckdb.
+        table: the table of a DuckDB file.
+        query: SQL over the view `log` (the file) or `shop.<table>` (a DuckDB file).
+        allow_paths: more files and folders that the query may read; by default only the log.
+        columns: the names of the columns in the log.
+        currency: the column of currencies; a log with several raises an error that counts them.
+        csv: the format of a CSV file.
+        timezone: the shop's timezone, such as Europe/Paris; required if time stamps have a zone.
+        stamped_in: the timezone of time stamps without a zone; null: the shop's timezone.
+        guests: rows without a customer id: drop (and count) them, or refuse the log.
+        placeholders: more ids that mean no customer, such as [guest, "0"]; case is ignored.
+        not_placeholders: default placeholders (nan, NA, N/A, #N/A, <NA>, NaT, None, null) that are ids.
+        normalize_ids: case, spaces, invisible, excel, unicode: merge ids that differ only by these.
+        id_type: integer or text, of ids in outputs; null: as in the log (for a CSV, as in the model's log).
+        zero_amounts: count: sales of amount 0 are purchases; drop: they are left out.
+        negative_amounts: refund: net them against sales; drop: leave them out; refuse the log.
+        cancellations: a pattern of order ids of cancellations, such as "^C(.*)"; its group is the cancelled order.
+        duplicates: rows that are equal in every column: keep (and count) them, or drop all but one.
+        exclude: rules for rows to leave out, such as {test orders: {column: channel, matches: "^test"}}.
+        segments: columns to carry through, such as {country: first, channel: mode}.
+        first_day: leave out earlier rows; null: none, but isolated first rows raise an error.
+        longest_gap_days: a longer time without rows probably is a wrong date, and raises an error.
+        engine: limits on memory, disk and threads.
+    """
+
+    path: str = field(default_factory=lambda: shipped("data/cdnow_sample.csv"))
+    format: str = "auto"
+    table: str | None = None
+    query: str | None = None
+    allow_paths: list[str] = field(default_factory=list)
+    columns: ColumnSettings = field(default_factory=ColumnSettings)
+    currency: str | None = None
+    csv: CsvSettings = field(default_factory=CsvSettings)
+    timezone: str | None = None
+    stamped_in: str | None = None
+    guests: str = "drop"
+    placeholders: list[str] = field(default_factory=list)
+    not_placeholders: list[str] = field(default_factory=list)
+    normalize_ids: list[str] = field(default_factory=list)
+    id_type: str | None = None
+    zero_amounts: str = "count"
+    negative_amounts: str = "refund"
+    cancellations: str | None = None
+    duplicates: str = "keep"
+    exclude: dict[str, ExcludeSettings] = field(default_factory=dict)
+    segments: dict[str, str] = field(default_factory=dict)
+    first_day: str | None = None
+    longest_gap_days: int = 730
+    engine: EngineSettings = field(default_factory=EngineSettings)
 
     def __post_init__(self) -> None:
         for name, choices in LOG_CHOICES.items():
@@ -163,10 +223,15 @@ class TransactionsSettings:
 
 @dataclass
 class SummarySettings:
-    """A customer summary to score instead of a purchase log."""
+    """A customer summary to score instead of a purchase log.
 
-    path: str | None
-    as_of: str | None
+    Args:
+        path: a CSV or Parquet file with a customer summary; null: score the log.
+        as_of: the end of observation of the summary.
+    """
+
+    path: str | None = None
+    as_of: str | None = None
 
     def __post_init__(self) -> None:
         require_day("summary.as_of", self.as_of)
@@ -174,7 +239,12 @@ class SummarySettings:
 
 @dataclass
 class MovedLogSettings:
-    """The present place of the challenger's purchase log, and whether its SQL query may run here."""
+    """The present place of the challenger's purchase log, and whether its SQL query may run here.
 
-    path: str | None
-    trust_query: bool
+    Args:
+        path: the present path of the challenger's purchase log; null: unchanged.
+        trust_query: true: allow the SQL query of the challenger's run (transactions.query) to run here.
+    """
+
+    path: str | None = None
+    trust_query: bool = False

@@ -2,7 +2,7 @@
 
 import datetime as dt
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from ..bounds import HORIZON_LIMIT_DAYS
 from ..purchase import MODELS as PURCHASE_MODELS
@@ -15,7 +15,13 @@ ROLES = ("customer_id", "date", "amount", "order_id")
 
 @dataclass
 class TruthSettings:
-    """A population: its models and their parameters; time in days, money as in the log."""
+    """A population: its models and their parameters; time in days, money as in the log.
+
+    Args:
+        purchase_model: bg_nbd, mbg_nbd or pareto_nbd.
+        spend_model: gamma_gamma.
+        parameters: of both models, by name.
+    """
 
     purchase_model: str
     spend_model: str
@@ -48,11 +54,17 @@ class TruthSettings:
 
 @dataclass
 class AcquisitionSettings:
-    """When the customers of a synthetic log first bought."""
+    """When the customers of a synthetic log first bought.
 
-    since: str | None
-    until: str | None
-    growth: float
+    Args:
+        since: the first day of acquisitions; null: the start of the log.
+        until: the last day of acquisitions; null: the end of the log.
+        growth: of acquisitions, annual and effective (0.5: half as many again each year).
+    """
+
+    since: str | None = None
+    until: str | None = None
+    growth: float = 0.0
 
     def __post_init__(self) -> None:
         require_day("simulate.acquisition.since", self.since)
@@ -63,10 +75,15 @@ class AcquisitionSettings:
 
 @dataclass
 class SeasonSettings:
-    """A yearly cycle of repeat purchases."""
+    """A yearly cycle of repeat purchases; first purchases have none.
 
-    amplitude: float
-    peak_day: int
+    Args:
+        amplitude: purchases on the peak day over those on an average day, less 1.
+        peak_day: day of the year, 1 to 365.
+    """
+
+    amplitude: float = 0.0
+    peak_day: int = 345
 
     def __post_init__(self) -> None:
         require(0 <= self.amplitude < 1, "simulate.season.amplitude", "at least 0 and below 1", self.amplitude)
@@ -75,13 +92,21 @@ class SeasonSettings:
 
 @dataclass
 class RefundSettings:
-    """Which orders of a synthetic log are refunded, and how the log shows it."""
+    """Which orders of a synthetic log are refunded, and how the log shows it.
 
-    share: float
-    full: float
-    delay_days: float
-    matched: float
-    prefix: str | None
+    Args:
+        share: of the orders.
+        full: of the refunds; the others are for a part of the amount, uniform.
+        delay_days: on average, exponential; refunds after the end of the log are left out.
+        matched: of the refunds, with the id of their order; the others have another id.
+        prefix: of the order ids of refunds, such as C; null: none.
+    """
+
+    share: float = 0.0
+    full: float = 0.7
+    delay_days: float = 14
+    matched: float = 1.0
+    prefix: str | None = None
 
     def __post_init__(self) -> None:
         for name in ("share", "full", "matched"):
@@ -91,18 +116,31 @@ class RefundSettings:
 
 @dataclass
 class DirtSettings:
-    """Shares of the rows of a synthetic log that are wrong, by the kind of fault."""
+    """Shares of the rows of a synthetic log that are wrong, by the kind of fault.
 
-    null_ids: float
-    blank_ids: float
-    guest_ids: float
-    float_ids: float
-    null_dates: float
-    epoch_dates: float
-    zero_amounts: float
-    null_amounts: float
-    nan_amounts: float
-    duplicates: float
+    Args:
+        null_ids: without a customer id.
+        blank_ids: with a blank id.
+        guest_ids: with the id GUEST.
+        float_ids: with an id such as 17.0.
+        null_dates: without a date.
+        epoch_dates: with the date 1970-01-01.
+        zero_amounts: with the amount 0.
+        null_amounts: without an amount.
+        nan_amounts: with an amount that is not a number.
+        duplicates: that repeat another row.
+    """
+
+    null_ids: float = 0.0
+    blank_ids: float = 0.0
+    guest_ids: float = 0.0
+    float_ids: float = 0.0
+    null_dates: float = 0.0
+    epoch_dates: float = 0.0
+    zero_amounts: float = 0.0
+    null_amounts: float = 0.0
+    nan_amounts: float = 0.0
+    duplicates: float = 0.0
 
     def __post_init__(self) -> None:
         for name, value in vars(self).items():
@@ -115,18 +153,31 @@ class DirtSettings:
 
 @dataclass
 class SimulateSettings:
-    """A synthetic purchase log: its customers, its days, and its faults."""
+    """A synthetic purchase log: its customers, its days, and its faults.
+
+    Args:
+        customers: how many.
+        start: first day of the log.
+        end: last day of the log.
+        truth: the population.
+        acquisition: when customers first bought.
+        dates: day; time: with the time of day, without a zone.
+        season: of repeat purchases.
+        refunds: which orders are refunded.
+        dirt: shares of wrong rows.
+        segments: such as {country: {DE: 0.7, FR: 0.3}}.
+    """
 
     customers: int
     start: str
     end: str
-    dates: str
     truth: TruthSettings
-    acquisition: AcquisitionSettings
-    season: SeasonSettings
-    refunds: RefundSettings
-    dirt: DirtSettings
-    segments: dict[str, dict[str, float]]
+    acquisition: AcquisitionSettings = field(default_factory=AcquisitionSettings)
+    dates: str = "day"
+    season: SeasonSettings = field(default_factory=SeasonSettings)
+    refunds: RefundSettings = field(default_factory=RefundSettings)
+    dirt: DirtSettings = field(default_factory=DirtSettings)
+    segments: dict[str, dict[str, float]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         require(1 <= self.customers <= 10**9, "simulate.customers", "from 1 to 1,000,000,000", self.customers)

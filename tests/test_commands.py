@@ -13,9 +13,8 @@ from tenure.commands import entry, help, listing, main
 from tenure.commands.pages import PAGES
 from tenure.jobs.compose import compose_settings
 from tenure.jobs.groups import Command
-from tenure.settings import COMMANDS
+from tenure.settings import COMMANDS, shipped
 from tenure.settings.explain import explain
-from tenure.settings.shipped import shipped
 
 BIN = Path(sys.executable).parent
 LONGEST = 80

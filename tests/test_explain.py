@@ -34,7 +34,10 @@ def test_every_setting_is_explained(name: str) -> None:
         assert one.meaning[0] == one.meaning[0].lower() or one.meaning.startswith(("CSV", "SQL", "LogNormal")), one.key
 
 
-@pytest.mark.parametrize("kind", set().union(*map(classes_of, COMMANDS.values())), ids=lambda kind: kind.__name__)
+CLASSES = sorted(set().union(*map(classes_of, COMMANDS.values())), key=lambda kind: kind.__name__)
+
+
+@pytest.mark.parametrize("kind", CLASSES, ids=lambda kind: kind.__name__)
 def test_a_docstring_names_the_fields_of_its_class_and_no_others(kind: type) -> None:
     assert list(arguments(kind)) == [field.name for field in dataclasses.fields(kind)]
 

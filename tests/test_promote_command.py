@@ -18,7 +18,7 @@ from tenure.errors import InputError
 from tenure.jobs import promoting, training
 from tenure.jobs.compose import compose_settings
 from tenure.jobs.run_settings import RecipeError, read_fit, read_recipe
-from tenure.settings.shipped import shipped
+from tenure.settings import shipped
 
 QUICK = ["fit.method=laplace", "fit.draws=200", "fit.joint_draws=200", "backtest.baselines.names=[zero]"]
 RELAXED = [

@@ -22,7 +22,7 @@ from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError  # type: ignore[import-untyped]
 
 from tenure.errors import InputError
-from tenure.settings.shipped import shipped
+from tenure.settings import shipped
 from tenure.text import shown
 
 from .compose import read_arguments, refusal

@@ -13,7 +13,7 @@ from hydra._internal.utils import get_args_parser
 from hydra.core.config_store import ConfigStore
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.hydra_config import HydraConfig
-from omegaconf import MissingMandatoryValue, OmegaConf, ValidationError, open_dict
+from omegaconf import DictConfig, MissingMandatoryValue, OmegaConf, ValidationError, open_dict
 from omegaconf.errors import (
     ConfigAttributeError,
     ConfigKeyError,
@@ -23,17 +23,33 @@ from omegaconf.errors import (
 from yaml import MarkedYAMLError  # type: ignore[import-untyped]
 
 from tenure import invocation
-from tenure.settings import COMMANDS
+from tenure.settings import COMMANDS, shipped
 from tenure.settings.hints import described
-from tenure.settings.shipped import shipped
 
 from .groups import Command
 from .keys import FaultError, find, unknown
 from .overrides import Reading, read
 
-OmegaConf.register_new_resolver("shipped", shipped, replace=True)
+# Tables that a named alternative replaces: merged into the default one, a prior would keep its parameters.
+NAMED = ("fit.priors", "review")
+
+
+def schema(kind: type, start: str = "") -> DictConfig:
+    """Return the types and defaults of a settings class; the tables of `NAMED` have no value.
+
+    Args:
+        kind: the class.
+        start: of the keys, where the class is part of another.
+    """
+    node: DictConfig = OmegaConf.structured(kind)
+    for key in NAMED:
+        if key.startswith(start) and OmegaConf.select(node, key.removeprefix(start)) is not None:
+            OmegaConf.update(node, key.removeprefix(start), "???")
+    return node
+
+
 for command, kind in COMMANDS.items():
-    ConfigStore.instance().store(f"{command}_settings", node=kind)
+    ConfigStore.instance().store(f"{command}_settings", node=schema(kind))
 
 
 def read_arguments(name: str, arguments: Sequence[str]) -> Reading:

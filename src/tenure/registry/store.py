@@ -26,7 +26,7 @@ from .servers import limit_retries, patience, require_answer
 from .uris import checked_uri
 
 RUN_ID = "MLFLOW_RUN_ID"  # the run that MLflow continues
-LOCAL_STORE = "mlflow.db"  # of conf/registry/local.yaml
+LOCAL_STORE = "mlflow.db"  # of RegistrySettings.tracking_uri
 VERSIONS = (
     "tenure",
     "arviz",

@@ -1,14 +1,14 @@
 """Settings of backtests: baselines, drift of totals, rolling origins."""
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import pairwise
 
-from .. import invocation
 from ..bounds import HORIZON_LIMIT_DAYS
 from .checks import require, require_day
 
 BASELINES = ("zero", "last_period", "own_rate", "textbook", "nbd", "boosting")
+QUANTILES = (0.01, 0.05, 0.15, 0.25, 0.35, 0.45, 0.55, 0.65, 0.75, 0.85, 0.95, 0.99)
 
 
 @dataclass
@@ -25,12 +25,12 @@ class BoostingSettings:
         most_customers: size of its training set, from 100 up; of more customers a random sample is taken.
     """
 
-    quantiles: list[float]
-    trees: int
-    learning_rate: float
-    leaves: int
-    least_per_leaf: int
-    most_customers: int
+    quantiles: list[float] = field(default_factory=lambda: list(QUANTILES))
+    trees: int = 100
+    learning_rate: float = 0.1
+    leaves: int = 8
+    least_per_leaf: int = 20
+    most_customers: int = 50_000
 
     def __post_init__(self) -> None:
         key = "backtest.baselines.boosting"
@@ -52,8 +52,8 @@ class BaselineSettings:
         boosting: the gradient-boosted baseline, fitted at an earlier cut-off within the calibration window.
     """
 
-    names: list[str]
-    boosting: BoostingSettings
+    names: list[str] = field(default_factory=lambda: list(BASELINES))
+    boosting: BoostingSettings = field(default_factory=BoostingSettings)
 
     def __post_init__(self) -> None:
         is_right = set(self.names) <= set(BASELINES) and len(set(self.names)) == len(self.names)
@@ -77,11 +77,11 @@ class DriftSettings:
             prior's.
     """
 
-    bias_sd: float
-    spread_sd: float
-    spread_df: float
-    least_periods: int
-    source_run: str | None
+    bias_sd: float = 0.10
+    spread_sd: float = 0.10
+    spread_df: float = 3
+    least_periods: int = 3
+    source_run: str | None = None
 
     def __post_init__(self) -> None:
         for name in ("bias_sd", "spread_sd"):
@@ -90,7 +90,7 @@ class DriftSettings:
         require(1 <= self.spread_df <= 1000, "backtest.drift.spread_df", "from 1 to 1,000", self.spread_df)
         require(self.least_periods >= 2, "backtest.drift.least_periods", "at least 2", self.least_periods)
         is_id = self.source_run is None or re.fullmatch("[0-9a-f]{32}", self.source_run) is not None
-        rule = f"the id of a run of {invocation.title('backtest')}, 32 characters of 0-9 and a-f, or null"
+        rule = "the id of a run of tenure-backtest, 32 characters of 0-9 and a-f, or null"
         require(is_id, "backtest.drift.source_run", rule, self.source_run)
 
 
@@ -103,8 +103,8 @@ class BacktestSettings:
         drift: the drift of totals.
     """
 
-    baselines: BaselineSettings
-    drift: DriftSettings
+    baselines: BaselineSettings = field(default_factory=BaselineSettings)
+    drift: DriftSettings = field(default_factory=DriftSettings)
 
 
 @dataclass
@@ -120,10 +120,10 @@ class OriginSettings:
         least_calibration_days: the shortest calibration window in days, from 1 up.
     """
 
-    horizons_days: list[int]
-    cutoffs: list[str] | None
-    step_days: int
-    least_calibration_days: int
+    horizons_days: list[int] = field(default_factory=lambda: [91, 182])
+    cutoffs: list[str] | None = None
+    step_days: int = 91
+    least_calibration_days: int = 91
 
     def __post_init__(self) -> None:
         days = self.horizons_days

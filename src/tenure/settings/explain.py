@@ -1,6 +1,7 @@
 """The settings of a command with their meanings, for `--help`, `tenure settings` and the documentation.
 
-The text is that of the classes: the `Args:` of their docstrings. A default is that of the class or of `conf/`.
+The text is that of the classes: the `Args:` of their docstrings. A default is that of the class, or
+of a named alternative of `conf/` that a command chooses without arguments.
 """
 
 import dataclasses
@@ -17,12 +18,11 @@ import yaml  # type: ignore[import-untyped]
 from .fit import PriorSettings
 from .hints import described, fields_of, is_free, plain
 from .jobs import COMMANDS
-from .shipped import shipped
+from .named import shipped
 
 NAME = "NAME"  # in a key: stands for a name of the user's own
 NONE = dataclasses.MISSING
 _ARGUMENT = re.compile(r"    (\w+): (.*)")
-_SHIPPED = re.compile(r"\$\{shipped:(.*)\}")
 
 
 @dataclass(frozen=True)
@@ -66,34 +66,25 @@ def arguments(kind: type) -> dict[str, str]:
     return meanings
 
 
-def _explain(kind: type, start: str, given: Any, above: str = "") -> Iterator[Explanation]:
-    """Yield the settings of a class; `given` are the defaults that its owner gives them."""
+def _explain(kind: type, start: str, defaults: Mapping[str, Any], above: str = "") -> Iterator[Explanation]:
+    """Yield the settings of a class, with their defaults and the text `above` in front of their meanings."""
     meanings = arguments(kind)
-    for field in dataclasses.fields(kind):
-        key, hint = f"{start}{field.name}", fields_of(kind)[field.name]
-        meaning, default = above + meanings.get(field.name, ""), _default(field, given)
-        inner = plain(hint)[0]
+    for name, hint in fields_of(kind).items():
+        key, meaning = f"{start}{name}", above + meanings.get(name, "")
+        default, inner = defaults.get(name, NONE), plain(hint)[0]
         if dataclasses.is_dataclass(inner):
             prefix = f"{meaning.rstrip('.')}: " if inner is PriorSettings else ""
             yield from _explain(inner, f"{key}.", default, prefix)  # type: ignore[arg-type]
             continue
         yield Explanation(key, default, described(hint), meaning)
         if is_free(hint) and dataclasses.is_dataclass(entry := get_args(inner)[1]):
-            yield from _explain(entry, f"{key}.{NAME}.", NONE)  # type: ignore[arg-type]
-
-
-def _default(field: "dataclasses.Field[Any]", given: Any) -> Any:
-    """Return the default of a field: its owner's, or its class's."""
-    if isinstance(given, Mapping) and field.name in given:
-        return given[field.name]
-    if given is not NONE and not isinstance(given, Mapping):
-        return getattr(given, field.name)
-    return field.default if field.default_factory is NONE else field.default_factory()
+            yield from _explain(entry, f"{key}.{NAME}.", _of_class(entry))  # type: ignore[arg-type]
 
 
 def _written(value: Any) -> str:
     if isinstance(value, str):
-        return _SHIPPED.sub(r"\1 of the project", value)
+        is_shipped = value.startswith(shipped("data"))
+        return f"{Path(value).relative_to(shipped(''))} of the project" if is_shipped else value
     if isinstance(value, Mapping):
         most = 7
         entries = [f"{name}: {_written(item)}" for name, item in value.items()]
@@ -107,8 +98,25 @@ def _written(value: Any) -> str:
 
 @functools.cache
 def defaults_of(command: str) -> Mapping[str, Any]:
-    """Return what `conf/` sets for a command without arguments, without composing it by Hydra, which takes seconds."""
-    return _composed(Path(shipped("conf")), f"{command}.yaml", "")
+    """Return the settings of a command without arguments, without composing them by Hydra, which takes seconds."""
+    values = _of_class(COMMANDS[command])
+    _merge(values, _composed(Path(shipped("conf")), f"{command}.yaml", ""))
+    return values
+
+
+def _of_class(kind: type) -> dict[str, Any]:
+    """Return the defaults of a class; a field without one is absent, or has those of its own class."""
+    values = {}
+    for field in dataclasses.fields(kind):
+        inner = plain(fields_of(kind)[field.name])[0]
+        value = field.default if field.default_factory is NONE else field.default_factory()
+        if dataclasses.is_dataclass(value):
+            values[field.name] = dataclasses.asdict(value)  # type: ignore[arg-type]
+        elif value is not NONE:
+            values[field.name] = value
+        elif dataclasses.is_dataclass(inner):
+            values[field.name] = _of_class(inner)  # type: ignore[arg-type]
+    return values
 
 
 def _composed(folder: Path, file: str, above: str) -> dict[str, Any]:

@@ -1,7 +1,7 @@
 """Settings of the fit: models, priors, inference."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, make_dataclass
+from dataclasses import dataclass, field, make_dataclass
 from typing import TYPE_CHECKING, Any
 
 from ..bounds import MOST_DRAWS
@@ -9,7 +9,9 @@ from ..model_spec import Spec
 from ..purchase import MODELS as PURCHASE_MODELS
 from ..spend import MODELS as SPEND_MODELS
 from .checks import require, require_choice
+from .named import read_named
 
+DEFAULT_PRIORS = "weak"
 POSITIVE = {
     "LogNormal": ("mu", "sigma"),
     "Gamma": ("alpha", "beta"),
@@ -75,15 +77,26 @@ def _documented(summary: str, meanings: Mapping[str, str]) -> str:
 
 
 MODELS: Mapping[str, Spec] = {**PURCHASE_MODELS, **SPEND_MODELS}
+PRIORS_OF = {name: _priors_of(spec) for name, spec in MODELS.items()}
 if TYPE_CHECKING:
     Priors = Any
 else:
     # Quantities of purchase models are in units of `fit.scale.time_days`, those of spend models of `fit.scale.money`.
-    Priors = make_dataclass("Priors", [(name, _priors_of(spec)) for name, spec in MODELS.items()], module=__name__)
+    Priors = make_dataclass("Priors", list(PRIORS_OF.items()), module=__name__)
     Priors.__doc__ = _documented(
         "Priors of every model, by its name; a fit uses those of its two models.",
         {name: f"priors of the {spec.label}" for name, spec in MODELS.items()},
     )
+
+
+def read_priors(name: str = DEFAULT_PRIORS) -> Priors:
+    """Read named priors of `conf/fit/priors`, such as `weak` or `vague`, or a YAML file of the user's own."""
+    groups = read_named("fit/priors", name).items()
+    return Priors(**{model: _read_model(model, group) for model, group in groups})
+
+
+def _read_model(model: str, group: Mapping[str, Any]) -> Any:
+    return PRIORS_OF[model](**{name: PriorSettings(**prior) for name, prior in group.items()})
 
 
 @dataclass
@@ -95,8 +108,8 @@ class ScaleSettings:
         money: unit of money of the priors, positive; null: the geometric mean of the repeat buyers' mean spends.
     """
 
-    time_days: float | None
-    money: float | None
+    time_days: float | None = None
+    money: float | None = None
 
     def __post_init__(self) -> None:
         for name in ("time_days", "money"):
@@ -128,18 +141,18 @@ class FitSettings:
         priors: priors of every model; fit/priors=weak or fit/priors=vague chooses a set.
     """
 
-    method: str
-    purchase_model: str
-    spend_model: str
-    sampler: str
-    chains: int
-    tune: int
-    draws: int
-    target_accept: float
-    joint_draws: int
-    no_repeat_buyers: str
-    scale: ScaleSettings
-    priors: Priors
+    method: str = "nuts"
+    purchase_model: str = "bg_nbd"
+    spend_model: str = "gamma_gamma"
+    sampler: str = "nutpie"
+    chains: int = 4
+    tune: int = 500
+    draws: int = 1000
+    target_accept: float = 0.9
+    joint_draws: int = 1000
+    no_repeat_buyers: str = "refuse"
+    scale: ScaleSettings = field(default_factory=ScaleSettings)
+    priors: Priors = field(default_factory=read_priors)
 
     def __post_init__(self) -> None:
         for name, choices in CHOICES.items():

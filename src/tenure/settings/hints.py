@@ -1,5 +1,6 @@
 """The types of settings: the fields of a class, and the values that a type takes, in words."""
 
+import dataclasses
 import functools
 import types
 from collections.abc import Mapping
@@ -10,6 +11,12 @@ from typing import Any, Union, get_args, get_origin, get_type_hints
 def fields_of(kind: type) -> Mapping[str, Any]:
     """Return the types of a settings class by field name."""
     return get_type_hints(kind)
+
+
+def required_of(kind: type) -> set[str]:
+    """Return the names of a settings class's fields without a default."""
+    fields = dataclasses.fields(kind)
+    return {one.name for one in fields if one.default is one.default_factory is dataclasses.MISSING}
 
 
 def plain(hint: Any) -> tuple[Any, bool]:

@@ -4,18 +4,20 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from ..bounds import LEAST_RATE
+from ..bounds import LEAST_RATE, LEVEL
 from .backtest import BacktestSettings, OriginSettings
 from .checks import require
 from .fit import FitSettings
 from .log import MovedLogSettings, SummarySettings, TransactionsSettings
-from .review import ReviewSettings
+from .review import ReviewSettings, read_review
 from .score import DAY_COLUMNS, LOG_COLUMNS, BatchScoreSettings, ScoreSettings
 from .simulate import SimulateSettings
 from .window import ObservedSettings, RfmSettings, RollingSettings
 
 MODEL = "models:/[^/@]+(@[^/@]+|/[^/@]+)"  # the registry refuses other texts
 RUN = "runs:/[0-9a-f]{32}"
+
+CHAMPION = "models:/clv@champion"
 
 LONGEST_NAME, LONGEST_TAG = 250, 5000
 TAG = r"(?![/.])[\w\-.:/ ]{1,250}(?<!/)"
@@ -35,12 +37,12 @@ class RegistrySettings:
         tags: further tags of the run, such as {team: retention}; values of 5,000 characters at most.
     """
 
-    tracking_uri: str
-    experiment: str
-    name: str
-    register: bool | None
-    run_name: str | None
-    tags: dict[str, str]
+    tracking_uri: str = "sqlite:///mlflow.db"
+    experiment: str = "tenure"
+    name: str = "clv"
+    register: bool | None = None
+    run_name: str | None = None
+    tags: dict[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         """Raise SettingsError for names that MLflow would refuse after the work is done."""
@@ -89,14 +91,14 @@ class TrainSettings:
         result: the file that describes how the command ended.
     """
 
-    transactions: TransactionsSettings
-    rfm: RfmSettings
-    fit: FitSettings
-    score: ScoreSettings
-    backtest: BacktestSettings
-    review: ReviewSettings
-    registry: RegistrySettings
-    seed: int
+    transactions: TransactionsSettings = field(default_factory=TransactionsSettings)
+    rfm: RfmSettings = field(default_factory=RfmSettings)
+    fit: FitSettings = field(default_factory=FitSettings)
+    score: ScoreSettings = field(default_factory=ScoreSettings)
+    backtest: BacktestSettings = field(default_factory=BacktestSettings)
+    review: ReviewSettings = field(default_factory=read_review)
+    registry: RegistrySettings = field(default_factory=RegistrySettings)
+    seed: int = 0
     result: ResultSettings = field(default_factory=ResultSettings)
 
     def __post_init__(self) -> None:
@@ -119,14 +121,14 @@ class BacktestJobSettings:
         result: the file that describes how the command ended.
     """
 
-    transactions: TransactionsSettings
-    rfm: RollingSettings
-    fit: FitSettings
-    origins: OriginSettings
-    backtest: BacktestSettings
-    level: float
-    registry: RegistrySettings
-    seed: int
+    transactions: TransactionsSettings = field(default_factory=TransactionsSettings)
+    rfm: RollingSettings = field(default_factory=RollingSettings)
+    fit: FitSettings = field(default_factory=lambda: FitSettings(method="laplace"))
+    origins: OriginSettings = field(default_factory=OriginSettings)
+    backtest: BacktestSettings = field(default_factory=BacktestSettings)
+    level: float = LEVEL
+    registry: RegistrySettings = field(default_factory=RegistrySettings)
+    seed: int = 0
     result: ResultSettings = field(default_factory=ResultSettings)
 
     def __post_init__(self) -> None:
@@ -159,17 +161,17 @@ class ScoreJobSettings:
         result: the file that describes how the command ended.
     """
 
-    model: str
-    output: str
-    by: list[str]
-    by_month: bool
-    residual: bool
-    transactions: TransactionsSettings
-    summary: SummarySettings
-    rfm: ObservedSettings
-    score: BatchScoreSettings
-    registry: RegistrySettings
-    seed: int
+    model: str = CHAMPION
+    output: str = "scores.parquet"
+    by: list[str] = field(default_factory=list)
+    by_month: bool = False
+    residual: bool = False
+    transactions: TransactionsSettings = field(default_factory=TransactionsSettings)
+    summary: SummarySettings = field(default_factory=SummarySettings)
+    rfm: ObservedSettings = field(default_factory=ObservedSettings)
+    score: BatchScoreSettings = field(default_factory=BatchScoreSettings)
+    registry: RegistrySettings = field(default_factory=RegistrySettings)
+    seed: int = 0
     result: ResultSettings = field(default_factory=ResultSettings)
 
     def __post_init__(self) -> None:
@@ -206,9 +208,9 @@ class SimulateJobSettings:
     """
 
     simulate: SimulateSettings
-    output: str
-    truth: str | None
-    seed: int
+    output: str = "simulated.parquet"
+    truth: str | None = None
+    seed: int = 0
     result: ResultSettings = field(default_factory=ResultSettings)
 
     def __post_init__(self) -> None:
@@ -233,13 +235,13 @@ class PromoteSettings:
         result: the file that describes how the command ended.
     """
 
-    model: str
-    reason: str | None
-    by: str | None
-    rollback: bool
-    transactions: MovedLogSettings
-    registry: RegistrySettings
-    seed: int
+    model: str = "models:/clv@challenger"
+    reason: str | None = None
+    by: str | None = None
+    rollback: bool = False
+    transactions: MovedLogSettings = field(default_factory=MovedLogSettings)
+    registry: RegistrySettings = field(default_factory=RegistrySettings)
+    seed: int = 0
     result: ResultSettings = field(default_factory=ResultSettings)
 
     def __post_init__(self) -> None:
@@ -269,9 +271,9 @@ class ReportJobSettings:
         result: the file that describes how the command ended.
     """
 
-    model: str
-    output: str
-    registry: RegistrySettings
+    model: str = CHAMPION
+    output: str = "report.html"
+    registry: RegistrySettings = field(default_factory=RegistrySettings)
     result: ResultSettings = field(default_factory=ResultSettings)
 
     def __post_init__(self) -> None:

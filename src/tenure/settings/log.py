@@ -1,10 +1,11 @@
 """The purchase log, or a customer summary instead of it: its place, its format, the rules for its rows."""
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from zoneinfo import available_timezones
 
 from .checks import require, require_choice, require_day, require_pattern
+from .named import shipped
 
 LOG_CHOICES = {
     "format": ("auto", "csv", "parquet", "duckdb"),
@@ -30,11 +31,11 @@ class ColumnSettings:
         acquired: column of the day of the first purchase ever, which identifies left-truncated customers; null: none.
     """
 
-    customer_id: str
-    date: str
-    amount: str
-    order_id: str | None
-    acquired: str | None
+    customer_id: str = "customer_id"
+    date: str = "date"
+    amount: str = "amount"
+    order_id: str | None = None
+    acquired: str | None = None
 
     def __post_init__(self) -> None:
         names = list(self.named().values())
@@ -61,13 +62,13 @@ class CsvSettings:
         day_first: whether dates are written as 31/12/1997.
     """
 
-    separator: str | None
-    decimal: str
-    thousands: str | None
-    currency_signs: bool
-    encoding: str
-    date_format: str | None
-    day_first: bool
+    separator: str | None = None
+    decimal: str = "."
+    thousands: str | None = None
+    currency_signs: bool = False
+    encoding: str = "utf-8"
+    date_format: str | None = None
+    day_first: bool = False
 
     def __post_init__(self) -> None:
         if self.separator is not None and self.separator.lower().strip("\\") in ("t", "tab"):
@@ -118,9 +119,9 @@ class EngineSettings:
         threads: threads of DuckDB, from 1 up; null: all cores.
     """
 
-    memory_limit: str
-    temp_directory: str | None
-    threads: int | None
+    memory_limit: str = "4GB"
+    temp_directory: str | None = None
+    threads: int | None = None
 
     def __post_init__(self) -> None:
         is_size = re.fullmatch(r"[0-9]+(\.[0-9]+)? ?(MB|GB|TB|MiB|GiB|TiB)", self.memory_limit) is not None
@@ -166,30 +167,30 @@ class TransactionsSettings:
         engine: limits of DuckDB.
     """
 
-    path: str
-    format: str
-    table: str | None
-    query: str | None
-    allow_paths: list[str]
-    columns: ColumnSettings
-    currency: str | None
-    csv: CsvSettings
-    timezone: str | None
-    stamped_in: str | None
-    guests: str
-    placeholders: list[str]
-    not_placeholders: list[str]
-    normalize_ids: list[str]
-    id_type: str | None
-    zero_amounts: str
-    negative_amounts: str
-    cancellations: str | None
-    duplicates: str
-    exclude: dict[str, ExcludeSettings]
-    segments: dict[str, str]
-    first_day: str | None
-    longest_gap_days: int
-    engine: EngineSettings
+    path: str = field(default_factory=lambda: shipped("data/cdnow_sample.csv"))
+    format: str = "auto"
+    table: str | None = None
+    query: str | None = None
+    allow_paths: list[str] = field(default_factory=list)
+    columns: ColumnSettings = field(default_factory=ColumnSettings)
+    currency: str | None = None
+    csv: CsvSettings = field(default_factory=CsvSettings)
+    timezone: str | None = None
+    stamped_in: str | None = None
+    guests: str = "drop"
+    placeholders: list[str] = field(default_factory=list)
+    not_placeholders: list[str] = field(default_factory=list)
+    normalize_ids: list[str] = field(default_factory=list)
+    id_type: str | None = None
+    zero_amounts: str = "count"
+    negative_amounts: str = "refund"
+    cancellations: str | None = None
+    duplicates: str = "keep"
+    exclude: dict[str, ExcludeSettings] = field(default_factory=dict)
+    segments: dict[str, str] = field(default_factory=dict)
+    first_day: str | None = None
+    longest_gap_days: int = 730
+    engine: EngineSettings = field(default_factory=EngineSettings)
 
     def __post_init__(self) -> None:
         for name, choices in LOG_CHOICES.items():
@@ -237,8 +238,8 @@ class SummarySettings:
         as_of: end of observation of the summary, such as 1998-06-30; null: not stated.
     """
 
-    path: str | None
-    as_of: str | None
+    path: str | None = None
+    as_of: str | None = None
 
     def __post_init__(self) -> None:
         require_day("summary.as_of", self.as_of)
@@ -253,5 +254,5 @@ class MovedLogSettings:
         trust_query: whether the SQL query of the challenger's run (transactions.query) may run here.
     """
 
-    path: str | None
-    trust_query: bool
+    path: str | None = None
+    trust_query: bool = False

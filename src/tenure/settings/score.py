@@ -1,9 +1,9 @@
 """Settings of scoring."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
-from ..bounds import HORIZON_LIMIT_DAYS, RATE_LIMIT
+from ..bounds import DISCOUNT_RATE, HORIZON_DAYS, HORIZON_LIMIT_DAYS, LEVEL, MARGIN, RATE_LIMIT
 from .checks import require, require_choice
 
 # Further columns of the output, by what they need.
@@ -25,10 +25,10 @@ class ScoreSettings:
         level: probability of the intervals, above 0 and below 1.
     """
 
-    horizon_days: int
-    discount_rate: float
-    margin: float
-    level: float
+    horizon_days: int = HORIZON_DAYS
+    discount_rate: float = DISCOUNT_RATE
+    margin: float = MARGIN
+    level: float = LEVEL
 
     def __post_init__(self) -> None:
         days = 1 <= self.horizon_days <= HORIZON_LIMIT_DAYS
@@ -54,9 +54,9 @@ class BatchScoreSettings(ScoreSettings):
         accept_failed: whether to score with a training run of verdict FAIL (model=runs:/ and its id).
     """
 
-    columns: list[str]
-    allow_unit_change: bool
-    accept_failed: bool
+    columns: list[str] = field(default_factory=list)
+    allow_unit_change: bool = False
+    accept_failed: bool = False
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -2,7 +2,7 @@
 
 import datetime as dt
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from ..bounds import HORIZON_LIMIT_DAYS
 from ..purchase import MODELS as PURCHASE_MODELS
@@ -62,9 +62,9 @@ class AcquisitionSettings:
         growth: annual growth of acquisitions, effective, from -0.9 to 10 (0.5: half as many again each year).
     """
 
-    since: str | None
-    until: str | None
-    growth: float
+    since: str | None = None
+    until: str | None = None
+    growth: float = 0.0
 
     def __post_init__(self) -> None:
         require_day("simulate.acquisition.since", self.since)
@@ -82,8 +82,8 @@ class SeasonSettings:
         peak_day: day of the year with the most purchases, 1 to 365.
     """
 
-    amplitude: float
-    peak_day: int
+    amplitude: float = 0.0
+    peak_day: int = 345
 
     def __post_init__(self) -> None:
         require(0 <= self.amplitude < 1, "simulate.season.amplitude", "at least 0 and below 1", self.amplitude)
@@ -103,11 +103,11 @@ class RefundSettings:
         prefix: prefix of the order ids of refunds, such as C; null: none.
     """
 
-    share: float
-    full: float
-    delay_days: float
-    matched: float
-    prefix: str | None
+    share: float = 0.0
+    full: float = 0.7
+    delay_days: float = 14
+    matched: float = 1.0
+    prefix: str | None = None
 
     def __post_init__(self) -> None:
         for name in ("share", "full", "matched"):
@@ -132,16 +132,16 @@ class DirtSettings:
         duplicates: share of rows that repeat another, from 0 to 1.
     """
 
-    null_ids: float
-    blank_ids: float
-    guest_ids: float
-    float_ids: float
-    null_dates: float
-    epoch_dates: float
-    zero_amounts: float
-    null_amounts: float
-    nan_amounts: float
-    duplicates: float
+    null_ids: float = 0.0
+    blank_ids: float = 0.0
+    guest_ids: float = 0.0
+    float_ids: float = 0.0
+    null_dates: float = 0.0
+    epoch_dates: float = 0.0
+    zero_amounts: float = 0.0
+    null_amounts: float = 0.0
+    nan_amounts: float = 0.0
+    duplicates: float = 0.0
 
     def __post_init__(self) -> None:
         for name, value in vars(self).items():
@@ -160,9 +160,9 @@ class SimulateSettings:
         customers: number of customers, from 1 to 1,000,000,000.
         start: first day of the log.
         end: last day of the log, within 30 years of the first acquisition.
-        dates: form of the dates. day: days; time: time stamps without a zone.
         truth: the population.
         acquisition: when the customers first bought.
+        dates: form of the dates. day: days; time: time stamps without a zone.
         season: a yearly cycle of repeat purchases.
         refunds: which orders are refunded.
         dirt: shares of wrong rows.
@@ -172,13 +172,13 @@ class SimulateSettings:
     customers: int
     start: str
     end: str
-    dates: str
     truth: TruthSettings
-    acquisition: AcquisitionSettings
-    season: SeasonSettings
-    refunds: RefundSettings
-    dirt: DirtSettings
-    segments: dict[str, dict[str, float]]
+    acquisition: AcquisitionSettings = field(default_factory=AcquisitionSettings)
+    dates: str = "day"
+    season: SeasonSettings = field(default_factory=SeasonSettings)
+    refunds: RefundSettings = field(default_factory=RefundSettings)
+    dirt: DirtSettings = field(default_factory=DirtSettings)
+    segments: dict[str, dict[str, float]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         require(1 <= self.customers <= 10**9, "simulate.customers", "from 1 to 1,000,000,000", self.customers)

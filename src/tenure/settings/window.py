@@ -1,6 +1,6 @@
 """The customers and days of a customer summary."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from .checks import require, require_day
 
@@ -14,8 +14,8 @@ class AcquisitionWindowSettings:
         last: last day of the first purchases of customers to fit to; null: no bound.
     """
 
-    first: str | None
-    last: str | None
+    first: str | None = None
+    last: str | None = None
 
     def __post_init__(self) -> None:
         require_day("rfm.acquisition.first", self.first)
@@ -36,10 +36,10 @@ class RfmSettings:
         acquisition: the acquisition window, instead of a burn-in.
     """
 
-    cutoff: str | None
-    end: str | None
-    burn_in_days: int
-    acquisition: AcquisitionWindowSettings
+    cutoff: str | None = None
+    end: str | None = None
+    burn_in_days: int = 0
+    acquisition: AcquisitionWindowSettings = field(default_factory=AcquisitionWindowSettings)
 
     def __post_init__(self) -> None:
         require_day("rfm.cutoff", self.cutoff)
@@ -68,9 +68,9 @@ class RollingSettings:
         acquisition: the acquisition window, instead of a burn-in.
     """
 
-    end: str | None
-    burn_in_days: int
-    acquisition: AcquisitionWindowSettings
+    end: str | None = None
+    burn_in_days: int = 0
+    acquisition: AcquisitionWindowSettings = field(default_factory=AcquisitionWindowSettings)
 
     def __post_init__(self) -> None:
         require_day("rfm.end", self.end)
@@ -85,7 +85,7 @@ class ObservedSettings:
         end: end of observation; null: the last day of the log.
     """
 
-    end: str | None
+    end: str | None = None
 
     def __post_init__(self) -> None:
         require_day("rfm.end", self.end)

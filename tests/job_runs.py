@@ -83,8 +83,7 @@ def in_process(name: str, *arguments: str, folder: Path) -> Ran:
             settings = replace(settings, registry=replace(settings.registry, tracking_uri=store))
             header = f"# {shlex.join([f'tenure-{name}', *arguments])}\n"
             config = header + OmegaConf.to_yaml(OmegaConf.structured(settings))
-            result = getattr(app, f"_{name}")(settings, config, is_sweep=False)
-            code = result if isinstance(result, int) else result.exit_code
+            code = getattr(app, f"_{name}")(settings, config, is_sweep=False).exit_code
         except InputError as error:
             code, err = error.exit_code, str(error)
         finally:

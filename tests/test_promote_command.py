@@ -58,7 +58,7 @@ def train(*overrides: str) -> int:
 
 def promote_now(*overrides: str) -> int:
     settings = compose_settings("promote", ["by=ana", address(), *overrides])
-    return promoting.run(settings, OmegaConf.to_yaml(OmegaConf.structured(settings)))
+    return promoting.run(settings, OmegaConf.to_yaml(OmegaConf.structured(settings))).exit_code
 
 
 @pytest.fixture(scope="module")

@@ -64,7 +64,7 @@ def trained(posterior: Posterior, folder: Path, verdict: str | None = "FAIL", en
 def score(model: str, *overrides: str, rows: pd.DataFrame = ROWS) -> pd.DataFrame:
     rows.to_csv("log.csv", index=False)
     asked = [f"model={model}", "transactions.path=log.csv", "output=new/folder/scores.parquet", "score.level=0.8"]
-    assert scoring.run(compose_settings("score", [*asked, *overrides]), "") == 0
+    assert scoring.run(compose_settings("score", [*asked, *overrides]), "").exit_code == 0
     return pd.read_parquet("new/folder/scores.parquet")
 
 

@@ -102,7 +102,8 @@ def unread(*command: str, folder: Path) -> tuple[int, str]:
 def test_a_command_whose_output_nobody_reads_ends_without_a_trace(tmp_path: Path, arguments: list[str]) -> None:
     script = (
         "import sys; from tenure import commands; from tenure.jobs import app\n"
-        "def job(*_, **__):\n    print('a result'); print('begun', file=sys.stderr); return 0\n"
+        "def job(*_, **__):\n    print('a result'); print('begun', file=sys.stderr)\n"
+        "    return app.Result()\n"
         f"app._simulate = job; sys.argv = ['tenure-simulate', *{arguments}]; commands.simulate()"
     )
     code, said = unread(sys.executable, "-c", script, folder=tmp_path)
@@ -176,11 +177,11 @@ def test_pymc_that_is_interrupted_returns_no_part_of_its_draws(monkeypatch: pyte
     import pymc
     import xarray as xr
 
-    from tenure.fit import models, nuts
+    from tenure.fit import nuts, pymc_model
 
     fit = compose_settings("train", ["fit.sampler=pymc"]).fit
     part = {"posterior": xr.Dataset({"r": (("chain", "draw"), np.ones((2, 3)))})}
     monkeypatch.setattr(pymc, "sample", lambda **_: part)
-    monkeypatch.setattr(models, "pymc_model", lambda _: contextlib.nullcontext())
+    monkeypatch.setattr(pymc_model, "pymc_model", lambda _: contextlib.nullcontext())
     with pytest.raises(KeyboardInterrupt):
         nuts.sample(None, None, fit, seed=1, progress=False)  # type: ignore[arg-type]

@@ -41,7 +41,13 @@ def run(settings: BacktestJobSettings, config: str) -> Result:
         rolling = backtest_origins(transactions, origins, settings)
         registry.log(rolling.record())
     console.print_backtest(rolling, opened.info.run_id, settings.level, registry.ui_command(uri))
-    return Result(name=opened.info.run_name, metrics=_means(rolling))
+    return Result(
+        name=opened.info.run_name,
+        metrics=_means(rolling),
+        run_id=opened.info.run_id,
+        totals=_means(rolling),
+        paths={"log": settings.transactions.path},
+    )
 
 
 def _means(rolling: Rolling) -> dict[str, float]:

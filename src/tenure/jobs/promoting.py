@@ -17,13 +17,14 @@ from tenure.transactions import read
 from . import console
 from .results import Promotion
 from .run_settings import read_fit, read_recipe
+from .sweeps import Result
 
 REFUSED = 3
 log = logging.getLogger("tenure")
 
 
-def run(settings: PromoteSettings, config: str) -> int:
-    """Promote or roll back, and print the result; return the exit code."""
+def run(settings: PromoteSettings, config: str) -> Result:
+    """Promote or roll back, and print the result; return it."""
     by = settings.by or registry.login()
     if by is None:
         raise PromoteError("The login has no name on this machine. Name the person who promotes with by=...")
@@ -34,7 +35,7 @@ def run(settings: PromoteSettings, config: str) -> int:
     champion = registry.find_champion(challenger.name)
     if champion is not None and champion.number == challenger.number:
         console.print_line(f"{challenger.uri} is the champion already.")
-        return 0
+        return Result(verdict=challenger.verdict, model=challenger.uri, alias="champion")
     if challenger.verdict is not Verdict.FAIL:  # no reason promotes a FAIL
         registry.verify(challenger.uri)
     with registry.open_run(settings.registry, "promote", config) as opened:
@@ -45,7 +46,14 @@ def run(settings: PromoteSettings, config: str) -> int:
         _settle(promotion, by)
     console.print_promotion(promotion)
     console.print_run(opened.info.run_id, registry.ui_command(uri))
-    return 0 if decision.is_promoted else REFUSED
+    return Result(
+        0 if decision.is_promoted else REFUSED,
+        verdict=challenger.verdict,
+        run_id=opened.info.run_id,
+        model=challenger.uri,
+        alias="champion" if decision.is_promoted else None,
+        totals=comparison.metrics() if comparison else {},
+    )
 
 
 def challenge(uri: str, split: Split, settings: FitSettings, *, seed: int, calibration: Posterior) -> Promotion:
@@ -167,11 +175,11 @@ def _fit(role: str, split: Split, settings: FitSettings, seed: int) -> Posterior
     return fitted.posterior
 
 
-def _roll_back(name: str, settings: PromoteSettings, config: str, by: str) -> int:
+def _roll_back(name: str, settings: PromoteSettings, config: str, by: str) -> Result:
     because = settings.reason or "no reason given"
-    with registry.open_run(settings.registry, "rollback", config):
+    with registry.open_run(settings.registry, "rollback", config) as opened:
         registry.log(Record(params=registry.flat_settings(asdict(settings))))
         replaced, champion = registry.roll_back(name, by=by, because=because)
         registry.log(_versions(left=replaced, champion=champion))
     console.print_line(f"{champion.uri} is champion again, in the place of {replaced.uri}.")
-    return 0
+    return Result(run_id=opened.info.run_id, verdict=champion.verdict, model=champion.uri, alias="champion")

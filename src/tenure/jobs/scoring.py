@@ -23,6 +23,7 @@ from tenure.transactions import AccountedLog, choose_type, input_files, read
 
 from . import console
 from .part_scores import score_parts
+from .sweeps import Result
 
 FINISHED = "FINISHED"
 log = logging.getLogger("tenure")
@@ -42,8 +43,8 @@ class Customers(NamedTuple):
     log: AccountedLog | None
 
 
-def run(settings: ScoreJobSettings, config: str) -> int:
-    """Score and print the totals; return the exit code."""
+def run(settings: ScoreJobSettings, config: str) -> Result:
+    """Score and print the totals; return the result."""
     require_writable(settings.output)
     refuse_input(settings.output, [settings.summary.path or settings.transactions.path])
     uri = registry.connect(settings.registry)
@@ -60,7 +61,15 @@ def run(settings: ScoreJobSettings, config: str) -> int:
     about = {"model": model, "model_tags": loaded.about, "verdict": verdict.value, "as_of": customers.as_of}
     scored = _score(loaded, customers, rows, about, settings, config)
     console.print_scores(scored, settings, registry.ui_command(uri))
-    return 0
+    source = {"summary": settings.summary.path} if settings.summary.path else {"log": settings.transactions.path}
+    totals = {str(name): row for name, row in scored.totals_table().to_dict("index").items()}
+    return Result(
+        verdict=verdict.value,
+        run_id=scored.run_id,
+        model=model,
+        totals={"customers": scored.customers, **totals},
+        paths={"output": str(Path(settings.output).expanduser().resolve()), **source},
+    )
 
 
 def _score(

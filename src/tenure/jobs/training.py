@@ -39,7 +39,7 @@ def run(settings: TrainSettings, config: str, *, is_sweep: bool) -> Result:
         trained = _train(data, settings, past_errors, opened.info.run_id, failures, register=register)
         trained = replace(trained, review=_report(opened.info.run_id, trained.review, failures))
     console.print_training(trained, settings, registry.ui_command(uri))
-    return _result(trained, opened.info.run_name)
+    return _result(trained, settings, opened.info.run_name)
 
 
 def _read(settings: TrainSettings) -> Transactions:
@@ -217,8 +217,8 @@ def _log_review(review: Review, failures: Failures) -> Review:
     return complete
 
 
-def _result(trained: Trained, name: str | None) -> Result:
-    training, verdict = trained.training, trained.review.verdict
+def _result(trained: Trained, settings: TrainSettings, name: str | None) -> Result:
+    training, verdict, registered = trained.training, trained.review.verdict, trained.registered
     data = training.data
     return Result(
         FAILED_REVIEW if verdict is Verdict.FAIL else 0,
@@ -227,4 +227,9 @@ def _result(trained: Trained, name: str | None) -> Result:
         training.holdout.metrics,
         training.calibration.report.loos,
         (data.transactions.digest, str(data.split.cutoff), repr(data.window)),
+        trained.run_id,
+        None if registered is None else registered.uri,
+        None if registered is None else registered.alias,
+        {} if training.forecasts is None else training.forecasts.base,
+        {"log": settings.transactions.path, "report": f"runs:/{trained.run_id}/{paths.REPORT}"},
     )

@@ -16,6 +16,7 @@ from mlflow.exceptions import MlflowException
 
 from tenure import invocation, paths
 from tenure.addresses import mask, mask_address
+from tenure.opened import RUNS
 from tenure.settings import RegistrySettings
 
 from .completeness import mark_abandoned
@@ -139,6 +140,7 @@ def open_run(settings: RegistrySettings, job: str, config: str) -> Iterator[Run]
         _killed_if_interrupted(),
     ):
         try:
+            RUNS.append(run.info.run_id)
             mlflow.set_tags({"tenure.job": job, **_versions(), **_commit()})
             mlflow.log_text(_without_passwords(config), paths.SETTINGS)
             yield run

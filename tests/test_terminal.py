@@ -129,7 +129,7 @@ def test_a_signal_during_sampling_ends_the_command_and_its_run_is_killed(
         "    registry.connect(settings.registry)\n"
         "    with registry.open_run(settings.registry, 'train', config):\n"
         f"        threading.Timer(2, lambda: os.kill(os.getpid(), {number})).start()\n"
-        "        nuts.sample(target, mode, fit, seed=1, progress=False)\n"
+        "        nuts.sample(target, mode, fit, seed=1)\n"
         "        print('went on')\n"
         "app._score = job; sys.argv = ['tenure-score']; app.score()"
     )
@@ -184,4 +184,4 @@ def test_pymc_that_is_interrupted_returns_no_part_of_its_draws(monkeypatch: pyte
     monkeypatch.setattr(pymc, "sample", lambda **_: part)
     monkeypatch.setattr(pymc_model, "pymc_model", lambda _: contextlib.nullcontext())
     with pytest.raises(KeyboardInterrupt):
-        nuts.sample(None, None, fit, seed=1, progress=False)  # type: ignore[arg-type]
+        nuts.sample(None, None, fit, seed=1)  # type: ignore[arg-type]

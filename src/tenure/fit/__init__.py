@@ -9,6 +9,7 @@ from .fitted import FittedModel
 from .library import library_model
 from .loo import LEAST_ELPD, Loo, LooDifference, compare
 from .mode import maximum_likelihood
+from .nuts import Progress
 from .pareto import LIMIT as KHAT_LIMIT
 from .prior import Consequences
 from .run import Fit, FitError, fit, require_spend
@@ -23,6 +24,7 @@ __all__ = [
     "FittedModel",
     "Loo",
     "LooDifference",
+    "Progress",
     "check",
     "compare",
     "fit",

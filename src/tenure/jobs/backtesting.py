@@ -2,7 +2,7 @@
 
 import logging
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import asdict
 from datetime import date
 from itertools import groupby
@@ -27,7 +27,8 @@ log = logging.getLogger("tenure")
 
 def run(settings: BacktestJobSettings, config: str) -> Result:
     """Backtest and print the result; return the exit code and the means over the origins, which a sweep compares."""
-    transactions = read(settings.transactions, end=settings.rfm.end)
+    with console.stage(f"read {settings.transactions.path}"):
+        transactions = read(settings.transactions, end=settings.rfm.end)
     last = date.fromisoformat(settings.rfm.end) if settings.rfm.end else transactions.last_day
     origins = rolling_origins(settings.origins, transactions.first_day, last)
     log.info("%s origins, %s to %s", len(origins), origins[0], origins[-1])
@@ -38,7 +39,8 @@ def run(settings: BacktestJobSettings, config: str) -> Result:
     with registry.open_run(settings.registry, "backtest", config) as opened:
         registry.log(Record(params=registry.flat_settings(asdict(settings))))
         registry.log(accounted.record("backtest"))
-        rolling = backtest_origins(transactions, origins, settings)
+        with console.progress("origins", len(origins)) as advance:
+            rolling = backtest_origins(transactions, origins, settings, advance)
         registry.log(rolling.record())
     console.print_backtest(rolling, opened.info.run_id, settings.level, registry.ui_command(uri))
     return Result(
@@ -56,7 +58,9 @@ def _means(rolling: Rolling) -> dict[str, float]:
     return {f"{outcome}.{name}": value for outcome, row in means.items() for name, value in row.items()}
 
 
-def backtest_origins(transactions: Transactions, origins: list[Origin], settings: BacktestJobSettings) -> Rolling:
+def backtest_origins(
+    transactions: Transactions, origins: list[Origin], settings: BacktestJobSettings, advance: Callable[[int], None]
+) -> Rolling:
     """Backtest the origins, the earliest first: each uses the past errors of those that had ended by then."""
     window = AcquisitionWindow.of(settings.rfm, transactions)
     holdouts: dict[Origin, Holdout] = {}
@@ -65,6 +69,7 @@ def backtest_origins(transactions: Transactions, origins: list[Origin], settings
             with registry.open_origin(str(origin)):
                 registry.log(at_origin.record())
                 holdouts[origin] = _measure(transactions, at_origin, window, posterior, holdouts, origin, settings)
+            advance(1)
     return roll_up(holdouts, settings.backtest.drift, level=settings.level, seed=settings.seed)
 
 

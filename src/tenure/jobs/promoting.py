@@ -107,7 +107,8 @@ def _compare(
         recipe = read_recipe(registry.evidence(challenger.run_id).recipe())
         recipe.transactions.path = settings.transactions.path or recipe.transactions.path
         _require_trust(recipe.transactions.query, challenger, settings)
-        transactions = read(recipe.transactions, end=recipe.rfm.end)
+        with console.stage(f"read {recipe.transactions.path}"):
+            transactions = read(recipe.transactions, end=recipe.rfm.end)
         _require_same_log(transactions.digest, recipe.transactions.path, challenger)
         at_cutoff = split(
             transactions, recipe.rfm.cutoff, recipe.rfm.end, AcquisitionWindow.of(recipe.rfm, transactions)
@@ -161,16 +162,16 @@ def _compare_recipes(
     of_champion = read_fit(registry.evidence(champion.run_id).recipe())
     challenger = calibration or _fit("challenger", split, settings, seed)
     refitted = challenger if of_champion == settings else _fit("champion", split, of_champion, seed)
-    log.info("compare over %s days", split.horizon_days)
-    return compare_recipes(
-        split, refitted.thin(of_champion.joint_draws), challenger.thin(settings.joint_draws), seed=seed
-    )
+    with console.stage(f"compare over {split.horizon_days} days"):
+        return compare_recipes(
+            split, refitted.thin(of_champion.joint_draws), challenger.thin(settings.joint_draws), seed=seed
+        )
 
 
 def _fit(role: str, split: Split, settings: FitSettings, seed: int) -> Posterior:
     model, method = settings.purchase_model, settings.method
-    log.info("fit the %s's recipe to the days up to %s: %s, %s", role, split.cutoff, model, method)
-    fitted = fit(CompressedSummary.of(split.calibration), settings, seed=seed, progress=console.is_terminal())
+    with console.stage(f"fit the {role}'s recipe to the days up to {split.cutoff}: {model}, {method}") as progress:
+        fitted = fit(CompressedSummary.of(split.calibration), settings, seed=seed, progress=progress)
     registry.log(Record(metrics=finite(fitted.diagnostics)), under=f"promotion.{role}")
     return fitted.posterior
 

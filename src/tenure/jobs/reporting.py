@@ -16,8 +16,9 @@ def run(settings: ReportJobSettings) -> Result:
     registry.connect(settings.registry)
     if settings.model.startswith("models:/"):
         registry.verify(settings.model)
-    evidence = registry.evidence(settings.model)
-    page = report.render(evidence)
+    with console.stage("write the report"):
+        evidence = registry.evidence(settings.model)
+        page = report.render(evidence)
     with atomic_file(settings.output) as path:
         path.write_text(page, encoding="utf-8")
     where = Path(settings.output).expanduser()

@@ -56,7 +56,8 @@ def run(settings: ScoreJobSettings, config: str) -> Result:
     if customers.log is not None:
         console.print_reconciliation(customers.log.reconciliation)
         console.print_identities(customers.log.identities)
-    rows = check_customers(customers, loaded.scorer, settings)
+    with console.stage("check the customers"):
+        rows = check_customers(customers, loaded.scorer, settings)
     log.info("%s customers; model %s", f"{rows:,}", model)
     about = {"model": model, "model_tags": loaded.about, "verdict": verdict.value, "as_of": customers.as_of}
     scored = _score(loaded, customers, rows, about, settings, config)
@@ -167,7 +168,8 @@ def _customers(settings: ScoreJobSettings, about: Mapping[str, str]) -> Customer
         file = SummaryFile(settings.summary.path).with_type(setting, of_model)
         return Customers(file, settings.summary.as_of, None)
     refuse_input(settings.output, input_files(settings.transactions))
-    transactions = read(settings.transactions, end=settings.rfm.end)
+    with console.stage(f"read {settings.transactions.path}"):
+        transactions = read(settings.transactions, end=settings.rfm.end)
     further = [name for name in settings.score.columns if name in HISTORY]
     id_type = choose_type(transactions, setting, of_model)
     summary = stream_summary(transactions, settings.rfm.end, id_type=id_type, further=further)

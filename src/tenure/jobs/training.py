@@ -7,6 +7,7 @@ from dataclasses import asdict, replace
 
 from tenure import figures, invocation, paths, pipeline, registry, report
 from tenure.failures import Failures
+from tenure.fit import Progress
 from tenure.pipeline import HoldoutReport, StageFit, Training, TrainingData
 from tenure.record import Record, finite
 from tenure.review import Review, Verdict
@@ -16,10 +17,10 @@ from tenure.totals import Drifts
 from tenure.transactions import Transactions, read
 
 from . import console, promoting
+from .console import stage
 from .past_errors import PastErrors, read_past_errors
 from .results import Trained
 from .sweeps import Result
-from .timing import stage
 
 FAILED_REVIEW = 3
 REPORT = "report"
@@ -79,10 +80,9 @@ class _EvidenceLog(pipeline.Observer):
     def __init__(self, settings: TrainSettings, failures: Failures) -> None:
         self.settings = settings
         self.failures = failures
-        self.shows_progress = console.is_terminal()
 
-    def stage(self, name: str) -> AbstractContextManager[None]:
-        """Log the start of a stage and its seconds."""
+    def stage(self, name: str) -> AbstractContextManager[Progress | None]:
+        """Log the start of a stage and its seconds, and show its progress."""
         return stage(name)
 
     def on_fit(self, fitted: StageFit) -> None:

@@ -1,12 +1,12 @@
 """Fit, measure on the holdout, judge, refit on the whole log, forecast the customer base."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict, dataclass
 
 from tenure.backtest import measure_refit_drift
 from tenure.failures import Failures
-from tenure.fit import FitReport, check, fit
+from tenure.fit import FitReport, Progress, check, fit
 from tenure.posterior import Posterior
 from tenure.record import Record, add_prefix, finite
 from tenure.review import Review, Verdict, judge
@@ -113,10 +113,8 @@ class Observer:
     A job overrides the methods to log evidence before a later stage can fail.
     """
 
-    shows_progress = False
-
-    def stage(self, name: str) -> AbstractContextManager[None]:
-        """Return a context in which a stage of the training runs."""
+    def stage(self, name: str) -> AbstractContextManager[Progress | None]:
+        """Return a context in which a stage of the training runs; it may take the stage's progress."""
         return nullcontext()
 
     def on_fit(self, fitted: StageFit) -> None:
@@ -178,6 +176,18 @@ def _require_past_errors(settings: TrainSettings, past_errors: Mapping[str, Sequ
         )
 
 
+def _advance(progress: Progress, customers: int) -> Callable[[int], None]:
+    """Return a function that adds customers to those done."""
+    done = 0
+
+    def advance(rows: int) -> None:
+        nonlocal done
+        done += rows
+        progress(done, customers)
+
+    return advance
+
+
 @dataclass(frozen=True)
 class _Trainer:
     """The stages of one training."""
@@ -211,8 +221,8 @@ class _Trainer:
     def _fit(self, stage: str, summary: CustomerSummary) -> StageFit:
         base, seed = CompressedSummary.of(summary), derive_seed(self.settings.seed, f"tenure-train.{stage}")
         size = f"{base.customers:,} customers, {len(base.histories.count):,} distinct histories"
-        with self.observer.stage(f"fit {stage}: {size}"):
-            fitted = fit(base, self.settings.fit, seed=seed, progress=self.observer.shows_progress)
+        with self.observer.stage(f"fit {stage}: {size}") as progress:
+            fitted = fit(base, self.settings.fit, seed=seed, progress=progress)
         with self.observer.stage(f"check {stage}: leave-one-out, prior sensitivity"):
             report = check(fitted, base, seed=seed)
         result = StageFit(stage, report, summary, seed)
@@ -258,8 +268,9 @@ class _Trainer:
         new_customer = scorer.new_customer(**params, seed=self.settings.seed)
         self.observer.on_new_customer(new_customer)
         customers, days = len(whole_log.table), self.settings.score.horizon_days
-        with self.observer.stage(f"forecast {days} days ahead: {customers:,} customers"):
-            scores = scorer.score(whole_log, **params, seed=self.settings.seed)
+        with self.observer.stage(f"forecast {days} days ahead: {customers:,} customers") as progress:
+            advance = None if progress is None else _advance(progress, customers)
+            scores = scorer.score(whole_log, **params, seed=self.settings.seed, advance=advance)
             base = forecast_base(scores, whole_log.table["frequency"], drifts)
             self.observer.on_base_forecast(base, drifts)
         return Forecasts(new_customer, base)

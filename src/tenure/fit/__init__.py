@@ -6,7 +6,7 @@ only when they are needed.
 
 from .check import FitReport, check
 from .fitted import FittedModel
-from .library import library_model
+from .library import LibraryModels, library_model
 from .loo import LEAST_ELPD, Loo, LooDifference, compare
 from .mode import maximum_likelihood
 from .pareto import LIMIT as KHAT_LIMIT
@@ -21,6 +21,7 @@ __all__ = [
     "FitError",
     "FitReport",
     "FittedModel",
+    "LibraryModels",
     "Loo",
     "LooDifference",
     "check",

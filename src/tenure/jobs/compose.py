@@ -30,9 +30,10 @@ from tenure.settings import (
     TrainSettings,
     shipped,
 )
+from tenure.settings.hints import described
 
 from .groups import Command
-from .keys import FaultError, described, find, unknown
+from .keys import FaultError, find, unknown
 from .overrides import Reading, read
 
 # Tables that a named alternative replaces: merged into the default one, a prior would keep its parameters.

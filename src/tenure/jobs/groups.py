@@ -8,7 +8,9 @@ from typing import Any
 
 import yaml  # type: ignore[import-untyped]
 
-from .keys import fields_of, find, plain, required_of
+from tenure.settings.hints import plain
+
+from .keys import fields_of, find, required_of
 
 
 @dataclass(frozen=True)

@@ -4,12 +4,12 @@ import dataclasses
 import difflib
 import functools
 import shlex
-import types
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, Union, get_args, get_origin, get_type_hints
+from typing import Any, get_args, get_origin, get_type_hints
 
 from tenure.settings import SettingsError
+from tenure.settings.hints import described, plain
 
 YES, NO = ("true", "yes", "on", "y", "1"), ("false", "no", "off", "n", "0")
 
@@ -37,18 +37,6 @@ def required_of(kind: type) -> set[str]:
     """Return the names of a settings class's fields without a default."""
     fields = dataclasses.fields(kind)
     return {one.name for one in fields if one.default is one.default_factory is dataclasses.MISSING}
-
-
-def plain(hint: Any) -> tuple[Any, bool]:
-    """Return a type without `| None`, and whether it may be null.
-
-    >>> plain(str | None)
-    (<class 'str'>, True)
-    """
-    if get_origin(hint) not in (Union, types.UnionType):
-        return hint, False
-    kinds = [kind for kind in get_args(hint) if kind is not type(None)]
-    return kinds[0], len(kinds) < len(get_args(hint))
 
 
 def is_free(hint: Any) -> bool:
@@ -122,19 +110,6 @@ def _nearest(key: str, keys: list[str]) -> str | None:
 
 def _listed(names: list[str]) -> str:
     return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
-
-
-def described(hint: Any) -> str:
-    """Return the values that a type takes, in words.
-
-    >>> described(int | None), described(list[str])
-    ('a whole number or null', 'a list of texts')
-    """
-    kind, may_be_null = plain(hint)
-    words = {int: "a whole number", float: "a number", bool: "true or false", str: "a text"}.get(kind)
-    if words is None and get_origin(kind) is list:
-        words = {int: "a list of whole numbers", float: "a list of numbers"}.get(get_args(kind)[0], "a list of texts")
-    return (words or "settings in braces such as {name: value}") + (" or null" if may_be_null else "")
 
 
 def checked(value: Any, hint: Any, key: str, got: str | None = None) -> Any:

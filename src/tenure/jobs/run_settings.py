@@ -10,9 +10,10 @@ from omegaconf.errors import OmegaConfBaseException
 
 from tenure.errors import InputError
 from tenure.settings import FitSettings, TrainSettings
+from tenure.settings.hints import plain
 
 from .compose import schema
-from .keys import fields_of, plain
+from .keys import fields_of
 
 log = logging.getLogger("tenure")
 

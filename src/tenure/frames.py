@@ -108,7 +108,9 @@ class Frame:
             key: the column that is taken from this frame, type included.
         """
         if self.kind == "pandas":
-            return table.set_axis(self.native.index, axis=0).assign(**{key: self.native[key]})
+            result = table.set_axis(self.native.index, axis=0)
+            result[key] = self.native[key]
+            return result
         place = list(table.columns).index(key)
         rest = self.like(table.drop(columns=key))
         if self.kind == "polars":
@@ -122,9 +124,9 @@ class Frame:
             table: the table.
             types: by column of it, the column of this frame whose type it takes, where its values allow that.
         """
-        other = table if self.kind == "pandas" else pa.Table.from_pandas(table, preserve_index=False)
+        other: Any = table
         if self.kind != "pandas":
-            other = other.replace_schema_metadata(None)
+            other = pa.Table.from_pandas(table, preserve_index=False).replace_schema_metadata(None)
         if self.kind == "polars":
             other = nw.from_arrow(other, backend="polars").to_native()
         for name, own in (types or {}).items():

@@ -3,7 +3,9 @@
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
+from functools import partial
 from os import PathLike
+from pathlib import Path
 from typing import Any, Unpack
 
 from tenure import pipeline
@@ -16,9 +18,11 @@ from . import saved
 from .customers import Customers, customers_of, read_log, typed_ids
 from .estimator import CLV
 from .fitted import FitResult, Fitted, NotFittedError
+from .saved import SavedModelError
 from .words import AllWords, Day, TrainWords, WindowWords, settings_of
 
 RUN = "(runs:/)?[0-9a-f]{32}"
+OTHERS = "nor a model (models:/clv@champion, models:/clv/3), nor a run (runs:/ and the 32 digits of its id)"
 
 
 def summarize(log: object, **settings: Unpack[WindowWords]) -> Any:
@@ -131,9 +135,12 @@ def load(path: str | PathLike[str]) -> CLV:
     Example:
         >>> tenure.load("models:/clv@champion").score(log, horizon_days=90)  # doctest: +SKIP
     """
-    text = str(path)
-    if isinstance(path, str) and (text.startswith(("models:/", "runs:/")) or re.fullmatch(RUN, text)):
-        return _load_registered(text)
+    if isinstance(path, str):
+        if path.startswith(("models:/", "runs:/")) or re.fullmatch(RUN, path):
+            return _load_registered(path)
+        if not Path(path).expanduser().exists():
+            likely = f" Did you mean models:/{path}@champion?" if re.fullmatch(r"[\w.-]+", path) else ""
+            raise SavedModelError(f"{path!r} is neither a folder of a saved model, {OTHERS}.{likely}")
     return CLV.of(saved.read(path))
 
 

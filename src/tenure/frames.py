@@ -4,6 +4,7 @@ The only module that depends on Narwhals. Lazy frames, DuckDB relations and Ibis
 for them is an Arrow table.
 """
 
+import warnings
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -207,7 +208,10 @@ def _from_pandas(frame: pd.DataFrame, name: str, needed: Collection[str]) -> pa.
 
 def _array(values: "pd.Series[Any]", *, is_text: bool) -> Any:
     try:
-        array = pa.array(values, from_pandas=True)
+        with warnings.catch_warnings():
+            # Arrow reads time stamps with a zone in a way that pandas is about to change.
+            warnings.simplefilter("ignore", DeprecationWarning)
+            array = pa.array(values, from_pandas=True)
         if isinstance(array.type, pa.BaseExtensionType):
             raise pa.ArrowInvalid("such as a period")
         return _storable(array)

@@ -375,6 +375,11 @@ def test_what_names_no_model_is_refused(path: Any, tmp_path: Path, monkeypatch: 
         tenure.load(path)
 
 
+def words(**given: Any) -> Any:
+    """Return words that mypy would refuse."""
+    return given
+
+
 NO_TABLE = "must be a pandas, Polars or Arrow table, a lazy frame, a DuckDB relation or an Ibis table, got "
 
 
@@ -382,12 +387,12 @@ NO_TABLE = "must be a pandas, Polars or Arrow table, a lazy frame, a DuckDB rela
     ("use", "kind", "message"),
     [
         (
-            lambda clv, log: tenure.CLV(metod="laplace"),
+            lambda clv, log: tenure.CLV(**words(metod="laplace")),
             SettingsError,
             "CLV has no setting 'metod'. Did you mean method?",
         ),
-        (lambda clv, log: tenure.CLV(cutoff="2020-01-01"), SettingsError, "CLV has no setting 'cutoff'"),
-        (lambda clv, log: tenure.CLV(horizon_days=3), SettingsError, "CLV has no setting 'horizon_days'"),
+        (lambda clv, log: tenure.CLV(**words(cutoff="2020-01-01")), SettingsError, "CLV has no setting 'cutoff'"),
+        (lambda clv, log: tenure.CLV(**words(horizon_days=3)), SettingsError, "CLV has no setting 'horizon_days'"),
         (lambda clv, log: tenure.CLV(**{"fit.method": "map"}), SettingsError, "Did you mean method?"),
         (lambda clv, log: tenure.CLV(method="magic"), SettingsError, "fit.method must be one of nuts, laplace, map"),
         (lambda clv, log: tenure.CLV(draws="many"), SettingsError, "fit.draws takes a whole number, got 'many'"),
@@ -421,8 +426,8 @@ NO_TABLE = "must be a pandas, Polars or Arrow table, a lazy frame, a DuckDB rela
         (lambda clv, log: clv.residual(horizon_days=3), ScoreError, "has no horizon_days"),
         (lambda clv, log: clv.backtest(log, cutoff="2031-01-01"), InputError, "rfm.cutoff must lie between"),
         (lambda clv, log: clv.backtest(log, cutoff=5), SettingsError, "rfm.cutoff takes a text or null, got 5"),
-        (lambda clv, log: tenure.train(log, cut_off="2020-09-07"), SettingsError, "Did you mean cutoff?"),
-        (lambda clv, log: tenure.summarize(log, method="nuts"), SettingsError, "has no setting 'method'"),
+        (lambda clv, log: tenure.train(log, **words(cut_off="2020-09-07")), SettingsError, "Did you mean cutoff?"),
+        (lambda clv, log: tenure.summarize(log, **words(method="nuts")), SettingsError, "has no setting 'method'"),
         (lambda clv, log: tenure.summarize(5), FrameError, f"log {NO_TABLE}int 5"),
     ],
 )

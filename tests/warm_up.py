@@ -37,7 +37,7 @@ def compile_all(cache: Path) -> None:
 
 def _fit() -> None:
     """Fit and check each model of purchases on the sample."""
-    from tenure.fit import check, fit
+    from tenure.fit import check_fit, fit_models
     from tenure.jobs.compose import compose_settings
     from tenure.rfm import CompressedSummary, summarize
     from tenure.transactions import read
@@ -46,7 +46,7 @@ def _fit() -> None:
     for purchases in ("bg_nbd", "mbg_nbd"):
         settings = compose_settings("train", [f"fit.purchase_model={purchases}", *quick])
         base = CompressedSummary.of(summarize(read(settings.transactions)))
-        check(fit(base, settings.fit, seed=0), base, seed=0)
+        check_fit(fit_models(base, settings.fit, seed=0), base, seed=0)
 
 
 def _score() -> None:

@@ -49,7 +49,7 @@ class Frame:
 
     @classmethod
     def of(cls, data: object, name: str) -> "Frame":
-        """Take a table of any kind; collect lazy ones. Raise FrameError for anything else."""
+        """Read a table of any kind; collect lazy ones. Raise FrameError for anything else."""
         if isinstance(data, pd.DataFrame):
             return cls(_named_by_text(data, name), "pandas", name)
         if isinstance(data, pa.RecordBatch):

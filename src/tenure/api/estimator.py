@@ -76,7 +76,7 @@ class CLV:
         return dict(self._words)
 
     def set_params(self, **settings: Unpack[FitWords]) -> Self:
-        """Change settings; a fit that was made before stays until the next."""
+        """Set settings; a fit that was made before stays until the next."""
         words = {**self._words, **settings}
         self._settings = settings_of(words, FitWords, CALLER)
         self._words = words

@@ -10,7 +10,7 @@ import numpy as np
 
 from tenure import units
 from tenure.errors import InputError
-from tenure.fit import Fit, check
+from tenure.fit import Fit, check_fit
 from tenure.posterior import Posterior
 from tenure.rfm import CompressedSummary
 from tenure.scorer import Scorer
@@ -41,7 +41,7 @@ class FitResult:
     @cached_property
     def diagnostics(self) -> dict[str, float]:
         """Compute the numbers that the review judges: of the sampler, leave-one-out, sensitivity to the prior."""
-        return check(self.fit, self.compressed, seed=self.seed).metrics
+        return check_fit(self.fit, self.compressed, seed=self.seed).metrics
 
 
 @dataclass(frozen=True)

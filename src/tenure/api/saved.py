@@ -84,9 +84,9 @@ def _facts(folder: Path) -> dict[str, Any]:
         facts = json.loads((folder / FACTS).read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise SavedModelError(f"{folder / FACTS} cannot be read: {error}. {ADVICE}") from error
-    known = facts.get("format") if isinstance(facts, dict) else None
-    if known != FORMAT:
+    stored_format = facts.get("format") if isinstance(facts, dict) else None
+    if stored_format != FORMAT:
         raise SavedModelError(
-            f"{folder / FACTS} has the format {known!r}, not {FORMAT}: another version wrote it. {ADVICE}"
+            f"{folder / FACTS} has the format {stored_format!r}, not {FORMAT}: another version wrote it. {ADVICE}"
         )
     return dict(facts)

@@ -102,13 +102,13 @@ HIDDEN = ("path", "columns", "registry", *(part for part in PARTS if part))  # f
 
 def places() -> dict[str, str]:
     """Return the key of each word, such as `fit.method` of `method`."""
-    found = {}
+    keys = {}
     for part in PARTS:
         kind = _kind_of(part)
         for name in get_type_hints(kind):
             if name not in HIDDEN:
-                found[name] = f"{part}.{name}".lstrip(".")
-    return found
+                keys[name] = f"{part}.{name}".lstrip(".")
+    return keys
 
 
 def day_of(day: Day | None, name: str) -> str | None:

@@ -4,14 +4,14 @@
 only when they are needed.
 """
 
-from .check import FitReport, check
+from .check import FitReport, check_fit
 from .fitted import FittedModel
 from .library import LibraryModels, library_model
 from .loo import LEAST_ELPD, Loo, LooDifference, compare
 from .mode import maximum_likelihood
 from .pareto import LIMIT as KHAT_LIMIT
 from .prior import Consequences
-from .run import Fit, FitError, fit, require_spend
+from .run import Fit, FitError, fit_models, require_spend
 
 __all__ = [
     "KHAT_LIMIT",
@@ -24,9 +24,9 @@ __all__ = [
     "LibraryModels",
     "Loo",
     "LooDifference",
-    "check",
+    "check_fit",
     "compare",
-    "fit",
+    "fit_models",
     "library_model",
     "maximum_likelihood",
     "require_spend",

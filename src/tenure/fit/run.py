@@ -66,7 +66,9 @@ class Fit:
         return population({**purchases, **spend}, names, {"method": "prior"})
 
 
-def fit(data: CompressedSummary | CustomerSummary, settings: FitSettings, *, seed: int, progress: bool = False) -> Fit:
+def fit_models(
+    data: CompressedSummary | CustomerSummary, settings: FitSettings, *, seed: int, progress: bool = False
+) -> Fit:
     """Fit both models.
 
     The models are independent given their parameters (Fader, Hardie & Lee 2005, JMR 42), so draw s of one beside

@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 
 from tenure.backtest import measure_refit_drift
 from tenure.failures import Failures
-from tenure.fit import Fit, check, fit
+from tenure.fit import Fit, check_fit, fit_models
 from tenure.posterior import Posterior
 from tenure.record import add_prefix
 from tenure.review import Verdict, judge
@@ -96,7 +96,7 @@ def evaluate(
 def fit_whole(summary: CustomerSummary, settings: TrainSettings, *, progress: bool = False) -> tuple[Fit, int]:
     """Fit customers as the refit of `train` fits those of the whole log; return the fit and its seed."""
     seed = _seed_of(FINAL, settings)
-    return fit(summary, settings.fit, seed=seed, progress=progress), seed
+    return fit_models(summary, settings.fit, seed=seed, progress=progress), seed
 
 
 def _seed_of(stage: str, settings: TrainSettings) -> int:
@@ -168,9 +168,9 @@ class _Trainer:
         base, seed = CompressedSummary.of(summary), _seed_of(stage, self.settings)
         size = f"{base.customers:,} customers, {len(base.histories.count):,} distinct histories"
         with self.observer.stage(f"fit {stage}: {size}"):
-            fitted = fit(base, self.settings.fit, seed=seed, progress=self.observer.shows_progress)
+            fitted = fit_models(base, self.settings.fit, seed=seed, progress=self.observer.shows_progress)
         with self.observer.stage(f"check {stage}: leave-one-out, prior sensitivity"):
-            report = check(fitted, base, seed=seed)
+            report = check_fit(fitted, base, seed=seed)
         result = StageFit(stage, report, summary, seed)
         self.observer.on_fit(result)
         return result

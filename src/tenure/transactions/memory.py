@@ -81,7 +81,7 @@ class _Hash:
         return len(content)
 
     def flush(self) -> None:
-        """Do nothing, as nothing is kept."""
+        """Return at once: nothing is kept."""
 
     def close(self) -> None:
-        """Do nothing, as nothing is open."""
+        """Return at once: nothing is open."""

@@ -12,6 +12,7 @@ import pytest
 import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
 from matplotlib.text import Text
 
 from tenure import figures
@@ -124,8 +125,8 @@ PICTURES: dict[str, Callable[[], Figure]] = {
     "ranges": lambda: figures.ranges(make_ranges(), "Parameters", "Look here."),
     "ranges of points": lambda: figures.ranges(make_ranges(spread=0.0), "Parameters", "Look here."),
     "ranges in words": lambda: figures.ranges(make_ranges(names=LONG), "The business", "Look here."),
-    "totals": lambda: figures.totals(make_totals(), "90%"),
-    "totals of nothing": lambda: figures.totals(make_totals(actual=np.nan), "90%"),
+    "totals": lambda: figures.draw_totals(make_totals(), "90%"),
+    "totals of nothing": lambda: figures.draw_totals(make_totals(actual=np.nan), "90%"),
     "trackings": lambda: figures.trackings(make_trackings(), RUNS),
     "trackings of one": lambda: figures.trackings({RUNS[3]: make_trackings()[RUNS[3]]}, RUNS),
     "acquisitions": lambda: figures.acquisitions(make_births()),
@@ -209,7 +210,11 @@ def shown_texts(figure: Figure) -> list[Text]:
 
 
 def bars_of(axes: Axes) -> dict[float, float]:
-    return {round(bar.get_x() + bar.get_width() / 2, 6): bar.get_height() for bar in axes.patches}
+    return {
+        round(bar.get_x() + bar.get_width() / 2, 6): bar.get_height()
+        for bar in axes.patches
+        if isinstance(bar, Rectangle)
+    }
 
 
 @pytest.mark.parametrize("draw", PICTURES.values(), ids=PICTURES.keys())

@@ -3,8 +3,10 @@
 import logging
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from io import StringIO
 from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -20,63 +22,64 @@ class Terminal(StringIO):
         return True
 
 
-@pytest.fixture
-def screen(monkeypatch: pytest.MonkeyPatch) -> Iterator[Terminal]:
-    """Replace stderr by a terminal that the log goes to."""
-    terminal = Terminal()
-    for name in ("stderr", "__stderr__"):
-        monkeypatch.setattr(sys, name, terminal)
-    monkeypatch.setenv("TERM", "xterm")
-    handler, log = logging.StreamHandler(terminal), logging.getLogger("tenure")
-    logging.getLogger().addHandler(handler)
-    before = log.level
-    log.setLevel(logging.INFO)
-    yield terminal
-    log.setLevel(before)
-    logging.getLogger().removeHandler(handler)
+@contextmanager
+def terminal() -> Iterator[tuple[Terminal, logging.StreamHandler[Any]]]:
+    """Replace stderr by a terminal that the log goes to; within a test, as pytest replaces stderr after set-up."""
+    screen, log = Terminal(), logging.getLogger("tenure")
+    handler, level = logging.StreamHandler(screen), log.level
+    with pytest.MonkeyPatch.context() as patch:
+        for name in ("stderr", "__stderr__"):
+            patch.setattr(sys, name, screen)
+        patch.setenv("TERM", "xterm")
+        logging.getLogger().addHandler(handler)
+        log.setLevel(logging.INFO)
+        yield screen, handler
+        log.setLevel(level)
+        logging.getLogger().removeHandler(handler)
 
 
 def lines(screen: StringIO, text: str) -> list[str]:
     return [line for line in screen.getvalue().splitlines() if text in line]
 
 
-def test_a_log_line_is_printed_above_the_bar(screen: Terminal) -> None:
-    handler = logging.getLogger().handlers[-1]
-    assert isinstance(handler, logging.StreamHandler)
-    with console.progress("score", 100) as advance:
-        advance(40)
-        assert handler.stream is not screen  # it goes through the bar's console
-        logging.getLogger("tenure").warning("the horizon is long")
-        advance(60)
-    assert handler.stream is screen
+def test_a_log_line_is_printed_above_the_bar() -> None:
+    with terminal() as (screen, handler):
+        with console.progress("score", 100) as advance:
+            advance(40)
+            assert handler.stream is not screen  # it goes through the bar's console
+            logging.getLogger("tenure").warning("the horizon is long")
+            advance(60)
+        assert handler.stream is screen
     (line,) = lines(screen, "the horizon is long")
     assert "/100" not in line
     assert "40/100" in screen.getvalue() or "100/100" in screen.getvalue()
 
 
-def test_a_stage_has_a_bar_with_its_share_and_lines_at_its_start_and_end(screen: Terminal) -> None:
-    with console.stage("fit [calibration]") as progress:
+def test_a_stage_has_a_bar_with_its_share_and_lines_at_its_start_and_end() -> None:
+    with terminal() as (screen, _), console.stage("fit [calibration]") as progress:
         assert progress is not None
         progress(30, 120)
     assert lines(screen, "fit [calibration] ...")
-    assert lines(screen, "fit [calibration]: 0.0 s")
+    assert lines(screen, "fit [calibration]: 0.")
     assert "25%" in screen.getvalue()
 
 
-def test_a_stage_within_a_stage_has_lines_and_no_bar_of_its_own(screen: Terminal) -> None:
-    with console.stage("compare") as outer, console.stage("fit the champion") as inner:
-        assert outer is not None
-        assert inner is None
+def test_a_stage_within_a_stage_has_lines_and_no_bar_of_its_own() -> None:
+    with terminal() as (screen, _):
+        with console.stage("compare") as outer, console.stage("fit the champion") as inner:
+            assert outer is not None
+            assert inner is None
+        with console.stage("the next one") as progress:
+            assert progress is not None
     assert lines(screen, "fit the champion: ")
-    with console.stage("the next one") as progress:
-        assert progress is not None
 
 
-def test_a_stage_that_fails_leaves_no_bar_behind(screen: Terminal) -> None:
-    with pytest.raises(ZeroDivisionError), console.stage("fit"):
-        raise ZeroDivisionError
-    with console.stage("the next one") as progress:
-        assert progress is not None
+def test_a_stage_that_fails_leaves_no_bar_behind() -> None:
+    with terminal():
+        with pytest.raises(ZeroDivisionError), console.stage("fit"):
+            raise ZeroDivisionError
+        with console.stage("the next one") as progress:
+            assert progress is not None
 
 
 def test_without_a_terminal_there_are_lines_alone(

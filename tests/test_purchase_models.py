@@ -9,6 +9,7 @@ from dataclasses import replace
 from importlib import import_module
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import golden_scores
 import numpy as np
@@ -18,7 +19,7 @@ from numpy.testing import assert_allclose
 from scipy import optimize
 
 from tenure import purchase, spend
-from tenure.fit import fit, library_model, maximum_likelihood
+from tenure.fit import fit_models, library_model, maximum_likelihood
 from tenure.fit.target import purchase_target, spend_target
 from tenure.jobs.compose import compose_settings
 from tenure.posterior import Posterior
@@ -31,9 +32,9 @@ from tenure.simulate.processes import state_names
 from tenure.summary import CustomerSummary
 
 ROOT = Path(__file__).parents[1]
-ALL = {**purchase.MODELS, **spend.MODELS}
+ALL: dict[str, Any] = {**purchase.MODELS, **spend.MODELS}
 # Parameters of likely populations and of odd ones, in days and the log's money; the first is simulated and fitted.
-EXAMPLES = {
+EXAMPLES: dict[str, Any] = {
     "bg_nbd": [(0.6, 40.0, 0.8, 2.5), (5.0, 1e-3, 0.05, 0.4), (1e6, 2e8, 1e-6, 1e6)],
     "mbg_nbd": [(0.6, 40.0, 0.8, 2.5), (5.0, 1e-3, 0.05, 0.4), (1e6, 2e8, 1e-6, 1e6)],
     "pareto_nbd": [(0.6, 40.0, 1.5, 400.0), (5.0, 1e-3, 0.05, 0.4), (1e6, 2e8, 1e-6, 1e6)],
@@ -427,7 +428,7 @@ def test_a_fit_recovers_the_process(name, fit_settings):
     )
     frame = frame.assign(customer_id=np.arange(T.size).astype(str))[possible]
     settings = replace(fit_settings, method="laplace", purchase_model=name, draws=1000, joint_draws=500)
-    fitted = fit(CustomerSummary.from_frame(frame), settings, seed=1)
+    fitted = fit_models(CustomerSummary.from_frame(frame), settings, seed=1)
     for parameter, value in {**theta, **SPEND}.items():
         low, high = np.quantile(fitted.posterior.draws[parameter], [0.0005, 0.9995])
         assert low < value < high, parameter

@@ -28,7 +28,7 @@ def test_the_registered_model_answers_as_the_contract_says(evidence: registry.Ev
         loaded = tenure.load(uri)
         if uri.startswith("models:/"):
             pd.testing.assert_frame_equal(loaded.scorer.score(SUMMARIES, **asked).table, answer, check_exact=True)
-        assert loaded.posterior.draws["alpha"].mean() > 20
+        assert loaded.scorer.posterior.draws["alpha"].mean() > 20
 
 
 def test_the_model_loads_and_scores_with_pymc_and_tenure_hidden_and_no_pickle(

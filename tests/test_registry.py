@@ -83,7 +83,7 @@ def test_a_dataset_that_another_run_added_meanwhile_is_logged_once_more(
         mlflow.start_run() as run,
         nullcontext() if is_mended else pytest.raises(MlflowException, match=re.escape(message)),
     ):
-        registry.log(Record(dataset=Dataset("sales.csv", "5" * 64, "training")))
+        registry.log_record(Record(dataset=Dataset("sales.csv", "5" * 64, "training")))
     datasets = mlflow.get_run(run.info.run_id).inputs.dataset_inputs
     assert [one.dataset.digest for one in datasets] == (["5" * 32] if is_mended else [])
 

@@ -14,6 +14,7 @@ from logs import log_of, settings
 
 import tenure
 from tenure import registry
+from tenure.api import SavedModelError
 from tenure.jobs import scoring
 from tenure.jobs.compose import compose_settings
 from tenure.output import OutputError, atomic_file, describe, require_writable
@@ -127,7 +128,7 @@ def test_versions_are_found_by_number_or_as_the_latest_and_an_alias_needs_an_at(
         registry.find_version("models:/clv/13")
     with pytest.raises(NoModelError, match="the models there: clv"):
         registry.find_version("models:/other/latest")
-    with pytest.raises(NoModelError, match=r"'clv' is neither .* Did you mean models:/clv@champion\?"):
+    with pytest.raises(SavedModelError, match=r"'clv' is neither .* Did you mean models:/clv@champion\?"):
         tenure.load("clv")
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, get_type_hints
 
 import pytest
-import yaml
+import yaml  # type: ignore[import-untyped]
 from job_runs import command
 from omegaconf import OmegaConf
 

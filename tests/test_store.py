@@ -104,7 +104,7 @@ def test_a_run_holds_no_password_of_its_store(settings: RegistrySettings) -> Non
     train = compose_settings("train", [f"registry.tracking_uri='{uri}'"])
     registry.use(settings.tracking_uri)
     with registry.open_run(settings, "train", config) as run:
-        registry.log(Record(params=registry.flat_settings(asdict(train))))
+        registry.log_record(Record(params=registry.flat_settings(asdict(train))))
     kept = registry.evidence(run.info.run_id)
     assert kept.params["registry.tracking_uri"].endswith("mlflow.db?password=***")
     recipe = kept.recipe()
@@ -482,9 +482,9 @@ draws = {name: np.exp(rng.normal(0.7, 0.01, (2, 50))) for name in ("r", "alpha",
 settings = compose_settings("train").registry
 registry.connect(settings)
 with registry.open_run(settings, "train", "seed: 0") as run:
-    registry.log(Record(figures={"data/empty": plt.figure()}, files={"report.html": "<html></html>"}))
-    registry.register(Posterior(draws, "bg_nbd", {"method": "none"}), "clv", run_id=run.info.run_id, verdict="PASS",
-                      validated_horizon_days=365, tags={})
+    registry.log_record(Record(figures={"data/empty": plt.figure()}, files={"report.html": "<html></html>"}))
+    posterior = Posterior(draws, "bg_nbd", "gamma_gamma", {"method": "none"})
+    registry.register(posterior, "clv", run_id=run.info.run_id, verdict="PASS", validated_horizon_days=365, tags={})
 kept = registry.evidence(run.info.run_id)
 assert kept.file("data/empty.png").stat().st_size and kept.file("report.html").stat().st_size
 registry.load("models:/clv@champion")

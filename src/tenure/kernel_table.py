@@ -13,7 +13,7 @@ FARTHEST = 300.0  # in any coordinate; beyond, exp would leave the doubles
 
 
 @njit()
-def are_positive(values):  # type: ignore[no-untyped-def]
+def are_positive(values):
     """Return whether all values are positive and finite."""
     are = True
     for value in values:
@@ -22,7 +22,7 @@ def are_positive(values):  # type: ignore[no-untyped-def]
 
 
 @njit()
-def are_near(coordinates):  # type: ignore[no-untyped-def]
+def are_near(coordinates):
     """Return whether no coordinate is too far from 0, or missing."""
     are = True
     for value in coordinates:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from tenure.errors import InputError
-from tenure.fit import check, fit
+from tenure.fit import check_fit, fit_models
 from tenure.jobs.compose import compose_settings
 from tenure.posterior import Posterior
 from tenure.purchase import MODELS
@@ -45,8 +45,8 @@ def compile_model(name: str) -> None:
     settings = compose_settings("train", [f"fit.purchase_model={name}", *QUICK])
     customers = summarize(read(settings.transactions))
     base = CompressedSummary.of(customers)
-    fitted = fit(base, settings.fit, seed=0)
-    check(fitted, base, seed=0)
+    fitted = fit_models(base, settings.fit, seed=0)
+    check_fit(fitted, base, seed=0)
     _score(fitted.posterior, customers)
 
 

@@ -16,7 +16,7 @@ LIMIT = 0.7  # of k-hat: above it, no practical number of draws makes the estima
 
 
 @njit(nogil=True)
-def smooth(log_weights, relative_ess):  # type: ignore[no-untyped-def]
+def smooth(log_weights, relative_ess):
     """Smooth the largest of the weights, in place, normalise, and return k-hat.
 
     Args:
@@ -50,7 +50,7 @@ def smooth(log_weights, relative_ess):  # type: ignore[no-untyped-def]
 
 
 @njit()
-def _largest(values, size):  # type: ignore[no-untyped-def]
+def _largest(values, size):
     """Return the places of the largest values, in rising order: a heap of them, then heap sort.
 
     NumPy's sort would take two more seconds to compile.
@@ -69,7 +69,7 @@ def _largest(values, size):  # type: ignore[no-untyped-def]
 
 
 @njit()
-def _sink(heap, at, size, values):  # type: ignore[no-untyped-def]
+def _sink(heap, at, size, values):
     """Move a place down the heap until none below it has a smaller value."""
     while 2 * at + 1 < size:
         child = 2 * at + 1
@@ -82,7 +82,7 @@ def _sink(heap, at, size, values):  # type: ignore[no-untyped-def]
 
 
 @njit()
-def _fit(over):  # type: ignore[no-untyped-def]
+def _fit(over):
     """Estimate shape and scale of a generalised Pareto distribution from sorted excesses.
 
     Zhang & Stephens (2009), Technometrics 51, with Vehtari et al.'s weak prior that draws the shape towards 0.5.
@@ -105,7 +105,7 @@ def _fit(over):  # type: ignore[no-untyped-def]
 
 
 @njit()
-def _weighted_mean(values, log_weights):  # type: ignore[no-untyped-def]
+def _weighted_mean(values, log_weights):
     """Compute the mean of values by their weights; those below ten roundings of their sum are 0.
 
     In loops: Numba compiles seconds of error messages for operations on two arrays.
@@ -125,7 +125,7 @@ def _weighted_mean(values, log_weights):  # type: ignore[no-untyped-def]
 
 
 @njit()
-def _mean_log(theta, over):  # type: ignore[no-untyped-def]
+def _mean_log(theta, over):
     total = 0.0
     for value in over:
         total += math.log1p(-theta * value)
@@ -133,7 +133,7 @@ def _mean_log(theta, over):  # type: ignore[no-untyped-def]
 
 
 @njit()
-def _quantile(probability, shape, scale):  # type: ignore[no-untyped-def]
+def _quantile(probability, shape, scale):
     if shape == 0.0:
         return -scale * math.log1p(-probability)
     return scale * math.expm1(-shape * math.log1p(-probability)) / shape

@@ -66,7 +66,7 @@ class Fit:
         return population({**purchases, **spend}, names, {"method": "prior"})
 
 
-def fit(
+def fit_models(
     data: CompressedSummary | CustomerSummary, settings: FitSettings, *, seed: int, progress: Progress | None = None
 ) -> Fit:
     """Fit both models; `progress` is called with the draws of nuts so far, and of how many.

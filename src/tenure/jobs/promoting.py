@@ -5,12 +5,12 @@ from dataclasses import asdict
 
 from tenure import registry
 from tenure.errors import InputError
-from tenure.fit import fit
+from tenure.fit import fit_models
 from tenure.posterior import Posterior
 from tenure.promote import Comparison, Decision, PromoteError, compare_recipes, decide
 from tenure.record import Record, finite
 from tenure.review import Verdict
-from tenure.rfm import AcquisitionWindow, CompressedSummary, Split, split
+from tenure.rfm import AcquisitionWindow, CompressedSummary, Split, split_log
 from tenure.settings import FitSettings, PromoteSettings
 from tenure.transactions import read
 
@@ -39,7 +39,7 @@ def run(settings: PromoteSettings, config: str) -> Result:
     if challenger.verdict is not Verdict.FAIL:  # no reason promotes a FAIL
         registry.verify(challenger.uri)
     with registry.open_run(settings.registry, "promote", config) as opened:
-        registry.log(Record(params=registry.flat_settings(asdict(settings))))
+        registry.log_record(Record(params=registry.flat_settings(asdict(settings))))
         comparison = _compare(champion, challenger, settings)
         decision = decide(challenger.verdict, comparison, has_champion=champion is not None, reason=settings.reason)
         promotion = Promotion(champion, challenger, comparison, decision)
@@ -74,22 +74,22 @@ def challenge(uri: str, split: Split, settings: FitSettings, *, seed: int, calib
     except InputError as error:
         log.warning("%s stays challenger: %s", challenger.uri, error)
         promotion = Promotion(champion, challenger, comparison, Decision(False, str(error)))
-        registry.log(promotion.decision.record())
+        registry.log_record(promotion.decision.record())
     return promotion
 
 
 def _settle(promotion: Promotion, by: str) -> None:
     """Move the alias if so decided, and log the comparison and the decision to the open run."""
     comparison, decision = promotion.comparison, promotion.decision
-    registry.log(_versions(champion=promotion.champion, challenger=promotion.challenger))
+    registry.log_record(_versions(champion=promotion.champion, challenger=promotion.challenger))
     if comparison is not None:
-        registry.log(comparison.record())
+        registry.log_record(comparison.record())
     if decision.is_promoted:
         figures = comparison.metrics() if comparison else {}
         registry.set_champion(
             promotion.challenger, promotion.champion, by=by, because=decision.because, figures=figures
         )
-    registry.log(decision.record())
+    registry.log_record(decision.record())
 
 
 def _versions(**versions: registry.Version | None) -> Record:
@@ -110,7 +110,7 @@ def _compare(
         with console.stage(f"read {recipe.transactions.path}"):
             transactions = read(recipe.transactions, end=recipe.rfm.end)
         _require_same_log(transactions.digest, recipe.transactions.path, challenger)
-        at_cutoff = split(
+        at_cutoff = split_log(
             transactions, recipe.rfm.cutoff, recipe.rfm.end, AcquisitionWindow.of(recipe.rfm, transactions)
         )
         return _compare_recipes(champion, at_cutoff, recipe.fit, seed=settings.seed)
@@ -171,16 +171,16 @@ def _compare_recipes(
 def _fit(role: str, split: Split, settings: FitSettings, seed: int) -> Posterior:
     model, method = settings.purchase_model, settings.method
     with console.stage(f"fit the {role}'s recipe to the days up to {split.cutoff}: {model}, {method}") as progress:
-        fitted = fit(CompressedSummary.of(split.calibration), settings, seed=seed, progress=progress)
-    registry.log(Record(metrics=finite(fitted.diagnostics)), under=f"promotion.{role}")
+        fitted = fit_models(CompressedSummary.of(split.calibration), settings, seed=seed, progress=progress)
+    registry.log_record(Record(metrics=finite(fitted.diagnostics)), under=f"promotion.{role}")
     return fitted.posterior
 
 
 def _roll_back(name: str, settings: PromoteSettings, config: str, by: str) -> Result:
     because = settings.reason or "no reason given"
     with registry.open_run(settings.registry, "rollback", config) as opened:
-        registry.log(Record(params=registry.flat_settings(asdict(settings))))
+        registry.log_record(Record(params=registry.flat_settings(asdict(settings))))
         replaced, champion = registry.roll_back(name, by=by, because=because)
-        registry.log(_versions(left=replaced, champion=champion))
+        registry.log_record(_versions(left=replaced, champion=champion))
     console.print_line(f"{champion.uri} is champion again, in the place of {replaced.uri}.")
     return Result(run_id=opened.info.run_id, verdict=champion.verdict, model=champion.uri, alias="champion")

@@ -87,15 +87,15 @@ def _score(
         kept_if_lost(path, settings.output),
         registry.open_run(settings.registry, "score", config) as opened,
     ):
-        registry.log(Record(params=registry.flat_settings(asdict(settings))))
+        registry.log_record(Record(params=registry.flat_settings(asdict(settings))))
         if customers.log is not None:
-            registry.log(customers.log.record("scoring"))
+            registry.log_record(customers.log.record("scoring"))
         start = time.perf_counter()
         run = {**about, "run_id": opened.info.run_id}
         scored = score_parts(loaded.scorer, customers.summary, rows, settings, run, path, loaded.drifts)
-        registry.log(scored.record(time.perf_counter() - start))
+        registry.log_record(scored.record(time.perf_counter() - start))
         if scored.scores.months is not None:
-            registry.log(_draw_months(scored.scores.months, settings.score.level))
+            registry.log_record(_draw_months(scored.scores.months, settings.score.level))
     return scored
 
 

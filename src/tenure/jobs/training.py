@@ -64,14 +64,14 @@ def _prepare(settings: TrainSettings) -> TrainingData:
 
 
 def _log_data(data: TrainingData, settings: TrainSettings, failures: Failures) -> None:
-    registry.log(Record(params=registry.flat_settings(asdict(settings))))
-    registry.log(data.log.record("training"))
-    registry.log(data.split.record())
-    registry.log(data.record())
+    registry.log_record(Record(params=registry.flat_settings(asdict(settings))))
+    registry.log_record(data.log.record("training"))
+    registry.log_record(data.split.record())
+    registry.log_record(data.record())
     truncation = data.truncation
     if truncation is not None:
         pictures = {"acquisitions": lambda: figures.acquisitions(truncation)}
-        registry.log(figures.record_figures(paths.DATA, pictures, failures))
+        registry.log_record(figures.record_figures(paths.DATA, pictures, failures))
 
 
 class _EvidenceLog(pipeline.Observer):
@@ -91,34 +91,34 @@ class _EvidenceLog(pipeline.Observer):
             log.warning("%s", warning)
         level = self.settings.review.level
         with stage(f"draw and log {fitted.stage} diagnostics"):
-            registry.log(fitted.report.record(fitted.stage, level), under=fitted.stage)
+            registry.log_record(fitted.report.record(fitted.stage, level), under=fitted.stage)
             pictures = figures.fit_pictures(fitted, level)
-            registry.log(figures.record_figures(paths.diagnostics(fitted.stage), pictures, self.failures))
+            registry.log_record(figures.record_figures(paths.diagnostics(fitted.stage), pictures, self.failures))
 
     def on_holdout(self, holdout: HoldoutReport) -> None:
         """Log the measured holdout and its pictures."""
-        registry.log(holdout.record())
+        registry.log_record(holdout.record())
         pictures = figures.holdout_pictures(holdout, self.settings.review.level)
-        registry.log(figures.record_figures(paths.BACKTEST, pictures, self.failures))
+        registry.log_record(figures.record_figures(paths.BACKTEST, pictures, self.failures))
 
     def on_refit_drift(self, numbers: Mapping[str, float]) -> None:
         """Log how far the refit differs from the calibration fit."""
-        registry.log(Record(metrics=finite(numbers)), under="final")
+        registry.log_record(Record(metrics=finite(numbers)), under="final")
 
     def on_drifts(self, drifts: Drifts) -> None:
         """Log the drift of totals."""
         days = self.settings.score.horizon_days
         log.info("totals over %s days: the drift is %s", days, drifts.source(days))
-        registry.log(drifts.record())
+        registry.log_record(drifts.record())
 
     def on_new_customer(self, new_customer: NewCustomer) -> None:
         """Log the clv of a new customer."""
-        registry.log(pipeline.record_new_customer(new_customer), under="new_customer")
+        registry.log_record(pipeline.record_new_customer(new_customer), under="new_customer")
 
     def on_base_forecast(self, numbers: Mapping[str, float], drifts: Drifts) -> None:
         """Log the forecast of the customer base, and the source of its drift."""
         source = drifts.source(self.settings.score.horizon_days)
-        registry.log(pipeline.record_base_forecast(numbers, source), under="base")
+        registry.log_record(pipeline.record_base_forecast(numbers, source), under="base")
 
 
 def _train(
@@ -203,7 +203,7 @@ def _report(run_id: str, review: Review, failures: Failures) -> Review:
     if any(failure.part == REPORT for failure in failures.failures):
         return review
     with failures.contain(REPORT), stage("write the report"):
-        registry.log(Record(files={paths.REPORT: report.render(registry.evidence(run_id))}))
+        registry.log_record(Record(files={paths.REPORT: report.render(registry.evidence(run_id))}))
         return review
     log.warning("To write the report again: %s", invocation.command("report", f"model={run_id}"))
     return _log_review(review, failures)
@@ -212,8 +212,8 @@ def _report(run_id: str, review: Review, failures: Failures) -> Review:
 def _log_review(review: Review, failures: Failures) -> Review:
     """Log the review with the parts that failed so far, and the traces of their errors."""
     complete = review.with_failures(failures.failures)
-    registry.log(complete.record())
-    registry.log(failures.record())
+    registry.log_record(complete.record())
+    registry.log_record(failures.record())
     return complete
 
 

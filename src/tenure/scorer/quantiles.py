@@ -8,7 +8,7 @@ BUCKETS = 512
 
 
 @njit()
-def order_statistics(values, below, low, high, room, places):  # type: ignore[no-untyped-def]
+def order_statistics(values, below, low, high, room, places):
     """Compute two order statistics (the inverted distribution function) of values and of zeros beneath them.
 
     Exactly what sorting gives: values are counted into equal buckets between their extremes, and only those in the
@@ -40,7 +40,7 @@ def order_statistics(values, below, low, high, room, places):  # type: ignore[no
 
 
 @njit()
-def _of_rank(values, rank, room, places):  # type: ignore[no-untyped-def]
+def _of_rank(values, rank, room, places):
     bucket, before = 0, 0
     while before + room[bucket] <= rank:
         before += room[bucket]
@@ -53,7 +53,7 @@ def _of_rank(values, rank, room, places):  # type: ignore[no-untyped-def]
 
 
 @njit()
-def _select(values, size, rank):  # type: ignore[no-untyped-def]
+def _select(values, size, rank):
     """Return an order statistic of the first values, which are reordered: Hoare's quickselect.
 
     NumPy's partition would add three seconds to the compilation of the scorer.

@@ -90,7 +90,7 @@ else:
 
 
 def read_priors(name: str = DEFAULT_PRIORS) -> Priors:
-    """Read named priors of `conf/fit/priors`, such as `weak` or `vague`, or a YAML file of the user's own."""
+    """Read named priors of `conf/fit/priors`, such as `weak` or `vague`, or a complete YAML file of the user's own."""
     groups = read_named("fit/priors", name).items()
     return Priors(**{model: _read_model(model, group) for model, group in groups})
 

@@ -12,6 +12,7 @@ from omegaconf import OmegaConf
 from tenure.jobs import app
 from tenure.jobs.compose import compose_settings, read_arguments
 from tenure.jobs.keys import FaultError, keys_of
+from tenure.jobs.sweeps import Result
 from tenure.settings import COMMANDS, ExcludeSettings
 
 TEXTS = [
@@ -283,9 +284,9 @@ def test_a_mistake_in_a_file_of_ones_own_is_said_in_one_line(tmp_path: Path, exp
 def test_a_job_gets_the_texts_and_the_command_as_typed(monkeypatch: pytest.MonkeyPatch) -> None:
     got: list[tuple[str, str]] = []
 
-    def job(settings: Any, config: str, *, is_sweep: bool) -> int:
+    def job(settings: Any, config: str, *, is_sweep: bool) -> Result:
         got.append((settings.transactions.path, config.splitlines()[0]))
-        return 0
+        return Result()
 
     monkeypatch.setattr(app, "_train", job)
     monkeypatch.setenv("HYDRA_FULL_ERROR", "0")

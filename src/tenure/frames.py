@@ -65,7 +65,7 @@ class Frame:
         except TypeError:
             return cls(_from_capsule(data, name), "arrow", name)
         if isinstance(frame, nw.LazyFrame):
-            return cls(frame.collect("pyarrow").to_native(), "arrow", name)
+            return cls(_collected(frame, name), "arrow", name)
         if isinstance(native := frame.to_native(), pd.DataFrame | pa.Table):
             return cls.of(native, name)
         return cls(native, "polars", name) if frame.implementation.is_polars() else cls(frame.to_arrow(), "arrow", name)
@@ -163,6 +163,14 @@ def _described(data: object) -> str:
     if isinstance(data, Mapping | list | tuple):
         return f"{described}: make it a DataFrame"
     return f"{described} {data!r}" if isinstance(data, int | float | bool) else described
+
+
+def _collected(frame: Any, name: str) -> pa.Table:
+    try:
+        return frame.collect("pyarrow").to_native()
+    except Exception as error:  # each engine raises its own
+        why = next(iter(str(error).strip().splitlines()), type(error).__name__)
+        raise FrameError(f"{name} cannot be collected: {why.rstrip('.')}.") from error
 
 
 def _from_capsule(data: object, name: str) -> pa.Table:

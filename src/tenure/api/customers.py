@@ -7,7 +7,7 @@ from typing import Any
 
 import pandas as pd
 
-from tenure.frames import Frame
+from tenure.frames import Frame, FrameError
 from tenure.rfm import EVERYONE, AcquisitionWindow, summarize
 from tenure.settings import TrainSettings
 from tenure.summary import CustomerSummary
@@ -84,7 +84,10 @@ def read_log(data: object, settings: TrainSettings, name: str = "log") -> Log:
     named, column, end = settings.transactions, settings.transactions.columns.customer_id, settings.rfm.end
     if isinstance(data, str | PathLike):
         return Log(read(replace(named, path=fspath(data)), end=end), Kind())
-    frame = data if isinstance(data, Frame) else Frame.of(data, name)
+    frame = _with_ids(data if isinstance(data, Frame) else Frame.of(data, name), column)
+    if set(frame.columns) >= DAYS and named.columns.date not in frame.columns:
+        summary = f"{name} is a customer summary, which has no purchases by day: give the purchase log"
+        raise FrameError(f"{summary}, a row per sale or refund.")
     return Log(of_frame(frame, named, end=end), Kind(frame.without_rows(), column))
 
 
@@ -102,7 +105,7 @@ def summary_of(data: object, name: str, as_of: str | None = None) -> Customers |
         return Customers(data, data.table, Kind())
     if isinstance(data, str | PathLike):
         return None
-    frame = _with_ids(data if isinstance(data, Frame) else Frame.of(data, name))
+    frame = _with_ids(data if isinstance(data, Frame) else Frame.of(data, name), ID)
     if not set(frame.columns) >= DAYS:
         return None
     given, day = frame.to_pandas(), None if as_of is None else dt.date.fromisoformat(as_of)
@@ -124,8 +127,8 @@ def customers_of(log: Log, settings: TrainSettings, window: AcquisitionWindow = 
     return Customers(summary, summary.table, log.kind, is_log=True, id_type=id_type)
 
 
-def _with_ids(frame: Frame) -> Frame:
-    """Return a frame whose ids are a column: those of a pandas summary may be its index."""
-    if frame.kind == "pandas" and ID not in frame.columns and frame.native.index.name == ID:
+def _with_ids(frame: Frame, column: str) -> Frame:
+    """Return a frame whose ids are a column: in pandas they may be the index."""
+    if frame.kind == "pandas" and column not in frame.columns and frame.native.index.name == column:
         return replace(frame, native=frame.native.reset_index())
     return frame

@@ -6,10 +6,12 @@ from dataclasses import replace
 from os import PathLike
 from typing import TYPE_CHECKING, Any, Self, Unpack
 
+import numpy as np
+
 from tenure.fit import LibraryModels, library_model
 from tenure.pipeline import Evaluation, evaluate, fit_whole
 from tenure.rfm import EVERYONE, AcquisitionWindow, CompressedSummary
-from tenure.scorer import NewCustomer, Scorer
+from tenure.scorer import NewCustomer, ScoreError, Scorer
 from tenure.settings import RfmSettings, TrainSettings
 from tenure.summary import CustomerSummary
 from tenure.totals import estimate_drifts
@@ -70,6 +72,16 @@ class CLV:
         posterior = self._state.posterior
         size = f"{posterior.origin.get('customers', 0):,} customers to {posterior.origin.get('as_of')}"
         return f"<CLV({words}): {posterior.purchase_model} and {posterior.spend_model} fitted to {size}>"
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Return the settings; a fit is saved by `save`, which needs no pickle and holds no customers."""
+        if self._state is not None:
+            raise TypeError("A fitted CLV is not pickled or copied: use save(path) and tenure.load(path).")
+        return dict(self._words)
+
+    def __setstate__(self, words: dict[str, Any]) -> None:
+        """Set the settings of a copy."""
+        self.__init__(**words)  # type: ignore[misc]
 
     def get_params(self, deep: bool = True) -> dict[str, Any]:
         """Return the settings that were given; the others have their defaults."""
@@ -244,7 +256,8 @@ class CLV:
 
     def _params(self, params: Mapping[str, Any]) -> dict[str, Any]:
         """Return the params of scoring; the seed is the model's unless it is given."""
-        return {"seed": self._settings.seed, **params}
+        plain = {name: value.item() if isinstance(value, np.generic) else value for name, value in params.items()}
+        return {"seed": self._settings.seed, **plain}
 
     def _customers(
         self, data: object, as_of: Day | None, end: Day | None, allow_unit_change: bool
@@ -275,4 +288,7 @@ def _fit(customers: Customers, fitted: CustomerSummary, settings: TrainSettings)
 
 
 def _listed(by: Sequence[str] | str) -> list[str]:
-    return [by] if isinstance(by, str) else list(by)
+    names = [by] if isinstance(by, str) else by
+    if not isinstance(names, list | tuple) or not all(isinstance(name, str) for name in names):
+        raise ScoreError(f"by must be the name of a column or a list of names, got {by!r}.")
+    return list(names)

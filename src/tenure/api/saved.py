@@ -33,6 +33,8 @@ def save(fitted: Fitted, path: str | PathLike[str]) -> None:
 
     Raises OutputError for a path that is something else than a model.
     """
+    if not isinstance(path, str | PathLike):
+        raise OutputError(f"path must be the path of a folder, got {path!r}.")
     target = Path(path).expanduser()
     _refuse_other(target)
     facts: dict[str, Any] = {
@@ -64,6 +66,8 @@ def _refuse_other(target: Path) -> None:
 
 def read(path: str | PathLike[str]) -> Fitted:
     """Read what `save` wrote. Raise SavedModelError for another folder, PosteriorFileError for damaged draws."""
+    if not isinstance(path, str | PathLike):
+        raise SavedModelError(f"path must be the path of a saved model, got {path!r}.")
     folder = Path(path).expanduser()
     facts = _facts(folder)
     posterior = Posterior.load(folder / POSTERIOR)

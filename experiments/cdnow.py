@@ -13,7 +13,7 @@ import numpy as np
 from tenure import registry
 from tenure.fit import maximum_likelihood
 from tenure.jobs.compose import compose_settings
-from tenure.rfm import split
+from tenure.rfm import split_log
 from tenure.transactions import read
 
 # Fader, Hardie & Lee (2005), Marketing Science 24(2), Table 2; Fader, Hardie & Lee (2005), JMR 42, and note 025.
@@ -26,7 +26,7 @@ def main(run_id: str) -> None:
     settings = compose_settings("train", ["experiment=cdnow"])
     registry.connect(settings.registry)
     evidence = registry.evidence(run_id)
-    calibration = split(read(settings.transactions), settings.rfm.cutoff, settings.rfm.end).calibration
+    calibration = split_log(read(settings.transactions), settings.rfm.cutoff, settings.rfm.end).calibration
     estimated = maximum_likelihood(calibration)
     estimated["purchases_log_likelihood"] += calibration.table["frequency"].sum() * np.log(
         7.0

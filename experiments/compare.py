@@ -23,7 +23,7 @@ from tenure.figures.style import CHAINS, STYLE
 from tenure.jobs.compose import compose_settings
 from tenure.jobs.run_settings import read_recipe
 from tenure.posterior import Posterior
-from tenure.rfm import AcquisitionWindow, split
+from tenure.rfm import AcquisitionWindow, split_log
 from tenure.transactions import read
 
 CLEAR = promote.TOLERATED  # standard errors
@@ -93,7 +93,7 @@ def compare_runs(runs, reference):
     transactions = read(recipe.transactions)
     if transactions.digest != runs[reference].tags["data.digest"]:
         sys.exit(f"{recipe.transactions.path} is no longer the log that these runs were trained on.")
-    window = split(transactions, recipe.rfm.cutoff, recipe.rfm.end, AcquisitionWindow.of(recipe.rfm, transactions))
+    window = split_log(transactions, recipe.rfm.cutoff, recipe.rfm.end, AcquisitionWindow.of(recipe.rfm, transactions))
     posteriors = {
         name: Posterior.load(run.file("posterior/calibration.npz")).thin(recipe.fit.joint_draws)
         for name, run in runs.items()

@@ -19,9 +19,9 @@ import numpy as np
 import pandas as pd
 
 from tenure.backtest import evaluate_holdout, rolling_origins
-from tenure.fit import fit
+from tenure.fit import fit_models
 from tenure.jobs.compose import compose_settings
-from tenure.rfm import split
+from tenure.rfm import split_log
 from tenure.scorer import Scorer
 from tenure.totals import PastError, estimate_drift
 from tenure.totals.adjusted import adjusted_metrics
@@ -81,8 +81,8 @@ def fits(scenario, seed) -> Iterator[tuple[PastError, float, np.ndarray]]:
         settings = compose_settings("backtest", [*OVERRIDES, f"transactions.path={path}"])
         transactions = read(settings.transactions)
     for origin in rolling_origins(settings.origins, FIRST, day(PERIODS) - timedelta(days=1)):
-        window = split(transactions, origin.cutoff, origin.end)
-        posterior = fit(window.calibration, settings.fit, seed=seed).posterior.thin(DRAWS)
+        window = split_log(transactions, origin.cutoff, origin.end)
+        posterior = fit_models(window.calibration, settings.fit, seed=seed).posterior.thin(DRAWS)
         backtest, holdout = evaluate_holdout(
             transactions, window, Scorer(posterior), settings.backtest, level=settings.level, seed=seed
         )

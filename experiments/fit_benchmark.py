@@ -44,13 +44,13 @@ def make_summary(customers):
     import pandas as pd
 
     from tenure.jobs.compose import compose_settings
-    from tenure.rfm import split
+    from tenure.rfm import split_log
     from tenure.simulate import purchase_process, spend_process
     from tenure.summary import CustomerSummary
     from tenure.transactions import read
 
     if customers == "cdnow":
-        return split(read(compose_settings("train", ["experiment=cdnow"]).transactions), "1997-09-30").calibration
+        return split_log(read(compose_settings("train", ["experiment=cdnow"]).transactions), "1997-09-30").calibration
     rng = np.random.default_rng(0)
     T = rng.integers(1, DAYS + 1, int(customers))
     x, t_x = purchase_process("bg_nbd", BUYING).draw_histories(T, rng)
@@ -89,7 +89,7 @@ def peak():
 
 def load_tenure(method, iterations):
     """Import Tenure; return a function from a summary to the effective draws of its posterior."""
-    from tenure.fit import fit
+    from tenure.fit import fit_models
     from tenure.jobs.compose import compose_settings
     from tenure.summary import CustomerSummary
 
@@ -104,7 +104,7 @@ def load_tenure(method, iterations):
     )
 
     def run(frame):
-        fitted = fit(CustomerSummary.from_frame(frame), settings, seed=1)
+        fitted = fit_models(CustomerSummary.from_frame(frame), settings, seed=1)
         if set(fitted.methods.values()) != {method}:
             sys.exit(f"expected {method}, got {fitted.methods}")
         key = "effective_draws" if method == "laplace" else "ess_bulk_min"

@@ -2,6 +2,7 @@
 
     uv run python experiments/imports.py             # 9 runs of each, about two minutes; a Markdown table
     uv run python experiments/imports.py 1           # one run of each
+    uv run python experiments/imports.py 7 light     # 7 runs of those that take less than a second
 
 Results: experiments/imports.md. To see which module costs what: `python -X importtime -c "import tenure.jobs.scoring"`.
 """
@@ -13,6 +14,7 @@ import sys
 import tempfile
 
 HEAVY = (
+    "hydra",
     "pandas",
     "matplotlib",
     "arviz",
@@ -25,8 +27,12 @@ HEAVY = (
     "numba",
 )
 CASES = {
+    "`import hydra`": "import hydra",
     "`import tenure.settings`": "import tenure.settings",
-    "`tenure-score --help`": "import sys; sys.argv[1:] = ['--help']; from tenure.jobs.app import score; score()",
+    "`tenure-score --help`": "import sys; sys.argv[1:] = ['--help']; from tenure.commands import score; score()",
+    "`tenure settings train`": (
+        "import sys; sys.argv[1:] = ['settings', 'train']; from tenure import commands; commands.main()"
+    ),
     "imports of `tenure-score`": "import tenure.jobs.app, tenure.jobs.scoring",
     "imports of `tenure-train`": "import tenure.jobs.app, tenure.jobs.training",
 }
@@ -51,14 +57,16 @@ def heavy_libraries(code: str) -> list[str]:
     return answer.stdout.splitlines()[-1].split()[1:]
 
 
-def main(runs: int) -> None:
-    """Print the table."""
+def main(runs: int, cases: dict[str, str]) -> None:
+    """Print the table; the cases take turns, so that all have the same load."""
     print(f"| what | user CPU s, median of {runs} | lowest | heavy libraries loaded |\n|---|---|---|---|")
-    for name, code in CASES.items():
-        seconds = [user_seconds(code) for _ in range(runs)]
+    turns = [{name: user_seconds(code) for name, code in cases.items()} for _ in range(runs)]
+    for name, code in cases.items():
+        seconds = [turn[name] for turn in turns]
         heavy = ", ".join(heavy_libraries(code)) or "none"
         print(f"| {name} | {statistics.median(seconds):.2f} | {min(seconds):.2f} | {heavy} |", flush=True)
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]) if len(sys.argv) > 1 else 9)
+    light = {name: code for name, code in CASES.items() if "imports of" not in name}
+    main(int(sys.argv[1]) if len(sys.argv) > 1 else 9, light if "light" in sys.argv else CASES)

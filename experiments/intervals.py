@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 from rich.progress import track
 
-from tenure.fit import fit
+from tenure.fit import fit_models
 from tenure.jobs.compose import compose_settings
 from tenure.purchase.bg_nbd.process import Process
 from tenure.purchase.poisson_times import draw_last
@@ -76,7 +76,7 @@ def measure(purchase_model, bases, *, customers=CUSTOMERS, seed=0, spoil=lambda 
     for base in track(range(bases), purchase_model, disable=bases < 50):
         rng = np.random.default_rng([seed, base])
         summary, counts, values = simulate(purchase_model, customers, rng)
-        scorer = Scorer(fit(summary, settings, seed=base).posterior.thin(1000))
+        scorer = Scorer(fit_models(summary, settings, seed=base).posterior.thin(1000))
         params = {"horizon_days": HORIZON, "discount_rate": 0.0, "seed": base}
         futures = scorer.simulate(summary, **params)
         expected = scorer.score(summary, **params).table["clv"].to_numpy()

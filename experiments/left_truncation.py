@@ -17,9 +17,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from tenure.fit import fit
+from tenure.fit import fit_models
 from tenure.jobs.compose import compose_settings
-from tenure.rfm import EVERYONE, AcquisitionWindow, find_truncation, split
+from tenure.rfm import EVERYONE, AcquisitionWindow, find_truncation, split_log
 from tenure.scorer import HeavyTailWarning, Scorer
 from tenure.simulate import write_log
 from tenure.summary import CustomerSummary
@@ -46,13 +46,13 @@ def settings_of(path, *more):
 
 
 def fitted(summary, settings):
-    return fit(summary, settings.fit, seed=settings.seed).posterior
+    return fit_models(summary, settings.fit, seed=settings.seed).posterior
 
 
-def expected(posterior, split_log, *, seed=0):
+def expected(posterior, windowed, *, seed=0):
     scorer = Scorer(posterior.thin(500))
-    params = {"horizon_days": split_log.horizon_days, "discount_rate": 0.0, "margin": 1.0, "seed": seed}
-    return scorer.expect(split_log.calibration, **params)
+    params = {"horizon_days": windowed.horizon_days, "discount_rate": 0.0, "margin": 1.0, "seed": seed}
+    return scorer.expect(windowed.calibration, **params)
 
 
 def bias(expected_of, actual, rows):
@@ -60,23 +60,23 @@ def bias(expected_of, actual, rows):
     return f"{expected_of[rows].sum() / actual[rows].sum() - 1:+.1%}" if rows.any() else ""
 
 
-def biases(posterior, split_log, rows):
+def biases(posterior, windowed, rows):
     """Return the biases of purchases and of spend in the holdout, of some rows of a split."""
-    forecast, holdout = expected(posterior, split_log), split_log.holdout
+    forecast, holdout = expected(posterior, windowed), windowed.holdout
     pairs = (("expected_purchases", "purchases"), ("clv", "spend"))
     return [bias(forecast[name].to_numpy(), holdout[actual].to_numpy(float), rows) for name, actual in pairs]
 
 
-def since_acquisition(split_log, acquired, first_day):
+def since_acquisition(windowed, acquired, first_day):
     """Return a split whose T and recency count from the acquisition, with the purchases of the log alone."""
-    customers = split_log.calibration.table
+    customers = windowed.calibration.table
     earlier = np.array(
         [max((first_day - pd.Timestamp(acquired[one]).date()).days - 1, 0) for one in customers["customer_id"]]
     )
     moved = customers.assign(
         recency=customers["recency"] + np.where(customers["frequency"] > 0, earlier, 0), T=customers["T"] + earlier
     )
-    return replace(split_log, calibration=CustomerSummary.from_frame(moved, as_of=split_log.cutoff))
+    return replace(windowed, calibration=CustomerSummary.from_frame(moved, as_of=windowed.cutoff))
 
 
 def write_synthetic(truth, seed, folder):
@@ -119,14 +119,14 @@ def print_synthetic(truth, seed, folder):
     plain, dated = (
         read(settings_of(path, *more).transactions) for more in ((), ("transactions.columns.acquired=acquired",))
     )
-    everyone, dated_all = split(plain, CUTOFF), split(dated, CUTOFF)
+    everyone, dated_all = split_log(plain, CUTOFF), split_log(dated, CUTOFF)
     moved = since_acquisition(dated_all, acquired, dated.first_day)
-    new = split(dated, CUTOFF, window=NEW)
+    new = split_log(dated, CUTOFF, window=NEW)
     estimated = {
         "all customers": everyone,
-        "burn-in of 90 days": split(plain, CUTOFF, window=AcquisitionWindow(date(2024, 3, 31))),
-        "burn-in of 180 days": split(plain, CUTOFF, window=AcquisitionWindow(date(2024, 6, 29))),
-        "window of October to December": split(plain, CUTOFF, window=AcquisitionWindow(date(2024, 10, 1), CUTOFF)),
+        "burn-in of 90 days": split_log(plain, CUTOFF, window=AcquisitionWindow(date(2024, 3, 31))),
+        "burn-in of 180 days": split_log(plain, CUTOFF, window=AcquisitionWindow(date(2024, 6, 29))),
+        "window of October to December": split_log(plain, CUTOFF, window=AcquisitionWindow(date(2024, 10, 1), CUTOFF)),
         "known acquisition, as in Tenure": new,
         "known acquisition, T counted from it": moved,
     }
@@ -139,9 +139,9 @@ def print_synthetic(truth, seed, folder):
     rate, leaves = 365 * population.r / population.alpha, population.a / (population.a + population.b)
     print_row("true parameters", "", "", f"{rate:.2f}", f"{leaves:.3f}", "", "")
     posteriors = {}
-    for name, split_log in estimated.items():
-        posteriors[name] = fitted(split_log.calibration, settings)
-        those = split_log.calibration.table["customer_id"]
+    for name, windowed in estimated.items():
+        posteriors[name] = fitted(windowed.calibration, settings)
+        those = windowed.calibration.table["customer_id"]
         numbers = population_of(posteriors[name]) + biases(posteriors[name], dated_all, ~is_old)
         print_row(name, f"{len(those):,}", f"{those.isin(old_ids).sum():,}", *numbers)
     print_header("left-truncated, T counted from", "bias of purchases", "of spend")
@@ -155,7 +155,7 @@ def print_online_retail(path):
     settings = settings_of(path, *ONLINE_RETAIL)
     transactions = read(settings.transactions)
     cutoff, march = date(2010, 6, 5), date(2010, 3, 1)
-    everyone = split(transactions, cutoff)
+    everyone = split_log(transactions, cutoff)
     span = f"{transactions.first_day} to {transactions.last_day}"
     print(f"\nOnline Retail II: {span}, cut off at {cutoff}, {everyone.horizon_days} days held out.")
     print_excess(find_truncation(transactions, cutoff))
@@ -166,19 +166,19 @@ def print_online_retail(path):
         "window of March": AcquisitionWindow(march, date(2010, 3, 31)),
         "window of the first four weeks": AcquisitionWindow(last=date(2009, 12, 28)),
     }
-    splits = {name: split(transactions, cutoff, window=window) for name, window in windows.items()}
+    splits = {name: split_log(transactions, cutoff, window=window) for name, window in windows.items()}
     late = splits["burn-in of 90 days"].calibration.table["customer_id"]
     is_late = everyone.calibration.table["customer_id"].isin(late).to_numpy()
     groups = {"own": None, "acquired since March": is_late, "acquired before": ~is_late, "everyone": is_late | True}
     header = [f"{what}, {group}" for group in groups for what in ("purchases", "spend")]
     print_header("fitted to", "customers", "rate a year", "dropout", *header)
-    for name, split_log in splits.items():
-        posterior = fitted(split_log.calibration, settings)
+    for name, windowed in splits.items():
+        posterior = fitted(windowed.calibration, settings)
         cells = population_of(posterior)
         for rows in groups.values():
-            own = np.ones(len(split_log.holdout), bool)
-            cells += biases(posterior, split_log, own) if rows is None else biases(posterior, everyone, rows)
-        print_row(name, f"{len(split_log.holdout):,}", *cells)
+            own = np.ones(len(windowed.holdout), bool)
+            cells += biases(posterior, windowed, own) if rows is None else biases(posterior, everyone, rows)
+        print_row(name, f"{len(windowed.holdout):,}", *cells)
 
 
 def main(lines, seeds):

@@ -17,7 +17,7 @@ from pymc_extras.prior import Prior
 from pymc_marketing.clv.distributions import BetaGeoNBD
 
 from tenure.jobs.compose import compose_settings
-from tenure.rfm import split
+from tenure.rfm import split_log
 from tenure.transactions import read
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -62,7 +62,7 @@ def spend(customers, group):
 
 def main():
     settings = compose_settings("train")
-    customers = split(read(settings.transactions)).calibration.table
+    customers = split_log(read(settings.transactions)).calibration.table
     rows = []
     for model, names in (
         (purchases(customers, settings.fit.priors.bg_nbd), ["r", "alpha", "a", "b"]),

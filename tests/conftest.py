@@ -39,10 +39,10 @@ os.environ.setdefault("TENURE_STRICT", "1")  # what a run would go on without is
 
 from job_runs import MARK, QUICK, Ran, command, in_process, once  # noqa: E402
 
-from tenure.fit import Fit, fit  # noqa: E402 (Numba reads the folder's name when it is imported)
+from tenure.fit import Fit, fit_models  # noqa: E402 (Numba reads the folder's name when it is imported)
 from tenure.jobs.compose import compose_settings  # noqa: E402
 from tenure.posterior import Posterior  # noqa: E402
-from tenure.rfm import Split, split  # noqa: E402
+from tenure.rfm import Split, split_log  # noqa: E402
 from tenure.settings import FitSettings  # noqa: E402
 from tenure.summary import CustomerSummary  # noqa: E402
 from tenure.transactions import read  # noqa: E402
@@ -98,7 +98,7 @@ def summaries() -> pd.DataFrame:
 @pytest.fixture(scope="session")
 def cdnow_split() -> Split:
     """Split the CDNOW sample as its literature does: 39 weeks and 39 weeks."""
-    return split(read(compose_settings("train").transactions), date(1997, 9, 30), date(1998, 6, 30))
+    return split_log(read(compose_settings("train").transactions), date(1997, 9, 30), date(1998, 6, 30))
 
 
 @pytest.fixture(scope="session")
@@ -117,7 +117,7 @@ def calibration(cdnow_split: Split) -> CustomerSummary:
 @pytest.fixture(scope="session")
 def fitted(calibration: CustomerSummary, fit_settings: FitSettings) -> Fit:
     """Fit the CDNOW sample by nuts, the reference."""
-    return fit(calibration, fit_settings, seed=4)
+    return fit_models(calibration, fit_settings, seed=4)
 
 
 def _marked_log(folder: Path) -> str:

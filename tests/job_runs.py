@@ -49,11 +49,16 @@ class Ran(NamedTuple):
         return [str(run_id) for run_id in re.findall(r"^Run (\w{32})", self.out, re.MULTILINE)]
 
 
+def without_uv() -> dict[str, str]:
+    """Return the environment of a process that `uv run` did not start, without a store."""
+    left = ("MLFLOW", "UV_RUN")
+    return {key: value for key, value in os.environ.items() if not key.startswith(left)}
+
+
 def command(name: str, *arguments: str, folder: Path) -> Ran:
     """Run a command as users do, in a process of its own."""
-    environment = {key: value for key, value in os.environ.items() if not key.startswith("MLFLOW")}
     asked = [str(Path(sys.executable).with_name(f"tenure-{name}")), *arguments]
-    done = subprocess.run(asked, cwd=folder, env=environment, capture_output=True, text=True, check=False)
+    done = subprocess.run(asked, cwd=folder, env=without_uv(), capture_output=True, text=True, check=False)
     return Ran(folder, done.returncode, done.stdout, done.stderr, _names(folder))
 
 
@@ -78,8 +83,7 @@ def in_process(name: str, *arguments: str, folder: Path) -> Ran:
             settings = replace(settings, registry=replace(settings.registry, tracking_uri=store))
             header = f"# {shlex.join([f'tenure-{name}', *arguments])}\n"
             config = header + OmegaConf.to_yaml(OmegaConf.structured(settings))
-            result = getattr(app, f"_{name}")(settings, config, is_sweep=False)
-            code = result if isinstance(result, int) else result.exit_code
+            code = getattr(app, f"_{name}")(settings, config, is_sweep=False).exit_code
         except InputError as error:
             code, err = error.exit_code, str(error)
         finally:

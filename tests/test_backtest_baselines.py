@@ -27,7 +27,7 @@ from tenure.backtest.baselines import draw_shapes, nbd
 from tenure.backtest.boosting import Regression, forecast_by_boosting
 from tenure.jobs.compose import compose_settings
 from tenure.posterior import Posterior
-from tenure.rfm import Histories, Split, histories, split
+from tenure.rfm import Histories, Split, histories, split_log
 from tenure.scorer import Scorer
 from tenure.settings import BASELINES, BacktestSettings
 from tenure.streams import stream
@@ -44,7 +44,7 @@ def log() -> Transactions:
 
 @pytest.fixture(scope="module")
 def parts(log: Transactions) -> Split:
-    return split(log, CUTOFF, END)
+    return split_log(log, CUTOFF, END)
 
 
 @pytest.fixture(scope="module")
@@ -89,7 +89,7 @@ def test_no_holdout_value_is_an_input_of_any_baseline(
         date=later["date"].where(later["date"] > pd.Timestamp(END), later["date"] + pd.Timedelta(days=1))
     )
     changed = log_of(pd.concat([known[~after], moved]))
-    parts = split(changed, CUTOFF, END)
+    parts = split_log(changed, CUTOFF, END)
     known_now = known_of(changed, parts, posterior, settings)
     for name in known_now.settings.names:
         before, now = everyone(forecasts[name]), everyone(FORECASTERS[name](known_now))
@@ -177,13 +177,13 @@ def test_boosting_learns_quantiles_and_means_from_an_earlier_cutoff(
     assert np.array_equal(samples.purchases, np.rint(samples.purchases))
     frequent = parts.calibration.table["frequency"].to_numpy() >= 5
     assert samples.expected_purchases[frequent].mean() > 5 * samples.expected_purchases[~frequent].mean()
-    before = split(log, CUTOFF - timedelta(days=91), CUTOFF).holdout
+    before = split_log(log, CUTOFF - timedelta(days=91), CUTOFF).holdout
     # Its mean is that of the outcomes it was fitted on, over customers of much the same kind.
     assert samples.expected_purchases.mean() == pytest.approx(before["purchases"].mean(), rel=0.25)
 
 
 def test_boosting_scales_up_the_outcomes_of_a_shorter_period(log: Transactions, settings: BacktestSettings) -> None:
-    calibration = split(log, CUTOFF, END).calibration
+    calibration = split_log(log, CUTOFF, END).calibration
     most = (CUTOFF - log.first_day).days // 2
     short, long = (
         everyone(forecast_by_boosting(log, calibration, days, 50, 6, settings.baselines.boosting))
@@ -206,7 +206,7 @@ def test_crossing_quantiles_are_sorted_and_never_negative() -> None:
 
 
 def test_boosting_without_an_earlier_day_is_refused(log: Transactions, settings: BacktestSettings) -> None:
-    early = split(log, log.first_day, END).calibration
+    early = split_log(log, log.first_day, END).calibration
     with pytest.raises(BacktestError, match="The calibration to 1997-01-01 has no earlier cut-off"):
         forecast_by_boosting(log, early, 91, 50, 7, settings.baselines.boosting)
 
@@ -263,7 +263,7 @@ def test_a_difference_within_two_standard_errors_is_nobodys_win(parts: Split) ->
 
 
 def test_forecasts_of_different_customers_are_not_compared(perfect: Backtest, parts: Split, log: Transactions) -> None:
-    other = split(log, CUTOFF, END + timedelta(days=30))
+    other = split_log(log, CUTOFF, END + timedelta(days=30))
     nothing = np.zeros(len(other.holdout))
     with pytest.raises(BacktestError, match="perfect and zero were measured on different customers"):
         compare_forecasts(perfect, [measured(other, nothing, nothing, "zero")])

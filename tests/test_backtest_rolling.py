@@ -63,7 +63,7 @@ def test_origins_that_cannot_be_are_refused_by_their_key(changes: dict[str, obje
 def test_the_command_prints_totals_forecasts_and_who_won(rolled: Ran) -> None:
     assert rolled.code == 0, rolled.err
     for said in ("Totals by origin", "90% adjusted", "Forecasts of spend, 42 days ahead: means over 5 origins",
-                 "Where a baseline wins", "Drift of totals after the end of the log", "uv run mlflow ui"):  # fmt: skip
+                 "Where a baseline wins", "Drift of totals after the end of the log", "mlflow ui"):  # fmt: skip
         assert said in rolled.out
     assert "5 origins" in rolled.err
 

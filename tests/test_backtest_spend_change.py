@@ -9,7 +9,7 @@ from logs import FIRST, log_of, sales_log
 
 from tenure.backtest import measure_spend_change
 from tenure.backtest.stationarity import UNBOUNDED
-from tenure.rfm import split
+from tenure.rfm import split_log
 from tenure.transactions import Transactions
 
 CUTOFF, DAYS = 200, 260
@@ -29,7 +29,7 @@ def make_log(*, later: float = 1.0, customers: int = 400, seed: int = 3) -> Tran
 
 
 def change_of(log: Transactions, cutoff: int = CUTOFF) -> dict[str, float]:
-    return measure_spend_change(log, split(log, FIRST + timedelta(cutoff)))
+    return measure_spend_change(log, split_log(log, FIRST + timedelta(cutoff)))
 
 
 def test_a_customers_halves_are_compared_without_the_first_purchase_and_the_holdout() -> None:
@@ -86,5 +86,5 @@ def test_a_half_that_was_all_free_is_a_change_that_can_be_said(early: float, lat
     sales = [(f"c{at}", day, early if day <= 100 else late) for at in range(3) for day in (0, 50, 150, 200)]
     sales += [("free", day, 0.0) for day in (0, 50, 150, 200)]  # who is not in the spend model is not compared
     log = sales_log(*sales, ("c0", 300, 1.0))
-    found = measure_spend_change(log, split(log, FIRST + timedelta(200)))
+    found = measure_spend_change(log, split_log(log, FIRST + timedelta(200)))
     assert found == {"spend_change": change, "spend_change_se": 0.0, "spend_change_customers": 3.0}

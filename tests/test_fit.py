@@ -10,7 +10,7 @@ import pytest
 from numpy.testing import assert_allclose
 
 from tenure import figures
-from tenure.fit import fit
+from tenure.fit import fit_models
 from tenure.fit.diagnostics import diagnose
 from tenure.rfm import CompressedSummary
 from tenure.summary import CustomerSummary
@@ -21,7 +21,7 @@ MODELS = ("purchases", "spend")
 
 @pytest.fixture(scope="module")
 def by_importance(calibration, fit_settings):
-    return fit(calibration, replace(fit_settings, method="laplace", draws=1000), seed=4)
+    return fit_models(calibration, replace(fit_settings, method="laplace", draws=1000), seed=4)
 
 
 def error_of_mean(draws, method):
@@ -65,7 +65,9 @@ def test_importance_draws_are_those_of_the_sampler(calibration, fit_settings, fi
     chains, drawn = fitted, by_importance
     if purchases == "mbg_nbd":
         settings = replace(fit_settings, purchase_model=purchases, draws=1000)
-        chains, drawn = (fit(calibration, replace(settings, method=method), seed=9) for method in ("nuts", "laplace"))
+        chains, drawn = (
+            fit_models(calibration, replace(settings, method=method), seed=9) for method in ("nuts", "laplace")
+        )
     assert agree(chains, drawn) == []
     for name, draws in chains.posterior.draws.items():
         others = drawn.posterior.draws[name]
@@ -76,7 +78,7 @@ def test_importance_draws_are_those_of_the_sampler(calibration, fit_settings, fi
 
 def test_whitened_and_plain_coordinates_have_one_posterior(calibration, fit_settings, fitted):
     """PyMC's own sampler knows nothing of the mode, nor of the matrix that whitens there."""
-    plain = fit(calibration, replace(fit_settings, sampler="pymc"), seed=7)
+    plain = fit_models(calibration, replace(fit_settings, sampler="pymc"), seed=7)
     assert plain.methods == {"purchases": "nuts", "spend": "nuts"}
     assert plain.diagnostics["purchases.rhat_max"] < 1.02
     assert agree(fitted, plain) == []
@@ -89,7 +91,7 @@ def test_a_fit_in_other_units_is_the_same_model(calibration, by_importance, fit_
     scaled = customers.assign(
         recency=customers["recency"] * 7, T=customers["T"] * 7, monetary_value=customers["monetary_value"] * 100
     )
-    other = fit(
+    other = fit_models(
         CustomerSummary.from_frame(scaled), replace(fit_settings, method="laplace", draws=1000), seed=4
     ).posterior
     for name, scale in {"r": 1, "alpha": 7, "a": 1, "b": 1, "p": 1, "q": 1, "v": 100}.items():
@@ -121,20 +123,20 @@ def test_diagnostics_of_chains_that_disagree_are_bad(fitted):
 @pytest.mark.parametrize("method", ["nuts", "laplace", "map"])
 def test_a_fit_is_repeatable(calibration, fit_settings, method):
     settings = replace(fit_settings, method=method, tune=200, draws=200)
-    once, again = (fit(calibration, settings, seed=4).posterior for _ in range(2))
+    once, again = (fit_models(calibration, settings, seed=4).posterior for _ in range(2))
     for name, draws in once.draws.items():
         assert_allclose(again.draws[name], draws, rtol=1e-12)
         assert draws.shape == (4, 200)
 
 
 def test_another_seed_gives_other_draws(calibration, fit_settings, by_importance):
-    other = fit(calibration, replace(fit_settings, method="laplace", draws=1000), seed=5)
+    other = fit_models(calibration, replace(fit_settings, method="laplace", draws=1000), seed=5)
     assert (other.posterior.draws["r"] != by_importance.posterior.draws["r"]).all()
     assert agree(other, by_importance) == []
 
 
 def test_the_mode_is_a_point_estimate_and_says_so(calibration, fit_settings, by_importance):
-    fitted = fit(calibration, replace(fit_settings, method="map"), seed=0)
+    fitted = fit_models(calibration, replace(fit_settings, method="map"), seed=0)
     assert fitted.methods == {"purchases": "map", "spend": "map"}
     assert fitted.posterior.origin["method"] == "map"
     for name, model in fitted.models.items():
@@ -153,14 +155,14 @@ def test_a_base_of_distinct_histories_is_all_that_a_fit_needs(calibration, fit_s
     """Memory grows with distinct histories only: a base ten times as large has no more of them."""
     base = CompressedSummary.of(calibration)
     settings = replace(fit_settings, method="laplace", draws=1000)
-    same = fit(base, settings, seed=4)
+    same = fit_models(base, settings, seed=4)
     assert_allclose(same.posterior.draws["r"], by_importance.posterior.draws["r"])
     tenfold = CompressedSummary(
         replace(base.histories, count=base.histories.count * 10),
         replace(base.spends, count=base.spends.count * 10),
         None,
     )
-    larger = fit(tenfold, settings, seed=4)
+    larger = fit_models(tenfold, settings, seed=4)
     for name, draws in larger.posterior.draws.items():
         assert draws.std() < 0.45 * by_importance.posterior.draws[name].std()
         table = larger.models["purchases"].target.table

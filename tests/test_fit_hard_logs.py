@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from tenure.fit import FitError, check, fit
+from tenure.fit import FitError, check_fit, fit_models
 from tenure.jobs.compose import compose_settings
 from tenure.review import Verdict, judge
 from tenure.rfm import CompressedSummary
@@ -94,7 +94,7 @@ def settings():
 
 def fit_hard(name, settings, **changes):
     begun = time.perf_counter()
-    fitted = fit(LOGS[name](), replace(settings, **changes), seed=1)
+    fitted = fit_models(LOGS[name](), replace(settings, **changes), seed=1)
     assert time.perf_counter() - begun < 120, "a hang"
     return fitted
 
@@ -134,7 +134,7 @@ def test_a_hard_log_fits_with_the_mbg_nbd(name, settings):
 @pytest.mark.parametrize("name", ["no repeat buyer", "one customer alone", "spend over eight orders"])
 def test_a_hard_log_can_be_checked(name, settings):
     base = CompressedSummary.of(LOGS[name]())
-    checked = check(fit(base, settings, seed=1), base, seed=1)
+    checked = check_fit(fit_models(base, settings, seed=1), base, seed=1)
     assert all(np.isfinite(value) for value in checked.metrics.values())
 
 
@@ -170,14 +170,14 @@ def test_spend_without_a_finite_variance_is_said_by_the_review(settings):
 def test_a_base_without_repeat_buyers_is_refused_unless_the_prior_may_speak(settings):
     summary = LOGS["no repeat buyer"]()
     with pytest.raises(FitError, match=r"None of 500 customers bought again.*fit\.no_repeat_buyers=prior"):
-        fit(summary, replace(settings, no_repeat_buyers="refuse"), seed=0)
+        fit_models(summary, replace(settings, no_repeat_buyers="refuse"), seed=0)
     unscaled = replace(settings, scale=replace(settings.scale, money=None))
     with pytest.raises(FitError, match=r"None of 500 customers bought again.*fit\.scale\.money is not set"):
-        fit(summary, unscaled, seed=0)
-    fitted = fit(summary, settings, seed=0)
+        fit_models(summary, unscaled, seed=0)
+    fitted = fit_models(summary, settings, seed=0)
     assert fitted.methods["spend"] == "prior"
     base = CompressedSummary.of(summary)
-    assert check(fitted, base, seed=0).warnings == [
+    assert check_fit(fitted, base, seed=0).warnings == [
         "spend: nobody bought again, so the posterior is the prior",
         "purchases: dominated by the prior, not the data: r, alpha, a, b",
     ]
@@ -186,4 +186,4 @@ def test_a_base_without_repeat_buyers_is_refused_unless_the_prior_may_speak(sett
 def test_nobody_is_refused(settings):
     nobody = CustomerSummary.from_frame(LOGS["one customer alone"]().table.iloc[:0])
     with pytest.raises(FitError, match="There are no customers"):
-        fit(nobody, settings, seed=0)
+        fit_models(nobody, settings, seed=0)

@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from tenure.fit import fit, library_model
+from tenure.fit import fit_models, library_model
 from tenure.fit.loo import leave_one_out
 from tenure.rfm import CompressedSummary
 from tenure.scorer import Scorer
@@ -19,7 +19,7 @@ def handed(request, calibration, fit_settings):
     settings = replace(
         fit_settings, method="laplace", purchase_model=request.param, chains=2, draws=100, joint_draws=100
     )
-    fitted = fit(calibration, settings, seed=0)
+    fitted = fit_models(calibration, settings, seed=0)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         return fitted, library_model(fitted.posterior, calibration)

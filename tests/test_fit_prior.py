@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from tenure.fit import check, fit
+from tenure.fit import check_fit, fit_models
 from tenure.fit.prior import SENSITIVE, draw_prior, sensitivity
 from tenure.fit.target import purchase_target, spend_target
 from tenure.jobs.compose import compose_settings
@@ -97,8 +97,8 @@ def test_consequences_are_what_simulated_customers_do(base, settings):
     from tenure.fit.predictive import replicate_purchases, replicate_spends
 
     for purchases in ("bg_nbd", "mbg_nbd"):
-        fitted = fit(base, replace(settings, purchase_model=purchases), seed=0)
-        table = check(fitted, base, seed=0).consequences.table(0.9)
+        fitted = fit_models(base, replace(settings, purchase_model=purchases), seed=0)
+        table = check_fit(fitted, base, seed=0).consequences.table(0.9)
         rng = np.random.default_rng(0)
         lives = replicate_purchases(fitted.posterior, np.full(2000, 365), rng, 200)
         stated = table["posterior_median"]
@@ -112,7 +112,7 @@ def test_consequences_are_what_simulated_customers_do(base, settings):
 
 
 def test_with_many_customers_the_data_decide_and_with_few_the_prior(base, settings):
-    many = check(fit(base, settings, seed=0), base, seed=0)
+    many = check_fit(fit_models(base, settings, seed=0), base, seed=0)
     assert many.metrics["purchases.prior_dominated"] == 0
     assert many.metrics["spend.prior_dominated"] == 0
     assert many.warnings == []
@@ -121,7 +121,7 @@ def test_with_many_customers_the_data_decide_and_with_few_the_prior(base, settin
     import pandas as pd
 
     alone = CompressedSummary.of(CustomerSummary.from_frame(pd.DataFrame(customers)))
-    few = check(fit(alone, settings, seed=0), alone, seed=0)
+    few = check_fit(fit_models(alone, settings, seed=0), alone, seed=0)
     assert few.metrics["purchases.prior_dominated"] >= 1
     assert any("dominated by the prior, not the data" in warning for warning in few.warnings)
 
@@ -129,9 +129,9 @@ def test_with_many_customers_the_data_decide_and_with_few_the_prior(base, settin
 def test_a_narrow_prior_is_seen_to_pull(base, settings):
     """A prior on the mean rate far from the data, and narrower than they are: sensitive to it, alpha above all."""
     narrow = replace(settings.priors.bg_nbd, mean_rate=PriorSettings("LogNormal", {"mu": 2.0, "sigma": 0.05}))
-    pulled = fit(base, replace(settings, priors=replace(settings.priors, bg_nbd=narrow)), seed=0)
+    pulled = fit_models(base, replace(settings, priors=replace(settings.priors, bg_nbd=narrow)), seed=0)
     table = sensitivity(pulled.models["purchases"])
-    free = sensitivity(fit(base, settings, seed=0).models["purchases"])
+    free = sensitivity(fit_models(base, settings, seed=0).models["purchases"])
     assert table.loc["alpha", "prior"] > 5 * max(free.loc["alpha", "prior"], 0.02)
     assert table.loc["alpha", "dominated_by"] != "the data"
 
@@ -143,12 +143,12 @@ def test_sensitivity_follows_a_refit_under_the_scaled_prior(base, settings):
         for name, prior in vars(settings.priors.gamma_gamma).items()
     }
     target = spend_target(base, settings)
-    tight = fit(
+    tight = fit_models(
         base,
         replace(settings, priors=replace(settings.priors, gamma_gamma=type(settings.priors.gamma_gamma)(**scaled))),
         seed=0,
     )
-    loose = fit(base, settings, seed=0)
+    loose = fit_models(base, settings, seed=0)
     u = loose.models["spend"].u.reshape(-1, 3)
     weights = np.exp(3 * (target.log_prior(u) - target.log_prior(u).max()))
     moved = tight.models["spend"].u.reshape(-1, 3).mean(axis=0) - u.mean(axis=0)

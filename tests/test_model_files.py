@@ -1,10 +1,12 @@
 """Code of a model that was changed is refused before it is used; `test_posterior.py` does it for posteriors."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from tenure.registry import model_code
+import tenure.scorer
+from tenure.registry import model_code, models
 
 
 @pytest.fixture
@@ -52,3 +54,38 @@ def test_a_cache_that_was_changed_is_not_used(poison: str, code: Path, tmp_path:
     package = model_code.import_package(code)
     assert package.WHO == "honest"
     assert not Path(str(package.__file__)).is_relative_to(cache)
+
+
+@pytest.fixture
+def installed(tmp_path: Path) -> Path:
+    """Copy the installed code as a registration does."""
+    folder = tmp_path / "packed"
+    folder.mkdir()
+    models.pack_code(folder)
+    return folder / "code"
+
+
+def test_code_that_is_installed_is_not_copied(installed: Path) -> None:
+    assert model_code.import_package(installed).scorer is tenure.scorer
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda code: (code / "scorer" / "columns.py").write_text("# changed\n"),
+        lambda code: (code / "scorer" / "further.py").write_text(""),
+        lambda code: (code / "posterior.py").unlink(),
+    ],
+    ids=["changed", "further", "missing"],
+)
+def test_code_that_differs_from_the_installed_one_in_any_file_is_copied(
+    installed: Path, change: Callable[[Path], None]
+) -> None:
+    assert model_code._is_installed(installed)
+    change(installed)
+    assert not model_code._is_installed(installed)
+
+
+def test_code_is_copied_where_tenure_is_not_installed(installed: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(model_code.importlib.util, "find_spec", lambda _: None)
+    assert not model_code._is_installed(installed)

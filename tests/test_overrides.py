@@ -10,9 +10,10 @@ import pytest
 from omegaconf import OmegaConf
 
 from tenure.jobs import app
-from tenure.jobs.compose import COMMANDS, compose_settings, read_arguments
+from tenure.jobs.compose import compose_settings, read_arguments
 from tenure.jobs.keys import FaultError, keys_of
-from tenure.settings import ExcludeSettings
+from tenure.jobs.sweeps import Result
+from tenure.settings import COMMANDS, ExcludeSettings
 
 TEXTS = [
     "my orders (2024).csv",
@@ -161,13 +162,13 @@ def test_a_rule_is_added_field_by_field_and_taken_away() -> None:
         ("train", "transactions.exclude.tests={colum: a}", "Did you mean transactions.exclude.tests.column?"),
         ("score", "fit.method=nuts", "no setting fit.method in tenure-score: tenure-train and tenure-backtest have it"),
         ("train", "by=[a]", "there is no setting by in tenure-train: tenure-score and tenure-promote have it"),
-        ("train", "zzzzzz=1", "there is no setting zzzzzz. tenure-train --help lists them"),
+        ("train", "zzzzzz=1", "tenure settings train lists them"),
         ("train", "fit/priors=strong", "there is no fit/priors=strong. The options of fit/priors are: vague, weak"),
         ("train", "fit/prior=weak", "there is no setting fit/prior. Did you mean fit/priors?"),
-        ("train", "rfm=rolling", "there is no rfm=rolling. The options of rfm are: window"),
-        ("backtest", "rfm=windows", "The options of rfm are: rolling"),
+        ("train", "review=strict", "there is no review=strict. The options of review are: default"),
+        ("backtest", "fit/priors=cdnow", "The options of fit/priors are: vague, weak"),
         ("simulate", "simulate=big", "The options of simulate are: cdnow, heavy, loyal"),
-        ("promote", "transactions=log", "The options of transactions are: moved"),
+        ("promote", "transactions=log", "transactions takes settings in braces such as {name: value}, got 'log'"),
         ("train", "experiment=nope", "The options of experiment are: cdnow, compare"),
         ("score", "score.horizon_days=1y", "score.horizon_days takes a whole number, got '1y'"),
         ("score", "seed=1.5", "seed takes a whole number, got '1.5'"),
@@ -283,9 +284,9 @@ def test_a_mistake_in_a_file_of_ones_own_is_said_in_one_line(tmp_path: Path, exp
 def test_a_job_gets_the_texts_and_the_command_as_typed(monkeypatch: pytest.MonkeyPatch) -> None:
     got: list[tuple[str, str]] = []
 
-    def job(settings: Any, config: str, *, is_sweep: bool) -> int:
+    def job(settings: Any, config: str, *, is_sweep: bool) -> Result:
         got.append((settings.transactions.path, config.splitlines()[0]))
-        return 0
+        return Result()
 
     monkeypatch.setattr(app, "_train", job)
     monkeypatch.setenv("HYDRA_FULL_ERROR", "0")

@@ -41,9 +41,9 @@ def test_no_name_stops_a_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     log = {**asdict(settings.transactions), "segments": dict.fromkeys(NAMES, "first")}
     log["exclude"] = dict.fromkeys(NAMES, rule)
     with registry.open_run(replace(settings.registry), "train", "seed: 0") as opened:
-        registry.log(Record(params=registry.flat_settings({**asdict(settings), "transactions": log})))
+        registry.log_record(Record(params=registry.flat_settings({**asdict(settings), "transactions": log})))
         table = pd.DataFrame({NAMES[4]: [1], "n": [2]}, index=pd.Index([NAMES[4]], name=NAMES[4]))
-        registry.log(Record(tables={"scores/groups": table}))
+        registry.log_record(Record(tables={"scores/groups": table}))
     params = mlflow.get_run(opened.info.run_id).data.params
     assert json.loads(params["transactions.segments"])["a/b:c%"] == "first"
     assert json.loads(params["transactions.exclude"])["../up"] == rule

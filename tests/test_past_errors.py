@@ -55,7 +55,7 @@ def scored(
 
 
 def test_a_backtest_prints_how_to_register_its_drift(past: Backtested) -> None:
-    said = f"uv run tenure-train backtest.drift.source_run={past.backtest_id}"
+    said = f"tenure-train backtest.drift.source_run={past.backtest_id}"
     assert said in past.backtest.out
 
 

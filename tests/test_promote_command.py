@@ -16,8 +16,9 @@ from omegaconf import OmegaConf
 from tenure import promote, registry
 from tenure.errors import InputError
 from tenure.jobs import promoting, training
-from tenure.jobs.compose import compose_settings, shipped
+from tenure.jobs.compose import compose_settings
 from tenure.jobs.run_settings import RecipeError, read_fit, read_recipe
+from tenure.settings import shipped
 
 QUICK = ["fit.method=laplace", "fit.draws=200", "fit.joint_draws=200", "backtest.baselines.names=[zero]"]
 RELAXED = [
@@ -57,7 +58,7 @@ def train(*overrides: str) -> int:
 
 def promote_now(*overrides: str) -> int:
     settings = compose_settings("promote", ["by=ana", address(), *overrides])
-    return promoting.run(settings, OmegaConf.to_yaml(OmegaConf.structured(settings)))
+    return promoting.run(settings, OmegaConf.to_yaml(OmegaConf.structured(settings))).exit_code
 
 
 @pytest.fixture(scope="module")

@@ -19,7 +19,7 @@ from numpy.testing import assert_allclose
 from scipy import optimize
 
 from tenure import purchase, spend
-from tenure.fit import fit, library_model, maximum_likelihood
+from tenure.fit import fit_models, library_model, maximum_likelihood
 from tenure.fit.target import purchase_target, spend_target
 from tenure.jobs.compose import compose_settings
 from tenure.posterior import Posterior
@@ -428,7 +428,7 @@ def test_a_fit_recovers_the_process(name, fit_settings):
     )
     frame = frame.assign(customer_id=np.arange(T.size).astype(str))[possible]
     settings = replace(fit_settings, method="laplace", purchase_model=name, draws=1000, joint_draws=500)
-    fitted = fit(CustomerSummary.from_frame(frame), settings, seed=1)
+    fitted = fit_models(CustomerSummary.from_frame(frame), settings, seed=1)
     for parameter, value in {**theta, **SPEND}.items():
         low, high = np.quantile(fitted.posterior.draws[parameter], [0.0005, 0.9995])
         assert low < value < high, parameter

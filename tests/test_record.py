@@ -30,7 +30,7 @@ def test_a_record_is_read_back_as_it_was_logged(tmp_path: Path, monkeypatch: pyt
         dataset=Dataset("sales.csv", "5" * 64, "training"),
     )
     with registry.open_run(settings, "train", "seed: 0") as opened:
-        registry.log(record, under="final")
+        registry.log_record(record, under="final")
     evidence = registry.evidence(opened.info.run_id)
     assert evidence.metrics == {"final.bias": 0.25}
     assert evidence.tags["final.method"] == "nuts"

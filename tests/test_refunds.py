@@ -14,7 +14,7 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from logs import FIRST, log_of, purchases
 
-from tenure.rfm import compress, split, summarize
+from tenure.rfm import compress, split_log, summarize
 from tenure.settings import ExcludeSettings
 from tenure.transactions import MISSING, Line, Reconciliation, StrayRefunds, Transactions, TransactionsError
 from tenure.transactions.reconciliation import AFTER, GIVEN_BACK, NETTED, SALE, UNMATCHED
@@ -184,7 +184,7 @@ def test_a_refunded_purchase_counts_until_the_day_it_is_given_back() -> None:
 
 def test_a_refund_in_the_holdout_of_a_calibration_sale_lowers_neither() -> None:
     rows: list[Row] = [("a", 0, 100, "1"), ("a", 10, 50, "2"), ("a", 12, -100, "1"), ("b", 0, 5, "3")]
-    parts = split(log(rows), FIRST + timedelta(5), FIRST + timedelta(20))
+    parts = split_log(log(rows), FIRST + timedelta(5), FIRST + timedelta(20))
     assert parts.holdout.to_dict("records") == [
         {"customer_id": "a", "purchases": 1, "spend": 0.5},
         {"customer_id": "b", "purchases": 0, "spend": 0.0},

@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pandas as pd
 from job_runs import Ran
@@ -28,7 +29,31 @@ def test_the_registered_model_answers_as_the_contract_says(evidence: registry.Ev
         loaded = tenure.load(uri)
         if uri.startswith("models:/"):
             pd.testing.assert_frame_equal(loaded.scorer.score(SUMMARIES, **asked).table, answer, check_exact=True)
-        assert loaded.posterior.draws["alpha"].mean() > 20
+        assert loaded.scorer.posterior.draws["alpha"].mean() > 20
+
+
+def test_a_run_its_model_and_a_saved_folder_give_the_same_numbers_bit_for_bit(
+    evidence: registry.Evidence, tmp_path: Path
+) -> None:
+    """The installed scorer of a run, the model's own code, and both after a save."""
+    import mlflow
+
+    import tenure
+
+    params = {"horizon_days": 90, "margin": 0.5}
+    model = mlflow.pyfunc.load_model("models:/clv@challenger").predict(SUMMARIES, params=params)
+    first, second = tenure.load(f"runs:/{evidence.run_id}"), tenure.load("models:/clv/1")
+    first.save(tmp_path / "run")
+    second.save(tmp_path / "model")
+    for clv in (first, second, tenure.load(tmp_path / "run"), tenure.load(tmp_path / "model")):
+        scores = clv.score(SUMMARIES, **params)
+        pd.testing.assert_frame_equal(scores.frame, model, check_exact=True)
+        expected = first.score(SUMMARIES, **params)
+        pd.testing.assert_frame_equal(scores.totals, expected.totals, check_exact=True)
+        pd.testing.assert_frame_equal(clv.expect(SUMMARIES, **params), first.expect(SUMMARIES, **params))
+        assert clv.diagnostics == first.diagnostics
+        assert clv.diagnostics["purchases.rhat_max"] < 1.1
+        assert clv.about["verdict"] == first.about["verdict"]
 
 
 def test_the_model_loads_and_scores_with_pymc_and_tenure_hidden_and_no_pickle(

@@ -83,7 +83,7 @@ def test_a_dataset_that_another_run_added_meanwhile_is_logged_once_more(
         mlflow.start_run() as run,
         nullcontext() if is_mended else pytest.raises(MlflowException, match=re.escape(message)),
     ):
-        registry.log(Record(dataset=Dataset("sales.csv", "5" * 64, "training")))
+        registry.log_record(Record(dataset=Dataset("sales.csv", "5" * 64, "training")))
     datasets = mlflow.get_run(run.info.run_id).inputs.dataset_inputs
     assert [one.dataset.digest for one in datasets] == (["5" * 32] if is_mended else [])
 
@@ -94,6 +94,32 @@ def test_the_model_answers_by_the_purchase_model_of_its_posterior(add: Add, post
     answer = mlflow.pyfunc.load_model("models:/clv@champion").predict(CUSTOMERS)
     pd.testing.assert_frame_equal(answer, Scorer(modified).score(CUSTOMERS).table, check_exact=True)
     assert (answer["p_alive"] < 1).all()
+
+
+@pytest.fixture
+def older(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Register code that differs from the installed one, as that of an earlier version does."""
+    other = tmp_path / "other"
+    shutil.copytree(models.PACKAGE, other, ignore=shutil.ignore_patterns("__pycache__"))
+    errors = other / "errors.py"
+    errors.write_text(f"# An earlier version.\n{errors.read_text()}")
+    monkeypatch.setattr(models, "PACKAGE", other)
+    return other
+
+
+def test_a_model_of_the_installed_code_uses_it_and_compiles_nothing_again(
+    add: Add, cache: Path, posterior: Posterior, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in [name for name in sys.modules if name.startswith("tenure_scorer_")]:
+        monkeypatch.delitem(sys.modules, name)
+    add("PASS")
+    loaded = registry.load("models:/clv@champion").scorer
+    assert type(loaded) is Scorer
+    assert not [name for name in sys.modules if name.startswith("tenure_scorer_")]
+    assert not cache.exists()
+    pd.testing.assert_frame_equal(
+        loaded.score(CUSTOMERS).table, Scorer(posterior).score(CUSTOMERS).table, check_exact=True
+    )
 
 
 @pytest.mark.usefixtures("cache")
@@ -110,6 +136,7 @@ def test_two_versions_answer_with_their_own_code(add: Add, tmp_path: Path, monke
     assert [answer.columns[-1] for answer in answers] == ["clv_mean_high", "clv_mean_top", "clv_mean_high"]
 
 
+@pytest.mark.usefixtures("older")
 def test_the_model_works_where_no_cache_can_be_written(
     add: Add, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -122,6 +149,7 @@ def test_the_model_works_where_no_cache_can_be_written(
     assert not list(tmp_path.rglob("__pycache__"))  # nor is anything written beside the model
 
 
+@pytest.mark.usefixtures("older")
 def test_a_cache_that_holds_something_else_is_not_believed(
     add: Add, cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

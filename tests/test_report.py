@@ -197,7 +197,7 @@ def test_the_report_opens_in_mlflow_without_an_error_and_its_tables_sort(
     settings = compose_settings("train", [f"registry.tracking_uri={server}"]).registry
     registry.connect(settings)
     with registry.open_run(settings, "train", "seed: 1") as run:
-        registry.log(Record(files={"report.html": report.render(made_up)}))
+        registry.log_record(Record(files={"report.html": report.render(made_up)}))
     page_of_run = f"{server}/#/experiments/{run.info.experiment_id}/runs/{run.info.run_id}/artifacts/report.html"
     complaints: list[str] = []
     with browsers.sync_playwright() as playwright:

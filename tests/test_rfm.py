@@ -23,7 +23,7 @@ from tenure.rfm import (
     compress,
     daily_counts,
     histories,
-    split,
+    split_log,
     stream_summary,
     summarize,
     summary_query,
@@ -81,7 +81,7 @@ quick = hypothesis_settings(
 
 
 def test_the_cdnow_calibration_is_the_published_one(cdnow: Transactions) -> None:
-    parts = split(cdnow, CUTOFF)
+    parts = split_log(cdnow, CUTOFF)
     known = customers(parts.calibration)
     assert len(known) == 2357
     assert (parts.calibration.table["frequency"] > 0).sum() == 946
@@ -106,13 +106,15 @@ def test_a_day_with_several_orders_is_one_repeat_purchase_of_their_sum() -> None
 
 
 def test_the_last_day_of_calibration_belongs_to_it() -> None:
-    parts = split(sales_log(("a", 0, 1.0), ("a", 10, 2.0), ("a", 11, 3.0), ("a", 20, 4.0)), "2020-01-11", "2020-01-20")
+    parts = split_log(
+        sales_log(("a", 0, 1.0), ("a", 10, 2.0), ("a", 11, 3.0), ("a", 20, 4.0)), "2020-01-11", "2020-01-20"
+    )
     assert customers(parts.calibration) == {"a": (1, 10, 10, 2.0)}
     assert parts.holdout.to_dict("records") == [{"customer_id": "a", "purchases": 1, "spend": 3.0}]
 
 
 def test_who_is_first_seen_in_the_holdout_is_counted_and_in_neither_table() -> None:
-    parts = split(
+    parts = split_log(
         sales_log(("b", 0, 1.0), ("a", 5, 1.0), ("c", 6, 1.0), ("c", 9, 1.0), ("d", 12, 1.0)),
         "2020-01-06",
         "2020-01-11",
@@ -123,14 +125,14 @@ def test_who_is_first_seen_in_the_holdout_is_counted_and_in_neither_table() -> N
 
 
 def test_without_settings_the_log_is_split_half_way(cdnow: Transactions) -> None:
-    parts = split(cdnow)
+    parts = split_log(cdnow)
     assert (parts.cutoff, parts.end) == (CUTOFF, date(1998, 6, 30))
 
 
 def test_an_end_after_the_last_sale_is_a_time_without_sales() -> None:
     sales = sales_log(("a", 0, 1.0), ("a", 10, 2.0))
     assert customers(summarize(sales, date(2020, 12, 31))) == {"a": (1, 10, 365, 2.0)}
-    parts = split(sales, "2020-01-11", "2020-12-31")
+    parts = split_log(sales, "2020-01-11", "2020-12-31")
     assert list(parts.holdout["purchases"]) == [0]
     assert parts.horizon_days == 355
 
@@ -159,7 +161,7 @@ def test_any_holdout_accounts_for_every_purchase_and_cent(sales: list[Sale], wai
     transactions = sales_log(*sales)
     cutoff = transactions.first_day + timedelta(wait)
     end = cutoff + timedelta(length)
-    parts = split(transactions, cutoff, end)
+    parts = split_log(transactions, cutoff, end)
     until_end = purchases(transactions, end)
     known = until_end[until_end["customer_id"].isin(parts.calibration.table["customer_id"])]
     counted = (parts.calibration.table["frequency"] + 1).sum() + parts.holdout["purchases"].sum()
@@ -175,21 +177,21 @@ def test_sales_and_refunds_after_the_cut_off_do_not_change_the_calibration(cdnow
     sold["date"] = pd.Timestamp(CUTOFF + timedelta(1))
     back = sold.assign(amount=-2e9, date=pd.Timestamp(CUTOFF + timedelta(2)))
     new = pd.DataFrame({"customer_id": ["!", "~"], "date": sold["date"].head(2), "amount": 5.0})
-    honest = split(cdnow, CUTOFF)
-    parts = split(log_of(pd.concat([clean, sold, new])), CUTOFF, "1997-10-01")
+    honest = split_log(cdnow, CUTOFF)
+    parts = split_log(log_of(pd.concat([clean, sold, new])), CUTOFF, "1997-10-01")
     pd.testing.assert_frame_equal(parts.calibration.table, honest.calibration.table)
     assert parts.calibration.first_orders == honest.calibration.first_orders
     assert (parts.holdout["purchases"] == 1).all()
     assert (parts.holdout["spend"] == 1e9).all()
     assert parts.acquired_in_holdout == 2
-    refunded = split(log_of(pd.concat([clean, sold, new, back])), CUTOFF, "1997-10-02")
+    refunded = split_log(log_of(pd.concat([clean, sold, new, back])), CUTOFF, "1997-10-02")
     pd.testing.assert_frame_equal(refunded.calibration.table, honest.calibration.table)
     assert refunded.holdout["purchases"].sum() == 0
 
 
 def test_sales_after_the_end_do_not_change_the_split(cdnow: Transactions) -> None:
-    short = split(log_of(purchases(cdnow, date(1998, 3, 31))), CUTOFF)
-    long = split(cdnow, CUTOFF, short.end)
+    short = split_log(log_of(purchases(cdnow, date(1998, 3, 31))), CUTOFF)
+    long = split_log(cdnow, CUTOFF, short.end)
     pd.testing.assert_frame_equal(long.holdout, short.holdout)
     assert long.acquired_in_holdout == short.acquired_in_holdout
 
@@ -253,7 +255,7 @@ def test_a_window_that_does_not_fit_the_log_is_refused(
     cdnow: Transactions, cutoff: date | str | None, end: str | None, message: str
 ) -> None:
     with pytest.raises(RfmError) as caught:
-        split(cdnow, cutoff, end)
+        split_log(cdnow, cutoff, end)
     assert message in str(caught.value)
 
 
@@ -267,7 +269,7 @@ def test_an_end_before_the_log_is_refused(cdnow: Transactions) -> None:
 
 def test_a_log_of_one_day_cannot_be_split() -> None:
     with pytest.raises(RfmError, match="the log runs from 2020-01-01 to 2020-01-01"):
-        split(sales_log(("a", 0, 1.0)))
+        split_log(sales_log(("a", 0, 1.0)))
 
 
 def test_repeat_purchases_that_were_all_free_are_counted_and_left_out_of_the_spends() -> None:
@@ -286,7 +288,7 @@ def test_a_free_first_purchase_and_a_free_repeat_among_others_are_kept() -> None
 
 
 def test_a_holdout_that_is_not_aligned_is_refused(cdnow: Transactions) -> None:
-    parts = split(cdnow, CUTOFF)
+    parts = split_log(cdnow, CUTOFF)
     with pytest.raises(RfmError, match="list different customers, or in another order"):
         Split(parts.calibration, parts.holdout.iloc[::-1].reset_index(drop=True), parts.cutoff, parts.end, 0)
     with pytest.raises(RfmError, match="The calibration is as of 1997-09-30, the cut-off is 1997-09-29"):
@@ -402,7 +404,7 @@ def test_segments_ride_along_by_their_rule_and_know_nothing_of_later_days() -> N
 def test_a_cohort_is_the_customers_born_in_its_window() -> None:
     transactions = sales_log(("a", 0, 1.0), ("a", 9, 1.0), ("b", 3, 1.0), ("b", 12, 1.0), ("c", 5, 1.0), ("d", 12, 1.0))
     window = AcquisitionWindow(date(2020, 1, 2), date(2020, 1, 5))
-    parts = split(transactions, "2020-01-10", window=window)
+    parts = split_log(transactions, "2020-01-10", window=window)
     assert list(parts.calibration.table["customer_id"]) == ["b"]
     assert parts.acquired_in_holdout == 1  # d; a and c bought before
     assert compress(transactions, window=window).customers == 1

@@ -20,6 +20,7 @@ from servers import answering_server, closed_port, losing_server, silent_server
 from tenure import registry
 from tenure.jobs import app
 from tenure.jobs.compose import compose_settings
+from tenure.jobs.result_file import ResultFile
 from tenure.registry import RegistryError, StoreUnreachableError, aliases, servers
 from tenure.settings import RegistrySettings
 
@@ -216,11 +217,12 @@ def test_what_libraries_raise_is_one_line_and_an_exit_code(error: Exception, cod
 def test_a_command_whose_store_is_lost_ends_in_one_line(capsys: pytest.CaptureFixture[str]) -> None:
     lost = MlflowException("API request to http://ann:S3CRET@h failed")
     lost.__cause__ = requests.exceptions.ConnectionError(f"http://ann:{SECRET}@h\nrefused")
-    assert app._in_words(lost) == 5
+    assert app._in_words(lost, ResultFile("score", [])) == 5
     said = capsys.readouterr().err
     assert said.count("\n") == 1
     assert said.startswith("error: ")
-    assert app._in_words(ZeroDivisionError(f"sqlite:///x?password={SECRET}")) == 1
+    error = ZeroDivisionError(f"sqlite:///x?password={SECRET}")
+    assert app._in_words(error, ResultFile("score", [])) == 1
     said = capsys.readouterr().err
     assert "Traceback" in said or "ZeroDivisionError" in said
     assert SECRET not in said

@@ -17,7 +17,7 @@ from omegaconf.errors import OmegaConfBaseException
 from populations import PURCHASE_MODELS, PURCHASE_PARAMETERS, SPEND_PARAMETERS
 from scipy.stats import kstest
 
-from tenure.fit import fit
+from tenure.fit import fit_models
 from tenure.jobs.compose import compose_settings
 from tenure.output import OutputError, describe
 from tenure.posterior import Posterior
@@ -170,7 +170,7 @@ def test_a_fit_to_a_made_up_log_finds_its_truth(tmp_path: Path) -> None:
     overrides = [*(f"simulate.truth.parameters.{name}={value}" for name, value in truth.items()), *days]
     write_log(asked("simulate.customers=4000", *overrides), str(tmp_path / "log.parquet"), seed=3)
     settings = compose_settings("train", [f"transactions.path={tmp_path / 'log.parquet'}", "fit.method=laplace"])
-    fitted = fit(summarize(read(settings.transactions), "2023-12-31"), settings.fit, seed=1)
+    fitted = fit_models(summarize(read(settings.transactions), "2023-12-31"), settings.fit, seed=1)
     assert set(fitted.methods.values()) == {"laplace"}
     for name, value in truth.items():
         low, high = np.quantile(fitted.posterior.draws[name], [0.005, 0.995])
@@ -609,7 +609,7 @@ def test_the_command_says_what_it_wrote_and_what_comes_next(tmp_path: Path) -> N
     for count in ("customers", "orders", "rows", "refunds", "purchase_days"):
         assert f"{holds[count]:,}" in done.stdout
     assert "Written: simulated.parquet" in done.stdout
-    assert "uv run tenure-train transactions.path=simulated.parquet" in done.stdout
+    assert "tenure-train transactions.path=simulated.parquet" in done.stdout
     assert "fit.purchase_model=mbg_nbd" in done.stdout
     assert "simulated 200 customers" in done.stderr
     assert sorted(path.name for path in tmp_path.iterdir()) == ["simulated.parquet", "truth.parquet"]

@@ -101,9 +101,10 @@ def unread(*command: str, folder: Path) -> tuple[int, str]:
 @pytest.mark.parametrize("arguments", [["--help"], ["--version"], ["--cfg", "job"], ["-m", "seed=1,2"], []])
 def test_a_command_whose_output_nobody_reads_ends_without_a_trace(tmp_path: Path, arguments: list[str]) -> None:
     script = (
-        "import sys; from tenure.jobs import app\n"
-        "def job(*_, **__):\n    print('a result'); print('begun', file=sys.stderr); return 0\n"
-        f"app._simulate = job; sys.argv = ['tenure-simulate', *{arguments}]; app.simulate()"
+        "import sys; from tenure import commands; from tenure.jobs import app\n"
+        "def job(*_, **__):\n    print('a result'); print('begun', file=sys.stderr)\n"
+        "    return app.Result()\n"
+        f"app._simulate = job; sys.argv = ['tenure-simulate', *{arguments}]; commands.simulate()"
     )
     code, said = unread(sys.executable, "-c", script, folder=tmp_path)
     assert code == GONE, said
@@ -128,7 +129,7 @@ def test_a_signal_during_sampling_ends_the_command_and_its_run_is_killed(
         "    registry.connect(settings.registry)\n"
         "    with registry.open_run(settings.registry, 'train', config):\n"
         f"        threading.Timer(2, lambda: os.kill(os.getpid(), {number})).start()\n"
-        "        nuts.sample(target, mode, fit, seed=1, progress=False)\n"
+        "        nuts.sample(target, mode, fit, seed=1)\n"
         "        print('went on')\n"
         "app._score = job; sys.argv = ['tenure-score']; app.score()"
     )
@@ -183,4 +184,4 @@ def test_pymc_that_is_interrupted_returns_no_part_of_its_draws(monkeypatch: pyte
     monkeypatch.setattr(pymc, "sample", lambda **_: part)
     monkeypatch.setattr("tenure.fit.pymc_model.pymc_model", lambda _: contextlib.nullcontext())
     with pytest.raises(KeyboardInterrupt):
-        nuts.sample(None, None, fit, seed=1, progress=False)  # type: ignore[arg-type]
+        nuts.sample(None, None, fit, seed=1)  # type: ignore[arg-type]

@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 import pytest
 from logs import CDNOW, purchases, settings
 
-from tenure.rfm import compress, split
+from tenure.rfm import compress, split_log
 from tenure.settings import ExcludeSettings, SettingsError
 from tenure.transactions import Line, Transactions, TransactionsError, read, rules
 from tenure.transactions.fault import paste
@@ -222,7 +222,7 @@ def test_stamps_without_a_zone_may_be_those_of_a_server_elsewhere(tmp_path: Path
 def test_the_last_day_of_calibration_ends_at_the_shop_s_midnight(tmp_path: Path) -> None:
     """T-38, T-39: no hour belongs to both sides of a cut-off, whatever the zone of the stamps."""
     text = "customer_id,date,amount\na,2019-12-01T12:00Z,1\na,2020-01-01T22:59:59Z,2\na,2020-01-01T23:00:00Z,4\n"
-    parts = split(read_text(tmp_path, text, timezone="Europe/Paris"), "2020-01-01", "2020-01-02")
+    parts = split_log(read_text(tmp_path, text, timezone="Europe/Paris"), "2020-01-01", "2020-01-02")
     (known,), (later,) = parts.calibration.table.to_dict("records"), parts.holdout.to_dict("records")
     assert (known["frequency"], known["monetary_value"]) == (1, 2.0)
     assert (later["purchases"], later["spend"]) == (1, 4.0)

@@ -19,7 +19,7 @@ from tenure.rfm import (
     Truncation,
     compress,
     find_truncation,
-    split,
+    split_log,
     stream_summary,
     summarize,
     summary_query,
@@ -131,12 +131,12 @@ def test_a_burn_in_leaves_out_the_log_s_first_days_and_counts_whom() -> None:
     transactions = sales_log(("a", 0, 1.0), ("b", 4, 1.0), ("b", 30, 1.0), ("c", 5, 1.0), ("d", 30, 1.0))
     settings = replace(compose_settings("train").rfm, burn_in_days=5)
     window = AcquisitionWindow.of(settings, transactions)
-    parts = split(transactions, "2020-01-20", window=window)
+    parts = split_log(transactions, "2020-01-20", window=window)
     assert window.first == date(2020, 1, 6)
     assert list(parts.calibration.table["customer_id"]) == ["c"]
     assert parts.left_out == LeftOut(outside=2)
     assert parts.acquired_in_holdout == 1
-    assert split(transactions, "2020-01-20").left_out == LeftOut()
+    assert split_log(transactions, "2020-01-20").left_out == LeftOut()
 
 
 def test_an_acquisition_window_is_taken_from_the_settings() -> None:
@@ -203,7 +203,9 @@ def test_signing_up_during_the_log_without_buying_changes_nothing() -> None:
 
 def test_old_customers_are_left_out_of_a_split_and_counted_and_never_acquired_in_it() -> None:
     rows = [("old", 3, 8.0, -9), ("new", 0, 5.0, 0), ("late", 20, 5.0, 20), ("out", 1, 5.0, None)]
-    parts = split(dated_log(*rows), "2020-01-11", window=AcquisitionWindow(last=FIRST, include_left_truncated=False))
+    parts = split_log(
+        dated_log(*rows), "2020-01-11", window=AcquisitionWindow(last=FIRST, include_left_truncated=False)
+    )
     assert list(parts.calibration.table["customer_id"]) == ["new"]
     assert parts.left_out == LeftOut(left_truncated=1, outside=1)
     assert parts.acquired_in_holdout == 1

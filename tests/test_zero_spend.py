@@ -11,10 +11,10 @@ from logs import FIRST, sales_log
 
 from tenure.backtest import evaluate_holdout, measure_forecast, model_forecast
 from tenure.backtest.baselines import BASELINES, BaselineInputs
-from tenure.fit import FitError, check, fit, library_model, predictive
+from tenure.fit import FitError, check_fit, fit_models, library_model, predictive
 from tenure.jobs.compose import compose_settings
 from tenure.posterior import Posterior
-from tenure.rfm import CompressedSummary, compress, split, summarize
+from tenure.rfm import CompressedSummary, compress, split_log, summarize
 from tenure.scorer import Scorer
 from tenure.settings import FitSettings
 from tenure.spend.gamma_gamma.scoring import mean_spend
@@ -111,13 +111,13 @@ def quick(fit_settings: FitSettings) -> FitSettings:
 def test_the_spend_fit_is_that_without_them_and_the_purchase_fit_counts_them(quick: FitSettings) -> None:
     free = ((10, 20), (10, 40, 80), (130, 140), (5, 399))
     without, with_free = (sales_log(*free_shop(*shown)) for shown in ((), free))
-    fits = [fit(compress(log), quick, seed=3).posterior for log in (without, with_free)]
+    fits = [fit_models(compress(log), quick, seed=3).posterior for log in (without, with_free)]
     for name in ("p", "q", "v"):
         np.testing.assert_array_equal(fits[0].draws[name], fits[1].draws[name])
     assert not np.array_equal(fits[0].draws["r"], fits[1].draws["r"])
     grouped = CompressedSummary.of(summarize(with_free))
     assert grouped.repeat_buyers - grouped.paying_repeat_buyers == len(free)
-    checked = check(fit(grouped, quick, seed=3), grouped, seed=3)
+    checked = check_fit(fit_models(grouped, quick, seed=3), grouped, seed=3)
     assert checked.loos["spend"].count.sum() == grouped.paying_repeat_buyers
     assert checked.loos["purchases"].count.sum() == grouped.customers
 
@@ -127,7 +127,7 @@ def test_every_baseline_meets_them_before_and_after_the_inner_cutoff(
     free: tuple[tuple[int, ...], ...], posterior: Posterior
 ) -> None:
     log = sales_log(*free_shop(*free))
-    parts = split(log, FIRST + timedelta(250), FIRST + timedelta(400))
+    parts = split_log(log, FIRST + timedelta(250), FIRST + timedelta(400))
     shipped = compose_settings("train").backtest
     boosting = replace(shipped.baselines.boosting, trees=5, quantiles=[0.05, 0.5, 0.95])
     settings = replace(shipped, baselines=replace(shipped.baselines, boosting=boosting))
@@ -141,7 +141,7 @@ def test_every_baseline_meets_them_before_and_after_the_inner_cutoff(
 
 def test_the_nbd_expects_the_populations_spend_of_them(posterior: Posterior) -> None:
     log = sales_log(*free_shop((10, 20)))
-    parts = split(log, FIRST + timedelta(250))
+    parts = split_log(log, FIRST + timedelta(250))
     known = BaselineInputs(log, parts.calibration, 91, posterior, 100, 0, compose_settings("train").backtest.baselines)
     at = int(np.flatnonzero(parts.calibration.table["customer_id"] == "free0")[0])
     samples = BASELINES["nbd"](known).sample(slice(at, at + 1))
@@ -152,7 +152,7 @@ def test_the_nbd_expects_the_populations_spend_of_them(posterior: Posterior) -> 
 
 def test_the_correlation_of_spend_and_frequency_is_of_those_who_paid(posterior: Posterior) -> None:
     def facts(*free: tuple[int, ...]) -> dict[str, float]:
-        parts = split(sales_log(*free_shop(*free)), FIRST + timedelta(250), FIRST + timedelta(400))
+        parts = split_log(sales_log(*free_shop(*free)), FIRST + timedelta(250), FIRST + timedelta(400))
         forecast = model_forecast(Scorer(posterior), parts.calibration, horizon_days=150, level=0.9, seed=0)
         return measure_forecast(parts, forecast, level=0.9, rng=np.random.default_rng(0)).metrics
 
@@ -190,7 +190,7 @@ def test_where_all_repeats_were_free_the_remedy_is_named(first: float, quick: Fi
     """Gift cards: sold once, redeemed at an amount of 0."""
     log = sales_log(*[(f"g{at}", day, first if day == 0 else 0.0) for at in range(30) for day in (0, 9, 40 + at)])
     with pytest.raises(FitError) as caught:
-        fit(compress(log), quick, seed=0)
+        fit_models(compress(log), quick, seed=0)
     assert str(caught.value) == (
         "None of 30 repeat buyers paid for a repeat purchase: the amounts of all repeat purchases are 0, so there"
         " are no data on spend. If they were paid otherwise, such as by gift cards or credits, name the column with"
@@ -198,5 +198,5 @@ def test_where_all_repeats_were_free_the_remedy_is_named(first: float, quick: Fi
         " the prior for the spend with fit.no_repeat_buyers=prior and a typical purchase value in fit.scale.money."
     )
     asked = replace(quick, no_repeat_buyers="prior", scale=replace(quick.scale, money=20.0))
-    fitted = fit(compress(log), asked, seed=0)
+    fitted = fit_models(compress(log), asked, seed=0)
     assert fitted.methods["spend"] == "prior"

@@ -8,6 +8,7 @@ Compiled functions import helpers and constants by name, or a module of their ow
 """
 
 import hashlib
+import logging
 from collections.abc import Callable, Iterator, Mapping
 from functools import lru_cache
 from pathlib import Path
@@ -19,6 +20,7 @@ import numpy as np
 from numba.core.caching import CompileResultCacheImpl, FunctionCache
 from numba.core.dispatcher import Dispatcher
 
+log = logging.getLogger("tenure")
 CACHE = "_cache"  # the attribute of a dispatcher that holds its cache
 SOURCES = "_sources"  # the attribute of a stub that holds the modules whose functions the compiler puts in its place
 
@@ -58,12 +60,25 @@ class _Cache(FunctionCache):  # type: ignore[misc]
         """Return the digest of what the function is compiled from."""
         return str(self._impl.digest)
 
+    def load_overload(self, sig: Any, target_context: Any) -> Any:
+        """Load the machine code for one signature; None where there is none yet, which is announced once."""
+        loaded = super().load_overload(sig, target_context)
+        if loaded is None:
+            _announce()
+        return loaded
+
     def save_overload(self, sig: Any, data: Any) -> None:
         """Save the machine code for one signature, and remove that of earlier sources."""
         super().save_overload(sig, data)
         for path in Path(self.cache_path).glob(f"{self._impl.name}-*.nb[ic]"):
             if not path.name.startswith(self._impl.filename_base):
                 path.unlink(missing_ok=True)
+
+
+@lru_cache
+def _announce() -> None:
+    """Log, once in a process, that it compiles."""
+    log.info("compiling once, this takes a minute; later commands load the result from disk")
 
 
 def _digest(function: Any) -> str:

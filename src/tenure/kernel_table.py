@@ -6,8 +6,28 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from .caching import njit
+
 type Floats = NDArray[np.float64]
 FARTHEST = 300.0  # in any coordinate; beyond, exp would leave the doubles
+
+
+@njit()
+def are_positive(values):
+    """Return whether all values are positive and finite."""
+    are = True
+    for value in values:
+        are = are and 0.0 < value < np.inf
+    return are
+
+
+@njit()
+def are_near(coordinates):
+    """Return whether no coordinate is too far from 0, or missing."""
+    are = True
+    for value in coordinates:
+        are = are and abs(value) <= FARTHEST
+    return are
 
 
 class HistoryTable(Protocol):

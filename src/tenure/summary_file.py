@@ -18,6 +18,7 @@ from pandas.api.types import is_integer_dtype
 from . import remote
 from .addresses import mask
 from .errors import InputError
+from .frames import NULLABLE
 from .scorer import customer_keys, group, refuse_groups
 from .summary import CustomerSummary, Fault, SummaryError, canonical_ids, repeated
 from .transactions import CANONICAL, INTEGER, TEXT, refuse_others
@@ -25,14 +26,6 @@ from .units import Seen
 
 ROWS = 250_000  # customers in memory at a time
 SHOWN = 3
-# Integer columns with nulls stay integers.
-NULLABLE = {
-    pa.int8(): pd.Int8Dtype(),
-    pa.int16(): pd.Int16Dtype(),
-    pa.int32(): pd.Int32Dtype(),
-    pa.int64(): pd.Int64Dtype(),
-}
-NULLABLE |= {pa.uint32(): pd.UInt32Dtype(), pa.uint64(): pd.UInt64Dtype()}
 
 
 def is_integer_text(ids: "pd.Series[str]") -> "pd.Series[bool]":

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
 from tenure.outcomes import OUTCOMES
-from tenure.rfm import split
+from tenure.rfm import split_log
 from tenure.settings import BoostingSettings
 from tenure.streams import derive_seed, stream
 from tenure.summary import CustomerSummary
@@ -70,7 +70,7 @@ def forecast_by_boosting(
     period = min(horizon_days, (cutoff - transactions.first_day).days // 2)
     if period < 1:
         raise BacktestError(f"The calibration to {cutoff} has no earlier cut-off to fit a regression at.")
-    past = split(transactions, cutoff - timedelta(days=period), cutoff)
+    past = split_log(transactions, cutoff - timedelta(days=period), cutoff)
     rng = stream(seed, "backtest.boosting.sample")
     size = len(past.holdout)
     chosen = rng.choice(size, min(size, settings.most_customers), replace=False)

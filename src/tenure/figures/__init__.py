@@ -10,7 +10,7 @@ from .drawing import draw, record_figures
 from .first_purchases import acquisitions
 from .fit import consequences, prior_posterior, purchases_check, spend_check
 from .holdout import by_frequency, deciles, pit, reliability, weekly_tracking
-from .runs import ranges, totals, trackings
+from .runs import draw_totals, ranges, trackings
 from .sampler import energy, rank, trace
 from .training import fit_pictures, holdout_pictures
 
@@ -20,6 +20,7 @@ __all__ = [
     "consequences",
     "deciles",
     "draw",
+    "draw_totals",
     "energy",
     "fit_pictures",
     "holdout_pictures",
@@ -33,7 +34,6 @@ __all__ = [
     "reliability",
     "scored_examples",
     "spend_check",
-    "totals",
     "trace",
     "trackings",
     "weekly_tracking",

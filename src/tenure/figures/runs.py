@@ -53,7 +53,7 @@ def ranges(table: pd.DataFrame, title: str, caption: str) -> Figure:
 
 
 @rc_context(STYLE)
-def totals(table: pd.DataFrame, level: str) -> Figure:
+def draw_totals(table: pd.DataFrame, level: str) -> Figure:
     """Plot the error of each run's holdout total, with its raw and its adjusted interval.
 
     Args:

@@ -4,14 +4,15 @@
 only when they are needed.
 """
 
-from .check import FitReport, check
+from .check import FitReport, check_fit
 from .fitted import FittedModel
-from .library import library_model
+from .library import LibraryModels, library_model
 from .loo import LEAST_ELPD, Loo, LooDifference, compare
 from .mode import maximum_likelihood
+from .nuts import Progress
 from .pareto import LIMIT as KHAT_LIMIT
 from .prior import Consequences
-from .run import Fit, FitError, fit, require_spend
+from .run import Fit, FitError, fit_models, require_spend
 
 __all__ = [
     "KHAT_LIMIT",
@@ -21,11 +22,13 @@ __all__ = [
     "FitError",
     "FitReport",
     "FittedModel",
+    "LibraryModels",
     "Loo",
     "LooDifference",
-    "check",
+    "Progress",
+    "check_fit",
     "compare",
-    "fit",
+    "fit_models",
     "library_model",
     "maximum_likelihood",
     "require_spend",

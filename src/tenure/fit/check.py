@@ -82,7 +82,7 @@ class FitReport:
         return warnings
 
 
-def check(fit: Fit, base: CompressedSummary, *, seed: int) -> FitReport:
+def check_fit(fit: Fit, base: CompressedSummary, *, seed: int) -> FitReport:
     """Compute the diagnostics of a fit beside the sampler's own."""
     estimated = {name: model for name, model in fit.models.items() if model.is_estimated}
     return FitReport(

@@ -1,9 +1,9 @@
 """The No-U-Turn sampler on whitened coordinates, or PyMC's own on the plain ones."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -21,18 +21,23 @@ if TYPE_CHECKING:
     type Chains = tuple[Floats, xr.Dataset]
 
 
+type Progress = Callable[[int, int], None]  # called with the draws so far, and of how many
+
+
 class SamplerError(InputError):
     """Sampling that failed."""
 
 
-def sample(target: Target, mode: Mode, settings: FitSettings, *, seed: int, progress: bool) -> "Chains":
+def sample(
+    target: Target, mode: Mode, settings: FitSettings, *, seed: int, progress: Progress | None = None
+) -> "Chains":
     """Sample coordinates, shape (chains, draws, coordinates), and the sampler's statistics.
 
     Nutpie explores z, where u = mode + factor z: around the mode the posterior of z is near a standard normal, so that
     chains start in its middle and warm-up is short. It compiles nothing: the kernels are compiled already.
     """
     if settings.sampler == "pymc":
-        return _sample_with_pymc(target, settings, seed, progress)
+        return _sample_with_pymc(target, settings, seed)
     import nutpie
 
     size = mode.point.size
@@ -61,7 +66,8 @@ def sample(target: Target, mode: Mode, settings: FitSettings, *, seed: int, prog
         seed=derive_seed(seed, "fit.nuts.nutpie"),
         target_accept=settings.target_accept,
         save_warmup=False,
-        progress_bar=progress,
+        progress_bar=False,
+        progress_callback=None if progress is None else lambda chains: progress(*_draws(chains)),
     )
     try:
         trace = sampler.wait()
@@ -71,7 +77,12 @@ def sample(target: Target, mode: Mode, settings: FitSettings, *, seed: int, prog
     return trace["posterior"]["u"].values, trace["sample_stats"].to_dataset()
 
 
-def _sample_with_pymc(target: Target, settings: FitSettings, seed: int, progress: bool) -> "Chains":
+def _draws(chains: Sequence[Any]) -> tuple[int, int]:
+    """Return the draws of all chains so far, and of how many."""
+    return sum(chain.finished_draws for chain in chains), sum(chain.total_draws for chain in chains)
+
+
+def _sample_with_pymc(target: Target, settings: FitSettings, seed: int) -> "Chains":
     import pymc as pm
 
     from .pymc_model import pymc_model
@@ -85,7 +96,7 @@ def _sample_with_pymc(target: Target, settings: FitSettings, seed: int, progress
             random_seed=derive_seed(seed, "fit.nuts.pymc"),
             target_accept=settings.target_accept,
             nuts_sampler="pymc",
-            progressbar=progress,
+            progressbar=False,
             compute_convergence_checks=False,
         )
     if trace["posterior"].sizes["draw"] < settings.draws:  # it returns the draws so far when it is interrupted

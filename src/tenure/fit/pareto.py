@@ -11,6 +11,7 @@ import numpy as np
 
 from tenure.caching import njit
 
+NEGLIGIBLE = 10.0 * float(np.finfo(np.float64).eps)
 LIMIT = 0.7  # of k-hat: above it, no practical number of draws makes the estimate reliable
 
 
@@ -29,10 +30,11 @@ def smooth(log_weights, relative_ess):
     tail = int(3.0 * math.sqrt(draws / relative_ess)) if draws * relative_ess > 225.0 else draws // 5
     khat = np.inf
     if tail >= 5:
-        order = np.argsort(log_weights)
-        top = order[draws - tail :]
-        cutoff = math.exp(log_weights[order[draws - tail - 1]])
-        over = np.exp(log_weights[top]) - cutoff
+        top = _largest(log_weights, tail + 1)
+        cutoff, top = math.exp(log_weights[top[0]]), top[1:]
+        over = np.empty(tail)
+        for i in range(tail):
+            over[i] = math.exp(log_weights[top[i]]) - cutoff
         # Without a spread in the tail there is nothing to smooth and nothing to fear.
         if over[-1] - over[0] > 1e-12:
             khat, sigma = _fit(over)
@@ -45,6 +47,38 @@ def smooth(log_weights, relative_ess):
             khat = 0.0
     log_weights -= math.log(np.exp(log_weights).sum())
     return khat
+
+
+@njit()
+def _largest(values, size):
+    """Return the places of the largest values, in rising order: a heap of them, then heap sort.
+
+    NumPy's sort would take two more seconds to compile.
+    """
+    heap = np.arange(size)  # the smallest of them first
+    for i in range(size // 2 - 1, -1, -1):
+        _sink(heap, i, size, values)
+    for i in range(size, values.size):
+        if values[i] > values[heap[0]]:
+            heap[0] = i
+            _sink(heap, np.int64(0), size, values)
+    for end in range(size - 1, 0, -1):  # the smallest goes to the end
+        heap[0], heap[end] = heap[end], heap[0]
+        _sink(heap, np.int64(0), end, values)
+    return heap[::-1].copy()
+
+
+@njit()
+def _sink(heap, at, size, values):
+    """Move a place down the heap until none below it has a smaller value."""
+    while 2 * at + 1 < size:
+        child = 2 * at + 1
+        if child + 1 < size and values[heap[child + 1]] < values[heap[child]]:
+            child += 1
+        if values[heap[at]] <= values[heap[child]]:
+            return
+        heap[at], heap[child] = heap[child], heap[at]
+        at = child
 
 
 @njit()
@@ -63,14 +97,31 @@ def _fit(over):
         thetas[j] = 1.0 / over[-1] + (1.0 - math.sqrt(points / (j + 0.5))) / (3.0 * quartile)
         shape = _mean_log(thetas[j], over)
         logs[j] = n * (math.log(-thetas[j] / shape) - shape - 1.0)
-    weights = np.exp(logs - logs.max())
-    weights /= weights.sum()
-    weights[weights < 10.0 * np.finfo(np.float64).eps] = 0.0
-    theta = (thetas * weights).sum() / weights.sum()
+    theta = _weighted_mean(thetas, logs)
     shape = _mean_log(theta, over)
     if np.isnan(shape):
         return np.inf, np.nan
     return (n * shape + 5.0) / (n + 10.0), -shape / theta
+
+
+@njit()
+def _weighted_mean(values, log_weights):
+    """Compute the mean of values by their weights; those below ten roundings of their sum are 0.
+
+    In loops: Numba compiles seconds of error messages for operations on two arrays.
+    """
+    largest, total = log_weights[0], 0.0
+    for log_weight in log_weights:
+        largest = max(largest, log_weight)
+    for log_weight in log_weights:
+        total += math.exp(log_weight - largest)
+    mean, kept = 0.0, 0.0
+    for i in range(values.size):
+        weight = math.exp(log_weights[i] - largest) / total
+        if weight >= NEGLIGIBLE:
+            mean += values[i] * weight
+            kept += weight
+    return mean / kept if kept > 0.0 else np.nan
 
 
 @njit()

@@ -22,7 +22,7 @@ from .diagnostics import diagnose
 from .fitted import FittedModel
 from .importance import ImportanceDraws, importance_sample
 from .mode import find_mode
-from .nuts import sample
+from .nuts import Progress, sample
 from .pareto import LIMIT
 from .prior import draw_prior
 from .target import Target, purchase_target, spend_target
@@ -66,8 +66,10 @@ class Fit:
         return population({**purchases, **spend}, names, {"method": "prior"})
 
 
-def fit(data: CompressedSummary | CustomerSummary, settings: FitSettings, *, seed: int, progress: bool = False) -> Fit:
-    """Fit both models.
+def fit_models(
+    data: CompressedSummary | CustomerSummary, settings: FitSettings, *, seed: int, progress: Progress | None = None
+) -> Fit:
+    """Fit both models; `progress` is called with the draws of nuts so far, and of how many.
 
     The models are independent given their parameters (Fader, Hardie & Lee 2005, JMR 42), so draw s of one beside
     draw s of the other is a joint draw.
@@ -76,8 +78,10 @@ def fit(data: CompressedSummary | CustomerSummary, settings: FitSettings, *, see
     require_spend(base.customers, base.repeat_buyers, base.paying_repeat_buyers, settings)
     targets = (purchase_target(base, settings), spend_target(base, settings))
     models = {
-        target.kind: explore(target, settings, derive_seed(seed, "fit.model", target.kind), progress)
-        for target in targets
+        target.kind: explore(
+            target, settings, derive_seed(seed, "fit.model", target.kind), _part(progress, at, len(targets))
+        )
+        for at, target in enumerate(targets)
     }
     draws = {**models["purchases"].draws, **models["spend"].draws}
     method = " and ".join(dict.fromkeys(model.method for model in models.values()))
@@ -91,6 +95,11 @@ def fit(data: CompressedSummary | CustomerSummary, settings: FitSettings, *, see
         "first_orders": None if base.first_orders is None else asdict(base.first_orders),
     }
     return Fit(population(draws, settings.models, origin), models)
+
+
+def _part(progress: Progress | None, at: int, of: int) -> Progress | None:
+    """Return the progress of one of several fits, as progress of them all."""
+    return None if progress is None else lambda done, total: progress(at * total + done, of * total)
 
 
 def population(draws: Mapping[str, Floats], models: tuple[str, str], origin: Mapping[str, Any]) -> Posterior:
@@ -148,7 +157,7 @@ def require_spend(customers: int, repeat_buyers: int, paying: int, settings: Fit
         raise FitError(f"{nobody}, and fit.scale.money is not set: set it to the value of a typical purchase.")
 
 
-def explore(target: Target, settings: FitSettings, seed: int, progress: bool = False) -> FittedModel:
+def explore(target: Target, settings: FitSettings, seed: int, progress: Progress | None = None) -> FittedModel:
     """Fit one model by the method of the settings, with diagnostics."""
     start = time.perf_counter()
     prior = draw_prior(target, PRIOR_DRAWS, stream(seed, "fit.prior"))

@@ -3,7 +3,6 @@
 Heavy libraries are imported when a job starts, so that a wrong setting is refused at once.
 """
 
-import importlib.metadata
 import logging
 import os
 import shlex
@@ -23,15 +22,18 @@ from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError  # type: ignore[import-untyped]
 
 from tenure.errors import InputError
+from tenure.settings import shipped
 from tenure.text import shown
 
-from .compose import read_arguments, refusal, shipped
+from .compose import read_arguments, refusal
 from .ending import Ended, catch_signals, disk_fault, end_with_reader
 from .keys import FaultError
 from .overrides import Reading
+from .result_file import KEY, SUFFIX, ResultFile
 from .sweeps import Result, Run, print_heading, print_table
 
 DONE, BROKEN, REFUSED = 0, 1, 2
+type Job = Callable[..., Result]
 
 
 def train() -> None:
@@ -70,19 +72,19 @@ def _train(settings: Any, config: str, *, is_sweep: bool) -> Result:
     return training.run(settings, config, is_sweep=is_sweep)
 
 
-def _score(settings: Any, config: str, *, is_sweep: bool) -> int:
+def _score(settings: Any, config: str, *, is_sweep: bool) -> Result:
     from . import scoring
 
     return scoring.run(settings, config)
 
 
-def _simulate(settings: Any, config: str, *, is_sweep: bool) -> int:
+def _simulate(settings: Any, config: str, *, is_sweep: bool) -> Result:
     from . import simulating
 
     return simulating.run(settings)
 
 
-def _promote(settings: Any, config: str, *, is_sweep: bool) -> int:
+def _promote(settings: Any, config: str, *, is_sweep: bool) -> Result:
     from . import promoting
 
     return promoting.run(settings, config)
@@ -94,35 +96,35 @@ def _backtest(settings: Any, config: str, *, is_sweep: bool) -> Result:
     return backtesting.run(settings, config)
 
 
-def _report(settings: Any, config: str, *, is_sweep: bool) -> int:
+def _report(settings: Any, config: str, *, is_sweep: bool) -> Result:
     from . import reporting
 
     return reporting.run(settings)
 
 
-def _run(name: str, job: Callable[..., int | Result]) -> None:
+def _run(name: str, job: Job) -> None:
     """Compose, run and exit. Hydra exits with 1 after any error; here 1 means an internal error."""
     end_with_reader()
-    if "--version" in sys.argv[1:]:
-        print(f"tenure {importlib.metadata.version('tenure')}", flush=True)
-        return
-    ended = catch_signals()
+    file, ended = ResultFile(name, sys.argv[1:]), catch_signals()
     try:
-        sys.exit(_run_all(name, job, ended))
+        code = _run_all(name, job, file, ended)
     except KeyboardInterrupt:
-        _exit(ended)  # before the first job or after the last one
+        code = _end(file, ended)  # before the first job or after the last one
+    except SystemExit as end:
+        code = end.code if isinstance(end.code, int) else DONE
+    sys.exit(file.finish(code))
 
 
-def _run_all(name: str, job: Callable[..., int | Result], ended: Ended) -> int:
+def _run_all(name: str, job: Job, file: ResultFile, ended: Ended) -> int:
     """Read the command line, run the job once or, in a sweep, once per set of overrides, and return the exit code."""
     runs: list[Run] = []
-    reading = _read(name)
+    reading = _read(name, file)
 
     @hydra.main(  # type: ignore[untyped-decorator]
         version_base="1.3", config_path=shipped("conf"), config_name=name
     )
     def main(config: DictConfig) -> None:
-        runs.append(_attempt(job, config, ended, reading))
+        runs.append(_attempt(job, config, ended, reading, file))
 
     try:
         main()
@@ -130,7 +132,7 @@ def _run_all(name: str, job: Callable[..., int | Result], ended: Ended) -> int:
         # Hydra refused the settings before any job began.
         sys.exit(REFUSED if end.code == 1 and not runs else end.code)
     except (HydraException, OmegaConfBaseException, YAMLError, ValueError) as error:  # no job lets one through
-        _refuse(refusal(error, name))
+        _refuse(refusal(error, name), file)
     finally:
         if len(runs) > 1:
             print_table(runs)
@@ -138,22 +140,22 @@ def _run_all(name: str, job: Callable[..., int | Result], ended: Ended) -> int:
     return worst([run.result.exit_code for run in runs])
 
 
-def _read(name: str) -> Reading:
+def _read(name: str, file: ResultFile) -> Reading:
     """Read the command line; exit with code 2 where something is wrong with it, else return what Hydra gets."""
     try:
         reading = read_arguments(name, sys.argv[1:])
     except FaultError as faults:
-        _refuse(str(faults))
+        _refuse(str(faults), file)
     except YAMLError as error:  # in a folder of the user's own
-        _refuse(refusal(error, name))
+        _refuse(refusal(error, name), file)
     sys.argv[1:] = reading.arguments
     os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra raises its errors, which are rephrased here
     return reading
 
 
-def _refuse(faults: str) -> NoReturn:
+def _refuse(faults: str, file: ResultFile) -> NoReturn:
     for fault in faults.splitlines():
-        print(f"error: {shown(fault)}", file=sys.stderr)
+        file.refuse(fault)
     sys.exit(REFUSED)
 
 
@@ -166,7 +168,7 @@ def worst(codes: Sequence[int]) -> int:
     return min((code for code in codes if code != DONE), default=DONE)
 
 
-def _attempt(job: Callable[..., int | Result], config: DictConfig, ended: Ended, reading: Reading) -> Run:
+def _attempt(job: Job, config: DictConfig, ended: Ended, reading: Reading, file: ResultFile) -> Run:
     """Run one job, announced if it is one of a sweep, and return its result whatever happens."""
     hydra_config = HydraConfig.get()
     is_sweep = hydra_config.mode == RunMode.MULTIRUN
@@ -174,29 +176,45 @@ def _attempt(job: Callable[..., int | Result], config: DictConfig, ended: Ended,
     overrides = list(hydra_config.overrides.task)
     if is_sweep:
         print_heading(number, overrides)
-    result = _result(job, config, ended, reading, is_sweep=is_sweep)
-    return Run(number, overrides, result if isinstance(result, Result) else Result(result))
+    code = DONE
+    try:
+        file.result = _result(job, config, ended, reading, file, is_sweep=is_sweep)
+        code = file.result.exit_code
+    except SystemExit as end:
+        code = int(end.code or DONE)
+        raise
+    finally:
+        if is_sweep:
+            file.write_run(number, code, overrides)
+    return Run(number, overrides, file.result)
 
 
 def _result(
-    job: Callable[..., int | Result], config: DictConfig, ended: Ended, reading: Reading, *, is_sweep: bool
-) -> int | Result:
+    job: Job, config: DictConfig, ended: Ended, reading: Reading, file: ResultFile, *, is_sweep: bool
+) -> Result:
     warnings.formatwarning = lambda message, *_, **__: f"warning: {shown(str(message))}"
     logging.captureWarnings(True)
     warnings.filterwarnings("ignore", "fetch_record_batch", DeprecationWarning)  # Ibis calls DuckDB by the older name
     try:
+        file.begin(_path(config))
         settings, resolved = _resolved(config)
         header = textwrap.indent(_command(reading), "# ", lambda _: True)
         return job(settings, f"{header}\n{resolved}", is_sweep=is_sweep)
     except InputError as error:
-        print(f"error: {shown(str(error))}", file=sys.stderr)
-        return error.exit_code
+        file.refuse(str(error))
+        return Result(error.exit_code)
     except KeyboardInterrupt:
-        _exit(ended)  # the other runs of a sweep are not begun
+        sys.exit(_end(file, ended))  # the other runs of a sweep are not begun
     except Exception as error:
         if ended.signal is not None:  # a library replaced the interruption by an error of its own
-            _exit(ended)
-        return _in_words(error)
+            sys.exit(_end(file, ended))
+        return Result(_in_words(error, file))
+
+
+def _path(config: DictConfig) -> str | None:
+    """Return the path of the result, before other settings are checked."""
+    path = OmegaConf.select(config, KEY, throw_on_resolution_failure=False)
+    return path if path is None or str(path).endswith(SUFFIX) else None
 
 
 def _resolved(config: DictConfig) -> tuple[Any, str]:
@@ -207,25 +225,29 @@ def _resolved(config: DictConfig) -> tuple[Any, str]:
         raise FaultError(refusal(error, str(HydraConfig.get().job.config_name))) from error
 
 
-def _in_words(error: Exception) -> int:
+def _in_words(error: Exception, file: ResultFile) -> int:
     """Print an error of the disk or the store in one line, any other with its traceback; return the exit code."""
     from tenure import registry  # a job that raised one of its errors has imported it already
 
     if (fault := disk_fault(error)) is not None:
-        print(f"error: {shown(fault)}", file=sys.stderr)
+        file.refuse(fault)
         return REFUSED
     words = registry.in_words(error)
     if words is None:
         print(shown("".join(traceback.format_exception(error))), file=sys.stderr)
         print("internal error: please report it, with the lines above", file=sys.stderr)
+        file.errors.append(f"internal error: {type(error).__name__}: {shown(str(error))}")
         return BROKEN
-    print(f"error: {shown(str(words))}", file=sys.stderr)
+    file.refuse(str(words))
     return words.exit_code
 
 
-def _exit(ended: Ended) -> NoReturn:
-    print(f"{ended.word}: a run that was open is marked KILLED, and nothing is registered by it", file=sys.stderr)
-    sys.exit(ended.exit_code)
+def _end(file: ResultFile, ended: Ended) -> int:
+    """Print that the command was ended from outside; return the exit code."""
+    message = f"{ended.word}: a run that was open is marked KILLED, and nothing is registered by it"
+    print(message, file=sys.stderr)
+    file.errors.append(message)
+    return ended.exit_code
 
 
 def _command(reading: Reading) -> str:

@@ -2,7 +2,7 @@
 
 import logging
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import asdict
 from datetime import date
 from itertools import groupby
@@ -10,11 +10,11 @@ from itertools import groupby
 from tenure import figures, paths, pipeline, registry
 from tenure.backtest import Holdout, Origin, Rolling, roll_up, rolling_origins
 from tenure.failures import Failures
-from tenure.fit import fit
+from tenure.fit import fit_models
 from tenure.outcomes import OUTCOMES
 from tenure.posterior import Posterior
 from tenure.record import Record
-from tenure.rfm import AcquisitionWindow, Split, split
+from tenure.rfm import AcquisitionWindow, Split, split_log
 from tenure.settings import BacktestJobSettings
 from tenure.streams import derive_seed
 from tenure.transactions import AccountedLog, Transactions, read
@@ -27,7 +27,8 @@ log = logging.getLogger("tenure")
 
 def run(settings: BacktestJobSettings, config: str) -> Result:
     """Backtest and print the result; return the exit code and the means over the origins, which a sweep compares."""
-    transactions = read(settings.transactions, end=settings.rfm.end)
+    with console.stage(f"read {settings.transactions.path}"):
+        transactions = read(settings.transactions, end=settings.rfm.end)
     last = date.fromisoformat(settings.rfm.end) if settings.rfm.end else transactions.last_day
     origins = rolling_origins(settings.origins, transactions.first_day, last)
     log.info("%s origins, %s to %s", len(origins), origins[0], origins[-1])
@@ -36,12 +37,19 @@ def run(settings: BacktestJobSettings, config: str) -> Result:
     console.print_identities(accounted.identities)
     uri = registry.connect(settings.registry)
     with registry.open_run(settings.registry, "backtest", config) as opened:
-        registry.log(Record(params=registry.flat_settings(asdict(settings))))
-        registry.log(accounted.record("backtest"))
-        rolling = backtest_origins(transactions, origins, settings)
-        registry.log(rolling.record())
+        registry.log_record(Record(params=registry.flat_settings(asdict(settings))))
+        registry.log_record(accounted.record("backtest"))
+        with console.progress("origins", len(origins)) as advance:
+            rolling = backtest_origins(transactions, origins, settings, advance)
+        registry.log_record(rolling.record())
     console.print_backtest(rolling, opened.info.run_id, settings.level, registry.ui_command(uri))
-    return Result(name=opened.info.run_name, metrics=_means(rolling))
+    return Result(
+        name=opened.info.run_name,
+        metrics=_means(rolling),
+        run_id=opened.info.run_id,
+        totals=_means(rolling),
+        paths={"log": settings.transactions.path},
+    )
 
 
 def _means(rolling: Rolling) -> dict[str, float]:
@@ -50,15 +58,21 @@ def _means(rolling: Rolling) -> dict[str, float]:
     return {f"{outcome}.{name}": value for outcome, row in means.items() for name, value in row.items()}
 
 
-def backtest_origins(transactions: Transactions, origins: list[Origin], settings: BacktestJobSettings) -> Rolling:
+def backtest_origins(
+    transactions: Transactions,
+    origins: list[Origin],
+    settings: BacktestJobSettings,
+    advance: Callable[[int], None] = lambda _: None,
+) -> Rolling:
     """Backtest the origins, the earliest first: each uses the past errors of those that had ended by then."""
     window = AcquisitionWindow.of(settings.rfm, transactions)
     holdouts: dict[Origin, Holdout] = {}
     for cutoff, at_cutoff in groupby(origins, key=lambda origin: origin.cutoff):
         for origin, at_origin, posterior in _fitted(transactions, window, cutoff, list(at_cutoff), settings):
             with registry.open_origin(str(origin)):
-                registry.log(at_origin.record())
+                registry.log_record(at_origin.record())
                 holdouts[origin] = _measure(transactions, at_origin, window, posterior, holdouts, origin, settings)
+            advance(1)
     return roll_up(holdouts, settings.backtest.drift, level=settings.level, seed=settings.seed)
 
 
@@ -72,11 +86,11 @@ def _fitted(
     """Fit once at a cut-off, whatever the number of horizons."""
     posterior: Posterior | None = None
     for origin in origins:
-        at_origin = split(transactions, origin.cutoff, origin.end, window)
+        at_origin = split_log(transactions, origin.cutoff, origin.end, window)
         if posterior is None:
             start = time.perf_counter()
             seed = derive_seed(settings.seed, "tenure-backtest.fit", str(cutoff))
-            fitted = fit(at_origin.calibration, settings.fit, seed=seed)
+            fitted = fit_models(at_origin.calibration, settings.fit, seed=seed)
             posterior = fitted.posterior.thin(settings.fit.joint_draws)
             size, method = f"{len(at_origin.calibration.table):,}", fitted.posterior.origin["method"]
             log.info("%s: %s customers fitted by %s in %.1f s", cutoff, size, method, time.perf_counter() - start)
@@ -108,10 +122,10 @@ def _measure(
         seed=derive_seed(settings.seed, "tenure-backtest.holdout", str(origin)),
         failures=failures,
     )
-    registry.log(report.record())
+    registry.log_record(report.record())
     pictures = figures.holdout_pictures(report, settings.level)
-    registry.log(figures.record_figures(paths.BACKTEST, pictures, failures))
-    registry.log(failures.record())
+    registry.log_record(figures.record_figures(paths.BACKTEST, pictures, failures))
+    registry.log_record(failures.record())
     baselines = len(report.holdout.baselines)
     log.info("%s: measured beside %s baselines in %.1f s", origin, baselines, time.perf_counter() - start)
     return report.holdout

@@ -1,18 +1,19 @@
 """Compose settings by Hydra, inside a command and outside of one: the YAML files and the types that they fill."""
 
+import argparse
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import hydra
 from hydra._internal.utils import get_args_parser
 from hydra.core.config_store import ConfigStore
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.hydra_config import HydraConfig
-from omegaconf import MissingMandatoryValue, OmegaConf, ValidationError, open_dict
+from omegaconf import DictConfig, MissingMandatoryValue, OmegaConf, ValidationError, open_dict
 from omegaconf.errors import (
     ConfigAttributeError,
     ConfigKeyError,
@@ -21,40 +22,34 @@ from omegaconf.errors import (
 )
 from yaml import MarkedYAMLError  # type: ignore[import-untyped]
 
-from tenure.settings import (
-    BacktestJobSettings,
-    PromoteSettings,
-    ReportJobSettings,
-    ScoreJobSettings,
-    SimulateJobSettings,
-    TrainSettings,
-)
+from tenure import invocation
+from tenure.settings import COMMANDS, shipped
+from tenure.settings.hints import described
 
 from .groups import Command
-from .keys import FaultError, described, find, unknown
+from .keys import FaultError, find, unknown
 from .overrides import Reading, read
 
-PACKAGE = Path(__file__).resolve().parents[1]
+# Tables that a named alternative replaces: merged into the default one, a prior would keep its parameters.
+NAMED = ("fit.priors", "review")
 
 
-def shipped(path: str) -> str:
-    """Return the path of a file or folder of the project: in the checkout, or inside the installed package."""
-    checkout = PACKAGE.parents[1]
-    is_checkout = (checkout / "conf" / "train.yaml").is_file()
-    return str((checkout if is_checkout else PACKAGE) / path)
+def schema(kind: type, start: str = "") -> DictConfig:
+    """Return the types and defaults of a settings class; the tables of `NAMED` have no value.
+
+    Args:
+        kind: the class.
+        start: of the keys, where the class is part of another.
+    """
+    node: DictConfig = OmegaConf.structured(kind)
+    for key in NAMED:
+        if key.startswith(start) and OmegaConf.select(node, key.removeprefix(start)) is not None:
+            OmegaConf.update(node, key.removeprefix(start), "???")
+    return node
 
 
-OmegaConf.register_new_resolver("shipped", shipped, replace=True)
-COMMANDS: Mapping[str, type] = {
-    "train": TrainSettings,
-    "score": ScoreJobSettings,
-    "simulate": SimulateJobSettings,
-    "promote": PromoteSettings,
-    "backtest": BacktestJobSettings,
-    "report": ReportJobSettings,
-}
 for command, kind in COMMANDS.items():
-    ConfigStore.instance().store(f"{command}_settings", node=kind)
+    ConfigStore.instance().store(f"{command}_settings", node=schema(kind))
 
 
 def read_arguments(name: str, arguments: Sequence[str]) -> Reading:
@@ -62,7 +57,7 @@ def read_arguments(name: str, arguments: Sequence[str]) -> Reading:
 
     The arguments of the reading are those that Hydra gets, its own options among them.
     """
-    options = get_args_parser().parse_intermixed_args(list(arguments))
+    options = _parser(name).parse_intermixed_args(list(arguments))
     if not options.overrides or options.config_name or options.config_path or options.experimental_rerun:
         return Reading(list(arguments))
     folders = (*([Path(options.config_dir)] if options.config_dir else []), Path(shipped("conf")))
@@ -74,6 +69,17 @@ def read_arguments(name: str, arguments: Sequence[str]) -> Reading:
     settings = set(options.overrides)
     reading.arguments += [argument for argument in arguments if argument not in settings]
     return reading
+
+
+def _parser(name: str) -> argparse.ArgumentParser:
+    """Return Hydra's parser of options, whose errors are those of this module."""
+    parser: argparse.ArgumentParser = get_args_parser()
+
+    def refuse(message: str) -> NoReturn:
+        raise FaultError(f"{message}. A setting is key=value; {invocation.command(name, '--help')} explains both")
+
+    parser.error = refuse  # type: ignore[method-assign]
+    return parser
 
 
 def _is_sweep(command: Command, arguments: Sequence[str]) -> bool:

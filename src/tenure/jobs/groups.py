@@ -8,7 +8,9 @@ from typing import Any
 
 import yaml  # type: ignore[import-untyped]
 
-from .keys import fields_of, find, plain
+from tenure.settings.hints import fields_of, plain, required_of
+
+from .keys import find
 
 
 @dataclass(frozen=True)
@@ -53,7 +55,7 @@ class Command:
         return sorted(name for name in names if place is None or self._fits(group, name, place.hint))
 
     def _fits(self, group: str, option: str, hint: Any) -> bool:
-        """Return whether an option has only settings of the type, and all of them that no other file has."""
-        content, fields = self.read(f"{group}/{option}.yaml"), set(fields_of(plain(hint)[0]))
-        keys, given = set(content) - {"defaults"}, set(self.read(f"{self.name}.yaml").get(group) or {})
-        return keys <= fields and ("defaults" in content or keys | given == fields)
+        """Return whether an option has only settings of the type, and all of them that have no default."""
+        content, kind = self.read(f"{group}/{option}.yaml"), plain(hint)[0]
+        keys = set(content) - {"defaults"}
+        return keys <= set(fields_of(kind)) and ("defaults" in content or required_of(kind) <= keys)

@@ -2,14 +2,14 @@
 
 import dataclasses
 import difflib
-import functools
 import shlex
-import types
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, Union, get_args, get_origin, get_type_hints
+from typing import Any, get_args, get_origin
 
+from tenure import invocation
 from tenure.settings import SettingsError
+from tenure.settings.hints import described, fields_of, is_free, plain
 
 YES, NO = ("true", "yes", "on", "y", "1"), ("false", "no", "off", "n", "0")
 
@@ -25,29 +25,6 @@ class Place:
     hint: Any
     above: str  # the key of the free table, or the whole key
     names: tuple[str, ...] = ()  # within the free table; the first is the user's own word
-
-
-@functools.cache
-def fields_of(kind: type) -> Mapping[str, Any]:
-    """Return the types of a settings class by field name."""
-    return get_type_hints(kind)
-
-
-def plain(hint: Any) -> tuple[Any, bool]:
-    """Return a type without `| None`, and whether it may be null.
-
-    >>> plain(str | None)
-    (<class 'str'>, True)
-    """
-    if get_origin(hint) not in (Union, types.UnionType):
-        return hint, False
-    kinds = [kind for kind in get_args(hint) if kind is not type(None)]
-    return kinds[0], len(kinds) < len(get_args(hint))
-
-
-def is_free(hint: Any) -> bool:
-    """Return whether a type is a table whose names the user chooses."""
-    return get_origin(plain(hint)[0]) is dict
 
 
 def find(root: type, key: str) -> Place | None:
@@ -90,15 +67,15 @@ def keys_of(root: type, start: str = "") -> Iterator[str]:
 
 def unknown(key: str, name: str, commands: Mapping[str, type], groups: list[str]) -> str:
     """Return the message that a command has no such setting, with the one that may be meant."""
-    if others := [f"tenure-{other}" for other, root in commands.items() if other != name and find(root, key)]:
+    if others := [invocation.title(other) for other, root in commands.items() if other != name and find(root, key)]:
         have = "has" if len(others) == 1 else "have"
-        return f"there is no setting {key} in tenure-{name}: {_listed(others)} {have} it"
+        return f"there is no setting {key} in {invocation.title(name)}: {_listed(others)} {have} it"
     nearest = _nearest(key, [*keys_of(commands[name]), *groups])
     return f"there is no setting {key}." + (f" Did you mean {nearest}?" if nearest else _see(name))
 
 
 def _see(name: str) -> str:
-    return f" tenure-{name} --help lists them"
+    return f" {invocation.command('settings', name)} lists them"
 
 
 def _nearest(key: str, keys: list[str]) -> str | None:
@@ -116,19 +93,6 @@ def _nearest(key: str, keys: list[str]) -> str | None:
 
 def _listed(names: list[str]) -> str:
     return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
-
-
-def described(hint: Any) -> str:
-    """Return the values that a type takes, in words.
-
-    >>> described(int | None), described(list[str])
-    ('a whole number or null', 'a list of texts')
-    """
-    kind, may_be_null = plain(hint)
-    words = {int: "a whole number", float: "a number", bool: "true or false", str: "a text"}.get(kind)
-    if words is None and get_origin(kind) is list:
-        words = {int: "a list of whole numbers", float: "a list of numbers"}.get(get_args(kind)[0], "a list of texts")
-    return (words or "settings in braces such as {name: value}") + (" or null" if may_be_null else "")
 
 
 def checked(value: Any, hint: Any, key: str, got: str | None = None) -> Any:

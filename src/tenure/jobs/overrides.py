@@ -20,8 +20,10 @@ from hydra.errors import HydraException
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
+from tenure.settings.hints import described, is_free, plain
+
 from .groups import Command
-from .keys import FaultError, Place, checked, described, find, is_free, plain, unknown
+from .keys import FaultError, Place, checked, find, unknown
 
 _PREFIX = re.compile(r"~|\+{0,2}")
 _BESIDE = "+command_line=typed"

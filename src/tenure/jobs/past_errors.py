@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from datetime import date
 
-from tenure import paths, registry
+from tenure import invocation, paths, registry
 from tenure.errors import InputError
 from tenure.settings import TrainSettings
 from tenure.totals import PastError
@@ -41,7 +41,7 @@ def read_past_errors(settings: TrainSettings, transactions: Transactions) -> Pas
     if faults:
         raise SourceRunError(
             f"backtest.drift.source_run: the past errors of run {run_id} do not apply to this training: "
-            f"{'; '.join(faults)}. Run tenure-backtest with the settings of this training first."
+            f"{'; '.join(faults)}. Run {invocation.command('backtest')} with the settings of this training first."
         )
     past_errors: dict[str, list[PastError]] = {}
     for row in run.table(paths.PAST_ERRORS).to_dict("records"):

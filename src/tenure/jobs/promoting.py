@@ -5,25 +5,26 @@ from dataclasses import asdict
 
 from tenure import registry
 from tenure.errors import InputError
-from tenure.fit import fit
+from tenure.fit import fit_models
 from tenure.posterior import Posterior
 from tenure.promote import Comparison, Decision, PromoteError, compare_recipes, decide
 from tenure.record import Record, finite
 from tenure.review import Verdict
-from tenure.rfm import AcquisitionWindow, CompressedSummary, Split, split
+from tenure.rfm import AcquisitionWindow, CompressedSummary, Split, split_log
 from tenure.settings import FitSettings, PromoteSettings
 from tenure.transactions import read
 
 from . import console
 from .results import Promotion
 from .run_settings import read_fit, read_recipe
+from .sweeps import Result
 
 REFUSED = 3
 log = logging.getLogger("tenure")
 
 
-def run(settings: PromoteSettings, config: str) -> int:
-    """Promote or roll back, and print the result; return the exit code."""
+def run(settings: PromoteSettings, config: str) -> Result:
+    """Promote or roll back, and print the result; return it."""
     by = settings.by or registry.login()
     if by is None:
         raise PromoteError("The login has no name on this machine. Name the person who promotes with by=...")
@@ -34,18 +35,25 @@ def run(settings: PromoteSettings, config: str) -> int:
     champion = registry.find_champion(challenger.name)
     if champion is not None and champion.number == challenger.number:
         console.print_line(f"{challenger.uri} is the champion already.")
-        return 0
+        return Result(verdict=challenger.verdict, model=challenger.uri, alias="champion")
     if challenger.verdict is not Verdict.FAIL:  # no reason promotes a FAIL
         registry.verify(challenger.uri)
     with registry.open_run(settings.registry, "promote", config) as opened:
-        registry.log(Record(params=registry.flat_settings(asdict(settings))))
+        registry.log_record(Record(params=registry.flat_settings(asdict(settings))))
         comparison = _compare(champion, challenger, settings)
         decision = decide(challenger.verdict, comparison, has_champion=champion is not None, reason=settings.reason)
         promotion = Promotion(champion, challenger, comparison, decision)
         _settle(promotion, by)
     console.print_promotion(promotion)
     console.print_run(opened.info.run_id, registry.ui_command(uri))
-    return 0 if decision.is_promoted else REFUSED
+    return Result(
+        0 if decision.is_promoted else REFUSED,
+        verdict=challenger.verdict,
+        run_id=opened.info.run_id,
+        model=challenger.uri,
+        alias="champion" if decision.is_promoted else None,
+        totals=comparison.metrics() if comparison else {},
+    )
 
 
 def challenge(uri: str, split: Split, settings: FitSettings, *, seed: int, calibration: Posterior) -> Promotion:
@@ -66,22 +74,22 @@ def challenge(uri: str, split: Split, settings: FitSettings, *, seed: int, calib
     except InputError as error:
         log.warning("%s stays challenger: %s", challenger.uri, error)
         promotion = Promotion(champion, challenger, comparison, Decision(False, str(error)))
-        registry.log(promotion.decision.record())
+        registry.log_record(promotion.decision.record())
     return promotion
 
 
 def _settle(promotion: Promotion, by: str) -> None:
     """Move the alias if so decided, and log the comparison and the decision to the open run."""
     comparison, decision = promotion.comparison, promotion.decision
-    registry.log(_versions(champion=promotion.champion, challenger=promotion.challenger))
+    registry.log_record(_versions(champion=promotion.champion, challenger=promotion.challenger))
     if comparison is not None:
-        registry.log(comparison.record())
+        registry.log_record(comparison.record())
     if decision.is_promoted:
         figures = comparison.metrics() if comparison else {}
         registry.set_champion(
             promotion.challenger, promotion.champion, by=by, because=decision.because, figures=figures
         )
-    registry.log(decision.record())
+    registry.log_record(decision.record())
 
 
 def _versions(**versions: registry.Version | None) -> Record:
@@ -99,9 +107,10 @@ def _compare(
         recipe = read_recipe(registry.evidence(challenger.run_id).recipe())
         recipe.transactions.path = settings.transactions.path or recipe.transactions.path
         _require_trust(recipe.transactions.query, challenger, settings)
-        transactions = read(recipe.transactions, end=recipe.rfm.end)
+        with console.stage(f"read {recipe.transactions.path}"):
+            transactions = read(recipe.transactions, end=recipe.rfm.end)
         _require_same_log(transactions.digest, recipe.transactions.path, challenger)
-        at_cutoff = split(
+        at_cutoff = split_log(
             transactions, recipe.rfm.cutoff, recipe.rfm.end, AcquisitionWindow.of(recipe.rfm, transactions)
         )
         return _compare_recipes(champion, at_cutoff, recipe.fit, seed=settings.seed)
@@ -153,25 +162,25 @@ def _compare_recipes(
     of_champion = read_fit(registry.evidence(champion.run_id).recipe())
     challenger = calibration or _fit("challenger", split, settings, seed)
     refitted = challenger if of_champion == settings else _fit("champion", split, of_champion, seed)
-    log.info("compare over %s days", split.horizon_days)
-    return compare_recipes(
-        split, refitted.thin(of_champion.joint_draws), challenger.thin(settings.joint_draws), seed=seed
-    )
+    with console.stage(f"compare over {split.horizon_days} days"):
+        return compare_recipes(
+            split, refitted.thin(of_champion.joint_draws), challenger.thin(settings.joint_draws), seed=seed
+        )
 
 
 def _fit(role: str, split: Split, settings: FitSettings, seed: int) -> Posterior:
     model, method = settings.purchase_model, settings.method
-    log.info("fit the %s's recipe to the days up to %s: %s, %s", role, split.cutoff, model, method)
-    fitted = fit(CompressedSummary.of(split.calibration), settings, seed=seed, progress=console.is_terminal())
-    registry.log(Record(metrics=finite(fitted.diagnostics)), under=f"promotion.{role}")
+    with console.stage(f"fit the {role}'s recipe to the days up to {split.cutoff}: {model}, {method}") as progress:
+        fitted = fit_models(CompressedSummary.of(split.calibration), settings, seed=seed, progress=progress)
+    registry.log_record(Record(metrics=finite(fitted.diagnostics)), under=f"promotion.{role}")
     return fitted.posterior
 
 
-def _roll_back(name: str, settings: PromoteSettings, config: str, by: str) -> int:
+def _roll_back(name: str, settings: PromoteSettings, config: str, by: str) -> Result:
     because = settings.reason or "no reason given"
-    with registry.open_run(settings.registry, "rollback", config):
-        registry.log(Record(params=registry.flat_settings(asdict(settings))))
+    with registry.open_run(settings.registry, "rollback", config) as opened:
+        registry.log_record(Record(params=registry.flat_settings(asdict(settings))))
         replaced, champion = registry.roll_back(name, by=by, because=because)
-        registry.log(_versions(left=replaced, champion=champion))
+        registry.log_record(_versions(left=replaced, champion=champion))
     console.print_line(f"{champion.uri} is champion again, in the place of {replaced.uri}.")
-    return 0
+    return Result(run_id=opened.info.run_id, verdict=champion.verdict, model=champion.uri, alias="champion")

@@ -7,18 +7,21 @@ from tenure.output import atomic_file, require_writable
 from tenure.settings import ReportJobSettings
 
 from . import console
+from .sweeps import Result
 
 
-def run(settings: ReportJobSettings) -> int:
-    """Write the report; return the exit code."""
+def run(settings: ReportJobSettings) -> Result:
+    """Write the report; return the result."""
     require_writable(settings.output)
     registry.connect(settings.registry)
     if settings.model.startswith("models:/"):
         registry.verify(settings.model)
-    evidence = registry.evidence(settings.model)
-    page = report.render(evidence)
+    with console.stage("write the report"):
+        evidence = registry.evidence(settings.model)
+        page = report.render(evidence)
     with atomic_file(settings.output) as path:
         path.write_text(page, encoding="utf-8")
     where = Path(settings.output).expanduser()
-    console.print_line(f"Run {evidence.run_id}, verdict {evidence.review().verdict}: its report is {where}.")
-    return 0
+    verdict = evidence.review().verdict
+    console.print_line(f"Run {evidence.run_id}, verdict {verdict}: its report is {where}.")
+    return Result(verdict=verdict.value, run_id=evidence.run_id, paths={"output": str(where.resolve())})

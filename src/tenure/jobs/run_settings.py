@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Iterator
+from dataclasses import is_dataclass
 from typing import Any, cast
 
 from omegaconf import OmegaConf
@@ -9,8 +10,9 @@ from omegaconf.errors import OmegaConfBaseException
 
 from tenure.errors import InputError
 from tenure.settings import FitSettings, TrainSettings
+from tenure.settings.hints import fields_of, plain
 
-from .compose import compose_settings
+from .compose import schema
 
 log = logging.getLogger("tenure")
 
@@ -33,19 +35,29 @@ def read_fit(text: str) -> FitSettings:
     return cast(FitSettings, _read(FitSettings, OmegaConf.select(OmegaConf.create(text), "fit"), "fit."))
 
 
-def _read(schema: type, logged: Any, prefix: str) -> object:
+def _read(kind: type, logged: Any, prefix: str) -> object:
     _refuse_interpolations(logged)
     try:
-        merged = OmegaConf.merge(OmegaConf.structured(schema), logged)
-        later = sorted(OmegaConf.missing_keys(merged))
+        merged = OmegaConf.merge(schema(kind, prefix), logged)
+        later = sorted(_missing(kind, logged))
         if later:
             log.warning("the run has no %s: they take their defaults", ", ".join(prefix + key for key in later))
-            shipped = OmegaConf.structured(compose_settings("train"))
+            defaults = OmegaConf.structured(kind)
             for key in later:
-                OmegaConf.update(merged, key, OmegaConf.select(shipped, prefix + key))
+                OmegaConf.update(merged, key, OmegaConf.select(defaults, key))
         return cast(object, OmegaConf.to_object(merged))
     except (OmegaConfBaseException, ValueError) as error:
         raise RecipeError(f"This version of Tenure cannot use the settings of the run: {error}") from error
+
+
+def _missing(kind: type, logged: Any, start: str = "") -> Iterator[str]:
+    """Yield the keys of a settings class that logged settings lack."""
+    for name, hint in fields_of(kind).items():
+        inner = plain(hint)[0]
+        if name not in logged:
+            yield start + name
+        elif is_dataclass(inner) and OmegaConf.is_dict(logged[name]):
+            yield from _missing(cast(type, inner), logged[name], f"{start}{name}.")
 
 
 def _refuse_interpolations(logged: Any) -> None:

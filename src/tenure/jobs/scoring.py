@@ -9,7 +9,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from tenure import paths, registry, units
+from tenure import invocation, paths, registry, units
 from tenure.batch import Scored
 from tenure.errors import InputError
 from tenure.output import atomic_file, is_described, keep, refuse_input, require_writable
@@ -23,6 +23,7 @@ from tenure.transactions import AccountedLog, choose_type, input_files, read
 
 from . import console
 from .part_scores import score_parts
+from .sweeps import Result
 
 FINISHED = "FINISHED"
 log = logging.getLogger("tenure")
@@ -42,8 +43,8 @@ class Customers(NamedTuple):
     log: AccountedLog | None
 
 
-def run(settings: ScoreJobSettings, config: str) -> int:
-    """Score and print the totals; return the exit code."""
+def run(settings: ScoreJobSettings, config: str) -> Result:
+    """Score and print the totals; return the result."""
     require_writable(settings.output)
     refuse_input(settings.output, [settings.summary.path or settings.transactions.path])
     uri = registry.connect(settings.registry)
@@ -55,12 +56,21 @@ def run(settings: ScoreJobSettings, config: str) -> int:
     if customers.log is not None:
         console.print_reconciliation(customers.log.reconciliation)
         console.print_identities(customers.log.identities)
-    rows = check_customers(customers, loaded.scorer, settings)
+    with console.stage("check the customers"):
+        rows = check_customers(customers, loaded.scorer, settings)
     log.info("%s customers; model %s", f"{rows:,}", model)
     about = {"model": model, "model_tags": loaded.about, "verdict": verdict.value, "as_of": customers.as_of}
     scored = _score(loaded, customers, rows, about, settings, config)
     console.print_scores(scored, settings, registry.ui_command(uri))
-    return 0
+    source = {"summary": settings.summary.path} if settings.summary.path else {"log": settings.transactions.path}
+    totals = {str(name): row for name, row in scored.totals_table().to_dict("index").items()}
+    return Result(
+        verdict=verdict.value,
+        run_id=scored.run_id,
+        model=model,
+        totals={"customers": scored.customers, **totals},
+        paths={"output": str(Path(settings.output).expanduser().resolve()), **source},
+    )
 
 
 def _score(
@@ -77,15 +87,15 @@ def _score(
         kept_if_lost(path, settings.output),
         registry.open_run(settings.registry, "score", config) as opened,
     ):
-        registry.log(Record(params=registry.flat_settings(asdict(settings))))
+        registry.log_record(Record(params=registry.flat_settings(asdict(settings))))
         if customers.log is not None:
-            registry.log(customers.log.record("scoring"))
+            registry.log_record(customers.log.record("scoring"))
         start = time.perf_counter()
         run = {**about, "run_id": opened.info.run_id}
         scored = score_parts(loaded.scorer, customers.summary, rows, settings, run, path, loaded.drifts)
-        registry.log(scored.record(time.perf_counter() - start))
+        registry.log_record(scored.record(time.perf_counter() - start))
         if scored.scores.months is not None:
-            registry.log(_draw_months(scored.scores.months, settings.score.level))
+            registry.log_record(_draw_months(scored.scores.months, settings.score.level))
     return scored
 
 
@@ -130,8 +140,8 @@ def require_verdict(about: Mapping[str, str], *, accept_failed: bool) -> Verdict
     if verdict is Verdict.FAIL and not accept_failed:
         raise FailedReviewError(
             f"The verdict of run {run_id} is FAIL, so its scores are not reliable. For the failed checks:"
-            f" tenure-report model={run_id}. To score with it nevertheless: score.accept_failed=true; every row then"
-            " carries the verdict."
+            f" {invocation.command('report', f'model={run_id}')}. To score with it nevertheless:"
+            " score.accept_failed=true; every row then carries the verdict."
         )
     return verdict
 
@@ -158,7 +168,8 @@ def _customers(settings: ScoreJobSettings, about: Mapping[str, str]) -> Customer
         file = SummaryFile(settings.summary.path).with_type(setting, of_model)
         return Customers(file, settings.summary.as_of, None)
     refuse_input(settings.output, input_files(settings.transactions))
-    transactions = read(settings.transactions, end=settings.rfm.end)
+    with console.stage(f"read {settings.transactions.path}"):
+        transactions = read(settings.transactions, end=settings.rfm.end)
     further = [name for name in settings.score.columns if name in HISTORY]
     id_type = choose_type(transactions, setting, of_model)
     summary = stream_summary(transactions, settings.rfm.end, id_type=id_type, further=further)

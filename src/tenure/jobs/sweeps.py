@@ -4,7 +4,7 @@ import math
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 from rich.markup import escape
@@ -33,6 +33,11 @@ class Result:
         metrics: `purchases.bias`, `spend.crps`, `spend.crps_se` and so on, as far as the job has them.
         loos: leave-one-out of the calibration fit, by model.
         fitted_to: identifies the calibration data; runs that share it have comparable `loos`.
+        run_id: of the run in MLflow.
+        model: the model version that was registered, promoted or scored with, such as `models:/clv/3`.
+        alias: of the model version, where it has a new one.
+        totals: the main numbers of the command, by name.
+        paths: files that were read and written, by name.
     """
 
     exit_code: int = 0
@@ -41,6 +46,11 @@ class Result:
     metrics: Mapping[str, float] = field(default_factory=dict)
     loos: Mapping[str, "Loo"] = field(default_factory=dict, repr=False)
     fitted_to: tuple[str, ...] = ()
+    run_id: str | None = None
+    model: str | None = None
+    alias: str | None = None
+    totals: Mapping[str, Any] = field(default_factory=dict)
+    paths: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

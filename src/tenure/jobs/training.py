@@ -5,8 +5,9 @@ from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from dataclasses import asdict, replace
 
-from tenure import figures, paths, pipeline, registry, report
+from tenure import figures, invocation, paths, pipeline, registry, report
 from tenure.failures import Failures
+from tenure.fit import Progress
 from tenure.pipeline import HoldoutReport, StageFit, Training, TrainingData
 from tenure.record import Record, finite
 from tenure.review import Review, Verdict
@@ -16,10 +17,10 @@ from tenure.totals import Drifts
 from tenure.transactions import Transactions, read
 
 from . import console, promoting
+from .console import stage
 from .past_errors import PastErrors, read_past_errors
 from .results import Trained
 from .sweeps import Result
-from .timing import stage
 
 FAILED_REVIEW = 3
 REPORT = "report"
@@ -39,7 +40,7 @@ def run(settings: TrainSettings, config: str, *, is_sweep: bool) -> Result:
         trained = _train(data, settings, past_errors, opened.info.run_id, failures, register=register)
         trained = replace(trained, review=_report(opened.info.run_id, trained.review, failures))
     console.print_training(trained, settings, registry.ui_command(uri))
-    return _result(trained, opened.info.run_name)
+    return _result(trained, settings, opened.info.run_name)
 
 
 def _read(settings: TrainSettings) -> Transactions:
@@ -63,14 +64,14 @@ def _prepare(settings: TrainSettings) -> TrainingData:
 
 
 def _log_data(data: TrainingData, settings: TrainSettings, failures: Failures) -> None:
-    registry.log(Record(params=registry.flat_settings(asdict(settings))))
-    registry.log(data.log.record("training"))
-    registry.log(data.split.record())
-    registry.log(data.record())
+    registry.log_record(Record(params=registry.flat_settings(asdict(settings))))
+    registry.log_record(data.log.record("training"))
+    registry.log_record(data.split.record())
+    registry.log_record(data.record())
     truncation = data.truncation
     if truncation is not None:
         pictures = {"acquisitions": lambda: figures.acquisitions(truncation)}
-        registry.log(figures.record_figures(paths.DATA, pictures, failures))
+        registry.log_record(figures.record_figures(paths.DATA, pictures, failures))
 
 
 class _EvidenceLog(pipeline.Observer):
@@ -79,10 +80,9 @@ class _EvidenceLog(pipeline.Observer):
     def __init__(self, settings: TrainSettings, failures: Failures) -> None:
         self.settings = settings
         self.failures = failures
-        self.shows_progress = console.is_terminal()
 
-    def stage(self, name: str) -> AbstractContextManager[None]:
-        """Log the start of a stage and its seconds."""
+    def stage(self, name: str) -> AbstractContextManager[Progress | None]:
+        """Log the start of a stage and its seconds, and show its progress."""
         return stage(name)
 
     def on_fit(self, fitted: StageFit) -> None:
@@ -91,34 +91,34 @@ class _EvidenceLog(pipeline.Observer):
             log.warning("%s", warning)
         level = self.settings.review.level
         with stage(f"draw and log {fitted.stage} diagnostics"):
-            registry.log(fitted.report.record(fitted.stage, level), under=fitted.stage)
+            registry.log_record(fitted.report.record(fitted.stage, level), under=fitted.stage)
             pictures = figures.fit_pictures(fitted, level)
-            registry.log(figures.record_figures(paths.diagnostics(fitted.stage), pictures, self.failures))
+            registry.log_record(figures.record_figures(paths.diagnostics(fitted.stage), pictures, self.failures))
 
     def on_holdout(self, holdout: HoldoutReport) -> None:
         """Log the measured holdout and its pictures."""
-        registry.log(holdout.record())
+        registry.log_record(holdout.record())
         pictures = figures.holdout_pictures(holdout, self.settings.review.level)
-        registry.log(figures.record_figures(paths.BACKTEST, pictures, self.failures))
+        registry.log_record(figures.record_figures(paths.BACKTEST, pictures, self.failures))
 
     def on_refit_drift(self, numbers: Mapping[str, float]) -> None:
         """Log how far the refit differs from the calibration fit."""
-        registry.log(Record(metrics=finite(numbers)), under="final")
+        registry.log_record(Record(metrics=finite(numbers)), under="final")
 
     def on_drifts(self, drifts: Drifts) -> None:
         """Log the drift of totals."""
         days = self.settings.score.horizon_days
         log.info("totals over %s days: the drift is %s", days, drifts.source(days))
-        registry.log(drifts.record())
+        registry.log_record(drifts.record())
 
     def on_new_customer(self, new_customer: NewCustomer) -> None:
         """Log the clv of a new customer."""
-        registry.log(pipeline.record_new_customer(new_customer), under="new_customer")
+        registry.log_record(pipeline.record_new_customer(new_customer), under="new_customer")
 
     def on_base_forecast(self, numbers: Mapping[str, float], drifts: Drifts) -> None:
         """Log the forecast of the customer base, and the source of its drift."""
         source = drifts.source(self.settings.score.horizon_days)
-        registry.log(pipeline.record_base_forecast(numbers, source), under="base")
+        registry.log_record(pipeline.record_base_forecast(numbers, source), under="base")
 
 
 def _train(
@@ -203,22 +203,22 @@ def _report(run_id: str, review: Review, failures: Failures) -> Review:
     if any(failure.part == REPORT for failure in failures.failures):
         return review
     with failures.contain(REPORT), stage("write the report"):
-        registry.log(Record(files={paths.REPORT: report.render(registry.evidence(run_id))}))
+        registry.log_record(Record(files={paths.REPORT: report.render(registry.evidence(run_id))}))
         return review
-    log.warning("To write the report again: tenure-report model=%s", run_id)
+    log.warning("To write the report again: %s", invocation.command("report", f"model={run_id}"))
     return _log_review(review, failures)
 
 
 def _log_review(review: Review, failures: Failures) -> Review:
     """Log the review with the parts that failed so far, and the traces of their errors."""
     complete = review.with_failures(failures.failures)
-    registry.log(complete.record())
-    registry.log(failures.record())
+    registry.log_record(complete.record())
+    registry.log_record(failures.record())
     return complete
 
 
-def _result(trained: Trained, name: str | None) -> Result:
-    training, verdict = trained.training, trained.review.verdict
+def _result(trained: Trained, settings: TrainSettings, name: str | None) -> Result:
+    training, verdict, registered = trained.training, trained.review.verdict, trained.registered
     data = training.data
     return Result(
         FAILED_REVIEW if verdict is Verdict.FAIL else 0,
@@ -227,4 +227,9 @@ def _result(trained: Trained, name: str | None) -> Result:
         training.holdout.metrics,
         training.calibration.report.loos,
         (data.transactions.digest, str(data.split.cutoff), repr(data.window)),
+        trained.run_id,
+        None if registered is None else registered.uri,
+        None if registered is None else registered.alias,
+        {} if training.forecasts is None else training.forecasts.base,
+        {"log": settings.transactions.path, "report": f"runs:/{trained.run_id}/{paths.REPORT}"},
     )

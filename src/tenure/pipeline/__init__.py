@@ -2,14 +2,20 @@
 
 from .data import TrainingData, prepare
 from .holdout import HoldoutReport, measure_holdout
-from .training import Observer, StageFit, Training, record_base_forecast, record_new_customer, train
+from .results import Evaluation, StageFit, Training, record_base_forecast, record_new_customer
+from .training import CALIBRATION, FINAL, Observer, evaluate, fit_whole, train
 
 __all__ = [
+    "CALIBRATION",
+    "FINAL",
+    "Evaluation",
     "HoldoutReport",
     "Observer",
     "StageFit",
     "Training",
     "TrainingData",
+    "evaluate",
+    "fit_whole",
     "measure_holdout",
     "prepare",
     "record_base_forecast",

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from tenure import paths
 from tenure.fit import require_spend
 from tenure.record import Record
-from tenure.rfm import AcquisitionWindow, Split, Truncation, find_truncation, split
+from tenure.rfm import AcquisitionWindow, Split, Truncation, find_truncation, split_log
 from tenure.settings import FitSettings, TrainSettings
 from tenure.transactions import AccountedLog, Transactions, choose_type, kind_of
 
@@ -57,7 +57,7 @@ class TrainingData:
 def prepare(transactions: Transactions, settings: TrainSettings) -> TrainingData:
     """Split a log at the cut-off and account for its rows, its ids and its first weeks."""
     window = AcquisitionWindow.of(settings.rfm, transactions)
-    at_cutoff = split(transactions, settings.rfm.cutoff, settings.rfm.end, window)
+    at_cutoff = split_log(transactions, settings.rfm.cutoff, settings.rfm.end, window)
     return TrainingData(
         AccountedLog.of(transactions, at_cutoff.end, settings.transactions.normalize_ids),
         window,

@@ -1,15 +1,15 @@
 """Fit, measure on the holdout, judge, refit on the whole log, forecast the customer base."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict, dataclass
 
 from tenure.backtest import measure_refit_drift
 from tenure.failures import Failures
-from tenure.fit import FitReport, check, fit
+from tenure.fit import Fit, Progress, check_fit, fit_models
 from tenure.posterior import Posterior
-from tenure.record import Record, add_prefix, finite
-from tenure.review import Review, Verdict, judge
+from tenure.record import add_prefix
+from tenure.review import Verdict, judge
 from tenure.rfm import AcquisitionWindow, CompressedSummary, summarize
 from tenure.scorer import NewCustomer, Scorer
 from tenure.settings import SettingsError, TrainSettings
@@ -20,91 +20,9 @@ from tenure.transactions import Transactions
 
 from .data import TrainingData, prepare
 from .holdout import HoldoutReport, measure_holdout
+from .results import Evaluation, Forecasts, StageFit, Training
 
 CALIBRATION, FINAL = "calibration", "final"
-
-
-@dataclass(frozen=True)
-class StageFit:
-    """A fit of a training.
-
-    Args:
-        stage: `calibration` or `final`.
-        report: the fit and its diagnostics.
-        summary: the customers that were fitted.
-        seed: of the fit.
-    """
-
-    stage: str
-    report: FitReport
-    summary: CustomerSummary
-    seed: int
-
-    @property
-    def posterior(self) -> Posterior:
-        """Return the draws of the population."""
-        return self.report.fit.posterior
-
-    @property
-    def methods(self) -> dict[str, str]:
-        """Return the method that gave the draws of each model, under the stage."""
-        return add_prefix(self.stage, self.report.fit.methods)
-
-    @property
-    def metrics(self) -> dict[str, float]:
-        """Return the diagnostics under the stage."""
-        return add_prefix(self.stage, self.report.metrics)
-
-
-@dataclass(frozen=True)
-class Forecasts:
-    """The forecasts of a refit, at the settings of `score`.
-
-    Args:
-        new_customer: the clv of a customer who is not yet acquired.
-        base: numbers of `forecast_base`.
-    """
-
-    new_customer: NewCustomer
-    base: Mapping[str, float]
-
-
-def record_new_customer(new_customer: NewCustomer) -> Record:
-    """Return the clv of a customer who is not yet acquired."""
-    row = new_customer.table().iloc[0].to_dict()
-    return Record(metrics={str(key): float(value) for key, value in row.items()})
-
-
-def record_base_forecast(numbers: Mapping[str, float], drift_source: str) -> Record:
-    """Return the forecast of the customer base, and the source of its drift."""
-    return Record(metrics=finite(numbers), tags={"adjusted": drift_source})
-
-
-@dataclass(frozen=True)
-class Training:
-    """The result of a training.
-
-    Args:
-        data: the log as it was used.
-        calibration: the fit that was judged.
-        holdout: its forecast beside the holdout.
-        final: the refit on the whole log; None where the review failed the calibration.
-        refit_drift: how far the refit differs, of `measure_refit_drift`; empty without a refit.
-        drifts: the drift of totals after the end of the log.
-        forecasts: of the refit; None without one.
-        metrics: the numbers that were judged.
-        review: the verdict and its checks.
-    """
-
-    data: TrainingData
-    calibration: StageFit
-    holdout: HoldoutReport
-    final: StageFit | None
-    refit_drift: Mapping[str, float]
-    drifts: Drifts
-    forecasts: Forecasts | None
-    metrics: Mapping[str, float]
-    review: Review
 
 
 class Observer:
@@ -113,10 +31,8 @@ class Observer:
     A job overrides the methods to log evidence before a later stage can fail.
     """
 
-    shows_progress = False
-
-    def stage(self, name: str) -> AbstractContextManager[None]:
-        """Return a context in which a stage of the training runs."""
+    def stage(self, name: str) -> AbstractContextManager[Progress | None]:
+        """Return a context in which a stage of the training runs; it may take the stage's progress."""
         return nullcontext()
 
     def on_fit(self, fitted: StageFit) -> None:
@@ -161,12 +77,46 @@ def train(
         FitError: where the customers cannot be fitted.
         SettingsError: where the settings name a source run, and its past errors are not given.
     """
+    return _trainer(transactions, settings, data, past_errors, failures, observer).run()
+
+
+def evaluate(
+    transactions: Transactions,
+    settings: TrainSettings,
+    *,
+    failures: Failures | None = None,
+    observer: Observer | None = None,
+) -> Evaluation:
+    """Fit the calibration and judge it on the holdout, as `train` does before its refit."""
+    return _trainer(transactions, settings, None, None, failures, observer).evaluate()
+
+
+def fit_whole(summary: CustomerSummary, settings: TrainSettings) -> tuple[Fit, int]:
+    """Fit customers as the refit of `train` fits those of the whole log; return the fit and its seed."""
+    seed = _seed_of(FINAL, settings)
+    return fit_models(summary, settings.fit, seed=seed), seed
+
+
+def _seed_of(stage: str, settings: TrainSettings) -> int:
+    if stage == CALIBRATION:
+        return derive_seed(settings.seed, "tenure-train.calibration")
+    return derive_seed(settings.seed, "tenure-train.final")
+
+
+def _trainer(
+    transactions: Transactions,
+    settings: TrainSettings,
+    data: TrainingData | None,
+    past_errors: Mapping[str, Sequence[PastError]] | None,
+    failures: Failures | None,
+    observer: Observer | None,
+) -> "_Trainer":
     _require_past_errors(settings, past_errors)
     data = data or prepare(transactions, settings)
     data.require_spend(settings.fit)
     if failures is None:
         failures = Failures(data.split.calibration.table["customer_id"])
-    return _Trainer(data, settings, past_errors or {}, failures, observer or Observer()).run()
+    return _Trainer(data, settings, past_errors or {}, failures, observer or Observer())
 
 
 def _require_past_errors(settings: TrainSettings, past_errors: Mapping[str, Sequence[PastError]] | None) -> None:
@@ -176,6 +126,18 @@ def _require_past_errors(settings: TrainSettings, past_errors: Mapping[str, Sequ
             f"backtest.drift.source_run is {source_run}, but no past errors were given: read them from that run, or set"
             " backtest.drift.source_run to null."
         )
+
+
+def _advance(progress: Progress, customers: int) -> Callable[[int], None]:
+    """Return a function that adds customers to those done."""
+    done = 0
+
+    def advance(rows: int) -> None:
+        nonlocal done
+        done += rows
+        progress(done, customers)
+
+    return advance
 
 
 @dataclass(frozen=True)
@@ -188,13 +150,18 @@ class _Trainer:
     failures: Failures
     observer: Observer
 
-    def run(self) -> Training:
-        """Run all stages."""
-        split, checks, seed = self.data.split, self.settings.review.checks, self.settings.seed
-        calibration = self._fit(CALIBRATION, split.calibration, derive_seed(seed, "tenure-train.calibration"))
+    def evaluate(self) -> Evaluation:
+        """Run the stages up to the review of the calibration."""
+        calibration = self._fit(CALIBRATION, self.data.split.calibration)
         holdout = self._measure(calibration.posterior)
         metrics = {**self.data.metrics, **calibration.metrics, **holdout.metrics}
-        review = judge(metrics, checks, fits=calibration.methods)
+        review = judge(metrics, self.settings.review.checks, fits=calibration.methods)
+        return Evaluation(self.data, calibration, holdout, metrics, review.with_failures(self.failures.failures))
+
+    def run(self) -> Training:
+        """Run all stages."""
+        judged, split = self.evaluate(), self.data.split
+        calibration, metrics, review = judged.calibration, dict(judged.metrics), judged.review
         final, whole_log, refit_drift = None, None, dict[str, float]()
         if review.verdict is not Verdict.FAIL:
             whole_log = summarize(self.data.transactions, split.end)
@@ -202,29 +169,29 @@ class _Trainer:
             refit_drift = measure_refit_drift(calibration.posterior, final.posterior, split.horizon_days)
             self.observer.on_refit_drift(refit_drift)
             metrics |= {**final.metrics, **add_prefix(FINAL, refit_drift)}
-            review = judge(metrics, checks, fits=calibration.methods | final.methods)
+            review = judge(metrics, self.settings.review.checks, fits=calibration.methods | final.methods)
         drifts = self._estimate_drifts()
         forecasts = None if final is None or whole_log is None else self._forecast(final, whole_log, drifts)
         review = review.with_failures(self.failures.failures)
-        return Training(self.data, calibration, holdout, final, refit_drift, drifts, forecasts, metrics, review)
+        refit = (final, refit_drift, drifts, forecasts)
+        return Training(self.data, calibration, judged.holdout, metrics, review, *refit)
 
-    def _fit(self, stage: str, summary: CustomerSummary, seed: int) -> StageFit:
-        base = CompressedSummary.of(summary)
+    def _fit(self, stage: str, summary: CustomerSummary) -> StageFit:
+        base, seed = CompressedSummary.of(summary), _seed_of(stage, self.settings)
         size = f"{base.customers:,} customers, {len(base.histories.count):,} distinct histories"
-        with self.observer.stage(f"fit {stage}: {size}"):
-            fitted = fit(base, self.settings.fit, seed=seed, progress=self.observer.shows_progress)
+        with self.observer.stage(f"fit {stage}: {size}") as progress:
+            fitted = fit_models(base, self.settings.fit, seed=seed, progress=progress)
         with self.observer.stage(f"check {stage}: leave-one-out, prior sensitivity"):
-            report = check(fitted, base, seed=seed)
+            report = check_fit(fitted, base, seed=seed)
         result = StageFit(stage, report, summary, seed)
         self.observer.on_fit(result)
         return result
 
     def _refit(self, whole_log: CustomerSummary) -> StageFit:
         """Fit the customers of the acquisition window; the scores are of all customers."""
-        summary, data = whole_log, self.data
-        if data.window != AcquisitionWindow():
-            summary = summarize(data.transactions, data.split.end, data.window)
-        return self._fit(FINAL, summary, derive_seed(self.settings.seed, "tenure-train.final"))
+        if self.data.window == AcquisitionWindow():
+            return self._fit(FINAL, whole_log)
+        return self._fit(FINAL, summarize(self.data.transactions, self.data.split.end, self.data.window))
 
     def _measure(self, posterior: Posterior) -> HoldoutReport:
         split, settings = self.data.split, self.settings
@@ -259,8 +226,9 @@ class _Trainer:
         new_customer = scorer.new_customer(**params, seed=self.settings.seed)
         self.observer.on_new_customer(new_customer)
         customers, days = len(whole_log.table), self.settings.score.horizon_days
-        with self.observer.stage(f"forecast {days} days ahead: {customers:,} customers"):
-            scores = scorer.score(whole_log, **params, seed=self.settings.seed)
+        with self.observer.stage(f"forecast {days} days ahead: {customers:,} customers") as progress:
+            advance = None if progress is None else _advance(progress, customers)
+            scores = scorer.score(whole_log, **params, seed=self.settings.seed, advance=advance)
             base = forecast_base(scores, whole_log.table["frequency"], drifts)
             self.observer.on_base_forecast(base, drifts)
         return Forecasts(new_customer, base)

@@ -14,7 +14,7 @@ from .errors import RegistryError, StoreUnreachableError, in_words
 from .manifest import ModelFilesError, verify
 from .models import EXAMPLE, Loaded, Registered, load, register
 from .reading import Evidence, evidence
-from .runs import flat_settings, log
+from .runs import flat_settings, log_record
 from .store import connect, find_store, open_origin, open_run, ui_command, use
 
 __all__ = [
@@ -36,7 +36,7 @@ __all__ = [
     "flat_settings",
     "in_words",
     "load",
-    "log",
+    "log_record",
     "login",
     "open_origin",
     "open_run",

@@ -14,6 +14,7 @@ from datetime import UTC, datetime
 from mlflow.entities.model_registry import ModelVersion
 from mlflow.exceptions import MlflowException
 
+from tenure import invocation
 from tenure.review import Verdict
 
 from .completeness import is_complete
@@ -121,7 +122,7 @@ def _require_complete(uri: str, version: ModelVersion) -> None:
     if not is_complete(version.tags):
         raise NoModelError(
             f"{uri} is not complete: its registration by run {version.run_id or 'unknown'} was interrupted, or another "
-            "version took its place. Choose another version, or run tenure-train again."
+            f"version took its place. Choose another version, or run {invocation.command('train')} again."
         )
 
 
@@ -200,7 +201,8 @@ def _require_champion(name: str, expected: int | None) -> None:
     if number != expected:
         raise NotMovedError(
             f"The champion of {name} is version {number or NOBODY} now, no longer {expected or NOBODY}: another "
-            f"promotion was faster. Nothing was changed; run tenure-promote again to compare with the new one."
+            f"promotion was faster. Nothing was changed; run {invocation.command('promote')} again to compare with the"
+            " new one."
         )
 
 
@@ -212,7 +214,7 @@ def _move_champion(version: Version) -> None:
         _tag(version, PROMOTION, {LOST_TO: str(number or NOBODY)})
         raise NotMovedError(
             f"{version.uri} was made champion, and a moment later version {number or NOBODY} was: another "
-            "promotion runs at the same time. Agree on one, then run tenure-promote again."
+            f"promotion runs at the same time. Agree on one, then run {invocation.command('promote')} again."
         )
 
 
@@ -238,11 +240,11 @@ def _without_alias(name: str, alias: str) -> str:
     if challenger is not None:
         return (
             f"The model {name} has no {alias} {store}. There is a challenger, version {challenger}, which is "
-            f"not promoted. To score with it: tenure-score model=models:/{name}@challenger"
+            f"not promoted. To score with it: {invocation.command('score', f'model=models:/{name}@challenger')}"
         )
     return f"There is no model {name} with alias {alias} {store}; {_models_there()}"
 
 
 def _models_there() -> str:
     names = ", ".join(sorted(model.name for model in client().search_registered_models())) or "none"
-    return f"the models there: {names}. tenure-train registers one."
+    return f"the models there: {names}. {invocation.command('train')} registers one."

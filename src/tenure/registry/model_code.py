@@ -1,22 +1,26 @@
 """The registered model, as MLflow loads it: code that travels with the posterior, and nothing else.
 
 The scorer's own modules are an artifact beside it, imported under a name made from their content. So two versions
-with different code run in one process, each with its own code, independent of an installed `tenure`.
+with different code run in one process, each with its own code, independent of an installed `tenure`. Where the
+installed `tenure` has the same code to the byte, its modules are used: their compiled functions exist already.
 """
 
 import atexit
 import hashlib
+import importlib
 import importlib.util
 import os
 import shutil
 import sys
 import tempfile
 from pathlib import Path
-from types import ModuleType
+from types import SimpleNamespace
 from typing import Any
 
 import mlflow
 import pandas as pd
+
+USED = ("posterior", "scorer", "summary")  # modules of the package
 
 
 class ClvModel(mlflow.pyfunc.PythonModel):  # type: ignore[misc]
@@ -36,9 +40,11 @@ class ClvModel(mlflow.pyfunc.PythonModel):  # type: ignore[misc]
         return table
 
 
-def import_package(folder: Path) -> ModuleType:
-    """Import the package in `folder` under a name made from its content, once per process."""
+def import_package(folder: Path) -> Any:
+    """Import the package in `folder` under a name made from its content, once per process, or the installed same."""
     digest = _digest(folder)
+    if _is_installed(folder):
+        return SimpleNamespace(**{name: importlib.import_module(f"tenure.{name}") for name in USED})
     name = f"tenure_scorer_{digest}"
     if name not in sys.modules:
         home = _in_cache(folder, digest)
@@ -55,6 +61,20 @@ def import_package(folder: Path) -> ModuleType:
             del sys.modules[name]
             raise
     return sys.modules[name]
+
+
+def _is_installed(folder: Path) -> bool:
+    """Return whether the installed `tenure` has the same code: every file but the package's own `__init__.py`."""
+    try:
+        spec = importlib.util.find_spec("tenure")
+    except ImportError:
+        return False
+    names = [path.relative_to(folder) for path in _files(folder)]
+    if spec is None or spec.origin is None or Path("posterior.py") not in names:
+        return False
+    package = Path(spec.origin).parent
+    pairs = [(folder / name, package / name) for name in names if name != Path("__init__.py")]
+    return all(own.is_file() and own.read_bytes() == copied.read_bytes() for copied, own in pairs)
 
 
 def _files(folder: Path) -> list[Path]:

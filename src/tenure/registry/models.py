@@ -207,7 +207,8 @@ def _holdout_days(tags: Mapping[str, str]) -> int | None:
     return (date.fromisoformat(tags["end"]) - date.fromisoformat(tags["cutoff"])).days
 
 
-def _pack(posterior: Posterior, drifts: Drifts | None, folder: Path) -> dict[str, str]:
+def pack_code(folder: Path) -> Path:
+    """Copy what travels inside the model into a package `code` in a folder; return its path."""
     code = folder / "code"
     code.mkdir()
     (code / "__init__.py").write_text(
@@ -220,6 +221,11 @@ def _pack(posterior: Posterior, drifts: Drifts | None, folder: Path) -> dict[str
             shutil.copytree(source, code / name, ignore=shutil.ignore_patterns(*STAYS))
         else:
             shutil.copy(source, code / name)
+    return code
+
+
+def _pack(posterior: Posterior, drifts: Drifts | None, folder: Path) -> dict[str, str]:
+    code = pack_code(folder)
     posterior.save(folder / "posterior.npz")
     packed = {"code": str(code), "posterior": str(folder / "posterior.npz")}
     if drifts is not None:

@@ -23,7 +23,7 @@ PLAIN_KEY = re.compile(r"[\w\-]([\w\- ]*[\w\-])?")
 LONGEST_KEY = 250
 
 
-def log(record: Record, under: str = "") -> None:
+def log_record(record: Record, under: str = "") -> None:
     """Log a record to the open run; `under` is a prefix of its metrics and tags, such as `calibration`."""
     if record.dataset is not None:
         _log_dataset(record.dataset)

@@ -14,8 +14,9 @@ from mlflow import MlflowClient
 from mlflow.entities import Run
 from mlflow.exceptions import MlflowException
 
-from tenure import paths
+from tenure import invocation, paths
 from tenure.addresses import mask, mask_address
+from tenure.opened import RUNS
 from tenure.settings import RegistrySettings
 
 from .completeness import mark_abandoned
@@ -26,7 +27,7 @@ from .servers import limit_retries, patience, require_answer
 from .uris import checked_uri
 
 RUN_ID = "MLFLOW_RUN_ID"  # the run that MLflow continues
-LOCAL_STORE = "mlflow.db"  # of conf/registry/local.yaml
+LOCAL_STORE = "mlflow.db"  # of RegistrySettings.tracking_uri
 VERSIONS = (
     "tenure",
     "arviz",
@@ -120,7 +121,8 @@ def ui_command(uri: str) -> str:
     shown = mask_address(uri)
     if uri.startswith("http"):
         return shown
-    return f"uv run mlflow ui --backend-store-uri {shlex.quote(uri) if shown == uri else '"$MLFLOW_TRACKING_URI"'}"
+    address = shlex.quote(uri) if shown == uri else '"$MLFLOW_TRACKING_URI"'
+    return f"{invocation.program('mlflow')} ui --backend-store-uri {address}"
 
 
 @contextmanager
@@ -138,6 +140,7 @@ def open_run(settings: RegistrySettings, job: str, config: str) -> Iterator[Run]
         _killed_if_interrupted(),
     ):
         try:
+            RUNS.append(run.info.run_id)
             mlflow.set_tags({"tenure.job": job, **_versions(), **_commit()})
             mlflow.log_text(_without_passwords(config), paths.SETTINGS)
             yield run

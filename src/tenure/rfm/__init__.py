@@ -6,7 +6,7 @@ Each result is one Ibis query on the log. `summary_query` is lazy and `stream_su
 
 from .compressed import CompressedSummary, Histories, Spends, compress, histories
 from .customers import HISTORY, StreamedSummary, stream_summary, summarize, summary_query
-from .split import Split, daily_counts, split
+from .split import Split, daily_counts, split_log
 from .truncation import EARLY_WEEKS, LEAST_WEEKS, Truncation, find_truncation
 from .window import EVERYONE, AcquisitionWindow, LeftOut, RfmError
 
@@ -28,7 +28,7 @@ __all__ = [
     "daily_counts",
     "find_truncation",
     "histories",
-    "split",
+    "split_log",
     "stream_summary",
     "summarize",
     "summary_query",

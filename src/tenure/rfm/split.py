@@ -76,7 +76,7 @@ class Split:
         )
 
 
-def split(
+def split_log(
     transactions: Transactions,
     cutoff: date | str | None = None,
     end: date | str | None = None,

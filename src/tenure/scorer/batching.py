@@ -98,7 +98,8 @@ def score_batches(
     work. Sums are added block by block, in order. `advance` is called with the number of customers of each block done.
     """
     names = ("frequency", "recency", "T", "monetary_value")
-    x, t_x, T, monetary_value = (customers[name].to_numpy(np.float64) for name in names)
+    # Copies: pandas may return a read-only view, for which the kernel would be compiled once more.
+    x, t_x, T, monetary_value = (customers[name].to_numpy(np.float64, copy=True) for name in names)
     # Without outcomes nothing is simulated.
     keys = customer_keys(customers["customer_id"] if request.with_outcomes else (), request.params.seed)
     order = np.lexsort((t_x, T, x, codes))
@@ -126,6 +127,22 @@ def score_batches(
         if advance is not None:
             advance(rows)
     return output
+
+
+def expect_new_customer(draws: Draws, ends: Floats) -> tuple[Floats, Floats]:
+    """Compute a new customer's expected purchases until each day, by draw, and the probability of any, by draw.
+
+    The kernel scores a customer right after the first order, and its cache keeps what it computed by draw: a function
+    of their own would take five seconds to compile.
+    """
+    cache, zero = draws.allocate_cache(ends.size), np.zeros(1)
+    question = Question(ends, 0.0, 1.0, draws.prepare(ends, 0.0), 0, 0, with_outcomes=False)
+    output, none = KernelOutput.empty(1, 0, 0, draws.size), Futures(np.empty((0, 0), np.int32), np.empty((0, 0)))
+    sums = np.zeros((len(TOTALS), draws.size))
+    outputs = Outputs(output.table, sums, output.paths, output.by_period, none.purchases, none.clv)
+    customer = Customers(zero, zero, zero, zero, np.zeros(1, np.uint64))
+    score_block(np.zeros(1, np.int64), customer, draws.population, question, cache, outputs)
+    return cache.plain * cache.alive[:, None], cache.chance
 
 
 def _in_order(score: Any, spans: list[tuple[int, int]], threads: int) -> Iterator[Any]:

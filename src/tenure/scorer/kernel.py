@@ -213,7 +213,7 @@ def _expect(i, monetary_value, question, cache, scratch, outputs):
     row[columns.EXPECTED_PURCHASES], row[columns.EXPECTED_SPEND] = cache.sums[2] / draws, sum_spend / draws
     row[columns.CLV], row[columns.SQUARES] = sum_value / draws, sum_squares
     row[columns.CLV_MEAN_LOW], row[columns.CLV_MEAN_HIGH] = order_statistics(
-        values, 0, question.low, question.high, scratch.buckets, scratch.places
+        values, np.int64(0), question.low, question.high, scratch.buckets, scratch.places
     )
 
 
@@ -285,13 +285,3 @@ def interval_ranks(draws, level):
     low = max(math.ceil(tail * draws - 1e-9) - 1, 0)
     high = max(math.ceil((1.0 - tail) * draws - 1e-9) - 1, 0)
     return low, min(high, draws - 1)
-
-
-@njit(nogil=True)
-def expect_new_customer(population, question, cache):
-    """Compute a new customer's expected purchases by period (`cache.plain`) and P(any) (`cache.chance`)."""
-    purchase.renew_x(0.0, population.purchase, cache.purchase)
-    _expect_if_active(0.0, 0.0, population, question, cache)
-    _renew_history(0.0, 0.0, 0.0, population, question.margin, cache)
-    for s in range(cache.alive.size):
-        cache.plain[s] *= cache.alive[s]

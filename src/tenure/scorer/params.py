@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ..bounds import HORIZON_LIMIT_DAYS, LEAST_RATE, RATE_LIMIT
+from ..bounds import DISCOUNT_RATE, HORIZON_DAYS, HORIZON_LIMIT_DAYS, LEAST_RATE, LEVEL, MARGIN, RATE_LIMIT
 from ..errors import InputError
 
 
@@ -27,10 +27,10 @@ class Params:
         seed: of the simulated outcomes.
     """
 
-    horizon_days: int = 365
-    discount_rate: float = 0.10
-    margin: float = 1.0
-    level: float = 0.90
+    horizon_days: int = HORIZON_DAYS
+    discount_rate: float = DISCOUNT_RATE
+    margin: float = MARGIN
+    level: float = LEVEL
     seed: int = 0
 
     def __post_init__(self) -> None:

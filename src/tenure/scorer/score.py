@@ -14,10 +14,10 @@ from numpy.typing import NDArray
 from ..posterior import Posterior
 from ..streams import stream
 from ..summary import CustomerSummary
-from .batching import KernelOutput, ScoreRequest, extrapolated_share_of, score_batches, sum_months
+from .batching import KernelOutput, ScoreRequest, expect_new_customer, extrapolated_share_of, score_batches, sum_months
 from .columns import COLUMNS, EXPECTED, RESIDUAL, SQUARES
 from .groups import group
-from .kernel import Cache, Floats, Question, expect_new_customer
+from .kernel import Floats
 from .models import Draws
 from .new_customer import first_orders, value_first_orders
 from .params import Params, ScoreError, refuse_no_end
@@ -178,18 +178,11 @@ class Scorer:
     def expected_new_customer(self, days: NDArray[np.int64] | Floats) -> Floats:
         """Compute expected repeat purchases of a new customer within each number of days, shape (draws, days)."""
         ends, places = np.unique(np.asarray(days, np.float64), return_inverse=True)
-        return self._expect_new_customer(ends).plain[:, places]
+        return expect_new_customer(self._draws, ends)[0][:, places]
 
     def new_customer_buys(self, days: float) -> Floats:
         """Compute the probability that a new customer buys again within some days, shape (draws,)."""
-        return self._expect_new_customer(np.array([float(days)])).chance
-
-    def _expect_new_customer(self, ends: Floats) -> Cache:
-        prepared = self._draws.prepare(ends, 0.0)
-        cache = self._draws.allocate_cache(ends.size)
-        question = Question(ends, 0.0, 1.0, prepared, 0, 0, with_outcomes=False)
-        expect_new_customer(self._draws.population, question, cache)
-        return cache
+        return expect_new_customer(self._draws, np.array([float(days)]))[1]
 
     def _request(
         self,

@@ -1,8 +1,9 @@
-"""The typed settings of every job: names, types and ranges. The values are in `conf/`.
+"""The typed settings of every job: names, types, ranges, meanings and defaults.
 
-Fields have no defaults: each value is in one place, the YAML. A setting that is invalid whatever the data raises an
-error that starts with its full key. The classes are not frozen: OmegaConf takes a frozen dataclass as a read-only
-config and would not merge the YAML into it.
+`conf/` has named alternatives only: priors, limits of the review, populations to simulate, experiments. Each value is
+in one place. The `Args` of a class are the only text that explains its settings. A setting that is invalid whatever the
+data raises an error that starts with its full key. The classes are not frozen: OmegaConf takes a frozen dataclass as a
+read-only config and would not merge YAML into it.
 """
 
 from .backtest import (
@@ -14,12 +15,14 @@ from .backtest import (
     OriginSettings,
 )
 from .checks import SettingsError
-from .fit import FitSettings, Priors, PriorSettings, ScaleSettings
+from .fit import DEFAULT_PRIORS, FitSettings, Priors, PriorSettings, ScaleSettings, read_priors
 from .jobs import (
+    COMMANDS,
     BacktestJobSettings,
     PromoteSettings,
     RegistrySettings,
     ReportJobSettings,
+    ResultSettings,
     ScoreJobSettings,
     SimulateJobSettings,
     TrainSettings,
@@ -33,13 +36,16 @@ from .log import (
     SummarySettings,
     TransactionsSettings,
 )
-from .review import LimitSettings, ReviewSettings, ReviewSettingsError
+from .named import read_named, shipped
+from .review import LimitSettings, ReviewSettings, ReviewSettingsError, read_review
 from .score import SCORE_COLUMNS, BatchScoreSettings, ScoreSettings
 from .simulate import AcquisitionSettings, DirtSettings, RefundSettings, SeasonSettings, SimulateSettings, TruthSettings
 from .window import AcquisitionWindowSettings, ObservedSettings, RfmSettings, RollingSettings
 
 __all__ = [
     "BASELINES",
+    "COMMANDS",
+    "DEFAULT_PRIORS",
     "SCORE_COLUMNS",
     "AcquisitionSettings",
     "AcquisitionWindowSettings",
@@ -65,6 +71,7 @@ __all__ = [
     "RefundSettings",
     "RegistrySettings",
     "ReportJobSettings",
+    "ResultSettings",
     "ReviewSettings",
     "ReviewSettingsError",
     "RfmSettings",
@@ -80,4 +87,8 @@ __all__ = [
     "TrainSettings",
     "TransactionsSettings",
     "TruthSettings",
+    "read_named",
+    "read_priors",
+    "read_review",
+    "shipped",
 ]

@@ -1,25 +1,36 @@
 """Settings of backtests: baselines, drift of totals, rolling origins."""
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import pairwise
 
 from ..bounds import HORIZON_LIMIT_DAYS
 from .checks import require, require_day
 
 BASELINES = ("zero", "last_period", "own_rate", "textbook", "nbd", "boosting")
+QUANTILES = (0.01, 0.05, 0.15, 0.25, 0.35, 0.45, 0.55, 0.65, 0.75, 0.85, 0.95, 0.99)
 
 
 @dataclass
 class BoostingSettings:
-    """The gradient-boosted baseline."""
+    """The gradient-boosted baseline.
 
-    quantiles: list[float]
-    trees: int
-    learning_rate: float
-    leaves: int
-    least_per_leaf: int
-    most_customers: int
+    Args:
+        quantiles: levels of its forecast distribution: two or more, rising, above 0 and below 1.
+        trees: number of trees, from 1 up.
+        learning_rate: weight of each tree, above 0 and at most 1.
+        leaves: most leaves of a tree, from 2 up. Four to eight suit most problems (Hastie, Tibshirani & Friedman 2009,
+            section 10.11).
+        least_per_leaf: fewest customers in a leaf, from 1 up.
+        most_customers: size of its training set, from 100 up; of more customers a random sample is taken.
+    """
+
+    quantiles: list[float] = field(default_factory=lambda: list(QUANTILES))
+    trees: int = 100
+    learning_rate: float = 0.1
+    leaves: int = 8
+    least_per_leaf: int = 20
+    most_customers: int = 50_000
 
     def __post_init__(self) -> None:
         key = "backtest.baselines.boosting"
@@ -34,10 +45,15 @@ class BoostingSettings:
 
 @dataclass
 class BaselineSettings:
-    """The baselines that the model is compared with."""
+    """The baselines that the model is compared with.
 
-    names: list[str]
-    boosting: BoostingSettings
+    Args:
+        names: forecasts on the same customers and days: any of zero, last_period, own_rate, textbook, nbd, boosting.
+        boosting: the gradient-boosted baseline, fitted at an earlier cut-off within the calibration window.
+    """
+
+    names: list[str] = field(default_factory=lambda: list(BASELINES))
+    boosting: BoostingSettings = field(default_factory=BoostingSettings)
 
     def __post_init__(self) -> None:
         is_right = set(self.names) <= set(BASELINES) and len(set(self.names)) == len(self.names)
@@ -46,13 +62,26 @@ class BaselineSettings:
 
 @dataclass
 class DriftSettings:
-    """The prior of the drift of totals, in logarithms, and when it is estimated."""
+    """The prior of the drift of totals, in logarithms, and when it is estimated.
 
-    bias_sd: float
-    spread_sd: float
-    spread_df: float
-    least_periods: int
-    source_run: str | None
+    The defaults put totals between 0.77 and 1.31 times the forecast with a probability of 90%, about the biases that
+    the review lets a person accept (`conf/review`).
+
+    Args:
+        bias_sd: prior standard deviation of the model's bias over a horizon, above 0 and at most 2.
+        spread_sd: scale of the half-t prior of the differences between periods, above 0 and at most 2.
+        spread_df: its degrees of freedom, from 1 to 1,000; with fewer, a few periods that differ have more weight.
+        least_periods: holdouts' worth of days from which the drift is estimated, from 2 up; each day counts once. With
+            fewer the drift is the prior's.
+        source_run: run id of a tenure-backtest of the same log, to estimate the drift from; null: the drift is the
+            prior's.
+    """
+
+    bias_sd: float = 0.10
+    spread_sd: float = 0.10
+    spread_df: float = 3
+    least_periods: int = 3
+    source_run: str | None = None
 
     def __post_init__(self) -> None:
         for name in ("bias_sd", "spread_sd"):
@@ -67,20 +96,34 @@ class DriftSettings:
 
 @dataclass
 class BacktestSettings:
-    """The baselines and the drift of totals."""
+    """The baselines and the drift of totals.
 
-    baselines: BaselineSettings
-    drift: DriftSettings
+    Args:
+        baselines: the baselines that the model is compared with.
+        drift: the drift of totals.
+    """
+
+    baselines: BaselineSettings = field(default_factory=BaselineSettings)
+    drift: DriftSettings = field(default_factory=DriftSettings)
 
 
 @dataclass
 class OriginSettings:
-    """The cut-offs and horizons of a rolling backtest."""
+    """The cut-offs and horizons of a rolling backtest.
 
-    horizons_days: list[int]
-    cutoffs: list[str] | None
-    step_days: int
-    least_calibration_days: int
+    Args:
+        horizons_days: lengths of the holdouts in days, each from 1 to 10,950; the drift of totals is estimated for
+            each.
+        cutoffs: last days of calibration, such as ["1997-06-30", "1997-09-30"]; null: every step_days back from the end
+            of the log.
+        step_days: days between two cut-offs, from 1 up.
+        least_calibration_days: the shortest calibration window in days, from 1 up.
+    """
+
+    horizons_days: list[int] = field(default_factory=lambda: [91, 182])
+    cutoffs: list[str] | None = None
+    step_days: int = 91
+    least_calibration_days: int = 91
 
     def __post_init__(self) -> None:
         days = self.horizons_days

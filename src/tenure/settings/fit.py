@@ -1,7 +1,7 @@
 """Settings of the fit: models, priors, inference."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, make_dataclass
+from dataclasses import dataclass, field, make_dataclass
 from typing import TYPE_CHECKING, Any
 
 from ..bounds import MOST_DRAWS
@@ -9,7 +9,9 @@ from ..model_spec import Spec
 from ..purchase import MODELS as PURCHASE_MODELS
 from ..spend import MODELS as SPEND_MODELS
 from .checks import require, require_choice
+from .named import read_named
 
+DEFAULT_PRIORS = "weak"
 POSITIVE = {
     "LogNormal": ("mu", "sigma"),
     "Gamma": ("alpha", "beta"),
@@ -29,7 +31,14 @@ CHOICES = {
 
 @dataclass
 class PriorSettings:
-    """One prior: a distribution by PyMC's name and its parameters."""
+    """One prior: a distribution by PyMC's name and its parameters.
+
+    Args:
+        distribution: LogNormal, Gamma, InverseGamma, HalfNormal or Exponential for a positive quantity, Beta for a
+            share.
+        parameters: by PyMC's names, such as {mu: 0, sigma: 1} of LogNormal, whose mu is the log of the median;
+            positive, except mu.
+    """
 
     distribution: str
     parameters: dict[str, float]
@@ -55,27 +64,52 @@ def _priors_of(spec: Spec) -> type:
                 f"fit.priors.{spec.name}.{name}", UNIT_INTERVAL if quantity.is_share else POSITIVE
             )
 
+    labels = {name: f"prior ({quantity.label})" for name, quantity in spec.quantities.items()}
     quantities = [(name, PriorSettings) for name in spec.quantities]
     title = "".join(word.capitalize() for word in spec.name.split("_"))
-    namespace = {"__post_init__": check, "__doc__": f"Priors of the {spec.label}."}
+    namespace = {"__post_init__": check, "__doc__": _documented(f"Priors of the {spec.label}.", labels)}
     return make_dataclass(f"{title}Priors", quantities, namespace=namespace, module=__name__)
 
 
+def _documented(summary: str, meanings: Mapping[str, str]) -> str:
+    """Return a docstring like those that are written by hand."""
+    return "\n".join([summary, "", "Args:", *(f"    {name}: {meaning}." for name, meaning in meanings.items())])
+
+
 MODELS: Mapping[str, Spec] = {**PURCHASE_MODELS, **SPEND_MODELS}
+PRIORS_OF = {name: _priors_of(spec) for name, spec in MODELS.items()}
 if TYPE_CHECKING:
     Priors = Any
 else:
     # Quantities of purchase models are in units of `fit.scale.time_days`, those of spend models of `fit.scale.money`.
-    Priors = make_dataclass("Priors", [(name, _priors_of(spec)) for name, spec in MODELS.items()], module=__name__)
-    Priors.__doc__ = "Priors of every model, by its name; a fit uses those of its two models."
+    Priors = make_dataclass("Priors", list(PRIORS_OF.items()), module=__name__)
+    Priors.__doc__ = _documented(
+        "Priors of every model, by its name; a fit uses those of its two models.",
+        {name: f"priors of the {spec.label}" for name, spec in MODELS.items()},
+    )
+
+
+def read_priors(name: str = DEFAULT_PRIORS) -> Priors:
+    """Read named priors of `conf/fit/priors`, such as `weak` or `vague`, or a complete YAML file of the user's own."""
+    groups = read_named("fit/priors", name).items()
+    return Priors(**{model: _read_model(model, group) for model, group in groups})
+
+
+def _read_model(model: str, group: Mapping[str, Any]) -> Any:
+    return PRIORS_OF[model](**{name: PriorSettings(**prior) for name, prior in group.items()})
 
 
 @dataclass
 class ScaleSettings:
-    """Constants that take the units out of the priors; null means from the log."""
+    """Constants that take the units out of the priors.
 
-    time_days: float | None
-    money: float | None
+    Args:
+        time_days: unit of time of the priors in days, positive; null: the mean observation time T of the log.
+        money: unit of money of the priors, positive; null: the geometric mean of the repeat buyers' mean spends.
+    """
+
+    time_days: float | None = None
+    money: float | None = None
 
     def __post_init__(self) -> None:
         for name in ("time_days", "money"):
@@ -85,20 +119,40 @@ class ScaleSettings:
 
 @dataclass
 class FitSettings:
-    """Settings of the fit."""
+    """Settings of the fit.
 
-    method: str
-    purchase_model: str
-    spend_model: str
-    sampler: str
-    chains: int
-    tune: int
-    draws: int
-    target_accept: float
-    joint_draws: int
-    no_repeat_buyers: str
-    scale: ScaleSettings
-    priors: Priors
+    Args:
+        method: how the posterior is computed. nuts: the No-U-Turn sampler, the reference. laplace: importance draws
+            around the mode, exact and many times faster; falls back to nuts if its k-hat is above 0.7. map: a point
+            estimate without uncertainty, for trying things; the review fails it.
+        purchase_model: model of purchases and dropout. bg_nbd: a customer may leave after a repeat purchase; mbg_nbd:
+            after the first purchase too; pareto_nbd: at any time.
+        spend_model: model of the spend per purchase: gamma_gamma, the only one.
+        sampler: program that runs nuts: nutpie, or pymc (PyMC's own, much slower).
+        chains: chains of nuts, from 2 (R-hat compares chains) to 64.
+        tune: warm-up steps of each chain, from 100 to 100,000. Few are enough: nuts starts at the mode, in coordinates
+            whitened there.
+        draws: draws of each chain, from 100; of all chains together 100,000 at most. laplace takes as many in all.
+        target_accept: acceptance rate that nuts aims at, at least 0.5 and below 1.
+        joint_draws: draws that scores use, of all chains together, from 100: the futures that the scorer simulates.
+        no_repeat_buyers: what to do without a paying repeat buyer. refuse: raise an error; prior: use the prior of the
+            spend model, which needs fit.scale.money.
+        scale: constants that take the units out of the priors.
+        priors: priors of every model; fit/priors=weak or fit/priors=vague chooses a set.
+    """
+
+    method: str = "nuts"
+    purchase_model: str = "bg_nbd"
+    spend_model: str = "gamma_gamma"
+    sampler: str = "nutpie"
+    chains: int = 4
+    tune: int = 500
+    draws: int = 1000
+    target_accept: float = 0.9
+    joint_draws: int = 1000
+    no_repeat_buyers: str = "refuse"
+    scale: ScaleSettings = field(default_factory=ScaleSettings)
+    priors: Priors = field(default_factory=read_priors)
 
     def __post_init__(self) -> None:
         for name, choices in CHOICES.items():

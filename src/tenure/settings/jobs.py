@@ -1,14 +1,15 @@
 """The settings of each command."""
 
 import re
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
-from ..bounds import LEAST_RATE
+from ..bounds import LEAST_RATE, LEVEL
 from .backtest import BacktestSettings, OriginSettings
 from .checks import require
 from .fit import FitSettings
 from .log import MovedLogSettings, SummarySettings, TransactionsSettings
-from .review import ReviewSettings
+from .review import ReviewSettings, read_review
 from .score import DAY_COLUMNS, LOG_COLUMNS, BatchScoreSettings, ScoreSettings
 from .simulate import SimulateSettings
 from .window import ObservedSettings, RfmSettings, RollingSettings
@@ -16,20 +17,32 @@ from .window import ObservedSettings, RfmSettings, RollingSettings
 MODEL = "models:/[^/@]+(@[^/@]+|/[^/@]+)"  # the registry refuses other texts
 RUN = "runs:/[0-9a-f]{32}"
 
+CHAMPION = "models:/clv@champion"
+
 LONGEST_NAME, LONGEST_TAG = 250, 5000
 TAG = r"(?![/.])[\w\-.:/ ]{1,250}(?<!/)"
 
 
 @dataclass
 class RegistrySettings:
-    """The tracking store, the experiment and the model. `register` null: a single run registers, a sweep does not."""
+    """The tracking store, the experiment and the model.
 
-    tracking_uri: str
-    experiment: str
-    name: str
-    register: bool | None
-    run_name: str | None
-    tags: dict[str, str]
+    Args:
+        tracking_uri: address of the MLflow store; MLFLOW_TRACKING_URI in the environment has priority.
+        experiment: name of the MLflow experiment, 1 to 250 printable characters.
+        name: name of the registered model, 1 to 250 characters, none of them / : . % or a quote.
+        register: whether a model that does not fail is registered; null: a single run registers, the runs of a sweep do
+            not.
+        run_name: name of the run, 1 to 250 printable characters; null: MLflow chooses one.
+        tags: further tags of the run, such as {team: retention}; values of 5,000 characters at most.
+    """
+
+    tracking_uri: str = "sqlite:///mlflow.db"
+    experiment: str = "tenure"
+    name: str = "clv"
+    register: bool | None = None
+    run_name: str | None = None
+    tags: dict[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         """Raise SettingsError for names that MLflow would refuse after the work is done."""
@@ -47,17 +60,46 @@ class RegistrySettings:
 
 
 @dataclass
-class TrainSettings:
-    """The settings of `tenure-train`."""
+class ResultSettings:
+    """The file that describes how a command ended.
 
-    transactions: TransactionsSettings
-    rfm: RfmSettings
-    fit: FitSettings
-    score: ScoreSettings
-    backtest: BacktestSettings
-    review: ReviewSettings
-    registry: RegistrySettings
-    seed: int
+    Args:
+        path: path of a JSON file, which ends in .json, with the run, verdict, model, totals, paths and exit code; null:
+            none. It is written whatever happens. Each run of a sweep has its own, such as result-0.json.
+    """
+
+    path: str | None = None
+
+    def __post_init__(self) -> None:
+        is_right = self.path is None or self.path.endswith(".json")
+        require(is_right, "result.path", "a path that ends in .json, or null", self.path)
+
+
+@dataclass
+class TrainSettings:
+    """The settings of `tenure-train`.
+
+    Args:
+        transactions: the purchase log.
+        rfm: the days and customers that the model is fitted to.
+        fit: models, priors and inference.
+        score: horizon, discounting, margin and level of the forecasts.
+        backtest: baselines and the drift of totals.
+        review: limits of the review.
+        registry: store, experiment and model.
+        seed: seed of the sampler and of the simulated outcomes, from 0 to 2^63 - 1.
+        result: the file that describes how the command ended.
+    """
+
+    transactions: TransactionsSettings = field(default_factory=TransactionsSettings)
+    rfm: RfmSettings = field(default_factory=RfmSettings)
+    fit: FitSettings = field(default_factory=FitSettings)
+    score: ScoreSettings = field(default_factory=ScoreSettings)
+    backtest: BacktestSettings = field(default_factory=BacktestSettings)
+    review: ReviewSettings = field(default_factory=read_review)
+    registry: RegistrySettings = field(default_factory=RegistrySettings)
+    seed: int = 0
+    result: ResultSettings = field(default_factory=ResultSettings)
 
     def __post_init__(self) -> None:
         require(0 <= self.seed < 2**63, "seed", "from 0 to 2^63 - 1", self.seed)
@@ -65,16 +107,29 @@ class TrainSettings:
 
 @dataclass
 class BacktestJobSettings:
-    """The settings of `tenure-backtest`."""
+    """The settings of `tenure-backtest`.
 
-    transactions: TransactionsSettings
-    rfm: RollingSettings
-    fit: FitSettings
-    origins: OriginSettings
-    backtest: BacktestSettings
-    level: float
-    registry: RegistrySettings
-    seed: int
+    Args:
+        transactions: the purchase log.
+        rfm: the days and customers that the model is fitted to.
+        fit: models, priors and inference; one fit for each cut-off.
+        origins: cut-offs and horizons.
+        backtest: baselines and the drift of totals.
+        level: probability of the intervals, above 0 and below 1.
+        registry: store and experiment.
+        seed: seed of the draws and of the simulated outcomes, from 0 to 2^63 - 1.
+        result: the file that describes how the command ended.
+    """
+
+    transactions: TransactionsSettings = field(default_factory=TransactionsSettings)
+    rfm: RollingSettings = field(default_factory=RollingSettings)
+    fit: FitSettings = field(default_factory=lambda: FitSettings(method="laplace"))
+    origins: OriginSettings = field(default_factory=OriginSettings)
+    backtest: BacktestSettings = field(default_factory=BacktestSettings)
+    level: float = LEVEL
+    registry: RegistrySettings = field(default_factory=RegistrySettings)
+    seed: int = 0
+    result: ResultSettings = field(default_factory=ResultSettings)
 
     def __post_init__(self) -> None:
         require(0 < self.level < 1, "level", "above 0 and below 1", self.level)
@@ -88,19 +143,36 @@ class BacktestJobSettings:
 
 @dataclass
 class ScoreJobSettings:
-    """The settings of `tenure-score`."""
+    """The settings of `tenure-score`.
 
-    model: str
-    output: str
-    by: list[str]
-    by_month: bool
-    residual: bool
-    transactions: TransactionsSettings
-    summary: SummarySettings
-    rfm: ObservedSettings
-    score: BatchScoreSettings
-    registry: RegistrySettings
-    seed: int
+    Args:
+        model: model to score with: by alias (models:/clv@champion), by number (models:/clv/3, models:/clv/latest) or of
+            a training run (runs:/ and its id).
+        output: path of the scores, which ends in .parquet; an atomic write: complete or absent.
+        by: columns to total by, such as [country]: of summary.path, or named in transactions.segments.
+        by_month: whether to add purchases and clv by month: columns of lists, and a table of totals.
+        residual: whether to add the clv without a horizon: columns residual_clv, residual_low, residual_high and so on.
+        transactions: the purchase log.
+        summary: a customer summary to score instead of a log.
+        rfm: the end of observation.
+        score: horizon, discounting, margin, level, and further columns.
+        registry: store and experiment.
+        seed: seed of the simulated outcomes, from 0 to 2^63 - 1.
+        result: the file that describes how the command ended.
+    """
+
+    model: str = CHAMPION
+    output: str = "scores.parquet"
+    by: list[str] = field(default_factory=list)
+    by_month: bool = False
+    residual: bool = False
+    transactions: TransactionsSettings = field(default_factory=TransactionsSettings)
+    summary: SummarySettings = field(default_factory=SummarySettings)
+    rfm: ObservedSettings = field(default_factory=ObservedSettings)
+    score: BatchScoreSettings = field(default_factory=BatchScoreSettings)
+    registry: RegistrySettings = field(default_factory=RegistrySettings)
+    seed: int = 0
+    result: ResultSettings = field(default_factory=ResultSettings)
 
     def __post_init__(self) -> None:
         is_model = re.fullmatch(f"{MODEL}|{RUN}", self.model) is not None
@@ -125,12 +197,21 @@ class ScoreJobSettings:
 
 @dataclass
 class SimulateJobSettings:
-    """The settings of `tenure-simulate`."""
+    """The settings of `tenure-simulate`.
+
+    Args:
+        simulate: the synthetic log.
+        output: path of the log: one file if it ends in .parquet, else a new folder of parts; an atomic write.
+        truth: path of a Parquet file with each customer's true rate, dropout, mean spend and departure; null: none.
+        seed: seed of the log, from 0 to 2^63 - 1; the same settings and seed give the same bytes.
+        result: the file that describes how the command ended.
+    """
 
     simulate: SimulateSettings
-    output: str
-    truth: str | None
-    seed: int
+    output: str = "simulated.parquet"
+    truth: str | None = None
+    seed: int = 0
+    result: ResultSettings = field(default_factory=ResultSettings)
 
     def __post_init__(self) -> None:
         require(self.output.strip() != "", "output", "the path of a .parquet file, or of a new folder", self.output)
@@ -141,15 +222,27 @@ class SimulateJobSettings:
 
 @dataclass
 class PromoteSettings:
-    """The settings of `tenure-promote`."""
+    """The settings of `tenure-promote`.
 
-    model: str
-    reason: str | None
-    by: str | None
-    rollback: bool
-    transactions: MovedLogSettings
-    registry: RegistrySettings
-    seed: int
+    Args:
+        model: model to promote, by alias (models:/clv@challenger) or number (models:/clv/3).
+        reason: why a person promotes it, 2,000 characters at most. It outweighs the comparison, never a FAIL.
+        by: who promotes, 2,000 characters at most; null: the login on this machine.
+        rollback: whether to make the champion before this one champion again.
+        transactions: the present place of the challenger's purchase log.
+        registry: store and experiment.
+        seed: seed of both fits and of the simulated outcomes, from 0 to 2^63 - 1.
+        result: the file that describes how the command ended.
+    """
+
+    model: str = "models:/clv@challenger"
+    reason: str | None = None
+    by: str | None = None
+    rollback: bool = False
+    transactions: MovedLogSettings = field(default_factory=MovedLogSettings)
+    registry: RegistrySettings = field(default_factory=RegistrySettings)
+    seed: int = 0
+    result: ResultSettings = field(default_factory=ResultSettings)
 
     def __post_init__(self) -> None:
         is_model = re.fullmatch(MODEL, self.model) is not None
@@ -169,11 +262,19 @@ class PromoteSettings:
 
 @dataclass
 class ReportJobSettings:
-    """The settings of `tenure-report`."""
+    """The settings of `tenure-report`.
 
-    model: str
-    output: str
-    registry: RegistrySettings
+    Args:
+        model: model by alias (models:/clv@champion) or number (models:/clv/3), or the id of a training run.
+        output: path of the report; an atomic write: complete or absent.
+        registry: store and experiment.
+        result: the file that describes how the command ended.
+    """
+
+    model: str = CHAMPION
+    output: str = "report.html"
+    registry: RegistrySettings = field(default_factory=RegistrySettings)
+    result: ResultSettings = field(default_factory=ResultSettings)
 
     def __post_init__(self) -> None:
         is_model = re.fullmatch(rf"{MODEL}|[0-9a-f]{{32}}", self.model) is not None
@@ -181,3 +282,13 @@ class ReportJobSettings:
             "a model by alias or number (models:/clv@challenger, models:/clv/3) or the id of a run (32 digits, 0 to f)"
         )
         require(is_model, "model", rule, self.model)
+
+
+COMMANDS: Mapping[str, type] = {
+    "train": TrainSettings,
+    "score": ScoreJobSettings,
+    "simulate": SimulateJobSettings,
+    "promote": PromoteSettings,
+    "backtest": BacktestJobSettings,
+    "report": ReportJobSettings,
+}

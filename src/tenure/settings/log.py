@@ -1,10 +1,11 @@
 """The purchase log, or a customer summary instead of it: its place, its format, the rules for its rows."""
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from zoneinfo import available_timezones
 
 from .checks import require, require_choice, require_day, require_pattern
+from .named import shipped
 
 LOG_CHOICES = {
     "format": ("auto", "csv", "parquet", "duckdb"),
@@ -20,13 +21,21 @@ NORMALIZE_IDS = ("case", "spaces", "invisible", "excel", "unicode")
 
 @dataclass
 class ColumnSettings:
-    """The names of the columns of the purchase log."""
+    """The names of the columns of the purchase log.
 
-    customer_id: str
-    date: str
-    amount: str
-    order_id: str | None
-    acquired: str | None
+    Args:
+        customer_id: column of the customers' ids.
+        date: column of the dates or time stamps of purchases.
+        amount: column of the amounts; a negative amount is a refund.
+        order_id: column of the orders' ids, which match refunds with orders; null: none.
+        acquired: column of the day of the first purchase ever, which identifies left-truncated customers; null: none.
+    """
+
+    customer_id: str = "customer_id"
+    date: str = "date"
+    amount: str = "amount"
+    order_id: str | None = None
+    acquired: str | None = None
 
     def __post_init__(self) -> None:
         names = list(self.named().values())
@@ -40,15 +49,26 @@ class ColumnSettings:
 
 @dataclass
 class CsvSettings:
-    """The format of a CSV purchase log."""
+    """The format of a CSV purchase log.
 
-    separator: str | None
-    decimal: str
-    thousands: str | None
-    currency_signs: bool
-    encoding: str
-    date_format: str | None
-    day_first: bool
+    Args:
+        separator: one character, or tab; null: a comma, or a tab in .tsv and .tab files. A first line sep= has
+            priority.
+        decimal: decimal sign of the amounts, one character.
+        thousands: sign between thousands, one character; null: none.
+        currency_signs: whether amounts are written as "29.33 €", "$1,234.50" or "(EUR 12)", all of one currency.
+        encoding: encoding of the file, such as utf-8 or latin-1.
+        date_format: format of the dates, such as "%Y%m%d"; null: ISO dates.
+        day_first: whether dates are written as 31/12/1997.
+    """
+
+    separator: str | None = None
+    decimal: str = "."
+    thousands: str | None = None
+    currency_signs: bool = False
+    encoding: str = "utf-8"
+    date_format: str | None = None
+    day_first: bool = False
 
     def __post_init__(self) -> None:
         if self.separator is not None and self.separator.lower().strip("\\") in ("t", "tab"):
@@ -66,7 +86,15 @@ class CsvSettings:
 
 @dataclass
 class ExcludeSettings:
-    """A rule that leaves rows out: the text of a column matches, or its number lies above or below a limit."""
+    """A rule that leaves rows out: the text of a column matches, or its number lies above or below a limit.
+
+    Args:
+        column: column that the rule looks at.
+        matches: regular expression, such as "^test"; rows with a matching text are left out. Either this or a limit is
+            set.
+        above: rows with a larger number are left out.
+        below: rows with a smaller number are left out.
+    """
 
     column: str
     matches: str | None = None
@@ -83,11 +111,17 @@ class ExcludeSettings:
 
 @dataclass
 class EngineSettings:
-    """The limits on memory, disk and threads of DuckDB."""
+    """The limits on memory, disk and threads of DuckDB.
 
-    memory_limit: str
-    temp_directory: str | None
-    threads: int | None
+    Args:
+        memory_limit: memory of DuckDB, such as 4GB or 500MB; beyond it DuckDB works on disk.
+        temp_directory: folder for that; null: the system's temporary folder.
+        threads: threads of DuckDB, from 1 up; null: all cores.
+    """
+
+    memory_limit: str = "4GB"
+    temp_directory: str | None = None
+    threads: int | None = None
 
     def __post_init__(self) -> None:
         is_size = re.fullmatch(r"[0-9]+(\.[0-9]+)? ?(MB|GB|TB|MiB|GiB|TiB)", self.memory_limit) is not None
@@ -98,32 +132,65 @@ class EngineSettings:
 
 @dataclass
 class TransactionsSettings:
-    """The place of the purchase log, its format, and the rules for its rows."""
+    """The place of the purchase log, its format, and the rules for its rows.
 
-    path: str
-    format: str
-    table: str | None
-    query: str | None
-    allow_paths: list[str]
-    columns: ColumnSettings
-    currency: str | None
-    csv: CsvSettings
-    timezone: str | None
-    stamped_in: str | None
-    guests: str
-    placeholders: list[str]
-    not_placeholders: list[str]
-    normalize_ids: list[str]
-    id_type: str | None
-    zero_amounts: str
-    negative_amounts: str
-    cancellations: str | None
-    duplicates: str
-    exclude: dict[str, ExcludeSettings]
-    segments: dict[str, str]
-    first_day: str | None
-    longest_gap_days: int
-    engine: EngineSettings
+    Args:
+        path: purchase log: a CSV, Parquet or DuckDB file, a glob, or a folder of partitions.
+        format: format of the log: auto (by the suffix of the file), csv, parquet or duckdb.
+        table: table of a DuckDB file, which needs this or a query; null: none.
+        query: SQL over the view `log` (the file) or `shop.<table>` (a DuckDB file), whose rows are the log; null: none.
+        allow_paths: further files and folders that the query may read; by default only the log.
+        columns: the names of the columns.
+        currency: column of the currencies; null: none. A log with several currencies raises an error that counts them.
+        csv: the format of a CSV file.
+        timezone: timezone of the shop, such as Europe/Paris, in which time stamps become days. Required if time stamps
+            have a zone.
+        stamped_in: timezone of time stamps without a zone; null: the shop's timezone.
+        guests: what to do with rows without a customer id. drop: leave them out and count them; refuse: raise an error.
+        placeholders: further ids that stand for no customer, such as [guest, "0"]; case is ignored.
+        not_placeholders: default placeholders that are ids in this log, of nan, NA, N/A, #N/A, <NA>, NaT, None, null.
+        normalize_ids: differences between ids to ignore, so that such ids are merged: any of case, spaces, invisible,
+            excel, unicode.
+        id_type: type of the ids in outputs: integer or text; null: as in the log, and of a CSV as in the model's log.
+        zero_amounts: sales of amount 0. count: they are purchases; drop: they are left out.
+        negative_amounts: rows with a negative amount. refund: net them against sales; drop: leave them out; refuse:
+            raise an error.
+        cancellations: regular expression of order ids of cancellations, such as "^C(.*)", whose group is the cancelled
+            order; null: none.
+        duplicates: rows that are equal in every column. keep: keep and count them; drop: drop all but one.
+        exclude: rules for rows to leave out, by name, such as {test orders: {column: channel, matches: "^test"}}.
+        segments: columns to carry through, such as {country: first, channel: mode}: a customer's first or most frequent
+            value.
+        first_day: leave out earlier rows; null: none, but isolated first rows raise an error.
+        longest_gap_days: longest time in days without rows, from 1 up; a longer one probably is a wrong date, and
+            raises an error.
+        engine: limits of DuckDB.
+    """
+
+    path: str = field(default_factory=lambda: shipped("data/cdnow_sample.csv"))
+    format: str = "auto"
+    table: str | None = None
+    query: str | None = None
+    allow_paths: list[str] = field(default_factory=list)
+    columns: ColumnSettings = field(default_factory=ColumnSettings)
+    currency: str | None = None
+    csv: CsvSettings = field(default_factory=CsvSettings)
+    timezone: str | None = None
+    stamped_in: str | None = None
+    guests: str = "drop"
+    placeholders: list[str] = field(default_factory=list)
+    not_placeholders: list[str] = field(default_factory=list)
+    normalize_ids: list[str] = field(default_factory=list)
+    id_type: str | None = None
+    zero_amounts: str = "count"
+    negative_amounts: str = "refund"
+    cancellations: str | None = None
+    duplicates: str = "keep"
+    exclude: dict[str, ExcludeSettings] = field(default_factory=dict)
+    segments: dict[str, str] = field(default_factory=dict)
+    first_day: str | None = None
+    longest_gap_days: int = 730
+    engine: EngineSettings = field(default_factory=EngineSettings)
 
     def __post_init__(self) -> None:
         for name, choices in LOG_CHOICES.items():
@@ -163,10 +230,16 @@ class TransactionsSettings:
 
 @dataclass
 class SummarySettings:
-    """A customer summary to score instead of a purchase log."""
+    """A customer summary to score instead of a purchase log.
 
-    path: str | None
-    as_of: str | None
+    Args:
+        path: CSV or Parquet file with the columns customer_id, frequency, recency, T and monetary_value; null: score a
+            log.
+        as_of: end of observation of the summary, such as 1998-06-30; null: not stated.
+    """
+
+    path: str | None = None
+    as_of: str | None = None
 
     def __post_init__(self) -> None:
         require_day("summary.as_of", self.as_of)
@@ -174,7 +247,12 @@ class SummarySettings:
 
 @dataclass
 class MovedLogSettings:
-    """The present place of the challenger's purchase log, and whether its SQL query may run here."""
+    """The present place of the challenger's purchase log, and whether its SQL query may run here.
 
-    path: str | None
-    trust_query: bool
+    Args:
+        path: present path of the challenger's purchase log; null: unchanged.
+        trust_query: whether the SQL query of the challenger's run (transactions.query) may run here.
+    """
+
+    path: str | None = None
+    trust_query: bool = False

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from ..errors import InputError
+from .named import read_named
 
 # Prefixes of a metric's name that stand for fitted models.
 ANY, MODELS, METHODS, STAGES = "{fit}", ("{purchases}", "{spend}"), ("{nuts}", "{laplace}"), ("{final}",)
@@ -48,6 +49,10 @@ class ReviewSettings:
     """The limits of the review by name, and the level of the intervals that they assume.
 
     Neither this class nor `LimitSettings` is frozen: Hydra cannot fill a frozen schema from a config group.
+
+    Args:
+        level: probability of the intervals, above 0 and below 1.
+        checks: the checks by name; conf/review/default.yaml has them with their reasons.
     """
 
     level: float
@@ -58,6 +63,12 @@ class ReviewSettings:
         faults += faults_of(self.checks)
         if faults:
             raise ReviewSettingsError(faults)
+
+
+def read_review(name: str = "default") -> ReviewSettings:
+    """Read named limits of `conf/review`."""
+    stored = read_named("review", name)
+    return ReviewSettings(stored["level"], {key: LimitSettings(**limit) for key, limit in stored["checks"].items()})
 
 
 def faults_of(limits: Mapping[str, LimitSettings]) -> list[str]:

@@ -1,9 +1,9 @@
 """Settings of scoring."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
-from ..bounds import HORIZON_LIMIT_DAYS, RATE_LIMIT
+from ..bounds import DISCOUNT_RATE, HORIZON_DAYS, HORIZON_LIMIT_DAYS, LEVEL, MARGIN, RATE_LIMIT
 from .checks import require, require_choice
 
 # Further columns of the output, by what they need.
@@ -15,12 +15,20 @@ SCORE_COLUMNS = ("as_of", "horizon_days", "model_version", "first_purchase", "la
 
 @dataclass
 class ScoreSettings:
-    """Params of the scorer: horizon, discounting, margin, interval level."""
+    """Params of the scorer: horizon, discounting, margin, interval level.
 
-    horizon_days: int
-    discount_rate: float
-    margin: float
-    level: float
+    Args:
+        horizon_days: days ahead, from 1 to 10,950.
+        discount_rate: annual effective rate, from 0 to 5 (0.10 is ten percent): a purchase t days ahead is discounted
+            by (1 + d)^(-t / 365).
+        margin: share of spend that is kept, above 0 and at most 1.
+        level: probability of the intervals, above 0 and below 1.
+    """
+
+    horizon_days: int = HORIZON_DAYS
+    discount_rate: float = DISCOUNT_RATE
+    margin: float = MARGIN
+    level: float = LEVEL
 
     def __post_init__(self) -> None:
         days = 1 <= self.horizon_days <= HORIZON_LIMIT_DAYS
@@ -37,11 +45,18 @@ class ScoreSettings:
 
 @dataclass
 class BatchScoreSettings(ScoreSettings):
-    """Params of `tenure-score`, the further columns that it writes, and the checks that it skips."""
+    """Params of `tenure-score`, the further columns that it writes, and the checks that it skips.
 
-    columns: list[str]
-    allow_unit_change: bool
-    accept_failed: bool
+    Args:
+        columns: columns to add: any of as_of, horizon_days, model_version, first_purchase, last_purchase,
+            historic_spend.
+        allow_unit_change: whether to score although money or time seems to have another unit than the model's.
+        accept_failed: whether to score with a training run of verdict FAIL (model=runs:/ and its id).
+    """
+
+    columns: list[str] = field(default_factory=list)
+    allow_unit_change: bool = False
+    accept_failed: bool = False
 
     def __post_init__(self) -> None:
         super().__post_init__()

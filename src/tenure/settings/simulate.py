@@ -2,7 +2,7 @@
 
 import datetime as dt
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from ..bounds import HORIZON_LIMIT_DAYS
 from ..purchase import MODELS as PURCHASE_MODELS
@@ -15,7 +15,13 @@ ROLES = ("customer_id", "date", "amount", "order_id")
 
 @dataclass
 class TruthSettings:
-    """A population: its models and their parameters; time in days, money as in the log."""
+    """A population: its models and their parameters; time in days, money as in the log.
+
+    Args:
+        purchase_model: model of purchases and dropout: bg_nbd, mbg_nbd or pareto_nbd.
+        spend_model: model of the spend per purchase: gamma_gamma.
+        parameters: parameters of both models by name, such as r, alpha, a, b, p, q, v.
+    """
 
     purchase_model: str
     spend_model: str
@@ -48,11 +54,17 @@ class TruthSettings:
 
 @dataclass
 class AcquisitionSettings:
-    """When the customers of a synthetic log first bought."""
+    """When the customers of a synthetic log first bought.
 
-    since: str | None
-    until: str | None
-    growth: float
+    Args:
+        since: first day of acquisitions; null: the log's first day. An earlier one gives left-truncated customers.
+        until: last day of acquisitions; null: the log's last day.
+        growth: annual growth of acquisitions, effective, from -0.9 to 10 (0.5: half as many again each year).
+    """
+
+    since: str | None = None
+    until: str | None = None
+    growth: float = 0.0
 
     def __post_init__(self) -> None:
         require_day("simulate.acquisition.since", self.since)
@@ -63,10 +75,15 @@ class AcquisitionSettings:
 
 @dataclass
 class SeasonSettings:
-    """A yearly cycle of repeat purchases."""
+    """A yearly cycle of repeat purchases; first purchases have none.
 
-    amplitude: float
-    peak_day: int
+    Args:
+        amplitude: purchases on the peak day over those on an average day, less 1; at least 0 and below 1.
+        peak_day: day of the year with the most purchases, 1 to 365.
+    """
+
+    amplitude: float = 0.0
+    peak_day: int = 345
 
     def __post_init__(self) -> None:
         require(0 <= self.amplitude < 1, "simulate.season.amplitude", "at least 0 and below 1", self.amplitude)
@@ -75,13 +92,22 @@ class SeasonSettings:
 
 @dataclass
 class RefundSettings:
-    """Which orders of a synthetic log are refunded, and how the log shows it."""
+    """Which orders of a synthetic log are refunded, and how the log shows it.
 
-    share: float
-    full: float
-    delay_days: float
-    matched: float
-    prefix: str | None
+    Args:
+        share: share of the orders that are refunded, from 0 to 1.
+        full: share of the refunds that are full, from 0 to 1; the others are for a part of the amount, uniform.
+        delay_days: mean days until a refund, exponential, from 0 to 3,650; refunds after the end of the log are left
+            out.
+        matched: share of the refunds with the id of their order, from 0 to 1; the others have another id.
+        prefix: prefix of the order ids of refunds, such as C; null: none.
+    """
+
+    share: float = 0.0
+    full: float = 0.7
+    delay_days: float = 14
+    matched: float = 1.0
+    prefix: str | None = None
 
     def __post_init__(self) -> None:
         for name in ("share", "full", "matched"):
@@ -91,18 +117,31 @@ class RefundSettings:
 
 @dataclass
 class DirtSettings:
-    """Shares of the rows of a synthetic log that are wrong, by the kind of fault."""
+    """Shares of the rows of a synthetic log that are wrong, by the kind of fault.
 
-    null_ids: float
-    blank_ids: float
-    guest_ids: float
-    float_ids: float
-    null_dates: float
-    epoch_dates: float
-    zero_amounts: float
-    null_amounts: float
-    nan_amounts: float
-    duplicates: float
+    Args:
+        null_ids: share of rows without an id, from 0 to 1.
+        blank_ids: share of rows with a blank id, from 0 to 1.
+        guest_ids: share of rows with the id GUEST, from 0 to 1.
+        float_ids: share of rows with an id such as 17.0, from 0 to 1.
+        null_dates: share of rows without a date, from 0 to 1.
+        epoch_dates: share of rows dated 1970-01-01, from 0 to 1.
+        zero_amounts: share of rows with an amount of 0, from 0 to 1.
+        null_amounts: share of rows without an amount, from 0 to 1.
+        nan_amounts: share of rows with an amount that is not a number, from 0 to 1.
+        duplicates: share of rows that repeat another, from 0 to 1.
+    """
+
+    null_ids: float = 0.0
+    blank_ids: float = 0.0
+    guest_ids: float = 0.0
+    float_ids: float = 0.0
+    null_dates: float = 0.0
+    epoch_dates: float = 0.0
+    zero_amounts: float = 0.0
+    null_amounts: float = 0.0
+    nan_amounts: float = 0.0
+    duplicates: float = 0.0
 
     def __post_init__(self) -> None:
         for name, value in vars(self).items():
@@ -115,18 +154,31 @@ class DirtSettings:
 
 @dataclass
 class SimulateSettings:
-    """A synthetic purchase log: its customers, its days, and its faults."""
+    """A synthetic purchase log: its customers, its days, and its faults.
+
+    Args:
+        customers: number of customers, from 1 to 1,000,000,000.
+        start: first day of the log.
+        end: last day of the log, within 30 years of the first acquisition.
+        truth: the population.
+        acquisition: when the customers first bought.
+        dates: form of the dates. day: days; time: time stamps without a zone.
+        season: a yearly cycle of repeat purchases.
+        refunds: which orders are refunded.
+        dirt: shares of wrong rows.
+        segments: segments with the shares of their values, such as {country: {DE: 0.7, FR: 0.3}}; shares add up to 1.
+    """
 
     customers: int
     start: str
     end: str
-    dates: str
     truth: TruthSettings
-    acquisition: AcquisitionSettings
-    season: SeasonSettings
-    refunds: RefundSettings
-    dirt: DirtSettings
-    segments: dict[str, dict[str, float]]
+    acquisition: AcquisitionSettings = field(default_factory=AcquisitionSettings)
+    dates: str = "day"
+    season: SeasonSettings = field(default_factory=SeasonSettings)
+    refunds: RefundSettings = field(default_factory=RefundSettings)
+    dirt: DirtSettings = field(default_factory=DirtSettings)
+    segments: dict[str, dict[str, float]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         require(1 <= self.customers <= 10**9, "simulate.customers", "from 1 to 1,000,000,000", self.customers)

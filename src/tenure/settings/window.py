@@ -1,16 +1,21 @@
 """The customers and days of a customer summary."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from .checks import require, require_day
 
 
 @dataclass
 class AcquisitionWindowSettings:
-    """The first and the last day of the first purchases of customers that a model is fitted to."""
+    """The first and the last day of the first purchases of customers that a model is fitted to.
 
-    first: str | None
-    last: str | None
+    Args:
+        first: first day of the first purchases of customers to fit to, instead of a burn-in; null: no bound.
+        last: last day of the first purchases of customers to fit to; null: no bound.
+    """
+
+    first: str | None = None
+    last: str | None = None
 
     def __post_init__(self) -> None:
         require_day("rfm.acquisition.first", self.first)
@@ -22,12 +27,19 @@ class AcquisitionWindowSettings:
 
 @dataclass
 class RfmSettings:
-    """The last day of calibration, the end of observation, and the customers that a model is fitted to."""
+    """The last day of calibration, the end of observation, and the customers that a model is fitted to.
 
-    cutoff: str | None
-    end: str | None
-    burn_in_days: int
-    acquisition: AcquisitionWindowSettings
+    Args:
+        cutoff: last day of calibration, such as 1997-09-30; null: half-way through the log.
+        end: end of observation; null: the last day of the log.
+        burn_in_days: leave out customers whose first purchase is in the first so many days of the log, from 0 to 3,650.
+        acquisition: the acquisition window, instead of a burn-in.
+    """
+
+    cutoff: str | None = None
+    end: str | None = None
+    burn_in_days: int = 0
+    acquisition: AcquisitionWindowSettings = field(default_factory=AcquisitionWindowSettings)
 
     def __post_init__(self) -> None:
         require_day("rfm.cutoff", self.cutoff)
@@ -48,11 +60,17 @@ def _require_burn_in(days: int, window: AcquisitionWindowSettings) -> None:
 
 @dataclass
 class RollingSettings:
-    """The end of observation and the customers that a model is fitted to, where `origins` set the cut-offs."""
+    """The end of observation and the customers that a model is fitted to, where `origins` set the cut-offs.
 
-    end: str | None
-    burn_in_days: int
-    acquisition: AcquisitionWindowSettings
+    Args:
+        end: end of observation; null: the last day of the log.
+        burn_in_days: leave out customers whose first purchase is in the first so many days of the log, from 0 to 3,650.
+        acquisition: the acquisition window, instead of a burn-in.
+    """
+
+    end: str | None = None
+    burn_in_days: int = 0
+    acquisition: AcquisitionWindowSettings = field(default_factory=AcquisitionWindowSettings)
 
     def __post_init__(self) -> None:
         require_day("rfm.end", self.end)
@@ -61,9 +79,13 @@ class RollingSettings:
 
 @dataclass
 class ObservedSettings:
-    """The end of observation, without a holdout."""
+    """The end of observation, without a holdout.
 
-    end: str | None
+    Args:
+        end: end of observation; null: the last day of the log.
+    """
+
+    end: str | None = None
 
     def __post_init__(self) -> None:
         require_day("rfm.end", self.end)

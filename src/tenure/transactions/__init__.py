@@ -12,10 +12,11 @@ from .files import find as input_files
 from .identities import Identities, find_identities
 from .ids import CANONICAL, INTEGER, STRING, TEXT, IdTypeError, choose_type, kind_of, refuse_others
 from .log import Transactions, of_table, read
+from .memory import of_frame
 from .reconciliation import MISSING, Line, Reconciliation, StrayRefunds
 
 __all__ = [
     "CANONICAL", "INTEGER", "MISSING", "STRING", "TEXT", "AccountedLog", "IdTypeError", "Identities", "Line",
     "Reconciliation", "StrayRefunds", "Transactions", "TransactionsError", "choose_type", "find_identities",
-    "input_files", "kind_of", "of_table", "read", "refuse_others",
+    "input_files", "kind_of", "of_frame", "of_table", "read", "refuse_others",
 ]  # fmt: skip

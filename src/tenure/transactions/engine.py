@@ -114,7 +114,7 @@ def listed(texts: list[str]) -> str:
 
 
 @contextmanager
-def in_words(name: str, settings: TransactionsSettings) -> Iterator[None]:
+def in_words(name: str, settings: TransactionsSettings, *, has_files: bool = True) -> Iterator[None]:
     """Convert an error of the engine or of the disk to a TransactionsError."""
     try:
         yield
@@ -125,12 +125,12 @@ def in_words(name: str, settings: TransactionsSettings) -> Iterator[None]:
             raise KeyboardInterrupt from error
         raise
     except duckdb.Error as error:
-        raise _fault(error, name, settings) from error
+        raise _fault(error, name, settings, has_files=has_files) from error
     except OSError as error:
         raise TransactionsError(name, f"cannot be read: {error.strerror or error}.") from error
 
 
-def _fault(error: duckdb.Error, name: str, settings: TransactionsSettings) -> TransactionsError:
+def _fault(error: duckdb.Error, name: str, settings: TransactionsSettings, *, has_files: bool) -> TransactionsError:
     """Return an error of one line, with the remedy if it is known."""
     text = str(error)
     for kind, pattern, words in _FAULTS:
@@ -140,7 +140,7 @@ def _fault(error: duckdb.Error, name: str, settings: TransactionsSettings) -> Tr
         return UntidyError(name, "cannot be read as CSV. Look at the quotes and at transactions.csv.separator.")
     if settings.query and not isinstance(error, duckdb.IOException):
         return TransactionsError(name, f"transactions.query cannot be run: {of_query(error)}")
-    return _of_files(name, settings)
+    return _of_files(name, settings) if has_files else TransactionsError(name, f"cannot be read: {of_query(error)}")
 
 
 def _of_files(name: str, settings: TransactionsSettings) -> TransactionsError:

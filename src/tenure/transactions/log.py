@@ -106,9 +106,9 @@ def read(settings: TransactionsSettings, *, end: date | str | None = None, today
         TransactionsError: with one line per fault: the fault, the number of rows, the first few, the remedy.
     """
     try:
-        return _account(open_source(settings), end, today)
+        return account(open_source(settings), end, today)
     except UntidyError:
-        return _account(open_source(settings, tidy=True), end, today)
+        return account(open_source(settings, tidy=True), end, today)
 
 
 def of_table(
@@ -130,11 +130,12 @@ def of_table(
         end: the end of observation; rows after it are not checked.
         today: the shop's day; today if None.
     """
-    return _account(Source(table.get_backend(), table, number(table), source, digest, settings), end, today)
+    return account(Source(table.get_backend(), table, number(table), source, digest, settings), end, today)
 
 
-def _account(source: Source, end: date | str | None, today: date | None) -> Transactions:
-    with in_words(source.name, source.settings):
+def account(source: Source, end: date | str | None, today: date | None) -> Transactions:
+    """Check every row of an opened log, and keep its sales and refunds; `read` explains the arguments."""
+    with in_words(source.name, source.settings, has_files=source.kind != "table"):
         return _accounted(source, end, today)
 
 

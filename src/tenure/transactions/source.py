@@ -192,7 +192,7 @@ def _query(connection: Any, query: str, settings: TransactionsSettings) -> tuple
 def _refuse_result(settings: TransactionsSettings, names: list[str]) -> None:
     """Raise TransactionsError if a query returns a column of the settings twice; the engine would take the first."""
     lower = [name.lower() for name in names]
-    twice = [name for name in _wanted(settings) if lower.count(name.lower()) > 1]
+    twice = [name for name in used_columns(settings) if lower.count(name.lower()) > 1]
     if twice:
         advice = f"Write: select * exclude ({_identifier(twice[0])}), ... as {_identifier(twice[0])} from log"
         what = f"transactions.query returns the column {twice[0]!r} {lower.count(twice[0].lower())} times"
@@ -204,30 +204,35 @@ def number(table: Any) -> Any:
     return table.mutate(**{FILE: ibis.null("string"), ROW: ibis.row_number() + 1})
 
 
-def _wanted(settings: TransactionsSettings) -> list[str]:
+def used_columns(settings: TransactionsSettings) -> list[str]:
     """Return the columns of the settings, each once."""
+    more = [settings.currency] if settings.currency else []
     rules = [rule.column for rule in settings.exclude.values()]
-    return list(dict.fromkeys([*settings.columns.named().values(), *settings.segments, *rules]))
+    return list(dict.fromkeys([*settings.columns.named().values(), *settings.segments, *rules, *more]))
 
 
-def refuse_doubles(settings: TransactionsSettings, names: list[str], unique: list[str]) -> None:
+def refuse_doubles(
+    settings: TransactionsSettings, names: list[str], unique: list[str], *, is_file: bool = True
+) -> None:
     """Raise TransactionsError for a column of the settings that is in the log twice; case is ignored.
 
     Args:
         settings: the columns that are used. With a query there is no check, because it can select one of several.
-        names: the columns of the file.
+        names: the columns of the log.
         unique: the names under which the columns are read.
+        is_file: the log is a file, of which a query can select one column.
     """
     _refuse_own_names(settings, names)
     lower = [name.lower() for name in names]
     faults = []
-    for wanted in [] if settings.query else _wanted(settings):
+    for wanted in [] if settings.query else used_columns(settings):
         at = [place for place, name in enumerate(lower) if name == wanted.lower()]
         alike = list(dict.fromkeys(names[place] for place in at))
         if len(at) > 1:
             is_same = f"the column {wanted!r} is there {len(at)} times"
             what = is_same if len(alike) == 1 else f"the columns {first_few(alike)} differ by case alone"
-            faults.append(f"{what}. Choose one in a query: {choose([unique[place] for place in at], wanted)}.")
+            query = f"Choose one in a query: {choose([unique[place] for place in at], wanted)}"
+            faults.append(f"{what}. {query if is_file else 'Rename or drop the others'}.")
     if faults:
         raise TransactionsError(settings.path, *faults)
 

@@ -5,7 +5,7 @@ from .data import print_identities, print_reconciliation, print_window
 from .promotion import print_promotion
 from .scores import print_scores
 from .simulation import print_simulated
-from .terminal import is_terminal, print_line, print_run, progress
+from .terminal import is_terminal, print_line, print_run, progress, stage
 from .training import print_training, why_unregistered
 
 __all__ = [
@@ -21,5 +21,6 @@ __all__ = [
     "print_training",
     "print_window",
     "progress",
+    "stage",
     "why_unregistered",
 ]

@@ -4,9 +4,10 @@ from typing import TYPE_CHECKING
 
 from rich.table import Table
 
+from tenure import invocation
 from tenure.totals import ASSUMED
 
-from .terminal import new_table, print_run, stdout
+from .terminal import new_table, plain, print_run, stdout
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -28,7 +29,7 @@ def print_backtest(rolling: "Rolling", run_id: str, level: float, ui: str) -> No
     if estimated:
         days = " or ".join(map(str, estimated))
         out.print(f"To register a model with this drift, for scores {days} days ahead:")
-        out.print(f"  uv run tenure-train backtest.drift.source_run={run_id}")
+        out.print(f"  {plain(invocation.command('train', f'backtest.drift.source_run={run_id}'))}")
     print_run(run_id, ui)
 
 

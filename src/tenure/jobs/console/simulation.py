@@ -1,8 +1,8 @@
 """A synthetic log: what was written, and the command that fits it."""
 
-import shlex
 from typing import TYPE_CHECKING
 
+from tenure import invocation
 from tenure.settings import SimulateJobSettings
 
 from .terminal import new_table, plain, stdout
@@ -23,7 +23,7 @@ def print_simulated(simulated: "Simulated", settings: SimulateJobSettings) -> No
     out.print(f"\nWritten: [bold]{plain(simulated.output)}[/bold]{files}")
     if settings.truth is not None:
         out.print(f"Each customer's truth: [bold]{plain(settings.truth)}[/bold]")
-    out.print(f"To fit it:  uv run tenure-train {plain(shlex.join(_overrides(settings)))}")
+    out.print(f"To fit it:  {plain(invocation.command('train', *_overrides(settings)))}")
 
 
 def _counts(simulated: "Simulated") -> list[tuple[str, int]]:

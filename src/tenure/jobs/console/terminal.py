@@ -2,17 +2,29 @@
 
 import logging
 import sys
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from rich.console import Console
 from rich.markup import escape
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    ProgressColumn,
+    TaskProgressColumn,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
 from rich.table import Table
 
 from tenure.review import Verdict
 from tenure.text import printable, shown
 
+log = logging.getLogger("tenure")
+_SHOWN: list[Progress] = []  # the bar that is on the screen
 COLOURS = {Verdict.PASS: "green", Verdict.REVIEW: "yellow", Verdict.FAIL: "red"}
 
 
@@ -53,13 +65,43 @@ def print_run(run_id: str, ui: str) -> None:
 @contextmanager
 def progress(what: str, rows: int) -> Iterator[Callable[[int], None]]:
     """Show a bar on stderr if it is a terminal; yield the function that advances it by some rows."""
-    columns = (TextColumn(what), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with (
-        Progress(*columns, console=Console(stderr=True), disable=not is_terminal(), transient=True) as bar,
-        _log_above(),
-    ):
+    with _bar(MofNCompleteColumn(), TimeRemainingColumn()) as bar:
         task = bar.add_task(what, total=rows)
         yield lambda done: bar.advance(task, done)
+
+
+@contextmanager
+def stage(name: str) -> Iterator[Callable[[int, int], None] | None]:
+    """Log the start of a stage and, at its end, its seconds; meanwhile show a bar on stderr if it is a terminal.
+
+    Yields the function that takes what is done so far, and of how much; None without a bar. A bar without such
+    numbers moves to and fro.
+    """
+    log.info("%s ...", name)
+    start = time.perf_counter()
+    with _bar(TaskProgressColumn(), TimeElapsedColumn()) as bar:
+        task = bar.add_task(printable(shown(name)), total=None)
+        is_shown = not bar.disable
+        yield (lambda done, total: bar.update(task, completed=done, total=total)) if is_shown else None
+    log.info("%s: %.1f s", name, time.perf_counter() - start)
+
+
+@contextmanager
+def _bar(*columns: ProgressColumn) -> Iterator[Progress]:
+    """Show the bar of a stage on stderr; none if that is no terminal, or within another stage, which has a bar."""
+    is_shown = is_terminal() and not _SHOWN
+    text = TextColumn("{task.description}", markup=False)
+    console = Console(stderr=True)
+    with Progress(text, BarColumn(), *columns, console=console, disable=not is_shown, transient=True) as bar:
+        if not is_shown:
+            yield bar
+            return
+        _SHOWN.append(bar)
+        try:
+            with _log_above():
+                yield bar
+        finally:
+            _SHOWN.remove(bar)
 
 
 @contextmanager

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from rich.table import Table
 
+from tenure import invocation
 from tenure.backtest import list_wins
 from tenure.outcomes import OUTCOMES
 from tenure.review import Review, Verdict
@@ -133,13 +134,11 @@ def _registered(trained: "Trained", settings: RegistrySettings) -> str:
     if trained.registered is None:
         return f"\nNothing was registered: {why_unregistered(trained.review.verdict, settings.register)}."
     model = trained.registered
-    command = (
-        f"tenure-score model=models:/{settings.name}@{model.alias}" if model.alias != "champion" else "tenure-score"
-    )
+    arguments = [f"model=models:/{settings.name}@{model.alias}"] if model.alias != "champion" else []
     lines = [f"\nRegistered [bold]{model.name}[/bold] version {model.version} as [bold]{model.alias}[/bold]."]
     if trained.review.verdict is Verdict.REVIEW:
         lines[0] += " A person has to review it before it becomes champion."
-    lines.append(f"To score with it:  uv run {command}")
+    lines.append(f"To score with it:  {plain(invocation.command('score', *arguments))}")
     if trained.review.verdict is Verdict.REVIEW:
-        lines.append(f"To promote it:     uv run tenure-promote model={model.uri} reason=...")
+        lines.append(f"To promote it:     {plain(invocation.command('promote', f'model={model.uri}', 'reason=...'))}")
     return "\n".join(lines)

@@ -2,6 +2,8 @@
 
 import math
 
+import numpy as np
+
 from ...caching import njit
 from ...counter_random import beta_draw, gamma_draw, poisson_draw, uniform
 from ...spend.dispatch import draw_late_spend, draw_spend
@@ -26,7 +28,7 @@ def simulate_buyer(state, key, draw, quantile, x, T, parameters, spending, ends,
     # Times are counted from -G.
     wait = min(quantile, 1.0 - 2.0**-53)
     until = min(G * math.exp(-math.log(1.0 - wait) / shape), G + end)
-    count, value, period = 0.0, 0.0, 0
+    count, value, period = 0.0, 0.0, np.int64(0)
     while True:
         count += 1.0
         worth = draw_spend(state, spending, -delta * (until - G))

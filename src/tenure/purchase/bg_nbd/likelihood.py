@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...caching import njit
-from ...kernel_table import FARTHEST, Floats, KernelTable
+from ...kernel_table import Floats, KernelTable, are_near, are_positive
 
 LONG_WAY = 16  # multiplications, from which on an exponential is cheaper
 type Ints = NDArray[np.int32]
@@ -93,13 +93,29 @@ def _factors(r, a, b, more_than, stayed_over):
 
 
 @njit()
+def _logs_shares_bases(values, alpha, sign):
+    """Compute log(1 + t / alpha), t / (alpha + t), and 1 - t / (alpha + t) or, for a positive sign, 1 + t / alpha.
+
+    In loops: Numba compiles seconds of error messages for operations on two arrays.
+    """
+    logs, shares, bases = np.empty(values.size), np.empty(values.size), np.empty(values.size)
+    for i in range(values.size):
+        logs[i] = math.log1p(values[i] / alpha)
+        shares[i] = values[i] / (alpha + values[i])
+        bases[i] = 1.0 - shares[i] if sign < 0 else 1.0 + values[i] / alpha
+    return logs, shares, bases
+
+
+@njit()
 def _raise_powers(powers, log_base, base, power, by):
     """Compute base^power from base^(power - by): by multiplication, or anew after a long way, or where it is NaN."""
     if 0 <= by <= LONG_WAY and not np.isnan(powers[0]):
         for _ in range(by):
-            powers *= base
+            for i in range(powers.size):
+                powers[i] *= base[i]
     else:
-        powers[:] = np.exp(power * log_base)
+        for i in range(powers.size):
+            powers[i] = math.exp(power * log_base[i])
 
 
 @njit(nogil=True)
@@ -114,13 +130,14 @@ def kernel( # noqa: PLR0912
     A customer's likelihood is that of being active at T, times 1 + the odds of having left.
     Returns a 0-d array and an array of shape (4,).
     """
-    if not (theta.min() > 0.0 and theta.max() < np.inf):  # a sampler's step so long that a parameter left the doubles
+    if not are_positive(theta):  # a sampler's step so long that a parameter left the doubles
         return np.asarray(-np.inf), np.zeros(4)
     r, alpha, a, b = theta[0], theta[1], theta[2], theta[3]
     first = chances.item()
     total, d_r, d_a, d_b = _factors(r, a, b, more_than, stayed_over)
     d_alpha = 0.0
-    log_t, log_T = np.log1p(t_x_values / alpha), np.log1p(T_values / alpha)
+    log_t, share_t, base_t = _logs_shares_bases(t_x_values, alpha, -1.0)
+    log_T, share_T, base_T = _logs_shares_bases(T_values, alpha, 1.0)
     # Active at T, which depends on T and x alone.
     for i in range(T_values.size):
         total -= (r * T_customers[i] + T_purchases[i]) * log_T[i]
@@ -129,8 +146,6 @@ def kernel( # noqa: PLR0912
         d_alpha += (r * T_values[i] * T_customers[i] - alpha * T_purchases[i]) / (alpha + T_values[i])
     total -= T_purchases.sum() * math.log(alpha)
     # Gone: powers of (alpha + T) / alpha, and of alpha / (alpha + t_x).
-    share_t, share_T = t_x_values / (alpha + t_x_values), T_values / (alpha + T_values)
-    base_t, base_T = 1.0 - share_t, 1.0 + T_values / alpha
     power_t, power_T = np.full(t_x_values.size, np.nan), np.full(T_values.size, np.nan)
     tabulated, product = 0, 1.0
     for g in range(x_values.size):
@@ -176,17 +191,23 @@ def kernel( # noqa: PLR0912
 
 
 @njit(nogil=True)
-def density(u, *table):
+def density(
+    u, chances, x_values, starts, t_x_at, T_at, count, t_x_values, T_values, T_customers, T_purchases, more_than,
+    stayed_over
+):  # fmt: skip
     """Compute the log-likelihood and its gradient at u = (log mean rate, log r, logit dropout, log concentration)."""
     gradient = np.zeros(4)
-    if not np.abs(u).max() <= FARTHEST:
+    if not are_near(u):
         return -np.inf, gradient
     r, share, concentration = math.exp(u[1]), 1.0 / (1.0 + math.exp(-u[2])), math.exp(u[3])
     other = 1.0 / (1.0 + math.exp(u[2]))
     alpha, a, b = math.exp(u[1] - u[0]), share * concentration, other * concentration
     if not (0.0 < a < np.inf and 0.0 < b < np.inf and 0.0 < alpha < np.inf and 0.0 < r < np.inf):
         return -np.inf, gradient
-    value, slope = kernel(np.array([r, alpha, a, b]), *table)
+    value, slope = kernel(
+        np.array([r, alpha, a, b]), chances, x_values, starts, t_x_at, T_at, count, t_x_values, T_values, T_customers,
+        T_purchases, more_than, stayed_over,
+    )  # fmt: skip
     gradient[0] = -slope[1] * alpha
     gradient[1] = slope[0] * r + slope[1] * alpha
     gradient[2] = (slope[2] - slope[3]) * concentration * share * other

@@ -2,6 +2,8 @@
 
 import math
 
+import numpy as np
+
 from ...caching import njit
 from ...counter_random import gamma_draw, log_gamma_draw, poisson_draw, uniform
 from ...spend.dispatch import draw_spend
@@ -24,7 +26,7 @@ def simulate_buyer(state, key, draw, quantile, x, T, parameters, spending, ends,
     """
     shape, G, s, H = parameters.r[draw] + x, parameters.alpha[draw] + T, parameters.s[draw], parameters.beta[draw] + T
     time = time_of_first(quantile, shape, G, s, H, ends[-1])
-    count, value, period = 0.0, 0.0, 0
+    count, value, period = 0.0, 0.0, np.int64(0)
     while True:
         count, shape = count + 1.0, shape + 1.0
         worth = draw_spend(state, spending, -delta * time)

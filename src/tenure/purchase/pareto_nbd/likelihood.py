@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...caching import njit
-from ...kernel_table import FARTHEST, Floats, KernelTable
+from ...kernel_table import Floats, KernelTable, are_near, are_positive
 from .race import NEGLIGIBLE, NODES, WEIGHTS, p_first, panel_width
 
 
@@ -110,7 +110,7 @@ def kernel(theta, x, t_x, T, count, more_than):
 
     Returns a 0-d array and an array of shape (4,).
     """
-    if not (theta.min() > 0.0 and theta.max() < np.inf):  # a sampler's step so long that a parameter left the doubles
+    if not are_positive(theta):  # a sampler's step so long that a parameter left the doubles
         return np.asarray(-np.inf), np.zeros(4)
     value, gradient = _value_and_log_gradient(theta[0], theta[1], theta[2], theta[3], x, t_x, T, count, more_than)
     return np.asarray(value), gradient / theta
@@ -120,7 +120,7 @@ def kernel(theta, x, t_x, T, count, more_than):
 def density(u, x, t_x, T, count, more_than):
     """Compute the log-likelihood at u = logs of (mean rate, r, lifetime, s), and its gradient in u."""
     gradient = np.zeros(4)
-    if not np.abs(u).max() <= FARTHEST:
+    if not are_near(u):
         return -np.inf, gradient
     r, alpha, s, beta = math.exp(u[1]), math.exp(u[1] - u[0]), math.exp(u[3]), math.exp(u[2] + u[3])
     value, slope = _value_and_log_gradient(r, alpha, s, beta, x, t_x, T, count, more_than)

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from scipy.special import gammaln
 
 from ...caching import njit
-from ...kernel_table import FARTHEST, Floats, KernelTable
+from ...kernel_table import Floats, KernelTable, are_near, are_positive
 
 HALF_LOG_TWO_PI = 0.5 * math.log(2.0 * math.pi)
 # Variation of spend below a thousandth is indistinguishable from rounding to cents: the priors are on what exceeds it.
@@ -63,7 +63,7 @@ def kernel(theta, x_values, x_count, starts, spent, count, sums):
     Fader & Hardie (2013), note 025, eq. 1a: the density of a customer's mean spend over x purchases.
     Returns a 0-d array and an array of shape (3,).
     """
-    if not (theta.min() > 0.0 and theta.max() < np.inf):
+    if not are_positive(theta):
         return np.asarray(-np.inf), np.zeros(3)
     p, q, v = theta[0], theta[1], theta[2]
     customers, sum_log, sum_x_log = sums[0], sums[1], sums[2]
@@ -111,16 +111,17 @@ def _stirling_rest(z):
 
 
 @njit(nogil=True)
-def density(u, *table):
+def density(u, x_values, x_count, starts, spent, count, sums):
     """Compute the log-likelihood and its gradient at u = (log mean, log variation within, log variation between)."""
     gradient = np.zeros(3)
-    if not np.abs(u).max() <= FARTHEST:
+    if not are_near(u):
         return -np.inf, gradient
     within, between = ROUNDING + math.exp(u[1]), ROUNDING + math.exp(u[2])
     p, q_less_one, v = within**-2, between**-2, math.exp(u[0]) * (within / between) ** 2
     if not (0.0 < p < np.inf and 0.0 < q_less_one < np.inf and 0.0 < v < np.inf):
         return -np.inf, gradient
-    value, slope = kernel(np.array([p, 1.0 + q_less_one, v]), *table)
+    theta = np.array([p, 1.0 + q_less_one, v])
+    value, slope = kernel(theta, x_values, x_count, starts, spent, count, sums)
     gradient[0] = slope[2] * v
     gradient[1] = 2.0 * (slope[2] * v - slope[0] * p) * (1.0 - ROUNDING / within)
     gradient[2] = -2.0 * (slope[1] * q_less_one + slope[2] * v) * (1.0 - ROUNDING / between)

@@ -1,0 +1,294 @@
+"""The estimator: fit customers, score them, backtest, save."""
+
+import datetime as dt
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from os import PathLike
+from typing import TYPE_CHECKING, Any, Self, Unpack
+
+import numpy as np
+
+from tenure.fit import LibraryModels, library_model
+from tenure.pipeline import Evaluation, evaluate, fit_whole
+from tenure.rfm import EVERYONE, AcquisitionWindow, CompressedSummary
+from tenure.scorer import NewCustomer, ScoreError, Scorer
+from tenure.settings import RfmSettings, TrainSettings
+from tenure.summary import CustomerSummary
+from tenure.totals import estimate_drifts
+
+from . import saved
+from .customers import Customers, collected, customers_of, read_log, summary_of
+from .fitted import FitResult, Fitted, NotFittedError, require_units
+from .scores import Scores, scores_of
+from .words import AllWords, Day, FitWords, day_of, settings_of
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+CALLER = "CLV"
+
+
+class CLV:
+    """A model of customer lifetime value: a purchase model, a spend model and their joint posterior.
+
+    Settings are the last words of the commands' keys, with the same defaults: `method` is `fit.method`, `amount` is
+    `transactions.columns.amount`. A group such as `scale` or `csv` takes a table of its settings that differ. `priors`
+    is the name of priors, the path of a YAML file, or a table; the last two change the default priors.
+
+    Args:
+        **settings: how a log is read (`customer_id`, `date`, `amount`, `order_id`, `timezone`, `csv`, ...), which
+            customers are fitted (`end`, `burn_in_days`, `acquisition`), the models and their fit (`method`,
+            `purchase_model`, `draws`, `chains`, `priors`, `scale`, ...), what a backtest compares with (`baselines`,
+            `drift`, `review`), and `seed`. `FitWords` lists them all.
+
+    Raises:
+        SettingsError: for an unknown setting, or a value that it does not take.
+
+    Example:
+        >>> import pandas as pd, tenure
+        >>> log = pd.read_csv("data/cdnow_sample.csv", parse_dates=["date"])  # doctest: +SKIP
+        >>> clv = tenure.CLV(method="laplace").fit(log)                       # doctest: +SKIP
+        >>> scores = clv.score(horizon_days=365, margin=0.35)                 # doctest: +SKIP
+        >>> scores.frame.nlargest(3, "clv")                                   # doctest: +SKIP
+    """
+
+    def __init__(self, **settings: Unpack[FitWords]) -> None:
+        self._words: dict[str, Any] = dict(settings)
+        self._settings = settings_of(self._words, FitWords, CALLER)
+        self._state: Fitted | None = None
+
+    @classmethod
+    def of(cls, fitted: Fitted, words: Mapping[str, Any] | None = None) -> Self:
+        """Return a model that is fitted already."""
+        model = cls(**(words or {}))
+        model._state = fitted
+        return model
+
+    def __repr__(self) -> str:
+        """Return the settings that were given, and what was fitted."""
+        words = ", ".join(f"{word}={value!r}" for word, value in self._words.items())
+        if self._state is None:
+            return f"CLV({words})"
+        posterior = self._state.posterior
+        size = f"{posterior.origin.get('customers', 0):,} customers to {posterior.origin.get('as_of')}"
+        return f"<CLV({words}): {posterior.purchase_model} and {posterior.spend_model} fitted to {size}>"
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Return the settings; a fit is saved by `save`, which needs no pickle and holds no customers."""
+        if self._state is not None:
+            raise TypeError("A fitted CLV is not pickled or copied: use save(path) and tenure.load(path).")
+        return dict(self._words)
+
+    def __setstate__(self, words: dict[str, Any]) -> None:
+        """Set the settings of a copy."""
+        self.__init__(**words)  # type: ignore[misc]
+
+    def get_params(self, deep: bool = True) -> dict[str, Any]:
+        """Return the settings that were given; the others have their defaults."""
+        return dict(self._words)
+
+    def set_params(self, **settings: Unpack[FitWords]) -> Self:
+        """Set settings; a fit that was made before stays until the next."""
+        words = {**self._words, **settings}
+        self._settings = settings_of(words, FitWords, CALLER)
+        self._words = words
+        return self
+
+    def fit(self, data: object, *, as_of: Day | None = None, **settings: Unpack[FitWords]) -> Self:
+        """Fit the models to a purchase log or a customer summary, and return the model.
+
+        The fit of a log equals the one that `tenure-train` registers with the same settings and seed.
+
+        Args:
+            data: a log (one row per sale or refund) or a summary (`customer_id`, `frequency`, `recency`, `T`,
+                `monetary_value`; in days): pandas, Polars, Arrow, a lazy frame, a DuckDB relation, an Ibis table; or
+                the path of a log.
+            as_of: the day up to which a summary counts.
+            **settings: as of the class; they stay.
+
+        Raises:
+            TransactionsError, SummaryError, FrameError: for data that cannot be used; the message lists every fault.
+            FitError: for customers that the models cannot be fitted to.
+        """
+        self.set_params(**settings)
+        data = collected(data, "data")
+        customers = summary_of(data, "data", day_of(as_of, "as_of"))
+        fitted = customers
+        if customers is None or fitted is None:
+            log = read_log(data, self._settings, "data")
+            customers = customers_of(log, self._settings)
+            window = AcquisitionWindow.of(self._settings.rfm, log.transactions)
+            fitted = customers if window == EVERYONE else customers_of(log, self._settings, window)
+        self._state = _fit(customers, fitted.summary, self._settings)
+        return self
+
+    def score(
+        self,
+        customers: object = None,
+        *,
+        by: Sequence[str] = (),
+        by_month: bool = False,
+        as_of: Day | None = None,
+        end: Day | None = None,
+        allow_unit_change: bool = False,
+        **params: Any,
+    ) -> Scores:
+        """Score customers: probabilities, expectations, clv, predictive and credible intervals, totals.
+
+        Args:
+            customers: a log or a summary as `fit` takes them; None: the customers of the fit.
+            by: columns to total by, such as `["country"]`: of a summary, or `segments` of a log.
+            by_month: also total month by month.
+            as_of: the day up to which a summary counts.
+            end: the end of observation of a log; None: its last day.
+            allow_unit_change: score although money or time seems to have another unit than the fit's.
+            **params: `horizon_days`, `discount_rate` (annual), `margin`, `level`, `seed`.
+
+        Raises:
+            ScoreError: for params that are unknown or out of range, and for groups that cannot be built.
+        """
+        state, given = self._customers(customers, as_of, end, allow_unit_change)
+        further: dict[str, Any] = {"by": _listed(by)} if by else {}  # a model's own scorer may be an older one
+        further |= {"by_month": True} if by_month else {}
+        result = state.scorer.score(given.given, **further, **self._params(params))
+        return scores_of(result, given, state.drifts)
+
+    def expect(
+        self,
+        customers: object = None,
+        *,
+        as_of: Day | None = None,
+        end: Day | None = None,
+        allow_unit_change: bool = False,
+        **params: Any,
+    ) -> Any:
+        """Return the expectations of `score`, the same to the bit, without simulated outcomes: several times faster.
+
+        The table has no predictive intervals, and is of the kind that came in. Arguments are those of `score`.
+        """
+        state, given = self._customers(customers, as_of, end, allow_unit_change)
+        return given.beside(state.scorer.expect(given.given, **self._params(params)))
+
+    def residual(
+        self,
+        customers: object = None,
+        *,
+        by: Sequence[str] = (),
+        as_of: Day | None = None,
+        end: Day | None = None,
+        allow_unit_change: bool = False,
+        **params: Any,
+    ) -> Scores:
+        """Score customers without a horizon: `residual_clv` and its intervals. Arguments are those of `score`.
+
+        Raises ScoreError for a `horizon_days`, and for a discount rate of 0, with which there is no mean.
+        """
+        state, given = self._customers(customers, as_of, end, allow_unit_change)
+        further: dict[str, Any] = {"by": _listed(by)} if by else {}
+        result = state.scorer.residual(given.given, **further, **self._params(params))
+        return scores_of(result, given, state.drifts, with_end=False)
+
+    def new_customer(self, *, to_infinity: bool = False, **params: Any) -> NewCustomer:
+        """Compute the clv of a customer who is not yet acquired, first order included; `.table()` shows it.
+
+        Raises ScoreError for a model of a summary, which has no first orders.
+        """
+        return self._fitted().scorer.new_customer(to_infinity=to_infinity, **self._params(params))
+
+    def backtest(self, log: object, cutoff: Day | None = None, **settings: Unpack[FitWords]) -> Evaluation:
+        """Fit the days up to a cut-off, forecast the days after it, and judge the forecast.
+
+        It neither needs nor changes a fit. The result equals the calibration of `tenure-train` with the same settings.
+
+        Args:
+            log: a purchase log, as `fit` takes it.
+            cutoff: the last day of calibration; None: half-way through the log.
+            **settings: as of the class, for this backtest alone, such as `end`, the last day of the holdout.
+
+        Returns:
+            `findings` (sentences, the worst first), `review` (verdict and checks), `holdout` (metrics and tables).
+        """
+        words = {**self._words, **settings, "cutoff": cutoff}
+        used = settings_of(words, AllWords, f"{CALLER}.backtest")
+        return evaluate(read_log(log, used).transactions, used)
+
+    @property
+    def posterior(self) -> "xr.DataTree":
+        """Return the draws as ArviZ takes them: `arviz.summary(clv.posterior)`; `scorer.posterior` has arrays."""
+        return self._fitted().tree()
+
+    @property
+    def diagnostics(self) -> dict[str, float]:
+        """Return the fit diagnostics by name, such as `purchases.rhat_max`; they are computed when first used."""
+        return self._fitted().diagnostics()
+
+    @property
+    def scorer(self) -> Scorer:
+        """Return the scorer: NumPy and pandas, without reading of logs."""
+        return self._fitted().scorer
+
+    @property
+    def about(self) -> dict[str, str]:
+        """Return the facts of a loaded model or run: version, verdict, days; empty after a fit."""
+        return dict(self._fitted().about)
+
+    def to_pymc_marketing(self, customers: object = None, *, as_of: Day | None = None) -> LibraryModels:
+        """Return stock models of pymc-marketing with these draws: `.purchases` and `.spend`, for its plots and methods.
+
+        They have one row per customer, ids among them.
+
+        Args:
+            customers: a log or a summary; None: the customers of the fit.
+            as_of: the day up to which a summary counts.
+        """
+        state, given = self._customers(customers, as_of, None, True)
+        return library_model(state.posterior, given.summary)
+
+    def save(self, path: str | PathLike[str]) -> None:
+        """Write the model to a folder, for `tenure.load`: draws, drift and diagnostics; no customer data, no pickle."""
+        state = self._fitted()
+        saved.save(state, path)
+
+    def _fitted(self) -> Fitted:
+        if self._state is None:
+            raise NotFittedError("This CLV is not fitted: call fit(log) first.")
+        return self._state
+
+    def _params(self, params: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the params of scoring; the seed is the model's unless it is given."""
+        plain = {name: value.item() if isinstance(value, np.generic) else value for name, value in params.items()}
+        return {"seed": self._settings.seed, **plain}
+
+    def _customers(
+        self, data: object, as_of: Day | None, end: Day | None, allow_unit_change: bool
+    ) -> tuple[Fitted, Customers]:
+        """Return the fit and the customers to score; those of another log or summary must have the units of the fit."""
+        state = self._fitted()
+        if data is None:
+            if state.customers is None:
+                raise NotFittedError("A loaded model has no customers: give it a log or a customer summary to score.")
+            return state, state.customers
+        data = collected(data, "customers")
+        customers = summary_of(data, "customers", day_of(as_of, "as_of"))
+        if customers is None:
+            window = RfmSettings(end=day_of(end, "end"))
+            settings = replace(self._settings, rfm=window)
+            customers = customers_of(read_log(data, settings, "customers"), settings)
+        require_units(customers, state, allow_unit_change=allow_unit_change)
+        return state, customers
+
+
+def _fit(customers: Customers, fitted: CustomerSummary, settings: TrainSettings) -> Fitted:
+    """Fit some of the customers; all of them are scored later."""
+    result, seed = fit_whole(fitted, settings)
+    scorer = Scorer(result.posterior.thin(settings.fit.joint_draws))
+    until = fitted.as_of or dt.date.max  # of past errors, which are none
+    drifts = estimate_drifts({}, until, settings.backtest.drift, seed=settings.seed)
+    return Fitted(result.posterior, scorer, drifts, customers, FitResult(result, CompressedSummary.of(fitted), seed))
+
+
+def _listed(by: Sequence[str] | str) -> list[str]:
+    names = [by] if isinstance(by, str) else by
+    if not isinstance(names, list | tuple) or not all(isinstance(name, str) for name in names):
+        raise ScoreError(f"by must be the name of a column or a list of names, got {by!r}.")
+    return list(names)

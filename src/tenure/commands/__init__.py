@@ -1,0 +1,8 @@
+"""The commands as they are started: `tenure`, `tenure-train` and so on.
+
+Help and version are printed before anything heavy is imported.
+"""
+
+from .entry import backtest, main, promote, report, score, simulate, train
+
+__all__ = ["backtest", "main", "promote", "report", "score", "simulate", "train"]

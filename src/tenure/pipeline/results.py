@@ -1,0 +1,122 @@
+"""Results of a training: fits, the measured holdout, the review, forecasts."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from tenure.fit import FitReport
+from tenure.posterior import Posterior
+from tenure.record import Record, add_prefix, finite
+from tenure.review import Review, Verdict
+from tenure.scorer import NewCustomer
+from tenure.summary import CustomerSummary
+from tenure.totals import Drifts
+
+from .data import TrainingData
+from .holdout import HoldoutReport
+
+
+@dataclass(frozen=True)
+class StageFit:
+    """A fit of a training.
+
+    Args:
+        stage: `calibration` or `final`.
+        report: the fit and its diagnostics.
+        summary: the customers that were fitted.
+        seed: of the fit.
+    """
+
+    stage: str
+    report: FitReport
+    summary: CustomerSummary
+    seed: int
+
+    @property
+    def posterior(self) -> Posterior:
+        """Return the draws of the population."""
+        return self.report.fit.posterior
+
+    @property
+    def methods(self) -> dict[str, str]:
+        """Return the method that gave the draws of each model, under the stage."""
+        return add_prefix(self.stage, self.report.fit.methods)
+
+    @property
+    def metrics(self) -> dict[str, float]:
+        """Return the diagnostics under the stage."""
+        return add_prefix(self.stage, self.report.metrics)
+
+
+@dataclass(frozen=True)
+class Forecasts:
+    """The forecasts of a refit, at the settings of `score`.
+
+    Args:
+        new_customer: the clv of a customer who is not yet acquired.
+        base: numbers of `forecast_base`.
+    """
+
+    new_customer: NewCustomer
+    base: Mapping[str, float]
+
+
+def record_new_customer(new_customer: NewCustomer) -> Record:
+    """Return the clv of a customer who is not yet acquired."""
+    row = new_customer.table().iloc[0].to_dict()
+    return Record(metrics={str(key): float(value) for key, value in row.items()})
+
+
+def record_base_forecast(numbers: Mapping[str, float], drift_source: str) -> Record:
+    """Return the forecast of the customer base, and the source of its drift."""
+    return Record(metrics=finite(numbers), tags={"adjusted": drift_source})
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """A fit of the calibration window, measured on the holdout and judged.
+
+    Args:
+        data: the log as it was used.
+        calibration: the fit that was judged.
+        holdout: its forecast beside the holdout.
+        metrics: the numbers that were judged.
+        review: the verdict and its checks.
+    """
+
+    data: TrainingData
+    calibration: StageFit
+    holdout: HoldoutReport
+    metrics: Mapping[str, float]
+    review: Review
+
+    @property
+    def verdict(self) -> Verdict:
+        """Return PASS, REVIEW or FAIL."""
+        return self.review.verdict
+
+    @property
+    def findings(self) -> tuple[str, ...]:
+        """List what did not pass, the worst first."""
+        return tuple(check.finding for check in self.review.concerns)
+
+
+@dataclass(frozen=True)
+class Training(Evaluation):
+    """The result of a training: its metrics and its review are of both fits.
+
+    Args:
+        data: the log as it was used.
+        calibration: the fit that was judged.
+        holdout: its forecast beside the holdout.
+        metrics: the numbers that were judged.
+        review: the verdict and its checks.
+        final: the refit on the whole log; None where the review failed the calibration.
+        refit_drift: how far the refit differs, of `measure_refit_drift`; empty without a refit.
+        drifts: the drift of totals after the end of the log.
+        forecasts: of the refit; None without one.
+    """
+
+    final: StageFit | None
+    refit_drift: Mapping[str, float]
+    drifts: Drifts
+    forecasts: Forecasts | None

@@ -254,7 +254,7 @@ def test_a_report_that_cannot_be_written_costs_no_training(
     def fail(_: registry.Evidence) -> str:
         raise ZeroDivisionError("no page today")
 
-    passed = Check("a", "m", 0.0, Verdict.PASS, "m is 0", "", "", "")
+    passed = Check("a", "m", 0.0, Verdict.PASS, "", "", "m is 0", "", "")
     trained = Trained("", None, Review((passed,)))  # type: ignore[arg-type]
     monkeypatch.setattr(training, "_result", lambda *_: Result())
     monkeypatch.setattr(training, "_train", lambda *_, **__: trained)
@@ -273,5 +273,5 @@ def test_a_report_that_cannot_be_written_costs_no_training(
     logged = registry.evidence(run.info.run_id)
     (concern,) = logged.review().concerns
     assert concern.verdict is Verdict.REVIEW
-    assert concern.finding == "report failed and is left out: ZeroDivisionError: no page today"
+    assert concern.finding == "report failed and is left out: ZeroDivisionError: no page today."
     assert "test_train_run.py" in logged.file("failures/report.txt").read_text()

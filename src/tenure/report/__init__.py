@@ -13,10 +13,9 @@ from .origin import card, reconciliation_section, reproduce, versions
 from .page import html, render
 from .pictures import logged_picture
 from .tables import Note, Table
-from .verdict import MEANING, checks_table, concerns_table, promotion_history, registration
+from .verdict import checks_table, findings, promotion_history, registration
 
 __all__ = [
-    "MEANING",
     "STAGES",
     "Note",
     "Table",
@@ -24,8 +23,8 @@ __all__ = [
     "baselines_table",
     "card",
     "checks_table",
-    "concerns_table",
     "diagnostics_table",
+    "findings",
     "html",
     "last_stage",
     "logged_picture",

@@ -51,7 +51,7 @@ def read_past_errors(settings: TrainSettings, transactions: Transactions) -> Pas
 
 
 def _faults(run: registry.Evidence, settings: TrainSettings, transactions: Transactions) -> list[str]:
-    job = run.tags.get("tenure.job", "unknown")
+    job = run.tags.get("job", "unknown")
     if job != "backtest":
         return [f"it is of the job {job}, not backtest"]
     table = paths.csv(paths.PAST_ERRORS)

@@ -3,13 +3,13 @@
 import logging
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
-from dataclasses import asdict, replace
+from dataclasses import replace
 
 from tenure import figures, paths, pipeline, registry, report
 from tenure.failures import Failures
 from tenure.pipeline import HoldoutReport, StageFit, Training, TrainingData
 from tenure.record import Record, finite
-from tenure.review import Review, Verdict
+from tenure.review import Review, Verdict, as_text
 from tenure.scorer import NewCustomer
 from tenure.settings import TrainSettings
 from tenure.totals import Drifts
@@ -18,6 +18,7 @@ from tenure.transactions import Transactions, read
 from . import console, promoting
 from .past_errors import PastErrors, read_past_errors
 from .results import Trained
+from .run_names import settings_record, training_name
 from .sweeps import Result
 from .timing import stage
 
@@ -34,10 +35,12 @@ def run(settings: TrainSettings, config: str, *, is_sweep: bool) -> Result:
     uri = registry.connect(settings.registry)
     past_errors = read_past_errors(settings, data.transactions)
     failures = Failures(data.split.calibration.table["customer_id"])
-    with registry.open_run(settings.registry, "train", config) as opened:
+    name = training_name(settings, data.split.cutoff)
+    with registry.open_run(settings.registry, "train", config, name) as opened:
         _log_data(data, settings, failures)
         trained = _train(data, settings, past_errors, opened.info.run_id, failures, register=register)
         trained = replace(trained, review=_report(opened.info.run_id, trained.review, failures))
+        registry.describe(report.description(registry.evidence(opened.info.run_id)))
     console.print_training(trained, settings, registry.ui_command(uri))
     return _result(trained, opened.info.run_name)
 
@@ -63,7 +66,7 @@ def _prepare(settings: TrainSettings) -> TrainingData:
 
 
 def _log_data(data: TrainingData, settings: TrainSettings, failures: Failures) -> None:
-    registry.log(Record(params=registry.flat_settings(asdict(settings))))
+    registry.log(settings_record(settings, "train"))
     registry.log(data.log.record("training"))
     registry.log(data.split.record())
     registry.log(data.record())
@@ -180,6 +183,7 @@ def _register(trained: Trained, settings: TrainSettings) -> registry.Registered 
             validated_horizon_days=training.data.split.horizon_days,
             tags=_version_tags(training, settings),
             drifts=training.drifts,
+            note=report.description(registry.evidence(trained.run_id)),
         )
 
 
@@ -213,6 +217,7 @@ def _log_review(review: Review, failures: Failures) -> Review:
     """Log the review with the parts that failed so far, and the traces of their errors."""
     complete = review.with_failures(failures.failures)
     registry.log(complete.record())
+    registry.log(Record(files={paths.FINDINGS: as_text(complete)}))
     registry.log(failures.record())
     return complete
 

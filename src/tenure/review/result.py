@@ -130,8 +130,13 @@ class Review:
         return {"verdict": self.verdict.value, "checks": checks, "skipped": list(self.skipped)}
 
     def record(self) -> Record:
-        """Return the verdict, and the checks as JSON and as a table."""
+        """Return the verdict, the checks as JSON and as a table, and how many fail or need a review."""
+        verdicts = [check.verdict for check in self.checks]
         return Record(
+            metrics={
+                "review.failed": float(verdicts.count(Verdict.FAIL)),
+                "review.to_review": float(verdicts.count(Verdict.REVIEW)),
+            },
             tags={"verdict": self.verdict.value},
             tables={paths.REVIEW: self.to_frame()},
             files={paths.REVIEW_CHECKS: json.dumps(self.to_dict(), indent=2)},

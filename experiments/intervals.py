@@ -17,9 +17,10 @@ from rich.progress import track
 
 from tenure.fit import fit
 from tenure.jobs.compose import compose_settings
+from tenure.purchase.bg_nbd.process import Process
 from tenure.purchase.poisson_times import draw_last
 from tenure.scorer import Scorer
-from tenure.simulate import purchase_process, spend_process
+from tenure.simulate import spend_process
 from tenure.summary import CustomerSummary
 
 # Slow buyers over years, so that rounding to whole days has a small effect.
@@ -28,13 +29,13 @@ SPEND = spend_process("gamma_gamma", {"p": 5.0, "q": 4.0, "v": 20.0})
 DAYS = (300, 4_000)
 CUSTOMERS = 600
 HORIZON = 2_700
-MODELS = ("bg_nbd", "mbg_nbd")  # of the parameters above
+CHANCES = {"bg_nbd": 0, "mbg_nbd": 1}  # to leave right after the first purchase
 LEVELS = (0.5, 0.8, 0.9, 0.95)
 
 
 def simulate(purchase_model, customers, rng):
     """Draw a summary as of the cut-off and, for the same customers, purchases and spend in the horizon after it."""
-    process = purchase_process(purchase_model, BUYING)
+    process = Process(**BUYING, chances=CHANCES[purchase_model])
     state, nu = process.draw_state(customers, rng), SPEND.draw_state(customers, rng)
     rate = state["rate"]
     T = rng.integers(*DAYS, customers)
@@ -110,7 +111,7 @@ def judge(measured):
 
 
 def main(bases):
-    for purchase_model in MODELS:
+    for purchase_model in CHANCES:
         table = judge(measure(purchase_model, bases))
         print(f"\n{purchase_model}, {bases} bases of {CUSTOMERS} customers, {HORIZON} days ahead\n")
         print("| outcome | of | 50% | 80% | 90% | 95% | below, above 90% | largest z |")

@@ -72,7 +72,7 @@ def run_floor(customers):
     draws, out = synthetic_posterior().joint().values(), np.empty((len(customers), 3))
     edges = np.linspace(0, len(customers), 8 * os.cpu_count() + 1).astype(int)
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        jobs = [pool.submit(floor, *columns, *draws, float(HORIZON), out, *span) for span in pairwise(edges)]
+        jobs = [pool.submit(floor, *columns, *draws, float(HORIZON), out, lo, hi) for lo, hi in pairwise(edges)]  # type: ignore[call-arg]
         for job in jobs:
             job.result()
 
@@ -129,10 +129,11 @@ def measure_file(path):
     """Score from file to file as `tenure-score` does, with its check of the table."""
     scorer, summaries = Scorer(synthetic_posterior()), SummaryFile(path)
     scorer.score(next(summaries.parts()).head(50))
-    settings = compose_settings("score", [f"output={path}.scores.parquet"])
+    output = Path(f"{path}.scores.parquet")
+    settings = compose_settings("score", [f"output={output}"])
     start = time.perf_counter()
     rows = check_summaries(summaries)
-    scored = score_parts(scorer, summaries, rows, settings, {"model": "", "as_of": None, "run_id": ""})
+    scored = score_parts(scorer, summaries, rows, settings, {"model": "", "as_of": None, "run_id": ""}, output)
     return {"seconds": time.perf_counter() - start, "rows": scored.customers}
 
 

@@ -29,7 +29,8 @@ class Case:
         def sample(rows: slice) -> Samples:
             return Samples(*(getattr(self.samples, name)[rows] for name in PARTS))
 
-        return Forecast("made up", *self.samples.purchases.shape, sample)
+        customers, draws = self.samples.purchases.shape
+        return Forecast("simulated", customers, draws, sample)
 
     def measure(self, level: float = LEVEL, seed: int = 0) -> Backtest:
         return measure_forecast(self.split, self.forecast(), level=level, rng=np.random.default_rng(seed))

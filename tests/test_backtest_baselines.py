@@ -221,7 +221,7 @@ def measured(parts: Split, purchases: np.ndarray, value: np.ndarray, name: str) 
 
 @pytest.fixture(scope="module")
 def perfect(parts: Split) -> Backtest:
-    return measured(parts, *(parts.holdout[name].to_numpy(float) for name in ("purchases", "spend")), "perfect")
+    return measured(parts, *(parts.holdout[name].to_numpy(float) for name in ("purchases", "spend")), "perfect")  # type: ignore[call-arg]
 
 
 def test_differences_are_paired_over_customers(perfect: Backtest, parts: Split) -> None:

@@ -81,9 +81,9 @@ def test_sums_of_parts_are_those_of_the_whole(posterior: Posterior, summaries: p
     assert list(scores.groups) == list(whole.groups) == [("DE",), ("FR",)]
     pairs = [(scores.totals, whole.totals), *zip(scores.months.totals, whole.months.totals, strict=True)]
     pairs += [(scores.groups[key], whole.groups[key]) for key in whole.groups]
-    for found, right in pairs:
-        np.testing.assert_allclose(found.clv, right.clv, rtol=1e-12)
-        np.testing.assert_array_equal(found.purchases, right.purchases)
+    for totals, right in pairs:
+        np.testing.assert_allclose(totals.clv, right.clv, rtol=1e-12)
+        np.testing.assert_array_equal(totals.purchases, right.purchases)
     assert scores.extrapolated_share == pytest.approx(whole.extrapolated_share, rel=1e-9)
     pd.testing.assert_frame_equal(scores.group_table(), whole.group_table())
 

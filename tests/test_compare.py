@@ -152,7 +152,7 @@ def test_the_runs_are_set_side_by_side_split_by_split_and_kept_in_a_run_of_their
     runs = swept.runs()
     assert all(f"`{run.run_id}`" in said for run in runs.values())
     assert said.count("| less the reference |") == said.count("| bg_nbd weak itself |") == 2
-    (kept,) = re.findall(r"Kept in run (\w+)", said)
+    (kept,) = re.findall(r"Logged in run (\w+)", said)
     evidence = registry.evidence(kept)
     assert evidence.file("compare.md").read_text() in said
     assert evidence.file("differences.png").stat().st_size > 10_000
@@ -168,7 +168,7 @@ def test_a_difference_is_paired_over_the_customers_of_one_split_and_nothing_from
     splits = compare.find_runs("compare")
     assert [[*runs] for runs in splits.values()] == [[" ".join(names) for names in product(MODELS, swept.priors)]] * 2
     runs = next(iter(splits.values()))
-    own, differences = compare.compare({**runs, "again": runs["bg_nbd weak"]}, "bg_nbd weak")
+    own, differences = compare.compare_runs({**runs, "again": runs["bg_nbd weak"]}, "bg_nbd weak")
     assert own["elpd of purchases"] == runs["bg_nbd weak"].metrics["calibration.purchases.loo_elpd"]
     assert own["CRPS of spend"] == pytest.approx(runs["bg_nbd weak"].metrics["spend.crps"], rel=0.03)
     assert set(differences["again"].values()) == {(0.0, 0.0)}

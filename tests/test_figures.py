@@ -12,6 +12,7 @@ import pytest
 import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
 from matplotlib.text import Text
 
 from tenure import figures
@@ -209,7 +210,11 @@ def shown_texts(figure: Figure) -> list[Text]:
 
 
 def bars_of(axes: Axes) -> dict[float, float]:
-    return {round(bar.get_x() + bar.get_width() / 2, 6): bar.get_height() for bar in axes.patches}
+    return {
+        round(bar.get_x() + bar.get_width() / 2, 6): bar.get_height()
+        for bar in axes.patches
+        if isinstance(bar, Rectangle)
+    }
 
 
 @pytest.mark.parametrize("draw", PICTURES.values(), ids=PICTURES.keys())

@@ -36,7 +36,7 @@ def farther_than_half_a_point(table):
     return found
 
 
-@pytest.mark.parametrize("purchases", intervals.MODELS)
+@pytest.mark.parametrize("purchases", intervals.CHANCES)
 def test_intervals_hold_what_they_say_on_a_few_bases(purchases):
     table = intervals.judge(intervals.measure(purchases, 8, seed=1))
     nominal = table.index.get_level_values("level")
@@ -47,7 +47,7 @@ def test_intervals_hold_what_they_say_on_a_few_bases(purchases):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("purchases", intervals.MODELS)
+@pytest.mark.parametrize("purchases", intervals.CHANCES)
 def test_intervals_hold_what_they_say(purchases):
     """Of everyone, one-time buyers, repeat buyers, the top decile and the total; inside and in both tails."""
     assert farther_than_half_a_point(intervals.judge(intervals.measure(purchases, 200, seed=2))) == []

@@ -100,7 +100,7 @@ def test_the_log_likelihood_of_wide_histories_is_exact(size):
     for theta, x, t_x, T in zip(*wide_cases(size, seed=size), strict=True):
         exact = exact_log_likelihood(theta, x, t_x, T)
         each = likelihood.pointwise(named(theta), *history(x, t_x, T))
-        summed = evaluate(theta, likelihood.Table.of(*history(x, t_x, T), np.ones(1)))[0]
+        summed = evaluate(theta, likelihood.Table.of(*history(x, t_x, T), np.ones(1)))[0]  # type: ignore[call-arg]
         worst = max([worst, *(abs(value - exact) / max(1.0, abs(exact)) for value in (each[0, 0], summed))])
     assert worst < 1e-8
 
@@ -116,7 +116,7 @@ def history(x, t_x, T):
 def test_the_gradient_is_the_derivative():
     """By central differences of the logs, over wide parameters, whose rounding is a share of the value."""
     for theta, x, t_x, T in zip(*wide_cases(300, seed=3), strict=True):
-        table = likelihood.Table.of(*history(x, t_x, T), np.array([3.0]))
+        table = likelihood.Table.of(*history(x, t_x, T), np.array([3.0]))  # type: ignore[call-arg]
         value, gradient = evaluate(theta, table)
         for at in range(4):
             step = np.zeros(4)

@@ -9,6 +9,7 @@ from dataclasses import replace
 from importlib import import_module
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import golden_scores
 import numpy as np
@@ -31,9 +32,9 @@ from tenure.simulate.processes import state_names
 from tenure.summary import CustomerSummary
 
 ROOT = Path(__file__).parents[1]
-ALL = {**purchase.MODELS, **spend.MODELS}
+ALL: dict[str, Any] = {**purchase.MODELS, **spend.MODELS}
 # Parameters of likely populations and of odd ones, in days and the log's money; the first is simulated and fitted.
-EXAMPLES = {
+EXAMPLES: dict[str, Any] = {
     "bg_nbd": [(0.6, 40.0, 0.8, 2.5), (5.0, 1e-3, 0.05, 0.4), (1e6, 2e8, 1e-6, 1e6)],
     "mbg_nbd": [(0.6, 40.0, 0.8, 2.5), (5.0, 1e-3, 0.05, 0.4), (1e6, 2e8, 1e-6, 1e6)],
     "pareto_nbd": [(0.6, 40.0, 1.5, 400.0), (5.0, 1e-3, 0.05, 0.4), (1e6, 2e8, 1e-6, 1e6)],

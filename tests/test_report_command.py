@@ -54,7 +54,7 @@ def test_the_report_is_written_again_by_a_command_of_a_model_and_of_a_failed_run
         (["model=models:/other@champion"], 4, "There is no model other"),
         (["model=models:/clv/77"], 4, "There is no models:/clv/77"),
         ([f"model={'f' * 32}"], 4, f"There is no run {'f' * 32}"),
-        (["output=taken/report.html", "model=models:/clv/77"], 2, "which is a file and no folder"),
+        (["output=taken/report.html", "model=models:/clv/77"], 2, "which is a file and not a folder"),
     ],
 )
 def test_a_report_of_no_model_or_to_no_place_is_refused(

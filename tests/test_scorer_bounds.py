@@ -184,8 +184,8 @@ def exact_purchases(x: float, T: float, horizon: float, r: float, alpha: float, 
 
 
 def difference(x: float, T: float, horizon: float, *parameters: float) -> float:
-    found = purchases_if_active(x, T, horizon, 0.0, *parameters, 0)[0]
-    return abs(found / exact_purchases(x, T, horizon, *parameters) - 1)
+    purchases = purchases_if_active(x, T, horizon, 0.0, *parameters, 0)[0]  # type: ignore[call-arg]
+    return abs(purchases / exact_purchases(x, T, horizon, *parameters) - 1)
 
 
 @pytest.mark.parametrize(

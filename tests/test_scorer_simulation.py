@@ -33,7 +33,8 @@ def _buy(state, key, draw, alive, customer, parameters, spend_parameters, ends, 
 def parameters_of(population, chances, draws):  # type: ignore[no-untyped-def]
     """Return the models' parameters, the same in every draw."""
     arrays = [np.full(draws, float(value)) for value in population]
-    return scoring.Parameters(*arrays[:4], chances), spend_scoring.Parameters(*arrays[4:])
+    r, alpha, a, b, *spend = arrays
+    return scoring.Parameters(r, alpha, a, b, chances), spend_scoring.Parameters(*spend)
 
 
 @njit
@@ -171,7 +172,7 @@ def test_means_are_the_expectations_for_many_customers(
         horizon, spend = float(rng.choice([90, 365, 1_460])), float(rng.uniform(5, 80))
         counts, values = simulated((x, t_x, T, spend), horizon, delta, 4_000, population, key, chances)
         alive = p_alive(x, t_x, T, *population[:4], chances)
-        plain, discounted = purchases_if_active(x, T, horizon, delta, *population[:4], chances)
+        plain, discounted = purchases_if_active(x, T, horizon, delta, *population[:4], chances)  # type: ignore[call-arg]
         if (counts > 0).sum() < 100:
             continue  # too few buyers for a normal mean
         worth = alive * discounted * mean_spend(x, spend, *population[4:])

@@ -176,11 +176,11 @@ def test_pymc_that_is_interrupted_returns_no_part_of_its_draws(monkeypatch: pyte
     import pymc
     import xarray as xr
 
-    from tenure.fit import models, nuts
+    from tenure.fit import nuts, pymc_model
 
     fit = compose_settings("train", ["fit.sampler=pymc"]).fit
     part = {"posterior": xr.Dataset({"r": (("chain", "draw"), np.ones((2, 3)))})}
     monkeypatch.setattr(pymc, "sample", lambda **_: part)
-    monkeypatch.setattr(models, "pymc_model", lambda _: contextlib.nullcontext())
+    monkeypatch.setattr(pymc_model, "pymc_model", lambda _: contextlib.nullcontext())
     with pytest.raises(KeyboardInterrupt):
         nuts.sample(None, None, fit, seed=1, progress=False)  # type: ignore[arg-type]

@@ -45,45 +45,45 @@ def customer_keys(ids: Iterable[str], seed: int) -> NDArray[np.uint64]:
 
 
 @njit()
-def _mix(z):  # type: ignore[no-untyped-def]
+def _mix(z):
     z = (z ^ (z >> _S30)) * _MIX_1
     z = (z ^ (z >> _S27)) * _MIX_2
     return z ^ (z >> _S31)
 
 
 @njit()
-def start_stream(state, key, draw):  # type: ignore[no-untyped-def]
+def start_stream(state, key, draw):
     """Write to `state` (uint64, shape (1,)) the start of the stream of one customer and one draw."""
     state[0] = stream_start(key, draw_salt(draw))
 
 
 @njit()
-def draw_salt(draw):  # type: ignore[no-untyped-def]
+def draw_salt(draw):
     """Return what a draw adds to a customer's key, which is the same for all customers."""
     return _mix((np.uint64(draw) + _ONE) * GAMMA)
 
 
 @njit()
-def stream_start(key, salt):  # type: ignore[no-untyped-def]
+def stream_start(key, salt):
     """Return the state at which the stream of one customer and one draw, by its `draw_salt`, starts."""
     return _mix(key + salt)
 
 
 @njit()
-def uniform(state):  # type: ignore[no-untyped-def]
+def uniform(state):
     """Draw from the open interval (0, 1), in steps of 2^-52: one bit more, and the largest would round to 1."""
     state[0] += GAMMA
     return uniform_at(state[0])
 
 
 @njit()
-def uniform_at(number):  # type: ignore[no-untyped-def]
+def uniform_at(number):
     """Return the uniform of one place in a stream."""
     return (np.float64(_mix(number) >> _S12) + 0.5) * 2.0**-52
 
 
 @njit()
-def normal(state):  # type: ignore[no-untyped-def]
+def normal(state):
     """Draw a standard normal variate by the ziggurat: Marsaglia & Tsang (2000), as repaired by Doornik (2005).
 
     One number serves layer and place, by bits that do not overlap; 98.8% need no more.
@@ -108,20 +108,20 @@ def normal(state):  # type: ignore[no-untyped-def]
 
 
 @njit()
-def gamma_draw(state, shape):  # type: ignore[no-untyped-def]
+def gamma_draw(state, shape):
     """Draw a Gamma(shape, 1) variate for a shape of at least 1: Marsaglia & Tsang (2000)."""
     return gamma_from(state, gamma_constants(shape))
 
 
 @njit()
-def gamma_constants(shape):  # type: ignore[no-untyped-def]
+def gamma_constants(shape):
     """Return what `gamma_from` needs of a shape of at least 1, for more than one variate."""
     d = shape - 1.0 / 3.0
     return d, 1.0 / math.sqrt(9.0 * d)
 
 
 @njit()
-def gamma_from(state, constants):  # type: ignore[no-untyped-def]
+def gamma_from(state, constants):
     """Draw as `gamma_draw` does, from `gamma_constants`."""
     d, c = constants
     while True:
@@ -136,7 +136,7 @@ def gamma_from(state, constants):  # type: ignore[no-untyped-def]
 
 
 @njit()
-def log_gamma_draw(state, shape):  # type: ignore[no-untyped-def]
+def log_gamma_draw(state, shape):
     """Draw the logarithm of a Gamma(shape, 1) variate, which does not underflow for a small shape.
 
     For a shape below 1, Marsaglia & Tsang's boost, taken in logs.
@@ -148,14 +148,14 @@ def log_gamma_draw(state, shape):  # type: ignore[no-untyped-def]
 
 
 @njit()
-def beta_draw(state, a, b):  # type: ignore[no-untyped-def]
+def beta_draw(state, a, b):
     """Draw from Beta(a, b) by two gammas, in logs."""
     first, second = log_gamma_draw(state, a), log_gamma_draw(state, b)
     return 1.0 / (1.0 + math.exp(min(second - first, 700.0)))
 
 
 @njit()
-def poisson_draw(state, mean):  # type: ignore[no-untyped-def]
+def poisson_draw(state, mean):
     """Draw from Poisson(mean): by inversion below 10, else Hörmann's (1993) transformed rejection PTRS."""
     if mean < 10.0:
         threshold, product, count = math.exp(-mean), uniform(state), 0.0
@@ -180,7 +180,7 @@ def poisson_draw(state, mean):  # type: ignore[no-untyped-def]
 
 
 @njit()
-def binomial_draw(state, n, chance):  # type: ignore[no-untyped-def]
+def binomial_draw(state, n, chance):
     """Draw from Binomial(n, chance): by inversion below a mean of 10, else Hörmann's (1993) transformed rejection."""
     rarer = min(chance, 1.0 - chance)
     if n <= 0.0 or rarer <= 0.0:
@@ -193,7 +193,7 @@ def binomial_draw(state, n, chance):  # type: ignore[no-untyped-def]
 
 
 @njit()
-def _few(state, n, chance):  # type: ignore[no-untyped-def]
+def _few(state, n, chance):
     odds = chance / (1.0 - chance)
     share, u, count = math.exp(n * math.log1p(-chance)), uniform(state), 0.0
     while u > share and count < n:
@@ -204,7 +204,7 @@ def _few(state, n, chance):  # type: ignore[no-untyped-def]
 
 
 @njit()
-def _many(state, n, chance):  # type: ignore[no-untyped-def]
+def _many(state, n, chance):
     spread = math.sqrt(n * chance * (1.0 - chance))
     b = 1.15 + 2.53 * spread
     a = -0.0873 + 0.0248 * b + 0.01 * chance

@@ -219,7 +219,7 @@ def _exact(
 
 
 @njit(nogil=True)
-def _leave_out(values, relative_ess, out):  # type: ignore[no-untyped-def]
+def _leave_out(values, relative_ess, out):
     for i in range(values.shape[0]):
         log_weights = -values[i]
         out[2, i] = smooth(log_weights, relative_ess)
@@ -228,6 +228,6 @@ def _leave_out(values, relative_ess, out):  # type: ignore[no-untyped-def]
 
 
 @njit()
-def _log_sum_exp(values):  # type: ignore[no-untyped-def]
+def _log_sum_exp(values):
     top = values.max()
     return top + np.log(np.exp(values - top).sum())

@@ -15,7 +15,7 @@ LIMIT = 0.7  # of k-hat: above it, no practical number of draws makes the estima
 
 
 @njit(nogil=True)
-def smooth(log_weights, relative_ess):  # type: ignore[no-untyped-def]
+def smooth(log_weights, relative_ess):
     """Smooth the largest of the weights, in place, normalise, and return k-hat.
 
     Args:
@@ -48,7 +48,7 @@ def smooth(log_weights, relative_ess):  # type: ignore[no-untyped-def]
 
 
 @njit()
-def _fit(over):  # type: ignore[no-untyped-def]
+def _fit(over):
     """Estimate shape and scale of a generalised Pareto distribution from sorted excesses.
 
     Zhang & Stephens (2009), Technometrics 51, with Vehtari et al.'s weak prior that draws the shape towards 0.5.
@@ -74,7 +74,7 @@ def _fit(over):  # type: ignore[no-untyped-def]
 
 
 @njit()
-def _mean_log(theta, over):  # type: ignore[no-untyped-def]
+def _mean_log(theta, over):
     total = 0.0
     for value in over:
         total += math.log1p(-theta * value)
@@ -82,7 +82,7 @@ def _mean_log(theta, over):  # type: ignore[no-untyped-def]
 
 
 @njit()
-def _quantile(probability, shape, scale):  # type: ignore[no-untyped-def]
+def _quantile(probability, shape, scale):
     if shape == 0.0:
         return -scale * math.log1p(-probability)
     return scale * math.expm1(-shape * math.log1p(-probability)) / shape

@@ -35,7 +35,7 @@ FAMILIES = {
 
 
 @njit()
-def _log_prior(family, first, second, u):  # type: ignore[no-untyped-def]
+def _log_prior(family, first, second, u):
     """Compute a prior's log-density in u = log x (or logit x), Jacobian included, constants left out; and its slope."""
     if family == 0:
         z = (u - first) / second
@@ -58,7 +58,7 @@ def _log_prior(family, first, second, u):  # type: ignore[no-untyped-def]
 
 
 @njit(nogil=True)
-def _add_priors(u, priors, value, gradient):  # type: ignore[no-untyped-def]
+def _add_priors(u, priors, value, gradient):
     """Add the log-priors to a value, which is returned, and their slopes to a gradient, in place."""
     if value == -np.inf:
         return value
@@ -70,7 +70,7 @@ def _add_priors(u, priors, value, gradient):  # type: ignore[no-untyped-def]
 
 
 @njit(nogil=True)
-def _add_rows(values, u, priors):  # type: ignore[no-untyped-def]
+def _add_rows(values, u, priors):
     """Add the log-priors to the values of rows of coordinates, in place."""
     for i in range(u.shape[0]):
         values[i] = _add_priors(u[i], priors, values[i], np.zeros(u.shape[1]))

@@ -13,9 +13,7 @@ _DIVISION = np.uint64(0xD1B54A32D192ED03)
 
 
 @njit()
-def spread_purchases(  # type: ignore[no-untyped-def]
-    state, key, draw, value, count, time, span, spending, ends, delta, by_period
-):
+def spread_purchases(state, key, draw, value, count, time, span, spending, ends, delta, by_period):
     """Draw the discounted sum of `count` purchases that lie uniformly in (time, time + span), and record it by period.
 
     The sum is drawn over stretches of time, each by a gamma variate of the sum's mean and variance. Returns it added to
@@ -36,7 +34,7 @@ def spread_purchases(  # type: ignore[no-untyped-def]
 
 
 @njit()
-def find_period(time, ends, period):  # type: ignore[no-untyped-def]
+def find_period(time, ends, period):
     """Return the period, `period` or later, in which a time lies; the last may be off by rounding."""
     while time > ends[period] and period < ends.size - 1:
         period += 1
@@ -44,7 +42,7 @@ def find_period(time, ends, period):  # type: ignore[no-untyped-def]
 
 
 @njit()
-def record(key, draw, start, end, count, value, delta, ends, by_period):  # type: ignore[no-untyped-def]
+def record(key, draw, start, end, count, value, delta, ends, by_period):
     """Divide purchases that lie uniformly in [start, end] among the periods, with random numbers of their own.
 
     So results are the same with and without periods. Value goes with the purchases, each by the mean discount in its

@@ -17,7 +17,7 @@ from .groups import blocks
 from .kernel import Cache, Customers, Floats, Outputs, Question, interval_ranks, score_block
 from .models import Draws
 from .params import Params
-from .results import Futures, Totals
+from .results import Futures, Months, Totals
 
 MONTH = 365.0 / 12.0
 
@@ -133,3 +133,23 @@ def _in_order(score: Any, spans: list[tuple[int, int]], threads: int) -> Iterato
     with ThreadPoolExecutor(threads) as pool:
         for at in range(0, len(spans), ahead):
             yield from pool.map(score, spans[at : at + ahead])
+
+
+def extrapolated_share_of(output: KernelOutput, request: ScoreRequest, observed: int | None) -> float | None:
+    """Return the share of the total value after the longest time observed; None where that does not apply."""
+    if observed is None or observed >= request.ends[-1] or not request.periods:
+        return None
+    values = output.by_period[TOTALS.index("expected_clv")].mean(axis=1)
+    total = values.sum()
+    return float(values[request.ends > observed].sum() / total) if total > 0 else None
+
+
+def sum_months(output: KernelOutput, request: ScoreRequest, customers: int) -> Months:
+    """Sum periods into months: the day up to which customers were observed may cut one in two."""
+    ends = request.ends
+    months = np.minimum(np.ceil(ends / MONTH - 1e-9), math.ceil(ends[-1] / MONTH - 1e-9))
+    starts = np.flatnonzero(np.diff(months, prepend=0.0))
+    sums = np.add.reduceat(output.by_period, starts, axis=1)
+    purchases, value = np.add.reduceat(output.paths, starts, axis=2)
+    days = ends[np.append(starts[1:], ends.size) - 1]
+    return Months(days, purchases, value, tuple(Totals(customers, *sums[:, k]) for k in range(days.size)))

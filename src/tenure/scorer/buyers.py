@@ -5,7 +5,7 @@ from ..counter_random import GAMMA, stream_start, uniform_at
 
 
 @njit()
-def find_buyers(key, salts, p_purchase, starts, buyers):  # type: ignore[no-untyped-def]
+def find_buyers(key, salts, p_purchase, starts, buyers):
     """Find the draws in which a customer buys at all, by the first number of each stream, and return their number.
 
     Args:

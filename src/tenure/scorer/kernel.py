@@ -139,7 +139,7 @@ def allocate_cache(purchase_workspace: Any, spend_workspace: Any, draws: int, pe
 
 
 @njit()
-def _scratch(draws, periods):  # type: ignore[no-untyped-def]
+def _scratch(draws, periods):
     return Scratch(
         np.empty(draws), np.empty(draws), np.empty(draws), np.zeros((2, periods)), np.zeros(1, np.uint64),
         np.zeros(draws, np.uint64), np.zeros(draws + 1, np.int64), np.zeros(draws, np.int64),
@@ -148,7 +148,7 @@ def _scratch(draws, periods):  # type: ignore[no-untyped-def]
 
 
 @njit(nogil=True)
-def score_block(rows, customers, population, question, cache, outputs):  # type: ignore[no-untyped-def]
+def score_block(rows, customers, population, question, cache, outputs):
     """Score the customers `rows` (int64), which come sorted by x, T and t_x."""
     scratch = _scratch(cache.alive.size, outputs.total_paths.shape[1])
     T_before, t_x_before = -1.0, -1.0
@@ -171,7 +171,7 @@ def score_block(rows, customers, population, question, cache, outputs):  # type:
 
 
 @njit()
-def _expect_if_active(x, T, population, question, cache):  # type: ignore[no-untyped-def]
+def _expect_if_active(x, T, population, question, cache):
     """Compute what customers of one x and T share."""
     purchase.expect_if_active(
         x, T, question.ends, question.delta, question.prepared, population.purchase, cache.purchase, cache.plain,
@@ -180,7 +180,7 @@ def _expect_if_active(x, T, population, question, cache):  # type: ignore[no-unt
 
 
 @njit()
-def _renew_history(x, t_x, T, population, margin, cache):  # type: ignore[no-untyped-def]
+def _renew_history(x, t_x, T, population, margin, cache):
     """Compute what customers of one x, t_x and T share."""
     alive = cache.alive
     purchase.fill_alive(x, t_x, T, population.purchase, cache.purchase, alive)
@@ -194,7 +194,7 @@ def _renew_history(x, t_x, T, population, margin, cache):  # type: ignore[no-unt
 
 
 @njit()
-def _expect(i, monetary_value, question, cache, scratch, outputs):  # type: ignore[no-untyped-def]
+def _expect(i, monetary_value, question, cache, scratch, outputs):
     """Compute one customer's expectations, and add them to the totals."""
     draws, values, totals = scratch.values.size, scratch.values, outputs.totals
     sum_spend, sum_value, sum_squares = 0.0, 0.0, 0.0
@@ -218,7 +218,7 @@ def _expect(i, monetary_value, question, cache, scratch, outputs):  # type: igno
 
 
 @njit()
-def _expect_period(i, period, monetary_value, margin, cache, outputs):  # type: ignore[no-untyped-def]
+def _expect_period(i, period, monetary_value, margin, cache, outputs):
     """Add one customer's expectations over one period: what is expected until its end, less until its start."""
     sum_purchases, sum_value, totals = 0.0, 0.0, outputs.total_paths
     for s in range(cache.alive.size):
@@ -237,7 +237,7 @@ def _expect_period(i, period, monetary_value, margin, cache, outputs):  # type: 
 
 
 @njit()
-def _simulate(i, customers, population, question, cache, scratch, outputs):  # type: ignore[no-untyped-def]
+def _simulate(i, customers, population, question, cache, scratch, outputs):
     """Simulate one customer in every draw, and add the outcomes to the totals."""
     bought = find_buyers(customers.key[i], cache.salts, cache.chance, scratch.starts, scratch.buyers)
     for k in range(bought):
@@ -255,7 +255,7 @@ def _simulate(i, customers, population, question, cache, scratch, outputs):  # t
 
 
 @njit()
-def _simulate_one(i, k, customers, population, question, cache, scratch, outputs):  # type: ignore[no-untyped-def]
+def _simulate_one(i, k, customers, population, question, cache, scratch, outputs):
     """Simulate one customer in the draw of buyer k."""
     s, state, x, key = scratch.buyers[k], scratch.state, customers.x[i], customers.key[i]
     state[0] = scratch.starts[s]
@@ -278,7 +278,7 @@ def _simulate_one(i, k, customers, population, question, cache, scratch, outputs
 
 
 @njit()
-def interval_ranks(draws, level):  # type: ignore[no-untyped-def]
+def interval_ranks(draws, level):
     """Compute the ranks, from 0, of a central interval's ends among sorted draws."""
     tail = 0.5 * (1.0 - level)
     # Less 1e-9 before rounding up: 0.05 * 1000 is 50.00000000000004 in binary.
@@ -288,7 +288,7 @@ def interval_ranks(draws, level):  # type: ignore[no-untyped-def]
 
 
 @njit(nogil=True)
-def expect_new_customer(population, question, cache):  # type: ignore[no-untyped-def]
+def expect_new_customer(population, question, cache):
     """Compute a new customer's expected purchases by period (`cache.plain`) and P(any) (`cache.chance`)."""
     purchase.renew_x(0.0, population.purchase, cache.purchase)
     _expect_if_active(0.0, 0.0, population, question, cache)

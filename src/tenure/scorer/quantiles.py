@@ -9,7 +9,7 @@ FEW = 64  # so many are sorted by insertion
 
 
 @njit()
-def order_statistics(values, below, low, high, room, places):  # type: ignore[no-untyped-def]
+def order_statistics(values, below, low, high, room, places):
     """Compute two order statistics (the inverted distribution function) of values and of zeros beneath them.
 
     Exactly what sorting gives: values are counted into equal buckets between their extremes, and only those in the
@@ -41,7 +41,7 @@ def order_statistics(values, below, low, high, room, places):  # type: ignore[no
 
 
 @njit()
-def _of_rank(values, rank, room, places):  # type: ignore[no-untyped-def]
+def _of_rank(values, rank, room, places):
     bucket, before = 0, 0
     while before + room[bucket] <= rank:
         before += room[bucket]

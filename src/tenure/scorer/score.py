@@ -14,14 +14,14 @@ from numpy.typing import NDArray
 from ..posterior import Posterior
 from ..streams import stream
 from ..summary import CustomerSummary
-from .batching import MONTH, KernelOutput, ScoreRequest, score_batches
-from .columns import COLUMNS, EXPECTED, RESIDUAL, SQUARES, TOTALS
+from .batching import KernelOutput, ScoreRequest, extrapolated_share_of, score_batches, sum_months
+from .columns import COLUMNS, EXPECTED, RESIDUAL, SQUARES
 from .groups import group
 from .kernel import Cache, Floats, Question, expect_new_customer
 from .models import Draws
 from .new_customer import first_orders, value_first_orders
 from .params import Params, ScoreError, refuse_no_end
-from .results import Futures, Months, NewCustomer, Scores, Totals
+from .results import Futures, NewCustomer, Scores, Totals
 
 # Days until the discount is e^-40, in units of 1 / delta. No larger share of a value lies beyond, since the intensity
 # of purchases never rises.
@@ -240,12 +240,12 @@ class Scorer:
     ) -> Scores:
         """Build the scores; params and warnings are in the frame's `attrs` too."""
         totals = sum(output.groups, start=Totals.empty(self.draws))
-        extrapolated_share = _extrapolated_share(output, request, self.observed_days)
+        extrapolated_share = extrapolated_share_of(output, request, self.observed_days)
         unstable_means = self._unstable_means(frame, output.table)
         frame.attrs["params"] = asdict(request.params)
         frame.attrs |= {} if extrapolated_share is None else {"extrapolated_share": extrapolated_share}
         frame.attrs |= {"unstable_means": unstable_means} if unstable_means else {}
-        months = _months(output, request, totals.customers) if request.with_months else None
+        months = sum_months(output, request, totals.customers) if request.with_months else None
         return Scores(frame, totals, request.params, groups or {}, by, months, extrapolated_share, unstable_means)
 
     def _unstable_means(self, frame: pd.DataFrame, table: Floats) -> int:
@@ -289,24 +289,5 @@ def _frame(table: Floats, given: pd.DataFrame, names: Mapping[str, str]) -> pd.D
     return frame
 
 
-def _extrapolated_share(output: KernelOutput, request: ScoreRequest, observed: int | None) -> float | None:
-    if observed is None or observed >= request.ends[-1] or not request.periods:
-        return None
-    values = output.by_period[TOTALS.index("expected_clv")].mean(axis=1)
-    total = values.sum()
-    return float(values[request.ends > observed].sum() / total) if total > 0 else None
-
-
 def _count_free(summary: CustomerSummary) -> int:
     return int(((summary.table["frequency"] > 0) & (summary.table["monetary_value"] == 0)).sum())
-
-
-def _months(output: KernelOutput, request: ScoreRequest, customers: int) -> Months:
-    """Sum periods into months: the day up to which customers were observed may cut one in two."""
-    ends = request.ends
-    months = np.minimum(np.ceil(ends / MONTH - 1e-9), math.ceil(ends[-1] / MONTH - 1e-9))
-    starts = np.flatnonzero(np.diff(months, prepend=0.0))
-    sums = np.add.reduceat(output.by_period, starts, axis=1)
-    purchases, value = np.add.reduceat(output.paths, starts, axis=2)
-    days = ends[np.append(starts[1:], ends.size) - 1]
-    return Months(days, purchases, value, tuple(Totals(customers, *sums[:, k]) for k in range(days.size)))

@@ -12,9 +12,7 @@ ONE_BY_ONE = 6
 
 
 @njit()
-def simulate_buyer(  # type: ignore[no-untyped-def]
-    state, key, draw, quantile, x, T, parameters, spending, ends, delta, by_period
-):
+def simulate_buyer(state, key, draw, quantile, x, T, parameters, spending, ends, delta, by_period):
     """Simulate the purchases in (0, horizon] and their discounted value, given that there is at least one.
 
     The rate and the dropout are integrated out, purchase by purchase: given the past, the rate is Gamma(shape, G + t),
@@ -51,9 +49,7 @@ def simulate_buyer(  # type: ignore[no-untyped-def]
 
 
 @njit()
-def _simulate_rest(  # type: ignore[no-untyped-def]
-    state, key, draw, time, rate, dropout, spending, ends, delta, by_period
-):
+def _simulate_rest(state, key, draw, time, rate, dropout, spending, ends, delta, by_period):
     """Simulate the purchases after `time` at once: how many and, if they end in dropout, the last one's time, exactly.
 
     The others lie uniformly before it. Counts are drawn before what depends on the discount, so that its rate does not
@@ -75,7 +71,7 @@ def _simulate_rest(  # type: ignore[no-untyped-def]
 
 
 @njit()
-def _purchases_until_dropout(state, dropout):  # type: ignore[no-untyped-def]
+def _purchases_until_dropout(state, dropout):
     """Draw the geometric number of purchases, the one that ends the relation included."""
     if dropout >= 1.0:
         return 1.0

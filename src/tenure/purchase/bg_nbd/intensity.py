@@ -58,19 +58,19 @@ RADAU, BASIS, BASIS_1, BASIS_2, TO_POWERS = _collocation()
 
 
 @njit()
-def fall_scale(A, a, c):  # type: ignore[no-untyped-def]
+def fall_scale(A, a, c):
     """Return the z over which F falls markedly; at most 1, the distance of its singularity."""
     return min(1.0, max(1.0, c / max(1.0, a)) / A)
 
 
 @njit()
-def panels_to(reach, scale):  # type: ignore[no-untyped-def]
+def panels_to(reach, scale):
     """Count the panels that reach to z = `reach`."""
     return max(1, min(PANELS, math.ceil(math.log2(1.0 + reach / scale))))
 
 
 @njit()
-def tabulate(A, a, c, needed, done, table, draw, ends, room):  # type: ignore[no-untyped-def]
+def tabulate(A, a, c, needed, done, table, draw, ends, room):
     """Compute a table of F, c > a > 0, from panel `done` to `needed`.
 
     Args:
@@ -115,7 +115,7 @@ def tabulate(A, a, c, needed, done, table, draw, ends, room):  # type: ignore[no
 
 
 @njit()
-def _solve(room):  # type: ignore[no-untyped-def]
+def _solve(room):
     """Solve the linear equations `room[:, :-1] y = room[:, -1]` in place, by elimination with pivots scaled by row."""
     size = room.shape[0]
     for i in range(size):
@@ -144,7 +144,7 @@ def _solve(room):  # type: ignore[no-untyped-def]
 
 
 @njit()
-def integrate(reach, scale, discount, table, draw, nodes, plain, discounted):  # type: ignore[no-untyped-def]
+def integrate(reach, scale, discount, table, draw, nodes, plain, discounted):
     """Return the integral of the tabulated F over (0, reach]: plain, and with the discount in the weights.
 
     `scale` is the width of the first panel of `table`, which is as `tabulate` fills it; `nodes` and the weights are
@@ -173,7 +173,7 @@ def integrate(reach, scale, discount, table, draw, nodes, plain, discounted):  #
 
 
 @njit()
-def polynomial(coefficients, s):  # type: ignore[no-untyped-def]
+def polynomial(coefficients, s):
     """Evaluate by Horner's rule in s^2, even and odd powers side by side, which a processor does at once."""
     square = s * s
     even, odd = coefficients[POINTS - 2], coefficients[POINTS - 1]

@@ -76,7 +76,7 @@ class Table(KernelTable):
 
 
 @njit()
-def _factors(r, a, b, more_than, stayed_over):  # type: ignore[no-untyped-def]
+def _factors(r, a, b, more_than, stayed_over):
     """Sum the gamma terms of all customers, with derivatives in r, a, b."""
     total, d_r, d_a, d_b = 0.0, 0.0, 0.0, 0.0
     for j in range(more_than.size):
@@ -93,7 +93,7 @@ def _factors(r, a, b, more_than, stayed_over):  # type: ignore[no-untyped-def]
 
 
 @njit()
-def _raise_powers(powers, log_base, base, power, by):  # type: ignore[no-untyped-def]
+def _raise_powers(powers, log_base, base, power, by):
     """Compute base^power from base^(power - by): by multiplication, or anew after a long way, or where it is NaN."""
     if 0 <= by <= LONG_WAY and not np.isnan(powers[0]):
         for _ in range(by):
@@ -103,7 +103,7 @@ def _raise_powers(powers, log_base, base, power, by):  # type: ignore[no-untyped
 
 
 @njit(nogil=True)
-def kernel(  # type: ignore[no-untyped-def] # noqa: PLR0912
+def kernel( # noqa: PLR0912
     theta, chances, x_values, starts, t_x_at, T_at, count, t_x_values, T_values, T_customers, T_purchases,
     more_than, stayed_over
 ):  # fmt: skip
@@ -176,7 +176,7 @@ def kernel(  # type: ignore[no-untyped-def] # noqa: PLR0912
 
 
 @njit(nogil=True)
-def density(u, *table):  # type: ignore[no-untyped-def]
+def density(u, *table):
     """Compute the log-likelihood and its gradient at u = (log mean rate, log r, logit dropout, log concentration)."""
     gradient = np.zeros(4)
     if not np.abs(u).max() <= FARTHEST:
@@ -195,7 +195,7 @@ def density(u, *table):  # type: ignore[no-untyped-def]
 
 
 @njit(nogil=True)
-def densities(out, u, *table):  # type: ignore[no-untyped-def]
+def densities(out, u, *table):
     """Compute the log-likelihood at rows of coordinates."""
     for i in range(u.shape[0]):
         out[i] = density(u[i], *table)[0]
@@ -211,13 +211,13 @@ def to_parameters(u: Floats, scale: float) -> dict[str, Floats]:
 
 
 @njit()
-def _log_sum(active, gone):  # type: ignore[no-untyped-def]
+def _log_sum(active, gone):
     """Add two probabilities given as logs."""
     return max(active, gone) + math.log1p(math.exp(-abs(active - gone)))
 
 
 @njit(nogil=True)
-def _pointwise(out, chances, r, alpha, a, b, x, t_x, T):  # type: ignore[no-untyped-def]
+def _pointwise(out, chances, r, alpha, a, b, x, t_x, T):
     rates, stays = np.zeros(x.max() + 1), np.zeros(x.max() + 2)
     for s in range(out.shape[0]):
         for j in range(rates.size - 1):

@@ -63,7 +63,7 @@ def prepare(ends: Floats, delta: float) -> tuple[Floats, Floats, Floats]:
 
 
 @njit()
-def renew_x(x, parameters, workspace):  # type: ignore[no-untyped-def]
+def renew_x(x, parameters, workspace):
     """Fill the workspace for another x; tables start empty."""
     workspace.panels[:] = 0
     n = x + parameters.chances
@@ -73,9 +73,7 @@ def renew_x(x, parameters, workspace):  # type: ignore[no-untyped-def]
 
 
 @njit()
-def expect_if_active(  # type: ignore[no-untyped-def]
-    x, T, ends, delta, prepared, parameters, workspace, plain, discounted, buying
-):
+def expect_if_active(x, T, ends, delta, prepared, parameters, workspace, plain, discounted, buying):
     """Compute expected purchases up to each period's end, and P(any purchase), given active at T.
 
     Tables of this x are extended as far as need be.
@@ -98,7 +96,7 @@ def expect_if_active(  # type: ignore[no-untyped-def]
 
 
 @njit()
-def fill_alive(x, t_x, T, parameters, workspace, alive):  # type: ignore[no-untyped-def]
+def fill_alive(x, t_x, T, parameters, workspace, alive):
     """Compute P(alive at T) under each draw."""
     may_be_gone = x + parameters.chances > 0
     for s in range(alive.size):
@@ -108,7 +106,7 @@ def fill_alive(x, t_x, T, parameters, workspace, alive):  # type: ignore[no-unty
 
 
 @njit()
-def p_alive(x, t_x, T, r, alpha, a, b, chances):  # type: ignore[no-untyped-def]
+def p_alive(x, t_x, T, r, alpha, a, b, chances):
     """Compute the probability of being active at T, with the odds in logs.
 
     Fader, Hardie & Lee (2008), note 021; for the MBG/NBD, Batislam et al. (2007), eq. 5.
@@ -118,20 +116,20 @@ def p_alive(x, t_x, T, r, alpha, a, b, chances):  # type: ignore[no-untyped-def]
 
 
 @njit()
-def log_dropout_odds(n, a, b):  # type: ignore[no-untyped-def]
+def log_dropout_odds(n, a, b):
     """Compute the logarithm of the odds of having left at the last of n > 0 chances, before any silence."""
     return math.log(a / (b + (n - 1.0)))
 
 
 @njit()
-def p_alive_of(x, t_x, T, r, alpha, log_odds):  # type: ignore[no-untyped-def]
+def p_alive_of(x, t_x, T, r, alpha, log_odds):
     """Compute P(alive) from the log odds at the last purchase: silence since then makes having left likelier."""
     log_odds_gone = log_odds + (r + x) * math.log1p((T - t_x) / (alpha + t_x))
     return 1.0 / (1.0 + math.exp(min(log_odds_gone, 700.0)))
 
 
 @njit()
-def p_any_purchase(x, T, horizon, r, alpha):  # type: ignore[no-untyped-def]
+def p_any_purchase(x, T, horizon, r, alpha):
     """Compute the probability of a purchase in the horizon, given active: dropout comes only after a purchase."""
     return -math.expm1(-(r + x) * math.log1p(horizon / (alpha + T)))
 

@@ -13,9 +13,7 @@ ONE_BY_ONE = 6
 
 
 @njit()
-def simulate_buyer(  # type: ignore[no-untyped-def]
-    state, key, draw, quantile, x, T, parameters, spending, ends, delta, by_period
-):
+def simulate_buyer(state, key, draw, quantile, x, T, parameters, spending, ends, delta, by_period):
     """Simulate the purchases in (0, horizon] and their discounted value, given that there is at least one.
 
     The rates are integrated out, purchase by purchase: given an active customer at time t, the wait for the next
@@ -48,7 +46,7 @@ def simulate_buyer(  # type: ignore[no-untyped-def]
 
 
 @njit()
-def _lifetime(state, s, H):  # type: ignore[no-untyped-def]
+def _lifetime(state, s, H):
     """Draw a remaining lifetime, in logs, as a dropout rate of a small shape would underflow."""
     log_rate = log_gamma_draw(state, s) - math.log(H)
     return math.exp(min(math.log(-math.log(uniform(state))) - log_rate, 700.0))

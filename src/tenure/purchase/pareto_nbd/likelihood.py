@@ -48,7 +48,7 @@ class Table(KernelTable):
 
 
 @njit()
-def _gone(s, b, k, a, silence, means):  # type: ignore[no-untyped-def]
+def _gone(s, b, k, a, silence, means):
     """Compute `race.p_first(s, b, k, a, silence)` and means over the time y at which the lifetime ended.
 
     The lifetime is Lomax(s, b), and the wait for the next purchase Lomax(k, a). `means`, shape (4,), takes those of
@@ -77,7 +77,7 @@ def _gone(s, b, k, a, silence, means):  # type: ignore[no-untyped-def]
 
 
 @njit()
-def _value_and_log_gradient(r, alpha, s, beta, x, t_x, T, count, more_than):  # type: ignore[no-untyped-def]
+def _value_and_log_gradient(r, alpha, s, beta, x, t_x, T, count, more_than):
     """Sum the log-likelihood over customers, with its gradient in (log r, log alpha, log s, log beta)."""
     total, gradient, means = 0.0, np.zeros(4), np.empty(4)
     for j in range(more_than.size):
@@ -105,7 +105,7 @@ def _value_and_log_gradient(r, alpha, s, beta, x, t_x, T, count, more_than):  # 
 
 
 @njit(nogil=True)
-def kernel(theta, x, t_x, T, count, more_than):  # type: ignore[no-untyped-def]
+def kernel(theta, x, t_x, T, count, more_than):
     """Sum the log-likelihood over customers, with its gradient in (r, alpha, s, beta).
 
     Returns a 0-d array and an array of shape (4,).
@@ -117,7 +117,7 @@ def kernel(theta, x, t_x, T, count, more_than):  # type: ignore[no-untyped-def]
 
 
 @njit(nogil=True)
-def density(u, x, t_x, T, count, more_than):  # type: ignore[no-untyped-def]
+def density(u, x, t_x, T, count, more_than):
     """Compute the log-likelihood at u = logs of (mean rate, r, lifetime, s), and its gradient in u."""
     gradient = np.zeros(4)
     if not np.abs(u).max() <= FARTHEST:
@@ -129,7 +129,7 @@ def density(u, x, t_x, T, count, more_than):  # type: ignore[no-untyped-def]
 
 
 @njit(nogil=True)
-def densities(out, u, *table):  # type: ignore[no-untyped-def]
+def densities(out, u, *table):
     """Compute the log-likelihood at rows of coordinates."""
     for i in range(u.shape[0]):
         out[i] = density(u[i], *table)[0]
@@ -143,7 +143,7 @@ def to_parameters(u: Floats, scale: float) -> dict[str, Floats]:
 
 
 @njit(nogil=True)
-def _pointwise(out, r, alpha, s, beta, x, t_x, T):  # type: ignore[no-untyped-def]
+def _pointwise(out, r, alpha, s, beta, x, t_x, T):
     rates = np.zeros(x.max() + 1)
     for d in range(out.shape[0]):
         for j in range(rates.size - 1):

@@ -26,7 +26,7 @@ NEWTON_STEPS = 40
 
 
 @njit()
-def panel_width(t, shape, scale, other_shape, other_scale, time):  # type: ignore[no-untyped-def]
+def panel_width(t, shape, scale, other_shape, other_scale, time):
     """Return the width of the panel that starts at t; the last one ends at `time`."""
     fall = shape / (scale + t) + other_shape / (other_scale + t)
     width = min(WIDEST * (min(scale, other_scale) + t), STEEPEST / fall)
@@ -34,12 +34,12 @@ def panel_width(t, shape, scale, other_shape, other_scale, time):  # type: ignor
 
 
 @njit()
-def _density(y, shape, scale, other_shape, other_scale):  # type: ignore[no-untyped-def]
+def _density(y, shape, scale, other_shape, other_scale):
     return (shape / (scale + y)) * math.exp(-shape * math.log1p(y / scale) - other_shape * math.log1p(y / other_scale))
 
 
 @njit()
-def _panel(t, width, shape, scale, other_shape, other_scale):  # type: ignore[no-untyped-def]
+def _panel(t, width, shape, scale, other_shape, other_scale):
     total = 0.0
     for i in range(NODES.size):
         total += WEIGHTS[i] * _density(t + width * NODES[i], shape, scale, other_shape, other_scale)
@@ -47,7 +47,7 @@ def _panel(t, width, shape, scale, other_shape, other_scale):  # type: ignore[no
 
 
 @njit()
-def p_first(shape, scale, other_shape, other_scale, time):  # type: ignore[no-untyped-def]
+def p_first(shape, scale, other_shape, other_scale, time):
     """Compute the probability that Lomax(shape, scale) comes before the other clock and within `time`."""
     t, total = 0.0, 0.0
     while t < time:
@@ -61,7 +61,7 @@ def p_first(shape, scale, other_shape, other_scale, time):  # type: ignore[no-un
 
 
 @njit()
-def time_of_first(share, shape, scale, other_shape, other_scale, time):  # type: ignore[no-untyped-def]
+def time_of_first(share, shape, scale, other_shape, other_scale, time):
     """Return the time, at most `time`, within which `p_first` is `share`."""
     t, before = 0.0, 0.0
     while t < time:
@@ -78,7 +78,7 @@ def time_of_first(share, shape, scale, other_shape, other_scale, time):  # type:
 
 
 @njit()
-def _within_panel(wanted, part, t, width, shape, scale, other_shape, other_scale):  # type: ignore[no-untyped-def]
+def _within_panel(wanted, part, t, width, shape, scale, other_shape, other_scale):
     """Solve for the left piece of a panel that integrates to `wanted`, by Newton's method within a bracket."""
     low, high, piece = 0.0, width, width * (wanted / part if part > 0.0 else 0.0)
     for _ in range(NEWTON_STEPS):

@@ -46,14 +46,12 @@ def prepare(ends: Floats, delta: float) -> tuple[Floats, Floats, Floats]:
 
 
 @njit()
-def renew_x(x, parameters, workspace):  # type: ignore[no-untyped-def]
+def renew_x(x, parameters, workspace):
     """Return at once: no table depends on x."""
 
 
 @njit()
-def expect_if_active(  # type: ignore[no-untyped-def]
-    x, T, ends, delta, prepared, parameters, workspace, plain, discounted, buying
-):
+def expect_if_active(x, T, ends, delta, prepared, parameters, workspace, plain, discounted, buying):
     """Compute expected purchases up to each period's end, and P(any purchase), given active at T."""
     nodes, weights, discounted_weights = prepared
     for draw in range(buying.size):
@@ -67,7 +65,7 @@ def expect_if_active(  # type: ignore[no-untyped-def]
 
 
 @njit()
-def _active_share(reach, s, discount, nodes, weights, discounted_weights):  # type: ignore[no-untyped-def]
+def _active_share(reach, s, discount, nodes, weights, discounted_weights):
     """Compute the mean of (1 + z)^-s over z in (0, reach), plain and discounted."""
     core, steepness, rings = reach * max(1.0, s), discount, 0
     while (core > CORE or steepness > CORE_DISCOUNT) and rings < RINGS - 1:
@@ -85,7 +83,7 @@ def _active_share(reach, s, discount, nodes, weights, discounted_weights):  # ty
 
 
 @njit()
-def fill_alive(x, t_x, T, parameters, workspace, alive):  # type: ignore[no-untyped-def]
+def fill_alive(x, t_x, T, parameters, workspace, alive):
     """Compute P(alive at T) under each draw."""
     for draw in range(alive.size):
         alive[draw] = p_alive(
@@ -94,7 +92,7 @@ def fill_alive(x, t_x, T, parameters, workspace, alive):  # type: ignore[no-unty
 
 
 @njit()
-def p_alive(x, t_x, T, r, alpha, s, beta):  # type: ignore[no-untyped-def]
+def p_alive(x, t_x, T, r, alpha, s, beta):
     """Compute the probability of being active at T, with the odds in logs.
 
     A customer was active at t_x (at the first purchase if x = 0). In the silence since, either no clock has ended or

@@ -26,7 +26,7 @@ class Spending(NamedTuple):
 
 
 @njit()
-def start_spending(state, x, monetary_value, parameters, draw):  # type: ignore[no-untyped-def]
+def start_spending(state, x, monetary_value, parameters, draw):
     """Draw the scale of a customer's spends, given the repeat purchases so far; free ones carry no information."""
     p, q, v = parameters.p[draw], parameters.q[draw], parameters.v[draw]
     paid = x if monetary_value > 0.0 else 0.0
@@ -35,7 +35,7 @@ def start_spending(state, x, monetary_value, parameters, draw):  # type: ignore[
 
 
 @njit()
-def draw_spend(state, spending, log_discount):  # type: ignore[no-untyped-def]
+def draw_spend(state, spending, log_discount):
     """Draw one discounted spend; in logs for a small shape, where a variate would underflow."""
     p, scale, constants = spending
     if p >= 1.0:
@@ -44,13 +44,13 @@ def draw_spend(state, spending, log_discount):  # type: ignore[no-untyped-def]
 
 
 @njit()
-def draw_late_spend(state, spending, log_discount):  # type: ignore[no-untyped-def]
+def draw_late_spend(state, spending, log_discount):
     """Draw one discounted spend in logs, where the discount may underflow."""
     return math.exp(log_gamma_draw(state, spending.p) + (math.log(spending.scale) + log_discount))
 
 
 @njit()
-def draw_spends(state, spending, count, log_discount, span):  # type: ignore[no-untyped-def]
+def draw_spends(state, spending, count, log_discount, span):
     """Draw the sum of `count` spends, each discounted by exp(log_discount - span * u) with u uniform in (0, 1).
 
     By a gamma variate of the sum's mean and variance: without a discount that is its law.

@@ -45,7 +45,7 @@ class Table(KernelTable):
 
 
 @njit()
-def _digamma(z):  # type: ignore[no-untyped-def]
+def _digamma(z):
     """Compute the digamma function for z > 0 (Abramowitz & Stegun 1964, 6.3.5 and 6.3.18)."""
     shift = 0.0
     while z < 12.0:
@@ -57,7 +57,7 @@ def _digamma(z):  # type: ignore[no-untyped-def]
 
 
 @njit(nogil=True)
-def kernel(theta, x_values, x_count, starts, spent, count, sums):  # type: ignore[no-untyped-def]
+def kernel(theta, x_values, x_count, starts, spent, count, sums):
     """Sum the Gamma-Gamma log-likelihood over repeat buyers, with its gradient in (p, q, v).
 
     Fader & Hardie (2013), note 025, eq. 1a: the density of a customer's mean spend over x purchases.
@@ -93,7 +93,7 @@ def kernel(theta, x_values, x_count, starts, spent, count, sums):  # type: ignor
 
 
 @njit()
-def _log_gamma_ratio(k, q):  # type: ignore[no-untyped-def]
+def _log_gamma_ratio(k, q):
     """Compute log Gamma(k + q) / (Gamma(k) Gamma(q)), which for large k and q would cancel if taken apart.
 
     Stirling's series (Abramowitz & Stegun 1964, 6.1.40) with the large terms put together.
@@ -105,13 +105,13 @@ def _log_gamma_ratio(k, q):  # type: ignore[no-untyped-def]
 
 
 @njit()
-def _stirling_rest(z):  # type: ignore[no-untyped-def]
+def _stirling_rest(z):
     w = 1.0 / (z * z)
     return (1 / 12 - w * (1 / 360 - w * (1 / 1260 - w / 1680))) / z
 
 
 @njit(nogil=True)
-def density(u, *table):  # type: ignore[no-untyped-def]
+def density(u, *table):
     """Compute the log-likelihood and its gradient at u = (log mean, log variation within, log variation between)."""
     gradient = np.zeros(3)
     if not np.abs(u).max() <= FARTHEST:
@@ -128,7 +128,7 @@ def density(u, *table):  # type: ignore[no-untyped-def]
 
 
 @njit(nogil=True)
-def densities(out, u, *table):  # type: ignore[no-untyped-def]
+def densities(out, u, *table):
     """Compute the log-likelihood at rows of coordinates."""
     for i in range(u.shape[0]):
         out[i] = density(u[i], *table)[0]

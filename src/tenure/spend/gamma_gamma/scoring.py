@@ -41,7 +41,7 @@ def allocate(draws: int) -> Workspace:
 
 
 @njit()
-def renew_x(x, parameters, workspace):  # type: ignore[no-untyped-def]
+def renew_x(x, parameters, workspace):
     """Fill the workspace for another x."""
     p, q, v = parameters
     for s in range(p.size):
@@ -50,21 +50,21 @@ def renew_x(x, parameters, workspace):  # type: ignore[no-untyped-def]
 
 
 @njit()
-def expect_spend(draw, monetary_value, workspace):  # type: ignore[no-untyped-def]
+def expect_spend(draw, monetary_value, workspace):
     """Compute the expected value of one purchase; without a paid repeat purchase it is the population's."""
     of_others = workspace.of_all[draw] if monetary_value > 0.0 else workspace.of_unpriced[draw]
     return of_others + workspace.own[draw] * monetary_value
 
 
 @njit()
-def mean_spend(x, monetary_value, p, q, v):  # type: ignore[no-untyped-def]
+def mean_spend(x, monetary_value, p, q, v):
     """Compute the expected value of one purchase under one draw."""
     own, population = spend_weights(x if monetary_value > 0.0 else 0.0, p, q, v)
     return population + own * monetary_value
 
 
 @njit()
-def spend_weights(x, p, q, v):  # type: ignore[no-untyped-def]
+def spend_weights(x, p, q, v):
     """Split `mean_spend`: the weight of the customer's own mean, and what the population adds."""
     weight = p / (p * x + q - 1.0)
     return weight * x, weight * v

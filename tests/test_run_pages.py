@@ -236,8 +236,8 @@ def _run(tmp_path: Path, name: str, **changes: Any) -> InFolder:
 def test_a_description_has_findings_totals_and_a_link_to_the_report(tmp_path: Path) -> None:
     said = report.description(_run(tmp_path, "season"))
     for part in (
-        "**REVIEW**", "| holdout, 273 days to 1998-06-30 | actual |", "| clv of 2,357 customers | 7 |",
-        "| clv of a new customer, on average | 84.50 |", "(#/experiments/7/runs/0a1b/artifacts/report.html)",
+        "**REVIEW**", "Holdout, 273 days to 1998-06-30:\n\n- purchases: 90 actual", "- clv of 2,357 customers: 7 (7 to",
+        "- mean clv of new customers: 84.50", "with 90% intervals", "(#/experiments/7/runs/0a1b/artifacts/report.html)",
     ):  # fmt: skip
         assert part in said
 
@@ -250,7 +250,7 @@ def test_a_description_of_a_fail_forecasts_nothing(tmp_path: Path) -> None:
 
 def test_a_run_that_ended_after_its_review_is_described_by_what_it_has(tmp_path: Path) -> None:
     run = replace(_run(tmp_path, "pass"), metrics={}, params={}, tags={})
-    assert report.description(run).startswith("Verdict: **PASS**")
+    assert report.description(run).startswith("Verdict: PASS.")
 
 
 def test_the_page_of_a_training_says_what_the_terminal_says(trained: Ran) -> None:

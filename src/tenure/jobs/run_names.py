@@ -40,6 +40,8 @@ def settings_record(settings: Any, job: str) -> Record:
     changed = {key for key, value in params.items() if defaults.get(key) != value and not key.startswith(FREE)}
     if isinstance(fit := getattr(settings, "fit", None), FitSettings):
         params["fit.priors"] = priors_name(fit)
+        if params["fit.priors"] != OWN:  # the name says it all
+            changed = {key for key in changed if not key.startswith("fit.priors.")}
     return Record(params=params, shown=frozenset(changed))
 
 

@@ -18,7 +18,7 @@ from tenure.addresses import mask_address
 from tenure.record import Content, Dataset, Record, add_prefix
 from tenure.spreadsheets import spreadsheet_safe
 
-from .shown import METRICS, PARAMS, is_shown
+from .shown import METRICS, PARAMS, is_shown, place_of
 from .store import client
 
 LONG_TEXTS = (".reason", ".advice")  # of the review's checks
@@ -77,7 +77,9 @@ def _log_metrics(metrics: Mapping[str, float]) -> None:
 
 
 def _shown_metrics(metrics: Mapping[str, float]) -> dict[str, float]:
-    return {key: value for key, value in metrics.items() if is_shown(key, METRICS)}
+    """Return the metrics to show in the order of `METRICS`: MLflow compares runs by the first one."""
+    places = {key: place for key in metrics if (place := place_of(key, METRICS)) is not None}
+    return {key: metrics[key] for key in sorted(places, key=places.__getitem__)}
 
 
 def _log_params(params: Mapping[str, str], further: frozenset[str]) -> None:

@@ -7,16 +7,14 @@ A run has hundreds of numbers and settings. All of them are in its files `metric
 from fnmatch import fnmatchcase
 
 METRICS = (
-    "customers", "repeat_buyers", "horizon_days",
-    *(f"{outcome}.{name}" for outcome in ("purchases", "spend") for name in (
-        "actual_total", "expected_total", "bias", "crps", "pit_coverage",
-    )),
+    *(f"{outcome}.{name}" for name in ("bias", "crps", "pit_coverage", "expected_total", "actual_total")
+      for outcome in ("purchases", "spend")),
     "p_purchase.brier", "p_purchase.largest_gap", "baselines.won", "baselines.purchases.won", "spend_change",
     "calibration.purchases.loo_elpd", "calibration.spend.loo_elpd",
     "calibration.purchases.rhat_max", "calibration.spend.rhat_max",
     "final.purchases.refit_drift", "final.spend.refit_drift",
     "base.purchases.expected", "base.clv.expected", "base.clv.adjusted_low", "base.clv.adjusted_high",
-    "new_customer.clv", "review.failed", "review.to_review",
+    "new_customer.clv", "review.failed", "review.to_review", "customers", "repeat_buyers", "horizon_days",
     "score.*", "total.*.expected", "total.*.low", "total.*.high", "total.*.adjusted_low", "total.*.adjusted_high",
     "rolling.*", "promotion.customers", "promotion.purchases.*", "promotion.spend.*",
 )  # fmt: skip
@@ -35,4 +33,9 @@ def is_shown(key: str, patterns: tuple[str, ...]) -> bool:
     >>> is_shown("purchases.bias", METRICS), is_shown("purchases.rmse", METRICS)
     (True, False)
     """
-    return any(fnmatchcase(key, pattern) for pattern in patterns)
+    return place_of(key, patterns) is not None
+
+
+def place_of(key: str, patterns: tuple[str, ...]) -> int | None:
+    """Return the place of the first pattern that a key matches; None where it is not shown."""
+    return next((place for place, pattern in enumerate(patterns) if fnmatchcase(key, pattern)), None)

@@ -1,14 +1,13 @@
 """The description of a run and of its model version in MLflow: a short Markdown text for people."""
 
 import re
-from collections.abc import Sequence
 
 from tenure import paths
 from tenure.outcomes import OUTCOMES
 from tenure.registry import Evidence
 from tenure.review import Kind, Line, Review, Verdict, baselines_text, lines
 
-from .tables import count, interval, money, percent
+from .tables import NONE, count, interval, money, percent
 
 MARKS = re.compile(r"([\\`*_{}\[\]<>#|~$])")
 
@@ -32,7 +31,9 @@ def _line(line: Line) -> str:
     if line.kind is Kind.DETAIL:
         return f"<sub>{text}</sub>"
     start = "> " if line.kind is Kind.CONSEQUENCE else ""
-    return start + (text if line.verdict is None else text.replace(line.verdict, f"**{line.verdict}**", 1))
+    if line.verdict is None or line.kind is Kind.VERDICT:  # its text starts lists, which show Markdown as it is
+        return start + text
+    return start + text.replace(line.verdict, f"**{line.verdict}**", 1)
 
 
 def escaped(text: str) -> str:
@@ -41,21 +42,19 @@ def escaped(text: str) -> str:
 
 
 def _holdout(evidence: Evidence) -> str:
+    """Return the totals of the holdout beside the forecast."""
     metrics = evidence.metrics
     if "purchases.bias" not in metrics:
         return ""
-    title = f"holdout, {count(metrics.get('horizon_days')).text} days to {evidence.tags.get('end', '?')}"
-    rows = [
-        (
-            outcome,
-            count(metrics.get(f"{outcome}.actual_total")).text,
-            count(metrics.get(f"{outcome}.expected_total")).text,
-            percent(metrics.get(f"{outcome}.bias"), signed=True).text,
-            percent(metrics.get(f"{outcome}.pit_coverage")).text,
-        )
+    title = f"Holdout, {count(metrics.get('horizon_days')).text} days to {evidence.tags.get('end', NONE)}:"
+    totals = [
+        f"- {outcome}: {count(metrics.get(f'{outcome}.actual_total')).text} actual, "
+        f"{count(metrics.get(f'{outcome}.expected_total')).text} expected "
+        f"({percent(metrics.get(f'{outcome}.bias'), signed=True).text}); "
+        f"coverage {percent(metrics.get(f'{outcome}.pit_coverage')).text}"
         for outcome in OUTCOMES
     ]
-    return _table((title, "actual", "expected", "bias", "coverage"), rows)
+    return "\n".join([title, "", *totals])
 
 
 def _forecast(evidence: Evidence) -> str:
@@ -63,28 +62,22 @@ def _forecast(evidence: Evidence) -> str:
     metrics, params = evidence.metrics, evidence.params
     if "base.clv.expected" not in metrics:
         return ""
-    title = f"forecast, {params.get('score.horizon_days', '?')} days at margin {params.get('score.margin', '?')}"
-    rows = [
-        (
-            f"{label} of {count(metrics.get('base.customers')).text} customers",
-            count(metrics.get(f"base.{total}.expected")).text,
-            interval(metrics, f"base.{total}.", "adjusted_").text,
-        )
-        for total, label in (("purchases", "purchases"), ("clv", "clv"))
+    customers = count(metrics.get("base.customers")).text
+    level = f"{float(params.get('score.level', 'nan')):.0%}"
+    lines_of = [
+        f"Forecast, {params.get('score.horizon_days', NONE)} days at margin {params.get('score.margin', NONE)}, with "
+        f"{level} intervals:",
+        "",
+        *(
+            f"- {total} of {customers} customers: {count(metrics[f'base.{total}.expected']).text} "
+            f"({interval(metrics, f'base.{total}.', 'adjusted_').text})"
+            for total in ("purchases", "clv")
+        ),
     ]
     if "new_customer.clv" in metrics:
         of_mean = interval(metrics, "new_customer.clv_", "mean_", money).text
-        rows.append(("clv of a new customer, on average", money(metrics["new_customer.clv"]).text, of_mean))
-    return _table((title, "expected", f"{percent(_level(evidence)).text.removesuffix('.0%')}% interval"), rows)
-
-
-def _level(evidence: Evidence) -> float:
-    return float(evidence.params.get("score.level", "nan"))
-
-
-def _table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    lines_of = [columns, ["---", *["---:"] * (len(columns) - 1)], *rows]
-    return "\n".join(f"| {' | '.join(cells)} |" for cells in lines_of)
+        lines_of.append(f"- mean clv of new customers: {money(metrics['new_customer.clv']).text} ({of_mean})")
+    return "\n".join(lines_of)
 
 
 def _links(evidence: Evidence) -> str:

@@ -164,6 +164,9 @@ def test_a_run_is_known_by_verdict_days_and_whose_priors_it_shares(tmp_path: Pat
     assert facts["verdict"] == ["PASS", "REVIEW", "PASS"]
     assert facts["calibrated to"] == ["2025-06-30"] * 3
     assert facts["priors"] == ["its own", "those of a", "its own"]
+    named = {name: replace(a, params={**PARAMS, "fit.priors": name}) for name in ("weak", "vague", "own")}
+    facts = {row[0]: row[1:] for row in texts(side_by_side.runs_table(named))}
+    assert facts["priors"] == ["weak", "vague", "those of weak"]
 
 
 def test_totals_are_told_over_what_came_and_not_where_nothing_came(tmp_path: Path) -> None:

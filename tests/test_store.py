@@ -482,8 +482,8 @@ settings = compose_settings("train").registry
 registry.connect(settings)
 with registry.open_run(settings, "train", "seed: 0") as run:
     registry.log(Record(figures={"data/empty": plt.figure()}, files={"report.html": "<html></html>"}))
-    registry.register(Posterior(draws, "bg_nbd", "gamma_gamma", {"method": "none"}), "clv", run_id=run.info.run_id, verdict="PASS",
-                      validated_horizon_days=365, tags={})
+    posterior = Posterior(draws, "bg_nbd", "gamma_gamma", {"method": "none"})
+    registry.register(posterior, "clv", run_id=run.info.run_id, verdict="PASS", validated_horizon_days=365, tags={})
 kept = registry.evidence(run.info.run_id)
 assert kept.file("data/empty.png").stat().st_size and kept.file("report.html").stat().st_size
 registry.load("models:/clv@champion")

@@ -52,7 +52,7 @@ def test_every_check_has_a_sentence_for_each_side(name: str, metric: str) -> Non
         ("final.spend.refit_drift", -0.2, "The refit expects 20% less spend of a new customer"),
         ("spend.largest_share", 0.42, "One customer has 42% of the forecast spend of the holdout"),
         ("data.largest_spend_share", 0.29, "One customer has 29% of all spend in the log"),
-        ("final.spend.rhat_max", 1.2, "The chains of spend (refitted to the whole log) disagree (R-hat 1.200)"),
+        ("final.spend.rhat_max", 1.2, "The chains of spend (refitted to the whole log) disagree (R-hat 1.2000)"),
         ("calibration.purchases.rhat_max", 1.02, "The chains of purchases (fitted to the calibration window) disagree"),
         (
             "spend.top_decile.above_90",

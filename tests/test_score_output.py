@@ -271,7 +271,7 @@ def test_folders_are_made_with_the_file_and_gone_if_it_fails(tmp_path: Path) -> 
     with atomic_file(path) as scratch:
         scratch.write_text("whole")
     assert Path(path).read_text() == "whole"
-    with pytest.raises(OutputError, match="which is a file and no folder"):
+    with pytest.raises(OutputError, match="which is a file and not a folder"):
         require_writable(f"{path}/scores.parquet")
     with pytest.raises(OutputError, match="is a folder"):
         require_writable(str(tmp_path / "a"))

@@ -61,6 +61,8 @@ def _faults(run: registry.Evidence, settings: TrainSettings, transactions: Trans
     faults = [] if digest == transactions.digest else [f"its log is another, of digest {digest[:12]}"]
     here = registry.flat_settings(asdict(settings))
     keys = {key for key in {*here, *run.params} if key.startswith(RECIPE) and not key.startswith(FREE)}
+    both = {*here} & {*run.params}  # the priors of another model differ with fit.purchase_model
+    keys = {key for key in keys if key in both or not key.startswith("fit.priors.")}
     differ = sorted(key for key in keys if here.get(key) != run.params.get(key))
     if (settings.fit.method == "map") != (run.params.get("fit.method") == "map"):
         differ.append("fit.method")  # a point estimate understates its error; nuts and laplace have the same draws

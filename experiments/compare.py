@@ -69,7 +69,7 @@ def main(experiment="compare"):
 def find_runs(experiment):
     """Find the runs of each split, by recipe; a later run of a recipe replaces an earlier one."""
     splits = defaultdict(dict)
-    finished = "attributes.status = 'FINISHED' and tags.`tenure.job` = 'train'"
+    finished = "attributes.status = 'FINISHED' and tags.job = 'train'"
     for run in mlflow.search_runs(
         experiment_names=[experiment], filter_string=finished, order_by=["start_time ASC"], output_format="list"
     ):

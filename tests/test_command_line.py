@@ -99,6 +99,7 @@ def test_mlflow_run_id_names_a_running_run_that_is_free(tmp_path: Path, monkeypa
     monkeypatch.setenv("MLFLOW_RUN_ID", free.info.run_id)
     with registry.open_run(settings, "train", "seed: 0") as run:
         assert run.info.run_id == free.info.run_id
+        assert run.info.run_name == free.info.run_name
     monkeypatch.setenv("MLFLOW_RUN_ID", free.info.run_id)
     with pytest.raises(InputError, match="MLFLOW_RUN_ID"), registry.open_run(settings, "train", "seed: 0"):
         pass

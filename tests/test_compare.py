@@ -31,7 +31,7 @@ class Swept(NamedTuple):
         registry.use(f"sqlite:///{self.folder / 'mlflow.db'}")
         found = mlflow.search_runs(experiment_names=["compare"], order_by=["start_time ASC"], output_format="list")
         named = [(run.info.run_name, registry.evidence(run.info.run_id)) for run in found]
-        return {name: evidence for name, evidence in named if evidence.tags["tenure.job"] == "train"}
+        return {name: evidence for name, evidence in named if evidence.tags["job"] == "train"}
 
 
 def train(*arguments: str, folder: Path) -> Swept:

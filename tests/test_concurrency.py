@@ -64,7 +64,7 @@ def train_four(folder: Path, store: str, log: Path) -> None:
     client = MlflowClient()
     wanted = client.get_experiment_by_name("tenure").experiment_id
     runs = list(mlflow.search_runs(search_all_experiments=True, output_format="list"))
-    trainings = [run for run in runs if run.data.tags.get("tenure.job") == "train"]
+    trainings = [run for run in runs if run.data.tags.get("job") == "train"]
     assert len(trainings) == 4
     assert {(run.info.experiment_id, run.info.status) for run in runs} == {(wanted, "FINISHED")}
     versions = client.search_model_versions("name = 'clv'")

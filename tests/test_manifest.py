@@ -145,16 +145,17 @@ def test_promotion_and_report_compare_too(model: Path) -> None:
     assert registry.find_champion("clv") is None
 
 
-def test_a_version_without_digests_is_refused(store: Path, posterior: Posterior) -> None:
+@pytest.mark.parametrize("tag", [None, "", "not JSON", "[]", "{}", '"text"'])
+def test_a_version_without_digests_is_refused(store: Path, posterior: Posterior, tag: str | None) -> None:
     with mlflow.start_run() as run:
         registered = registry.register(
             posterior, "bare", run_id=run.info.run_id, verdict="REVIEW", validated_horizon_days=365, tags={}
         )
-    for key in registry.find_version(registered.uri).tags:
-        if key.startswith("sha256/"):
-            client().delete_model_version_tag("bare", "1", key)
+    client().delete_model_version_tag("bare", str(registered.version), "sha256")
+    if tag is not None:
+        client().set_model_version_tag("bare", str(registered.version), "sha256", tag)
     with pytest.raises(registry.ModelFilesError, match="has no digests of its files in its tags"):
-        registry.load("models:/bare/1")
+        registry.load(registered.uri)
 
 
 def test_untouched_versions_load_and_differ(store: Path) -> None:

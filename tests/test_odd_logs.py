@@ -125,7 +125,7 @@ def test_no_odd_log_fails_for_evidence_that_it_cannot_hold(
     name: str, train: Callable[..., tuple[Review, Trained]]
 ) -> None:
     review, _ = train(sales_log(*LOGS[name]()))
-    assert not [check.finding for check in review.checks if check.value is None]
+    assert not [check.detail for check in review.checks if check.value is None]
     if name in HONEST:
         failed = [check.finding for check in review.concerns if check.verdict is Verdict.FAIL]
         assert not failed
@@ -152,7 +152,7 @@ def test_free_repeat_buyers_are_counted_printed_and_a_finding(
     assert said in capsys.readouterr().out
     (concern,) = [check for check in review.concerns if check.name == "free_repeats"]
     assert concern.verdict is Verdict.REVIEW
-    assert concern.finding.startswith("free_repeat_share is 0.")
+    assert concern.detail.startswith("free_repeat_share is 0.")
 
 
 def test_where_all_repeats_were_free_no_run_is_opened(train: Callable[..., tuple[Review, Trained]]) -> None:
@@ -179,7 +179,7 @@ def test_a_baseline_and_a_figure_that_fail_end_no_training_and_are_findings(
     findings = {check.finding for check in review.concerns if check.name == "failed_part"}
     cause = "failed and is left out: ValueError: no such thing for <customer>, nor for <customer>, of 500"
     parts = ["baseline nbd", "figure backtest/pit", "figure diagnostics/calibration/spend_check"]
-    assert {f"{part} {cause}" for part in parts} <= findings
+    assert {f"{part} {cause}." for part in parts} <= findings
     assert review.verdict is Verdict.REVIEW
     evidence = registry.evidence(trained.run_id)
     trace = evidence.file("failures/baseline_nbd.txt").read_text()
@@ -202,7 +202,7 @@ def test_a_report_that_fails_is_found_before_anything_is_registered(
         return registry.Registered("clv", 1, "challenger")
 
     verdicts: list[str] = []
-    passed = Check("a", "m", 0.0, Verdict.PASS, "m is 0", "", "", "")
+    passed = Check("a", "m", 0.0, Verdict.PASS, "", "", "m is 0", "", "")
     monkeypatch.delenv(STRICT)
     monkeypatch.setattr("tenure.pipeline.training.judge", lambda *_, **__: Review((passed,)))
     monkeypatch.setattr(training.report, "render", fail)
@@ -210,7 +210,7 @@ def test_a_report_that_fails_is_found_before_anything_is_registered(
     review, _ = train(sales_log(*shop(60)), "registry.register=true", "backtest.baselines.names=[zero]")
     assert verdicts == ["REVIEW"]
     assert [check.finding for check in review.concerns] == [
-        "report failed and is left out: ZeroDivisionError: no page today"
+        "report failed and is left out: ZeroDivisionError: no page today."
     ]
 
 

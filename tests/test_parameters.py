@@ -41,7 +41,8 @@ def test_no_name_stops_a_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     log = {**asdict(settings.transactions), "segments": dict.fromkeys(NAMES, "first")}
     log["exclude"] = dict.fromkeys(NAMES, rule)
     with registry.open_run(replace(settings.registry), "train", "seed: 0") as opened:
-        registry.log_record(Record(params=registry.flat_settings({**asdict(settings), "transactions": log})))
+        flat = registry.flat_settings({**asdict(settings), "transactions": log})
+        registry.log_record(Record(params=flat, shown=frozenset(flat)))
         table = pd.DataFrame({NAMES[4]: [1], "n": [2]}, index=pd.Index([NAMES[4]], name=NAMES[4]))
         registry.log_record(Record(tables={"scores/groups": table}))
     params = mlflow.get_run(opened.info.run_id).data.params

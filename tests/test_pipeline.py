@@ -70,7 +70,7 @@ class Listener(pipeline.Observer):
 
 
 def passing(*_: Any, **__: Any) -> Review:
-    return Review((Check("a", "m", 0.0, Verdict.PASS, "m is 0", "", "", ""),))
+    return Review((Check("a", "m", 0.0, Verdict.PASS, "", "", "m is 0", "", ""),))
 
 
 @pytest.mark.filterwarnings("ignore::tenure.scorer.HeavyTailWarning")
@@ -132,7 +132,7 @@ def test_a_part_that_fails_is_a_finding(log: Transactions, monkeypatch: pytest.M
     training = pipeline.train(log, settings_of(), failures=failures)
     assert [failure.part for failure in failures.failures] == ["baseline zero"]
     findings = [check.finding for check in training.review.concerns]
-    assert "baseline zero failed and is left out: ZeroDivisionError: no forecast today" in findings
+    assert "baseline zero failed and is left out: ZeroDivisionError: no forecast today." in findings
 
 
 def test_a_source_run_without_its_past_errors_is_refused(log: Transactions) -> None:

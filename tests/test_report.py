@@ -29,9 +29,12 @@ BASE = ("expected", "low", "high", "mean_low", "mean_high", "adjusted_low", "adj
 
 
 def _review(verdict: Verdict) -> Review:
-    sound = Check("rhat", "final.purchases.rhat_max", 1.0, Verdict.PASS, "R-hat is 1", "REVIEW above 1.01", "why", "")
+    sound = Check(
+        "rhat", "final.purchases.rhat_max", 1.0, Verdict.PASS, "", "", "R-hat is 1", "REVIEW above 1.01", "why"
+    )
+    said = "Spend is forecast 30% too high."
     odd = Check(
-        "bias", "spend.bias", 0.3, verdict, "the bias is 0.3", "FAIL above 0.25", HOSTILE, "Look at the season."
+        "bias", HOSTILE, 0.3, verdict, said, "Look at the season.", "spend.bias is 0.3", "FAIL above 0.25", "why"
     )
     return Review((sound,) if verdict is Verdict.PASS else (sound, odd))
 
@@ -163,7 +166,7 @@ def test_a_failed_model_tells_nothing_of_the_business_even_where_it_was_refitted
     write(made_up.folder, "review/review.json", json.dumps(_review(Verdict.FAIL).to_dict()))
     page = report.render(made_up)
     assert "1,001 to 1,002" not in page
-    assert "no number below is reliable" in page
+    assert "none of its numbers is reliable" in page
     assert Page(page).sections == SECTIONS
 
 
@@ -209,7 +212,7 @@ def test_the_report_opens_in_mlflow_without_an_error_and_its_tables_sort(
         page.goto(page_of_run)
         shown = page.frame_locator("iframe")
         shown.locator("#reproduce").wait_for(timeout=120_000)
-        assert shown.locator("h1").inner_text() == "Verdict: REVIEW"
+        assert shown.locator("h1").inner_text().endswith("REVIEW")
         assert page.locator("iframe").get_attribute("sandbox") == "allow-scripts"
         broken = "[...document.images].filter((image) => !image.naturalWidth).length"
         assert page.frames[-1].evaluate(f"[{broken}, document.images.length]") == [0, 5]
@@ -274,8 +277,18 @@ def test_a_versions_history_is_who_when_and_why_and_an_unpromoted_one_has_none()
     assert "never promoted" in str(note)
 
 
-def test_a_review_without_concerns_says_so(made_up: InFolder) -> None:
-    assert isinstance(report.concerns_table(_review(Verdict.PASS)), report.Note)
-    table = report.concerns_table(_review(Verdict.FAIL))
-    assert isinstance(table, report.Table)
-    assert [cell.text for cell in table.rows[0]] == ["FAIL", "the bias is 0.3", "Look at the season."]
+def test_a_review_is_its_lines_each_in_its_style() -> None:
+    (note,) = report.findings(_review(Verdict.PASS))
+    assert note.text.endswith("None of 1 checks is outside its limits.")
+    _, finding, detail = report.findings(_review(Verdict.FAIL))
+    assert finding == report.Note("FAIL: Spend is forecast 30% too high. Look at the season.", "finding FAIL")
+    assert detail == report.Note("spend.bias is 0.3 (FAIL above 0.25)", "detail")
+
+
+def test_beating_the_baselines_is_put_in_its_place_by_a_fail(made_up: InFolder) -> None:
+    beaten = {"baselines.beaten": 6.0, "baselines.compared": 6.0}
+    page = report.render(replace(made_up, metrics={**made_up.metrics, **beaten}))
+    assert "6 of 6 in spend. Better than" in page
+    write(made_up.folder, "review/review.json", json.dumps(_review(Verdict.FAIL).to_dict()))
+    page = report.render(replace(made_up, metrics={**made_up.metrics, **beaten}))
+    assert "6 of 6 in spend. The verdict is FAIL all the same: a model may beat simple forecasts" in page

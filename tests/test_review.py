@@ -133,7 +133,7 @@ def test_a_judged_number_that_is_not_finite_fails(name: str, metric: str, value:
     review = judge({**good_metrics(), metric: value}, SETTINGS.checks, fits=FITS)
     assert verdict_of(review, name, metric) is Verdict.FAIL
     assert review.verdict is Verdict.FAIL
-    assert review.concerns[0].finding == f"{metric} is {value}, not a finite number: a check without evidence fails"
+    assert review.concerns[0].detail == f"{metric} is {value}, not a finite number: a check without evidence fails"
 
 
 @pytest.mark.parametrize(("name", "metric"), JUDGED)
@@ -141,7 +141,7 @@ def test_a_missing_metric_fails(name: str, metric: str) -> None:
     metrics = {other: value for other, value in good_metrics().items() if other != metric}
     review = judge(metrics, SETTINGS.checks, fits=FITS)
     assert verdict_of(review, name, metric) is Verdict.FAIL
-    assert review.concerns[0].finding == f"{metric} is missing: a check without evidence fails"
+    assert review.concerns[0].detail == f"{metric} is missing: a check without evidence fails"
 
 
 def test_every_judged_metric_is_one_that_a_run_measures() -> None:
@@ -215,7 +215,7 @@ def test_only_the_refit_can_have_moved() -> None:
 
 
 @pytest.mark.parametrize(
-    ("metric", "good", "bad", "finding"),
+    ("metric", "good", "bad", "detail"),
     [
         ("final.purchases.refit_drift", 0.09, 0.18, "is 0.18, standard error 0.01: above the REVIEW limit 0.1"),
         (
@@ -240,11 +240,13 @@ def test_only_the_refit_can_have_moved() -> None:
         ("purchases.one_time.below_90", 0.02, 0.01, "is 0.01, standard error 0.01: below the REVIEW limit 0.02"),
     ],
 )
-def test_a_concern_says_its_number_its_limit_and_what_to_do(metric: str, good: float, bad: float, finding: str) -> None:
-    error = {f"{metric}_se": 0.01} if "standard error" in finding else {}
+def test_a_concern_says_its_number_its_limit_and_what_to_do(metric: str, good: float, bad: float, detail: str) -> None:
+    error = {f"{metric}_se": 0.01} if "standard error" in detail else {}
     assert not judge({**good_metrics(), metric: good}, SETTINGS.checks, fits=FITS).concerns
     (concern,) = judge({**good_metrics(), metric: bad, **error}, SETTINGS.checks, fits=FITS).concerns
-    assert concern.finding == f"{metric} {finding}"
+    assert concern.detail == f"{metric} {detail}"
+    assert concern.finding.endswith(".")
+    assert metric not in concern.finding
     assert concern.limit.startswith("REVIEW ")
     assert concern.advice
 
@@ -296,7 +298,7 @@ def test_a_failure_needs_two_standard_errors_or_twice_the_limit(
     metrics = {"m": value} if error is None else {"m": value, "m_se": error}
     review = judge(metrics, {"check": make_limit(**bands)}, fits=FITS)
     assert review.verdict == verdict
-    assert said in review.checks[0].finding
+    assert said in review.checks[0].detail
 
 
 def test_a_gap_that_is_net_of_two_standard_errors_is_not_excused_by_them_again() -> None:
@@ -380,7 +382,7 @@ def test_a_point_estimate_never_passes(method: str) -> None:
 def test_no_limits_at_all_fail() -> None:
     review = judge(good_metrics(), {}, fits=FITS)
     assert review.verdict is Verdict.FAIL
-    assert review.checks[0].finding == "there are no limits"
+    assert review.checks[0].detail == "there are no limits"
     assert Review(()).verdict is Verdict.FAIL
 
 
@@ -405,7 +407,7 @@ def test_concerns_come_worst_first_with_advice_and_chance_error() -> None:
     review = judge({"x": 1.5, "y": 9.0, "y_se": 0.25, "z": 0.5}, limits, fits=FITS)
     assert [(check.name, check.verdict) for check in review.concerns] == [("b", "FAIL"), ("a", "REVIEW")]
     assert (
-        review.concerns[0].finding
+        review.concerns[0].detail
         == "y is 9, standard error 0.25: above the FAIL limit 2 by more than two standard errors"
     )
     assert review.concerns[0].advice == "Do better."

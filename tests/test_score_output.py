@@ -49,7 +49,7 @@ def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 def trained(posterior: Posterior, folder: Path, verdict: str | None = "FAIL", end: str = "FINISHED") -> str:
     """Log what a training run logs of its model; nothing is registered."""
     run = mlflow.start_run()
-    mlflow.set_tags({"tenure.job": "train", "id_type": "integer", "cutoff": "2019-01-01", "end": "2020-01-01"})
+    mlflow.set_tags({"job": "train", "id_type": "integer", "cutoff": "2019-01-01", "end": "2020-01-01"})
     if verdict is not None:
         mlflow.set_tag("verdict", verdict)
     mlflow.log_param("fit.joint_draws", 100)
@@ -101,7 +101,7 @@ def test_a_run_without_a_verdict_counts_as_failed_and_one_without_a_posterior_is
     with pytest.raises(scoring.FailedReviewError):
         score(f"runs:/{trained(posterior, store, None)}")
     with mlflow.start_run() as run:
-        mlflow.set_tag("tenure.job", "score")
+        mlflow.set_tag("job", "score")
     with pytest.raises(NoModelError, match=r"\(job: score, FINISHED\) .* has no posterior"):
         score(f"runs:/{run.info.run_id}")
     with pytest.raises(NoModelError, match=f"There is no run {'0' * 32}"):

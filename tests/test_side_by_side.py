@@ -34,8 +34,8 @@ def run_of(folder: Path, name: str, *, loo: Loo | None = None, bias: float = 0.0
     at = folder / name
     verdict = Verdict.REVIEW if abs(bias) > 0.1 else Verdict.PASS
     checks = (
-        Check("bias", "spend.bias", bias, verdict, "", "", "", ""),
-        Check(name, f"{name}.rhat_max", 1.0, Verdict.PASS, "", "", "", ""),
+        Check("bias", "spend.bias", bias, verdict, "", "", "", "", ""),
+        Check(name, f"{name}.rhat_max", 1.0, Verdict.PASS, "", "", "", "", ""),
     )
     write(at, "review/review.json", json.dumps(Review(checks).to_dict()))
     metrics = {"spend.bias": bias, "spend.actual_total": 200.0, "spend.expected_total": 200.0 * (1 + bias)}
@@ -164,6 +164,9 @@ def test_a_run_is_known_by_verdict_days_and_whose_priors_it_shares(tmp_path: Pat
     assert facts["verdict"] == ["PASS", "REVIEW", "PASS"]
     assert facts["calibrated to"] == ["2025-06-30"] * 3
     assert facts["priors"] == ["its own", "those of a", "its own"]
+    named = {name: replace(a, params={**PARAMS, "fit.priors": name}) for name in ("weak", "vague", "own")}
+    facts = {row[0]: row[1:] for row in texts(side_by_side.runs_table(named))}
+    assert facts["priors"] == ["weak", "vague", "those of weak"]
 
 
 def test_totals_are_told_over_what_came_and_not_where_nothing_came(tmp_path: Path) -> None:
@@ -178,7 +181,7 @@ def test_totals_are_told_over_what_came_and_not_where_nothing_came(tmp_path: Pat
 
 def test_a_failed_run_says_nothing_of_the_business_even_where_it_was_refitted(tmp_path: Path) -> None:
     a, b = run_of(tmp_path, "a"), run_of(tmp_path, "b")
-    failed = Check("bias", "spend.bias", 0.5, Verdict.FAIL, "", "", "", "")
+    failed = Check("bias", "spend.bias", 0.5, Verdict.FAIL, "", "", "", "", "")
     write(b.folder, "review/review.json", json.dumps(Review((failed,)).to_dict()))
     assert texts(side_by_side.base_forecast_table({"a": a, "b": b}))[0][1:] == ["40", "–"]
 

@@ -146,7 +146,7 @@ def test_one_run_holds_both_models_diagnostics_of_both_fits(evidence: registry.E
                 assert np.isfinite(evidence.metrics[f"{stage}.{model}.{name}"])
     assert evidence.tags["verdict"] == evidence.review().verdict == "REVIEW"
     assert evidence.params["fit.draws"] == "400"
-    assert evidence.tags["version.pymc"]
+    assert evidence.mapping("config/versions.json")["pymc"]
     assert len(evidence.tags["data.digest"]) == 64
     assert "draws: 400" in evidence.file("config/resolved.yaml").read_text()
 
@@ -223,10 +223,11 @@ def test_training_values_a_new_customer(trained: Ran, evidence: registry.Evidenc
 def test_a_failed_review_is_logged_and_not_registered(trained: Ran, failed: Ran) -> None:
     assert failed.code == 3, failed.err
     assert "Verdict: FAIL" in failed.out
-    assert "FAIL customers is 2357" in failed.out
+    assert "FAIL: Only 2,357 customers are in the calibration window" in failed.out
+    assert "The verdict is FAIL all the same" in failed.out
     assert "Nothing was registered: the review failed it." in failed.out
     assert "fitted to the calibration days by map: a point estimate, without intervals" in failed.out
-    assert "FAIL calibration.spend.point_estimate is 1" in failed.out
+    assert "calibration.spend.point_estimate is 1" in failed.out
     run_id = failed.run_id
     (review,) = trained.folder.rglob(f"{run_id}/artifacts/review/review.json")
     assert json.loads(review.read_text())["verdict"] == "FAIL"
@@ -254,7 +255,7 @@ def test_a_report_that_cannot_be_written_costs_no_training(
     def fail(_: registry.Evidence) -> str:
         raise ZeroDivisionError("no page today")
 
-    passed = Check("a", "m", 0.0, Verdict.PASS, "m is 0", "", "", "")
+    passed = Check("a", "m", 0.0, Verdict.PASS, "", "", "m is 0", "", "")
     trained = Trained("", None, Review((passed,)))  # type: ignore[arg-type]
     monkeypatch.setattr(training, "_result", lambda *_: Result())
     monkeypatch.setattr(training, "_train", lambda *_, **__: trained)
@@ -273,5 +274,5 @@ def test_a_report_that_cannot_be_written_costs_no_training(
     logged = registry.evidence(run.info.run_id)
     (concern,) = logged.review().concerns
     assert concern.verdict is Verdict.REVIEW
-    assert concern.finding == "report failed and is left out: ZeroDivisionError: no page today"
+    assert concern.finding == "report failed and is left out: ZeroDivisionError: no page today."
     assert "test_train_run.py" in logged.file("failures/report.txt").read_text()

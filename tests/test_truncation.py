@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from logs import FIRST, log_of, sales_log, settings
+from logs import CDNOW, FIRST, log_of, sales_log, settings
 
 from tenure.jobs.compose import compose_settings
 from tenure.rfm import (
@@ -27,6 +27,7 @@ from tenure.rfm import (
 from tenure.settings import AcquisitionWindowSettings, RfmSettings, SettingsError
 from tenure.transactions import Transactions, TransactionsError, read
 
+type Floats = np.typing.NDArray[np.float64]
 NEW = AcquisitionWindow(include_left_truncated=False)
 
 
@@ -115,6 +116,9 @@ def test_weeks_that_a_run_logged_are_read_back_as_they_were(tmp_path: Path) -> N
     again = Truncation.from_table(pd.read_csv(tmp_path / "acquisitions.csv"))
     assert again.first == found.first
     assert again.metrics() == found.metrics()
+    cohort = replace(found, is_cohort=True)
+    cohort.table().set_index("week").to_csv(tmp_path / "acquisitions.csv")
+    assert Truncation.from_table(pd.read_csv(tmp_path / "acquisitions.csv")).metrics() == cohort.metrics()
 
 
 def test_too_few_weeks_are_refused() -> None:
@@ -122,6 +126,91 @@ def test_too_few_weeks_are_refused() -> None:
         weeks(*[1] * 15)
     with pytest.raises(RfmError, match="no first purchase in the later half"):
         weeks(*[1] * 8, *[0] * 8)
+
+
+# ---- one cohort
+
+
+def first_weeks(
+    rng: np.random.Generator, arrivals: Floats, *, alpha: float = 31.0, r: float = 0.24
+) -> Truncation | None:
+    """Count the first purchases, in a log of 78 weeks, of customers who arrived on days before or in it."""
+    days = []
+    for arrival in arrivals:
+        rate, dropout, day = rng.gamma(r, 1 / alpha), rng.beta(0.8, 2.5), arrival
+        while day < 0 and rng.random() > dropout:
+            day += rng.exponential(1 / rate)
+        days += [int(day)] if 0 <= day < 546 else []
+    sales = [(f"c{customer}", day, 10.0) for customer, day in enumerate(days)]
+    return find_truncation(sales_log(*sales), FIRST + timedelta(545))
+
+
+def recruited(rng: np.random.Generator, shape: str, days: int) -> Floats:
+    """Draw the days on which a cohort is recruited: at one rate, at a falling one, with a few stragglers."""
+    share = rng.random(1500)
+    if shape == "slower and slower":
+        return -np.log(1 - share * (1 - np.exp(-days / 90))) * 90
+    if shape == "until the campaign ends":
+        return days * (1 - np.sqrt(share))
+    late = rng.uniform(days, 545, 15) if shape == "stragglers" else np.empty(0)
+    return np.concatenate([days * share, late])
+
+
+def test_the_first_quarter_of_cdnow_s_customers_is_one_cohort() -> None:
+    """Its sample of 2,357 customers was acquired in twelve weeks; some purchases later by new ids change nothing."""
+    log = pd.read_csv(CDNOW).rename(columns={"customer_id": "id"})
+    late = pd.DataFrame({"id": [f"late {day}" for day in range(20)], "date": "1997-11-03", "amount": 9.0})
+    late["date"] = (pd.Timestamp("1997-05-01") + pd.to_timedelta(np.arange(20) * 20, unit="D")).strftime("%Y-%m-%d")
+    both = pd.concat([log, late]).rename(columns={"id": "customer_id"}).astype({"customer_id": str})
+    both["date"] = pd.to_datetime(both["date"]).astype("datetime64[us]")
+    assert find_truncation(log_of(both, end=date(1998, 6, 30))) is None
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+@pytest.mark.parametrize("days", [84, 140, 182])
+@pytest.mark.parametrize("shape", ["one rate", "slower and slower", "until the campaign ends", "stragglers"])
+def test_a_log_of_one_cohort_is_not_suspected(shape: str, days: int, seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    found = first_weeks(rng, recruited(rng, shape, days))
+    assert (found is None) == (days == 84)
+    if found is not None:
+        assert found.is_cohort
+        assert found.share < 0.05
+        assert found.p_value > 0.01
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+@pytest.mark.parametrize(
+    ("since", "until", "alpha", "r"),
+    [(-400, 0, 31.0, 0.24), (-400, 0, 300.0, 10.0), (-400, 182, 31.0, 0.24), (-400, 182, 60.0, 2.0)],
+    ids=["an old base", "an old base of regular buyers", "acquisitions that stop", "and regular buyers"],
+)
+def test_a_log_that_begins_amid_its_customers_is_suspected_also_where_acquisitions_stop(
+    since: int, until: int, alpha: float, r: float, seed: int
+) -> None:
+    rng = np.random.default_rng(seed)
+    found = first_weeks(rng, rng.uniform(since, until, 2500), alpha=alpha, r=r)
+    assert found is not None
+    assert found.share > 0.05
+    assert found.p_value < 1e-4
+
+
+def test_an_excess_over_the_trend_of_a_cohort_is_suspected() -> None:
+    falling = (100 * np.exp(-np.arange(26) / 20)).astype(np.int64)
+    steady = Truncation(FIRST, falling, is_cohort=True)
+    assert abs(steady.excess) < 2 * steady.excess_se
+    early = np.where(np.arange(26) < 4, 3 * falling, falling)
+    jumps = Truncation(FIRST, early, is_cohort=True)
+    assert jumps.p_value < 1e-3
+    assert jumps.excess == pytest.approx(2 * falling[:4].sum(), rel=0.1)
+    assert replace(steady, is_cohort=False).p_value < 1e-6  # against the mean, a falling rate is an excess
+
+
+def test_the_error_of_a_trend_covers_its_early_weeks_as_often_as_the_p_value_says() -> None:
+    rng = np.random.default_rng(4)
+    means = 60 * np.exp(-np.arange(26) / 15)
+    p = np.array([Truncation(FIRST, row, is_cohort=True).p_value for row in rng.poisson(means, (1000, 26))])
+    assert np.mean(p < 0.05) == pytest.approx(0.05, abs=0.03)
 
 
 # ---- acquisition windows

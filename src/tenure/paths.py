@@ -7,6 +7,9 @@ import re
 from typing import Final
 
 SETTINGS: Final = "config/resolved.yaml"
+PARAMS: Final = "config/params.json"  # every setting under its full key; MLflow shows some of them
+VERSIONS: Final = "config/versions.json"  # of the libraries
+METRICS: Final = "metrics.json"  # every number of the run; MLflow shows some of them
 REPORT: Final = "report.html"
 
 DATA: Final = "data"  # a folder of figures
@@ -33,6 +36,7 @@ ROLLING_WINS: Final = "rolling/wins.txt"
 
 REVIEW: Final = "review/review"  # table; the checks as they were judged are REVIEW_CHECKS
 REVIEW_CHECKS: Final = "review/review.json"
+FINDINGS: Final = "review/findings.txt"
 
 SCORE_TOTALS: Final = "scores/totals"
 SCORE_GROUPS: Final = "scores/groups"

@@ -34,6 +34,7 @@ class Record:
         figures: by path without suffix; each is logged as PNG.
         files: by path with suffix.
         params: settings by key.
+        shown: keys of settings that MLflow shows besides those that it shows of every run.
         dataset: the purchase log, if it is an input of the run.
     """
 
@@ -43,6 +44,7 @@ class Record:
     figures: Mapping[str, "Figure"] = field(default_factory=dict)
     files: Mapping[str, Content] = field(default_factory=dict)
     params: Mapping[str, str] = field(default_factory=dict)
+    shown: frozenset[str] = frozenset()
     dataset: Dataset | None = None
 
 

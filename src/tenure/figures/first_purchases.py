@@ -24,8 +24,10 @@ def acquisitions(truncation: Truncation) -> Figure:
         label=f"above (or below) the level, first {int(early.sum())} weeks",
     )  # fmt: skip
     starts = int(np.argmax(table["is_later"].to_numpy()))
-    axes.plot([0, starts], [truncation.weekly] * 2, color=MODEL, linestyle="--")
-    axes.plot([starts, len(table)], [truncation.weekly] * 2, color=MODEL, label="level: mean of the later half")
+    level = np.append(expected, expected[-1])
+    name = "level: trend of the later half" if truncation.is_cohort else "level: mean of the later half"
+    axes.plot(edges[: starts + 1], level[: starts + 1], color=MODEL, linestyle="--")
+    axes.plot(edges[starts:], level[starts:], color=MODEL, label=name)
     step = max(len(table) // 6, 1)
     axes.set_xticks(edges[:-1:step], [f"{day:%Y-%m-%d}" for day in table["week"][::step]])
     axes.set(xlim=(0, len(table)), ylim=(0, None), xlabel="week from", ylabel="first purchases in the log, a week")

@@ -3,7 +3,6 @@
 import logging
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import asdict
 from datetime import date
 from itertools import groupby
 
@@ -13,13 +12,13 @@ from tenure.failures import Failures
 from tenure.fit import fit_models
 from tenure.outcomes import OUTCOMES
 from tenure.posterior import Posterior
-from tenure.record import Record
 from tenure.rfm import AcquisitionWindow, Split, split_log
 from tenure.settings import BacktestJobSettings
 from tenure.streams import derive_seed
 from tenure.transactions import AccountedLog, Transactions, read
 
 from . import console
+from .run_names import backtest_name, settings_record
 from .sweeps import Result
 
 log = logging.getLogger("tenure")
@@ -36,8 +35,9 @@ def run(settings: BacktestJobSettings, config: str) -> Result:
     console.print_reconciliation(accounted.reconciliation)
     console.print_identities(accounted.identities)
     uri = registry.connect(settings.registry)
-    with registry.open_run(settings.registry, "backtest", config) as opened:
-        registry.log_record(Record(params=registry.flat_settings(asdict(settings))))
+    name = backtest_name(settings, len(origins))
+    with registry.open_run(settings.registry, "backtest", config, name) as opened:
+        registry.log_record(settings_record(settings, "backtest"))
         registry.log_record(accounted.record("backtest"))
         with console.progress("origins", len(origins)) as advance:
             rolling = backtest_origins(transactions, origins, settings, advance)

@@ -51,7 +51,7 @@ def read_past_errors(settings: TrainSettings, transactions: Transactions) -> Pas
 
 
 def _faults(run: registry.Evidence, settings: TrainSettings, transactions: Transactions) -> list[str]:
-    job = run.tags.get("tenure.job", "unknown")
+    job = run.tags.get("job", "unknown")
     if job != "backtest":
         return [f"it is of the job {job}, not backtest"]
     table = paths.csv(paths.PAST_ERRORS)
@@ -61,8 +61,8 @@ def _faults(run: registry.Evidence, settings: TrainSettings, transactions: Trans
     faults = [] if digest == transactions.digest else [f"its log is another, of digest {digest[:12]}"]
     here = registry.flat_settings(asdict(settings))
     keys = {key for key in {*here, *run.params} if key.startswith(RECIPE) and not key.startswith(FREE)}
-    # Each purchase model has priors of its own: where the models differ, their priors say no more.
-    keys = {key for key in keys if not key.startswith("fit.priors.") or (key in here and key in run.params)}
+    both = {*here} & {*run.params}  # the priors of another model differ with fit.purchase_model
+    keys = {key for key in keys if key in both or not key.startswith("fit.priors.")}
     differ = sorted(key for key in keys if here.get(key) != run.params.get(key))
     if (settings.fit.method == "map") != (run.params.get("fit.method") == "map"):
         differ.append("fit.method")  # a point estimate understates its error; nuts and laplace have the same draws

@@ -1,7 +1,6 @@
 """`tenure-promote`: fit both recipes to the challenger's calibration window, compare, decide, move the alias, log."""
 
 import logging
-from dataclasses import asdict
 
 from tenure import registry
 from tenure.errors import InputError
@@ -16,6 +15,7 @@ from tenure.transactions import read
 
 from . import console
 from .results import Promotion
+from .run_names import settings_record
 from .run_settings import read_fit, read_recipe
 from .sweeps import Result
 
@@ -38,8 +38,8 @@ def run(settings: PromoteSettings, config: str) -> Result:
         return Result(verdict=challenger.verdict, model=challenger.uri, alias="champion")
     if challenger.verdict is not Verdict.FAIL:  # no reason promotes a FAIL
         registry.verify(challenger.uri)
-    with registry.open_run(settings.registry, "promote", config) as opened:
-        registry.log_record(Record(params=registry.flat_settings(asdict(settings))))
+    with registry.open_run(settings.registry, "promote", config, _run_name("promote", challenger.uri)) as opened:
+        registry.log_record(settings_record(settings, "promote"))
         comparison = _compare(champion, challenger, settings)
         decision = decide(challenger.verdict, comparison, has_champion=champion is not None, reason=settings.reason)
         promotion = Promotion(champion, challenger, comparison, decision)
@@ -176,10 +176,14 @@ def _fit(role: str, split: Split, settings: FitSettings, seed: int) -> Posterior
     return fitted.posterior
 
 
+def _run_name(job: str, model: str) -> str:
+    return f"{job} {model.removeprefix('models:/')}"
+
+
 def _roll_back(name: str, settings: PromoteSettings, config: str, by: str) -> Result:
     because = settings.reason or "no reason given"
-    with registry.open_run(settings.registry, "rollback", config) as opened:
-        registry.log_record(Record(params=registry.flat_settings(asdict(settings))))
+    with registry.open_run(settings.registry, "rollback", config, _run_name("rollback", name)) as opened:
+        registry.log_record(settings_record(settings, "promote"))
         replaced, champion = registry.roll_back(name, by=by, because=because)
         registry.log_record(_versions(left=replaced, champion=champion))
     console.print_line(f"{champion.uri} is champion again, in the place of {replaced.uri}.")

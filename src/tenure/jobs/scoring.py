@@ -5,7 +5,6 @@ import logging
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -23,6 +22,7 @@ from tenure.transactions import AccountedLog, choose_type, input_files, read
 
 from . import console
 from .part_scores import score_parts
+from .run_names import scoring_name, settings_record
 from .sweeps import Result
 
 FINISHED = "FINISHED"
@@ -82,12 +82,13 @@ def _score(
     config: str,
 ) -> Scored:
     """Write the scores in a run of their own; the output appears last, so that its run is complete."""
+    name = scoring_name(settings, about["model"], about["as_of"])
     with (
         atomic_file(settings.output) as path,
         kept_if_lost(path, settings.output),
-        registry.open_run(settings.registry, "score", config) as opened,
+        registry.open_run(settings.registry, "score", config, name) as opened,
     ):
-        registry.log_record(Record(params=registry.flat_settings(asdict(settings))))
+        registry.log_record(settings_record(settings, "score"))
         if customers.log is not None:
             registry.log_record(customers.log.record("scoring"))
         start = time.perf_counter()

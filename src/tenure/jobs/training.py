@@ -3,14 +3,14 @@
 import logging
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
-from dataclasses import asdict, replace
+from dataclasses import replace
 
 from tenure import figures, invocation, paths, pipeline, registry, report
 from tenure.failures import Failures
 from tenure.fit import Progress
 from tenure.pipeline import HoldoutReport, StageFit, Training, TrainingData
 from tenure.record import Record, finite
-from tenure.review import Review, Verdict
+from tenure.review import Review, Verdict, as_text
 from tenure.scorer import NewCustomer
 from tenure.settings import TrainSettings
 from tenure.totals import Drifts
@@ -20,6 +20,7 @@ from . import console, promoting
 from .console import stage
 from .past_errors import PastErrors, read_past_errors
 from .results import Trained
+from .run_names import settings_record, training_name
 from .sweeps import Result
 
 FAILED_REVIEW = 3
@@ -35,10 +36,12 @@ def run(settings: TrainSettings, config: str, *, is_sweep: bool) -> Result:
     uri = registry.connect(settings.registry)
     past_errors = read_past_errors(settings, data.transactions)
     failures = Failures(data.split.calibration.table["customer_id"])
-    with registry.open_run(settings.registry, "train", config) as opened:
+    name = training_name(settings, data.split.cutoff)
+    with registry.open_run(settings.registry, "train", config, name) as opened:
         _log_data(data, settings, failures)
         trained = _train(data, settings, past_errors, opened.info.run_id, failures, register=register)
         trained = replace(trained, review=_report(opened.info.run_id, trained.review, failures))
+        registry.describe(report.description(registry.evidence(opened.info.run_id)))
     console.print_training(trained, settings, registry.ui_command(uri))
     return _result(trained, settings, opened.info.run_name)
 
@@ -64,7 +67,7 @@ def _prepare(settings: TrainSettings) -> TrainingData:
 
 
 def _log_data(data: TrainingData, settings: TrainSettings, failures: Failures) -> None:
-    registry.log_record(Record(params=registry.flat_settings(asdict(settings))))
+    registry.log_record(settings_record(settings, "train"))
     registry.log_record(data.log.record("training"))
     registry.log_record(data.split.record())
     registry.log_record(data.record())
@@ -180,6 +183,7 @@ def _register(trained: Trained, settings: TrainSettings) -> registry.Registered 
             validated_horizon_days=training.data.split.horizon_days,
             tags=_version_tags(training, settings),
             drifts=training.drifts,
+            note=report.description(registry.evidence(trained.run_id)),
         )
 
 
@@ -213,6 +217,7 @@ def _log_review(review: Review, failures: Failures) -> Review:
     """Log the review with the parts that failed so far, and the traces of their errors."""
     complete = review.with_failures(failures.failures)
     registry.log_record(complete.record())
+    registry.log_record(Record(files={paths.FINDINGS: as_text(complete)}))
     registry.log_record(failures.record())
     return complete
 

@@ -49,7 +49,8 @@ class HoldoutReport:
         backtest, holdout = self.backtest, self.holdout
         defined = finite(holdout.metrics)
         undefined = ", ".join(sorted(set(holdout.metrics) - set(defined)))
-        tags = {"metrics.undefined": undefined, "baselines.wins": "; ".join(list_wins(holdout.comparison)) or "none"}
+        tags = {"baselines.wins": "; ".join(list_wins(holdout.comparison)) or "none"}
+        tags |= {"metrics.undefined": undefined} if undefined else {}
         return Record(
             metrics=defined,
             tags=tags | {f"{name}.adjusted": drift.source for name, drift in holdout.drifts.items()},

@@ -14,7 +14,7 @@ from .errors import RegistryError, StoreUnreachableError, in_words
 from .manifest import ModelFilesError, verify
 from .models import EXAMPLE, Loaded, Registered, load, register
 from .reading import Evidence, evidence
-from .runs import flat_settings, log_record
+from .runs import bind_metrics, describe, flat_settings, log_record
 from .store import connect, find_store, open_origin, open_run, ui_command, use
 
 __all__ = [
@@ -28,7 +28,9 @@ __all__ = [
     "RegistryError",
     "StoreUnreachableError",
     "Version",
+    "bind_metrics",
     "connect",
+    "describe",
     "evidence",
     "find_champion",
     "find_store",

@@ -1,9 +1,10 @@
-"""The files of a registered model: their sha256 are tags of its version and are compared before anything is loaded.
+"""The files of a registered model: their sha256 are a tag of its version and are compared before anything is loaded.
 
 Tags are in the store's database and files in its artifact folder or bucket, so that a change to one alone is detected.
 """
 
 import hashlib
+import json
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from .aliases import NoModelError, Version, find_version
 from .downloads import new_folder
 from .errors import one_line, raise_if_lost, where
 
-TAG = "sha256/"  # followed by the file's path within the model
+TAG = "sha256"  # JSON: a digest by the file's path within the model
 ADDED = "registered_model_meta"  # written by MLflow beside a download, with the version's own name and number
 SHOWN = 3
 
@@ -23,8 +24,8 @@ class ModelFilesError(NoModelError):
 
 
 def digest_tags(model_uri: str) -> dict[str, str]:
-    """Return the tags that record every file of a model that was just logged."""
-    return {f"{TAG}{path}": digest for path, digest in _digests(_download(model_uri)).items()}
+    """Return the tag that records every file of a model that was just logged."""
+    return {TAG: json.dumps(_digests(_download(model_uri)))}
 
 
 def fetch(version: Version) -> Path:
@@ -36,7 +37,7 @@ def fetch(version: Version) -> Path:
         ModelFilesError: with the first files that differ, are missing or were added.
     """
     folder = _download(version.uri)
-    recorded = {key.removeprefix(TAG): digest for key, digest in version.tags.items() if key.startswith(TAG)}
+    recorded = _recorded(version)
     if not recorded:
         raise ModelFilesError(
             f"{version.uri} has no digests of its files in its tags, so they cannot be verified: train it again."
@@ -54,6 +55,15 @@ def fetch(version: Version) -> Path:
 def verify(uri: str) -> None:
     """Raise ModelFilesError unless the files of a version, by alias or number, are those that were registered."""
     fetch(find_version(uri))
+
+
+def _recorded(version: Version) -> dict[str, str]:
+    """Return the digests in the tag of a version; none where it is missing or no JSON object."""
+    try:
+        recorded = json.loads(version.tags.get(TAG, "{}"))
+    except ValueError:
+        return {}
+    return recorded if isinstance(recorded, dict) else {}
 
 
 def _differences(recorded: Mapping[str, str], present: Mapping[str, str]) -> list[str]:

@@ -39,7 +39,8 @@ from .completeness import REGISTRATION, begin, finish
 from .downloads import new_folder
 from .errors import RegistryError, one_line, raise_if_lost, where
 from .manifest import digest_tags, fetch
-from .store import client
+from .runs import LONGEST_NOTE, bind_metrics
+from .store import JOB, client
 
 log = logging.getLogger("tenure")
 PACKAGE = Path(__file__).resolve().parents[1]
@@ -50,6 +51,10 @@ TRAVELS = (
 )  # fmt: skip
 STAYS = ("__pycache__", "likelihood.py", "process.py", "pymc.py", "protocol.py", "poisson_times.py")  # of the models
 POSTERIORS = (paths.posterior("final"), paths.posterior("calibration"))  # of a run, the last first
+ABOUT = "Customer lifetime value by Tenure: scores each customer summary with its expected clv and intervals."
+HOW_TO_LOAD = """Score a log with `tenure-score model=models:/{name}@champion`, or in Python with
+`tenure.load("models:/{name}@champion").scorer.score(summary)`. The champion is the version to use; a challenger waits
+for a review or a comparison (`tenure-promote`). Totals come from `scores.totals`: never add up customers' intervals."""
 REQUIREMENTS = ("mlflow", "numba", "numpy", "pandas")
 SUMMARY_COLUMNS = ("customer_id", "frequency", "recency", "T", "monetary_value")
 EXAMPLE = pd.DataFrame(
@@ -96,11 +101,13 @@ def register(
     validated_horizon_days: int,
     tags: Mapping[str, str],
     drifts: Drifts | None = None,
+    note: str = "",
 ) -> Registered:
     """Log the scorer with its posterior and code, register it, and set its alias.
 
     A first PASS becomes `champion`; anything else `challenger`, until it is promoted. The drifts of totals are a file
-    beside the posterior: the scorer, which scores customers one by one, does not use them.
+    beside the posterior: the scorer, which scores customers one by one, does not use them. `note` describes the
+    version.
     """
     with tempfile.TemporaryDirectory() as folder:
         artifacts = _pack(posterior, drifts, Path(folder))
@@ -113,16 +120,28 @@ def register(
             pip_requirements=[f"{package}=={version(package)}" for package in REQUIREMENTS],
             model_config={"validated_horizon_days": validated_horizon_days},
             tags={"run_id": run_id, "verdict": verdict},
+            step=1,  # MLflow copies the metrics of this step to the model, without their dataset; ours are at step 0
         )
     begun = begin()
     tags = {**tags, **digest_tags(f"models:/{info.model_id}")}
     facts = {"run_id": run_id, "verdict": verdict, "validated_horizon_days": str(validated_horizon_days), **tags}
     created = mlflow.register_model(f"models:/{info.model_id}", name, tags={**facts, **begun})
     number = int(created.version)
+    bind_metrics(info.model_id)
+    _describe(name, number, verdict, note)
     finish(client(), name, str(number), begun[REGISTRATION])
     registered = Registered(name, number, _first_alias(name, number, verdict))
     mlflow.set_tags({"model": registered.uri, "alias": registered.alias})
     return registered
+
+
+def _describe(name: str, number: int, verdict: str, note: str) -> None:
+    """Set the description of a version, and that of its model where nobody wrote one of their own."""
+    client().update_model_version(name, str(number), note[:LONGEST_NOTE])
+    present = client().get_registered_model(name).description or ""
+    if not present or present.startswith(ABOUT):
+        latest = f"The latest version is {number}, verdict {verdict}; its page has the findings."
+        client().update_registered_model(name, f"{ABOUT} {HOW_TO_LOAD.format(name=name)}\n\n{latest}")
 
 
 def _first_alias(name: str, number: int, verdict: str) -> str:
@@ -187,7 +206,7 @@ def _load_run(run_id: str) -> Loaded:
     logged = {item.path for item in client().list_artifacts(run_id, paths.POSTERIORS)}
     last = next((path for path in POSTERIORS if path in logged), None)
     if last is None:
-        job = run.data.tags.get("tenure.job", "unknown")
+        job = run.data.tags.get(JOB, "unknown")
         raise NoModelError(
             f"Run {run_id} (job: {job}, {run.info.status}) at {where()} has no posterior; a training run with a verdict"
             " has one."

@@ -1,10 +1,10 @@
 """Read a run's evidence back, from a run id or a model URI alone."""
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import takewhile
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import mlflow
 import pandas as pd
@@ -17,7 +17,7 @@ from tenure.review import Review
 from .aliases import NoModelError, find_version
 from .downloads import new_folder
 from .errors import raise_if_lost, where
-from .store import client
+from .store import JOB, client
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -27,12 +27,21 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Evidence:
-    """The evidence that a training run logged: numbers in memory; tables, draws and traces on request."""
+    """The evidence that a run logged: numbers and settings in memory; tables, draws and traces on request.
+
+    Attributes:
+        run_id: of the run.
+        metrics: all numbers, whether or not MLflow shows them.
+        params: all settings under their full keys.
+        tags: of the run.
+        experiment_id: of the run's experiment; empty where it is not known.
+    """
 
     run_id: str
     metrics: dict[str, float]
     params: dict[str, str]
     tags: dict[str, str]
+    experiment_id: str = ""
 
     def review(self) -> Review:
         """Read the review.
@@ -43,11 +52,20 @@ class Evidence:
             stored = self.file(paths.REVIEW_CHECKS).read_text()
         except (MlflowException, OSError) as error:
             raise_if_lost(error)
-            job = self.tags.get("tenure.job", "unknown")
+            job = self.tags.get(JOB, "unknown")
             raise NoModelError(
                 f"Run {self.run_id} (job: {job}) holds no review; a training run with a verdict has one."
             ) from error
         return Review.from_dict(json.loads(stored))
+
+    def mapping(self, path: str) -> dict[str, Any]:
+        """Read a logged JSON file of names and values; empty where the run logged none."""
+        try:
+            content: dict[str, Any] = json.loads(self.file(path).read_text())
+        except (MlflowException, OSError) as error:
+            raise_if_lost(error)
+            return {}
+        return content
 
     def posterior(self, stage: str) -> Posterior:
         """Read the draws of the population of a fit: `calibration` or `final`."""
@@ -109,4 +127,6 @@ def evidence(uri: str) -> Evidence:
     except MlflowException as error:
         raise_if_lost(error)
         raise NoModelError(f"There is no run {run_id} at {where()}.") from error
-    return Evidence(run_id, dict(run.data.metrics), dict(run.data.params), dict(run.data.tags))
+    shown = Evidence(run_id, dict(run.data.metrics), dict(run.data.params), dict(run.data.tags), run.info.experiment_id)
+    metrics, params = (shown.mapping(path) for path in (paths.METRICS, paths.PARAMS))
+    return replace(shown, metrics={**shown.metrics, **metrics}, params={**shown.params, **params})

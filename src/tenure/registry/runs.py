@@ -1,4 +1,4 @@
-"""Log evidence to the open run."""
+"""Log evidence to the open run: a part of its metrics and settings for people, all of them in files."""
 
 import json
 import re
@@ -10,6 +10,7 @@ from typing import Any
 
 import mlflow
 import pandas as pd
+from mlflow.entities import Run
 from mlflow.exceptions import MlflowException
 
 from tenure import paths
@@ -17,10 +18,15 @@ from tenure.addresses import mask_address
 from tenure.record import Content, Dataset, Record, add_prefix
 from tenure.spreadsheets import spreadsheet_safe
 
+from .shown import METRICS, PARAMS, is_shown, place_of
+from .store import client
+
 LONG_TEXTS = (".reason", ".advice")  # of the review's checks
 # A dot separates levels, and MLflow refuses most other signs.
 PLAIN_KEY = re.compile(r"[\w\-]([\w\- ]*[\w\-])?")
 LONGEST_KEY = 250
+NOTE = "mlflow.note.content"  # MLflow's own tag: the description of a run
+LONGEST_NOTE = 5000  # characters of a description in the database of a registry
 
 
 def log_record(record: Record, under: str = "") -> None:
@@ -30,9 +36,9 @@ def log_record(record: Record, under: str = "") -> None:
     metrics, tags = record.metrics, record.tags
     if under:
         metrics, tags = add_prefix(under, metrics), add_prefix(under, tags)
-    mlflow.log_params(dict(record.params))
     mlflow.set_tags(dict(tags))
-    mlflow.log_metrics(dict(metrics))
+    _log_params(record.params, record.shown)
+    _log_metrics(metrics)
     for path, content in record.files.items():
         _log_file(path, content)
     for path, table in record.tables.items():
@@ -40,6 +46,57 @@ def log_record(record: Record, under: str = "") -> None:
         mlflow.log_text(_html(table), f"{path}.html")
     for path, figure in record.figures.items():
         mlflow.log_figure(figure, paths.png(path))
+
+
+def describe(note: str) -> None:
+    """Set the description of the open run, in Markdown."""
+    mlflow.set_tag(NOTE, note[:LONGEST_NOTE])
+
+
+def bind_metrics(model_id: str) -> None:
+    """Add the shown metrics of the open run to a logged model, with the dataset of the run."""
+    run = client().get_run(_open_run().info.run_id)
+    metrics = _shown_metrics(run.data.metrics)
+    if metrics:
+        datasets = [one.dataset for one in run.inputs.dataset_inputs]
+        dataset = datasets[0] if datasets else None
+        mlflow.log_metrics(metrics, timestamp=run.info.start_time, model_id=model_id, dataset=dataset)
+
+
+def _open_run() -> Run:
+    """Return the open run; open one where there is none."""
+    return mlflow.active_run() or mlflow.start_run()
+
+
+def _log_metrics(metrics: Mapping[str, float]) -> None:
+    """Log the shown metrics, all at the start of the run: an equal row of a second call is no second point."""
+    shown = _shown_metrics(metrics)
+    if shown:
+        mlflow.log_metrics(shown, timestamp=_open_run().info.start_time)
+    _add_to_file(paths.METRICS, metrics)
+
+
+def _shown_metrics(metrics: Mapping[str, float]) -> dict[str, float]:
+    """Return the metrics to show in the order of `METRICS`: MLflow compares runs by the first one."""
+    places = {key: place for key in metrics if (place := place_of(key, METRICS)) is not None}
+    return {key: metrics[key] for key in sorted(places, key=places.__getitem__)}
+
+
+def _log_params(params: Mapping[str, str], further: frozenset[str]) -> None:
+    mlflow.log_params({key: value for key, value in params.items() if key in further or is_shown(key, PARAMS)})
+    _add_to_file(paths.PARAMS, params)
+
+
+_files: dict[tuple[str, str], dict[str, Any]] = {}  # contents by run and path, which grow with each record
+
+
+def _add_to_file(path: str, values: Mapping[str, Any]) -> None:
+    """Add values to a JSON file of the open run."""
+    if not values:
+        return
+    content = _files.setdefault((_open_run().info.run_id, path), {})
+    content.update(values)
+    mlflow.log_text(json.dumps(content, indent=2, ensure_ascii=False), path)
 
 
 def _log_dataset(dataset: Dataset) -> None:

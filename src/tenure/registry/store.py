@@ -22,10 +22,11 @@ from tenure.settings import RegistrySettings
 from .completeness import mark_abandoned
 from .errors import RegistryError, StoreUnreachableError, in_words, one_line, where
 from .locks import hold_lock
-from .processes import close_dead_runs, process_tags
+from .processes import PID, close_dead_runs, process_tags
 from .servers import limit_retries, patience, require_answer
 from .uris import checked_uri
 
+JOB = "job"  # a tag: train, score, backtest, origin, promote or rollback
 RUN_ID = "MLFLOW_RUN_ID"  # the run that MLflow continues
 LOCAL_STORE = "mlflow.db"  # of RegistrySettings.tracking_uri
 VERSIONS = (
@@ -126,22 +127,25 @@ def ui_command(uri: str) -> str:
 
 
 @contextmanager
-def open_run(settings: RegistrySettings, job: str, config: str) -> Iterator[Run]:
-    """Open a run with the job's name, process, versions, commit and resolved settings.
+def open_run(settings: RegistrySettings, job: str, config: str, name: str | None = None) -> Iterator[Run]:
+    """Open a run with the job, its process, versions, commit and resolved settings.
 
-    A failure marks it FAILED, an interruption KILLED.
+    Without `registry.run_name` it is called `name`, or after the job. A failure marks it FAILED, an interruption
+    KILLED.
     """
     _require_free_run()
     experiment = find_experiment(settings.experiment)
     tags = {**settings.tags, **process_tags()}
+    name = settings.run_name or (None if os.environ.get(RUN_ID) else name or job)  # a run that is continued has a name
     with (
         patience() as end_patience,
-        mlflow.start_run(run_name=settings.run_name, experiment_id=experiment, tags=tags) as run,
+        mlflow.start_run(run_name=name, experiment_id=experiment, tags=tags) as run,
         _killed_if_interrupted(),
     ):
         try:
             RUNS.append(run.info.run_id)
-            mlflow.set_tags({"tenure.job": job, **_versions(), **_commit()})
+            mlflow.set_tags({JOB: job, **_commit()})
+            mlflow.log_dict(_versions(), paths.VERSIONS)
             mlflow.log_text(_without_passwords(config), paths.SETTINGS)
             yield run
         except Exception as error:
@@ -155,7 +159,7 @@ def _require_free_run() -> None:
     run_id = os.environ.get(RUN_ID)
     if not run_id:
         return
-    usable = [run for run in _runs(run_id) if run.info.status == "RUNNING" and "tenure.job" not in run.data.tags]
+    usable = [run for run in _runs(run_id) if run.info.status == "RUNNING" and PID not in run.data.tags]
     if not usable:
         raise RegistryError(
             f"{RUN_ID} in the environment is {run_id!r}, which is no run of this store that is RUNNING and that no"
@@ -188,10 +192,10 @@ def open_origin(name: str) -> Iterator[Run]:
     parent = mlflow.active_run()
     experiment = None if parent is None else parent.info.experiment_id
     with (
-        mlflow.start_run(run_name=name, experiment_id=experiment, nested=True, tags=process_tags()) as run,
+        mlflow.start_run(run_name=f"origin {name}", experiment_id=experiment, nested=True, tags=process_tags()) as run,
         _killed_if_interrupted(),
     ):
-        mlflow.set_tag("tenure.job", "origin")
+        mlflow.set_tag(JOB, "origin")
         yield run
 
 
@@ -207,7 +211,7 @@ def _without_passwords(config: str) -> str:
 
 
 def _versions() -> dict[str, str]:
-    return {f"version.{name}": importlib.metadata.version(name) for name in VERSIONS}
+    return {name: importlib.metadata.version(name) for name in VERSIONS}
 
 
 def _commit() -> dict[str, str]:

@@ -7,16 +7,16 @@ alone, and escapes everything that comes from a run. Notebooks use the same tabl
 
 from . import side_by_side
 from .base_forecast import base_forecast_section
+from .description import description
 from .fit import STAGES, diagnostics_table, last_stage, posterior_section, refit_drift_table
 from .holdout import baselines_table, tails_table, totals_table
 from .origin import card, reconciliation_section, reproduce, versions
 from .page import html, render
 from .pictures import logged_picture
 from .tables import Note, Table
-from .verdict import MEANING, checks_table, concerns_table, promotion_history, registration
+from .verdict import checks_table, findings, promotion_history, registration
 
 __all__ = [
-    "MEANING",
     "STAGES",
     "Note",
     "Table",
@@ -24,8 +24,9 @@ __all__ = [
     "baselines_table",
     "card",
     "checks_table",
-    "concerns_table",
+    "description",
     "diagnostics_table",
+    "findings",
     "html",
     "last_stage",
     "logged_picture",

@@ -3,6 +3,7 @@
 import json
 from decimal import Decimal
 
+from tenure import paths
 from tenure.model_spec import Spec
 from tenure.purchase import MODELS as PURCHASE_MODELS
 from tenure.registry import Evidence
@@ -76,8 +77,7 @@ def reproduce(evidence: Evidence) -> list[tuple[str, str]]:
 
 def versions(evidence: Evidence) -> str:
     """Return the versions of the libraries."""
-    tags = {key: value for key, value in evidence.tags.items() if key.startswith("version.")}
-    return ", ".join(f"{key.removeprefix('version.')} {value}" for key, value in sorted(tags.items())) or NONE
+    return ", ".join(f"{name} {version}" for name, version in sorted(evidence.mapping(paths.VERSIONS).items())) or NONE
 
 
 def _exact(amount: str) -> Cell:

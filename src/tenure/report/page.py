@@ -6,6 +6,7 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from tenure.registry import Evidence
+from tenure.review import baselines_text
 
 from .base_forecast import base_forecast_section
 from .fit import STAGES, last_stage, posterior_section
@@ -13,7 +14,7 @@ from .holdout import baselines_table, calibration_section, deciles_table, totals
 from .origin import card, model_specs, reconciliation_section, reproduce, versions
 from .pictures import Picture, logged_picture
 from .tables import NONE, Note, Table
-from .verdict import MEANING, checks_table, registration
+from .verdict import checks_table, findings, registration
 
 type Part = Table | Picture | Note | list[tuple[str, str]]
 
@@ -66,8 +67,9 @@ def _verdict(evidence: Evidence) -> dict[str, Any]:
     review = evidence.review()
     return {
         "verdict": review.verdict.value,
-        "meaning": MEANING[review.verdict],
-        "concerns": review.concerns,
+        "findings": findings(review),
+        "outside": len(review.concerns),
         "checks": checks_table(review),
+        "against_baselines": baselines_text(evidence.metrics, review.verdict),
         "registered": registration(evidence),
     }

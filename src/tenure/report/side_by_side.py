@@ -23,6 +23,7 @@ from .tables import NONE, Cell, Note, Table, count, money, percent, plain
 type Runs = Mapping[str, Evidence]
 type Write = Callable[[float | None], Cell]
 
+OWN = "own"  # the name of priors that are none of conf/fit/priors
 OF_THE_MODEL = ("validated_horizon_days",)  # MLflow keeps it with the settings
 ENDS = {"low": 0.05, "middle": 0.5, "high": 0.95}
 
@@ -94,7 +95,7 @@ def runs_table(runs: Runs) -> Table:
         "customers in the holdout": lambda run: count(run.metrics.get("customers")).text,
         "purchase model": lambda run: LABELS.get(_purchases(run), _purchases(run)),
         "method": lambda run: run.tags.get("calibration.purchases.method", NONE),
-        "priors": lambda run: _same_as(run, runs, "fit.priors."),
+        "priors": lambda run: _priors(run, runs),
         "limits of the review": lambda run: _same_as(run, runs, "review."),
         "commit": lambda run: run.tags.get("git.commit", NONE)[:12],
     }
@@ -104,6 +105,12 @@ def runs_table(runs: Runs) -> Table:
 
 def _purchases(run: Evidence) -> str:
     return run.params.get("fit.purchase_model", NONE)
+
+
+def _priors(run: Evidence, runs: Runs) -> str:
+    """Return the name of a run's priors; the first run with the same ones where they have no name."""
+    name = run.params.get("fit.priors", OWN)
+    return _same_as(run, runs, "fit.priors.") if name == OWN else name
 
 
 def _same_as(run: Evidence, runs: Runs, prefix: str) -> str:

@@ -1,36 +1,27 @@
 """The review of a run, and what was registered."""
 
 from tenure.registry import Evidence, Version
-from tenure.review import Review, Verdict
+from tenure.review import Review, lines
 
 from .tables import Cell, Note, Table
 
-MEANING = {
-    Verdict.PASS: "Every check is within its limits: the model may be used within the limits of the model card below.",
-    Verdict.REVIEW: "A person has to review the checks listed here, and decide, before the model is used.",
-    Verdict.FAIL: "The model must not be used, and no number below is reliable.",
-}
 EVENTS = {"promotion": "promoted to champion", "rollback": "rolled back"}
 
 
-def concerns_table(review: Review) -> Table | Note:
-    """List the checks that did not pass, the worst first, with advice."""
-    if not review.concerns:
-        return Note("Nothing is outside its limits.")
-    rows = [[Cell(check.verdict.value), Cell(check.finding), Cell(check.advice)] for check in review.concerns]
-    caption = f"{len(rows)} of {len(review.checks)} checks are outside their limits. Read these first."
-    return Table(caption, ("verdict", "finding", "what to do"), rows)
+def findings(review: Review) -> list[Note]:
+    """Return the verdict and the findings, each line in its style."""
+    return [Note(line.text, " ".join(filter(None, (line.kind, line.verdict)))) for line in lines(review)]
 
 
 def checks_table(review: Review) -> Table:
     """Build the table of every check and its limits."""
     rows = [
-        [Cell(check.verdict.value), Cell(check.name), Cell(check.finding), Cell(check.limit)] for check in review.checks
+        [Cell(check.verdict.value), Cell(check.name), Cell(check.detail), Cell(check.limit)] for check in review.checks
     ]
     caption = "Each number and its limits. The reasons for the limits are in the run's review/review.json."
     if review.skipped:
         caption += f" Not in the table: {'; '.join(review.skipped)}."
-    return Table(caption, ("verdict", "check", "finding", "limits"), rows)
+    return Table(caption, ("verdict", "check", "value", "limits"), rows)
 
 
 def registration(evidence: Evidence) -> str:

@@ -1,5 +1,7 @@
-"""The review: limits, the checks of a run's metrics against them, and the verdict."""
+"""The review: limits, the checks of a run's metrics against them, the findings in sentences, and the verdict."""
 
-from .verdict import Check, Review, Verdict, judge
+from .result import Check, Finding, Review, Verdict
+from .text import Kind, Line, as_text, baselines_text, lines
+from .verdict import judge
 
-__all__ = ["Check", "Review", "Verdict", "judge"]
+__all__ = ["Check", "Finding", "Kind", "Line", "Review", "Verdict", "as_text", "baselines_text", "judge", "lines"]

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from ..errors import InputError
 from .named import read_named
 
+SIDES = ("below", "above")  # of a band
+ANY_SIDE = "any"
 # Prefixes of a metric's name that stand for fitted models.
 ANY, MODELS, METHODS, STAGES = "{fit}", ("{purchases}", "{spend}"), ("{nuts}", "{laplace}"), ("{final}",)
 PLACEHOLDERS = (ANY, *MODELS, *METHODS, *STAGES)
@@ -30,8 +32,15 @@ class LimitSettings:
             by that method; `{final}`, the fits of the refit.
         review: the band [low, high] outside which a person must look; null means no bound.
         fail: the band [low, high] outside which the model must not be used; null means no bound.
-        reason: what a value outside usually means, and why the limits are where they are.
+        reason: why the limits are where they are.
         advice: what to do if a metric is outside.
+        below: what a value below the band means, in one sentence. `{value}` stands for the value, `{size}` for it
+            without its sign, both with a format such as `{value:.1%}`; `{subject}` for the metric's subject, `{model}`
+            for the fitted model, `purchases` or `spend`. Without it the finding names the metric.
+        above: what a value above the band means.
+        subjects: by metric, what it is about. A metric of fits needs none: its subject is the fit.
+        explains: by side, `below` or `above`: the findings that a value on this side explains, each a metric and its
+            side, such as `spend.bias below`. `*` in a metric stands for any characters; the side may be `any`.
         when: counts, each with the smallest value at which the check applies, such as `repeat_buyers: 200`. The check
             also applies if the count is missing.
     """
@@ -41,6 +50,10 @@ class LimitSettings:
     fail: list[float | None]
     reason: str
     advice: str
+    below: str = ""
+    above: str = ""
+    subjects: dict[str, str] = field(default_factory=dict)
+    explains: dict[str, list[str]] = field(default_factory=dict)
     when: dict[str, float] = field(default_factory=dict)
 
 
@@ -94,7 +107,40 @@ def _limit_faults(limit: LimitSettings) -> list[str]:
         for count, least in limit.when.items()
         if not math.isfinite(least)
     ]
-    return faults + [f"{part} must not be blank" for part in ("reason", "advice") if not getattr(limit, part).strip()]
+    faults += [f"{part} must not be blank" for part in ("reason", "advice") if not getattr(limit, part).strip()]
+    return [*faults, *_sentence_faults(limit), *_cause_faults(limit)]
+
+
+def _sentence_faults(limit: LimitSettings) -> list[str]:
+    """List the placeholders of sentences that cannot be filled, and the metrics without a subject."""
+    faults = []
+    for side in SIDES:
+        text = getattr(limit, side)
+        try:
+            text.format(value=1.5, size=1.5, subject="", model="")
+        except (KeyError, IndexError, ValueError, AttributeError):
+            faults.append(f"{side} may contain {{value}}, {{size}}, {{subject}} and {{model}} only, got {text!r}")
+        lacking = [name for name in limit.metrics if "{subject}" in text and _lacks_subject(name, limit)]
+        if lacking:
+            faults.append(f"{side} contains {{subject}}, and subjects has none of {', '.join(lacking)}")
+    return faults
+
+
+def _lacks_subject(name: str, limit: LimitSettings) -> bool:
+    return name not in limit.subjects and not name.startswith(PLACEHOLDERS)
+
+
+def _cause_faults(limit: LimitSettings) -> list[str]:
+    faults = [
+        f"explains may contain {' and '.join(SIDES)} only, got {side!r}" for side in limit.explains if side not in SIDES
+    ]
+    for side, effects in limit.explains.items():
+        faults += [
+            f"explains.{side} must list metrics with a side, such as 'spend.bias above', got {effect!r}"
+            for effect in effects
+            if len(effect.split()) != 2 or effect.split()[1] not in (*SIDES, ANY_SIDE)
+        ]
+    return faults
 
 
 def _bare(name: str) -> str:

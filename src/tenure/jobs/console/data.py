@@ -59,13 +59,13 @@ def _truncation(truncation: Truncation | None) -> str:
         return f"Left-truncated customers: not looked for, in fewer than {LEAST_WEEKS} weeks of first purchases."
     excess = (
         f"First purchases of the first {EARLY_WEEKS} weeks from {truncation.first}: {truncation.early:,}, where the "
-        f"later rate gives {EARLY_WEEKS * truncation.weekly:,.0f}: {truncation.excess:+,.0f} ± "
+        f"later {'trend' if truncation.is_cohort else 'rate'} gives "
+        f"{truncation.early - truncation.excess:,.0f}: {truncation.excess:+,.0f} ± "
         f"{truncation.excess_se:,.0f} (p {truncation.p_value:.2g})."
     )
     if truncation.p_value >= SUSPECT:
         return excess
     return (
-        f"[yellow]{excess} The likely cause is left-truncated customers, who first bought before the log began; a log"
-        " that follows one cohort looks the same. See data/acquisitions.png, and rfm.burn_in_days, rfm.acquisition or"
-        " transactions.columns.acquired.[/yellow]"
+        f"[yellow]{excess} The likely cause is left-truncated customers, who first bought before the log began. See"
+        " data/acquisitions.png, and rfm.burn_in_days, rfm.acquisition or transactions.columns.acquired.[/yellow]"
     )

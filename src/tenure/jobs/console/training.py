@@ -8,11 +8,12 @@ from rich.table import Table
 from tenure import invocation
 from tenure.backtest import list_wins
 from tenure.outcomes import OUTCOMES
-from tenure.review import Review, Verdict
+from tenure.review import Verdict, baselines_text
 from tenure.settings import RegistrySettings, TrainSettings
 
 from .promotion import print_promotion
-from .terminal import COLOURS, new_table, plain, print_run, stdout
+from .review import print_review
+from .terminal import new_table, plain, print_run, stdout
 
 if TYPE_CHECKING:
     from tenure.backtest import Holdout
@@ -39,8 +40,8 @@ def print_training(trained: "Trained", settings: TrainSettings, ui: str) -> None
     out.print(_holdout(holdout, training.data.split))
     largest = f"{holdout.metrics['spend.largest_share']:.1%}"
     out.print(f"The customer with the largest forecast has {largest} of the forecast spend of the holdout.")
-    out.print(_against_baselines(holdout))
-    out.print(_verdict(trained.review))
+    out.print(_against_baselines(holdout, trained.review.verdict))
+    print_review(trained.review)
     out.print(_registered(trained, settings.registry))
     if trained.promotion is not None:
         print_promotion(trained.promotion)
@@ -99,26 +100,10 @@ def _holdout(holdout: "Holdout", split: "Split") -> Table:
     return table
 
 
-def _against_baselines(holdout: "Holdout") -> str:
-    metrics = holdout.metrics
+def _against_baselines(holdout: "Holdout", verdict: Verdict) -> str:
     sources = " and ".join(dict.fromkeys(drift.source for drift in holdout.drifts.values()))
-    counts = (
-        f"{metrics[f'{key}.beaten']:.0f} of {metrics[f'{key}.compared']:.0f} in {outcome}"
-        for outcome, key in (("purchases", "baselines.purchases"), ("spend", "baselines"))
-    )
-    lines = [
-        f"* widened for drift; the drift is {sources}",
-        f"Baselines that the model beats, by mean CRPS: {', '.join(counts)}",
-    ]
+    lines = [f"* widened for drift; the drift is {sources}", baselines_text(holdout.metrics, verdict)]
     return "\n".join([*lines, *(f"  [yellow]{line}[/yellow]" for line in list_wins(holdout.comparison))])
-
-
-def _verdict(review: Review) -> str:
-    lines = [f"\n[bold]Verdict: [{COLOURS[review.verdict]}]{review.verdict}[/][/bold]  {len(review.checks)} checks"]
-    for check in review.concerns:
-        lines.append(f"  [{COLOURS[check.verdict]}]{check.verdict}[/] {check.finding} ({check.limit})")
-        lines.append(f"         {check.advice}")
-    return "\n".join(lines)
 
 
 def why_unregistered(verdict: Verdict, register: bool | None) -> str:

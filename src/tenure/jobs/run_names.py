@@ -1,0 +1,67 @@
+"""Names of runs, which say in MLflow's list what a run is; and the settings that its page shows."""
+
+from collections.abc import Mapping
+from dataclasses import asdict
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+from omegaconf import OmegaConf
+
+from tenure.record import Record
+from tenure.registry import flat_settings
+from tenure.settings import BacktestJobSettings, FitSettings, ScoreJobSettings, TrainSettings
+
+from .compose import compose_settings, shipped
+
+OWN = "own"  # priors that are none of the named ones
+FREE = ("registry.", "review.", "transactions.engine.", "transactions.path")  # where and how, not what
+
+
+def training_name(settings: TrainSettings, cutoff: date) -> str:
+    """Return the name of a training, such as `train bg_nbd nuts weak to 1997-09-30`."""
+    return f"train {_fit_name(settings.fit)} to {cutoff}"
+
+
+def backtest_name(settings: BacktestJobSettings, origins: int) -> str:
+    """Return the name of a backtest, such as `backtest bg_nbd laplace weak at 5 origins`."""
+    return f"backtest {_fit_name(settings.fit)} at {origins} origins"
+
+
+def scoring_name(settings: ScoreJobSettings, model: str, as_of: str | None) -> str:
+    """Return the name of a scoring, such as `score clv/3 365 days from 1998-06-30`."""
+    start = "" if as_of is None else f" from {as_of}"
+    return f"score {model.removeprefix('models:/')} {settings.score.horizon_days} days{start}"
+
+
+def settings_record(settings: Any, job: str) -> Record:
+    """Return all settings of a job as params; those that differ from the shipped ones are shown in MLflow."""
+    params, defaults = flat_settings(asdict(settings)), flat_settings(asdict(compose_settings(job)))
+    changed = {key for key, value in params.items() if defaults.get(key) != value and not key.startswith(FREE)}
+    if isinstance(fit := getattr(settings, "fit", None), FitSettings):
+        params["fit.priors"] = priors_name(fit)
+        if params["fit.priors"] != OWN:  # the name says it all
+            changed = {key for key in changed if not key.startswith("fit.priors.")}
+    return Record(params=params, shown=frozenset(changed))
+
+
+def priors_name(settings: FitSettings) -> str:
+    """Return the name of the priors of the fitted models in conf/fit/priors, or `own`."""
+    models = (settings.purchase_model, settings.spend_model)
+    priors = _numbers({model: asdict(settings)["priors"][model] for model in models})
+    for file in sorted(Path(shipped("conf/fit/priors")).glob("*.yaml")):
+        named = OmegaConf.to_container(OmegaConf.load(file))
+        if isinstance(named, dict) and _numbers({model: named.get(model) for model in models}) == priors:
+            return file.stem
+    return OWN
+
+
+def _fit_name(settings: FitSettings) -> str:
+    return f"{settings.purchase_model} {settings.method} {priors_name(settings)}"
+
+
+def _numbers(tree: Any) -> Any:
+    """Return a tree whose numbers are floats: 2 and 2.0 are the same prior."""
+    if isinstance(tree, Mapping):
+        return {key: _numbers(value) for key, value in tree.items()}
+    return float(tree) if isinstance(tree, int | float) else tree

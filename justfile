@@ -19,8 +19,12 @@ slow *arguments:
 durations *arguments:
     uv run pytest --durations=0 {{arguments}} | awk '/s (call|setup|teardown) / { split($3, at, "::"); sum[at[1]] += $1 } END { for (file in sum) printf "%8.1f %s\n", sum[file], file }' | sort -rn
 
+# The documentation, docs/build/index.html; a warning is an error
+docs:
+    uv run sphinx-build -W --keep-going -q docs docs/build
+
 # All that CI runs
-ci: check test
+ci: check docs test
 
 # Differences between the golden scores and the scores of this code
 golden:

@@ -1,4 +1,4 @@
-"""Plot the figures of the README from a run in the store: docs/tracking.png and docs/scores.png.
+"""Plot the figures of the documentation from a run in the store: docs/tracking.png and docs/scores.png.
 
 uv run tenure-train
 uv run python experiments/pictures.py models:/clv@challenger

@@ -1,8 +1,7 @@
-"""Settings that are refused, defaults, experiments, documented command lines."""
+"""Settings that are refused, defaults, experiments."""
 
 import ast
 import re
-import shlex
 from collections.abc import Iterator
 from dataclasses import MISSING, fields, is_dataclass
 from pathlib import Path
@@ -77,17 +76,6 @@ def test_the_settings_defaults_are_the_scorers() -> None:
 @pytest.mark.parametrize("path", sorted((ROOT / "conf" / "experiment").glob("*.yaml")), ids=lambda path: path.stem)
 def test_every_experiment_composes(path: Path) -> None:
     compose_settings("train", [f"experiment={path.stem}"])
-
-
-@pytest.mark.parametrize("source", ["README.md"])
-def test_every_documented_command_line_composes(source: str) -> None:
-    """What a shell makes of each documented line of a command, quotes and all, is taken by Hydra."""
-    text = (ROOT / source).read_text().replace("\\\n", " ")
-    setting = r""" +[^\s#"=]+=(?:"[^"\n]*"|[^\s#"]+)"""
-    lines = re.findall(rf"^ +(?:uv run )?tenure-({'|'.join(COMMANDS)})((?:{setting})+)", text, re.MULTILINE)
-    assert lines
-    for name, overrides in lines:
-        compose_settings(name, shlex.split(overrides))
 
 
 def _leaves(content: dict[str, Any], above: str = "") -> Iterator[tuple[str, Any]]:

@@ -6,7 +6,7 @@ from fnmatch import fnmatchcase
 
 from tenure import invocation
 from tenure.errors import InputError
-from tenure.settings.explain import Explanation, explain
+from tenure.settings.explain import Explanation, explain_all
 
 from .help import described
 from .pages import PAGES
@@ -21,7 +21,7 @@ class ListingError(InputError):
 def list_settings(arguments: Sequence[str]) -> str:
     """Return the settings of a command, or of all, whose key or meaning contains a text or matches a glob."""
     names, pattern = _split(arguments)
-    rows = _rows(names)
+    rows = explain_all(names)
     chosen = [(row, owners) for row, owners in rows if pattern is None or _matches(row, pattern)]
     if not chosen:
         raise ListingError(_nothing(pattern or "", [row.key for row, _ in rows]))
@@ -38,15 +38,6 @@ def _split(arguments: Sequence[str]) -> tuple[list[str], str | None]:
     if arguments and arguments[0] in PAGES:
         return [arguments[0]], arguments[1] if len(arguments) == 2 else None
     return list(PAGES), arguments[0] if arguments else None
-
-
-def _rows(names: Sequence[str]) -> list[tuple[Explanation, list[str]]]:
-    """List the settings of the commands with the commands that have each; equal ones are one."""
-    owners: dict[str, tuple[Explanation, list[str]]] = {}
-    for name in names:
-        for row in explain(name):
-            owners.setdefault(repr(row), (row, []))[1].append(name)
-    return list(owners.values())
 
 
 def _matches(row: Explanation, pattern: str) -> bool:

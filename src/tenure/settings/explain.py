@@ -8,7 +8,7 @@ import dataclasses
 import functools
 import inspect
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, get_args
@@ -50,6 +50,15 @@ class Explanation:
 def explain(command: str) -> list[Explanation]:
     """List the settings of a command, such as `train`, in the order of their classes."""
     return list(_explain(COMMANDS[command], "", defaults_of(command)))
+
+
+def explain_all(commands: Iterable[str]) -> list[tuple[Explanation, list[str]]]:
+    """List the settings of several commands with the commands that have each; equal ones are one."""
+    owners: dict[str, tuple[Explanation, list[str]]] = {}
+    for command in commands:
+        for one in explain(command):
+            owners.setdefault(repr(one), (one, []))[1].append(command)
+    return list(owners.values())
 
 
 def arguments(kind: type) -> dict[str, str]:

@@ -20,6 +20,7 @@ copyright = author
 extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]
 myst_enable_extensions = ["deflist"]
 myst_heading_anchors = 3
+default_role = "literal"  # names in docstrings
 highlight_language = "none"
 smartquotes = False  # commands and settings are copied
 exclude_patterns = ["build", "README.md"]
@@ -32,7 +33,6 @@ html_show_sourcelink = False
 
 autodoc_member_order = "bysource"
 autodoc_typehints = "none"  # the signature has the words, the text their meaning
-autodoc_class_signature = "separated"
 napoleon_numpy_docstring = False
 
 

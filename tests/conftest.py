@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).parent.parent
 LONG = (
     "test_train_run", "test_compare", "test_past_errors", "test_promote_command", "test_backtest_rolling",
-    "test_notebooks", "test_score_command", "test_store", "test_report_command", "test_sweeps",
+    "test_notebooks", "test_score_command", "test_store", "test_report_command", "test_sweeps", "test_docs",
 )  # fmt: skip
 
 

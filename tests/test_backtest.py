@@ -288,7 +288,7 @@ def test_the_same_seed_gives_the_same_backtest(case: Case, backtest: Backtest) -
 
 def test_a_forecast_of_other_customers_is_refused(case: Case) -> None:
     fewer = Case(case.split, Samples(*(getattr(case.samples, name)[:-1] for name in PARTS)))
-    with pytest.raises(BacktestError, match="made up is of 1,999 customers, the calibration of 2,000"):
+    with pytest.raises(BacktestError, match="simulated is of 1,999 customers, the calibration of 2,000"):
         fewer.measure()
 
 

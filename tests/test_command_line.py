@@ -10,12 +10,14 @@ from typing import Any
 
 import mlflow
 import pytest
+from mlflow.exceptions import MlflowException
 
 from tenure import registry
 from tenure.errors import InputError
 from tenure.jobs.compose import compose_settings
 from tenure.jobs.console import terminal
 from tenure.jobs.ending import disk_fault
+from tenure.registry import manifest
 
 
 @pytest.mark.parametrize("name", ["clv.v2", "shop/clv", "a:b", "50%", "it's", 'a"b', "", " ", "x" * 251, "a\nb"])
@@ -52,6 +54,16 @@ def test_a_disk_that_takes_no_more_is_found_wherever_it_surfaces(error: Exceptio
     outer.__cause__ = error
     assert disk_fault(outer) == disk_fault(error)
     assert disk_fault(ValueError("no such thing")) is None
+
+
+def test_a_model_that_downloads_to_a_full_disk_is_not_called_another_model(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(**_: Any) -> None:
+        raise MlflowException("##### File code/summary/__init__.py ##### [Errno 28] No space left on device: '/tmp/x'")
+
+    monkeypatch.setattr(mlflow.artifacts, "download_artifacts", fail)
+    with pytest.raises(MlflowException) as error:
+        manifest._download("models:/clv/1")
+    assert str(disk_fault(error.value)).startswith("The disk is full")
 
 
 @pytest.mark.parametrize(("number", "code", "word"), [(15, 143, "terminated"), (2, 130, "interrupted")])

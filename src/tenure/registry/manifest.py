@@ -5,6 +5,7 @@ Tags are in the store's database and files in its artifact folder or bucket, so 
 
 import hashlib
 import json
+import re
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -99,6 +100,8 @@ def _download(model_uri: str) -> Path:
         return Path(mlflow.artifacts.download_artifacts(artifact_uri=model_uri, dst_path=str(new_folder())))
     except Exception as error:  # each kind of store fails in its own way
         raise_if_lost(error)
+        if re.search("no space left|quota exceeded", str(error), re.IGNORECASE):
+            raise  # not the model's fault: the command ends as with any full disk
         raise ModelFilesError(f"The files of {model_uri} cannot be read from {where()}: {_cause(error)}.") from error
 
 

@@ -10,7 +10,7 @@ import threading
 import time
 import urllib.request
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -84,11 +84,11 @@ def losing_server(behind: str, path: str) -> Iterator[str]:
     class Handler(BaseHTTPRequestHandler):
         def answer(self) -> None:
             content = self.rfile.read(int(self.headers.get("Content-Length", 0)))
-            onward = http.client.HTTPConnection(behind.removeprefix("http://"), timeout=60)
             headers = {key: value for key, value in self.headers.items() if key.lower() != "host"}
-            onward.request(self.command, self.path, content, headers)
-            answer = onward.getresponse()
-            body = answer.read()
+            with closing(http.client.HTTPConnection(behind.removeprefix("http://"), timeout=60)) as onward:
+                onward.request(self.command, self.path, content, headers)
+                answer = onward.getresponse()
+                body = answer.read()
             if self.path.split("?")[0].endswith(path) and not lost:
                 lost.append(self.path)
                 self.connection.shutdown(socket.SHUT_RDWR)

@@ -119,7 +119,7 @@ def test_a_hard_log_fits(name, settings):
 @pytest.mark.slow
 @pytest.mark.parametrize("name", LOGS)
 def test_a_hard_log_fits_by_nuts(name, settings):
-    fitted = fit_hard(name, settings, method="nuts")
+    fitted = fit_hard(name, settings, method="nuts", draws=2000)  # chains are correlated, and ranges are of quantiles
     check_ranges(name, fitted)
     assert all(fitted.diagnostics.get(f"{model}.rhat_max", 1.0) < 1.02 for model in fitted.models)
 
@@ -187,3 +187,27 @@ def test_nobody_is_refused(settings):
     nobody = CustomerSummary.from_frame(LOGS["one customer alone"]().table.iloc[:0])
     with pytest.raises(FitError, match="There are no customers"):
         fit_models(nobody, settings, seed=0)
+
+
+def test_the_coordinates_of_spend_without_a_corner_are_those_of_the_density(settings):
+    from tenure.fit.ridge import straighten
+    from tenure.fit.target import spend_target
+
+    target = spend_target(CompressedSummary.of(LOGS["everybody buys every day"]()), settings)
+    straight = straighten(target)
+    rng = np.random.default_rng(5)
+    for point in rng.normal(0.0, 1.0, (20, 3)):
+        value, gradient = straight.density(point)
+        numeric = [
+            (straight.density(point + step)[0] - straight.density(point - step)[0]) / 2e-5 for step in 1e-5 * np.eye(3)
+        ]
+        assert gradient == pytest.approx(numeric, rel=1e-5, abs=1e-3)
+        u = straight.restore(point)
+        assert value == target.density(u)[0]
+        jacobian = [
+            (straight.restore(point + step) - straight.restore(point - step)) / 2e-6 for step in 1e-6 * np.eye(3)
+        ]
+        assert abs(np.linalg.det(jacobian)) == pytest.approx(1.0, rel=1e-8)
+        # t is the variation of means over 200 purchases each.
+        variation = np.exp(u[1:]) ** 2 @ [1 / 200, 1]
+        assert point[1] == pytest.approx(0.5 * np.log(variation), rel=1e-9, abs=1e-9)

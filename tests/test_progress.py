@@ -94,7 +94,7 @@ def test_without_a_terminal_there_are_lines_alone(
 
 def test_sampling_reports_its_draws() -> None:
     fit = compose_settings("train", ["fit.draws=500", "fit.tune=200", "fit.joint_draws=500", "fit.chains=2"]).fit
-    target = SimpleNamespace(density=lambda u: (-0.5 * float(u @ u), -u))
+    target = SimpleNamespace(density=lambda u: (-0.5 * float(u @ u), -u), restore=lambda u: u)
     mode = SimpleNamespace(point=np.zeros(2), factor=np.eye(2), log_density=0.0)
     seen: list[tuple[int, int]] = []
     nuts.sample(target, mode, fit, seed=1, progress=lambda done, total: seen.append((done, total)))  # type: ignore[arg-type]

@@ -166,8 +166,12 @@ def test_totals_by_what_is_not_there_are_refused_before_anything_is_done(
 
 
 @pytest.mark.slow
-def test_the_model_scores_in_an_environment_of_its_own(registered: tuple[str, str], tmp_path: Path) -> None:
+def test_the_model_scores_in_an_environment_of_its_own(
+    registered: tuple[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Only what its requirements name is installed there: neither PyMC nor Tenure."""
+    if "UV" in os.environ:  # the program behind `uv run`; MLflow finds it on the path alone, in a folder of its own
+        monkeypatch.setenv("PATH", f"{Path(os.environ['UV']).parent}{os.pathsep}{os.environ['PATH']}")
     out = tmp_path / "scores.json"
     mlflow.models.predict(registered[0], input_data=registry.EXAMPLE, env_manager="uv", output_path=str(out))
     found = pd.DataFrame(json.loads(out.read_text())["predictions"])

@@ -123,7 +123,7 @@ def test_a_signal_during_sampling_ends_the_command_and_its_run_is_killed(
         "from tenure.jobs.compose import compose_settings\n"
         "fit = compose_settings('train', ['fit.draws=25000', 'fit.joint_draws=1000']).fit\n"
         "def density(u):\n    time.sleep(1e-3)\n    return -0.5 * float(u @ u), -u\n"
-        "target = SimpleNamespace(density=density)\n"
+        "target = SimpleNamespace(density=density, restore=lambda u: u)\n"
         "mode = SimpleNamespace(point=np.zeros(2), factor=np.eye(2), log_density=0.0)\n"
         "def job(settings, config, **_):\n"
         "    registry.connect(settings.registry)\n"

@@ -13,7 +13,7 @@ import pandas as pd
 import pytest
 from job_runs import MARK, Ran, command, in_process
 
-from tenure import pipeline, registry
+from tenure import invocation, pipeline, registry
 from tenure.errors import InputError
 from tenure.jobs import training
 from tenure.jobs.compose import compose_settings
@@ -269,7 +269,7 @@ def test_a_report_that_cannot_be_written_costs_no_training(
     warnings = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
     assert warnings == [
         "report failed and is left out: ZeroDivisionError: no page today",
-        f"To write the report again: tenure-report model={run.info.run_id}",
+        f"To write the report again: {invocation.command('report', f'model={run.info.run_id}')}",
     ]
     logged = registry.evidence(run.info.run_id)
     (concern,) = logged.review().concerns

@@ -67,6 +67,7 @@ class Spec:
         start: parameters at which a maximum-likelihood search starts, in units of the table.
         mean: the population's mean.
         options: whole numbers that set the model apart from others of its folder, by name.
+        ridge: names of two quantities, the variation within and between customers; see `fit.ridge`.
         shares: what of the draws is counted as a diagnostic, by name: computes from the parameters what is true.
         notes: sentences for reports on what the model assumes.
         limits: the same for a model card, where there is something that a user can change.
@@ -81,6 +82,7 @@ class Spec:
     start: tuple[float, ...]
     mean: Mean
     options: Mapping[str, int] = field(default_factory=dict)
+    ridge: tuple[str, str] | tuple[()] = ()
     shares: Mapping[str, Callable[[Mapping[str, Any]], Any]] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
     limits: tuple[str, ...] = ()

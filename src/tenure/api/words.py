@@ -97,7 +97,7 @@ class AllWords(TrainWords, total=False):
 
 # The parts of the settings whose fields are words, as keys of `TrainSettings`.
 PARTS = ("transactions", "transactions.columns", "rfm", "fit", "score", "backtest", "")
-HIDDEN = ("path", "columns", "registry", *(part for part in PARTS if part))  # fields that are no words
+HIDDEN = ("path", "columns", "registry", "result", *(part for part in PARTS if part))  # fields that are no words
 
 
 def places() -> dict[str, str]:

@@ -13,7 +13,7 @@ from tenure.kernel_table import Floats, HistoryTable
 from tenure.rfm import CompressedSummary
 from tenure.summary import CustomerSummary
 
-from .target import Target
+from .ridge import Density
 
 type Downhill = Callable[[Floats], tuple[float, Floats]]
 STEP = 1e-4  # of the differences of exact gradients that give a Hessian
@@ -33,7 +33,7 @@ class Mode:
     log_density: float
 
 
-def find_mode(target: Target) -> Mode:
+def find_mode(target: Density) -> Mode:
     """Find the mode from two starts, and factor the curvature there.
 
     Where the Hessian is not positive definite (a ridge) its eigenvalues are lifted, so that the scale stays wide there.

@@ -13,6 +13,7 @@ from tenure.settings import FitSettings
 from tenure.streams import derive_seed, stream
 
 from .mode import Mode
+from .ridge import Straightened
 from .target import Target
 
 if TYPE_CHECKING:
@@ -29,15 +30,15 @@ class SamplerError(InputError):
 
 
 def sample(
-    target: Target, mode: Mode, settings: FitSettings, *, seed: int, progress: Progress | None = None
+    target: Target | Straightened, mode: Mode, settings: FitSettings, *, seed: int, progress: Progress | None = None
 ) -> "Chains":
-    """Sample coordinates, shape (chains, draws, coordinates), and the sampler's statistics.
+    """Sample the target's own coordinates, shape (chains, draws, coordinates), and the sampler's statistics.
 
     Nutpie explores z, where u = mode + factor z: around the mode the posterior of z is near a standard normal, so that
     chains start in its middle and warm-up is short. It compiles nothing: the kernels are compiled already.
     """
     if settings.sampler == "pymc":
-        return _sample_with_pymc(target, settings, seed)
+        return _sample_with_pymc(target.target if isinstance(target, Straightened) else target, settings, seed)
     import nutpie
 
     size = mode.point.size
@@ -49,7 +50,7 @@ def sample(
     model = nutpie.compiled_pyfunc.from_pyfunc(
         ndim=size,
         make_logp_fn=lambda: density,
-        make_expand_fn=lambda *_: lambda z: {"u": mode.point + mode.factor @ z},
+        make_expand_fn=lambda *_: lambda z: {"u": target.restore(mode.point + mode.factor @ z)},
         expanded_dtypes=[np.dtype(np.float64)],
         expanded_shapes=[(size,)],
         expanded_names=["u"],

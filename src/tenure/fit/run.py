@@ -25,6 +25,7 @@ from .mode import find_mode
 from .nuts import Progress, sample
 from .pareto import LIMIT
 from .prior import draw_prior
+from .ridge import straighten
 from .target import Target, purchase_target, spend_target
 
 if TYPE_CHECKING:
@@ -165,18 +166,20 @@ def explore(target: Target, settings: FitSettings, seed: int, progress: Progress
     if target.is_empty:
         posterior = draw_prior(target, shape[0] * shape[1], stream(seed, "fit.prior_as_posterior"))
         return _fitted(target, "prior", posterior.reshape(shape), prior, {})
-    mode = find_mode(target)
     if settings.method == "map":
-        return _fitted(target, "map", np.broadcast_to(mode.point, shape), prior, {})
+        return _fitted(target, "map", np.broadcast_to(find_mode(target).point, shape), prior, {})
     note = ""
     if settings.method == "laplace":
-        sample_of = importance_sample(target, mode, draws=shape[0] * shape[1], rng=stream(seed, "fit.laplace"))
+        sample_of = importance_sample(
+            target, find_mode(target), draws=shape[0] * shape[1], rng=stream(seed, "fit.laplace")
+        )
         fault = _fault(sample_of)
         if not fault:
             return _fitted(target, "laplace", sample_of.u.reshape(shape), prior, _importance_numbers(sample_of, start))
         note = f"laplace falls back to nuts: {fault}"
         log.warning("%s: %s", target.kind, note)
-    u, stats = sample(target, mode, settings, seed=seed, progress=progress)
+    explored = straighten(target)
+    u, stats = sample(explored, find_mode(explored), settings, seed=seed, progress=progress)
     seconds = time.perf_counter() - start
     fitted = _fitted(target, "nuts", u, prior, {}, stats, note)
     numbers = diagnose(fitted.tree(), target.parameters)

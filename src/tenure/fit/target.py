@@ -152,6 +152,10 @@ class Target:
             }
         return {**own, **self.likelihood.to_parameters(u, self.scale)}
 
+    def restore(self, u: Floats) -> Floats:
+        """Return coordinates as they are; see `ridge.Straightened`."""
+        return u
+
     def log_prior(self, u: Floats) -> Floats:
         """Compute the log-prior, up to a constant, of rows of coordinates; a density in the coordinates."""
         out = np.zeros(len(u))

@@ -41,7 +41,7 @@ def run(settings: TrainSettings, config: str, *, is_sweep: bool) -> Result:
         _log_data(data, settings, failures)
         trained = _train(data, settings, past_errors, opened.info.run_id, failures, register=register)
         trained = replace(trained, review=_report(opened.info.run_id, trained.review, failures))
-        registry.describe(report.description(registry.evidence(opened.info.run_id)))
+        registry.describe(report.describe_findings(registry.evidence(opened.info.run_id)))
     console.print_training(trained, settings, registry.ui_command(uri))
     return _result(trained, settings, opened.info.run_name)
 
@@ -183,7 +183,7 @@ def _register(trained: Trained, settings: TrainSettings) -> registry.Registered 
             validated_horizon_days=training.data.split.horizon_days,
             tags=_version_tags(training, settings),
             drifts=training.drifts,
-            note=report.description(registry.evidence(trained.run_id)),
+            note=report.describe_findings(registry.evidence(trained.run_id)),
         )
 
 

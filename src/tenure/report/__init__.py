@@ -7,7 +7,7 @@ alone, and escapes everything that comes from a run. Notebooks use the same tabl
 
 from . import side_by_side
 from .base_forecast import base_forecast_section
-from .description import description
+from .description import describe_findings
 from .fit import STAGES, diagnostics_table, last_stage, posterior_section, refit_drift_table
 from .holdout import baselines_table, tails_table, totals_table
 from .origin import card, reconciliation_section, reproduce, versions
@@ -24,7 +24,7 @@ __all__ = [
     "baselines_table",
     "card",
     "checks_table",
-    "description",
+    "describe_findings",
     "diagnostics_table",
     "findings",
     "html",

@@ -12,7 +12,7 @@ from .tables import NONE, count, interval, money, percent
 MARKS = re.compile(r"([\\`*_{}\[\]<>#|~$])")
 
 
-def description(evidence: Evidence) -> str:
+def describe_findings(evidence: Evidence) -> str:
     """Return the verdict, the findings, the totals and a link to the report, as Markdown."""
     review = evidence.review()
     parts = [findings_markdown(review), _holdout(evidence), escaped(baselines_text(evidence.metrics, review.verdict))]

@@ -43,6 +43,11 @@ class Table(KernelTable):
         x_count = np.bincount(at, weights=count).astype(float)
         return cls(x_values, x_count, np.append(starts, x.size), x * mean, count, sums)
 
+    @property
+    def typical_x(self) -> float:
+        """Return the geometric mean of the numbers of repeat purchases."""
+        return float(np.exp(np.log(self.x_values) @ self.x_count / self.x_count.sum()))
+
 
 @njit()
 def _digamma(z):

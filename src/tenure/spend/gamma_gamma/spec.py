@@ -18,6 +18,7 @@ GAMMA_GAMMA = Spec(
         "variation_between": Quantity("how much customers' means differ: 1 / sqrt(q - 1)"),
     },
     scaled=("v",),
+    ridge=("variation_within", "variation_between"),
     start=(4.0, 3.0, 1.0),
     mean=Mean(
         "means v p / (q - 1) (spend per purchase)",

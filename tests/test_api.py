@@ -80,7 +80,12 @@ def test_the_lines_of_the_issue_run(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     assert scores.params == {"horizon_days": 365, "discount_rate": 0.1, "margin": 0.35, "level": 0.9, "seed": 0}
     evaluation = clv.backtest(log, cutoff="1998-01-31")
     assert all(isinstance(finding, str) for finding in evaluation.findings)
-    assert len(evaluation.findings) == len(evaluation.review.concerns)
+    assert len(evaluation.findings) == len(evaluation.review.findings)
+    assert str(evaluation).startswith(f"Verdict: {evaluation.verdict}. ")
+    assert (
+        repr(evaluation)
+        == f"<Evaluation: {evaluation.verdict}, findings: {len(evaluation.findings)}; print() shows them>"
+    )
     assert evaluation.holdout.metrics["purchases.expected_total"] > 0
     assert str(evaluation.data.split.cutoff) == "1998-01-31"
     clv.save("model/")

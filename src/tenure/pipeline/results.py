@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from tenure.fit import FitReport
 from tenure.posterior import Posterior
 from tenure.record import Record, add_prefix, finite
-from tenure.review import Review, Verdict
+from tenure.review import Review, Verdict, as_text
 from tenure.scorer import NewCustomer
 from tenure.summary import CustomerSummary
 from tenure.totals import Drifts
@@ -71,7 +71,7 @@ def record_base_forecast(numbers: Mapping[str, float], drift_source: str) -> Rec
     return Record(metrics=finite(numbers), tags={"adjusted": drift_source})
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Evaluation:
     """A fit of the calibration window, measured on the holdout and judged.
 
@@ -96,11 +96,17 @@ class Evaluation:
 
     @property
     def findings(self) -> tuple[str, ...]:
-        """List what did not pass, the worst first."""
-        return tuple(check.finding for check in self.review.concerns)
+        """List the findings of the review in sentences, the most important first."""
+        return tuple(map(str, self.review.findings))
+
+    def __str__(self) -> str:
+        return as_text(self.review).rstrip("\n")
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__}: {self.verdict}, findings: {len(self.findings)}; print() shows them>"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Training(Evaluation):
     """The result of a training: its metrics and its review are of both fits.
 

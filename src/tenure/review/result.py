@@ -77,6 +77,9 @@ class Finding:
     check: Check
     consequences: tuple[Check, ...] = ()
 
+    def __str__(self) -> str:
+        return f"{self.check.verdict}: {self.check.finding} {self.check.advice}".rstrip()
+
     def rank(self) -> tuple[float, ...]:
         """Return what findings are sorted by."""
         return -self.check.verdict.severity, -len(self.consequences), -self.check.distance

@@ -78,7 +78,7 @@ def _summary(review: Review) -> str:
 def _lines_of(finding: Finding) -> Iterator[Line]:
     """Yield a finding: each check that fails has a sentence of its own."""
     main = finding.check
-    yield Line(Kind.FINDING, f"{main.verdict}: {main.finding} {main.advice}", main.verdict)
+    yield Line(Kind.FINDING, str(finding), main.verdict)
     yield Line(Kind.DETAIL, _detail(main))
     failed = [check for check in finding.consequences if check.verdict is Verdict.FAIL]
     for check in failed:

@@ -28,7 +28,7 @@ LONG_MODULE = 300
 SUFFIXES = (".py", ".j2", ".yaml")
 MODEL_NAME = re.compile(r"(?<![a-z])m?bg_?nbd|pareto_?nbd|gamma_?gamma|BG/NBD|Pareto/NBD|Gamma-Gamma", re.IGNORECASE)
 MODEL_FOLDERS = ("src/tenure/purchase/", "src/tenure/spend/")
-COMMAND = "import sys; sys.argv[:] = ['tenure-{0}', '--help']; from tenure.jobs import {0}; {0}()"
+COMMAND = "import sys; sys.argv[:] = ['tenure-{0}', '--help']; from tenure.commands import {0}; {0}()"
 IMPORTS = {
     "`import tenure`": "import tenure",
     "`import tenure.settings`": "import tenure.settings",

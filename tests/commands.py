@@ -23,7 +23,7 @@ def begin(name: str, folder: Path, store: str, *changes: str) -> BaseProcess:
 
 def _be(name: str, folder: Path, store: str, changes: tuple[str, ...]) -> None:
     """Be a command from here on, with a temporary folder of its own."""
-    from tenure import jobs
+    from tenure.jobs import app
 
     (folder / "tmp").mkdir(parents=True, exist_ok=True)
     os.chdir(folder)
@@ -32,4 +32,4 @@ def _be(name: str, folder: Path, store: str, changes: tuple[str, ...]) -> None:
     for number, kept in ((1, "out.txt"), (2, "err.txt")):
         os.dup2(os.open(kept, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), number)
     sys.argv = [f"tenure-{name}", *changes]
-    getattr(jobs, name)()
+    getattr(app, name)()

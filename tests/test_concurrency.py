@@ -44,7 +44,7 @@ def start(name: str, folder: Path, store: str, *changes: str) -> subprocess.Pope
     (folder / "tmp").mkdir(parents=True, exist_ok=True)
     environment = {key: value for key, value in os.environ.items() if not key.startswith("MLFLOW")}
     environment |= {"MLFLOW_TRACKING_URI": store, "TMPDIR": str(folder / "tmp"), "MPLBACKEND": "agg"}
-    script = f"import sys; from tenure.jobs import {name}; sys.argv[0] = 'tenure-{name}'; {name}()"
+    script = f"import sys; from tenure.jobs.app import {name}; sys.argv[0] = 'tenure-{name}'; {name}()"
     return subprocess.Popen(
         [sys.executable, "-c", script, *changes],
         cwd=folder, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,

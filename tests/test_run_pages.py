@@ -234,7 +234,7 @@ def _run(tmp_path: Path, name: str, **changes: Any) -> InFolder:
 
 
 def test_a_description_has_findings_totals_and_a_link_to_the_report(tmp_path: Path) -> None:
-    said = report.description(_run(tmp_path, "season"))
+    said = report.describe_findings(_run(tmp_path, "season"))
     for part in (
         "**REVIEW**", "Holdout, 273 days to 1998-06-30:\n\n- purchases: 90 actual", "- clv of 2,357 customers: 7 (7 to",
         "- mean clv of new customers: 84.50", "with 90% intervals", "(#/experiments/7/runs/0a1b/artifacts/report.html)",
@@ -243,14 +243,14 @@ def test_a_description_has_findings_totals_and_a_link_to_the_report(tmp_path: Pa
 
 
 def test_a_description_of_a_fail_forecasts_nothing(tmp_path: Path) -> None:
-    said = report.description(_run(tmp_path, "fail"))
+    said = report.describe_findings(_run(tmp_path, "fail"))
     assert "clv of" not in said
     assert "The verdict is FAIL all the same" in said
 
 
 def test_a_run_that_ended_after_its_review_is_described_by_what_it_has(tmp_path: Path) -> None:
     run = replace(_run(tmp_path, "pass"), metrics={}, params={}, tags={})
-    assert report.description(run).startswith("Verdict: PASS.")
+    assert report.describe_findings(run).startswith("Verdict: PASS.")
 
 
 def test_the_page_of_a_training_says_what_the_terminal_says(trained: Ran) -> None:
@@ -264,5 +264,5 @@ def test_the_page_of_a_training_says_what_the_terminal_says(trained: Ran) -> Non
     page = unescape(evidence.file(paths.REPORT).read_text())
     assert all(f">{line}</p>" in page for line in said)
     note = mlflow.get_run(trained.run_id).data.tags["mlflow.note.content"]
-    assert note == report.description(evidence)
+    assert note == report.describe_findings(evidence)
     assert mlflow.MlflowClient().get_model_version("clv", "1").description.startswith(findings_markdown(review)[:200])

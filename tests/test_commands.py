@@ -114,7 +114,10 @@ def test_help_and_settings_import_nothing_heavy() -> None:
         (["transactions.path=x.csv"], "there is no command 'transactions.path=x.csv'. The commands are: "),
         (["settings", "zzz"], "no setting has 'zzz' in its key or meaning"),
         (["settings", "score", "marign"], "Did you mean margin?"),
-        (["settings", "scoer", "margin"], "takes a command (train, score, backtest, promote, report, simulate)"),
+        (
+            ["settings", "scoer", "margin"],
+            "takes a command (train, score, decide, backtest, promote, report, simulate)",
+        ),
         (["warm", "bg"], "there is no purchase model 'bg'. The models are: bg_nbd, mbg_nbd, pareto_nbd"),
         (["train", "--foo"], "unrecognized arguments: --foo. A setting is key=value; "),
         (["score", "-c", "bogus"], "invalid choice: 'bogus'"),

@@ -42,6 +42,8 @@ SCORE_TOTALS: Final = "scores/totals"
 SCORE_GROUPS: Final = "scores/groups"
 SCORE_MONTHS: Final = "scores/months"  # table and figure
 
+DECISIONS: Final = "decisions"  # a folder of tables and the page, none of which names a customer
+
 COMPARISON: Final = "promotion/comparison"
 
 

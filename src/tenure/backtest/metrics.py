@@ -9,7 +9,17 @@ from numpy.typing import NDArray
 from tenure.outcomes import OUTCOMES
 
 from .outcome import Outcome
-from .scores import brier, central, correlation, count_distinct, normalized_gini, ranks, ratio, standard_error
+from .scores import (
+    brier,
+    central,
+    correlation,
+    count_distinct,
+    normalized_gini,
+    ranks,
+    ratio,
+    standard_error,
+    top_chances,
+)
 from .tables import GROUPS, LEVELS, PLACES, largest_gap, share_by_place, share_error
 
 if TYPE_CHECKING:
@@ -20,7 +30,7 @@ type Bools = NDArray[np.bool_]
 
 _TOTALS = ("actual_total", "expected_total", "total_low", "total_high", "total_covers_actual", "bias", "bias_se")
 _ERRORS = ("mae", "rmse", "correlation", "spearman", "crps", "crps_se")
-_ORDER = ("gini", "top_decile_capture", "top_decile_most", "decile_error", "largest_share")
+_ORDER = ("gini", "top_decile_capture", "top_decile_most", "top_decile_hits", "decile_error", "largest_share")
 _TAILS = tuple(
     f"pit_{place}{error}" for place in ("coverage", "low_tail", "high_tail") for error in ("", "_se")
 )  # fmt: skip
@@ -100,7 +110,8 @@ def _order(name: str, outcome: Outcome, deciles: pd.DataFrame) -> dict[str, floa
     """Measure the order of customers: by expected spend in the deciles, by the outcome itself in `gini`.
 
     `top_decile_capture` is the actual share of the total of the tenth with the highest expected spend,
-    `top_decile_most` the share of the best tenth: no order captures more. `decile_error` is the mean distance of
+    `top_decile_most` the share of the best tenth: no order captures more. `top_decile_hits` is the share of the best
+    tenth's customers who are in the tenth with the highest expectations. `decile_error` is the mean distance of
     expected and actual outcome over deciles, as a share of the actual mean. `largest_share` is the largest customer's
     share of the expected total.
     """
@@ -112,6 +123,7 @@ def _order(name: str, outcome: Outcome, deciles: pd.DataFrame) -> dict[str, floa
         "gini": normalized_gini(outcome.expected, actual),
         "top_decile_capture": ratio(means[0] * count[0], actual.sum()),
         "top_decile_most": ratio(best, actual.sum()),
+        "top_decile_hits": float((top_chances(outcome.expected) * top_chances(actual)).sum() / (0.1 * len(actual))),
         "decile_error": ratio((distance * count).sum(), actual.sum()),
         "largest_share": outcome.expected.max() / total if (total := outcome.expected.sum()) > 0 else 0.0,
     }

@@ -106,6 +106,19 @@ def ranks(values: Floats) -> Floats:
     return np.asarray(pd.Series(values).rank(), dtype=np.float64)
 
 
+def top_chances(values: Floats, share: float = 0.1) -> Floats:
+    """Return the probability of being in the top share, where ties at its edge are broken at random.
+
+    >>> top_chances(np.array([5.0, 1.0, 1.0, 0.0]), 0.5).tolist()
+    [1.0, 0.5, 0.5, 0.0]
+    """
+    places = share * len(values)
+    edge = np.sort(values)[::-1][max(int(np.ceil(places - 1e-9)) - 1, 0)]
+    above, tied = values > edge, values == edge
+    chances: Floats = above + tied * (places - above.sum()) / tied.sum()
+    return chances
+
+
 def ratio(over: float, under: float) -> float:
     """Return a quotient; NaN where the divisor is 0."""
     return float(over / under) if under != 0 else float("nan")

@@ -26,6 +26,11 @@ def score() -> None:
     _run("score", sys.argv[1:])
 
 
+def decide() -> None:
+    """Run `tenure-decide`."""
+    _run("decide", sys.argv[1:])
+
+
 def backtest() -> None:
     """Run `tenure-backtest`."""
     _run("backtest", sys.argv[1:])

@@ -104,6 +104,44 @@ PAGES: Mapping[str, Page] = {
         f"3 the training run's verdict is FAIL, 4 no such model, {LOST}",
         {},
     ),
+    "decide": Page(
+        "answer marketing's questions: customer value, tiers, stages, what a new customer may cost, whom to win back",
+        "Reads a purchase log, scores it with a registered model, and writes a new folder: a row for each customer"
+        " (customers.parquet), tiers, stages, cohorts, acquisition ceilings and a win-back list (CSV), a dictionary of"
+        " every column, and a page for people (report.html). Each number has its uncertainty from joint draws.",
+        (
+            ("", "the champion and the sample, a folder decisions"),
+            ("transactions.path=sales.csv output=decisions score.margin=0.35", "a log of your own"),
+            ("'decide.acquisition.costs={all: 20}' decide.order_cost=4", "with costs"),
+            (
+                "transactions.segments.channel=first decide.acquisition.channel=channel"
+                " 'decide.acquisition.costs={ads: 25, referral: 5}'",
+                "with the cost of each channel",
+            ),
+            ("decide.offer.cost=10 decide.offer.lift=0.04 decide.offer.budget=2000", "an offer and its budget"),
+            ("'decide.tiers={best: 0.05, good: 0.25}' decide=refill", "other tiers; settings of conf/decide"),
+        ),
+        (
+            "model",
+            "output",
+            *LOG,
+            "rfm.end",
+            *PARAMS,
+            "decide.tiers",
+            "decide.order_cost",
+            "decide.acquisition.channel",
+            "decide.acquisition.costs",
+            "decide.acquisition.ratio",
+            "decide.offer.cost",
+            "decide.offer.lift",
+            "decide.offer.budget",
+            "decide.currency",
+            "decide.locale",
+            *END,
+        ),
+        f"3 the training run's verdict is FAIL, 4 no such model, {LOST}",
+        {"decide": "refill, shop: settings of conf/decide"},
+    ),
     "backtest": Page(
         "test the forecasts on the past, beside baselines, and estimate the drift of totals",
         "Fits at several cut-offs of one purchase log, forecasts from each, and compares the model with simpler"

@@ -6,6 +6,7 @@ and change no setting.
 """
 
 from .customers import months, scored_examples
+from .decisions import decision_pictures
 from .drawing import draw, record_figures
 from .first_purchases import acquisitions
 from .fit import consequences, prior_posterior, purchases_check, spend_check
@@ -19,6 +20,7 @@ __all__ = [
     "by_frequency",
     "consequences",
     "deciles",
+    "decision_pictures",
     "draw",
     "draw_totals",
     "energy",

@@ -46,6 +46,11 @@ def score() -> None:
     _run("score", _score)
 
 
+def decide() -> None:
+    """Run `tenure-decide`."""
+    _run("decide", _decide)
+
+
 def backtest() -> None:
     """Run `tenure-backtest`."""
     _run("backtest", _backtest)
@@ -76,6 +81,12 @@ def _score(settings: Any, config: str, *, is_sweep: bool) -> Result:
     from . import scoring
 
     return scoring.run(settings, config)
+
+
+def _decide(settings: Any, config: str, *, is_sweep: bool) -> Result:
+    from . import deciding
+
+    return deciding.run(settings, config)
 
 
 def _simulate(settings: Any, config: str, *, is_sweep: bool) -> Result:

@@ -10,7 +10,7 @@ from omegaconf import OmegaConf
 
 from tenure.record import Record
 from tenure.registry import flat_settings
-from tenure.settings import BacktestJobSettings, FitSettings, ScoreJobSettings, TrainSettings
+from tenure.settings import BacktestJobSettings, DecideJobSettings, FitSettings, ScoreJobSettings, TrainSettings
 
 from .compose import compose_settings, shipped
 
@@ -32,6 +32,11 @@ def scoring_name(settings: ScoreJobSettings, model: str, as_of: str | None) -> s
     """Return the name of a scoring, such as `score clv/3 365 days from 1998-06-30`."""
     start = "" if as_of is None else f" from {as_of}"
     return f"score {model.removeprefix('models:/')} {settings.score.horizon_days} days{start}"
+
+
+def deciding_name(settings: DecideJobSettings, model: str, as_of: str) -> str:
+    """Return the name of decisions, such as `decide clv/3 365 days from 1998-06-30`."""
+    return f"decide {model.removeprefix('models:/')} {settings.score.horizon_days} days from {as_of}"
 
 
 def settings_record(settings: Any, job: str) -> Record:

@@ -3,7 +3,7 @@
 import inspect
 import logging
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -16,7 +16,7 @@ from tenure.record import Record
 from tenure.review import Verdict
 from tenure.rfm import HISTORY, stream_summary
 from tenure.scorer import Months, Scorer
-from tenure.settings import ScoreJobSettings
+from tenure.settings import ScoreJobSettings, TrustedScoreSettings
 from tenure.summary_file import SummaryFile, SummaryParts, check_summaries
 from tenure.transactions import AccountedLog, choose_type, input_files, read
 
@@ -57,7 +57,7 @@ def run(settings: ScoreJobSettings, config: str) -> Result:
         console.print_reconciliation(customers.log.reconciliation)
         console.print_identities(customers.log.identities)
     with console.stage("check the customers"):
-        rows = check_customers(customers, loaded.scorer, settings)
+        rows = check_customers(customers, loaded.scorer, settings.score, settings.by)
     log.info("%s customers; model %s", f"{rows:,}", model)
     about = {"model": model, "model_tags": loaded.about, "verdict": verdict.value, "as_of": customers.as_of}
     scored = _score(loaded, customers, rows, about, settings, config)
@@ -179,16 +179,18 @@ def _customers(settings: ScoreJobSettings, about: Mapping[str, str]) -> Customer
     return Customers(summary, str(as_of), accounted)
 
 
-def check_customers(customers: Customers, scorer: Scorer, settings: ScoreJobSettings) -> int:
+def check_customers(
+    customers: Customers, scorer: Scorer, settings: TrustedScoreSettings, by: Sequence[str] = ()
+) -> int:
     """Check the customers and the units of their money and time, and count them."""
     seen = units.Seen()
-    rows = check_summaries(customers.summary, settings.by, seen)
+    rows = check_summaries(customers.summary, by, seen)
     try:
         warning = units.compare_money(seen, scorer.posterior.origin)
         if customers.log is None:
             units.compare_time(seen, scorer, customers.as_of)
     except units.UnitError as error:
-        if not settings.score.allow_unit_change:
+        if not settings.allow_unit_change:
             raise
         warning = str(error)
     if warning is not None:

@@ -16,14 +16,14 @@ METRICS = (
     "base.purchases.expected", "base.clv.expected", "base.clv.adjusted_low", "base.clv.adjusted_high",
     "new_customer.clv", "review.failed", "review.to_review", "customers", "repeat_buyers", "horizon_days",
     "score.*", "total.*.expected", "total.*.low", "total.*.high", "total.*.adjusted_low", "total.*.adjusted_high",
-    "rolling.*", "promotion.customers", "promotion.purchases.*", "promotion.spend.*",
+    "decide.*", "rolling.*", "promotion.customers", "promotion.purchases.*", "promotion.spend.*",
 )  # fmt: skip
 PARAMS = (
     "transactions.path", "transactions.zero_amounts", "transactions.guests", "rfm.cutoff", "rfm.end",
     "rfm.burn_in_days", "rfm.acquisition.first", "rfm.acquisition.last", "fit.method", "fit.purchase_model",
     "fit.spend_model", "fit.priors", "fit.draws", "fit.tune", "fit.chains", "fit.joint_draws", "fit.target_accept",
     "score.horizon_days", "score.discount_rate", "score.margin", "score.level", "review.level", "seed",
-    "origins.*", "level", "model", "output", "by", "by_month", "residual", "summary.path", "reason", "rollback",
+    "origins.*", "level", "model", "output", "by", "by_month", "residual", "summary.path", "decide.*", "reason", "rollback",
 )  # fmt: skip
 
 

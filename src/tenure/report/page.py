@@ -21,15 +21,16 @@ type Part = Table | Picture | Note | list[tuple[str, str]]
 
 def render(evidence: Evidence) -> str:
     """Return the page of a training run."""
-    return _jinja().get_template("page.html.j2").render(_content(evidence))
+    return environment().get_template("page.html.j2").render(_content(evidence))
 
 
 def html(*parts: Part) -> str:
     """Return tables, figures, paragraphs and facts as HTML, for a notebook."""
-    return _jinja().from_string('{% from "parts.html.j2" import parts %}{{ parts(shown) }}').render(shown=parts)
+    return environment().from_string('{% from "parts.html.j2" import parts %}{{ parts(shown) }}').render(shown=parts)
 
 
-def _jinja() -> Environment:
+def environment() -> Environment:
+    """Return the templates, which escape everything."""
     # Tags and settings of a run may contain HTML, which must not reach the browser as such.
     return Environment(
         loader=FileSystemLoader(Path(__file__).parent),

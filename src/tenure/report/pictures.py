@@ -1,9 +1,13 @@
 """Figures that a run logged, each with a title and what to look for."""
 
 import base64
-from typing import NamedTuple
+import io
+from typing import TYPE_CHECKING, NamedTuple
 
 from tenure.registry import Evidence
+
+if TYPE_CHECKING:
+    from tenure.record import Figure
 
 
 class Picture(NamedTuple):
@@ -73,5 +77,15 @@ def logged_picture(evidence: Evidence, path: str) -> Picture:
     shows, look = PICTURES[path.rpartition("/")[2]]
     if not evidence.holds(f"{path}.png"):
         return Picture("", shows, look)
-    content = base64.b64encode(evidence.file(f"{path}.png").read_bytes()).decode("ascii")
-    return Picture(f"data:image/png;base64,{content}", shows, look)
+    return Picture(_uri(evidence.file(f"{path}.png").read_bytes()), shows, look)
+
+
+def as_uri(figure: "Figure") -> str:
+    """Return a figure as a data URI."""
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png")
+    return _uri(buffer.getvalue())
+
+
+def _uri(content: bytes) -> str:
+    return f"data:image/png;base64,{base64.b64encode(content).decode('ascii')}"

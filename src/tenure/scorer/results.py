@@ -106,6 +106,7 @@ class Scores:
             move them by more than a tenth (one standard error).
         free_repeat_buyers: how many customers' repeat purchases were all free; their `expected_spend` is the
             population's.
+        futures: every customer's outcomes, if requested.
     """
 
     table: pd.DataFrame
@@ -117,6 +118,7 @@ class Scores:
     extrapolated_share: float | None = None
     unstable_means: int = 0
     free_repeat_buyers: int = 0
+    futures: "Futures | None" = None
 
     def group_table(self) -> pd.DataFrame:
         """Tabulate each group's totals: the columns `by`, `customers`, `total` (purchases, clv) and `Totals.table`."""
@@ -149,12 +151,14 @@ class NewCustomer:
         expected: its expectation per draw of the population, shape (draws,).
         first_order: the first order's share of it, per draw.
         params: those used; `horizon_days` None means to infinity.
+        purchases: simulated repeat purchases, shape (futures,).
     """
 
     outcomes: Floats
     expected: Floats
     first_order: Floats
     params: Mapping[str, Any]
+    purchases: Floats
 
     def table(self) -> pd.DataFrame:
         """Tabulate `clv`, its predictive interval `clv_low`, `clv_high`, the mean's credible one, and `first_order`."""

@@ -72,6 +72,7 @@ class Scorer:
         *,
         by: Sequence[str] = (),
         by_month: bool = False,
+        with_futures: bool = False,
         advance: Callable[[int], None] | None = None,
         **params: Any,
     ) -> Scores:
@@ -81,6 +82,7 @@ class Scorer:
             customers: the five columns of a summary, and the columns named in `by`.
             by: columns to total by, such as a country or a channel; a missing value is a group of its own.
             by_month: whether to return purchases and value month by month too; it changes no other number.
+            with_futures: whether to return every customer's outcome in every future too, for as many as memory holds.
             advance: called with the number of customers of each block that is done, as a progress bar needs it.
             **params: see `Params`.
 
@@ -90,12 +92,14 @@ class Scorer:
         request = self._request(params, months=by_month)
         summary, given = _check(customers)
         keys, codes = group(given, by)
-        output = self._run(summary.table, request, codes, len(keys), advance=advance)
+        futures = self._futures(len(summary.table)) if with_futures else None
+        output = self._run(summary.table, request, codes, len(keys), advance=advance, futures=futures)
         frame = _frame(output.table, given, {name: name for name in COLUMNS})
         counts = ["purchases_low", "purchases_high"]
         frame[counts] = frame[counts].astype("int64")
         groups = dict(zip(keys, output.groups, strict=True)) if by else {}
-        return replace(self._scores(frame, output, request, groups, tuple(by)), free_repeat_buyers=_count_free(summary))
+        scores = self._scores(frame, output, request, groups, tuple(by))
+        return replace(scores, free_repeat_buyers=_count_free(summary), futures=futures)
 
     def expect(self, customers: pd.DataFrame | CustomerSummary, **params: Any) -> pd.DataFrame:
         """Return `customer_id` and the columns `EXPECTED` of `score`, the same to the bit, without simulating outcomes.
@@ -154,11 +158,12 @@ class Scorer:
         rng = stream(request.params.seed, "scorer.new_customer")
         means, first, updated = value_first_orders(self._draws, orders, repeats, rng)
         expected = self._new_customer_totals(request, 0, self._draws).expected_clv + margin * means
-        outcomes = np.empty((repeats, self.draws))
+        outcomes, purchases = np.empty((2, repeats, self.draws))
         for at, draws in enumerate(updated):
-            outcomes[at] = self._new_customer_totals(request, at + 1, draws).clv + margin * first[at]
+            totals = self._new_customer_totals(request, at + 1, draws)
+            outcomes[at], purchases[at] = totals.clv + margin * first[at], totals.purchases
         used = {**asdict(request.params), **({"horizon_days": None} if to_infinity else {})}
-        return NewCustomer(outcomes.ravel(), expected, margin * means, used)
+        return NewCustomer(outcomes.ravel(), expected, margin * means, used, purchases.ravel())
 
     def _new_customer_totals(self, request: ScoreRequest, number: int, draws: Draws) -> Totals:
         """Score one customer right after the first order."""
@@ -170,10 +175,14 @@ class Scorer:
         """Simulate every customer's purchases and value in every future; for as many as memory holds."""
         request = self._request(params)
         summary, _ = _check(customers)
-        shape = (len(summary.table), self.draws)
-        futures = Futures(np.empty(shape, np.int32), np.empty(shape))
-        score_batches(summary.table, self._draws, request, *_one_group(summary), threads=self.threads, futures=futures)
+        futures = self._futures(len(summary.table))
+        self._run(summary.table, request, *_one_group(summary), futures=futures)
         return futures
+
+    def _futures(self, customers: int) -> Futures:
+        """Return room for the outcomes of some customers."""
+        shape = (customers, self.draws)
+        return Futures(np.empty(shape, np.int32), np.empty(shape))
 
     def expected_new_customer(self, days: NDArray[np.int64] | Floats) -> Floats:
         """Compute expected repeat purchases of a new customer within each number of days, shape (draws, days)."""
@@ -219,9 +228,12 @@ class Scorer:
         groups: int,
         draws: Draws | None = None,
         advance: Callable[[int], None] | None = None,
+        futures: Futures | None = None,
     ) -> KernelOutput:
         used = draws or self._draws
-        return score_batches(customers, used, request, codes, groups, threads=self.threads, advance=advance)
+        return score_batches(
+            customers, used, request, codes, groups, threads=self.threads, futures=futures, advance=advance
+        )
 
     def _scores(
         self,

@@ -15,10 +15,12 @@ from .backtest import (
     OriginSettings,
 )
 from .checks import SettingsError
+from .decide import REST, AcquisitionCostSettings, DecideSettings, OfferSettings, StageSettings
 from .fit import DEFAULT_PRIORS, FitSettings, Priors, PriorSettings, ScaleSettings, read_priors
 from .jobs import (
     COMMANDS,
     BacktestJobSettings,
+    DecideJobSettings,
     PromoteSettings,
     RegistrySettings,
     ReportJobSettings,
@@ -38,7 +40,7 @@ from .log import (
 )
 from .named import read_named, shipped
 from .review import LimitSettings, ReviewSettings, ReviewSettingsError, read_review
-from .score import SCORE_COLUMNS, BatchScoreSettings, ScoreSettings
+from .score import SCORE_COLUMNS, BatchScoreSettings, ScoreSettings, TrustedScoreSettings
 from .simulate import AcquisitionSettings, DirtSettings, RefundSettings, SeasonSettings, SimulateSettings, TruthSettings
 from .window import AcquisitionWindowSettings, ObservedSettings, RfmSettings, RollingSettings
 
@@ -46,7 +48,9 @@ __all__ = [
     "BASELINES",
     "COMMANDS",
     "DEFAULT_PRIORS",
+    "REST",
     "SCORE_COLUMNS",
+    "AcquisitionCostSettings",
     "AcquisitionSettings",
     "AcquisitionWindowSettings",
     "BacktestJobSettings",
@@ -56,6 +60,8 @@ __all__ = [
     "BoostingSettings",
     "ColumnSettings",
     "CsvSettings",
+    "DecideJobSettings",
+    "DecideSettings",
     "DirtSettings",
     "DriftSettings",
     "EngineSettings",
@@ -64,6 +70,7 @@ __all__ = [
     "LimitSettings",
     "MovedLogSettings",
     "ObservedSettings",
+    "OfferSettings",
     "OriginSettings",
     "PriorSettings",
     "Priors",
@@ -83,9 +90,11 @@ __all__ = [
     "SettingsError",
     "SimulateJobSettings",
     "SimulateSettings",
+    "StageSettings",
     "SummarySettings",
     "TrainSettings",
     "TransactionsSettings",
+    "TrustedScoreSettings",
     "TruthSettings",
     "read_named",
     "read_priors",

@@ -7,15 +7,17 @@ from dataclasses import dataclass, field
 from ..bounds import LEAST_RATE, LEVEL
 from .backtest import BacktestSettings, OriginSettings
 from .checks import require
+from .decide import DecideSettings
 from .fit import FitSettings
 from .log import MovedLogSettings, SummarySettings, TransactionsSettings
 from .review import ReviewSettings, read_review
-from .score import DAY_COLUMNS, LOG_COLUMNS, BatchScoreSettings, ScoreSettings
+from .score import DAY_COLUMNS, LOG_COLUMNS, BatchScoreSettings, ScoreSettings, TrustedScoreSettings
 from .simulate import SimulateSettings
 from .window import ObservedSettings, RfmSettings, RollingSettings
 
 MODEL = "models:/[^/@]+(@[^/@]+|/[^/@]+)"  # the registry refuses other texts
 RUN = "runs:/[0-9a-f]{32}"
+MODEL_RULE = "a model (models:/clv@champion, models:/clv/3, models:/clv/latest) or a training run (runs:/ and its id)"
 
 CHAMPION = "models:/clv@champion"
 
@@ -176,8 +178,7 @@ class ScoreJobSettings:
 
     def __post_init__(self) -> None:
         is_model = re.fullmatch(f"{MODEL}|{RUN}", self.model) is not None
-        rule = "a model (models:/clv@champion, models:/clv/3, models:/clv/latest) or a training run (runs:/ and its id)"
-        require(is_model, "model", rule, self.model)
+        require(is_model, "model", MODEL_RULE, self.model)
         require(self.output.endswith(".parquet"), "output", "a path that ends in .parquet", self.output)
         rate, rule = self.score.discount_rate, f"at least {LEAST_RATE:g} with residual=true, which has no other end"
         require(not self.residual or rate >= LEAST_RATE, "score.discount_rate", rule, rate)
@@ -193,6 +194,50 @@ class ScoreJobSettings:
         dated = [name for name in self.score.columns if name in DAY_COLUMNS]
         rule = f"the day up to which the summary counts, which {', '.join(dated)} of score.columns needs"
         require(not dated or self.summary.as_of is not None, "summary.as_of", rule, self.summary.as_of)
+
+
+@dataclass
+class DecideJobSettings:
+    """The settings of `tenure-decide`.
+
+    Args:
+        model: model to decide with: by alias (models:/clv@champion), by number (models:/clv/3, models:/clv/latest) or
+            of a training run (runs:/ and its id).
+        output: path of a new folder; an atomic write: complete or absent.
+        transactions: the purchase log.
+        rfm: the end of observation.
+        score: horizon, discounting, margin and level.
+        decide: tiers, stages, costs and offers.
+        registry: store and experiment.
+        seed: seed of the simulated outcomes, from 0 to 2^63 - 1.
+        result: the file that describes how the command ended.
+    """
+
+    model: str = CHAMPION
+    output: str = "decisions"
+    transactions: TransactionsSettings = field(default_factory=TransactionsSettings)
+    rfm: ObservedSettings = field(default_factory=ObservedSettings)
+    score: TrustedScoreSettings = field(default_factory=TrustedScoreSettings)
+    decide: DecideSettings = field(default_factory=DecideSettings)
+    registry: RegistrySettings = field(default_factory=RegistrySettings)
+    seed: int = 0
+    result: ResultSettings = field(default_factory=ResultSettings)
+
+    def __post_init__(self) -> None:
+        is_model = re.fullmatch(f"{MODEL}|{RUN}", self.model) is not None
+        require(is_model, "model", MODEL_RULE, self.model)
+        require(self.output.strip() != "", "output", "the path of a new folder", self.output)
+        rate, rule = self.score.discount_rate, f"at least {LEAST_RATE:g}, as ceilings without a horizon need"
+        require(rate >= LEAST_RATE, "score.discount_rate", rule, rate)
+        require(0 <= self.seed < 2**63, "seed", "from 0 to 2^63 - 1", self.seed)
+        for name in ("channel", "cost_segment"):
+            segment = getattr(self.decide.acquisition, name)
+            rule = "the name of a segment of transactions.segments, such as channel with transactions.segments.channel=first"
+            is_there = segment is None or segment in self.transactions.segments
+            require(is_there, f"decide.acquisition.{name}", rule, segment)
+        since, end = self.decide.stages.since, self.rfm.end
+        is_before = not (since and end) or since < end
+        require(is_before, "decide.stages.since", f"before rfm.end ({end})", since)
 
 
 @dataclass
@@ -287,6 +332,7 @@ class ReportJobSettings:
 COMMANDS: Mapping[str, type] = {
     "train": TrainSettings,
     "score": ScoreJobSettings,
+    "decide": DecideJobSettings,
     "simulate": SimulateJobSettings,
     "promote": PromoteSettings,
     "backtest": BacktestJobSettings,

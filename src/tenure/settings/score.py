@@ -44,19 +44,28 @@ class ScoreSettings:
 
 
 @dataclass
-class BatchScoreSettings(ScoreSettings):
-    """Params of `tenure-score`, the further columns that it writes, and the checks that it skips.
+class TrustedScoreSettings(ScoreSettings):
+    """Params of the scorer, and the checks of model and customers that are skipped.
 
     Args:
-        columns: columns to add: any of as_of, horizon_days, model_version, first_purchase, last_purchase,
-            historic_spend.
         allow_unit_change: whether to score although money or time seems to have another unit than the model's.
         accept_failed: whether to score with a training run of verdict FAIL (model=runs:/ and its id).
     """
 
-    columns: list[str] = field(default_factory=list)
     allow_unit_change: bool = False
     accept_failed: bool = False
+
+
+@dataclass
+class BatchScoreSettings(TrustedScoreSettings):
+    """Params of `tenure-score`, the checks that it skips, and the further columns that it writes.
+
+    Args:
+        columns: columns to add: any of as_of, horizon_days, model_version, first_purchase, last_purchase,
+            historic_spend.
+    """
+
+    columns: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         super().__post_init__()

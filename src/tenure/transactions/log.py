@@ -62,6 +62,12 @@ class Transactions:
         days = refunds.days(self.tables, until or self.last_day)
         return days.filter(days["is_purchase"]).select("customer_id", "date", amount=days["left"])
 
+    def returns(self, until: date) -> Any:
+        """Return `customer_id`, `sold` and `returned`: sales up to a day, and what refunds took off them."""
+        days = refunds.days(self.tables, until)
+        sums = {"sold": days["sale"].sum(), "returned": (days["sale"] - days["left"]).sum()}
+        return days.group_by("customer_id").aggregate(**{name: value.cast("float64") for name, value in sums.items()})
+
     def reconcile(self, until: date | None = None) -> Reconciliation:
         """Account for every row and every cent up to a day."""
         until = until or self.last_day

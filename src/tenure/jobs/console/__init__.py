@@ -2,6 +2,7 @@
 
 from .backtest import print_backtest
 from .data import print_identities, print_reconciliation, print_window
+from .decisions import print_decisions
 from .promotion import print_promotion
 from .scores import print_scores
 from .simulation import print_simulated
@@ -11,6 +12,7 @@ from .training import print_training, why_unregistered
 __all__ = [
     "is_terminal",
     "print_backtest",
+    "print_decisions",
     "print_identities",
     "print_line",
     "print_promotion",

@@ -1,0 +1,143 @@
+"""Lifecycle: the stage of a customer by dates, and the model's view of the next order.
+
+Times come from the model's own P(purchase within h days) at a few horizons h, computed once for each distinct history,
+with a part of the joint draws: a median of days needs no more.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from ..settings import StageSettings
+from .futures import Floats
+
+STAGES = ("new", "active", "inactive", "dormant")
+NEVER = "none"  # the stage of a customer before the first purchase
+WINDOWS = (30, 90, 365)
+DRAWS = 100  # of the joint draws, for times
+POINTS = 12  # horizons between one day and the longest
+YEARS_OF_SILENCE = 10
+type Bools = NDArray[np.bool_]
+
+
+def stage_of(since_first: Any, since_last: Any, settings: StageSettings) -> NDArray[np.object_]:
+    """Return the stage of customers by the days since their first and their last purchase.
+
+    The first that applies: dormant, new, inactive, else active. An active customer has at least two purchases: the
+    first is older than `new_days`, the last newer than `inactive_days`. Days below 0: no purchase yet.
+    """
+    first, last = np.asarray(since_first), np.asarray(since_last)
+    stages = np.full(first.shape, "active", object)
+    stages[last >= settings.inactive_days] = "inactive"
+    stages[first < settings.new_days] = "new"
+    stages[last >= settings.dormant_days] = "dormant"
+    stages[first < 0] = NEVER
+    return stages
+
+
+def disagreements(stages: NDArray[np.object_], p_purchase: Floats, settings: StageSettings) -> Bools:
+    """Return where the stage and P(purchase) contradict each other."""
+    is_quiet = np.isin(stages, ("inactive", "dormant"))
+    return np.where(is_quiet, p_purchase >= settings.likely, p_purchase < settings.doubtful)
+
+
+class Timing:
+    """The times of next orders by the model.
+
+    Args:
+        scorer: of the model.
+        horizon: days ahead of the next order.
+        settings: levels.
+    """
+
+    def __init__(self, scorer: Any, horizon: int, settings: StageSettings) -> None:
+        self.horizon, self.settings = horizon, settings
+        self.few = type(scorer)(scorer.posterior.thin(min(DRAWS, scorer.draws)), threads=scorer.threads)
+        self.grid = grid_of(horizon)
+        self.silences = grid_of(YEARS_OF_SILENCE * 365)
+
+    def columns(self, part: pd.DataFrame, p_purchase: Floats) -> dict[str, Any]:
+        """Return the columns of a part: probabilities by window, the next order, and what silence means."""
+        x, t_x, T = (part[name].to_numpy(np.int64) for name in ("frequency", "recency", "T"))
+        every = sorted({*self.grid, *WINDOWS})
+        chances = self._chances(x, t_x, T, every)
+        within = {f"p_purchase_{days}": chances[:, every.index(days)] for days in WINDOWS}
+        if self.horizon in WINDOWS:
+            within[f"p_purchase_{self.horizon}"] = p_purchase  # of all draws
+        ahead = chances[:, [every.index(day) for day in self.grid]]
+        is_expected = p_purchase >= 0.5
+        order = {
+            f"next_order_{name}_days": np.where(is_expected, quantile(ahead, self.grid, level), np.nan)
+            for name, level in (("median", 0.5), ("low", 0.1), ("high", 0.9))
+        }
+        wait = quantile(self._chances(x, t_x, t_x, self.grid), self.grid, self.settings.overdue_share)
+        silent = part["since_last"].to_numpy(np.int64)
+        return {
+            **within,
+            **order,
+            "overdue_after_days": wait,
+            "is_overdue": silent > wait,
+            "alive_until_days": self._alive_until(x, t_x, T),
+        }
+
+    def _alive_until(self, x: Any, t_x: Any, T: Any) -> Floats:
+        """Return the days of further silence after which P(alive) is below the level; NaN beyond ten years."""
+        histories, inverse = np.unique(np.stack([x, t_x, T], axis=1), axis=0, return_inverse=True)
+        steps = [0, *self.silences]
+        alive = np.stack([self._expect(histories + [0, 0, step], 1)["p_alive"] for step in steps], axis=1)
+        level, first = self.settings.alive_level, alive < self.settings.alive_level
+        at = np.argmax(first, axis=1)
+        days = np.zeros(len(histories))
+        later = first.any(axis=1) & (at > 0)
+        rows = np.flatnonzero(later)
+        high, low = alive[rows, at[rows] - 1], alive[rows, at[rows]]
+        left, right = (np.array(steps, np.float64)[at[rows] + shift] for shift in (-1, 0))
+        days[rows] = np.ceil(left + (right - left) * (high - level) / (high - low))
+        days[~first.any(axis=1)] = np.nan
+        return days[inverse.ravel()]
+
+    def _chances(self, x: Any, t_x: Any, T: Any, days: Sequence[int]) -> Floats:
+        """Return P(purchase within each number of days), shape (customers, days)."""
+        histories, inverse = np.unique(np.stack([x, t_x, T], axis=1), axis=0, return_inverse=True)
+        columns = [self._expect(histories, horizon)["p_purchase"] for horizon in days]
+        return np.stack(columns, axis=1)[inverse.ravel()]
+
+    def _expect(self, histories: NDArray[np.int64], horizon: int) -> Mapping[str, Floats]:
+        x, t_x, T = histories.T
+        ids = [str(at) for at in range(len(histories))]
+        columns = {"customer_id": ids, "frequency": x, "recency": t_x, "T": T, "monetary_value": (x > 0) * 1.0}
+        table = self.few.expect(pd.DataFrame(columns), horizon_days=horizon, level=0.5)
+        return {name: table[name].to_numpy() for name in ("p_alive", "p_purchase")}
+
+
+def grid_of(horizon: int) -> list[int]:
+    """Return whole days from 1 to a horizon, whose distances grow.
+
+    >>> grid_of(8)
+    [1, 2, 3, 4, 5, 6, 7, 8]
+    """
+    return sorted({round(day) for day in np.geomspace(1, horizon, min(POINTS, max(horizon, 1)))} | {horizon})
+
+
+def quantile(chances: Floats, grid: Sequence[int], level: float) -> Floats:
+    """Return the day by which the next order comes with probability `level`, given that it comes within the grid.
+
+    Args:
+        chances: P(purchase within each day of the grid), shape (customers, days).
+        grid: the days, ascending.
+        level: of the quantile.
+    """
+    days = np.concatenate([[0.0], np.asarray(grid, np.float64)])
+    reached = np.concatenate([np.zeros((len(chances), 1)), chances], axis=1)
+    target = level * reached[:, -1]
+    at = np.clip((reached < target[:, None]).sum(axis=1), 1, len(days) - 1)
+    rows = np.arange(len(reached))
+    low, high = reached[rows, at - 1], reached[rows, at]
+    with np.errstate(invalid="ignore", divide="ignore"):
+        share = np.where(high > low, (target - low) / (high - low), 1.0)
+    # Within a step the chance is nearly linear in the logarithm of 1 + days.
+    start, end = np.log1p(days[at - 1]), np.log1p(days[at])
+    return np.ceil(np.expm1(start + share * (end - start)) - 1e-9)

@@ -1,0 +1,130 @@
+"""Decisions: value by tier, stages, cohorts, a new customer's curve, offers."""
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from matplotlib import rc_context
+from matplotlib.figure import Figure
+
+from .style import ACTUAL, DATA, INK, MODEL, STYLE, ends_of, new_canvas, shorten, thousands
+
+if TYPE_CHECKING:
+    from tenure.decide import Decisions
+
+HEIGHT, MOST_COHORTS, MOST_CHANNELS = 3.6, 36, 6
+
+
+def decision_pictures(decisions: "Decisions") -> dict[str, Figure]:
+    """Plot the pictures of the page by the name of their section."""
+    drawers = {
+        "value": _value, "tiers": _tiers, "stages": _stages, "cohorts": _cohorts, "acquisition": _acquisition,
+        "win_back": _win_back,
+    }  # fmt: skip
+    with rc_context(STYLE):
+        return {name: drawer(decisions) for name, drawer in drawers.items()}
+
+
+def _value(decisions: "Decisions") -> Figure:
+    figure, (axes,) = new_canvas(height=HEIGHT)
+    table, margin = decisions.tiers, decisions.question.params.margin
+    at = np.arange(len(table))
+    past = margin * table["historic_spend"]
+    axes.barh(at, past, color=DATA, label="margin so far")
+    axes.barh(at, table["clv"], left=past, color=MODEL, label="expected")
+    axes.hlines(at, past + table["clv_low"], past + table["clv_high"], color=INK, linewidth=2.5)
+    axes.set_yticks(at, table["tier"], parse_math=False)
+    axes.invert_yaxis()
+    axes.xaxis.set_major_formatter(thousands)
+    axes.set_xlabel("money")
+    axes.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=2)
+    return figure
+
+
+def _tiers(decisions: "Decisions") -> Figure:
+    figure, (axes,) = new_canvas(height=HEIGHT)
+    table = decisions.tiers
+    at = np.arange(len(table))
+    shares = (
+        ("share_of_customers", "customers", DATA),
+        ("share_of_spend", "spend so far", ACTUAL),
+        ("share_of_clv", "expected margin", MODEL),
+    )
+    for place, (name, label, colour) in enumerate(shares):
+        bars = axes.barh(at + 0.27 * (place - 1), 100 * table[name], height=0.25, color=colour, label=label)
+        axes.bar_label(bars, fmt="%.0f%%", padding=3, fontsize=9)
+    axes.set_yticks(at, table["tier"], parse_math=False)
+    axes.set(xlim=(0, 108), xlabel="% of all")
+    axes.invert_yaxis()
+    axes.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=3)
+    return figure
+
+
+def _stages(decisions: "Decisions") -> Figure:
+    figure, (axes,) = new_canvas(height=HEIGHT)
+    table = decisions.stages
+    at = np.arange(len(table))
+    bars = axes.barh(at, table["customers"], color=DATA, label="customers")
+    axes.barh(at, table["expected_buyers"], color=MODEL, label="expected to buy in the horizon")
+    axes.bar_label(bars, fmt=lambda value: f"{value:,.0f}", padding=3, fontsize=9)
+    axes.set_yticks(at, table["stage"])
+    axes.invert_yaxis()
+    axes.xaxis.set_major_formatter(thousands)
+    axes.set_xlabel("customers")
+    axes.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=2)
+    return figure
+
+
+def _cohorts(decisions: "Decisions") -> Figure:
+    figure, (axes,) = new_canvas(height=HEIGHT)
+    table = decisions.cohorts.tail(MOST_COHORTS)
+    at = np.arange(len(table))
+    axes.bar(at, 100 * table["never_returned"], color=DATA, label="so far")
+    expected = 100 * table["expected_never_returned"]
+    axes.vlines(at, 100 * table["never_returned_low"], 100 * table["never_returned_high"], color=INK, linewidth=1.5)
+    axes.plot(at, expected, "o", color=MODEL, markeredgecolor="white", label="expected at the end of the horizon")
+    step = max(len(table) // 12, 1)
+    axes.set_xticks(at[::step], list(table["cohort"])[::step], rotation=0 if len(table) < 8 else 45)
+    axes.set(ylabel="% never came back", ylim=(0, 100))
+    axes.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=2)
+    return figure
+
+
+def _acquisition(decisions: "Decisions") -> Figure:
+    figure, (axes,) = new_canvas(height=HEIGHT + 0.6)
+    new, level = decisions.new_customers, decisions.question.params.level
+    low, high = np.quantile(new.curve, ends_of(level), axis=0, method="inverted_cdf")
+    axes.fill_between(new.days, low, high, color=MODEL, alpha=0.25, linewidth=0)
+    axes.plot(new.days, new.curve.mean(axis=0), color=MODEL, label="average new customer")
+    costs = decisions.acquisition.drop_duplicates("channel").dropna(subset="acquisition_cost")
+    for at, row in enumerate(costs.head(MOST_CHANNELS).itertuples()):
+        label = f"cost: {shorten(str(row.channel))}"
+        axes.axhline(
+            row.acquisition_cost,
+            color=ACTUAL,
+            linestyle=("-", "--", "-.", ":")[at % 4],
+            label=label.replace("$", r"\$"),
+        )  # type: ignore[arg-type]
+    axes.set(xlabel="days since the first order", ylabel="cumulated margin", xlim=(0, new.days[-1]))
+    axes.set_ylim(bottom=min(0.0, float(low.min())))
+    axes.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=3)
+    return figure
+
+
+def _win_back(decisions: "Decisions") -> Figure:
+    figure, (axes,) = new_canvas(height=HEIGHT)
+    table = decisions.win_back[decisions.win_back["observed_rate"].isna()]
+    cost = np.cumsum(table["offer_cost"].to_numpy(np.float64))
+    gain = np.cumsum(table["offer_gain"].to_numpy(np.float64))
+    axes.plot(np.append(0.0, cost), np.append(0.0, gain), color=MODEL, label="expected gain")
+    selected = int(table["is_selected"].astype(bool).sum())
+    if selected:
+        chosen = table[table["is_selected"].astype(bool)]
+        axes.plot(
+            chosen["offer_cost"].sum(), chosen["offer_gain"].sum(), "o", color=ACTUAL, label=f"{selected:,} offers"
+        )
+    axes.axhline(0.0, color=INK, linewidth=0.8)
+    axes.set(xlabel="expected cost of the offers", ylabel="expected gain")
+    for axis in (axes.xaxis, axes.yaxis):
+        axis.set_major_formatter(thousands)
+    axes.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=2)
+    return figure

@@ -1,0 +1,124 @@
+"""`tenure-decide`: load the model, read the log, derive the decisions, write the folder, log what names no customer."""
+
+import logging
+import time
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from tenure import decide, figures, paths, registry, report
+from tenure.batch import ScoreFile
+from tenure.output import atomic_folder, refuse_input, require_new_folder
+from tenure.record import Record, finite
+from tenure.rfm import StreamedSummary
+from tenure.scorer import Params
+from tenure.settings import DecideJobSettings
+from tenure.transactions import AccountedLog, Transactions, choose_type, input_files, read
+
+from . import console
+from .run_names import deciding_name, settings_record
+from .scoring import Customers, check_customers, model_of, require_verdict
+from .sweeps import Result
+
+CUSTOMERS, PAGE = "customers.parquet", "report.html"
+log = logging.getLogger("tenure")
+
+
+def run(settings: DecideJobSettings, config: str) -> Result:
+    """Derive the decisions, print them in short; return the result."""
+    require_new_folder(settings.output)
+    decide.refuse_names(tuple(settings.transactions.segments))
+    uri = registry.connect(settings.registry)
+    loaded = registry.load(settings.model)
+    model = model_of(loaded.about)
+    verdict = require_verdict(loaded.about, accept_failed=settings.score.accept_failed)
+    decide.require_model(loaded.scorer, model, settings.score.level)
+    refuse_input(settings.output, input_files(settings.transactions))
+    with console.stage(f"read {settings.transactions.path}"):
+        transactions = read(settings.transactions, end=settings.rfm.end)
+    histories, question = _question(transactions, loaded, settings)
+    accounted = AccountedLog.of(transactions, histories.as_of, settings.transactions.normalize_ids)
+    console.print_reconciliation(accounted.reconciliation)
+    console.print_identities(accounted.identities)
+    with console.stage("check the customers"):
+        customers = Customers(histories, str(histories.as_of), accounted)
+        rows = check_customers(customers, loaded.scorer, settings.score)
+    name = deciding_name(settings, model, str(histories.as_of))
+    about = {"model": model, "verdict": verdict.value, "as_of": str(histories.as_of)}
+    with (
+        atomic_folder(settings.output) as folder,
+        registry.open_run(settings.registry, "decide", config, name) as opened,
+    ):
+        registry.log_record(settings_record(settings, "decide"))
+        registry.log_record(accounted.record("decisions"))
+        start = time.perf_counter()
+        decisions = _write(folder, histories, rows, question, {**about, "run_id": opened.info.run_id})
+        registry.log_record(_record(decisions, folder, model, time.perf_counter() - start))
+    console.print_decisions(decisions, settings.output, opened.info.run_id, registry.ui_command(uri))
+    totals = {"customers": decisions.worth.customers, **decide.summary_of(decisions)}
+    written = {"output": str(Path(settings.output).expanduser().resolve()), "log": settings.transactions.path}
+    return Result(
+        verdict=verdict.value, run_id=opened.info.run_id, model=model, name=name, totals=totals, paths=written
+    )
+
+
+def _question(
+    transactions: Transactions, loaded: registry.Loaded, settings: DecideJobSettings
+) -> tuple[StreamedSummary, decide.Question]:
+    """Return the customers' histories, and what is asked of them; raise an error for costs that fit no customer."""
+    end = date.fromisoformat(settings.rfm.end) if settings.rfm.end else transactions.last_day
+    params = Params(**settings.score.params(), seed=settings.seed)
+    days = decide.Days.of(end, params.horizon_days, settings.decide)
+    id_type = choose_type(transactions, settings.transactions.id_type, loaded.about.get("id_type"))
+    histories = decide.stream_histories(transactions, days, id_type)
+    decide.require_channels(histories, settings.decide)
+    segments = tuple(settings.transactions.segments)
+    question = decide.Question(loaded.scorer, params, settings.decide, days, segments, *_backtest(loaded.about))
+    return histories, question
+
+
+def _backtest(about: dict[str, str]) -> tuple[pd.DataFrame | None, float | None]:
+    """Return the reliability of p_purchase and the hits of the top tenth in the model's backtest; None where lost."""
+    run_id = about.get("run") or about.get("run_id")
+    try:
+        evidence = registry.evidence(str(run_id))
+    except registry.NoModelError:
+        log.warning("The training run of the model is lost: no range of p_purchase is known to be unreliable.")
+        return None, None
+    hits = evidence.metrics.get("spend.top_decile_hits")
+    return evidence.table(paths.RELIABILITY) if evidence.holds(paths.csv(paths.RELIABILITY)) else None, hits
+
+
+def _write(
+    folder: Path, histories: StreamedSummary, rows: int, question: decide.Question, about: dict[str, Any]
+) -> decide.Decisions:
+    """Write the files of a folder, the page last."""
+    output = ScoreFile(folder / CUSTOMERS)
+    with console.progress("decide", 2 * rows) as advance:
+        decisions = decide.derive(histories, rows, question, output.write, advance)
+    output.close({**about, "params": question.score_params, "customers": rows})
+    for name, table in decisions.tables().items():
+        table.to_csv(folder / name, index=False, float_format="%.6g")
+    with console.stage("write the page"):
+        page = report.render_decisions(decisions, figures.decision_pictures(decisions), about)
+    (folder / PAGE).write_text(page, encoding="utf-8")
+    return decisions
+
+
+def _record(decisions: decide.Decisions, folder: Path, model: str, seconds: float) -> Record:
+    """Return the tables and the page, none of which names a customer."""
+    page = (folder / PAGE).read_text(encoding="utf-8")
+    tables = {
+        f"{paths.DECISIONS}/{name.removesuffix('.csv')}": table.set_index(table.columns[0])
+        for name, table in decisions.tables().items()
+        if name != decide.WIN_BACK_FILE
+    }
+    metrics = {f"decide.{name}": float(value) for name, value in decide.summary_of(decisions).items()}
+    return Record(
+        metrics=finite({"decide.seconds": seconds, "decide.customers": decisions.worth.customers, **metrics}),
+        tags={"model": model},
+        tables=tables,
+        files={f"{paths.DECISIONS}/{PAGE}": page},
+    )

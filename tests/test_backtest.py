@@ -239,7 +239,8 @@ def test_customers_of_equal_expected_spend_are_not_ranked_by_their_order() -> No
 
 
 UNKNOWN_OF_NOTHING = (
-    "bias", "correlation", "spearman", "gini", "top_decile_capture", "top_decile_most", "top_decile_hits", "decile_error",
+    "bias", "correlation", "spearman", "gini", "top_decile_capture", "top_decile_most", "top_decile_hits",
+    "decile_error",
 )  # fmt: skip
 
 

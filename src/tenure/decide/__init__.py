@@ -1,13 +1,14 @@
 """Decisions from a model and a log: value, tiers, lifecycle stages, acquisition ceilings, win-back.
 
-`history` reads what is needed of each customer's past in one query; `futures` simulates customers block by block, and
-`ranking`, `lifecycle`, `value`, `offers` and `acquisition` answer one question each; `decisions` runs them over all
-parts and tabulates; `dictionary` names every column. Each number comes from the model's own scorer.
+`history` reads what is needed of each customer's past in one query. `futures` simulates customers block by block;
+`value`, `ranking`, `lifecycle`, `acquisition` and `offers` answer one question each. `sums` adds the customers up part by
+part, `tables` and `decisions` tabulate, `dictionary` names every column. Each number comes from the model's own scorer.
 """
 
-from .decisions import WIN_BACK_FILE, Decisions, Question, derive, require_channels, summary_of
+from .decisions import WIN_BACK_FILE, Decisions, derive, require_channels, summary_of
 from .futures import require_model
 from .history import Days, DecideError, refuse_names, stream_histories
+from .question import Question
 
 __all__ = [
     "WIN_BACK_FILE",

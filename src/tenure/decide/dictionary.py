@@ -54,8 +54,8 @@ CUSTOMERS: Sequence[Column] = (
            " p_purchase is below a half: not expected"),
     Column("next_order_low_days", DAYS, "lower end of its 80% interval"),
     Column("next_order_high_days", DAYS, "upper end of its 80% interval"),
-    Column("overdue_after_days", DAYS, "silence after which a next order within the horizon was due, as predicted at the"
-           " last purchase"),
+    Column("overdue_after_days", DAYS, "silence after which a next order within the horizon was due, as predicted at"
+           " the last purchase"),
     Column("is_overdue", "true or false", "whether the silence is longer than that"),
     Column("alive_until", DATE, "day on which p_alive falls below the level if silence goes on; empty where it does not"
            " within ten years"),
@@ -137,8 +137,8 @@ ACQUISITION: Sequence[Column] = (
     Column("p_mean_above_cost", SHARE, "probability that the mean is above the cost"),
     Column("p_customer_repays", SHARE, "probability that one customer repays the cost; empty without end where orders"
            " or active days cost something"),
-    Column("payback_days", DAYS, "first day on which the cumulated mean margin reaches the cost, median over draws; empty:"
-           " not within the longest horizon"),
+    Column("payback_days", DAYS, "first day on which the cumulated mean margin reaches the cost, median over draws;"
+           " empty: not within the longest horizon"),
     Column("payback_low", DAYS, "lower end of its interval"),
     Column("payback_high", DAYS, "upper end; empty: not within the longest horizon"),
     Column("p_payback_within", SHARE, "probability of payback within the longest horizon"),

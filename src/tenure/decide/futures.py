@@ -61,6 +61,6 @@ def require_model(scorer: Any, model: str, level: float) -> None:
         )
     if scorer.draws * (1.0 - level) < 10 - 1e-9:
         raise DecideError(
-            f"score.level {level} leaves fewer than five of {scorer.draws:,} draws in each tail: choose a lower level, or"
-            " train with more fit.joint_draws."
+            f"score.level {level} leaves fewer than five of {scorer.draws:,} draws in each tail: choose a lower level,"
+            " or train with more fit.joint_draws."
         )

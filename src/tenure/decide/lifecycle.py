@@ -87,7 +87,7 @@ class Timing:
         """Return the days of further silence after which P(alive) is below the level; NaN beyond ten years."""
         histories, inverse = np.unique(np.stack([x, t_x, T], axis=1), axis=0, return_inverse=True)
         steps = [0, *self.silences]
-        alive = np.stack([self._expect(histories + [0, 0, step], 1)["p_alive"] for step in steps], axis=1)
+        alive = np.stack([self._expect(histories + np.array([0, 0, step]), 1)["p_alive"] for step in steps], axis=1)
         level, first = self.settings.alive_level, alive < self.settings.alive_level
         at = np.argmax(first, axis=1)
         days = np.zeros(len(histories))
@@ -140,4 +140,4 @@ def quantile(chances: Floats, grid: Sequence[int], level: float) -> Floats:
         share = np.where(high > low, (target - low) / (high - low), 1.0)
     # Within a step the chance is nearly linear in the logarithm of 1 + days.
     start, end = np.log1p(days[at - 1]), np.log1p(days[at])
-    return np.ceil(np.expm1(start + share * (end - start)) - 1e-9)
+    return np.asarray(np.ceil(np.expm1(start + share * (end - start)) - 1e-9))

@@ -63,7 +63,7 @@ def unreliable_ranges(reliability: pd.DataFrame | None, largest_gap: float) -> l
         return []
     tenths = reliability[reliability["customers"] >= LEAST_IN_TENTH]
     beyond = (tenths["predicted"] - tenths["actual"]).abs() - 2 * tenths["actual_se"] > largest_gap
-    return [Unreliable(float(row.low), float(row.high), float(row.actual)) for row in tenths[beyond].itertuples()]
+    return [Unreliable(row["low"], row["high"], row["actual"]) for row in tenths[beyond].to_dict("records")]
 
 
 def observed_rates(p_purchase: Floats, ranges: list[Unreliable]) -> Floats:

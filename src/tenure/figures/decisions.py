@@ -6,7 +6,7 @@ import numpy as np
 from matplotlib import rc_context
 from matplotlib.figure import Figure
 
-from .style import ACTUAL, DATA, INK, MODEL, STYLE, ends_of, new_canvas, shorten, thousands
+from .style import ACTUAL, DASHES, DATA, INK, MODEL, STYLE, ends_of, new_canvas, shorten, thousands
 
 if TYPE_CHECKING:
     from tenure.decide import Decisions
@@ -96,14 +96,9 @@ def _acquisition(decisions: "Decisions") -> Figure:
     axes.fill_between(new.days, low, high, color=MODEL, alpha=0.25, linewidth=0)
     axes.plot(new.days, new.curve.mean(axis=0), color=MODEL, label="average new customer")
     costs = decisions.acquisition.drop_duplicates("channel").dropna(subset="acquisition_cost")
-    for at, row in enumerate(costs.head(MOST_CHANNELS).itertuples()):
-        label = f"cost: {shorten(str(row.channel))}"
-        axes.axhline(
-            row.acquisition_cost,
-            color=ACTUAL,
-            linestyle=("-", "--", "-.", ":")[at % 4],
-            label=label.replace("$", r"\$"),
-        )  # type: ignore[arg-type]
+    for at, row in enumerate(costs.head(MOST_CHANNELS).to_dict("records")):
+        label = f"cost: {shorten(str(row['channel']))}".replace("$", r"\$")
+        axes.axhline(row["acquisition_cost"], color=ACTUAL, linestyle=DASHES[at % len(DASHES)], label=label)
     axes.set(xlabel="days since the first order", ylabel="cumulated margin", xlim=(0, new.days[-1]))
     axes.set_ylim(bottom=min(0.0, float(low.min())))
     axes.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=3)

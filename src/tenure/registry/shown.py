@@ -23,7 +23,8 @@ PARAMS = (
     "rfm.burn_in_days", "rfm.acquisition.first", "rfm.acquisition.last", "fit.method", "fit.purchase_model",
     "fit.spend_model", "fit.priors", "fit.draws", "fit.tune", "fit.chains", "fit.joint_draws", "fit.target_accept",
     "score.horizon_days", "score.discount_rate", "score.margin", "score.level", "review.level", "seed",
-    "origins.*", "level", "model", "output", "by", "by_month", "residual", "summary.path", "decide.*", "reason", "rollback",
+    "origins.*", "level", "model", "output", "by", "by_month", "residual", "summary.path", "reason", "rollback",
+    "decide.*",
 )  # fmt: skip
 
 

@@ -34,7 +34,7 @@ class Numbers:
         return text.replace(",", "\0").replace(".", point).replace("\0", thousands)
 
     def money(self, value: float) -> str:
-        """Format an amount: without decimals from 100 on.
+        r"""Format an amount: without decimals from 100 on.
 
         >>> Numbers("fr", "€").money(12.5), Numbers("en", "$").money(1234.4), Numbers("en").money(0.5)
         ('12,50\\xa0€', '$1,234', '0.50')
@@ -49,7 +49,7 @@ class Numbers:
         return f"{self.currency}{SPACE}{text}" if self.locale == "en" else f"{text}{SPACE}{self.currency}"
 
     def percent(self, value: float, decimals: int = 0) -> str:
-        """Format a share as a percentage.
+        r"""Format a share as a percentage.
 
         >>> Numbers("en").percent(0.256), Numbers("de").percent(0.256, 1)
         ('26%', '25,6\\xa0%')

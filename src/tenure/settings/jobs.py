@@ -232,7 +232,7 @@ class DecideJobSettings:
         require(0 <= self.seed < 2**63, "seed", "from 0 to 2^63 - 1", self.seed)
         for name in ("channel", "cost_segment"):
             segment = getattr(self.decide.acquisition, name)
-            rule = "the name of a segment of transactions.segments, such as channel with transactions.segments.channel=first"
+            rule = "the name of a segment, such as channel with transactions.segments.channel=first"
             is_there = segment is None or segment in self.transactions.segments
             require(is_there, f"decide.acquisition.{name}", rule, segment)
         since, end = self.decide.stages.since, self.rfm.end

@@ -1,6 +1,7 @@
 """Decisions in short: the base, a new customer, the offers, and where the files are."""
 
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
@@ -17,11 +18,11 @@ def print_decisions(decisions: "Decisions", output: str, run_id: str, ui: str) -
     out, params = stdout(), decisions.question.params
     level, numbers = f"{params.level:.0%}", summary_of(decisions)
     title = (
-        f"\n{decisions.worth.customers:,} customers as of {decisions.question.days.end}, {params.horizon_days} days ahead,"
-        f" margin {params.margin:g}, discounted at {params.discount_rate:.1%} a year"
+        f"\n{decisions.worth.customers:,} customers as of {decisions.question.days.end}, {params.horizon_days} days"
+        f" ahead, margin {params.margin:g}, discounted at {params.discount_rate:.1%} a year"
     )
     table = new_table(title, "tier", "customers", "historic spend", "clv", f"{level} predictive", "share of clv")
-    for row in decisions.tiers.itertuples():
+    for row in _rows(decisions.tiers):
         spans = f"{row.clv_low:,.0f} to {row.clv_high:,.0f}"
         table.add_row(
             plain(row.tier),
@@ -33,7 +34,7 @@ def print_decisions(decisions: "Decisions", output: str, run_id: str, ui: str) -
         )
     out.print(table)
     stages = new_table("\nStages", "stage", "customers", "expected to buy", "clv")
-    for row in decisions.stages.itertuples():
+    for row in _rows(decisions.stages):
         stages.add_row(plain(row.stage), f"{row.customers:,}", f"{row.expected_buyers:,.0f}", f"{row.clv:,.0f}")
     out.print(stages)
     _print_ceilings(decisions, level)
@@ -51,17 +52,22 @@ def print_decisions(decisions: "Decisions", output: str, run_id: str, ui: str) -
     print_run(run_id, ui)
 
 
+def _rows(table: pd.DataFrame) -> Iterator[Any]:
+    yield from table.itertuples()
+
+
 def _print_ceilings(decisions: "Decisions", level: str) -> None:
     ratio = decisions.question.settings.acquisition.ratio
     table = new_table(
         "\nA new customer, first order included", "channel", "days", "clv", f"{level} credible of the mean",
         f"ceiling at {ratio:g} to 1", "cost", "payback, days",
     )  # fmt: skip
-    for row in decisions.acquisition.itertuples():
+    for row in _rows(decisions.acquisition):
         days = "no end" if row.horizon_days == 0 else f"{row.horizon_days:,}"
         cost, payback = (
             "" if pd.isna(value) else f"{value:,.2f}" for value in (row.acquisition_cost, row.payback_days)
         )
-        table.add_row(plain(row.channel), days, f"{row.clv:,.2f}", f"{row.clv_mean_low:,.2f} to {row.clv_mean_high:,.2f}",
+        mean = f"{row.clv_mean_low:,.2f} to {row.clv_mean_high:,.2f}"
+        table.add_row(plain(row.channel), days, f"{row.clv:,.2f}", mean,
                       f"{row.ceiling:,.2f}", cost, payback.removesuffix(".00"))  # fmt: skip
     stdout().print(table)

@@ -1,8 +1,8 @@
 """Decisions from a model and a log: value, tiers, lifecycle stages, acquisition ceilings, win-back.
 
 `history` reads what is needed of each customer's past in one query. `futures` simulates customers block by block;
-`value`, `ranking`, `lifecycle`, `acquisition` and `offers` answer one question each. `sums` adds the customers up part by
-part, `tables` and `decisions` tabulate, `dictionary` names every column. Each number comes from the model's own scorer.
+`value`, `ranking`, `lifecycle`, `acquisition` and `offers` answer one question each. `sums` adds the customers up part
+by part, `tables` and `decisions` tabulate, `dictionary` names every column. Each number comes from the model's scorer.
 """
 
 from .decisions import WIN_BACK_FILE, Decisions, derive, require_channels, summary_of

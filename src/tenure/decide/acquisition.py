@@ -23,6 +23,7 @@ from ..streams import stream
 from .futures import Floats
 
 STEP = 7  # days between points of the curve
+FUTURES = 4_000  # of single customers, for the share who repay their cost: within a percent
 PROCESS_CUSTOMERS = 400  # simulated for each draw, for the days on which customers are active
 FOREVER = 30 * 365.0
 INFINITE = 0  # the horizon in tables that stands for none
@@ -62,8 +63,8 @@ def value_new_customers(scorer: Any, params: Params, settings: DecideSettings) -
     """Compute the margin of a new customer over the horizons of the settings and without end, net of costs."""
     horizons = settings.acquisition.horizons_days
     asked = {name: getattr(params, name) for name in ("discount_rate", "margin", "level", "seed")}
-    valued = [scorer.new_customer(horizon_days=days, **asked) for days in horizons]
-    endless = scorer.new_customer(to_infinity=True, **asked)
+    valued = [scorer.new_customer(futures=FUTURES, horizon_days=days, **asked) for days in horizons]
+    endless = scorer.new_customer(futures=FUTURES, to_infinity=True, **asked)
     days = np.unique([0.0, *np.arange(STEP, horizons[-1], STEP), *map(float, horizons)])
     repeats = _discounted_repeats(scorer, days, params.delta)
     each = (valued[-1].expected - valued[-1].first_order) / repeats[:, -1]  # margin of a repeat purchase, by draw

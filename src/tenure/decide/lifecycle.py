@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from scipy.interpolate import PchipInterpolator
 
 from ..settings import StageSettings
 from .futures import Floats
@@ -19,6 +20,7 @@ NEVER = "none"  # the stage of a customer before the first purchase
 WINDOWS = (30, 90, 365)
 DRAWS = 100  # of the joint draws, for times
 POINTS = 12  # horizons between one day and the longest
+BISECTIONS = 20  # a millionth of a step
 YEARS_OF_SILENCE = 10
 type Bools = NDArray[np.bool_]
 
@@ -132,12 +134,21 @@ def quantile(chances: Floats, grid: Sequence[int], level: float) -> Floats:
     """
     days = np.concatenate([[0.0], np.asarray(grid, np.float64)])
     reached = np.concatenate([np.zeros((len(chances), 1)), chances], axis=1)
+    slopes = PchipInterpolator(days, reached, axis=1).derivative()(days)
     target = level * reached[:, -1]
-    at = np.clip((reached < target[:, None]).sum(axis=1), 1, len(days) - 1)
-    rows = np.arange(len(reached))
-    low, high = reached[rows, at - 1], reached[rows, at]
-    with np.errstate(invalid="ignore", divide="ignore"):
-        share = np.where(high > low, (target - low) / (high - low), 1.0)
-    # Within a step the chance is nearly linear in the logarithm of 1 + days.
-    start, end = np.log1p(days[at - 1]), np.log1p(days[at])
-    return np.asarray(np.ceil(np.expm1(start + share * (end - start)) - 1e-9))
+    at = np.clip((reached < target[:, None] - 1e-12).sum(axis=1), 1, len(days) - 1)
+    rows, start, width = np.arange(len(reached)), days[at - 1], np.diff(days)[at - 1]
+    ends = reached[rows, at - 1], reached[rows, at], slopes[rows, at - 1] * width, slopes[rows, at] * width
+    low, high = np.zeros(len(rows)), np.ones(len(rows))
+    for _ in range(BISECTIONS):
+        middle = 0.5 * (low + high)
+        is_early = _hermite(middle, *ends) < target - 1e-12
+        low, high = np.where(is_early, middle, low), np.where(is_early, high, middle)
+    return np.asarray(np.ceil(start + high * width - 1e-3))
+
+
+def _hermite(share: Floats, left: Floats, right: Floats, slope_left: Floats, slope_right: Floats) -> Floats:
+    """Return a cubic between two points by their values and slopes; shares of the step from 0 to 1."""
+    square, cube = share**2, share**3
+    inner = (cube - 2 * square + share) * slope_left + (cube - square) * slope_right
+    return np.asarray((2 * cube - 3 * square + 1) * left + (3 * square - 2 * cube) * right + inner)

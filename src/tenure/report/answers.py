@@ -143,8 +143,8 @@ class Answers:
         quiet = table[table["stage"].isin(["inactive", "dormant"])]
         answers = [
             f"{self.count(of['active'])} customers are active and {self.count(of['new'])} new; "
-            f"{self.count(of['inactive'])} are inactive ({stages.inactive_days} days without a purchase) and {self.count(of['dormant'])} dormant "
-            f"({stages.dormant_days} days).",
+            f"{self.count(of['inactive'])} are inactive ({stages.inactive_days} days without a purchase) and "
+            f"{self.count(of['dormant'])} dormant ({stages.dormant_days} days).",
             f"Silent is not lost: {self.count(quiet['expected_buyers'].sum())} of the "
             f"{self.count(quiet['customers'].sum())} inactive and dormant customers are expected to buy again within "
             f"{self.days} days. For {self.count(table['disagree'].sum())} customers, dates and model contradict each "

@@ -146,8 +146,8 @@ def test_the_sample_for_thresholds_is_a_share_of_hashed_ids() -> None:
 @pytest.mark.parametrize(
     ("first", "last", "stage"),
     [
-        (0, 0, "new"), (89, 0, "new"), (89, 89, "new"), (90, 89, "active"), (90, 90, "inactive"), (364, 364, "inactive"),
-        (365, 365, "dormant"), (800, 364, "inactive"), (800, 89, "active"), (800, 365, "dormant"), (-1, -1, "none"),
+        (0, 0, "new"), (89, 0, "new"), (89, 89, "new"), (90, 89, "active"), (90, 90, "inactive"),
+        (364, 364, "inactive"), (365, 365, "dormant"), (800, 364, "inactive"), (800, 89, "active"), (800, 365, "dormant"), (-1, -1, "none"),
     ],
 )  # fmt: skip
 def test_every_customer_has_one_stage(first: int, last: int, stage: str) -> None:
@@ -454,7 +454,7 @@ def test_parts_and_order_of_customers_change_nothing() -> None:
 
 
 def test_channels_have_their_own_costs_and_the_log_s_segments_are_kept() -> None:
-    log = sales_log(*(("abcdef"[at % 6], 40 * at, 10.0 + at) for at in range(12)), **{})
+    log = sales_log(*(("abcdef"[at % 6], 40 * at, 10.0 + at) for at in range(12)))
     assert log.segments == ()
     decisions, _ = run(log, acquisition=AcquisitionCostSettings(costs={"all": 3.0}))
     first = decisions.acquisition.iloc[0]
@@ -584,5 +584,5 @@ def test_a_model_of_summaries_has_no_ceilings() -> None:
 
 
 def test_segments_with_the_name_of_a_column_are_refused() -> None:
-    with pytest.raises(decide.DecideError, match="transactions.segments has stage, which is a column of the decisions"):
+    with pytest.raises(decide.DecideError, match=r"transactions\.segments has stage, which is a column of the decisions"):
         decide.refuse_names(("channel", "stage"))

@@ -9,8 +9,8 @@ From a purchase log to what each customer is worth over a horizon, with predicti
     scores.frame, scores.totals
 
 `CLV` is the estimator, `summarize` builds a customer summary, `train` judges a model before it is used, `load` reads a
-saved or a registered model. The commands are `tenure-train`, `tenure-score`, `tenure-backtest`, `tenure-promote`,
-`tenure-report` and `tenure-simulate`.
+saved or a registered model. The commands are `tenure-train`, `tenure-score`, `tenure-decide`, `tenure-backtest`,
+`tenure-promote`, `tenure-report` and `tenure-simulate`.
 """
 
 from importlib import import_module

@@ -3,6 +3,7 @@
 It prints nothing and needs no MLflow, except to load a registered model.
 """
 
+from .decisions import Decisions
 from .estimator import CLV
 from .fitted import NotFittedError, UnitWarning
 from .functions import Training, load, summarize, train
@@ -11,6 +12,7 @@ from .scores import Scores
 
 __all__ = [
     "CLV",
+    "Decisions",
     "NotFittedError",
     "SavedModelError",
     "Scores",

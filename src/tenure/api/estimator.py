@@ -18,6 +18,7 @@ from tenure.totals import estimate_drifts
 
 from . import saved
 from .customers import Customers, collected, customers_of, read_log, summary_of
+from .decisions import Decisions, decisions_of
 from .fitted import FitResult, Fitted, NotFittedError, require_units
 from .scores import Scores, scores_of
 from .words import AllWords, Day, FitWords, day_of, settings_of
@@ -187,6 +188,24 @@ class CLV:
         further: dict[str, Any] = {"by": _listed(by)} if by else {}
         result = state.scorer.residual(given.given, **further, **self._params(params))
         return scores_of(result, given, state.drifts, with_end=False)
+
+    def decide(
+        self, log: object, *, settings: Mapping[str, Any] | None = None, end: Day | None = None, **params: Any
+    ) -> Decisions:
+        """Answer marketing's questions, as `tenure-decide` does: value, tiers, stages, acquisition, win-back.
+
+        Args:
+            log: a purchase log, as `fit` takes it.
+            settings: settings of `decide` that differ, such as `{"order_cost": 4, "offer": {"cost": 10}}`.
+            end: the end of observation; None: the last day of the log.
+            **params: `horizon_days`, `discount_rate` (annual), `margin`, `level`, `seed`.
+
+        Raises:
+            DecideError: for costs of unknown channels, and a model without first orders.
+        """
+        state, used = self._fitted(), replace(self._settings, rfm=RfmSettings(end=day_of(end, "end")))
+        read = read_log(collected(log, "log"), used)
+        return decisions_of(read, customers_of(read, used), state, settings or {}, self._params(params))
 
     def new_customer(self, *, to_infinity: bool = False, **params: Any) -> NewCustomer:
         """Compute the clv of a customer who is not yet acquired, first order included; `.table()` shows it.

@@ -144,7 +144,7 @@ def settings_of(words: Mapping[str, Any], allowed: type, caller: str) -> TrainSe
         for part in parts:
             table = table.setdefault(part, {})
         table[last] = deepcopy(value)
-    built: TrainSettings = _changed(TrainSettings(), changes, "")
+    built: TrainSettings = changed_settings(TrainSettings(), changes, "")
     return built
 
 
@@ -161,8 +161,8 @@ def _unknown(word: str, names: list[str], caller: str) -> str:
     return f"{caller} has no setting {word!r}. {advice}"
 
 
-def _changed(settings: Any, changes: Mapping[str, Any], above: str) -> Any:
-    """Return settings with other values of some fields, checked."""
+def changed_settings(settings: Any, changes: Mapping[str, Any], above: str) -> Any:
+    """Return settings with other values of some fields, checked; `above` is the start of their keys."""
     hints = get_type_hints(type(settings))
     values = {}
     for name, value in changes.items():
@@ -202,7 +202,7 @@ def _settings(value: Any, kind: Any, key: str, default: Any) -> Any:
     if not isinstance(value, Mapping):
         return value if isinstance(value, kind) else None
     if default is not None:
-        return _changed(default, value, f"{key}.")
+        return changed_settings(default, value, f"{key}.")
     hints = get_type_hints(kind)
     required = [
         one.name for one in dataclasses.fields(kind) if one.default is one.default_factory is dataclasses.MISSING

@@ -107,18 +107,16 @@ class Ranking:
 
     def thresholds(self) -> Thresholds:
         """Return the thresholds of the customers so far."""
-        counts = self.counts.reshape(self.draws, BINS).astype(np.int64)
-        counts[:, 0] = self.customers - counts[:, 1:].sum(axis=1)
-        above = counts[:, ::-1].cumsum(axis=1)[:, ::-1]  # in this bin or a higher one
-        bins, parts = [], []
-        for share in self.shares.values():
-            wanted = share * self.customers
-            at = (above >= wanted - 1e-9).sum(axis=1) - 1
-            rows = np.arange(self.draws)
-            inside = counts[rows, at]
-            bins.append(at.astype(np.int32))
-            parts.append((wanted - (above[rows, at] - inside)) / inside)
-        return Thresholds(self.shares, self.reference, np.array(bins), np.array(parts), self._cuts(), self.customers)
+        wanted = np.array(list(self.shares.values())) * self.customers
+        bins, parts = np.empty((wanted.size, self.draws), np.int32), np.empty((wanted.size, self.draws))
+        for draw, counts in enumerate(self.counts.reshape(self.draws, BINS)):
+            inside = counts.astype(np.int64)
+            inside[0] = self.customers - inside[1:].sum()
+            reached = inside[::-1].cumsum()[::-1]  # customers in this bin or a higher one
+            at = (reached[None, :] >= wanted[:, None] - 1e-9).sum(axis=1) - 1
+            bins[:, draw] = at
+            parts[:, draw] = (wanted - (reached[at] - inside[at])) / inside[at]
+        return Thresholds(self.shares, self.reference, bins, parts, self._cuts(), self.customers)
 
     def _cuts(self) -> tuple[tuple[float, int], ...]:
         clv, keys = np.concatenate(self.clv), np.concatenate(self.keys)

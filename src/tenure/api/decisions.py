@@ -1,6 +1,5 @@
 """Decisions in the kind of table that the caller gave."""
 
-import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -53,11 +52,18 @@ def decisions_of(
     days = decide.Days.of(end, checked.horizon_days, settings)
     histories = decide.stream_histories(transactions, days, customers.id_type)
     decide.require_channels(histories, settings)
-    question = decide.Question(state.scorer, checked, settings, days, transactions.segments)
+    question = decide.Question(state.scorer, checked, settings, days, transactions.segments, *_backtest(state))
     rows: list[pd.DataFrame] = []
-    with warnings.catch_warnings():
-        warnings.simplefilter("once")
-        result = decide.derive(histories, len(customers.summary.table), question, rows.append)
+    result = decide.derive(histories, len(customers.summary.table), question, rows.append)
     tables = {name.removesuffix(".csv"): customers.like(table) for name, table in result.tables().items()}
     every = customers.like(pd.concat(rows, ignore_index=True))
     return Decisions(customers=every, totals=decide.summary_of(result), params=question.score_params, **tables)
+
+
+def _backtest(state: Fitted) -> tuple[pd.DataFrame | None, float | None]:
+    """Return what the backtest of a registered model measured; None of a model that is in no store."""
+    if not {"run", "run_id"} & set(state.about):
+        return None, None
+    from tenure import registry  # noqa: PLC0415 (MLflow takes seconds to import)
+
+    return registry.backtest_of(state.about)

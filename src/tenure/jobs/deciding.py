@@ -6,8 +6,6 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
-
 from tenure import decide, figures, paths, registry, report
 from tenure.batch import ScoreFile
 from tenure.output import atomic_folder, refuse_input, require_new_folder
@@ -74,21 +72,11 @@ def _question(
     id_type = choose_type(transactions, settings.transactions.id_type, loaded.about.get("id_type"))
     histories = decide.stream_histories(transactions, days, id_type)
     decide.require_channels(histories, settings.decide)
-    segments = tuple(settings.transactions.segments)
-    question = decide.Question(loaded.scorer, params, settings.decide, days, segments, *_backtest(loaded.about))
+    segments, backtest = tuple(settings.transactions.segments), registry.backtest_of(loaded.about)
+    if backtest[0] is None:
+        log.warning("The model has no backtest in the store: no range of p_purchase is known to be unreliable.")
+    question = decide.Question(loaded.scorer, params, settings.decide, days, segments, *backtest)
     return histories, question
-
-
-def _backtest(about: dict[str, str]) -> tuple[pd.DataFrame | None, float | None]:
-    """Return the reliability of p_purchase and the hits of the top tenth in the model's backtest; None where lost."""
-    run_id = about.get("run") or about.get("run_id")
-    try:
-        evidence = registry.evidence(str(run_id))
-    except registry.NoModelError:
-        log.warning("The training run of the model is lost: no range of p_purchase is known to be unreliable.")
-        return None, None
-    hits = evidence.metrics.get("spend.top_decile_hits")
-    return evidence.table(paths.RELIABILITY) if evidence.holds(paths.csv(paths.RELIABILITY)) else None, hits
 
 
 def _write(

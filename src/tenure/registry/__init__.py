@@ -13,7 +13,7 @@ from .aliases import (
 from .errors import RegistryError, StoreUnreachableError, in_words
 from .manifest import ModelFilesError, verify
 from .models import EXAMPLE, Loaded, Registered, load, register
-from .reading import Evidence, evidence
+from .reading import Evidence, backtest_of, evidence
 from .runs import bind_metrics, describe, flat_settings, log_record
 from .store import connect, find_store, open_origin, open_run, ui_command, use
 
@@ -28,6 +28,7 @@ __all__ = [
     "RegistryError",
     "StoreUnreachableError",
     "Version",
+    "backtest_of",
     "bind_metrics",
     "connect",
     "describe",

@@ -1,6 +1,7 @@
 """Read a run's evidence back, from a run id or a model URI alone."""
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from itertools import takewhile
 from pathlib import Path, PurePosixPath
@@ -130,3 +131,17 @@ def evidence(uri: str) -> Evidence:
     shown = Evidence(run_id, dict(run.data.metrics), dict(run.data.params), dict(run.data.tags), run.info.experiment_id)
     metrics, params = (shown.mapping(path) for path in (paths.METRICS, paths.PARAMS))
     return replace(shown, metrics={**shown.metrics, **metrics}, params={**shown.params, **params})
+
+
+def backtest_of(about: Mapping[str, str]) -> tuple[pd.DataFrame | None, float | None]:
+    """Return the reliability of p_purchase and the hits of the top tenth in the backtest of a loaded model.
+
+    None for either that the model's training run did not log, and for both where the run is lost.
+    """
+    run_id = about.get("run") or about.get("run_id")
+    try:
+        run = evidence(str(run_id))
+    except NoModelError:
+        return None, None
+    is_logged = run.holds(paths.csv(paths.RELIABILITY))
+    return run.table(paths.RELIABILITY) if is_logged else None, run.metrics.get("spend.top_decile_hits")

@@ -192,7 +192,7 @@ class CLV:
     def decide(
         self, log: object, *, settings: Mapping[str, Any] | None = None, end: Day | None = None, **params: Any
     ) -> Decisions:
-        """Answer marketing's questions, as `tenure-decide` does: value, tiers, stages, acquisition, win-back.
+        """Derive decisions, as `tenure-decide` does: value, tiers, stages, acquisition, win-back.
 
         Args:
             log: a purchase log, as `fit` takes it.

@@ -62,9 +62,9 @@ class NewCustomers:
 def value_new_customers(scorer: Any, params: Params, settings: DecideSettings) -> NewCustomers:
     """Compute the margin of a new customer over the horizons of the settings and without end, net of costs."""
     horizons = settings.acquisition.horizons_days
-    asked = {name: getattr(params, name) for name in ("discount_rate", "margin", "level", "seed")}
-    valued = [scorer.new_customer(futures=FUTURES, horizon_days=days, **asked) for days in horizons]
-    endless = scorer.new_customer(futures=FUTURES, to_infinity=True, **asked)
+    common = {name: getattr(params, name) for name in ("discount_rate", "margin", "level", "seed")}
+    valued = [scorer.new_customer(futures=FUTURES, horizon_days=days, **common) for days in horizons]
+    endless = scorer.new_customer(futures=FUTURES, to_infinity=True, **common)
     days = np.unique([0.0, *np.arange(STEP, horizons[-1], STEP), *map(float, horizons)])
     repeats = _discounted_repeats(scorer, days, params.delta)
     each = (valued[-1].expected - valued[-1].first_order) / repeats[:, -1]  # margin of a repeat purchase, by draw

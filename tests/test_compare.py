@@ -42,7 +42,7 @@ def train(*arguments: str, folder: Path) -> Swept:
     )
 
 
-@pytest.fixture(scope="module", params=[PRIORS[:1], pytest.param(PRIORS, marks=pytest.mark.slow)], ids=["4", "8"])
+@pytest.fixture(scope="module", params=[pytest.param(PRIORS, marks=pytest.mark.slow)], ids=["8"])
 def swept(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Swept:
     """Sweep a small simulated log on a fresh store, by a review that fails the earlier split for its long holdout.
 

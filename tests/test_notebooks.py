@@ -73,6 +73,7 @@ def without_weeks(failed: Ran, tmp_path: Path) -> Iterator[str]:
         (tmp_path / path.name).rename(path)
 
 
+@pytest.mark.slow
 def test_a_failed_run_without_weeks_is_reviewed_and_set_beside_a_model(
     trained: Ran, without_weeks: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -411,7 +411,9 @@ def test_the_process_draws_what_the_scorer_expects_of_new_customers(name):
     assert ((left >= 0) & (left <= 1)).all()
 
 
-@every_purchase_model
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=pytest.mark.slow if name == "pareto_nbd" else ()) for name in purchase.MODELS]
+)
 def test_a_fit_recovers_the_process(name, fit_settings):
     """By its 99.9% credible intervals."""
     theta = dict(zip(ALL[name].parameters, EXAMPLES[name][0], strict=True))

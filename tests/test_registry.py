@@ -149,6 +149,7 @@ def test_the_model_works_where_no_cache_can_be_written(
     assert not list(tmp_path.rglob("__pycache__"))  # nor is anything written beside the model
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("older")
 def test_a_cache_that_holds_something_else_is_not_believed(
     add: Add, cache: Path, monkeypatch: pytest.MonkeyPatch

@@ -39,6 +39,7 @@ def test_a_moved_score_is_seen(scores: pd.DataFrame) -> None:
         same(moved, golden_scores.read())
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(platform.machine() not in ("x86_64", "AMD64"), reason="names a processor of another kind")
 def test_a_processor_without_extensions_gives_the_same(scores: pd.DataFrame, tmp_path: Path) -> None:
     """Fused multiplications and wide registers must not be what an answer depends on."""

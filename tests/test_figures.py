@@ -138,6 +138,7 @@ PICTURES: dict[str, Callable[[], Figure]] = {
 
 RUNS = [f"clv/{at}" for at in range(1, 6)] + ["a-name-of-exactly-24-ltr", "much-longer-than-all-that", "$odd_name$"]
 LONG = (
+    "repeat purchases of an active customer in a year",
     "repeat purchases of a new customer in a year",
     "share of customers without a repeat purchase in a year",
     "mean spend per purchase",

@@ -26,7 +26,7 @@ FITS = {
     "final.purchases": "laplace",
     "final.spend": "nuts",
 }
-ESTIMATED = {"khat_max", "prior_dominated"}
+ESTIMATED = {"khat_max", "prior_dominated", "prior_conflict"}
 BY_METHOD = {
     "nuts": ESTIMATED | {"rhat_max", "ess_bulk_min", "ess_tail_min", "divergent_share", "bfmi_min"},
     "laplace": ESTIMATED | {"proposal_khat", "effective_draws"},

@@ -98,6 +98,16 @@ def fit_models(
     return Fit(population(draws, settings.models, origin), models)
 
 
+def prior_population(data: CompressedSummary | CustomerSummary, settings: FitSettings, *, seed: int) -> Posterior:
+    """Draw from the priors without a fit: the draws that a fit with this seed compares its posterior with."""
+    base = data if isinstance(data, CompressedSummary) else CompressedSummary.of(data)
+    draws: dict[str, Floats] = {}
+    for target in (purchase_target(base, settings), spend_target(base, settings)):
+        seed_of = derive_seed(seed, "fit.model", target.kind)
+        draws |= target.quantities(draw_prior(target, PRIOR_DRAWS, stream(seed_of, "fit.prior"))[None])
+    return population(draws, settings.models, {"method": "prior"})
+
+
 def _part(progress: Progress | None, at: int, of: int) -> Progress | None:
     """Return the progress of one of several fits, as progress of them all."""
     return None if progress is None else lambda done, total: progress(at * total + done, of * total)

@@ -20,11 +20,15 @@ from hydra.errors import HydraException
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
+from tenure.settings import SettingsError
+from tenure.settings.fit import DEFAULT_PRIORS
 from tenure.settings.hints import described, is_free, plain
+from tenure.settings.named import OWN, read_named
 
 from .groups import Command
 from .keys import FaultError, Place, checked, find, unknown
 
+PRIORS = "fit/priors"  # a group of named alternatives
 _PREFIX = re.compile(r"~|\+{0,2}")
 _BESIDE = "+command_line=typed"
 _OF_HYDRA = ("hydra", "now")  # functions that are there once it runs
@@ -80,6 +84,9 @@ def _read_one(argument: str, command: Command, reading: Reading) -> None:
         return
     if not sign and prefix != "~":
         raise FaultError(f"{argument!r} is no setting: write key=value")
+    if key in ("fit.priors", PRIORS) and raw.endswith(OWN):
+        _take_priors(argument, raw, command, reading)
+        return
     parsed = _parsed(raw)
     is_table = parsed is not None and isinstance(parsed.value(), dict)
     if (key in command.groups or "/" in key.partition(".")[0]) and not is_table:
@@ -97,6 +104,24 @@ def _read_one(argument: str, command: Command, reading: Reading) -> None:
         reading.arguments.append(argument)
         return
     _hand_over(argument, key, place, _value(key, raw, parsed, place.hint, command), reading)
+
+
+def _take_priors(argument: str, path: str, command: Command, reading: Reading) -> None:
+    """Make an option of the group out of a file of priors, which change the default ones."""
+    place = find(command.root, "fit.priors")
+    if place is None:
+        raise FaultError(unknown("fit.priors", command.name, command.commands, command.groups))
+    try:
+        own, priors = read_named(PRIORS, path), read_named(PRIORS, DEFAULT_PRIORS)
+    except SettingsError as error:
+        raise FaultError(str(error).rstrip(".")) from error
+    for model, quantities in checked(own, place.hint, "fit.priors").items():
+        for name, prior in quantities.items():
+            priors[model][name] |= prior
+    ConfigStore.instance().store("own", priors, group=PRIORS)
+    form = f"{PRIORS}=own"
+    reading.arguments.append(form)
+    reading.typed[form] = [argument]
 
 
 def _require_option(key: str, parsed: Override | None, raw: str, prefix: str, command: Command) -> None:

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from tenure.outcomes import OUTCOMES
 
 from .outcome import Outcome
-from .scores import brier, central, correlation, count_distinct, normalized_gini, ranks, ratio, standard_error
+from .scores import central, correlation, count_distinct, normalized_gini, ranks, ratio, standard_error
 from .tables import GROUPS, LEVELS, PLACES, largest_gap, share_by_place, share_error
 
 if TYPE_CHECKING:
@@ -141,9 +141,10 @@ def coverage_metrics(coverage: pd.DataFrame) -> dict[str, float]:
     }
 
 
-def p_purchase_metrics(p_purchase: Floats, bought: Bools, reliability: pd.DataFrame, draws: int) -> dict[str, float]:
-    """Measure the predicted probability of a purchase: its mean, Brier score and calibration error."""
-    scores = brier(p_purchase, bought, draws)
+def p_purchase_metrics(
+    p_purchase: Floats, bought: Bools, reliability: pd.DataFrame, scores: Floats
+) -> dict[str, float]:
+    """Measure the predicted probability of a purchase: its mean, calibration error, and mean Brier score."""
     tenths = reliability[reliability["customers"] > 0]
     distance = (tenths["predicted"] - tenths["actual"]).abs() * tenths["customers"]
     error = distance.sum() / len(p_purchase)

@@ -50,8 +50,8 @@ MEASURES = {
     "CRPS of spend": ("{:.3f}", "{:+.3f} ± {:.3f}", 0.0),
 }
 
-READING = f"""elpd is a sum over customers: higher is better. CRPS is a mean over customers: lower is better. A difference
-is the run's own number less the reference's, with its standard error paired over customers. It is clear, and bold,
+READING = f"""elpd is a sum over customers: higher is better. CRPS is a mean over customers: lower is better. A
+difference is the run's own number less the reference's, with its standard error paired over customers. It is clear, and bold,
 beyond {CLEAR:g} standard errors, and in elpd also beyond {fit.LEAST_ELPD:g}; otherwise it is a tie.
 """
 

@@ -51,8 +51,8 @@ MEASURES = {
 }
 
 READING = f"""elpd is a sum over customers: higher is better. CRPS is a mean over customers: lower is better. A
-difference is the run's own number less the reference's, with its standard error paired over customers. It is clear, and bold,
-beyond {CLEAR:g} standard errors, and in elpd also beyond {fit.LEAST_ELPD:g}; otherwise it is a tie.
+difference is the run's own number less the reference's, with its standard error paired over customers. It is clear, and
+bold, beyond {CLEAR:g} standard errors, and in elpd also beyond {fit.LEAST_ELPD:g}; otherwise it is a tie.
 """
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from documents import DOCUMENTS, PAGES, ROOT, commands, examples, execute, foreign, is_foreign, name_of, scripts
+from documents import DOCUMENTS, PAGES, ROOT, commands, examples, execute, files, foreign, is_foreign, name_of, scripts
 from job_runs import Ran
 
 from tenure import purchase, registry
@@ -39,8 +39,11 @@ def test_every_link_and_picture_of_a_document_leads_to_a_file(path: Path) -> Non
 
 
 @pytest.mark.parametrize("path", WITH_COMMANDS, ids=name_of)
-def test_every_documented_command_line_composes(path: Path) -> None:
+def test_every_documented_command_line_composes(path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """What a shell makes of each documented line of a command, quotes and all, is taken by Hydra."""
+    monkeypatch.chdir(tmp_path)
+    for name, content in files(path.read_text()).items():
+        Path(name).write_text(content)
     for name, arguments in commands(path.read_text()):
         if "-m" in arguments:
             read_arguments(name, arguments)  # raises for a wrong one

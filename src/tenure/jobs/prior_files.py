@@ -15,7 +15,7 @@ _OPTION = "own"
 
 
 def store_priors(path: str, hint: Any) -> str:
-    """Make an option of the group out of a file, which changes the default priors; return the argument that takes it.
+    """Store priors of a file, which change the default ones, as an option; return the argument that takes it.
 
     An option replaces the priors as a whole: merged into others, a prior would keep the parameters of its distribution.
 

@@ -218,7 +218,8 @@ class CLV:
             **settings: as of the class, for this backtest alone, such as `end`, the last day of the holdout.
 
         Returns:
-            `findings` (sentences, the worst first), `review` (verdict and checks), `holdout` (metrics and tables).
+            `findings` (sentences, the worst first), `review` (verdict and checks), `holdout` (metrics and tables), and
+            `compare(other)`, which compares two models on one holdout.
         """
         words = {**self._words, **settings, "cutoff": cutoff}
         used = settings_of(words, AllWords, f"{CALLER}.backtest")

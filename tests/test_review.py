@@ -149,6 +149,7 @@ def test_every_judged_metric_is_one_that_a_run_measures() -> None:
     of_fits |= {"calibration.spend.infinite_variance", "final.spend.infinite_variance"}
     of_fits |= {f"final.{name}" for name in REFIT_METRICS if not name.endswith("_se")}
     of_the_log = {"data.largest_spend_share", "data.shared_ids_share", "data.alike_ids_share"}
+    of_the_log |= {"regularity.k", "regularity.customers"}
     of_the_log |= {*SPEND_METRICS, "data.unmatched_refunds_share", "truncation.weeks", "truncation.excess_share"}
     compared = {"baselines.compared", "baselines.won_share", "baselines.purchases.won_share"}
     named = {metric for _, metric in judged()}
@@ -167,6 +168,7 @@ def test_every_judged_metric_is_one_that_a_run_measures() -> None:
         ("p_purchase_gap", "customers", 299),
         ("baselines", "baselines.compared", 0),
         ("left_truncation", "truncation.weeks", 15),
+        ("regularity", "regularity.customers", 99),
         ("spend_frequency_correlation", "distinct_repeat_spends", 1),
         ("spend_frequency_correlation", "distinct_repeat_frequencies", 1),
         ("free_repeats", "repeat_buyers", 0),

@@ -88,6 +88,10 @@ class Spec:
     limits: tuple[str, ...] = ()
 
 
+class NoLibraryModelError(InputError):
+    """A model that pymc-marketing does not have."""
+
+
 class ProcessError(InputError):
     """Parameters that no population can have."""
 

@@ -126,7 +126,8 @@ class FitSettings:
             around the mode, exact and many times faster; falls back to nuts if its k-hat is above 0.7. map: a point
             estimate without uncertainty, for trying things; the review fails it.
         purchase_model: model of purchases and dropout. bg_nbd: a customer may leave after a repeat purchase; mbg_nbd:
-            after the first purchase too; pareto_nbd: at any time.
+            after the first purchase too; pareto_nbd: at any time; zi_bg_nbd: as bg_nbd, but a share pi0 of customers
+            never returns after the first purchase.
         spend_model: model of the spend per purchase: gamma_gamma, the only one.
         sampler: program that runs nuts: nutpie, or pymc (PyMC's own, much slower).
         chains: chains of nuts, from 2 (R-hat compares chains) to 64.

@@ -151,7 +151,7 @@ def make_reliability(at_most: int = 50) -> pd.DataFrame:
     predicted = np.where(customers > 0, low + 0.05, np.nan)
     error = np.sqrt(predicted * (1 - predicted) / np.maximum(customers, 1))
     columns = {"low": low, "high": low + 0.1, "customers": customers, "predicted": predicted}
-    return pd.DataFrame({**columns, "actual": np.minimum(predicted * 1.2, 1.0), "actual_se": error})
+    return pd.DataFrame({**columns, "actual": np.minimum(predicted * 1.2, 1.0), "predicted_se": error})
 
 
 def make_ranges(spread: float = 0.2, names: tuple[str, ...] = (*NAMES, "p", "q", "v")) -> pd.DataFrame:
@@ -347,5 +347,5 @@ def test_a_run_keeps_its_line_and_its_colour_in_every_picture_and_equal_weeks_ar
 def test_the_average_gap_of_probabilities_weighs_by_customers() -> None:
     table = pd.DataFrame(
         {"low": [0.0, 0.1], "high": [0.1, 0.2], "customers": [300, 100], "predicted": [0.05, 0.15]}
-    ).assign(actual=[0.05, 0.35], actual_se=0.02)
+    ).assign(actual=[0.05, 0.35], predicted_se=0.02)
     assert "5.0% apart on average" in figures.reliability(table).get_suptitle()

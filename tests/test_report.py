@@ -2,8 +2,10 @@
 
 import base64
 import json
+import re
 import shutil
 from dataclasses import replace
+from fnmatch import fnmatchcase
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -47,7 +49,7 @@ def _tables() -> dict[str, dict[str, object]]:
     against = {"forecast": ["zero", HOSTILE], "outcome": "spend", "crps": 3.0, "crps_of_model": 2.0, "difference": -1.0}
     return {
         "backtest/coverage": {**coverage, "inside_se": 0.01, "below": 0.06, "above": 0.06, "tail_se": 0.01},
-        "backtest/reliability": {**bins, "actual": [None, 0.2], "actual_se": [None, 0.1]},
+        "backtest/reliability": {**bins, "actual": [None, 0.2], "predicted_se": [None, 0.1]},
         "backtest/deciles": {"decile": [1, 2, 3], "customers": 5, **means, "spend_coverage": 0.9},
         "backtest/baselines": {**against, "difference_se": 0.1, "winner": ["model", None]},
         "diagnostics/final/purchases_summary": {"mean": [0.25], "r_hat": [1.0]},
@@ -292,3 +294,24 @@ def test_beating_the_baselines_is_put_in_its_place_by_a_fail(made_up: InFolder) 
     write(made_up.folder, "review/review.json", json.dumps(_review(Verdict.FAIL).to_dict()))
     page = report.render(replace(made_up, metrics={**made_up.metrics, **beaten}))
     assert "6 of 6 in spend. The verdict is FAIL all the same: a model may beat simple forecasts" in page
+
+
+def test_every_metric_that_mlflow_shows_is_explained_in_the_documentation() -> None:
+    from tenure.registry.shown import METRICS
+
+    page = (Path(__file__).parents[1] / "docs" / "mlflow.md").read_text()
+    table = page[page.index("## The metrics that a run shows") : page.index("## The report")]
+    named = re.findall(r"`([a-z_.*]+)`", table)
+    outcomes = {f"{outcome}.{total}_total" for outcome in ("purchases", "spend") for total in ("actual", "expected")}
+    for metric in set(METRICS) - outcomes:
+        name = metric.replace("*", "x")
+        assert any(fnmatchcase(name, pattern) for pattern in named), metric
+
+
+def test_the_error_of_the_reliability_table_is_that_of_the_predicted_share(made_up: InFolder) -> None:
+    from tenure.report.holdout import reliability_table
+
+    table = reliability_table(made_up)
+    assert [cell.text for cell in table.rows[1]] == ["10% to 20%", "9", "15.0% ± 10.0%", "20.0%"]
+    assert [cell.text for cell in table.rows[0]] == ["0% to 10%", "0", "–", "–"]
+    assert "± is the standard error of the share who buy if the prediction is right" in table.caption

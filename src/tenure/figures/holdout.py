@@ -119,8 +119,8 @@ def reliability(table: pd.DataFrame) -> Figure:
     some = table[table["customers"] > 0]
     axes.plot([0, 1], [0, 1], color=INK, linewidth=1, linestyle=":", label="calibrated")
     axes.errorbar(
-        some["predicted"], some["actual"], 2 * some["actual_se"], fmt="o", color=ACTUAL, markersize=6,
-        ecolor=ACTUAL, elinewidth=1.2, label="actual, ± two standard errors",
+        some["predicted"], some["actual"], 2 * some["predicted_se"], fmt="o", color=ACTUAL, markersize=6,
+        ecolor=ACTUAL, elinewidth=1.2, label="actual, ± two standard errors of the predicted share",
     )  # fmt: skip
     for row in some.to_dict("records"):
         axes.annotate(f"{row['customers']:,}", (row["predicted"], 0), (0, 3), textcoords="offset points",

@@ -96,13 +96,14 @@ def reliability_table(evidence: Evidence) -> Table:
         [
             Cell(f"{row['low']:.0%} to {row['high']:.0%}", row["low"]),
             count(row["customers"]),
-            percent(row["predicted"]),
-            with_error(row["actual"], row["actual_se"]),
+            with_error(row["predicted"], row["predicted_se"]),
+            percent(row["actual"]),
         ]
         for row in evidence.table("backtest/reliability").to_dict("records")
     ]
     return Table(
-        "The probability of buying at all. Look for equal predicted and actual shares in every row.",
+        "The probability of buying at all. Look for a share who bought within two standard errors of the predicted one "
+        "in every row. ± is the standard error of the share who buy if the prediction is right.",
         ("predicted probability", "customers", "predicted, mean", "bought"),
         rows,
     )

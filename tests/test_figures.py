@@ -307,6 +307,23 @@ def test_tracking_labels_the_cutoff_and_counts_what_came_after_it() -> None:
         assert any(len(set(line.get_xdata())) == 1 for line in axes.lines)
 
 
+@pytest.mark.parametrize(
+    ("actual", "said"),
+    [
+        ([9.0, 5.0, 5.0, 1.0], "Actual spend rises from no decile to the next: customers are in the right order."),
+        ([9.0, 5.0, 6.0, 1.0], "Actual spend rises from one decile to the next in 1 of 3 steps, where it should fall"),
+        ([1.0, 2.0, 3.0, 4.0], "in 3 of 3 steps"),
+        ([0.0, 0.0, 0.0, 0.0], "There is no order to check."),
+        ([5.0, np.nan, 6.0, 1.0], "in 1 of 2 steps"),
+    ],
+)
+def test_the_deciles_are_called_in_order_only_where_they_are(actual: list[float], said: str) -> None:
+    table = make_deciles().iloc[:4].assign(actual_spend=actual)
+    caption = " ".join(figures.deciles(table).get_supxlabel().split())
+    assert said in caption
+    assert ("right order" in caption) is (said.endswith("right order."))
+
+
 def test_the_first_decile_says_what_share_of_value_it_brought() -> None:
     assert figures.deciles(make_deciles()).get_suptitle().endswith("the first brought 18% of it")
     assert figures.deciles(make_deciles(scale=0.0)).get_suptitle().endswith("there was none")

@@ -151,6 +151,28 @@ def test_a_sentence_whose_numbers_are_missing_names_the_metric() -> None:
         ReviewSettings(0.9, {"bad": replace(limits["own"], above="{less}")})
 
 
+@pytest.mark.parametrize(("share", "later"), [(0.3, 2357), (0.06, 12), (0.6, 100_000)])
+def test_an_excess_of_early_customers_claims_no_direction_and_says_how_to_try(share: float, later: int) -> None:
+    review = review_of(truncation__excess_share=share, truncation__later_acquisitions=later, purchases__bias=-0.15)
+    (finding,) = [one for one in review.findings if one.check.name == "left_truncation"]
+    said = finding.headline
+    assert f"{share:.0%} of all first purchases are more than later weeks explain" in said
+    assert f"{later:,} came later" in said
+    assert "Try rfm.burn_in_days=28 with the same cut-off, and keep it only if the holdout improves" in said
+    assert not re.search("upward|too high|too low", said)
+    assert not finding.consequences
+
+
+@pytest.mark.parametrize("metric", ["purchases__bias", "spend__bias"])
+@pytest.mark.parametrize("bias", [-0.12, 0.2, 0.6])
+def test_a_bias_comes_with_what_to_do_about_a_season(metric: str, bias: float) -> None:
+    (finding,) = review_of(**{metric: bias}).findings
+    for said in ("no season" if metric == "purchases__bias" else "Neither has a season", "backtest several cut-offs"):
+        assert said in finding.headline
+    assert "adjusted totals" in finding.headline
+    assert "compare" in finding.headline
+
+
 REGISTERED = "a registered model is the refit to the whole log, which expects "
 
 

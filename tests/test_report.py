@@ -250,8 +250,54 @@ def test_tails_stand_beside_the_interval_that_the_review_judges(made_up: InFolde
 
 
 def test_totals_say_where_the_adjustment_comes_from(made_up: InFolder) -> None:
-    adjusted = replace(made_up, tags={**made_up.tags, "spend.adjusted": "assumed from the prior"})
-    assert "the drift is assumed from the prior" in report.totals_table(adjusted).caption
+    adjusted = replace(made_up, tags={**made_up.tags, "spend.adjusted": "assumed by default, not measured on this log"})
+    caption = report.totals_table(adjusted).caption
+    assert "widened and not shifted for errors that all customers have in common" in caption
+    assert "the size of these errors, is assumed by default, not measured on this log." in caption
+    named = replace(adjusted, params={**adjusted.params, "backtest.drift.least_periods": "3"})
+    said = "tenure-backtest can measure it with 3 holdouts of 273 days, which takes a log of about 3.0 years."
+    assert report.totals_table(named).caption.endswith(said)
+    page = report.render(replace(named, tags={**named.tags, "base.adjusted": adjusted.tags["spend.adjusted"]}))
+    assert "3 holdouts of 365 days, which takes a log of about 4.0 years." in page
+
+
+def test_an_adjustment_that_a_backtest_measured_is_said_to_shift_too(made_up: InFolder) -> None:
+    source = "estimated over 90 days, 4.0 periods"
+    caption = report.totals_table(replace(made_up, tags={**made_up.tags, "spend.adjusted": source})).caption
+    assert "widened and shifted for errors" in caption
+    assert f"is {source} of a backtest." in caption
+    assert "takes a log" not in caption
+    mixed = f"purchases: assumed by default, not measured on this log; spend: {source}"
+    caption = report.totals_table(replace(made_up, tags={**made_up.tags, "spend.adjusted": mixed})).caption
+    assert mixed in caption
+
+
+@pytest.mark.parametrize(
+    ("params", "tags", "title"),
+    [
+        (
+            {"fit.purchase_model": "bg_nbd", "fit.spend_model": "gamma_gamma", "transactions.path": "/x/cdnow.csv"},
+            {"cutoff": "1997-09-30", "end": "1998-06-30"},
+            "BG/NBD and gamma-gamma on cdnow.csv: fitted to 1997-09-30, tested to 1998-06-30",
+        ),
+        ({"fit.purchase_model": "own"}, {"cutoff": "2024-01-01", "end": "2024-02-01"}, "own: fitted to 2024-01-01, "),
+        ({}, {}, "Model: fitted to –, tested to –"),
+    ],
+)
+def test_the_title_says_what_was_fitted_and_tested(
+    made_up: InFolder, params: dict[str, str], tags: dict[str, str], title: str
+) -> None:
+    from tenure.report.origin import title_of
+
+    assert title_of(replace(made_up, params=params, tags=tags)).lower().startswith(title.lower())
+
+
+def test_the_description_names_the_kind_of_each_interval(made_up: InFolder) -> None:
+    new = {"new_customer.clv": 84.5, "new_customer.clv_mean_low": 80.5, "new_customer.clv_mean_high": 88.5}
+    text = report.describe_findings(replace(made_up, metrics={**made_up.metrics, **new}))
+    assert "- clv of 9 customers: 1,000 (1,005 to 1,006, 90% predictive, adjusted for drift)" in text
+    assert "- mean clv of new customers: 84.50 (80.50 to 88.50, 90% credible)" in text
+    assert "discounted margin" not in report.render(made_up)
 
 
 def test_the_refits_move_is_told_beside_chance_and_none_where_there_is_no_refit(made_up: InFolder) -> None:

@@ -151,6 +151,7 @@ def test_every_judged_metric_is_one_that_a_run_measures() -> None:
     of_fits |= {f"final.{name}" for name in REFIT_METRICS if not name.endswith("_se")}
     of_the_log = {"data.largest_spend_share", "data.shared_ids_share", "data.alike_ids_share"}
     of_the_log |= {*SPEND_METRICS, "data.unmatched_refunds_share", "truncation.weeks", "truncation.excess_share"}
+    of_the_log |= {"truncation.later_acquisitions"}
     compared = {"baselines.compared", "baselines.won_share", "baselines.purchases.won_share"}
     named = {metric for _, metric in judged()}
     counts = {count for limit in SETTINGS.checks.values() for count in limit.when}

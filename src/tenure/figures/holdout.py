@@ -174,6 +174,18 @@ def deciles(table: pd.DataFrame) -> Figure:
     return explain(
         figure,
         f"Holdout spend by decile of expected spend: {share}",
-        "Look for actual bars that fall from left to right (the order is right) and equal the expected "
-        "ones (the level is right).",
+        f"Look for actual bars as high as the expected ones. {_order_of(table['actual_spend'].to_numpy(np.float64))}",
+    )
+
+
+def _order_of(actual: Floats) -> str:
+    """Return whether actual spend falls from each decile to the next, as it does where the order is right."""
+    steps = np.diff(actual[np.isfinite(actual)])
+    if not steps.size or not np.nanmax(actual) > 0:
+        return "There is no order to check."
+    rises = int((steps > 0).sum())
+    if not rises:
+        return "Actual spend rises from no decile to the next: customers are in the right order."
+    return (
+        f"Actual spend rises from one decile to the next in {rises} of {steps.size} steps, where it should fall in all."
     )

@@ -33,7 +33,7 @@ PICTURES = {
     ),
     "deciles": (
         "Holdout spend by decile of expected spend",
-        "Falling bars: the order of customers is right. Equal heights: the level is right.",
+        "Look for actual bars that fall from left to right and are as high as the expected ones.",
     ),
     "prior_consequences": (
         "Prior and posterior of interpretable quantities",

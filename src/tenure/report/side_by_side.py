@@ -50,8 +50,8 @@ HOLDOUT: Sequence[tuple[str, str, Write]] = (
 BASE_FORECAST: Sequence[tuple[str, str, Write]] = (
     ("customers scored", "base.customers", count),
     ("purchases of all customers, expected", "base.purchases.expected", count),
-    ("CLV of all customers, expected", "base.clv.expected", count),
-    ("its interval, adjusted for drift: low", "base.clv.adjusted_low", count),
+    ("clv of all customers, expected", "base.clv.expected", count),
+    ("its predictive interval, adjusted for drift: low", "base.clv.adjusted_low", count),
     ("high", "base.clv.adjusted_high", count),
     ("a new customer, expected", "new_customer.clv", money),
 )

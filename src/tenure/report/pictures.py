@@ -16,8 +16,8 @@ class Picture(NamedTuple):
 
 PICTURES = {
     "tracking": (
-        "Repeat purchases by week, actual and expected, across the cut-off",
-        "A gap that keeps growing after the cut-off: the customer base changed or the model is biased.",
+        "Repeat purchases by week, actual and expected, across the cut-off, and their sum since the cut-off",
+        "A gap that keeps growing after the cut-off: the customer base changed, a season came, or the model is biased.",
     ),
     "pit": (
         "Coverage (randomised PIT) of customers' outcomes",

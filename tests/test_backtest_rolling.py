@@ -85,7 +85,7 @@ def test_the_command_logs_a_run_per_origin_inside_one_with_the_tables(rolled: Ra
     assert one.data.metrics["purchases.actual_total"] == totals["actual"][0]
     assert "baselines.compared" not in one.data.metrics  # in its files
     assert registry.evidence(one.info.run_id).metrics["baselines.compared"] == 2
-    assert one.data.tags["spend.adjusted"] == "assumed from the prior"
+    assert one.data.tags["spend.adjusted"] == "assumed by default, not measured on this log"
     followed = registry.evidence(one.info.run_id).table("backtest/tracking")
     after = followed[followed["day"] > totals["cutoff"][0]]
     assert len(after) == 42 / 7

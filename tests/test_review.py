@@ -77,6 +77,7 @@ def good_metrics() -> dict[str, float]:
     for limit in SETTINGS.checks.values():
         for count, least in limit.when.items():
             metrics[count] = max(least, metrics.get(count, 0.0))
+        metrics |= dict.fromkeys(limit.numbers.values(), 0.25)
     return metrics
 
 
@@ -151,9 +152,11 @@ def test_every_judged_metric_is_one_that_a_run_measures() -> None:
     of_the_log = {"data.largest_spend_share", "data.shared_ids_share", "data.alike_ids_share"}
     of_the_log |= {"regularity.k", "regularity.customers"}
     of_the_log |= {*SPEND_METRICS, "data.unmatched_refunds_share", "truncation.weeks", "truncation.excess_share"}
+    of_the_log |= {"truncation.later_acquisitions"}
     compared = {"baselines.compared", "baselines.won_share", "baselines.purchases.won_share"}
     named = {metric for _, metric in judged()}
     counts = {count for limit in SETTINGS.checks.values() for count in limit.when}
+    counts |= {metric for limit in SETTINGS.checks.values() for metric in limit.numbers.values()}
     assert (named | counts) - of_fits <= {*METRICS, *of_the_log, *compared}
     assert of_fits <= named
 

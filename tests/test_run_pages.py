@@ -237,7 +237,8 @@ def test_a_description_has_findings_totals_and_a_link_to_the_report(tmp_path: Pa
     said = report.describe_findings(_run(tmp_path, "season"))
     for part in (
         "**REVIEW**", "Holdout, 273 days to 1998-06-30:\n\n- purchases: 90 actual", "- clv of 2,357 customers: 7 (7 to",
-        "- mean clv of new customers: 84.50", "with 90% intervals", "(#/experiments/7/runs/0a1b/artifacts/report.html)",
+        "- mean clv of new customers: 84.50", "90% predictive, adjusted for drift", "90% credible",
+        "(#/experiments/7/runs/0a1b/artifacts/report.html)",
     ):  # fmt: skip
         assert part in said
 

@@ -28,7 +28,7 @@ def run(settings: PromoteSettings, config: str) -> Result:
     by = settings.by or registry.login()
     if by is None:
         raise PromoteError("The login has no name on this machine. Name the person who promotes with by=...")
-    uri = registry.connect(settings.registry)
+    uri = registry.connect(settings.registry, must_exist=True)
     if settings.rollback:
         return _roll_back(settings.model_name, settings, config, by)
     challenger = registry.find_version(settings.model)

@@ -13,7 +13,7 @@ from .sweeps import Result
 def run(settings: ReportJobSettings) -> Result:
     """Write the report; return the result."""
     require_writable(settings.output)
-    registry.connect(settings.registry)
+    registry.connect(settings.registry, must_exist=True)
     if settings.model.startswith("models:/"):
         registry.verify(settings.model)
     with console.stage("write the report"):

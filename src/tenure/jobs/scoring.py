@@ -47,7 +47,7 @@ def run(settings: ScoreJobSettings, config: str) -> Result:
     """Score and print the totals; return the result."""
     require_writable(settings.output)
     refuse_input(settings.output, [settings.summary.path or settings.transactions.path])
-    uri = registry.connect(settings.registry)
+    uri = registry.connect(settings.registry, must_exist=True)
     loaded = registry.load(settings.model)  # before the customers are read, which may take long
     model = model_of(loaded.about)
     verdict = require_verdict(loaded.about, accept_failed=settings.score.accept_failed)

@@ -10,12 +10,12 @@ from .aliases import (
     roll_back,
     set_champion,
 )
-from .errors import RegistryError, StoreUnreachableError, in_words
+from .errors import RegistryError, StoreDamagedError, StoreMissingError, StoreUnreachableError, in_words
 from .manifest import ModelFilesError, verify
 from .models import EXAMPLE, Loaded, Registered, load, register
 from .reading import Evidence, evidence
 from .runs import bind_metrics, describe, flat_settings, log_record
-from .store import connect, find_store, open_origin, open_run, ui_command, use
+from .store import connect, find_store, open_origin, open_run, present_store, ui_command, use
 
 __all__ = [
     "EXAMPLE",
@@ -26,6 +26,8 @@ __all__ = [
     "NotMovedError",
     "Registered",
     "RegistryError",
+    "StoreDamagedError",
+    "StoreMissingError",
     "StoreUnreachableError",
     "Version",
     "bind_metrics",
@@ -42,6 +44,7 @@ __all__ = [
     "login",
     "open_origin",
     "open_run",
+    "present_store",
     "register",
     "roll_back",
     "set_champion",

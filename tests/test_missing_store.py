@@ -61,7 +61,7 @@ def test_a_store_without_the_model_is_still_exit_code_four(name: str, tmp_path: 
     "uri", ["sqlite:///mlflow.db", "sqlite:///no/such/volume/mlflow.db", "sqlite:////nowhere/m.db"]
 )
 def test_a_missing_file_and_a_missing_folder_stay_missing(uri: str, tmp_path: Path) -> None:
-    with pytest.raises(StoreMissingError, match="There is no store at .*relative to the working directory") as missing:
+    with pytest.raises(StoreMissingError, match=r"There is no store at .*relative to the working directory") as missing:
         registry.connect(settings(uri), must_exist=True)
     assert missing.value.exit_code == 5
     assert list(tmp_path.iterdir()) == []

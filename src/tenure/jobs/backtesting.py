@@ -18,6 +18,7 @@ from tenure.streams import derive_seed
 from tenure.transactions import AccountedLog, Transactions, read
 
 from . import console
+from .result_file import nested
 from .run_names import backtest_name, settings_record
 from .sweeps import Result
 
@@ -47,7 +48,8 @@ def run(settings: BacktestJobSettings, config: str) -> Result:
         name=opened.info.run_name,
         metrics=_means(rolling),
         run_id=opened.info.run_id,
-        totals=_means(rolling),
+        totals=nested(_means(rolling)),
+        as_of=str(last),
         paths={"log": settings.transactions.path},
     )
 

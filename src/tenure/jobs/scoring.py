@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from tenure import invocation, paths, registry, units
 from tenure.batch import Scored
-from tenure.errors import InputError
+from tenure.errors import InputError, Reason
 from tenure.output import atomic_file, is_described, keep, refuse_input, require_writable
 from tenure.record import Record
 from tenure.review import Verdict
@@ -33,6 +33,7 @@ class FailedReviewError(InputError):
     """A training run with the verdict FAIL."""
 
     exit_code = 3
+    reason = Reason.REVIEW_FAILED
 
 
 class Customers(NamedTuple):
@@ -65,10 +66,13 @@ def run(settings: ScoreJobSettings, config: str) -> Result:
     source = {"summary": settings.summary.path} if settings.summary.path else {"log": settings.transactions.path}
     totals = {str(name): row for name, row in scored.totals_table().to_dict("index").items()}
     return Result(
-        verdict=verdict.value,
+        model_verdict=verdict.value,
         run_id=scored.run_id,
         model=model,
-        totals={"customers": scored.customers, **totals},
+        alias=settings.model.partition("@")[2] or None,
+        as_of=scored.as_of,
+        customers=scored.customers,
+        totals=totals,
         paths={"output": str(Path(settings.output).expanduser().resolve()), **source},
     )
 

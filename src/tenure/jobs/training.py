@@ -6,6 +6,7 @@ from contextlib import AbstractContextManager
 from dataclasses import replace
 
 from tenure import figures, invocation, paths, pipeline, registry, report
+from tenure.errors import Reason
 from tenure.failures import Failures
 from tenure.fit import Progress
 from tenure.pipeline import HoldoutReport, StageFit, Training, TrainingData
@@ -19,6 +20,7 @@ from tenure.transactions import Transactions, read
 from . import console, promoting
 from .console import stage
 from .past_errors import PastErrors, read_past_errors
+from .result_file import nested
 from .results import Trained
 from .run_names import settings_record, training_name
 from .sweeps import Result
@@ -225,8 +227,10 @@ def _log_review(review: Review, failures: Failures) -> Review:
 def _result(trained: Trained, settings: TrainSettings, name: str | None) -> Result:
     training, verdict, registered = trained.training, trained.review.verdict, trained.registered
     data = training.data
+    base = {} if training.forecasts is None else nested(training.forecasts.base)
+    is_failed = verdict is Verdict.FAIL
     return Result(
-        FAILED_REVIEW if verdict is Verdict.FAIL else 0,
+        FAILED_REVIEW if is_failed else 0,
         name,
         verdict.value,
         training.holdout.metrics,
@@ -235,6 +239,15 @@ def _result(trained: Trained, settings: TrainSettings, name: str | None) -> Resu
         trained.run_id,
         None if registered is None else registered.uri,
         None if registered is None else registered.alias,
-        {} if training.forecasts is None else training.forecasts.base,
+        {name: row for name, row in base.items() if isinstance(row, Mapping)},
         {"log": settings.transactions.path, "report": f"runs:/{trained.run_id}/{paths.REPORT}"},
+        reason=Reason.REVIEW_FAILED if is_failed else None,
+        as_of=str(data.split.end),
+        customers=_customers(training),
     )
+
+
+def _customers(training: Training) -> int:
+    """Count the customers of the last fit."""
+    split = training.data.split
+    return len(split.calibration.table) if training.final is None else len(training.final.summary.table)

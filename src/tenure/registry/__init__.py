@@ -1,6 +1,7 @@
 """The door to MLflow: runs, their evidence, the registered model."""
 
 from .aliases import (
+    NoChampionError,
     NoModelError,
     NotMovedError,
     Version,
@@ -22,6 +23,7 @@ __all__ = [
     "Evidence",
     "Loaded",
     "ModelFilesError",
+    "NoChampionError",
     "NoModelError",
     "NotMovedError",
     "Registered",

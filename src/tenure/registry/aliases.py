@@ -15,6 +15,7 @@ from mlflow.entities.model_registry import ModelVersion
 from mlflow.exceptions import MlflowException
 
 from tenure import invocation
+from tenure.errors import Reason
 from tenure.review import Verdict
 
 from .completeness import is_complete
@@ -35,12 +36,20 @@ class NoModelError(RegistryError):
     """There is no such model."""
 
     exit_code = 4
+    reason = Reason.NO_MODEL
+
+
+class NoChampionError(NoModelError):
+    """The model has versions, and none of them is champion."""
+
+    reason = Reason.NO_CHAMPION
 
 
 class NotMovedError(RegistryError):
     """The alias was not moved, or not for long."""
 
     exit_code = 3
+    reason = Reason.PROMOTION_REFUSED
 
 
 @dataclass(frozen=True)
@@ -73,7 +82,7 @@ def find_version(uri: str) -> Version:
     if alias:
         behind = by_alias(name, alias)
         if behind is None:
-            raise NoModelError(_without_alias(name, alias))
+            raise _without_alias(name, alias)
         number = str(behind)
     elif number == LATEST:
         number = str(max(_numbers(name), default=0))
@@ -234,15 +243,24 @@ def _now() -> str:
     return datetime.now(UTC).isoformat(timespec="seconds")
 
 
-def _without_alias(name: str, alias: str) -> str:
+def _without_alias(name: str, alias: str) -> NoModelError:
+    """Return the error for a missing alias: the challenger that could be promoted comes first."""
     store = f"in the registry at {where()}"
     challenger = by_alias(name, CHALLENGER)
+    kind = NoChampionError if alias == CHAMPION else NoModelError
     if challenger is not None:
-        return (
-            f"The model {name} has no {alias} {store}. There is a challenger, version {challenger}, which is "
-            f"not promoted. To score with it: {invocation.command('score', f'model=models:/{name}@challenger')}"
+        uri = f"models:/{name}/{challenger}"
+        return kind(
+            f"The model {name} has no {alias} {store}. There is a challenger, version {challenger}. To promote it after"
+            f" a look at its findings: {invocation.command('promote', f'model={uri}', 'reason=...')}. To score with it"
+            f" as it is: {invocation.command('score', f'model={uri}')}"
         )
-    return f"There is no model {name} with alias {alias} {store}; {_models_there()}"
+    numbers = sorted(_numbers(name))
+    if numbers:
+        return kind(
+            f"The model {name} has no {alias} {store}. Its latest versions: {', '.join(map(str, numbers[-SHOWN:]))}."
+        )
+    return NoModelError(f"There is no model {name} with alias {alias} {store}; {_models_there()}")
 
 
 def _models_there() -> str:

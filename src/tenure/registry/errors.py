@@ -10,7 +10,7 @@ from mlflow.exceptions import MlflowException
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError, SQLAlchemyError
 
 from tenure.addresses import mask, mask_address
-from tenure.errors import InputError
+from tenure.errors import InputError, Reason
 
 LONGEST = 240  # characters of an engine's message that are shown
 _UNREACHABLE = (
@@ -32,14 +32,25 @@ class StoreUnreachableError(RegistryError):
     """A tracking server or a store that cannot be reached."""
 
     exit_code = 5
+    reason = Reason.STORE_UNREACHABLE
+
+
+class StoreFullError(RegistryError):
+    """A store whose disk is full."""
+
+    reason = Reason.DISK_FULL
 
 
 class StoreMissingError(StoreUnreachableError):
     """A store that does not exist, for a command that creates none."""
 
+    reason = Reason.STORE_MISSING
+
 
 class StoreDamagedError(StoreUnreachableError):
     """A file of a store that is no database, or a damaged one."""
+
+    reason = Reason.STORE_DAMAGED
 
 
 _FAMILY = (RegistryError, MlflowException, SQLAlchemyError, requests.RequestException, urllib3.exceptions.HTTPError)
@@ -137,7 +148,7 @@ def _of_database(error: SQLAlchemyError) -> RegistryError:
                 f"The MLflow store at {where()} is locked by another process: try again later."
             )
         if "full" in message:
-            return RegistryError(f"The disk of the MLflow store at {where()} is full: free some space.")
+            return StoreFullError(f"The disk of the MLflow store at {where()} is full: free some space.")
     elif isinstance(error, OperationalError | InterfaceError):
         return StoreUnreachableError(f"The database at {where()} cannot be reached: {message}.")
     return RegistryError(f"The MLflow store at {where()} cannot be used: {message}.")

@@ -62,7 +62,7 @@ def run(settings: ScoreJobSettings, config: str) -> Result:
     log.info("%s customers; model %s", f"{rows:,}", model)
     about = {"model": model, "model_tags": loaded.about, "verdict": verdict.value, "as_of": customers.as_of}
     scored = _score(loaded, customers, rows, about, settings, config)
-    console.print_scores(scored, settings, registry.ui_command(uri))
+    console.print_scores(scored, settings, loaded.about, registry.ui_command(uri))
     source = {"summary": settings.summary.path} if settings.summary.path else {"log": settings.transactions.path}
     totals = {str(name): row for name, row in scored.totals_table().to_dict("index").items()}
     return Result(

@@ -167,7 +167,8 @@ def _challenge(trained: Trained, settings: TrainSettings) -> Trained:
             calibration=calibration.posterior,
         )
     if promotion.decision.is_promoted:
-        registered = replace(registered, alias="champion")
+        before = None if promotion.champion is None else promotion.champion.number
+        registered = replace(registered, alias="champion", replaced=before)
     return replace(trained, registered=registered, promotion=promotion)
 
 

@@ -24,6 +24,8 @@ from .store import client
 
 CHAMPION, CHALLENGER, LATEST = "champion", "challenger", "latest"
 PROMOTION, ROLLBACK, NOBODY, LOST_TO = "promotion", "rollback", "none", "lost_to"
+PROMOTED_BY = "Promoted by"  # begins the description of a version that became champion
+LONGEST_NOTE = 5000  # characters of a description in the database of a registry
 # A rival sets the alias one request after it last read it, so it has done so by then. Without the wait, both of two
 # rivals reported success in ten of twelve races.
 SETTLING_SECONDS = 2.0
@@ -186,8 +188,19 @@ def set_champion(
     except NotMovedError:
         _clear_tags(find_version(new.uri), besides=LOST_TO)  # it is no champion, so nothing says why it became one
         raise
+    _describe_promotion(new, by, because)
     if by_alias(new.name, CHALLENGER) == new.number:
         client().delete_registered_model_alias(new.name, CHALLENGER)
+
+
+def _describe_promotion(version: Version, by: str, because: str) -> None:
+    """Put who promoted a version and why before its description, in the place of an earlier such line."""
+    number = str(version.number)
+    present = client().get_model_version(version.name, number).description or ""
+    if present.startswith(PROMOTED_BY):
+        present = present.partition("\n\n")[2]
+    line = f"{PROMOTED_BY} {by}: {' '.join(because.split())}"
+    client().update_model_version(version.name, number, f"{line}\n\n{present}".strip()[:LONGEST_NOTE])
 
 
 def roll_back(name: str, *, by: str, because: str) -> tuple[Version, Version]:

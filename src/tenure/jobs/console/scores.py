@@ -1,5 +1,6 @@
 """A scoring: totals, months, segments, and what the numbers rest on."""
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -7,6 +8,7 @@ import pandas as pd
 from rich.console import Console
 
 from tenure.outcomes import OUTCOMES
+from tenure.review import Verdict
 from tenure.settings import ScoreJobSettings
 
 from .terminal import new_table, plain, print_run, stdout
@@ -19,8 +21,8 @@ SPANS = {"": "{} predictive", "adjusted_": "{} adjusted*", "mean_": "{} credible
 SHOWN_GROUPS, SHOWN_MONTHS, MONTHS_A_YEAR = 20, 24, 12
 
 
-def print_scores(scored: "Scored", settings: ScoreJobSettings, ui: str) -> None:
-    """Print the totals from joint draws, months and segments, and where the scores are."""
+def print_scores(scored: "Scored", settings: ScoreJobSettings, model: Mapping[str, str], ui: str) -> None:
+    """Print the totals from joint draws, months and segments, and where the scores are; `model` has its tags."""
     out = stdout()
     params = scored.scores.params
     title = (
@@ -39,8 +41,25 @@ def print_scores(scored: "Scored", settings: ScoreJobSettings, ui: str) -> None:
         _print_months(out, scored.scores, level)
     if scored.scores.by:
         print_groups(out, scored, level)
-    out.print(f"\nModel {scored.model}. Written: [bold]{plain(settings.output)}[/bold]", end="")
+    out.print(f"\nModel {scored.model}. Written: [bold]{plain(settings.output)}[/bold]")
+    if (caution := verdict_line(scored.model, model)) is not None:
+        out.print(f"[yellow]{plain(caution)}[/yellow]")
     print_run(scored.run_id, ui)
+
+
+def verdict_line(name: str, tags: Mapping[str, str]) -> str | None:
+    """Return the verdict of a model that did not pass its review, with who promoted it and why; None of a PASS.
+
+    >>> verdict_line("models:/clv/2", {"verdict": "REVIEW", "promotion.by": "ana", "promotion.because": "a season"})
+    'The verdict of models:/clv/2 is REVIEW; ana promoted it: a season'
+    """
+    verdict = tags.get("verdict")
+    if verdict == Verdict.PASS:
+        return None
+    start = f"The verdict of {name} is {verdict or 'missing'}"
+    if "promotion.by" not in tags or "promotion.lost_to" in tags:
+        return f"{start}; nobody promoted it."
+    return f"{start}; {tags['promotion.by']} promoted it: {tags.get('promotion.because', 'no reason is recorded')}"
 
 
 def _adjusted_by(scored: "Scored") -> str:

@@ -49,12 +49,12 @@ def shared_arguments(arguments: Sequence[str]) -> list[str]:
     >>> shared_arguments(["fit.method=nuts", "level=0.8", "fit/priors=vague", "origins.step_days=30", "-cd", "my"])
     ['fit.method=nuts', 'fit/priors=vague', '-cd', 'my']
     """
-    shared, is_value = [], False
-    for one in arguments:
-        if is_value or one.lstrip("+~").startswith(SHARED) or one.startswith(FOLDER):
-            if not one.lstrip("+~").startswith(OWN_RUN):
-                shared.append(one)
-        is_value = one in FOLDER
+    shared: list[str] = []
+    for before, one in zip(["", *arguments], arguments, strict=False):
+        key = one.lstrip("+~")
+        is_shared = key.startswith(SHARED) and not key.startswith(OWN_RUN)
+        if is_shared or one.startswith(FOLDER) or before in FOLDER:
+            shared.append(one)
     return shared
 
 

@@ -1,6 +1,7 @@
 """A scoring: totals, months, segments, and what the numbers rest on."""
 
 from collections.abc import Mapping
+from datetime import date
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from tenure.scorer import Scores
 
 SPANS = {"": "{} predictive", "adjusted_": "{} adjusted*", "mean_": "{} credible of the mean"}  # of a total, by prefix
+OLD_DAYS = 31  # of a log, from which a line says so
 SHOWN_GROUPS, SHOWN_MONTHS, MONTHS_A_YEAR = 20, 24, 12
 
 
@@ -42,9 +44,22 @@ def print_scores(scored: "Scored", settings: ScoreJobSettings, model: Mapping[st
     if scored.scores.by:
         print_groups(out, scored, level)
     out.print(f"\nModel {scored.model}. Written: [bold]{plain(settings.output)}[/bold]")
-    if (caution := verdict_line(scored.model, model)) is not None:
-        out.print(f"[yellow]{plain(caution)}[/yellow]")
+    for caution in (verdict_line(scored.model, model), age_line(scored.as_of, date.today())):
+        if caution is not None:
+            out.print(f"[yellow]{plain(caution)}[/yellow]")
     print_run(scored.run_id, ui)
+
+
+def age_line(as_of: str | None, today: date) -> str | None:
+    """Return how long ago the last observed day was, where that is more than a month; None where it is not.
+
+    >>> age_line("2024-01-01", date(2024, 3, 1)), age_line("2024-01-01", date(2024, 1, 31))
+    ('The last observed day is 2024-01-01, 60 days before today: later purchases are not in these scores.', None)
+    """
+    age = 0 if as_of is None else (today - date.fromisoformat(as_of)).days
+    if age <= OLD_DAYS:
+        return None
+    return f"The last observed day is {as_of}, {age:,} days before today: later purchases are not in these scores."
 
 
 def verdict_line(name: str, tags: Mapping[str, str]) -> str | None:

@@ -56,6 +56,7 @@ def run(settings: ScoreJobSettings, config: str) -> Result:
     customers = _customers(settings, loaded.about)
     if customers.log is not None:
         console.print_reconciliation(customers.log.reconciliation)
+        console.print_unscored(customers.log.unscored, "scored")
         console.print_identities(customers.log.identities)
     with console.stage("check the customers"):
         rows = check_customers(customers, loaded.scorer, settings)
@@ -72,6 +73,7 @@ def run(settings: ScoreJobSettings, config: str) -> Result:
         alias=settings.model.partition("@")[2] or None,
         as_of=scored.as_of,
         customers=scored.customers,
+        not_scored={} if customers.log is None else customers.log.unscored.by_reason,
         totals=totals,
         paths={"output": str(Path(settings.output).expanduser().resolve()), **source},
     )

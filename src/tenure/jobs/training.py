@@ -62,6 +62,7 @@ def _prepare(settings: TrainSettings) -> TrainingData:
         split.cutoff, f"{len(split.calibration.table):,}", split.horizon_days, split.end,
     )  # fmt: skip
     console.print_reconciliation(data.log.reconciliation)
+    console.print_unscored(data.log.unscored, "fitted")
     console.print_identities(data.log.identities)
     console.print_window(split, data.window, data.truncation)
     data.require_spend(settings.fit)
@@ -245,6 +246,7 @@ def _result(trained: Trained, settings: TrainSettings, name: str | None) -> Resu
         reason=Reason.REVIEW_FAILED if is_failed else None,
         as_of=str(data.split.end),
         customers=_customers(training),
+        not_scored=data.log.unscored.by_reason,
     )
 
 

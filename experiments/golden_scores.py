@@ -75,7 +75,8 @@ def main():
     new = scores()
     if PATH.exists():
         old = read().reindex(new.index)
-        for name in new:
+        print(f"columns that are new or gone: {', '.join(sorted(set(new) ^ set(old))) or 'none'}")
+        for name in new.columns.intersection(old.columns):
             moved = (new[name] - old[name]).abs() / old[name].abs().clip(lower=1e-300)
             moved = moved[~(new[name] == old[name])].fillna(np.inf).sort_values(ascending=False)
             if len(moved):

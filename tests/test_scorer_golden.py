@@ -23,6 +23,7 @@ def scores() -> pd.DataFrame:
 
 def same(found: pd.DataFrame, right: pd.DataFrame) -> None:
     pd.testing.assert_index_equal(found.index, right.index)
+    assert list(found) == list(right)
     for name in right:
         np.testing.assert_allclose(found[name], right[name], rtol=1e-12, atol=0, err_msg=name)
 

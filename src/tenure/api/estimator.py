@@ -131,8 +131,8 @@ class CLV:
         customer in a year, those of a new customer, the share of customers without one, mean spend per purchase.
         """
         _, fitted = self._read(data, as_of)
-        drawn = prior_population(fitted.summary, self._settings.fit, seed=self._settings.seed)
-        return summarize_prior(drawn, level)
+        prior = prior_population(fitted.summary, self._settings.fit, seed=self._settings.seed)
+        return summarize_prior(prior, level)
 
     def score(
         self,

@@ -22,7 +22,7 @@ from mlflow.types.schema import AnyType
 from tenure import paths
 from tenure.posterior import Posterior
 from tenure.review import Verdict
-from tenure.scorer import COLUMNS, Params, Scorer
+from tenure.scorer import COLUMNS, COUNTS, Params, Scorer
 from tenure.totals import Drifts
 
 from .aliases import (
@@ -262,8 +262,7 @@ def _defaults() -> dict[str, Any]:
 
 def _signature() -> ModelSignature:
     kinds = {int: "long", float: "double"}
-    counts = {"purchases_low", "purchases_high"}
-    outputs = [ColSpec("long" if column in counts else "double", column) for column in COLUMNS]
+    outputs = [ColSpec("long" if column in COUNTS else "double", column) for column in COLUMNS]
     return ModelSignature(
         # Any type: MLflow would refuse whole numbers in a column of doubles; the scorer checks the types.
         inputs=Schema([ColSpec(AnyType(), column) for column in SUMMARY_COLUMNS]),

@@ -194,7 +194,7 @@ def set_champion(
 
 
 def _describe_promotion(version: Version, by: str, because: str) -> None:
-    """Put who promoted a version and why before its description, in the place of an earlier such line."""
+    """Write who promoted a version and why before its description, in the place of an earlier such line."""
     number = str(version.number)
     present = client().get_model_version(version.name, number).description or ""
     if present.startswith(PROMOTED_BY):

@@ -35,11 +35,12 @@ def check_cancellations(source: Source, log_rows: rules.Rows) -> None:
     there = table.filter(~is_match).select(named="tenure_order_id")
     present = int(matched.semi_join(there, "named").count().to_pyarrow().as_py())
     if present < LEAST_SHARE * number:
+        there_are = "none is" if not present else "1 is" if present == 1 else f"{present:,} are"
         log.warning(
             "%s it matches %s order ids, and of the orders that its group names %s in the log (%r names %r). They are"
             " netted against the customers' latest sales. If a cancellation has a number of its own, leave out the"
             " group.",
-            start, f"{number:,}", f"{present:,} {'is' if present == 1 else 'are'}" if present else "none is", example["own"], example["named"],
+            start, f"{number:,}", there_are, example["own"], example["named"],
         )  # fmt: skip
 
 

@@ -56,8 +56,8 @@ def scored(
 
 @pytest.mark.slow
 def test_a_backtest_prints_how_to_register_its_drift(past: Backtested) -> None:
-    said = f"tenure-train backtest.drift.source_run={past.backtest_id}"
-    assert said in past.backtest.out
+    settings = "'backtest.baselines.names=[zero,own_rate]' fit.joint_draws=400"
+    assert f"tenure-train {settings} backtest.drift.source_run={past.backtest_id}\n" in past.backtest.out
 
 
 @pytest.mark.slow

@@ -60,7 +60,8 @@ def test_jobs_are_told_apart_by_the_first_word_of_a_name() -> None:
     scoring = compose_settings("score", ["output=s.parquet"])
     assert scoring_name(scoring, "models:/clv/3", "1998-06-30") == "score clv/3 365 days from 1998-06-30"
     assert scoring_name(scoring, "runs:/0a1b", None) == "score runs:/0a1b 365 days"
-    assert backtest_name(compose_settings("backtest"), 5) == "backtest bg_nbd laplace weak at 5 origins"
+    assert backtest_name(compose_settings("backtest"), 4) == "backtest bg_nbd laplace weak at 4 cut-offs"
+    assert backtest_name(compose_settings("backtest"), 1).endswith(" at 1 cut-off")
 
 
 def test_a_run_has_the_given_name_unless_the_settings_name_it(store: Path) -> None:

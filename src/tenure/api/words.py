@@ -48,6 +48,7 @@ class LogWords(TypedDict, total=False):
     segments: Mapping[str, str]
     first_day: Day | None
     longest_gap_days: int
+    allow_quiet_end: bool
     engine: Table
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tenure.errors import InputError
+from tenure.errors import InputError, Reason
 from tenure.kernel_table import Floats
 from tenure.posterior import Posterior, PosteriorError
 from tenure.purchase import MODELS as PURCHASE_MODELS
@@ -39,6 +39,8 @@ log = logging.getLogger("tenure")
 
 class FitError(InputError):
     """A customer base that the models cannot be fitted to."""
+
+    reason = Reason.BAD_LOG
 
 
 @dataclass(frozen=True)

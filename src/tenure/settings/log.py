@@ -164,6 +164,8 @@ class TransactionsSettings:
         first_day: leave out earlier rows; null: none, but isolated first rows raise an error.
         longest_gap_days: longest time in days without rows, from 1 up; a longer one probably is a wrong date, and
             raises an error.
+        allow_quiet_end: whether rfm.end may lie so long after the last row that every customer looks lapsed; such an
+            end raises an error otherwise.
         engine: limits of DuckDB.
     """
 
@@ -190,6 +192,7 @@ class TransactionsSettings:
     segments: dict[str, str] = field(default_factory=dict)
     first_day: str | None = None
     longest_gap_days: int = 730
+    allow_quiet_end: bool = False
     engine: EngineSettings = field(default_factory=EngineSettings)
 
     def __post_init__(self) -> None:

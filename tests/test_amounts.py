@@ -280,6 +280,45 @@ def test_where_all_repeats_are_negligible_means_are_fitted(on_transactions, capl
     assert "no repeat purchase day has an amount of 1 or more" in caplog.text
 
 
+def shop(amount, customers=60, days=(0, 9, 30, 31)):
+    """Return customers who buy on the same days, each day for `amount(generator)`."""
+    rng = np.random.default_rng(6)
+    return [(f"c{at}", day, amount(rng)) for at in range(customers) for day in days]
+
+
+HARD = {
+    "all amounts equal": (shop(lambda rng: 20.0), (19.9, 20.1)),
+    "one repeat purchase each": (shop(lambda rng: round(rng.gamma(3.0, 7.0) + 0.01, 2), days=(0, 9)), (15.0, 30.0)),
+    "one repeat buyer": ([("a", 0, 5.0), ("a", 3, 20.0), ("a", 9, 30.0), ("b", 1, 9.0)], (3.0, 300.0)),
+    "amounts over eight orders": (shop(lambda rng: round(10 ** rng.uniform(-2, 6), 2), 200), (1e4, 1e7)),
+    "a wholesaler": ([*shop(lambda rng: round(rng.gamma(3.0, 7.0) + 0.01, 2)), ("w", 0, 9e8), ("w", 5, 9e8)], None),
+    "customers alike, purchases not": (shop(lambda rng: round(rng.gamma(0.5, 40.0) + 0.5, 2), 100), (15.0, 27.0)),
+}
+
+
+@pytest.mark.parametrize("method", ["laplace", pytest.param("nuts", marks=pytest.mark.slow)])
+@pytest.mark.parametrize("name", HARD)
+def test_a_hard_log_fits_on_its_amounts(name, method, on_transactions):
+    sales, mean = HARD[name]
+    base = CompressedSummary.of(summarize(sales_log(*sales)))
+    fitted = fit_models(base, replace(on_transactions, method=method), seed=1)
+    assert fitted.posterior.spend_model == ON_TRANSACTIONS
+    draws = fitted.posterior.joint()
+    spend = draws["v"] * draws["p"] / (draws["q"] - 1.0)
+    assert np.isfinite(spend).all()
+    if mean is not None:
+        low, high = np.quantile(spend, [0.05, 0.95])
+        assert mean[0] < low < high < mean[1]
+    assert all(np.isfinite(value) for value in check_fit(fitted, base, seed=1).metrics.values())
+
+
+def test_where_nobody_bought_again_the_posterior_is_the_prior(on_transactions):
+    scale = replace(on_transactions.scale, money=20.0)
+    settings = replace(on_transactions, no_repeat_buyers="prior", scale=scale)
+    fitted = fit_models(summarize(sales_log(("a", 0, 5.0), ("b", 9, 7.0))), settings, seed=1)
+    assert (fitted.posterior.spend_model, fitted.methods["spend"]) == (ON_TRANSACTIONS, "prior")
+
+
 def test_what_is_left_out_is_a_number_of_the_fit(on_transactions, fitted_amounts):
     assert fitted_amounts.diagnostics["spend.left_out_share"] == 0.0
     rng = np.random.default_rng(1)

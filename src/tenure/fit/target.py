@@ -167,8 +167,9 @@ class Target:
 
 def spend_spec(base: CompressedSummary, model: str) -> Spec:
     """Return the spec of a spend model, or of the one for customers whose single amounts are not at hand."""
-    spec = spend.MODELS[model]
-    has_amounts = base.amounts is not None and base.amounts.count.size > 0
+    spec, amounts = spend.MODELS[model], base.amounts
+    # Where nobody paid for a repeat purchase there is nothing to fit, and either model is the prior.
+    has_amounts = amounts is not None and (amounts.count.size > 0 or base.spends.count.size == 0)
     return spec if has_amounts or not spec.without_amounts else spend.MODELS[spec.without_amounts]
 
 

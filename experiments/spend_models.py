@@ -115,8 +115,8 @@ def merged():
         base = CompressedSummary(Histories(x, x, x, one), Spends(x, mean, one), None, None, amounts)
         for model in MODELS:
             fitted = explore(spend_target(base, replace(settings, spend_model=model)), settings, seed=1)
-            drawn = draw_sums(fitted.draws, x.astype(float), mean, later.astype(float))
-            inside = [f"{100 * coverage(drawn, sums[1], level).mean():.1f}" for level in LEVELS]
+            future_sums = draw_sums(fitted.draws, x.astype(float), mean, later.astype(float))
+            inside = [f"{100 * coverage(future_sums, sums[1], level).mean():.1f}" for level in LEVELS]
             shape = fitted.draws["p"]
             print(f"| {share:.0%} | {model} | {shape.mean():.2f} ± {shape.std():.2f} | " + " | ".join(inside) + " |")
 

@@ -41,6 +41,7 @@ EXAMPLES: dict[str, Any] = {
     "pareto_nbd": [(0.6, 40.0, 1.5, 400.0), (5.0, 1e-3, 0.05, 0.4), (1e6, 2e8, 1e-6, 1e6)],
     "zi_bg_nbd": [(0.6, 40.0, 0.8, 2.5, 0.3), (5.0, 1e-3, 0.05, 0.4, 1e-9), (1e6, 2e8, 1e-6, 1e6, 0.99)],
     "gamma_gamma": [(6.0, 3.7, 15.0), (0.2, 1.05, 1e-2), (300.0, 40.0, 1e4)],
+    "gamma_gamma_transactions": [(6.0, 3.7, 15.0), (0.2, 1.05, 1e-2), (300.0, 40.0, 1e4)],
 }
 # Estimates from CDNOW's first 39 weeks, time in weeks, with the log-likelihood and the precision of the source.
 PUBLISHED = {
@@ -87,11 +88,20 @@ def make_spends(size, seed=2):
 
 
 def make_data(name, size, **changes):
-    return make_histories(size, **changes) if name in purchase.MODELS else make_spends(size)
+    """Return distinct rows and their counts, the last; a model of single amounts has the sums of their logs too."""
+    if name in purchase.MODELS:
+        return make_histories(size, **changes)
+    x, mean, count = make_spends(size)
+    single = [-(x - 1.0) * np.random.default_rng(3).gamma(2.0, 0.1, size)] if ALL[name].without_amounts else []
+    return (x, mean, *single, count)
 
 
 def make_table(name, data):
-    return part(name, "likelihood").Table.of(*data, **ALL[name].options)
+    *columns, count = data
+    if name in spend.MODELS:
+        x, mean, *single = columns
+        return part(name, "likelihood").Table.of(x, mean, count, *single, **ALL[name].options)
+    return part(name, "likelihood").Table.of(*columns, count, **ALL[name].options)
 
 
 def evaluate(name, theta, table):
@@ -269,7 +279,9 @@ def test_the_density_does_not_depend_on_the_unit(calibration, fit_settings, name
     """Days times 7 and money times 100: the same density at the same coordinates, to 1e-9."""
     table = calibration.table
     changed = table.assign(recency=table["recency"] * 7, T=table["T"] * 7, monetary_value=table["monetary_value"] * 100)
-    other = make_target(CustomerSummary.from_frame(changed, calibration.as_of), fit_settings, name)
+    amounts = replace(calibration.amounts, mean=calibration.amounts.mean * 100)
+    summary = CustomerSummary.from_frame(changed, calibration.as_of, amounts=amounts)
+    other = make_target(summary, fit_settings, name)
     target = make_target(calibration, fit_settings, name)
     point = points_of(target)[0]
     assert other.density(point)[0] == pytest.approx(target.density(point)[0], rel=1e-9)

@@ -153,6 +153,8 @@ class TransactionsSettings:
             excel, unicode.
         id_type: type of the ids in outputs: integer or text; null: as in the log, and of a CSV as in the model's log.
         zero_amounts: sales of amount 0. count: they are purchases; drop: they are left out.
+        negligible_amount: share of the median purchase day, from 0 to 0.5. A day with a smaller amount, such as a cent
+            that a refund leaves, is a purchase, but gamma_gamma_transactions is not fitted to its amount.
         negative_amounts: rows with a negative amount. refund: net them against sales; drop: leave them out; refuse:
             raise an error.
         cancellations: regular expression of order ids of cancellations, such as "^C(.*)", whose group is the cancelled
@@ -185,6 +187,7 @@ class TransactionsSettings:
     normalize_ids: list[str] = field(default_factory=list)
     id_type: str | None = None
     zero_amounts: str = "count"
+    negligible_amount: float = 0.01
     negative_amounts: str = "refund"
     cancellations: str | None = None
     duplicates: str = "keep"
@@ -221,6 +224,8 @@ class TransactionsSettings:
             rule = "set if transactions.cancellations is set"
             require(self.columns.order_id is not None, "transactions.columns.order_id", rule, None)
         require_day("transactions.first_day", self.first_day)
+        is_right = 0 <= self.negligible_amount <= 0.5
+        require(is_right, "transactions.negligible_amount", "from 0 to 0.5", self.negligible_amount)
         require(self.longest_gap_days >= 1, "transactions.longest_gap_days", "from 1 up", self.longest_gap_days)
 
     @property

@@ -42,6 +42,7 @@ class Transactions:
         id_type: the type of the customer ids (`ids.own_type`); None if the log has no types.
         has_orders: whether the log has order ids.
         excluded: the number of customers whose every row a rule leaves out.
+        negligible_amount: purchase days below this share of the median one are no evidence on spend.
     """
 
     source: str
@@ -57,6 +58,7 @@ class Transactions:
     id_type: str | None = None
     has_orders: bool = False
     excluded: int = 0
+    negligible_amount: float = 0.01
 
     def purchases(self, until: date | None = None) -> Any:
         """Return `customer_id`, `date` and `amount` (net of refunds) as an Ibis table, one row per purchase.
@@ -65,6 +67,12 @@ class Transactions:
         """
         days = refunds.days(self.tables, until or self.last_day)
         return days.filter(days["is_purchase"]).select("customer_id", "date", amount=days["left"])
+
+    def least_amount(self, until: date) -> float:
+        """Return the amount below which a purchase day up to `until` is negligible, from the paid days up to then."""
+        amounts = self.purchases(until)["amount"]
+        median = amounts.cast("float64").median(where=amounts > 0).to_pyarrow().as_py()
+        return self.negligible_amount * float(median or 0.0)
 
     def reconcile(self, until: date | None = None) -> Reconciliation:
         """Account for every row and every cent up to a day."""
@@ -185,6 +193,7 @@ def _accounted(source: Source, end: date | str | None, today: date | None) -> Tr
         id_type=ids.own_type(source),
         has_orders=source.settings.columns.order_id is not None,
         excluded=0 if are_all else count_excluded(log_rows, tables),
+        negligible_amount=source.settings.negligible_amount,
     )
 
 

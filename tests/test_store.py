@@ -29,16 +29,6 @@ from tenure.settings import RegistrySettings
 SECRET = "S3CRET"
 
 
-@pytest.fixture(scope="module")
-def empty_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Create the tables once: it takes ten seconds."""
-    before, path = mlflow.get_tracking_uri(), tmp_path_factory.mktemp("empty") / "mlflow.db"
-    registry.use(f"sqlite:///{path}")
-    MlflowClient().get_experiment_by_name("tenure")
-    registry.use(before)
-    return path
-
-
 @pytest.fixture
 def settings(tmp_path: Path, empty_store: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[RegistrySettings]:
     """Return settings of an empty store of this test alone."""

@@ -10,7 +10,7 @@ from tenure.outcomes import OUTCOMES
 
 from .outcome import Outcome
 from .scores import central, correlation, count_distinct, normalized_gini, ranks, ratio, standard_error
-from .tables import GROUPS, LEVELS, PLACES, largest_gap, share_by_place, share_error
+from .tables import GROUPS, LEVELS, PLACES, Gap, largest_gap, share_by_place, share_error
 
 if TYPE_CHECKING:
     from tenure.rfm import Split
@@ -26,7 +26,8 @@ _TAILS = tuple(
 )  # fmt: skip
 # The review judges the tails of a group's 90% intervals.
 _JUDGED, _JUDGED_TAILS = 0.90, ("below_90", "above_90")
-_P_PURCHASE = ("mean", "actual", "brier", "brier_se", "calibration_error", "largest_gap", "largest_gap_tenth_se")
+_GAP = ("largest_gap", *(f"largest_gap_{name}" for name in Gap._fields[1:]))
+_P_PURCHASE = ("mean", "actual", "brier", "brier_se", "calibration_error", *_GAP)
 _SPEND = ("expected", "actual", "bias", "bias_se")
 _FACTS = (
     "level",

@@ -67,7 +67,7 @@ def main() -> None:
     for who, name in enumerate(("Tenure", "clvkit")):
         medians = [statistics.median(pair[who][part] for pair in pairs) for part in range(len(COLUMNS))]
         print(f"| {name} | {' | '.join(f'{value:.2f}' for value in medians)} |")
-    ratios = [statistics.median(ours[part] / theirs[part] for ours, theirs in pairs) for part in range(len(COLUMNS))]
+    ratios = [statistics.median(pair[0][part] / pair[1][part] for pair in pairs) for part in range(len(COLUMNS))]
     print(f"| ratio | {' | '.join(f'{value:.2f}' for value in ratios)} |")
 
 

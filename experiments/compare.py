@@ -3,11 +3,14 @@
 uv run tenure-train experiment=compare
 uv run python experiments/compare.py [EXPERIMENT]
 
-Runs of one split have the same customers and days, so that each is compared with the default recipe's, customer by
-customer: by the leave-one-out elpd, and by the CRPS of the holdout, forecast again by both with the same random
-numbers. Runs of different splits are not compared. The tables and a figure are logged in a run in EXPERIMENT.
+It takes the finished runs of `tenure-train experiment=compare` in MLflow's experiment EXPERIMENT, whatever their log;
+of several runs of one model, prior and split the latest. Runs of one split have the same customers and days, so that
+each is compared with the default recipe's, customer by customer: by the leave-one-out elpd, and by the CRPS of the
+holdout, forecast again by both with the same random numbers. These are new draws, so that last digits differ from those
+of the runs. Runs of different splits are not compared. The tables and a figure are logged in a run in EXPERIMENT.
 """
 
+import argparse
 import sys
 from collections import defaultdict
 from dataclasses import replace
@@ -29,14 +32,14 @@ from tenure.transactions import read
 CLEAR = promote.TOLERATED  # standard errors
 ROWS = [
     ("effective parameters of the purchase model", "calibration.purchases.loo_p", "{:.1f}"),
-    ("largest k-hat, a customer left out", "calibration.purchases.khat_max", "{:.2f}"),
+    ("largest k-hat of the purchase model, a customer left out", "calibration.purchases.khat_max", "{:.2f}"),
     ("purchases in the holdout, bias of the total", "purchases.bias", "{:+.1%}"),
-    ("randomised PIT inside 90%", "purchases.pit_coverage", "{:.1%}"),
-    ("lower 5% tail", "purchases.pit_low_tail", "{:.1%}"),
-    ("upper 5% tail", "purchases.pit_high_tail", "{:.1%}"),
-    ("correlation", "purchases.correlation", "{:.3f}"),
+    ("purchases, 90% coverage (randomised PIT)", "purchases.pit_coverage", "{:.1%}"),
+    ("purchases, lower 5% tail", "purchases.pit_low_tail", "{:.1%}"),
+    ("purchases, upper 5% tail", "purchases.pit_high_tail", "{:.1%}"),
+    ("purchases, correlation with the actual ones", "purchases.correlation", "{:.3f}"),
     ("spend in the holdout, bias of the total", "spend.bias", "{:+.1%}"),
-    ("randomised PIT of spend inside 90%", "spend.pit_coverage", "{:.1%}"),
+    ("spend, 90% coverage (randomised PIT)", "spend.pit_coverage", "{:.1%}"),
 ]
 # By name, the format of a number and of its difference from the reference's, and the smallest difference that counts
 # (in elpd more than the Monte Carlo error, which no standard error contains).
@@ -47,13 +50,21 @@ MEASURES = {
     "CRPS of spend": ("{:.3f}", "{:+.3f} ± {:.3f}", 0.0),
 }
 
+READING = f"""elpd is a sum over customers: higher is better. CRPS is a mean over customers: lower is better. A
+difference is the run's own number less the reference's, with its standard error paired over customers. It is clear, and
+bold, beyond {CLEAR:g} standard errors, and in elpd also beyond {fit.LEAST_ELPD:g}; otherwise it is a tie.
+"""
+
 
 def main(experiment="compare"):
     settings = compose_settings("train", ["experiment=compare", f"registry.experiment={experiment}"])
     registry.connect(settings.registry)
     splits = find_runs(experiment)
     if not splits:
-        sys.exit(f"{mlflow.get_tracking_uri()} has no finished run of experiment=compare in {experiment}.")
+        sys.exit(
+            f"The experiment {experiment} at {mlflow.get_tracking_uri()} has no finished run of tenure-train"
+            " experiment=compare. Start the sweep first, with this store, or name its experiment."
+        )
     shipped = f"{settings.fit.purchase_model} {settings.registry.tags['priors']}"
     sections, by_split = [], {}
     for runs in splits.values():
@@ -61,7 +72,7 @@ def main(experiment="compare"):
         own, differences = compare_runs(runs, reference)
         sections.append(f"{title}.\n\n{tabulate(runs)}\n\n{tabulate_differences(reference, own, differences)}\n")
         by_split[title] = differences
-    page = "\n".join(sections)
+    page = "\n".join([*sections, READING])
     print(f"\n{page}")
     keep(page, draw(by_split), replace(settings.registry, run_name="side by side", tags={}), splits)
 
@@ -174,5 +185,17 @@ def keep(page, figure, settings, splits):
     print(f"Logged in run {opened.info.run_id}.")
 
 
+def read_arguments(arguments=None):
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument(
+        "experiment",
+        metavar="EXPERIMENT",
+        nargs="?",
+        default="compare",
+        help="the experiment of the runs [%(default)s]",
+    )
+    return parser.parse_args(arguments).experiment
+
+
 if __name__ == "__main__":
-    main(*sys.argv[1:2])
+    main(read_arguments())

@@ -20,6 +20,7 @@ PURCHASES = {
     "bg_nbd": {"r": 0.25, "alpha": 30.0, "a": 0.9, "b": 2.5},
     "mbg_nbd": {"r": 0.25, "alpha": 30.0, "a": 0.9, "b": 2.5},
     "pareto_nbd": {"r": 0.55, "alpha": 75.0, "s": 0.6, "beta": 80.0},
+    "zi_bg_nbd": {"r": 0.25, "alpha": 30.0, "a": 0.9, "b": 2.5, "pi0": 0.3},
 }
 SPEND = {"p": 6.0, "q": 3.8, "v": 15.0}
 # x, t_x, T, mean spend: new, one-time, two purchases, regular, very frequent, silent, and the limits of valid input.
@@ -75,7 +76,8 @@ def main():
     new = scores()
     if PATH.exists():
         old = read().reindex(new.index)
-        for name in new:
+        print(f"columns that are new or gone: {', '.join(sorted(set(new) ^ set(old))) or 'none'}")
+        for name in new.columns.intersection(old.columns):
             moved = (new[name] - old[name]).abs() / old[name].abs().clip(lower=1e-300)
             moved = moved[~(new[name] == old[name])].fillna(np.inf).sort_values(ascending=False)
             if len(moved):

@@ -23,7 +23,8 @@ def main(uri: str) -> None:
     evidence = registry.evidence(uri)
     tracking = evidence.table("backtest/tracking").assign(day=lambda table: pd.to_datetime(table["day"]))
     cutoff, level = date.fromisoformat(evidence.tags["cutoff"]), float(evidence.params["review.level"])
-    figures.weekly_tracking(tracking, cutoff, level).savefig(DOCS / "tracking.png")
+    end = date.fromisoformat(evidence.tags["end"])
+    figures.weekly_tracking(tracking, cutoff, level, evidence.metrics, end).savefig(DOCS / "tracking.png")
     scores = tenure.load(uri).scorer.score(registry.EXAMPLE)
     figures.scored_examples(scores.table).savefig(DOCS / "scores.png")
 

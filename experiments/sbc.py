@@ -49,7 +49,8 @@ def rank_truths(model, settings, fits, *, customers=CUSTOMERS, seed=0, money_fro
     package = spend if is_spend else purchase
     spec, likelihood = package.MODELS[model], package.model_part(model, "likelihood")
     none = np.empty(0)
-    data = (none,) * 3 if is_spend else (none.astype(int), none, none, none)
+    is_single = bool(spec.without_amounts)
+    data = (none,) * (3 + is_single) if is_spend else (none.astype(int), none, none, none)
     table = likelihood.Table.of(*data, **spec.options)
     kind = "spend" if is_spend else "purchases"
     empty = Target(kind, spec, likelihood, table, settings.priors_of(model), 1.0)
@@ -59,10 +60,10 @@ def rank_truths(model, settings, fits, *, customers=CUSTOMERS, seed=0, money_fro
         truth = {name: value[0] for name, value in empty.quantities(at).items()}
         parameters = {name: truth[name] for name in spec.parameters}
         if is_spend:
-            mean = spend_process(model, parameters).draw_means(x, rng)
+            mean, *single = draw_spends(spend_process(model, parameters), x, rng, is_single)
             scale = np.exp(np.log(mean).mean()) if money_from_the_log else 1.0
             at -= np.array([[np.log(scale), 0.0, 0.0]])
-            table = likelihood.Table.of(x, mean / scale, np.ones(x.size))
+            table = likelihood.Table.of(x, mean / scale, np.ones(x.size), *single)
         else:
             frequency, recency = purchase_process(model, parameters).draw_histories(T, rng)
             table = likelihood.Table.of(frequency, recency, T, np.ones(customers), **spec.options)
@@ -76,6 +77,18 @@ def rank_truths(model, settings, fits, *, customers=CUSTOMERS, seed=0, money_fro
         shares = (below + rng.random(below.size)) / (RANKED + 1)
         rows.append(dict(zip((*target.names, "density"), shares, strict=True)) | {"method": fitted.method})
     return pd.DataFrame(rows)
+
+
+def draw_spends(process, x, rng, is_single):
+    """Return customers' mean spends over x purchases; for a model of single amounts the sums of their logs too."""
+    if not is_single:
+        return [process.draw_means(x, rng)]
+    counts = x.astype(int)
+    amounts, starts = process.draw_amounts(counts, rng), np.append(0, counts.cumsum()[:-1])
+    mean = np.add.reduceat(amounts, starts) / x
+    # The least double in place of 0, which a shape near 0 rounds to.
+    ratios = np.log(np.maximum(amounts, np.finfo(float).tiny) / np.repeat(mean, counts))
+    return [mean, np.minimum(np.add.reduceat(ratios, starts), 0.0)]
 
 
 @cache

@@ -70,6 +70,20 @@ def server(tmp_path: Path) -> Iterator[str]:
 
 
 @pytest.fixture(scope="session")
+def empty_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Create the tables of a store once: it takes ten seconds."""
+    import mlflow  # here: a second that tests without a store do not need
+
+    from tenure import registry
+
+    before, path = mlflow.get_tracking_uri(), tmp_path_factory.mktemp("empty") / "mlflow.db"
+    registry.use(f"sqlite:///{path}")
+    mlflow.MlflowClient().get_experiment_by_name("tenure")
+    registry.use(before)
+    return path
+
+
+@pytest.fixture(scope="session")
 def posterior() -> Posterior:
     """Make up 2 x 100 draws around CDNOW's estimates, in days: a straddles 1, as it does there."""
     rng = np.random.default_rng(20)

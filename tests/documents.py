@@ -14,6 +14,9 @@ PAGES = sorted((ROOT / "docs").glob("*.md"))
 DOCUMENTS = [ROOT / "README.md", ROOT / "data" / "README.md", *PAGES]
 _COMMAND = re.compile(rf"^ *(?:[A-Z_]+=\S+ +)*(?:uv run )?tenure[- ]({'|'.join(COMMANDS)})((?: +\S.*)?)$", re.MULTILINE)
 _PYTHON = re.compile(r"^```python\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+_FILE = re.compile(r"^```yaml\n# (\S+\.yaml)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+_SCRIPT = re.compile(r"^```bash\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+_VARIABLES = {"$day": "2025-06-30"}  # of scripts
 _NUMBER = re.compile(r"#\s+(-?[\d,.]+) ± ([\d,.]+)$")
 
 
@@ -32,8 +35,20 @@ def name_of(path: Path) -> str:
 
 def commands(text: str) -> list[tuple[str, list[str]]]:
     """Return the documented command lines: the command, and the arguments that a shell makes of the rest."""
+    for variable, value in _VARIABLES.items():
+        text = text.replace(variable, value)
     lines = _COMMAND.findall(re.sub(r"\\\n\s*", " ", text))
     return [(name, shlex.split(rest, comments=True)) for name, rest in lines]
+
+
+def scripts(text: str) -> list[str]:
+    """Return the shell scripts of a document."""
+    return _SCRIPT.findall(text)
+
+
+def files(text: str) -> dict[str, str]:
+    """Return the YAML files of a document, by the names in their first lines."""
+    return {name: f"# {name}\n{rest}" for name, rest in _FILE.findall(text)}
 
 
 def examples(text: str) -> list[str]:

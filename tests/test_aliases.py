@@ -75,6 +75,49 @@ def test_the_new_champion_carries_who_when_why_the_figures_and_whom_it_replaced(
     assert registry.find_champion(name) == registry.find_version(second.uri)
 
 
+def test_the_description_of_a_version_says_who_promoted_it_and_why(name: str) -> None:
+    first, second = add(name), add(name, "REVIEW")
+    client = MlflowClient()
+    client.update_model_version(name, "2", "**REVIEW**: look\n\nat this")
+    set_champion(first, None)
+    assert client.get_model_version(name, "1").description == "Promoted by ana: a test"
+    set_champion(second, first, because="season\nends")
+    assert (
+        client.get_model_version(name, "2").description == "Promoted by ana: season ends\n\n**REVIEW**: look\n\nat this"
+    )
+    set_champion(first, second)
+    set_champion(second, first, by="ben", because="again")
+    assert client.get_model_version(name, "2").description == "Promoted by ben: again\n\n**REVIEW**: look\n\nat this"
+
+
+def test_a_long_description_leaves_room_for_the_promotion(name: str) -> None:
+    only = add(name)
+    MlflowClient().update_model_version(name, "1", "x" * 5000)
+    set_champion(only, None)
+    text = MlflowClient().get_model_version(name, "1").description
+    assert text.startswith("Promoted by ana: a test\n\nxxx")
+    assert len(text) == 5000
+
+
+def test_a_missing_champion_names_the_promotion_first_and_the_scoring_second(name: str) -> None:
+    with pytest.raises(NoModelError, match=f"There is no model {name} with alias champion") as nothing:
+        registry.find_version(f"models:/{name}@champion")
+    assert nothing.value.reason == "no_model"
+    version = add(name, "REVIEW")
+    with pytest.raises(registry.NoChampionError) as missing:
+        registry.find_version(f"models:/{name}@champion")
+    text = str(missing.value)
+    assert (
+        0
+        < text.index(f"tenure-promote model={version.uri} reason=...")
+        < text.index(f"tenure-score model={version.uri}")
+    )
+    MlflowClient().delete_registered_model_alias(name, "challenger")
+    with pytest.raises(registry.NoChampionError, match=r"has no champion .* Its latest versions: 1") as without:
+        registry.find_version(f"models:/{name}@champion")
+    assert without.value.reason == "no_champion"
+
+
 def test_another_challenger_stays_challenger(name: str) -> None:
     first, _ = add(name), add(name)
     set_champion(first, None)

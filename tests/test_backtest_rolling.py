@@ -1,5 +1,6 @@
 """Rolling origins, and the command that goes through them."""
 
+import shlex
 from datetime import date
 from pathlib import Path
 
@@ -9,7 +10,11 @@ from job_runs import Ran, command, in_process
 
 from tenure import registry
 from tenure.backtest import BacktestError, Origin, rolling_origins
+from tenure.commands.pages import PAGES
+from tenure.jobs.compose import compose_settings
+from tenure.jobs.run_names import shared_arguments, typed_command
 from tenure.settings import OriginSettings, SettingsError
+from tenure.transactions import read
 
 FIRST, LAST = date(2024, 1, 1), date(2024, 12, 31)
 
@@ -62,10 +67,13 @@ def test_origins_that_cannot_be_are_refused_by_their_key(changes: dict[str, obje
 
 def test_the_command_prints_totals_forecasts_and_who_won(rolled: Ran) -> None:
     assert rolled.code == 0, rolled.err
-    for said in ("Totals by origin", "90% adjusted", "Forecasts of spend, 42 days ahead: means over 5 origins",
+    for said in ("Totals by cut-off", "90% adjusted", "Forecasts of spend, 42 days ahead: means over 5 cut-offs",
                  "Where a baseline wins", "Drift of totals after the end of the log", "mlflow ui"):  # fmt: skip
         assert said in rolled.out
-    assert "5 origins" in rolled.err
+    assert "5 cut-offs, 5 holdouts" in rolled.err
+    # The settings of the backtest that a training has too, and no others.
+    again = "'backtest.baselines.names=[zero,own_rate]' fit.joint_draws=400 backtest.drift.source_run="
+    assert f"tenure-train {again}{rolled.run_id}\n" in rolled.out
 
 
 def test_the_command_logs_a_run_per_origin_inside_one_with_the_tables(rolled: Ran) -> None:
@@ -85,7 +93,7 @@ def test_the_command_logs_a_run_per_origin_inside_one_with_the_tables(rolled: Ra
     assert one.data.metrics["purchases.actual_total"] == totals["actual"][0]
     assert "baselines.compared" not in one.data.metrics  # in its files
     assert registry.evidence(one.info.run_id).metrics["baselines.compared"] == 2
-    assert one.data.tags["spend.adjusted"] == "assumed from the prior"
+    assert one.data.tags["spend.adjusted"] == "assumed by default, not measured on this log"
     followed = registry.evidence(one.info.run_id).table("backtest/tracking")
     after = followed[followed["day"] > totals["cutoff"][0]]
     assert len(after) == 42 / 7
@@ -121,3 +129,26 @@ def test_a_burn_in_is_that_of_training(tmp_path: Path) -> None:
     metrics = registry.evidence(origin.info.run_id).metrics
     assert metrics["window.customers"] == metrics["customers"] == origin.data.metrics["customers"] == late
     assert metrics["window.outside_window"] == 2357 - late
+
+
+def test_the_sample_has_the_cut_offs_that_the_help_names() -> None:
+    log = read(compose_settings("backtest").transactions)
+    origins = rolling_origins(compose_settings("backtest").origins, log.first_day, log.last_day)
+    assert len({origin.cutoff for origin in origins}) == 4
+    assert "four cut-offs" in str(PAGES["backtest"])
+
+
+@pytest.mark.parametrize(
+    ("typed", "again"),
+    [
+        ([], []),
+        *[(each, each) for each in (["transactions.path=a b.csv", "+transactions.segments.x=first"],)],
+        (["fit.purchase_model=pareto_nbd", "origins.step_days=30", "level=0.8"], ["fit.purchase_model=pareto_nbd"]),
+        (["registry.run_name=mine", "registry.experiment=shop", "result.path=r.json"], ["registry.experiment=shop"]),
+        (["--config-dir", "conf", "fit/priors=ours", "seed=3"], ["--config-dir", "conf", "fit/priors=ours", "seed=3"]),
+        (["--config-dir=conf", "rfm.burn_in_days=28"], ["--config-dir=conf", "rfm.burn_in_days=28"]),
+    ],
+)
+def test_the_settings_of_a_backtest_that_a_training_needs_are_carried_over(typed: list[str], again: list[str]) -> None:
+    header = "".join(f"# {line}\n" for line in shlex.join(["tenure-backtest", *typed]).splitlines())
+    assert shared_arguments(typed_command(f"{header}seed: 0\n")) == again

@@ -143,7 +143,7 @@ KINDS = [
     Bad("another encoding", text((HEAD + "Müller,2020-01-01,5\n").encode("cp1252")), "is not utf-8 text", {}),
     Bad("an encoding that is none", text(HEAD + GOOD), "unknown encoding: utf-9 (transactions.csv.encoding).", {"encoding": "utf-9"}),
     Bad("UTF-16 read as UTF-8", text((HEAD + GOOD).encode("utf-16")), "is UTF-16 text, and not utf-8. Set transactions.csv.encoding=utf-16.", {}),
-    Bad("another separator", text("customer_id;date;amount\na;2020-01-01;1\n"), "the only column is 'customer_id;date;amount'. Set \"transactions.csv.separator=';'\".", {}),
+    Bad("another separator", text("customer_id;date;amount\na;2020-01-01;1\n"), "the only column is 'customer_id;date;amount'. Set 'transactions.csv.separator=;'.", {}),
     Bad("a missing column", text("customer,date,amount\na,2020-01-01,1\n"), "there is no column 'customer_id' (transactions.columns.customer_id). The log has 'customer', 'date', 'amount'. Did you mean 'customer'?", {}),
     Bad("a missing column of Parquet", parquet(), "there is no column 'paid' (transactions.columns.amount).", {"amount": "paid"}),
     Bad("a missing segment", parquet(), "there is no column 'country' (transactions.segments.country).", {"segments": {"country": "first"}}),

@@ -67,7 +67,7 @@ def test_a_model_that_downloads_to_a_full_disk_is_not_called_another_model(monke
 
 
 @pytest.mark.parametrize(("number", "code", "word"), [(15, 143, "terminated"), (2, 130, "interrupted")])
-@pytest.mark.parametrize("swallows", [False, True])
+@pytest.mark.parametrize("swallows", [False, pytest.param(True, marks=pytest.mark.slow)])
 def test_a_signal_ends_a_command_in_a_line_and_its_run_is_killed(
     tmp_path: Path, number: int, code: int, word: str, *, swallows: bool
 ) -> None:

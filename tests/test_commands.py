@@ -118,7 +118,7 @@ def test_help_and_settings_import_nothing_heavy() -> None:
             ["settings", "scoer", "margin"],
             "takes a command (train, score, decide, backtest, promote, report, simulate)",
         ),
-        (["warm", "bg"], "there is no purchase model 'bg'. The models are: bg_nbd, mbg_nbd, pareto_nbd"),
+        (["warm", "bg"], "there is no purchase model 'bg'. The models are: bg_nbd, mbg_nbd, pareto_nbd, zi_bg_nbd"),
         (["train", "--foo"], "unrecognized arguments: --foo. A setting is key=value; "),
         (["score", "-c", "bogus"], "invalid choice: 'bogus'"),
     ],

@@ -42,7 +42,7 @@ def train(*arguments: str, folder: Path) -> Swept:
     )
 
 
-@pytest.fixture(scope="module", params=[PRIORS[:1], pytest.param(PRIORS, marks=pytest.mark.slow)], ids=["4", "8"])
+@pytest.fixture(scope="module", params=[pytest.param(PRIORS, marks=pytest.mark.slow)], ids=["8"])
 def swept(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Swept:
     """Sweep a small simulated log on a fresh store, by a review that fails the earlier split for its long holdout.
 
@@ -178,6 +178,27 @@ def test_a_difference_is_paired_over_the_customers_of_one_split_and_nothing_from
     )
     assert 0 < error < runs["mbg_nbd weak"].metrics["calibration.purchases.loo_se"] / 4
     assert differences["mbg_nbd weak"]["elpd of spend"] == (0.0, 0.0)
+
+
+def test_the_help_of_the_comparison_has_its_usage_and_the_runs_that_it_takes(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        compare.read_arguments(["--help"])
+    page = capsys.readouterr().out
+    assert ended.value.code == 0
+    assert "[EXPERIMENT]" in page.splitlines()[0]
+    assert "It takes the finished runs of `tenure-train experiment=compare`" in page
+    assert compare.read_arguments([]) == "compare"
+    assert compare.read_arguments(["mine"]) == "mine"
+    with pytest.raises(SystemExit, match="2"):
+        compare.read_arguments(["one", "two"])
+
+
+def test_a_row_names_its_outcome_and_the_reading_the_better_direction() -> None:
+    assert all("purchase" in label or "spend" in label for label, _, _ in compare.ROWS)
+    assert "elpd is a sum over customers: higher is better" in compare.READING
+    assert "CRPS is a mean over customers: lower is better" in compare.READING
 
 
 @pytest.mark.parametrize(

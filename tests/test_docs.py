@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from documents import DOCUMENTS, PAGES, ROOT, commands, examples, execute, foreign, is_foreign, name_of
+from documents import DOCUMENTS, PAGES, ROOT, commands, examples, execute, files, foreign, is_foreign, name_of, scripts
 from job_runs import Ran
 
 from tenure import purchase, registry
@@ -39,8 +39,11 @@ def test_every_link_and_picture_of_a_document_leads_to_a_file(path: Path) -> Non
 
 
 @pytest.mark.parametrize("path", WITH_COMMANDS, ids=name_of)
-def test_every_documented_command_line_composes(path: Path) -> None:
+def test_every_documented_command_line_composes(path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """What a shell makes of each documented line of a command, quotes and all, is taken by Hydra."""
+    monkeypatch.chdir(tmp_path)
+    for name, content in files(path.read_text()).items():
+        Path(name).write_text(content)
     for name, arguments in commands(path.read_text()):
         if "-m" in arguments:
             read_arguments(name, arguments)  # raises for a wrong one
@@ -54,6 +57,54 @@ def test_commands_are_found_in_documents() -> None:
     assert commands(text) == [("train", ["x=1", "y=a b"]), ("score", [])]
     names = {name for path in WITH_COMMANDS for name, _ in commands(path.read_text())}
     assert names == set(COMMANDS)
+
+
+# ---- the nightly script
+
+
+YESTERDAY = subprocess.run(
+    ["date", "-d", "yesterday", "+%F"], capture_output=True, text=True, check=True
+).stdout.strip()
+STUB = """#!/bin/bash
+echo run >> calls
+for word in "$@"; do [[ $word == output=* ]] && echo "$word" > "${word#output=}"; done
+exit $(sed -n "$(wc -l < calls)p" codes)
+"""
+
+
+def run_script(folder: Path, codes: list[int], *, is_fed: bool = True) -> tuple[int, int]:
+    """Run the nightly script with a scorer that ends with each code in turn; return its code and the scorer's runs."""
+    (script,) = scripts((ROOT / "docs" / "scoring.md").read_text())
+    (folder / "bin").mkdir(parents=True)
+    (folder / "sales").mkdir()
+    if is_fed:
+        (folder / "sales" / f"{YESTERDAY}.parquet").touch()
+    (folder / "codes").write_text("".join(f"{code}\n" for code in codes))
+    (folder / "bin" / "tenure-score").write_text(STUB)
+    (folder / "bin" / "tenure-score").chmod(0o755)
+    script = script.replace("/srv/tenure/.venv/bin", str(folder / "bin")).replace("/srv/clv", str(folder))
+    done = subprocess.run(["bash", "-c", script], env={"PAUSE": "0"}, capture_output=True, text=True, check=False)
+    calls = folder / "calls"
+    return done.returncode, len(calls.read_text().splitlines()) if calls.exists() else 0
+
+
+@pytest.mark.parametrize(
+    ("codes", "code", "runs"),
+    [([0], 0, 1), ([5, 5, 0], 0, 3), ([5, 5, 5], 5, 3), ([4], 4, 1), ([2], 2, 1), ([5, 2], 2, 2)],
+)
+def test_the_nightly_script_repeats_what_may_pass_and_links_complete_scores_alone(
+    codes: list[int], code: int, runs: int, tmp_path: Path
+) -> None:
+    assert run_script(tmp_path, codes) == (code, runs)
+    latest = tmp_path / "scores" / "latest.parquet"
+    assert latest.is_symlink() == (code == 0)
+    if code == 0:
+        assert latest.read_text() == f"output=scores/{YESTERDAY}.parquet\n"
+
+
+def test_the_nightly_script_does_not_score_before_the_feed(tmp_path: Path) -> None:
+    assert run_script(tmp_path, [0], is_fed=False) == (75, 0)
+    assert not list((tmp_path / "scores").iterdir())
 
 
 # ---- Python

@@ -20,7 +20,9 @@ from tenure.figures import style
 from tenure.rfm import Truncation
 
 NAMES = ("r", "alpha", "a", "b")
-CUTOFF = date(2024, 3, 31)
+CUTOFF, END = date(2024, 3, 31), date(2024, 7, 30)
+TOTALS = {"purchases.actual_total": 173.0, "purchases.expected_total": 156.0}
+TOTALS |= {"purchases.total_low": 130.0, "purchases.total_high": 182.0}
 
 
 def make_tree(names: tuple[str, ...] = NAMES, chains: int = 4, draws: int = 100, seed: int = 0) -> xr.DataTree:
@@ -105,10 +107,10 @@ PICTURES: dict[str, Callable[[], Figure]] = {
     "purchases_check of one": lambda: figures.purchases_check(np.array([0]), np.zeros((2, 1), int)),
     "spend_check": lambda: figures.spend_check(np.geomspace(1, 500, 60), np.tile(np.geomspace(1, 900, 60), (5, 1))),
     "spend_check of one": lambda: figures.spend_check(np.array([20.0]), np.array([[20.0]])),
-    "tracking": lambda: figures.weekly_tracking(make_tracking(), CUTOFF, 0.9),
-    "tracking of one week": lambda: figures.weekly_tracking(make_tracking(1), CUTOFF, 0.9),
+    "tracking": lambda: figures.weekly_tracking(make_tracking(), CUTOFF, 0.9, TOTALS, END),
+    "tracking of one week": lambda: figures.weekly_tracking(make_tracking(1), CUTOFF, 0.9, TOTALS, END),
     "tracking without sales": lambda: figures.weekly_tracking(
-        make_tracking().assign(actual=0, weekly_actual=0), CUTOFF, 0.9
+        make_tracking().assign(actual=0, weekly_actual=0), CUTOFF, 0.9, {**TOTALS, "purchases.actual_total": 0.0}, END
     ),
     "pit": lambda: figures.pit(make_pit(), 0.9),
     "pit of one": lambda: figures.pit(make_pit(1), 0.5),
@@ -138,6 +140,7 @@ PICTURES: dict[str, Callable[[], Figure]] = {
 
 RUNS = [f"clv/{at}" for at in range(1, 6)] + ["a-name-of-exactly-24-ltr", "much-longer-than-all-that", "$odd_name$"]
 LONG = (
+    "repeat purchases of an active customer in a year",
     "repeat purchases of a new customer in a year",
     "share of customers without a repeat purchase in a year",
     "mean spend per purchase",
@@ -150,7 +153,7 @@ def make_reliability(at_most: int = 50) -> pd.DataFrame:
     predicted = np.where(customers > 0, low + 0.05, np.nan)
     error = np.sqrt(predicted * (1 - predicted) / np.maximum(customers, 1))
     columns = {"low": low, "high": low + 0.1, "customers": customers, "predicted": predicted}
-    return pd.DataFrame({**columns, "actual": np.minimum(predicted * 1.2, 1.0), "actual_se": error})
+    return pd.DataFrame({**columns, "actual": np.minimum(predicted * 1.2, 1.0), "predicted_se": error})
 
 
 def make_ranges(spread: float = 0.2, names: tuple[str, ...] = (*NAMES, "p", "q", "v")) -> pd.DataFrame:
@@ -298,12 +301,46 @@ def test_the_pits_tails_are_written_beside_what_is_right() -> None:
 
 
 def test_tracking_labels_the_cutoff_and_counts_what_came_after_it() -> None:
-    figure = figures.weekly_tracking(make_tracking(), CUTOFF, 0.9)
+    figure = figures.weekly_tracking(make_tracking(), CUTOFF, 0.9, TOTALS, END)
     assert "cut-off 2024-03-31" in texts_of(figure)
     title = figure.get_suptitle()
-    assert re.fullmatch(r"After the cut-off, to 2024-\d\d-\d\d: 170 repeat purchases, where \d+ were forecast", title)
-    for axes in figure.axes:
-        assert any(len(set(line.get_xdata())) == 1 for line in axes.lines)
+    assert title == "After the cut-off, to 2024-07-30: 173 repeat purchases, where 156 were forecast (-10%)"
+    _, weekly = figure.axes
+    assert any(len(set(line.get_xdata())) == 1 for line in weekly.lines)
+
+
+def test_tracking_sums_from_the_cutoff_to_the_totals_of_the_holdout() -> None:
+    since, _ = figures.weekly_tracking(make_tracking(), CUTOFF, 0.9, TOTALS, END).axes
+    lines = {line.get_label(): line.get_ydata() for line in since.lines}
+    for name, total, week in (("actual", 173.0, 10.0), ("expected", 156.0, 9.0)):
+        assert [lines[name][at] for at in (0, 1, -2, -1)] == pytest.approx([0.0, week, 17 * week, total])
+    (band,) = [patch for patch in since.patches if patch.get_label() == "90% predictive interval of the total"]
+    assert isinstance(band, Rectangle)
+    assert (band.get_y(), band.get_y() + band.get_height()) == (130.0, 182.0)
+
+
+def test_tracking_without_a_whole_week_after_the_cutoff_still_shows_the_totals() -> None:
+    since, _ = figures.weekly_tracking(make_tracking(), date(2024, 7, 29), 0.5, TOTALS, END).axes
+    lines = {line.get_label(): list(line.get_ydata()) for line in since.lines}
+    assert lines == {"actual": [0.0, 173.0], "expected": [0.0, 156.0]}
+    assert "50% predictive interval of the total" in [text.get_text() for text in since.get_legend().get_texts()]
+
+
+@pytest.mark.parametrize(
+    ("actual", "said"),
+    [
+        ([9.0, 5.0, 5.0, 1.0], "Actual spend rises from no decile to the next: customers are in the right order."),
+        ([9.0, 5.0, 6.0, 1.0], "Actual spend rises from one decile to the next in 1 of 3 steps, where it should fall"),
+        ([1.0, 2.0, 3.0, 4.0], "in 3 of 3 steps"),
+        ([0.0, 0.0, 0.0, 0.0], "There is no order to check."),
+        ([5.0, np.nan, 6.0, 1.0], "in 1 of 2 steps"),
+    ],
+)
+def test_the_deciles_are_called_in_order_only_where_they_are(actual: list[float], said: str) -> None:
+    table = make_deciles().iloc[:4].assign(actual_spend=actual)
+    caption = " ".join(figures.deciles(table).get_supxlabel().split())
+    assert said in caption
+    assert ("right order" in caption) is (said.endswith("right order."))
 
 
 def test_the_first_decile_says_what_share_of_value_it_brought() -> None:
@@ -346,5 +383,5 @@ def test_a_run_keeps_its_line_and_its_colour_in_every_picture_and_equal_weeks_ar
 def test_the_average_gap_of_probabilities_weighs_by_customers() -> None:
     table = pd.DataFrame(
         {"low": [0.0, 0.1], "high": [0.1, 0.2], "customers": [300, 100], "predicted": [0.05, 0.15]}
-    ).assign(actual=[0.05, 0.35], actual_se=0.02)
+    ).assign(actual=[0.05, 0.35], predicted_se=0.02)
     assert "5.0% apart on average" in figures.reliability(table).get_suptitle()

@@ -70,15 +70,137 @@ def test_a_finding_says_what_was_measured_and_what_it_means(metric: str, value: 
 def test_findings_of_one_cause_are_one_finding() -> None:
     """A season as it was printed in many lines: totals, tails, probabilities and the refit are consequences."""
     review = review_of(
-        purchases__bias=-0.15, spend__bias=-0.18, p_purchase__largest_gap=0.2, final__purchases__refit_drift=0.2,
+        purchases__bias=-0.15, spend__bias=-0.18, final__purchases__refit_drift=0.2,
         purchases__pit_high_tail=0.1, spend__pit_high_tail=0.1, purchases__repeat__above_90=0.15,
         spend__repeat__above_90=0.15, purchases__pit_coverage=0.84,
     )  # fmt: skip
     (finding,) = review.findings
     assert finding.check.metric == "purchases.bias"
-    assert len(finding.consequences) == len(review.concerns) - 1 == 8
-    assert [line.kind for line in lines(review)] == [Kind.VERDICT, Kind.FINDING, Kind.DETAIL, Kind.DETAIL]
-    assert "For the same reason 8 more in REVIEW: " in as_text(review)
+    assert len(finding.consequences) == len(review.concerns) - 1 == 7
+    kinds = [Kind.VERDICT, Kind.FINDING, Kind.DETAIL, *[Kind.CONSEQUENCE] * 7, Kind.NOTE]
+    assert [line.kind for line in lines(review)] == kinds
+
+
+def test_an_explained_check_has_its_sentence_and_its_own_advice_in_one_line() -> None:
+    review = review_of(purchases__bias=-0.15, spend__bias=-0.18, final__purchases__refit_drift=0.2)
+    (finding,) = review.findings
+    advice = {name: SETTINGS.checks[name].advice for name in ("spend_bias", "refit_drift", "purchases_bias")}
+    spend, drift = sorted(finding.explained)
+    assert spend.startswith("REVIEW, for the same reason: The forecast of spend is 18% below the actual total")
+    assert spend.endswith(advice["spend_bias"])
+    assert drift.startswith("REVIEW, for the same reason: The refit expects 20% more purchases of a new customer")
+    assert drift.endswith(advice["refit_drift"])
+    assert str(finding).splitlines() == [finding.headline, f"  {finding.explained[0]}", f"  {finding.explained[1]}"]
+    said = as_text(review)
+    assert f"{spend} (spend.bias -0.18)" in said
+    assert f"{drift} (final.purchases.refit_drift 0.2)" in said
+    assert said.count(advice["purchases_bias"]) == 1
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"purchases__pit_high_tail": 0.1, "purchases__repeat__above_90": 0.15, "purchases__top_decile__above_90": 0.15},
+        {"spend__pit_high_tail": 0.1, "spend__repeat__above_90": 0.15, "spend__top_decile__above_90": 0.12},
+    ],
+)
+def test_advice_that_several_checks_share_is_given_once(changes: dict[str, float]) -> None:
+    limits = {name: replace(limit, advice="Look.") for name, limit in SETTINGS.checks.items()}
+    metrics = {**good_metrics(), **{key.replace("__", "."): value for key, value in changes.items()}}
+    (finding,) = judge(metrics, limits, fits=FITS).findings
+    assert str(finding).count("Look.") == 1
+    assert len(str(finding).splitlines()) == 3
+    own = judge(metrics, SETTINGS.checks, fits=FITS)
+    assert len({check.advice for check in own.concerns}) == sum(
+        str(own.findings[0]).count(advice) for advice in {check.advice for check in own.concerns}
+    )
+
+
+@pytest.mark.parametrize(
+    ("numbers", "said"),
+    [
+        (
+            (47, 0.056, 0.404, 0.28),
+            "Of 47 customers with similar p_purchase, 5.6% were predicted to buy and 40.4% bought; less two standard "
+            "errors, to which the limit applies, the gap is 28%.",
+        ),
+        ((1200, 0.95, 0.7, 0.24), "Of 1,200 customers with similar p_purchase, 95.0% were predicted to buy and 70.0%"),
+        ((30, 0.5, 0.0, 0.32), "Of 30 customers with similar p_purchase, 50.0% were predicted to buy and 0.0% bought"),
+    ],
+)
+def test_a_gap_of_probabilities_is_a_finding_of_its_own_with_the_numbers_of_the_table(
+    numbers: tuple[float, ...], said: str
+) -> None:
+    names = ("customers", "predicted", "bought")
+    of_table = {f"p_purchase__largest_gap_{name}": value for name, value in zip(names, numbers, strict=False)}
+    for bias in (-0.15, 0.15, -0.6):
+        review = review_of(purchases__bias=bias, p_purchase__largest_gap=numbers[3], **of_table)
+        assert sorted(groups(review)) == [["p_purchase.largest_gap"], ["purchases.bias"]]
+        (gap,) = [one.check for one in review.findings if one.check.metric == "p_purchase.largest_gap"]
+        assert gap.finding.startswith(said)
+
+
+def test_a_sentence_whose_numbers_are_missing_names_the_metric() -> None:
+    limits = {"own": make_limit(above="{more:.0f} of it.", numbers={"more": "m_more"})}
+    assert judge({"m": 1.5, "m_more": 3.0}, limits, fits=FITS).findings[0].check.finding == "3 of it."
+    for lacking in ({}, {"m_more": float("nan")}):
+        (finding,) = judge({"m": 1.5, **lacking}, limits, fits=FITS).findings
+        assert finding.check.finding == "The metric m is 1.5, above its limit."
+    fault = "above may contain {value}, {size}, {subject}, {more} and {model} only, got '{less}'"
+    with pytest.raises(ReviewSettingsError, match=re.escape(fault)):
+        ReviewSettings(0.9, {"bad": replace(limits["own"], above="{less}")})
+
+
+@pytest.mark.parametrize(("share", "later"), [(0.3, 2357), (0.06, 12), (0.6, 100_000)])
+def test_an_excess_of_early_customers_claims_no_direction_and_says_how_to_try(share: float, later: int) -> None:
+    review = review_of(truncation__excess_share=share, truncation__later_acquisitions=later, purchases__bias=-0.15)
+    (finding,) = [one for one in review.findings if one.check.name == "left_truncation"]
+    said = finding.headline
+    assert f"{share:.0%} of all first purchases are more than later weeks explain" in said
+    assert f"{later:,} came later" in said
+    assert "Try rfm.burn_in_days=28 with the same cut-off, and keep it only if the holdout improves" in said
+    assert not re.search("upward|too high|too low", said)
+    assert not finding.consequences
+
+
+@pytest.mark.parametrize("metric", ["purchases__bias", "spend__bias"])
+@pytest.mark.parametrize("bias", [-0.12, 0.2, 0.6])
+def test_a_bias_comes_with_what_to_do_about_a_season(metric: str, bias: float) -> None:
+    (finding,) = review_of(**{metric: bias}).findings
+    for said in ("no season" if metric == "purchases__bias" else "Neither has a season", "backtest several cut-offs"):
+        assert said in finding.headline
+    assert "adjusted totals" in finding.headline
+    assert "compare" in finding.headline
+
+
+REGISTERED = "a registered model is the refit to the whole log, which expects "
+
+
+@pytest.mark.parametrize(
+    ("purchases", "spend", "said"),
+    [
+        (0.183, -0.004, "18% more purchases and about the same spend per purchase of a new customer"),
+        (-0.06, 0.02, "6% less purchases and 2% more spend per purchase of a new customer"),
+        (0.0, 0.0, "about the same purchases and about the same spend per purchase of a new customer"),
+    ],
+)
+def test_findings_of_the_holdout_are_said_to_be_about_the_fit_that_was_tested(
+    purchases: float, spend: float, said: str
+) -> None:
+    moved = {"final__purchases__refit_drift": purchases, "final__spend__refit_drift": spend}
+    review = review_of(purchases__bias=-0.15, **moved)
+    (note,) = review.notes
+    assert note.endswith(f"{REGISTERED}{said}, so its own bias is unknown.")
+    assert lines(review)[-1].text == note
+    assert review.with_failures([]).notes == (note,)
+    assert Review.from_dict(review.to_dict()) == review
+
+
+def test_nothing_is_said_of_a_refit_where_there_is_none_or_no_finding_of_the_holdout() -> None:
+    assert review_of().notes == ()
+    assert review_of(data__alike_ids_share=0.01, one_time_share=0.96).notes == ()
+    calibration = {fit: method for fit, method in FITS.items() if fit.startswith("calibration.")}
+    assert judge({**good_metrics(), "purchases.bias": -0.6}, SETTINGS.checks, fits=calibration).notes == ()
 
 
 def test_a_bias_explains_the_tail_on_its_own_side_alone() -> None:
@@ -106,7 +228,7 @@ def test_a_failure_of_a_failure_has_a_sentence_of_its_own() -> None:
     assert {check.metric for check in finding.consequences} == {TAIL, "spend.pit_high_tail"}
     said = as_text(review)
     assert "FAIL, for the same reason: 30.0% of the customers bought more than their 90% interval" in said
-    assert "For the same reason 1 more in REVIEW: spend.pit_high_tail 0.1" in said
+    assert "REVIEW, for the same reason: 10.0% of the customers spent more than their 90% interval" in said
 
 
 @pytest.mark.parametrize("seed", range(20))
@@ -128,8 +250,8 @@ def test_every_check_that_did_not_pass_is_named_in_the_text(seed: int) -> None:
     )
     for check in review.concerns:
         assert check.metric in said
-        if check.verdict is Verdict.FAIL:
-            assert check.finding in said
+        assert check.finding in said
+        assert check.advice in said
     verdicts = [one.check.verdict.severity for one in review.findings]
     assert verdicts == sorted(verdicts, reverse=True)
     assert len(review.findings) < len(review.concerns)
@@ -167,7 +289,7 @@ def test_the_three_that_matter_come_first_and_the_rest_under_a_heading() -> None
         purchases__bias=-0.15, spend__bias=-0.18, spend_frequency_correlation=0.2, one_time_share=0.96,
         data__alike_ids_share=0.01, holdout_payers=0,
     )  # fmt: skip
-    shown = [line for line in lines(review) if line.kind is not Kind.DETAIL]
+    shown = [line for line in lines(review) if line.kind in (Kind.VERDICT, Kind.FINDING, Kind.HEADING)]
     assert [line.kind for line in shown] == ["verdict", *["finding"] * 3, "heading", "finding", "finding"]
     assert shown[1].verdict is Verdict.FAIL
     assert "customers paid in the holdout" in shown[1].text

@@ -157,9 +157,31 @@ def test_a_log_after_today_as_a_whole_has_no_end_to_set() -> None:
         stray_log(today=BEGIN - timedelta(100))
 
 
-def test_an_end_after_today_is_refused_and_a_quiet_end_is_named(caplog: pytest.LogCaptureFixture) -> None:
+def test_an_end_after_today_is_refused() -> None:
     with pytest.raises(TransactionsError, match="is after today"):
         stray_log(end="2030-01-01", today=date(2024, 1, 1))
+
+
+@pytest.mark.parametrize(("end", "days"), [("2023-10-27", 365), ("2022-12-31", 65), (date(2024, 6, 1), 583)])
+def test_an_end_at_which_every_customer_looks_lapsed_is_refused_unless_allowed(
+    end: date | str, days: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    with pytest.raises(TransactionsError) as refused:
+        stray_log(end=end)
+    assert f"in the {days} days before it, since 2022-10-27" in str(refused.value)
+    assert "set rfm.end=2022-10-27, or set transactions.allow_quiet_end=true" in str(refused.value)
+    assert not caplog.records
     with caplog.at_level(logging.WARNING, "tenure"):
-        stray_log(end="2023-10-27")
-    assert "in the 365 days before it, since 2022-10-27" in caplog.text
+        assert stray_log(end=end, allow_quiet_end=True).rows == 300
+    assert f"in the {days} days before it, since 2022-10-27" in caplog.text
+
+
+def test_an_end_a_few_days_after_the_last_row_is_accepted(caplog: pytest.LogCaptureFixture) -> None:
+    assert stray_log(end="2022-11-10").rows == 300
+    assert not caplog.records
+
+
+def test_the_day_of_an_isolated_row_as_the_end_is_a_warning(caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.WARNING, "tenure"):
+        stray_log(800, end="2024-03-11")
+    assert "since 2022-10-27" in caplog.text

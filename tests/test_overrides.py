@@ -1,5 +1,6 @@
 """What a user types after a command's name: texts as they are, tables, sweeps, and faults in plain words."""
 
+import re
 import shlex
 import subprocess
 import sys
@@ -13,7 +14,7 @@ from tenure.jobs import app
 from tenure.jobs.compose import compose_settings, read_arguments
 from tenure.jobs.keys import FaultError, keys_of
 from tenure.jobs.sweeps import Result
-from tenure.settings import COMMANDS, ExcludeSettings
+from tenure.settings import COMMANDS, ExcludeSettings, read_priors
 
 TEXTS = [
     "my orders (2024).csv",
@@ -301,3 +302,33 @@ def test_a_job_gets_the_texts_and_the_command_as_typed(monkeypatch: pytest.Monke
     assert sorted(shlex.split(header.removeprefix("# "))) == sorted(
         ["tenure-train", "transactions.path=my (1).csv", "transactions.segments.Größe=mode"]
     )
+
+
+MINE = "bg_nbd:\n  mean_rate: {distribution: Gamma, parameters: {alpha: 2, beta: 1}}\n"
+
+
+@pytest.mark.parametrize("key", ["fit.priors", "fit/priors"])
+@pytest.mark.parametrize("name", ["train", "backtest"])
+def test_priors_of_a_file_change_the_default_ones(tmp_path: Path, key: str, name: str) -> None:
+    (tmp_path / "mine.yaml").write_text(MINE)
+    settings = compose_settings(name, [f"{key}={tmp_path / 'mine.yaml'}"])
+    assert settings.fit.priors.bg_nbd.mean_rate.distribution == "Gamma"
+    assert settings.fit.priors.bg_nbd.mean_rate.parameters == {"alpha": 2.0, "beta": 1.0}
+    assert settings.fit.priors.mbg_nbd == read_priors("weak").mbg_nbd
+    assert settings.fit.priors.bg_nbd.heterogeneity == read_priors("weak").bg_nbd.heterogeneity
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (None, "cannot be read: No such file"),
+        ("- a\n", "must be names and values"),
+        ("bg_nbd: {mean_rat: {distribution: Gamma}}\n", "Did you mean fit.priors.bg_nbd.mean_rate?"),
+        ("defaults: [weak]\n", "there is no setting fit.priors.defaults"),
+    ],
+)
+def test_a_file_that_holds_no_priors_is_refused(tmp_path: Path, text: str | None, said: str) -> None:
+    if text is not None:
+        (tmp_path / "mine.yaml").write_text(text)
+    with pytest.raises(FaultError, match=re.escape(said)):
+        compose_settings("train", [f"fit.priors={tmp_path / 'mine.yaml'}"])

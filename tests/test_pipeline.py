@@ -10,7 +10,7 @@ import pytest
 from logs import sales_log
 
 from tenure import pipeline
-from tenure.backtest import BASELINES
+from tenure.backtest import BASELINES, BacktestError
 from tenure.failures import STRICT, Failures
 from tenure.fit import FitError
 from tenure.jobs.compose import compose_settings
@@ -133,6 +133,24 @@ def test_a_part_that_fails_is_a_finding(log: Transactions, monkeypatch: pytest.M
     assert [failure.part for failure in failures.failures] == ["baseline zero"]
     findings = [check.finding for check in training.review.concerns]
     assert "baseline zero failed and is left out: ZeroDivisionError: no forecast today." in findings
+
+
+@pytest.mark.filterwarnings("ignore::tenure.scorer.HeavyTailWarning")
+def test_two_evaluations_of_one_holdout_are_compared_and_others_refused(log: Transactions) -> None:
+    one, other = (pipeline.evaluate(log, settings_of(f"fit.purchase_model={name}")) for name in ("bg_nbd", "mbg_nbd"))
+    table = one.compare(other)
+    for name in ("purchases.crps", "spend.crps", "p_purchase.brier"):
+        assert table.loc[name, ["this", "other"]].tolist() == [of.metrics[name] for of in (one, other)]
+        assert 0 < table.loc[name, "difference_se"] < one.metrics[f"{name}_se"]  # paired
+    later = pipeline.evaluate(log, settings_of("rfm.cutoff='2020-10-07'"))
+    longer = pipeline.evaluate(log, settings_of("rfm.end='2020-12-01'"))
+    fewer = pipeline.evaluate(log, settings_of("rfm.burn_in_days=30"))
+    for different in (later, longer, fewer):
+        with pytest.raises(BacktestError, match=r"different holdouts: 115 days after 2020-09-07, to 2020-12-31, with"):
+            one.compare(different)
+    described = "; 85 days after 2020-10-07, to 2020-12-31, with .* with one cutoff, end and acquisition window"
+    with pytest.raises(BacktestError, match=described):
+        one.compare(later)
 
 
 def test_a_source_run_without_its_past_errors_is_refused(log: Transactions) -> None:

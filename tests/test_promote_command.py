@@ -97,6 +97,7 @@ def test_training_that_passes_stands_against_the_champion_and_takes_its_place(pa
     assert list(run.table("promotion/comparison")["outcome"]) == ["purchases", "spend"]
 
 
+@pytest.mark.slow
 def test_the_command_rolls_back_and_promotes_again_by_the_figures(passed: registry.Version, store: Path) -> None:
     before = registry.find_version(passed.uri).tags
     assert promote_now("rollback=true", "reason=a wrong log") == 0
@@ -124,6 +125,7 @@ def test_what_is_champion_already_is_left_alone(passed: registry.Version, capsys
     assert registry.find_champion("clv") == champion
 
 
+@pytest.mark.slow
 def test_figures_that_say_no_are_logged_and_refuse_unless_a_person_gives_a_reason(
     passed: registry.Version, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -144,6 +146,7 @@ def test_figures_that_say_no_are_logged_and_refuse_unless_a_person_gives_a_reaso
     assert "promotion.spend.difference" in registry.find_version(passed.uri).tags
 
 
+@pytest.mark.slow
 def test_another_log_than_the_challengers_is_refused_and_a_reason_does_without_figures(
     passed: registry.Version, store: Path, caplog: pytest.LogCaptureFixture
 ) -> None:

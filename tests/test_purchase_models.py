@@ -22,6 +22,7 @@ from tenure import purchase, spend
 from tenure.fit import fit_models, library_model, maximum_likelihood
 from tenure.fit.target import purchase_target, spend_target
 from tenure.jobs.compose import compose_settings
+from tenure.model_spec import NoLibraryModelError
 from tenure.posterior import Posterior
 from tenure.registry import models
 from tenure.rfm import CompressedSummary
@@ -38,7 +39,9 @@ EXAMPLES: dict[str, Any] = {
     "bg_nbd": [(0.6, 40.0, 0.8, 2.5), (5.0, 1e-3, 0.05, 0.4), (1e6, 2e8, 1e-6, 1e6)],
     "mbg_nbd": [(0.6, 40.0, 0.8, 2.5), (5.0, 1e-3, 0.05, 0.4), (1e6, 2e8, 1e-6, 1e6)],
     "pareto_nbd": [(0.6, 40.0, 1.5, 400.0), (5.0, 1e-3, 0.05, 0.4), (1e6, 2e8, 1e-6, 1e6)],
+    "zi_bg_nbd": [(0.6, 40.0, 0.8, 2.5, 0.3), (5.0, 1e-3, 0.05, 0.4, 1e-9), (1e6, 2e8, 1e-6, 1e6, 0.99)],
     "gamma_gamma": [(6.0, 3.7, 15.0), (0.2, 1.05, 1e-2), (300.0, 40.0, 1e4)],
+    "gamma_gamma_transactions": [(6.0, 3.7, 15.0), (0.2, 1.05, 1e-2), (300.0, 40.0, 1e4)],
 }
 # Estimates from CDNOW's first 39 weeks, time in weeks, with the log-likelihood and the precision of the source.
 PUBLISHED = {
@@ -48,6 +51,7 @@ PUBLISHED = {
     "gamma_gamma": ((6.25, 3.74, 15.44), 1.4e-3, -4055.9177),  # Fader, Hardie & Lee (2005), JMR 42; note 025
 }
 SPEND = dict(zip(spend.MODELS["gamma_gamma"].parameters, EXAMPLES["gamma_gamma"][0], strict=True))
+WITHOUT_LIBRARY = ("zi_bg_nbd",)  # pymc-marketing has no such model
 MANY = 3000  # histories: enough for the kernel of the BG/NBD to tabulate powers, group by group
 FAMILIES = {
     "LogNormal": {"mu": 0.2, "sigma": 0.8},
@@ -84,11 +88,20 @@ def make_spends(size, seed=2):
 
 
 def make_data(name, size, **changes):
-    return make_histories(size, **changes) if name in purchase.MODELS else make_spends(size)
+    """Return distinct rows and their counts, the last; a model of single amounts has the sums of their logs too."""
+    if name in purchase.MODELS:
+        return make_histories(size, **changes)
+    x, mean, count = make_spends(size)
+    single = [-(x - 1.0) * np.random.default_rng(3).gamma(2.0, 0.1, size)] if ALL[name].without_amounts else []
+    return (x, mean, *single, count)
 
 
 def make_table(name, data):
-    return part(name, "likelihood").Table.of(*data, **ALL[name].options)
+    *columns, count = data
+    if name in spend.MODELS:
+        x, mean, *single = columns
+        return part(name, "likelihood").Table.of(x, mean, count, *single, **ALL[name].options)
+    return part(name, "likelihood").Table.of(*columns, count, **ALL[name].options)
 
 
 def evaluate(name, theta, table):
@@ -266,7 +279,9 @@ def test_the_density_does_not_depend_on_the_unit(calibration, fit_settings, name
     """Days times 7 and money times 100: the same density at the same coordinates, to 1e-9."""
     table = calibration.table
     changed = table.assign(recency=table["recency"] * 7, T=table["T"] * 7, monetary_value=table["monetary_value"] * 100)
-    other = make_target(CustomerSummary.from_frame(changed, calibration.as_of), fit_settings, name)
+    amounts = replace(calibration.amounts, mean=calibration.amounts.mean * 100)
+    summary = CustomerSummary.from_frame(changed, calibration.as_of, amounts=amounts)
+    other = make_target(summary, fit_settings, name)
     target = make_target(calibration, fit_settings, name)
     point = points_of(target)[0]
     assert other.density(point)[0] == pytest.approx(target.density(point)[0], rel=1e-9)
@@ -371,7 +386,7 @@ def test_a_longer_horizon_continues_the_same_future(name):
     assert (short < long).any()
 
 
-@every_purchase_model
+@pytest.mark.parametrize("name", [name for name in purchase.MODELS if name not in WITHOUT_LIBRARY])
 def test_the_library_expects_the_same(name, calibration):
     """pymc-marketing on our draws; it labels customers as given."""
     rng = np.random.default_rng(3)
@@ -387,6 +402,13 @@ def test_the_library_expects_the_same(name, calibration):
     ours = Scorer(posterior).score(summary, horizon_days=365, discount_rate=0.0, level=0.9).table
     assert_allclose(ours["expected_purchases"], np.ravel(theirs), rtol=1e-6)
     assert_allclose(ours["p_alive"], np.ravel(alive), rtol=1e-6)
+
+
+@pytest.mark.parametrize("name", WITHOUT_LIBRARY)
+def test_a_model_that_the_library_lacks_says_so(name, calibration):
+    with pytest.raises(NoLibraryModelError, match=r"pymc-marketing has no .*fit\.purchase_model=bg_nbd") as caught:
+        library_model(posterior_of(name), calibration)
+    assert caught.value.exit_code == 2
 
 
 # ---- the process
@@ -411,7 +433,9 @@ def test_the_process_draws_what_the_scorer_expects_of_new_customers(name):
     assert ((left >= 0) & (left <= 1)).all()
 
 
-@every_purchase_model
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=pytest.mark.slow if name == "pareto_nbd" else ()) for name in purchase.MODELS]
+)
 def test_a_fit_recovers_the_process(name, fit_settings):
     """By its 99.9% credible intervals."""
     theta = dict(zip(ALL[name].parameters, EXAMPLES[name][0], strict=True))

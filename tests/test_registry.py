@@ -56,8 +56,9 @@ def add(tmp_path: Path, posterior: Posterior, monkeypatch: pytest.MonkeyPatch) -
 
 def test_the_first_pass_becomes_champion_and_the_next_a_challenger(add: Add) -> None:
     assert [add(verdict).alias for verdict in ("REVIEW", "PASS", "PASS")] == ["challenger", "champion", "challenger"]
+    assert [add("REVIEW").replaced, add("PASS").replaced] == [3, 4]
     aliases = client().get_registered_model("clv").aliases
-    assert {name: int(number) for name, number in aliases.items()} == {"champion": 2, "challenger": 3}
+    assert {name: int(number) for name, number in aliases.items()} == {"champion": 2, "challenger": 5}
     assert registry.find_version("models:/clv/2").tags["promotion.because"] == "the first to pass"
 
 
@@ -149,6 +150,7 @@ def test_the_model_works_where_no_cache_can_be_written(
     assert not list(tmp_path.rglob("__pycache__"))  # nor is anything written beside the model
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("older")
 def test_a_cache_that_holds_something_else_is_not_believed(
     add: Add, cache: Path, monkeypatch: pytest.MonkeyPatch

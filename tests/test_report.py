@@ -2,8 +2,10 @@
 
 import base64
 import json
+import re
 import shutil
 from dataclasses import replace
+from fnmatch import fnmatchcase
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -47,7 +49,7 @@ def _tables() -> dict[str, dict[str, object]]:
     against = {"forecast": ["zero", HOSTILE], "outcome": "spend", "crps": 3.0, "crps_of_model": 2.0, "difference": -1.0}
     return {
         "backtest/coverage": {**coverage, "inside_se": 0.01, "below": 0.06, "above": 0.06, "tail_se": 0.01},
-        "backtest/reliability": {**bins, "actual": [None, 0.2], "actual_se": [None, 0.1]},
+        "backtest/reliability": {**bins, "actual": [None, 0.2], "predicted_se": [None, 0.1]},
         "backtest/deciles": {"decile": [1, 2, 3], "customers": 5, **means, "spend_coverage": 0.9},
         "backtest/baselines": {**against, "difference_se": 0.1, "winner": ["model", None]},
         "diagnostics/final/purchases_summary": {"mean": [0.25], "r_hat": [1.0]},
@@ -248,8 +250,54 @@ def test_tails_stand_beside_the_interval_that_the_review_judges(made_up: InFolde
 
 
 def test_totals_say_where_the_adjustment_comes_from(made_up: InFolder) -> None:
-    adjusted = replace(made_up, tags={**made_up.tags, "spend.adjusted": "assumed from the prior"})
-    assert "the drift is assumed from the prior" in report.totals_table(adjusted).caption
+    adjusted = replace(made_up, tags={**made_up.tags, "spend.adjusted": "assumed by default, not measured on this log"})
+    caption = report.totals_table(adjusted).caption
+    assert "widened and not shifted for errors that all customers have in common" in caption
+    assert "the size of these errors, is assumed by default, not measured on this log." in caption
+    named = replace(adjusted, params={**adjusted.params, "backtest.drift.least_periods": "3"})
+    said = "tenure-backtest can measure it with 3 holdouts of 273 days, which takes a log of about 3.0 years."
+    assert report.totals_table(named).caption.endswith(said)
+    page = report.render(replace(named, tags={**named.tags, "base.adjusted": adjusted.tags["spend.adjusted"]}))
+    assert "3 holdouts of 365 days, which takes a log of about 4.0 years." in page
+
+
+def test_an_adjustment_that_a_backtest_measured_is_said_to_shift_too(made_up: InFolder) -> None:
+    source = "estimated over 90 days, 4.0 periods"
+    caption = report.totals_table(replace(made_up, tags={**made_up.tags, "spend.adjusted": source})).caption
+    assert "widened and shifted for errors" in caption
+    assert f"is {source} of a backtest." in caption
+    assert "takes a log" not in caption
+    mixed = f"purchases: assumed by default, not measured on this log; spend: {source}"
+    caption = report.totals_table(replace(made_up, tags={**made_up.tags, "spend.adjusted": mixed})).caption
+    assert mixed in caption
+
+
+@pytest.mark.parametrize(
+    ("params", "tags", "title"),
+    [
+        (
+            {"fit.purchase_model": "bg_nbd", "fit.spend_model": "gamma_gamma", "transactions.path": "/x/cdnow.csv"},
+            {"cutoff": "1997-09-30", "end": "1998-06-30"},
+            "BG/NBD and gamma-gamma on cdnow.csv: fitted to 1997-09-30, tested to 1998-06-30",
+        ),
+        ({"fit.purchase_model": "own"}, {"cutoff": "2024-01-01", "end": "2024-02-01"}, "own: fitted to 2024-01-01, "),
+        ({}, {}, "Model: fitted to –, tested to –"),
+    ],
+)
+def test_the_title_says_what_was_fitted_and_tested(
+    made_up: InFolder, params: dict[str, str], tags: dict[str, str], title: str
+) -> None:
+    from tenure.report.origin import title_of
+
+    assert title_of(replace(made_up, params=params, tags=tags)).lower().startswith(title.lower())
+
+
+def test_the_description_names_the_kind_of_each_interval(made_up: InFolder) -> None:
+    new = {"new_customer.clv": 84.5, "new_customer.clv_mean_low": 80.5, "new_customer.clv_mean_high": 88.5}
+    text = report.describe_findings(replace(made_up, metrics={**made_up.metrics, **new}))
+    assert "- clv of 9 customers: 1,000 (1,005 to 1,006, 90% predictive, adjusted for drift)" in text
+    assert "- mean clv of new customers: 84.50 (80.50 to 88.50, 90% credible)" in text
+    assert "discounted margin" not in report.render(made_up)
 
 
 def test_the_refits_move_is_told_beside_chance_and_none_where_there_is_no_refit(made_up: InFolder) -> None:
@@ -292,3 +340,24 @@ def test_beating_the_baselines_is_put_in_its_place_by_a_fail(made_up: InFolder) 
     write(made_up.folder, "review/review.json", json.dumps(_review(Verdict.FAIL).to_dict()))
     page = report.render(replace(made_up, metrics={**made_up.metrics, **beaten}))
     assert "6 of 6 in spend. The verdict is FAIL all the same: a model may beat simple forecasts" in page
+
+
+def test_every_metric_that_mlflow_shows_is_explained_in_the_documentation() -> None:
+    from tenure.registry.shown import METRICS
+
+    page = (Path(__file__).parents[1] / "docs" / "mlflow.md").read_text()
+    table = page[page.index("## The metrics that a run shows") : page.index("## The report")]
+    named = re.findall(r"`([a-z_.*]+)`", table)
+    outcomes = {f"{outcome}.{total}_total" for outcome in ("purchases", "spend") for total in ("actual", "expected")}
+    for metric in set(METRICS) - outcomes:
+        name = metric.replace("*", "x")
+        assert any(fnmatchcase(name, pattern) for pattern in named), metric
+
+
+def test_the_error_of_the_reliability_table_is_that_of_the_predicted_share(made_up: InFolder) -> None:
+    from tenure.report.holdout import reliability_table
+
+    table = reliability_table(made_up)
+    assert [cell.text for cell in table.rows[1]] == ["10% to 20%", "9", "15.0% ± 10.0%", "20.0%"]
+    assert [cell.text for cell in table.rows[0]] == ["0% to 10%", "0", "–", "–"]
+    assert "± is the standard error of the share who buy if the prediction is right" in table.caption

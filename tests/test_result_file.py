@@ -1,7 +1,11 @@
-"""The file of `result.path`: how a command ended, whatever happened."""
+"""The file of `result.path`: how a command ended."""
 
+import importlib
 import json
+import logging
 import os
+import pkgutil
+import re
 import signal
 import sys
 from collections.abc import Callable, Iterator
@@ -10,8 +14,9 @@ from typing import Any
 
 import pytest
 
+import tenure
 from tenure import opened
-from tenure.errors import InputError
+from tenure.errors import InputError, Reason
 from tenure.jobs import app
 from tenure.jobs.result_file import ResultFile, typed_path
 from tenure.jobs.sweeps import Result
@@ -24,7 +29,10 @@ def done(*_: object, **__: object) -> Result:
     opened.RUNS.append(RUN)
     totals = {"clv": {"expected": 2.5, "low": float("nan")}}
     version = {"model": "models:/clv/7", "alias": "challenger"}
-    return Result(3, "a run", "FAIL", run_id=RUN, totals=totals, paths={"output": "/x/scores.parquet"}, **version)
+    paths = {"output": "/x/scores.parquet"}
+    of_review = {"reason": Reason.REVIEW_FAILED, "model_verdict": "REVIEW"}
+    of_log = {"as_of": "1998-06-30", "customers": 12, "not_scored": {"refunded": 2}}
+    return Result(3, "a run", "FAIL", run_id=RUN, totals=totals, paths=paths, **version, **of_review, **of_log)
 
 
 def refused(*_: object, **__: object) -> Result:
@@ -40,6 +48,20 @@ def interrupted(*_: object, **__: object) -> Result:
     opened.RUNS.append(RUN)
     os.kill(os.getpid(), signal.SIGTERM)
     raise AssertionError("the signal was not taken")
+
+
+def full(*_: object, **__: object) -> Result:
+    raise OSError(28, "No space left on device", "s.parquet")
+
+
+def without_champion(*_: object, **__: object) -> Result:
+    from tenure.registry import NoChampionError
+
+    raise NoChampionError("none of them")
+
+
+def closed(*_: object, **__: object) -> Result:
+    sys.exit(141)
 
 
 @pytest.fixture
@@ -75,7 +97,9 @@ def test_a_result_has_the_run_the_verdict_the_version_totals_paths_and_the_exit_
     assert result.pop("tenure_version").startswith("0.")
     assert result == {
         "command": "simulate", "arguments": ["result.path=new/run.json", "simulate.customers=10"], "exit_code": 3,
-        "error": None, "run_id": RUN, "run_name": "a run", "verdict": "FAIL", "model": "models:/clv/7", "version": 7,
+        "reason": "review_failed", "error": None, "warnings": [], "model_verdict": "REVIEW", "as_of": "1998-06-30",
+        "customers": 12, "not_scored": {"refunded": 2},
+        "run_id": RUN, "run_name": "a run", "verdict": "FAIL", "model": "models:/clv/7", "version": 7,
         "alias": "challenger", "totals": {"clv": {"expected": 2.5, "low": None}},
         "paths": {"output": "/x/scores.parquet"},
     }  # fmt: skip
@@ -83,19 +107,26 @@ def test_a_result_has_the_run_the_verdict_the_version_totals_paths_and_the_exit_
 
 
 @pytest.mark.parametrize(
-    ("job", "code", "error", "run_id"),
+    ("job", "code", "reason", "error", "run_id"),
     [
-        (refused, 2, "3 rows are wrong", RUN),
-        (broken, 1, "internal error: RuntimeError: no such thing", None),
-        (interrupted, 143, "terminated: a run that was open is marked KILLED, and nothing is registered by it", RUN),
+        (refused, 2, "bad_setting", "3 rows are wrong", RUN),
+        (broken, 1, "internal", "internal error: RuntimeError: no such thing", None),
+        (full, 2, "disk_full", "The disk is full: s.parquet. Free some space, or use another disk", None),
+        (without_champion, 4, "no_champion", "none of them", None),
+        (closed, 141, "output_closed", "the reader of the output closed it", None),
+        (
+            interrupted, 143, "terminated",
+            "terminated: a run that was open is marked KILLED, and nothing is registered by it", RUN,
+        ),
     ],
-)
+)  # fmt: skip
 def test_a_command_that_fails_has_a_result_too(
-    run: Run, tmp_path: Path, job: Any, code: int, error: str, run_id: str | None
+    run: Run, tmp_path: Path, job: Any, code: int, reason: str, error: str, run_id: str | None
 ) -> None:
     assert run(job, "result.path=run.json") == code
     result = read(tmp_path / "run.json")
-    assert (result["exit_code"], result["error"], result["run_id"]) == (code, error, run_id)
+    assert (result["exit_code"], result["reason"], result["run_id"]) == (code, reason, run_id)
+    assert result["error"].startswith(error)
     assert result["totals"] == result["paths"] == {}
 
 
@@ -114,6 +145,7 @@ def test_a_wrong_setting_has_a_result_as_its_path_is_known(run: Run, tmp_path: P
     assert run(done, "result.path='run.json'", argument) == 2
     result = read(tmp_path / "run.json")
     assert (result["exit_code"], result["run_id"], result["verdict"]) == (2, None, None)
+    assert result["reason"] == "bad_setting"
     assert error in result["error"]
 
 
@@ -128,9 +160,10 @@ def test_each_run_of_a_sweep_has_a_result_of_its_own(run: Run, tmp_path: Path) -
     runs = [read(tmp_path / "out" / f"run-{number}.json") for number in range(3)]
     assert [one["run_id"] for one in runs] == ["1" * 32, "2" * 32, "3" * 32]
     assert [(one["exit_code"], one["error"]) for one in runs] == [(0, None), (2, "wrong"), (0, None)]
+    assert [one["reason"] for one in runs] == [None, "bad_setting", None]
     assert runs[1]["overrides"] == ["seed=2", "result.path=out/run.json"]
     whole = read(tmp_path / "out" / "run.json")
-    assert (whole["exit_code"], whole["error"]) == (2, None)
+    assert (whole["exit_code"], whole["reason"], whole["error"]) == (2, "bad_setting", None)
     assert whole["runs"] == [f"out/run-{number}.json" for number in range(3)]
 
 
@@ -213,3 +246,61 @@ def test_passwords_are_masked(tmp_path: Path) -> None:
 )
 def test_the_path_is_read_from_the_command_line(arguments: list[str], path: str | None) -> None:
     assert typed_path(arguments) == path
+
+
+def test_the_warnings_that_were_logged_are_in_the_result_of_their_run(run: Run, tmp_path: Path) -> None:
+    def job(settings: Any, *_: object, **__: object) -> Result:
+        logging.getLogger("tenure").warning("%s rows of run %s", 3, settings.seed)
+        logging.getLogger("tenure").info("no warning")
+        # as Python's warnings are logged
+        logging.getLogger("py.warnings").warning("%s", f"warning: heavy tail of run {settings.seed}\n")
+        return Result()
+
+    assert run(job, "-m", "seed=1,2", "result.path=run.json") == 0
+    for number, seed in enumerate((1, 2)):
+        lines = [f"3 rows of run {seed}", f"heavy tail of run {seed}"]
+        assert read(tmp_path / f"run-{number}.json")["warnings"] == lines
+    assert read(tmp_path / "run.json")["warnings"] == []
+
+
+def errors() -> Iterator[type[InputError]]:
+    """Yield every class of an error in the input."""
+    for module in pkgutil.walk_packages(tenure.__path__, "tenure."):
+        if not module.name.endswith(("__main__", "model_code")):
+            importlib.import_module(module.name)
+    left = [InputError]
+    while left:
+        error = left.pop()
+        yield error
+        left.extend(one for one in error.__subclasses__() if one.__module__.startswith("tenure."))
+
+
+OF_CODE = {
+    2: {"bad_log", "bad_setting", "fit_failed", "disk_full"},
+    3: {"review_failed", "promotion_refused"},
+    4: {"no_model", "no_champion", "files_changed"},
+    5: {"store_unreachable", "store_missing", "store_damaged"},
+}
+
+
+def test_the_reason_of_each_error_belongs_to_its_exit_code() -> None:
+    seen = {(error.exit_code, str(error.reason)) for error in errors()}
+    assert seen == {(code, reason) for code, reasons in OF_CODE.items() for reason in reasons}
+
+
+PAGE = (Path(__file__).parent.parent / "docs" / "exit_codes.md").read_text()
+
+
+def test_the_page_lists_every_reason_with_its_exit_code() -> None:
+    rows = re.findall(r"^\| `(\w+)` \| ([\d, ]+) \|", PAGE, re.MULTILINE)
+    assert [name for name, _ in rows] == [str(reason) for reason in Reason]
+    for code, reasons in OF_CODE.items():
+        assert reasons <= {name for name, codes in rows if str(code) in codes}
+
+
+def test_the_samples_of_the_page_have_the_keys_of_a_result(run: Run, tmp_path: Path) -> None:
+    assert run(done, "result.path=run.json") == 3
+    samples = [json.loads(text) for text in re.findall(r"```json\n(.*?)```", PAGE, re.DOTALL)]
+    assert [sample["command"] for sample in samples] == ["train", "score", "backtest", "promote", "report", "simulate"]
+    for sample in samples:
+        assert list(sample) == list(read(tmp_path / "run.json"))

@@ -26,7 +26,7 @@ FITS = {
     "final.purchases": "laplace",
     "final.spend": "nuts",
 }
-ESTIMATED = {"khat_max", "prior_dominated"}
+ESTIMATED = {"khat_max", "prior_dominated", "prior_conflict"}
 BY_METHOD = {
     "nuts": ESTIMATED | {"rhat_max", "ess_bulk_min", "ess_tail_min", "divergent_share", "bfmi_min"},
     "laplace": ESTIMATED | {"proposal_khat", "effective_draws"},
@@ -77,6 +77,7 @@ def good_metrics() -> dict[str, float]:
     for limit in SETTINGS.checks.values():
         for count, least in limit.when.items():
             metrics[count] = max(least, metrics.get(count, 0.0))
+        metrics |= dict.fromkeys(limit.numbers.values(), 0.25)
     return metrics
 
 
@@ -146,13 +147,16 @@ def test_a_missing_metric_fails(name: str, metric: str) -> None:
 
 def test_every_judged_metric_is_one_that_a_run_measures() -> None:
     of_fits = {f"{fit}.{name}" for fit, method in FITS.items() for name in {"point_estimate", *BY_METHOD[method]}}
-    of_fits |= {"calibration.spend.infinite_variance", "final.spend.infinite_variance"}
+    of_fits |= {f"{fit}.{name}" for fit in FITS for name in ("infinite_variance", "left_out_share") if "spend" in fit}
     of_fits |= {f"final.{name}" for name in REFIT_METRICS if not name.endswith("_se")}
     of_the_log = {"data.largest_spend_share", "data.shared_ids_share", "data.alike_ids_share"}
+    of_the_log |= {"regularity.k", "regularity.customers"}
     of_the_log |= {*SPEND_METRICS, "data.unmatched_refunds_share", "truncation.weeks", "truncation.excess_share"}
+    of_the_log |= {"truncation.later_acquisitions"}
     compared = {"baselines.compared", "baselines.won_share", "baselines.purchases.won_share"}
     named = {metric for _, metric in judged()}
     counts = {count for limit in SETTINGS.checks.values() for count in limit.when}
+    counts |= {metric for limit in SETTINGS.checks.values() for metric in limit.numbers.values()}
     assert (named | counts) - of_fits <= {*METRICS, *of_the_log, *compared}
     assert of_fits <= named
 
@@ -167,6 +171,7 @@ def test_every_judged_metric_is_one_that_a_run_measures() -> None:
         ("p_purchase_gap", "customers", 299),
         ("baselines", "baselines.compared", 0),
         ("left_truncation", "truncation.weeks", 15),
+        ("regularity", "regularity.customers", 99),
         ("spend_frequency_correlation", "distinct_repeat_spends", 1),
         ("spend_frequency_correlation", "distinct_repeat_frequencies", 1),
         ("free_repeats", "repeat_buyers", 0),

@@ -60,7 +60,8 @@ def test_jobs_are_told_apart_by_the_first_word_of_a_name() -> None:
     scoring = compose_settings("score", ["output=s.parquet"])
     assert scoring_name(scoring, "models:/clv/3", "1998-06-30") == "score clv/3 365 days from 1998-06-30"
     assert scoring_name(scoring, "runs:/0a1b", None) == "score runs:/0a1b 365 days"
-    assert backtest_name(compose_settings("backtest"), 5) == "backtest bg_nbd laplace weak at 5 origins"
+    assert backtest_name(compose_settings("backtest"), 4) == "backtest bg_nbd laplace weak at 4 cut-offs"
+    assert backtest_name(compose_settings("backtest"), 1).endswith(" at 1 cut-off")
 
 
 def test_a_run_has_the_given_name_unless_the_settings_name_it(store: Path) -> None:
@@ -237,7 +238,8 @@ def test_a_description_has_findings_totals_and_a_link_to_the_report(tmp_path: Pa
     said = report.describe_findings(_run(tmp_path, "season"))
     for part in (
         "**REVIEW**", "Holdout, 273 days to 1998-06-30:\n\n- purchases: 90 actual", "- clv of 2,357 customers: 7 (7 to",
-        "- mean clv of new customers: 84.50", "with 90% intervals", "(#/experiments/7/runs/0a1b/artifacts/report.html)",
+        "- mean clv of new customers: 84.50", "90% predictive, adjusted for drift", "90% credible",
+        "(#/experiments/7/runs/0a1b/artifacts/report.html)",
     ):  # fmt: skip
         assert part in said
 

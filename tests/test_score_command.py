@@ -47,7 +47,8 @@ def test_scoring_without_a_champion_names_the_challenger_and_the_command(
     assert refused.code == 4
     assert refused.err.splitlines()[-1].startswith("error: ")
     assert "no champion in the registry at sqlite:///mlflow.db" in refused.err
-    assert "tenure-score model=models:/clv@challenger" in refused.err
+    promote, score = "tenure-promote model=models:/clv/1 reason=...", "tenure-score model=models:/clv/1"
+    assert 0 < refused.err.index(promote) < refused.err.index(score)
     missing = in_process("score", "model=models:/other@champion", folder=trained.folder)
     assert missing.code == 4
     assert "There is no model other" in missing.err
@@ -63,6 +64,7 @@ def test_scoring_writes_a_table_that_describes_itself_and_logs_totals(
     scored = in_process("score", *asked, folder=trained.folder)
     assert scored.code == 0, scored.err
     assert "90% predictive" in scored.out
+    assert "The verdict of models:/clv/1 is REVIEW; nobody promoted it." in scored.out
     about = describe(output)
     assert about["model"] == "models:/clv/1"
     assert about["params"]["horizon_days"] == 90

@@ -23,6 +23,7 @@ def scores() -> pd.DataFrame:
 
 def same(found: pd.DataFrame, right: pd.DataFrame) -> None:
     pd.testing.assert_index_equal(found.index, right.index)
+    assert list(found) == list(right)
     for name in right:
         np.testing.assert_allclose(found[name], right[name], rtol=1e-12, atol=0, err_msg=name)
 
@@ -39,6 +40,7 @@ def test_a_moved_score_is_seen(scores: pd.DataFrame) -> None:
         same(moved, golden_scores.read())
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(platform.machine() not in ("x86_64", "AMD64"), reason="names a processor of another kind")
 def test_a_processor_without_extensions_gives_the_same(scores: pd.DataFrame, tmp_path: Path) -> None:
     """Fused multiplications and wide registers must not be what an answer depends on."""

@@ -157,6 +157,20 @@ def test_only_checks_that_some_do_not_pass_are_listed(tmp_path: Path) -> None:
     assert isinstance(alike, Note)
 
 
+@pytest.mark.parametrize("biases", [(-0.12, 0.24), (0.2, 0.2), (-0.11, -0.5)])
+def test_a_check_that_no_run_passes_is_listed_with_the_number_of_each(
+    tmp_path: Path, biases: tuple[float, float]
+) -> None:
+    runs = {name: run_of(tmp_path, name, bias=bias) for name, bias in zip("ab", biases, strict=True)}
+    rows = texts(side_by_side.checks_table(runs))
+    assert rows == [["spend.bias", *(f"REVIEW {bias:g}" for bias in biases)]]
+
+
+def test_errors_of_one_holdout_are_not_called_paired(tmp_path: Path) -> None:
+    runs = {name: run_of(tmp_path, name) for name in "ab"}
+    assert "not paired and have no error" in side_by_side.holdout_table(runs).caption
+
+
 def test_a_run_is_known_by_verdict_days_and_whose_priors_it_shares(tmp_path: Path) -> None:
     a, b = run_of(tmp_path, "a"), run_of(tmp_path, "b", bias=0.2)
     c = replace(run_of(tmp_path, "c"), params={**PARAMS, "fit.priors.r": "2"})

@@ -29,16 +29,6 @@ from tenure.settings import RegistrySettings
 SECRET = "S3CRET"
 
 
-@pytest.fixture(scope="module")
-def empty_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Create the tables once: it takes ten seconds."""
-    before, path = mlflow.get_tracking_uri(), tmp_path_factory.mktemp("empty") / "mlflow.db"
-    registry.use(f"sqlite:///{path}")
-    MlflowClient().get_experiment_by_name("tenure")
-    registry.use(before)
-    return path
-
-
 @pytest.fixture
 def settings(tmp_path: Path, empty_store: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[RegistrySettings]:
     """Return settings of an empty store of this test alone."""
@@ -271,6 +261,7 @@ sys.exit(any([os.waitpid(job, 0)[1] for job in jobs]))
 """
 
 
+@pytest.mark.slow
 def test_jobs_of_several_folders_open_one_fresh_store_at_once(tmp_path: Path) -> None:
     """Measured without a common lock: three of four crash.
 
@@ -375,6 +366,7 @@ def test_open_runs_and_models_of_dead_processes_are_closed_and_no_others(
     assert "KILLED" not in caplog.text
 
 
+@pytest.mark.slow
 def test_a_run_of_a_killed_process_is_closed_by_the_next(settings: RegistrySettings, tmp_path: Path) -> None:
     script = CONNECT.replace("print(run", "import os, signal; os.kill(os.getpid(), signal.SIGKILL); print(run")
     killed = subprocess.run([sys.executable, "-c", script, settings.tracking_uri], check=False, cwd=tmp_path)

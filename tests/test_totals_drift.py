@@ -128,7 +128,7 @@ def test_many_origins_within_two_periods_are_two_periods_and_add_nothing() -> No
     past_errors = [PastError(day(10 * at), day(10 * at + 100), -0.5, OWN) for at in range(11)]
     assert day_shares(past_errors).sum() == pytest.approx(2.0)
     drift = estimate_drift(past_errors, day(900), SETTINGS, draws=4000, rng=np.random.default_rng(10))
-    assert drift.source == "assumed from the prior"
+    assert drift.source == "assumed by default, not measured on this log"
     assert np.median(drift.logs) == pytest.approx(0.0, abs=0.01)
     assert np.quantile(np.exp(drift.logs), [0.05, 0.95]) == pytest.approx([0.77, 1.31], abs=0.02)
 

@@ -51,10 +51,15 @@ def test_the_nearest_of_several_horizons_answers() -> None:
 
 def test_factors_say_where_they_come_from(drifts: Drifts) -> None:
     assert drifts.source(90) == "estimated over 90 days, 6.0 periods"
-    assert drifts.source(365) == "assumed from the prior (estimated over 90 days only)"
-    assert estimate_drifts({}, YEARS_LATER, SETTINGS, seed=1).source(365) == "assumed from the prior"
+    assert drifts.source(365) == "assumed by default, not measured on this log (estimated over 90 days only)"
+    assert (
+        estimate_drifts({}, YEARS_LATER, SETTINGS, seed=1).source(365) == "assumed by default, not measured on this log"
+    )
     one = estimate_drifts({"spend": make_past_errors(90, 0.1, 4)}, YEARS_LATER, SETTINGS, seed=1)
-    assert one.source(90) == "purchases: assumed from the prior; spend: estimated over 90 days, 4.0 periods"
+    assert (
+        one.source(90)
+        == "purchases: assumed by default, not measured on this log; spend: estimated over 90 days, 4.0 periods"
+    )
 
 
 def test_origins_that_ended_too_late_add_nothing() -> None:

@@ -34,7 +34,8 @@ def test_training_says_what_it_found_on_stdout_and_how_it_went_on_stderr(trained
         "Registered clv version 1",
     ):
         assert said in trained.out
-    assert "tenure-score model=models:/clv@challenger" in trained.out
+    assert "tenure-score model=models:/clv/1\n" in trained.out
+    assert "tenure-promote model=models:/clv/1 reason=...\n" in trained.out
     assert "mlflow ui --backend-store-uri" in trained.out
     assert "fit calibration" in trained.err
     assert "fit calibration" not in trained.out

@@ -15,7 +15,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from . import paths
-from .errors import InputError
+from .errors import InputError, Reason
 from .output import METADATA_KEY
 from .record import Record, finite
 from .scorer import Months, Scores, Totals
@@ -26,6 +26,8 @@ FEW_CUSTOMERS = 20  # up to which any number of groups is shown
 
 class BatchError(InputError):
     """A table that cannot be written."""
+
+    reason = Reason.BAD_LOG
 
 
 class Largest(NamedTuple):

@@ -37,6 +37,12 @@ def njit(*, nogil: bool = False) -> Callable[[Callable[..., Any]], Any]:
     return decorate
 
 
+def digest_of(compiled: Any) -> str:
+    """Return the digest of what a compiled function is compiled from."""
+    cache, function = getattr(compiled, CACHE, None), getattr(compiled, "py_func", compiled)
+    return str(getattr(cache, "digest", None) or _digest(function))
+
+
 class _CacheFiles(CompileResultCacheImpl):  # type: ignore[misc]
     """Names of one function's cache files, with the digest of what it is compiled from."""
 
@@ -112,7 +118,7 @@ def _content(value: Any, path: str) -> Iterator[bytes]:
     if isinstance(value, Dispatcher):
         function: Any = value.py_func
         if function.__code__.co_filename != path:  # the file's own functions are in its text
-            yield str(getattr(getattr(value, CACHE), "digest", None) or _digest(function)).encode()
+            yield digest_of(value).encode()
     elif hasattr(value, SOURCES):
         for module in getattr(value, SOURCES):
             yield _digest_of_module(module).encode()

@@ -13,7 +13,7 @@ import narwhals as nw
 import pandas as pd
 import pyarrow as pa
 
-from .errors import InputError
+from .errors import InputError, Reason
 
 KINDS = "a pandas, Polars or Arrow table, a lazy frame, a DuckDB relation or an Ibis table"
 # Integer columns with nulls stay integers.
@@ -31,6 +31,8 @@ NULLABLE = {
 
 class FrameError(InputError):
     """An argument that is no table, or a table with a column that mixes types."""
+
+    reason = Reason.BAD_LOG
 
 
 @dataclass(frozen=True)

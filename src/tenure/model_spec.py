@@ -67,6 +67,7 @@ class Spec:
         start: parameters at which a maximum-likelihood search starts, in units of the table.
         mean: the population's mean.
         options: whole numbers that set the model apart from others of its folder, by name.
+        without_amounts: the model to fit where the amounts of single purchases are not at hand, which this one needs.
         ridge: names of two quantities, the variation within and between customers; see `fit.ridge`.
         shares: what of the draws is counted as a diagnostic, by name: computes from the parameters what is true.
         notes: sentences for reports on what the model assumes.
@@ -82,10 +83,15 @@ class Spec:
     start: tuple[float, ...]
     mean: Mean
     options: Mapping[str, int] = field(default_factory=dict)
+    without_amounts: str = ""
     ridge: tuple[str, str] | tuple[()] = ()
     shares: Mapping[str, Callable[[Mapping[str, Any]], Any]] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
     limits: tuple[str, ...] = ()
+
+
+class NoLibraryModelError(InputError):
+    """A model that pymc-marketing does not have."""
 
 
 class ProcessError(InputError):

@@ -12,7 +12,7 @@ from typing import IO, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .errors import InputError
+from .errors import InputError, Reason
 from .purchase import MODELS as PURCHASE_MODELS
 from .spend import MODELS as SPEND_MODELS
 
@@ -31,6 +31,7 @@ class PosteriorFileError(PosteriorError):
     """A file that is not a posterior."""
 
     exit_code = 4
+    reason = Reason.FILES_CHANGED
 
 
 @contextmanager

@@ -17,7 +17,7 @@ from pandas.api.types import is_integer_dtype
 
 from . import remote
 from .addresses import mask
-from .errors import InputError
+from .errors import InputError, Reason
 from .frames import NULLABLE
 from .scorer import customer_keys, group, refuse_groups
 from .summary import CustomerSummary, Fault, SummaryError, canonical_ids, repeated
@@ -35,6 +35,8 @@ def is_integer_text(ids: "pd.Series[str]") -> "pd.Series[bool]":
 
 class SummaryFileError(InputError):
     """A file of customer summaries that cannot be read."""
+
+    reason = Reason.BAD_LOG
 
 
 class SummaryParts(Protocol):

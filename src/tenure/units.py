@@ -32,7 +32,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from .errors import InputError
+from .errors import InputError, Reason
 from .scorer import Scorer
 
 type Floats = NDArray[np.float64]
@@ -49,6 +49,8 @@ SETTING = "score.allow_unit_change=true"
 
 class UnitError(InputError):
     """Money or time is in another unit than that of the model."""
+
+    reason = Reason.BAD_LOG
 
 
 @dataclass

@@ -7,8 +7,9 @@ from os import PathLike
 from typing import TYPE_CHECKING, Any, Self, Unpack
 
 import numpy as np
+import pandas as pd
 
-from tenure.fit import LibraryModels, library_model
+from tenure.fit import LibraryModels, library_model, prior_population, summarize_prior
 from tenure.pipeline import Evaluation, evaluate, fit_whole
 from tenure.rfm import EVERYONE, AcquisitionWindow, CompressedSummary
 from tenure.scorer import NewCustomer, ScoreError, Scorer
@@ -112,16 +113,27 @@ class CLV:
             FitError: for customers that the models cannot be fitted to.
         """
         self.set_params(**settings)
-        data = collected(data, "data")
-        customers = summary_of(data, "data", day_of(as_of, "as_of"))
-        fitted = customers
-        if customers is None or fitted is None:
-            log = read_log(data, self._settings, "data")
-            customers = customers_of(log, self._settings)
-            window = AcquisitionWindow.of(self._settings.rfm, log.transactions)
-            fitted = customers if window == EVERYONE else customers_of(log, self._settings, window)
+        customers, fitted = self._read(data, as_of)
         self._state = _fit(customers, fitted.summary, self._settings)
         return self
+
+    def prior(self, data: object, *, as_of: Day | None = None, level: float = 0.9) -> pd.DataFrame:
+        """Compute what the priors imply for the business before anything is fitted.
+
+        The data give the constants that time and money are divided by (mean T, typical spend), and nothing else; set
+        `scale` for priors in units of your own.
+
+        Args:
+            data: a log or a summary, as `fit` takes them.
+            as_of: the day up to which a summary counts.
+            level: of the intervals.
+
+        Returns a table with the columns `median`, `low`, `high` and a row per quantity: repeat purchases of an active
+        customer in a year, those of a new customer, the share of customers without one, mean spend per purchase.
+        """
+        _, fitted = self._read(data, as_of)
+        prior = prior_population(fitted.summary, self._settings.fit, seed=self._settings.seed)
+        return summarize_prior(prior, level)
 
     def score(
         self,
@@ -225,7 +237,8 @@ class CLV:
             **settings: as of the class, for this backtest alone, such as `end`, the last day of the holdout.
 
         Returns:
-            `findings` (sentences, the worst first), `review` (verdict and checks), `holdout` (metrics and tables).
+            `findings` (sentences, the worst first), `review` (verdict and checks), `holdout` (metrics and tables), and
+            `compare(other)`, which compares two models on one holdout.
         """
         words = {**self._words, **settings, "cutoff": cutoff}
         used = settings_of(words, AllWords, f"{CALLER}.backtest")
@@ -267,6 +280,17 @@ class CLV:
         """Write the model to a folder, for `tenure.load`: draws, drift and diagnostics; no customer data, no pickle."""
         state = self._fitted()
         saved.save(state, path)
+
+    def _read(self, data: object, as_of: Day | None) -> tuple[Customers, Customers]:
+        """Return the customers of a log or a summary, and those of them that are fitted."""
+        data = collected(data, "data")
+        customers = summary_of(data, "data", day_of(as_of, "as_of"))
+        if customers is not None:
+            return customers, customers
+        log = read_log(data, self._settings, "data")
+        customers = customers_of(log, self._settings)
+        window = AcquisitionWindow.of(self._settings.rfm, log.transactions)
+        return customers, customers if window == EVERYONE else customers_of(log, self._settings, window)
 
     def _fitted(self) -> Fitted:
         if self._state is None:

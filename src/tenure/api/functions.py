@@ -124,13 +124,20 @@ def train(log: object, *, cutoff: Day | None = None, **settings: Unpack[TrainWor
 def load(path: str | PathLike[str]) -> CLV:
     """Load a model: a folder of `CLV.save`, a registered model, or a training run of the MLflow store that is set up.
 
-    A registered model scores with the code that it was registered with. A loaded model has no customers.
+    A registered model scores with the code that it was registered with. A loaded model has no customers. The store is
+    that of `MLFLOW_TRACKING_URI` or `mlflow.set_tracking_uri`; loading never creates one.
 
     Args:
         path: `model/`, `models:/clv@champion`, `models:/clv/3`, or `runs:/` and the id of a run.
 
     Raises:
-        SavedModelError, NoModelError: where there is no such model.
+        SavedModelError: for a folder that is no saved model (`exit_code` 4).
+        NoModelError: where the store has no such model or run (4); ModelFilesError where its files are not those that
+            were registered (4).
+        StoreUnreachableError: where the store does not answer, is missing (StoreMissingError) or damaged
+            (StoreDamagedError) (5).
+
+        All are `tenure.errors.InputError`, the last ones of `tenure.registry`.
 
     Example:
         >>> tenure.load("models:/clv@champion").score(log, horizon_days=90)  # doctest: +SKIP
@@ -147,7 +154,8 @@ def load(path: str | PathLike[str]) -> CLV:
 def _load_registered(uri: str) -> CLV:
     from tenure import registry  # noqa: PLC0415 (MLflow takes seconds to import)
 
-    loaded = registry.load(uri)
+    with registry.present_store():
+        loaded = registry.load(uri)
     run_id = loaded.about.get("run") or loaded.about.get("run_id")
     stored = None if run_id is None else partial(_stored, run_id)
     return CLV.of(Fitted(loaded.posterior, loaded.scorer, loaded.drifts, about=loaded.about, stored=stored))
@@ -157,7 +165,8 @@ def _stored(run_id: str) -> dict[str, float]:
     """Read the diagnostics of a training run: of its refit, or of the calibration where it has none."""
     from tenure import registry  # noqa: PLC0415 (MLflow takes seconds to import)
 
-    metrics = registry.evidence(run_id).metrics
+    with registry.present_store():
+        metrics = registry.evidence(run_id).metrics
     for stage in (pipeline.FINAL, pipeline.CALIBRATION):
         own = {name.removeprefix(f"{stage}."): value for name, value in metrics.items() if name.startswith(f"{stage}.")}
         if own:

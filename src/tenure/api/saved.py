@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from tenure import remote
-from tenure.errors import InputError
+from tenure.errors import InputError, Reason
 from tenure.output import OutputError, atomic_folder
 from tenure.posterior import Posterior
 from tenure.scorer import Scorer
@@ -26,6 +26,7 @@ class SavedModelError(InputError):
     """A folder that is no saved model."""
 
     exit_code = 4
+    reason = Reason.NO_MODEL
 
 
 def save(fitted: Fitted, path: str | PathLike[str]) -> None:

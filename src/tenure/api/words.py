@@ -41,6 +41,7 @@ class LogWords(TypedDict, total=False):
     normalize_ids: list[str]
     id_type: str | None
     zero_amounts: str
+    negligible_amount: float
     negative_amounts: str
     cancellations: str | None
     duplicates: str
@@ -48,6 +49,7 @@ class LogWords(TypedDict, total=False):
     segments: Mapping[str, str]
     first_day: Day | None
     longest_gap_days: int
+    allow_quiet_end: bool
     engine: Table
 
 

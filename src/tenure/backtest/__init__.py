@@ -1,7 +1,7 @@
 """Backtests: forecasts of the model and of baselines, compared with the holdout."""
 
 from .baselines import BASELINES, BaselineInputs
-from .comparison import compare_forecasts, comparison_metrics, list_wins
+from .comparison import compare_forecasts, compare_measures, comparison_metrics, list_wins
 from .forecast import Forecast, Samples, model_forecast, point_forecast
 from .holdout import Holdout, evaluate_holdout
 from .measurement import Backtest, measure_forecast
@@ -25,6 +25,7 @@ __all__ = [
     "Rolling",
     "Samples",
     "compare_forecasts",
+    "compare_measures",
     "comparison_metrics",
     "crps",
     "evaluate_holdout",

@@ -1,4 +1,4 @@
-"""Comparison of forecasts of the same customers, paired by customer."""
+"""Comparisons of forecasts of the same customers, paired by customer."""
 
 from collections.abc import Sequence
 
@@ -8,13 +8,16 @@ import pandas as pd
 from tenure.outcomes import OUTCOMES
 
 from .measurement import Backtest
-from .outcome import BacktestError
+from .outcome import BacktestError, Floats, Outcome
 from .scores import ratio, standard_error
+
+type Pair = tuple[float, float, float, float, str]  # of MEASURES
 
 CLEAR = 2.0  # standard errors; a smaller difference may be chance
 COLUMNS = (
     "forecast", "outcome", "is_point", "crps", "crps_of_model", "difference", "difference_se", "z", "winner",
 )  # fmt: skip
+MEASURES = ("this", "other", "difference", "difference_se", "winner")
 PREFIXES = {"spend": "baselines", "purchases": "baselines.purchases"}
 
 
@@ -34,15 +37,56 @@ def _row(model: Backtest, baseline: Backtest, outcome: str) -> tuple[object, ...
     of_model, of_baseline = (one.outcome(outcome) for one in (model, baseline))
     if not np.array_equal(of_model.actual, of_baseline.actual):
         raise BacktestError(f"{model.forecast} and {baseline.forecast} were measured on different customers.")
-    differences = of_model.crps - of_baseline.crps
-    difference, error = float(differences.mean()), standard_error(differences)
-    winner = "neither"
-    if abs(difference) > CLEAR * error:
-        winner = model.forecast if difference < 0 else baseline.forecast
+    names = (model.forecast, baseline.forecast)
+    mean, mean_of_baseline, difference, error, winner = _paired(of_model.crps, of_baseline.crps, names)
     return (
-        baseline.forecast, outcome, baseline.is_point, float(of_baseline.crps.mean()), float(of_model.crps.mean()),
+        baseline.forecast, outcome, baseline.is_point, mean_of_baseline, mean,
         difference, error, ratio(difference, error), winner,
     )  # fmt: skip
+
+
+def compare_measures(this: Backtest, other: Backtest) -> pd.DataFrame:
+    """Compare two models' forecasts of one holdout, measure by measure; lower is better in each.
+
+    The rows have the names of metrics: mean CRPS by outcome, mean Brier score of the probability of a purchase, and the
+    distance of the bias of the total from zero. `difference` is this less the other, `difference_se` its standard error
+    paired over customers. `winner` is `this` or `other` from two standard errors upward and `neither` below.
+    """
+    outcomes = {name: (this.outcome(name), other.outcome(name)) for name in OUTCOMES}
+    if not all(np.array_equal(one.actual, another.actual) for one, another in outcomes.values()):
+        raise BacktestError("The two forecasts were measured on different customers, or on other actual outcomes.")
+    rows = {f"{name}.crps": _paired(one.crps, another.crps) for name, (one, another) in outcomes.items()}
+    rows["p_purchase.brier"] = _paired(this.brier, other.brier)
+    rows |= {f"{name}.absolute_bias": _paired_bias(*pair) for name, pair in outcomes.items()}
+    table = pd.DataFrame.from_dict(rows, orient="index", columns=list(MEASURES))
+    return table.rename_axis("measure")
+
+
+def _paired(this: Floats, other: Floats, names: tuple[str, str] = ("this", "other")) -> Pair:
+    """Return the mean scores of both, their difference with its paired standard error, and the winner."""
+    differences = this - other
+    difference, error = float(differences.mean()), standard_error(differences)
+    return float(this.mean()), float(other.mean()), difference, error, _winner(difference, error, names)
+
+
+def _paired_bias(this: Outcome, other: Outcome) -> Pair:
+    """Return both distances of the bias from zero and so on, as `_paired`; NaN where the actual total is 0.
+
+    Their difference is a ratio of two sums over customers, and a constant. Its standard error is that of a ratio
+    estimate, linearised: it varies with the actual outcomes only as far as these do not cancel.
+    """
+    actual = this.actual.sum()
+    biases = [ratio(one.expected.sum(), actual) - 1 for one in (this, other)]
+    of_customers = np.sign(biases[0]) * this.expected - np.sign(biases[1]) * other.expected
+    residuals = of_customers - ratio(of_customers.sum(), actual) * this.actual
+    difference, error = abs(biases[0]) - abs(biases[1]), ratio(standard_error(residuals), this.actual.mean())
+    return abs(biases[0]), abs(biases[1]), difference, error, _winner(difference, error, ("this", "other"))
+
+
+def _winner(difference: float, error: float, names: tuple[str, str]) -> str:
+    if abs(difference) > CLEAR * error:
+        return names[0] if difference < 0 else names[1]
+    return "neither"
 
 
 def comparison_metrics(table: pd.DataFrame) -> dict[str, float]:

@@ -17,7 +17,7 @@ from tenure.outcomes import OUTCOMES
 from .forecast import Forecast
 from .metrics import METRICS, coverage_metrics, facts, outcome_metrics, p_purchase_metrics, spend_metrics
 from .outcome import BacktestError, Outcome
-from .scores import crps, randomized_pit, share_buying
+from .scores import brier, crps, randomized_pit, share_buying
 from .tables import (
     COLUMNS,
     GROUPS,
@@ -50,6 +50,7 @@ class Backtest:
         coverage: shares of customers inside, below and above central intervals, by outcome, group and level.
         reliability: customers by predicted probability of a purchase, in tenths: its mean, and the share who bought.
         purchases, spend: the measured outcomes, by customer.
+        brier: the Brier score of the probability of a purchase, by customer.
     """
 
     forecast: str
@@ -61,6 +62,7 @@ class Backtest:
     reliability: pd.DataFrame
     purchases: Outcome = field(repr=False)
     spend: Outcome = field(repr=False)
+    brier: Floats = field(repr=False)
 
     def __post_init__(self) -> None:
         faults = [f"metric {name} is missing" for name in METRICS if name not in self.metrics]
@@ -106,12 +108,12 @@ def measure_forecast(split: "Split", forecast: Forecast, *, level: float, rng: n
     coverage = tabulate_coverage({"purchases": purchases, "spend": spend}, groups)
     deciles = tabulate_deciles(decile, purchases, spend, level)
     bought = purchases.actual > 0
-    reliability = tabulate_reliability(p_purchase, bought)
+    reliability, scores = tabulate_reliability(p_purchase, bought), brier(p_purchase, bought, forecast.draws)
     metrics = {
         **outcome_metrics("purchases", purchases, deciles, level),
         **outcome_metrics("spend", spend, deciles, level),
         **coverage_metrics(coverage),
-        **p_purchase_metrics(p_purchase, bought, reliability, forecast.draws),
+        **p_purchase_metrics(p_purchase, bought, reliability, scores),
         **spend_metrics(purchases, spend),
         **facts(split, level),
     }
@@ -125,6 +127,7 @@ def measure_forecast(split: "Split", forecast: Forecast, *, level: float, rng: n
         reliability,
         purchases,
         spend,
+        scores,
     )
 
 

@@ -9,18 +9,8 @@ from numpy.typing import NDArray
 from tenure.outcomes import OUTCOMES
 
 from .outcome import Outcome
-from .scores import (
-    brier,
-    central,
-    correlation,
-    count_distinct,
-    normalized_gini,
-    ranks,
-    ratio,
-    standard_error,
-    top_chances,
-)
-from .tables import GROUPS, LEVELS, PLACES, largest_gap, share_by_place, share_error
+from .scores import central, correlation, count_distinct, normalized_gini, ranks, ratio, standard_error, top_chances
+from .tables import GROUPS, LEVELS, PLACES, Gap, largest_gap, share_by_place, share_error
 
 if TYPE_CHECKING:
     from tenure.rfm import Split
@@ -36,7 +26,8 @@ _TAILS = tuple(
 )  # fmt: skip
 # The review judges the tails of a group's 90% intervals.
 _JUDGED, _JUDGED_TAILS = 0.90, ("below_90", "above_90")
-_P_PURCHASE = ("mean", "actual", "brier", "brier_se", "calibration_error", "largest_gap", "largest_gap_tenth_se")
+_GAP = ("largest_gap", *(f"largest_gap_{name}" for name in Gap._fields[1:]))
+_P_PURCHASE = ("mean", "actual", "brier", "brier_se", "calibration_error", *_GAP)
 _SPEND = ("expected", "actual", "bias", "bias_se")
 _FACTS = (
     "level",
@@ -153,9 +144,10 @@ def coverage_metrics(coverage: pd.DataFrame) -> dict[str, float]:
     }
 
 
-def p_purchase_metrics(p_purchase: Floats, bought: Bools, reliability: pd.DataFrame, draws: int) -> dict[str, float]:
-    """Measure the predicted probability of a purchase: its mean, Brier score and calibration error."""
-    scores = brier(p_purchase, bought, draws)
+def p_purchase_metrics(
+    p_purchase: Floats, bought: Bools, reliability: pd.DataFrame, scores: Floats
+) -> dict[str, float]:
+    """Measure the predicted probability of a purchase: its mean, calibration error, and mean Brier score."""
     tenths = reliability[reliability["customers"] > 0]
     distance = (tenths["predicted"] - tenths["actual"]).abs() * tenths["customers"]
     error = distance.sum() / len(p_purchase)

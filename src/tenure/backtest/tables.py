@@ -1,7 +1,7 @@
 """The tables of a backtest: groups of customers, with expected and actual outcomes."""
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -22,7 +22,7 @@ COLUMNS = {
     "by_frequency": ("frequency", "customers", *MEANS),
     "deciles": ("decile", "customers", *MEANS, "purchases_coverage", "spend_coverage"),
     "coverage": ("outcome", "group", "level", "customers", *PLACES, "inside_se", "tail_se"),
-    "reliability": ("low", "high", "customers", "predicted", "actual", "actual_se"),
+    "reliability": ("low", "high", "customers", "predicted", "actual", "predicted_se"),
 }
 
 
@@ -67,29 +67,46 @@ def tabulate_reliability(p_purchase: Floats, bought: Bools) -> pd.DataFrame:
     groups = pd.DataFrame({"predicted": p_purchase, "actual": bought.astype(np.float64)}).groupby(tenth)
     table = groups.mean().reindex(range(10))
     count = groups.size().reindex(range(10), fill_value=0)
-    table["actual_se"] = np.sqrt(table["predicted"] * (1 - table["predicted"]) / count.where(count > 0))
+    table["predicted_se"] = np.sqrt(table["predicted"] * (1 - table["predicted"]) / count.where(count > 0))
     for at, (name, column) in enumerate((("low", table.index / 10), ("high", (table.index + 1) / 10))):
         table.insert(at, name, column)
     table.insert(2, "customers", count)
     return table.reset_index(drop=True)
 
 
-def largest_gap(reliability: pd.DataFrame) -> tuple[float, float]:
-    """Find the tenth of predicted probability with the largest gap beyond chance: the gap, and its standard error.
+class Gap(NamedTuple):
+    """The tenth of predicted probability with the largest gap beyond chance; NaN where no tenth counts.
 
-    The gap is the distance of the predicted share from the share who bought, less two of its standard errors, and at
-    least 0. Tenths of fewer than `LEAST_IN_TENTH` customers do not count; NaN where none does. The maximum calibration
-    error of Naeini, Cooper & Hauskrecht (2015), Obtaining well calibrated probabilities using Bayesian binning, AAAI
-    29, net of the consistency bars of Bröcker & Smith (2007), Increasing the reliability of reliability diagrams,
-    Weather and Forecasting 22. A mean over customers would hide a small group among many customers.
+    Args:
+        size: the distance of the predicted share from the share who bought, less two standard errors, at least 0.
+        tenth_se: the standard error of the predicted share.
+        predicted: the mean predicted probability.
+        bought: the share who bought.
+        customers: how many customers it has.
+    """
+
+    size: float = np.nan
+    tenth_se: float = np.nan
+    predicted: float = np.nan
+    bought: float = np.nan
+    customers: float = np.nan
+
+
+def largest_gap(reliability: pd.DataFrame) -> Gap:
+    """Find the tenth of predicted probability with the largest gap beyond chance.
+
+    Tenths of fewer than `LEAST_IN_TENTH` customers do not count. The maximum calibration error of Naeini, Cooper &
+    Hauskrecht (2015), Obtaining well calibrated probabilities using Bayesian binning, AAAI 29, net of the consistency
+    bars of Bröcker & Smith (2007), Increasing the reliability of reliability diagrams, Weather and Forecasting 22. A
+    mean over customers would hide a small group among many customers.
     """
     tenths = reliability[reliability["customers"] >= LEAST_IN_TENTH]
     if tenths.empty:
-        return np.nan, np.nan
-    error = tenths["actual_se"].to_numpy(np.float64)
-    beyond = (tenths["predicted"] - tenths["actual"]).abs().to_numpy(np.float64) - 2 * error
-    worst = beyond.argmax()
-    return max(float(beyond[worst]), 0.0), float(error[worst])
+        return Gap()
+    beyond = ((tenths["predicted"] - tenths["actual"]).abs() - 2 * tenths["predicted_se"]).to_numpy(np.float64)
+    worst = tenths.iloc[int(beyond.argmax())]
+    numbers = (worst[name] for name in ("predicted_se", "predicted", "actual", "customers"))
+    return Gap(max(float(beyond.max()), 0.0), *map(float, numbers))
 
 
 def tabulate_customers(purchases: Outcome, spend: Outcome) -> pd.DataFrame:

@@ -146,9 +146,10 @@ PAGES: Mapping[str, Page] = {
         "test the forecasts on the past, beside baselines, and estimate the drift of totals",
         "Fits at several cut-offs of one purchase log, forecasts from each, and compares the model with simpler"
         " forecasts, customer by customer, and its totals with the actual ones. One MLflow run with a nested run per"
-        " origin; it registers nothing. A training with backtest.drift.source_run set to this run uses its drift.",
+        " cut-off and horizon; it registers nothing. A training with backtest.drift.source_run set to this run uses its"
+        " drift.",
         (
-            ("", "the sample: five cut-offs, 91 and 182 days ahead"),
+            ("", "the sample: four cut-offs, 91 and 182 days ahead"),
             ("transactions.path=sales.csv origins.horizons_days=[182,365]", "a log of your own"),
             ("origins.step_days=30 origins.least_calibration_days=180", "more cut-offs"),
             ("-m fit.purchase_model=bg_nbd,mbg_nbd", "two models side by side"),

@@ -1,5 +1,6 @@
 """A holdout: actual against forecast."""
 
+from collections.abc import Mapping
 from datetime import date
 from typing import Any
 
@@ -18,46 +19,62 @@ PIT_BARS = 20
 
 
 @rc_context(STYLE)
-def weekly_tracking(table: pd.DataFrame, cutoff: date, level: float) -> Figure:
-    """Plot repeat purchases by week, actual and expected, across the cut-off.
+def weekly_tracking(table: pd.DataFrame, cutoff: date, level: float, metrics: Mapping[str, float], end: date) -> Figure:
+    """Plot repeat purchases, actual and expected: their sum since the cut-off, and by week across it.
 
     Args:
         table: of `backtest.track`.
         cutoff: last day of the calibration.
-        level: of the table's credible interval.
+        level: of the predictive interval of the holdout's total.
+        metrics: of the holdout: `purchases.actual_total`, `.expected_total`, `.total_low`, `.total_high`.
+        end: last day of the holdout.
     """
-    figure, (total, weekly) = new_canvas(2, height=7.2, sharex=True)
-    day, cut, interval = _day_number(table["day"]), _day_number(cutoff), f"{level:.0%} credible interval"
-    total.fill_between(day, table["low"], table["high"], color=MODEL, alpha=0.25, linewidth=0, label=interval)
-    for axes, prefix, name in ((total, "", "repeat purchases so far"), (weekly, "weekly_", "repeat purchases a week")):
-        axes.plot(day, table[f"{prefix}expected"], color=MODEL, linestyle="--", label="expected")
-        axes.plot(day, table[f"{prefix}actual"], "o-", color=ACTUAL, markersize=2.5, linewidth=1.2, label="actual")
-        axes.axvline(cut, color=INK, linewidth=1)
-        axes.set(ylabel=name, ylim=(0, None))
-        axes.yaxis.set_major_formatter(thousands)
-    total.legend(loc="upper left")
-    _label_days(weekly, total, cutoff)
-    actual, expected = (_after(table, cutoff, column) for column in ("actual", "expected"))
-    last = table["day"].iloc[-1]
+    figure, (total, weekly) = new_canvas(2, height=7.6)
+    _draw_since(total, table[table["day"] > pd.Timestamp(cutoff)], cutoff, level, metrics, end)
+    _draw_weeks(weekly, table, cutoff)
+    actual, expected = (metrics[f"purchases.{name}_total"] for name in ("actual", "expected"))
+    off = f" ({expected / actual - 1:+.0%})" if actual > 0 else ""
+    result = f"{actual:,.0f} repeat purchases, where {expected:,.0f} were forecast{off}"
     return explain(
         figure,
-        f"After the cut-off, to {last:%Y-%m-%d}: {actual:,.0f} repeat purchases, where {expected:,.0f} were forecast",
-        "Look for a gap that opens after the cut-off and keeps growing. Expected is the population's mean curve, "
+        f"After the cut-off, to {end:%Y-%m-%d}: {result}",
+        "Look above for a gap that keeps growing, and whether the actual total ends inside the predictive interval. "
+        "Look below for weeks or months where actual and expected differ. Expected is the population's mean curve, "
         "summed over first purchases; after the cut-off it is scaled to the sum of customers' own forecasts, which is "
-        "the total of the holdout. The interval is of that mean alone, so actual weeks spread wider.",
+        "the total of the holdout.",
     )
 
 
-def _label_days(lower: Axes, upper: Axes, cutoff: date) -> None:
-    days = AutoDateLocator()  # type: ignore[no-untyped-call]
-    lower.xaxis.set_major_locator(days)
-    lower.xaxis.set_major_formatter(ConciseDateFormatter(days))  # type: ignore[no-untyped-call]
-    lower.set_xlabel("last day of the week")
-    left, right = lower.get_xlim()
-    is_late = _day_number(cutoff) > left + 0.8 * (right - left)
-    upper.annotate(
+def _draw_since(
+    axes: Axes, after: pd.DataFrame, cutoff: date, level: float, metrics: Mapping[str, float], end: date
+) -> None:
+    """Plot the cumulative purchases of the holdout, which end at its totals, and the interval of the total."""
+    days = [_day_number(cutoff), *_day_number(after["day"]), _day_number(end)]
+    for name, color, look in (("expected", MODEL, "--"), ("actual", ACTUAL, "o-")):
+        counts = [0.0, *np.cumsum(after[f"weekly_{name}"]), metrics[f"purchases.{name}_total"]]
+        axes.plot(days, counts, look, color=color, markersize=2.5, linewidth=1.4, label=name)
+    low, high = (metrics[f"purchases.total_{side}"] for side in ("low", "high"))
+    axes.axhspan(low, high, color=MODEL, alpha=0.18, linewidth=0, label=f"{level:.0%} predictive interval of the total")
+    axes.vlines(days[-1], low, high, color=MODEL, linewidth=4, alpha=0.7)
+    axes.set(ylabel="repeat purchases since the cut-off", ylim=(0, None), xlim=(days[0], None))
+    axes.yaxis.set_major_formatter(thousands)
+    axes.legend(loc="lower right")
+    _label_days(axes)
+
+
+def _draw_weeks(axes: Axes, table: pd.DataFrame, cutoff: date) -> None:
+    day, cut = _day_number(table["day"]), _day_number(cutoff)
+    axes.plot(day, table["weekly_expected"], color=MODEL, linestyle="--", label="expected")
+    axes.plot(day, table["weekly_actual"], "o-", color=ACTUAL, markersize=2.5, linewidth=1.2, label="actual")
+    axes.axvline(cut, color=INK, linewidth=1)
+    axes.set(ylabel="repeat purchases a week", ylim=(0, None), xlabel="last day of the week")
+    axes.yaxis.set_major_formatter(thousands)
+    _label_days(axes)
+    left, right = axes.get_xlim()
+    is_late = cut > left + 0.8 * (right - left)
+    axes.annotate(
         f"cut-off {cutoff}",
-        (_day_number(cutoff), 0.04),
+        (cut, 0.04),
         (-5 if is_late else 5, 0),
         xycoords=("data", "axes fraction"),
         textcoords="offset points",
@@ -66,13 +83,14 @@ def _label_days(lower: Axes, upper: Axes, cutoff: date) -> None:
     )
 
 
+def _label_days(axes: Axes) -> None:
+    days = AutoDateLocator()  # type: ignore[no-untyped-call]
+    axes.xaxis.set_major_locator(days)
+    axes.xaxis.set_major_formatter(ConciseDateFormatter(days))  # type: ignore[no-untyped-call]
+
+
 def _day_number(days: Any) -> Any:
     return date2num(days)  # type: ignore[no-untyped-call]
-
-
-def _after(table: pd.DataFrame, cutoff: date, column: str) -> float:
-    before = table.loc[table["day"] <= pd.Timestamp(cutoff), column]
-    return float(table[column].iloc[-1] - (before.iloc[-1] if len(before) else 0))
 
 
 @rc_context(STYLE)
@@ -119,8 +137,8 @@ def reliability(table: pd.DataFrame) -> Figure:
     some = table[table["customers"] > 0]
     axes.plot([0, 1], [0, 1], color=INK, linewidth=1, linestyle=":", label="calibrated")
     axes.errorbar(
-        some["predicted"], some["actual"], 2 * some["actual_se"], fmt="o", color=ACTUAL, markersize=6,
-        ecolor=ACTUAL, elinewidth=1.2, label="actual, ± two standard errors",
+        some["predicted"], some["actual"], 2 * some["predicted_se"], fmt="o", color=ACTUAL, markersize=6,
+        ecolor=ACTUAL, elinewidth=1.2, label="actual, ± two standard errors of the predicted share",
     )  # fmt: skip
     for row in some.to_dict("records"):
         axes.annotate(f"{row['customers']:,}", (row["predicted"], 0), (0, 3), textcoords="offset points",
@@ -174,6 +192,18 @@ def deciles(table: pd.DataFrame) -> Figure:
     return explain(
         figure,
         f"Holdout spend by decile of expected spend: {share}",
-        "Look for actual bars that fall from left to right (the order is right) and equal the expected "
-        "ones (the level is right).",
+        f"Look for actual bars as high as the expected ones. {_order_of(table['actual_spend'].to_numpy(np.float64))}",
+    )
+
+
+def _order_of(actual: Floats) -> str:
+    """Return whether actual spend falls from each decile to the next, as it does where the order is right."""
+    steps = np.diff(actual[np.isfinite(actual)])
+    if not steps.size or not np.nanmax(actual) > 0:
+        return "There is no order to check."
+    rises = int((steps > 0).sum())
+    if not rises:
+        return "Actual spend rises from no decile to the next: customers are in the right order."
+    return (
+        f"Actual spend rises from one decile to the next in {rises} of {steps.size} steps, where it should fall in all."
     )

@@ -73,7 +73,7 @@ def holdout_pictures(report: HoldoutReport, level: float) -> Pictures:
     """Return the figures of a holdout; intervals are of `level`."""
     backtest = report.backtest
     return {
-        "tracking": lambda: weekly_tracking(report.tracking, report.cutoff, level),
+        "tracking": lambda: weekly_tracking(report.tracking, report.cutoff, level, report.metrics, report.end),
         "pit": lambda: pit(backtest.pit, level),
         "reliability": lambda: reliability(backtest.reliability),
         "by_frequency": lambda: by_frequency(backtest.by_frequency),

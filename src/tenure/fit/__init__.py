@@ -11,8 +11,8 @@ from .loo import LEAST_ELPD, Loo, LooDifference, compare
 from .mode import maximum_likelihood
 from .nuts import Progress
 from .pareto import LIMIT as KHAT_LIMIT
-from .prior import Consequences
-from .run import Fit, FitError, fit_models, require_spend
+from .prior import Consequences, summarize_prior
+from .run import Fit, FitError, fit_models, prior_population, require_spend
 
 __all__ = [
     "KHAT_LIMIT",
@@ -31,5 +31,7 @@ __all__ = [
     "fit_models",
     "library_model",
     "maximum_likelihood",
+    "prior_population",
     "require_spend",
+    "summarize_prior",
 ]

@@ -45,6 +45,7 @@ class FitReport:
         for name, table in self.sensitivities.items():
             metrics[f"{name}.prior_dominated"] = float((table["dominated_by"] == "the prior").sum())
             metrics[f"{name}.prior_sensitivity_max"] = float(table["prior"].max())
+            metrics[f"{name}.prior_conflict"] = self.consequences.conflict(name)
         return metrics
 
     def record(self, stage: str, level: float) -> Record:

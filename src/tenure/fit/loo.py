@@ -21,6 +21,7 @@ from tenure.rfm import CompressedSummary
 from tenure.streams import stream
 
 from .pareto import LIMIT, smooth
+from .target import SpendRows
 
 if TYPE_CHECKING:
     from .run import Fit
@@ -96,7 +97,7 @@ class LooDifference:
 
 def leave_one_out(fit: "Fit", base: CompressedSummary, *, seed: int) -> dict[str, Loo]:
     """Estimate the elpd of both models, leaving out one customer at a time."""
-    rows, pairs = base.histories, base.spends
+    rows, pairs = base.histories, SpendRows.of(base, fit.posterior.specs[1])
     recency, T = rows.recency.astype(float), rows.T.astype(float)
     size, joint = fit.posterior.size, fit.posterior.joint()
     models = [
@@ -111,12 +112,12 @@ def leave_one_out(fit: "Fit", base: CompressedSummary, *, seed: int) -> dict[str
 
     def of_spend(draws: int, at: NDArray[np.int64]) -> Floats:
         pointwise, options = models[1]
-        x, means = pairs.frequency[at].astype(float), pairs.mean[at]
-        values: Floats = pointwise(_few(joint, size, draws), x, means, **options)
+        x, means, single = pairs.x[at], pairs.mean[at], [column[at] for column in pairs.single]
+        values: Floats = pointwise(_few(joint, size, draws), x, means, *single, **options)
         return values
 
     loos = {}
-    for name, pointwise, count in (("purchases", of_purchases, rows.count), ("spend", of_spend, pairs.count)):
+    for name, pointwise, count in (("purchases", of_purchases, rows.count), ("spend", of_spend, pairs.customers)):
         if fit.models[name].is_estimated:
             relative_ess = fit.models[name].diagnostics.get("relative_ess", 1.0)
             rng = stream(seed, "fit.loo", name)

@@ -14,6 +14,7 @@ from tenure.rfm import CompressedSummary
 from tenure.summary import CustomerSummary
 
 from .ridge import Density
+from .target import SpendRows, spend_spec
 
 type Downhill = Callable[[Floats], tuple[float, Floats]]
 STEP = 1e-4  # of the differences of exact gradients that give a Hessian
@@ -97,17 +98,17 @@ def _most_likely_purchases(base: CompressedSummary, model: str) -> dict[str, flo
 
 
 def _most_likely_spend(base: CompressedSummary, model: str) -> dict[str, float]:
-    pairs, spec = base.spends, spend.MODELS[model]
-    buyers = pairs.count.astype(float)
-    money = float(np.exp(np.log(pairs.mean) @ buyers / buyers.sum()))
-    likelihood = spend.model_part(model, "likelihood")
-    table = likelihood.Table.of(pairs.frequency.astype(float), pairs.mean / money, buyers, **spec.options)
+    spec = spend_spec(base, model)
+    rows, likelihood = SpendRows.of(base, spec), spend.model_part(spec.name, "likelihood")
+    money = float(np.exp(np.log(rows.mean) @ rows.customers / rows.customers.sum()))
+    table = likelihood.Table.of(rows.x, rows.mean / money, rows.customers, *rows.single, **spec.options)
     theta, top = _climb(likelihood.kernel, table, np.array(spec.start))
     parameters = {
         name: value * (money if name in spec.scaled else 1.0)
         for name, value in zip(spec.parameters, theta.tolist(), strict=True)
     }
-    return {**parameters, "spend_log_likelihood": top - buyers.sum() * np.log(money)}
+    densities = rows.customers @ rows.x if rows.single else rows.customers.sum()  # of amounts, or of means
+    return {**parameters, "spend_log_likelihood": top - densities * np.log(money)}
 
 
 def _climb(kernel: Callable[..., Any], table: HistoryTable, start: Floats) -> tuple[Floats, float]:

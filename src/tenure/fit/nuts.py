@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tenure.errors import InputError
+from tenure.errors import InputError, Reason
 from tenure.kernel_table import Floats
 from tenure.settings import FitSettings
 from tenure.streams import derive_seed, stream
@@ -27,6 +27,8 @@ type Progress = Callable[[int, int], None]  # called with the draws so far, and 
 
 class SamplerError(InputError):
     """Sampling that failed."""
+
+    reason = Reason.FIT_FAILED
 
 
 def sample(

@@ -18,6 +18,8 @@ REACH = 40.0  # of a coordinate, so that draws of a very wide prior stay finite
 # moves the posterior by less than a change of the mean by a twentieth of a standard deviation or so.
 SENSITIVE = 0.05
 SENSITIVITY_DRAWS = 1000
+# The means that priors are on, by model.
+MEANS = {"purchases": "repeat purchases of an active customer in a year", "spend": "mean spend per purchase"}
 
 
 def draw_prior(target: Target, count: int, rng: np.random.Generator) -> Floats:
@@ -58,24 +60,43 @@ class Consequences:
         """Return a table of medians and credible intervals of a level."""
         ends_at = [0.5, (1 - level) / 2, (1 + level) / 2]
         columns: dict[str, Floats] = {}
-        for name, draws in (("prior", self.prior), ("posterior", self.posterior)):
+        both = (("prior", self.prior), ("posterior", self.posterior))
+        for name, draws in (each for each in both if each[1]):
             ends = np.array([np.quantile(values, ends_at) for values in draws.values()])
             columns |= {f"{name}_{end}": ends[:, at] for at, end in enumerate(("median", "low", "high"))}
         return pd.DataFrame(columns, index=pd.Index(list(self.prior), name="quantity"))
 
+    def conflict(self, kind: str) -> float:
+        """Return how far in a tail of the prior the posterior of a model's mean lies: 1 in the middle, 0 outside.
+
+        Twice the share of prior draws beyond the posterior's median, in the nearer tail; a simple form of the check
+        for prior-data conflict of Evans & Moshonov (2006), Bayesian Analysis 1.
+        """
+        name = MEANS[kind]
+        below = float(np.mean(self.prior[name] < np.median(self.posterior[name])))
+        return 2.0 * min(below, 1.0 - below)
+
 
 def consequences(prior: Posterior, posterior: Posterior) -> Consequences:
-    """Compute repeat purchases a year, the share of customers without one, and spend per purchase."""
-    return Consequences(_in_business_terms(prior), _in_business_terms(posterior))
+    """Compute what `in_business_terms` does, of both."""
+    return Consequences(in_business_terms(prior), in_business_terms(posterior))
 
 
-def _in_business_terms(population: Posterior) -> dict[str, Floats]:
-    scorer, spend = Scorer(population), population.specs[1]
+def in_business_terms(population: Posterior) -> dict[str, Floats]:
+    """Compute repeat purchases a year, the share of customers without one, and spend per purchase, shape (draws,)."""
+    scorer, (purchases, spend) = Scorer(population), population.specs
     return {
+        MEANS["purchases"]: YEAR_DAYS * purchases.mean.value(population.joint()),
         "repeat purchases of a new customer in a year": scorer.expected_new_customer(np.array([YEAR_DAYS]))[:, 0],
         "share of customers without a repeat purchase in a year": 1.0 - scorer.new_customer_buys(YEAR_DAYS),
-        "mean spend per purchase": spend.mean.value(population.joint()),
+        MEANS["spend"]: spend.mean.value(population.joint()),
     }
+
+
+def summarize_prior(prior: Posterior, level: float) -> pd.DataFrame:
+    """Return medians and intervals of a level of `in_business_terms`: columns `median`, `low`, `high`."""
+    table = Consequences(in_business_terms(prior), {}).table(level)
+    return table.rename(columns=lambda name: name.removeprefix("prior_"))
 
 
 def sensitivity(fitted: FittedModel) -> pd.DataFrame:

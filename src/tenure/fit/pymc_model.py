@@ -13,6 +13,7 @@ from pytensor.graph.basic import Apply
 from pytensor.graph.op import Op
 
 from tenure import purchase, spend
+from tenure.caching import digest_of
 from tenure.settings import PriorSettings
 
 from .target import Target
@@ -42,11 +43,13 @@ def _operator(kernel: Callable[..., Any]) -> Any:
     """Return the operator of a kernel: a class of its own, because PyTensor compiles by class."""
     kind = type("_ModelKernel", (_Kernel,), {"kernel": staticmethod(kernel)})
     # PyTensor's Numba backend then inlines the kernel; without, it calls `perform`. The registry is not public, so a
-    # later PyTensor may not have it.
+    # later PyTensor may not have it. Its cache on disk has the name of the class for a key: the digest separates
+    # kernels.
     with suppress(ImportError):
         from pytensor.link.numba.dispatch.basic import register_funcify_default_op_cache_key
 
-        register_funcify_default_op_cache_key(kind)(lambda *_, **__: kernel)
+        version = int(digest_of(kernel), 16)
+        register_funcify_default_op_cache_key(kind)(lambda *_, **__: (kernel, version))
     return kind()
 
 

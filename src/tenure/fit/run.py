@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tenure.errors import InputError
+from tenure.errors import InputError, Reason
 from tenure.kernel_table import Floats
 from tenure.posterior import Posterior, PosteriorError
 from tenure.purchase import MODELS as PURCHASE_MODELS
@@ -39,6 +39,8 @@ log = logging.getLogger("tenure")
 
 class FitError(InputError):
     """A customer base that the models cannot be fitted to."""
+
+    reason = Reason.BAD_LOG
 
 
 @dataclass(frozen=True)
@@ -84,6 +86,7 @@ def fit_models(
         )
         for at, target in enumerate(targets)
     }
+    models["spend"] = _with_left_out(models["spend"], base, settings)
     draws = {**models["purchases"].draws, **models["spend"].draws}
     method = " and ".join(dict.fromkeys(model.method for model in models.values()))
     origin = {
@@ -95,7 +98,34 @@ def fit_models(
         "repeat_spend": _repeat_spend(base.spends),
         "first_orders": None if base.first_orders is None else asdict(base.first_orders),
     }
-    return Fit(population(draws, settings.models, origin), models)
+    names = (settings.purchase_model, targets[1].spec.name)
+    return Fit(population(draws, names, origin), models)
+
+
+def _with_left_out(model: FittedModel, base: CompressedSummary, settings: FitSettings) -> FittedModel:
+    """Add the share of repeat purchase days that were left out, and a note where another model was fitted."""
+    amounts, spec = base.amounts, model.target.spec
+    is_on_amounts = bool(spec.without_amounts) and amounts is not None
+    share = amounts.left_out / max(amounts.days, 1) if is_on_amounts and amounts is not None else 0.0
+    note = model.note
+    if spec.name != settings.spend_model:
+        why = "the amounts of single purchases are not at hand"
+        if amounts is not None:
+            why = f"no repeat purchase day has an amount of {amounts.least:g} or more"
+        instead = f"{spec.name}, fitted to mean spends, instead of {settings.spend_model}: {why}"
+        note = "; ".join(filter(None, (instead, note)))
+        log.warning("spend: %s", instead)
+    return replace(model, diagnostics={**model.diagnostics, "left_out_share": share}, note=note)
+
+
+def prior_population(data: CompressedSummary | CustomerSummary, settings: FitSettings, *, seed: int) -> Posterior:
+    """Draw from the priors without a fit: the draws that a fit with this seed compares its posterior with."""
+    base = data if isinstance(data, CompressedSummary) else CompressedSummary.of(data)
+    draws: dict[str, Floats] = {}
+    for target in (purchase_target(base, settings), spend_target(base, settings)):
+        seed_of = derive_seed(seed, "fit.model", target.kind)
+        draws |= target.quantities(draw_prior(target, PRIOR_DRAWS, stream(seed_of, "fit.prior"))[None])
+    return population(draws, settings.models, {"method": "prior"})
 
 
 def _part(progress: Progress | None, at: int, of: int) -> Progress | None:

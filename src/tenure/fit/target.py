@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
 from types import ModuleType
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,8 +21,9 @@ from tenure import purchase, spend
 from tenure.caching import njit
 from tenure.kernel_table import Floats, HistoryTable
 from tenure.model_spec import Spec
-from tenure.rfm import CompressedSummary
+from tenure.rfm import CompressedSummary, Spends
 from tenure.settings import FitSettings, PriorSettings
+from tenure.summary import Amounts
 
 # Families by number, for compiled code; parameters in PyMC's order.
 FAMILIES = {
@@ -163,6 +165,32 @@ class Target:
         return out
 
 
+def spend_spec(base: CompressedSummary, model: str) -> Spec:
+    """Return the spec of a spend model, or of the one for customers whose single amounts are not at hand."""
+    spec, amounts = spend.MODELS[model], base.amounts
+    # Where nobody paid for a repeat purchase there is nothing to fit, and either model is the prior.
+    has_amounts = amounts is not None and (amounts.count.size > 0 or base.spends.count.size == 0)
+    return spec if has_amounts or not spec.without_amounts else spend.MODELS[spec.without_amounts]
+
+
+class SpendRows(NamedTuple):
+    """The data of a spend model: distinct pairs, their `customers`, and `single`, what it needs of single amounts."""
+
+    x: Floats
+    mean: Floats
+    customers: Floats
+    single: tuple[Floats, ...]
+
+    @classmethod
+    def of(cls, base: CompressedSummary, spec: Spec) -> "SpendRows":
+        """Return the data that a model is fitted to."""
+        rows: Amounts | Spends = base.spends
+        single: tuple[Floats, ...] = ()
+        if spec.without_amounts and base.amounts is not None:
+            rows, single = base.amounts, (base.amounts.log_ratio,)
+        return cls(rows.frequency.astype(float), rows.mean, rows.count.astype(float), single)
+
+
 def purchase_target(base: CompressedSummary, settings: FitSettings) -> Target:
     """Build the purchase model's target; the scale of time is the mean T unless set."""
     rows, spec = base.histories, purchase.MODELS[settings.purchase_model]
@@ -176,10 +204,9 @@ def purchase_target(base: CompressedSummary, settings: FitSettings) -> Target:
 
 def spend_target(base: CompressedSummary, settings: FitSettings) -> Target:
     """Build the spend model's target; the scale of money is the geometric mean of the mean spends unless set."""
-    rows, spec = base.spends, spend.MODELS[settings.spend_model]
-    likelihood = spend.model_part(spec.name, "likelihood")
-    mean_log = np.log(rows.mean) @ rows.count / max(base.paying_repeat_buyers, 1)
+    spec = spend_spec(base, settings.spend_model)
+    likelihood, rows = spend.model_part(spec.name, "likelihood"), SpendRows.of(base, spec)
+    mean_log = np.log(rows.mean) @ rows.customers / max(rows.customers.sum(), 1.0)
     scale = settings.scale.money or float(np.exp(mean_log))
-    count = rows.count.astype(float)
-    table = likelihood.Table.of(rows.frequency.astype(float), rows.mean / scale, count, **spec.options)
+    table = likelihood.Table.of(rows.x, rows.mean / scale, rows.customers, *rows.single, **spec.options)
     return Target("spend", spec, likelihood, table, settings.priors_of(spec.name), scale)

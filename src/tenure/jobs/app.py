@@ -21,12 +21,12 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError  # type: ignore[import-untyped]
 
-from tenure.errors import InputError
+from tenure.errors import InputError, Reason
 from tenure.settings import shipped
 from tenure.text import shown
 
 from .compose import read_arguments, refusal
-from .ending import Ended, catch_signals, disk_fault, end_with_reader
+from .ending import CLOSED, Ended, catch_signals, disk_fault, end_with_reader
 from .keys import FaultError
 from .overrides import Reading
 from .result_file import KEY, SUFFIX, ResultFile
@@ -123,6 +123,8 @@ def _run(name: str, job: Job) -> None:
         code = _end(file, ended)  # before the first job or after the last one
     except SystemExit as end:
         code = end.code if isinstance(end.code, int) else DONE
+        if code == CLOSED:
+            file.keep("the reader of the output closed it", Reason.OUTPUT_CLOSED)
     sys.exit(file.finish(code))
 
 
@@ -166,7 +168,7 @@ def _read(name: str, file: ResultFile) -> Reading:
 
 def _refuse(faults: str, file: ResultFile) -> NoReturn:
     for fault in faults.splitlines():
-        file.refuse(fault)
+        file.refuse(fault, Reason.BAD_SETTING)
     sys.exit(REFUSED)
 
 
@@ -212,7 +214,7 @@ def _result(
         header = textwrap.indent(_command(reading), "# ", lambda _: True)
         return job(settings, f"{header}\n{resolved}", is_sweep=is_sweep)
     except InputError as error:
-        file.refuse(str(error))
+        file.refuse(str(error), error.reason)
         return Result(error.exit_code)
     except KeyboardInterrupt:
         sys.exit(_end(file, ended))  # the other runs of a sweep are not begun
@@ -241,23 +243,23 @@ def _in_words(error: Exception, file: ResultFile) -> int:
     from tenure import registry  # a job that raised one of its errors has imported it already
 
     if (fault := disk_fault(error)) is not None:
-        file.refuse(fault)
+        file.refuse(str(fault), fault.reason)
         return REFUSED
     words = registry.in_words(error)
     if words is None:
         print(shown("".join(traceback.format_exception(error))), file=sys.stderr)
         print("internal error: please report it, with the lines above", file=sys.stderr)
-        file.errors.append(f"internal error: {type(error).__name__}: {shown(str(error))}")
+        file.keep(f"internal error: {type(error).__name__}: {shown(str(error))}", Reason.INTERNAL)
         return BROKEN
-    file.refuse(str(words))
+    file.refuse(str(words), words.reason)
     return words.exit_code
 
 
 def _end(file: ResultFile, ended: Ended) -> int:
     """Print that the command was ended from outside; return the exit code."""
-    message = f"{ended.word}: a run that was open is marked KILLED, and nothing is registered by it"
+    message = f"{ended.reason}: a run that was open is marked KILLED, and nothing is registered by it"
     print(message, file=sys.stderr)
-    file.errors.append(message)
+    file.keep(message, ended.reason)
     return ended.exit_code
 
 

@@ -1,4 +1,4 @@
-"""`tenure-backtest`: read the log; fit and measure at each cut-off; log the tables over all origins."""
+"""`tenure-backtest`: read the log; fit at each cut-off, measure each holdout; log the tables over all of them."""
 
 import logging
 import time
@@ -18,7 +18,8 @@ from tenure.streams import derive_seed
 from tenure.transactions import AccountedLog, Transactions, read
 
 from . import console
-from .run_names import backtest_name, settings_record
+from .result_file import nested
+from .run_names import backtest_name, settings_record, shared_arguments, typed_command
 from .sweeps import Result
 
 log = logging.getLogger("tenure")
@@ -30,24 +31,27 @@ def run(settings: BacktestJobSettings, config: str) -> Result:
         transactions = read(settings.transactions, end=settings.rfm.end)
     last = date.fromisoformat(settings.rfm.end) if settings.rfm.end else transactions.last_day
     origins = rolling_origins(settings.origins, transactions.first_day, last)
-    log.info("%s origins, %s to %s", len(origins), origins[0], origins[-1])
+    cutoffs = len({origin.cutoff for origin in origins})
+    log.info("%s cut-offs, %s holdouts: %s to %s", cutoffs, len(origins), origins[0], origins[-1])
     accounted = AccountedLog.of(transactions, last, settings.transactions.normalize_ids)
     console.print_reconciliation(accounted.reconciliation)
     console.print_identities(accounted.identities)
     uri = registry.connect(settings.registry)
-    name = backtest_name(settings, len(origins))
+    name = backtest_name(settings, cutoffs)
     with registry.open_run(settings.registry, "backtest", config, name) as opened:
         registry.log_record(settings_record(settings, "backtest"))
         registry.log_record(accounted.record("backtest"))
-        with console.progress("origins", len(origins)) as advance:
+        with console.progress("holdouts", len(origins)) as advance:
             rolling = backtest_origins(transactions, origins, settings, advance)
         registry.log_record(rolling.record())
-    console.print_backtest(rolling, opened.info.run_id, settings.level, registry.ui_command(uri))
+    again = shared_arguments(typed_command(config))
+    console.print_backtest(rolling, opened.info.run_id, settings.level, registry.ui_command(uri), again)
     return Result(
         name=opened.info.run_name,
         metrics=_means(rolling),
         run_id=opened.info.run_id,
-        totals=_means(rolling),
+        totals=nested(_means(rolling)),
+        as_of=str(last),
         paths={"log": settings.transactions.path},
     )
 

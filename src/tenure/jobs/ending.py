@@ -6,9 +6,13 @@ import signal
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from types import FrameType
 from typing import Any, TextIO, cast
 
+from tenure.errors import Reason
+
+CLOSED = 128 + signal.SIGPIPE  # the exit code where nobody reads the output
 # Libraries often keep only the text of the system's error.
 _DISK = {
     errno.ENOSPC: ("no space left on device", "database or disk is full"),
@@ -30,9 +34,20 @@ class Ended:
         return 128 + (self.signal or signal.SIGINT)
 
     @property
-    def word(self) -> str:
-        """Return the kind of end in one word."""
-        return "terminated" if self.signal == signal.SIGTERM else "interrupted"
+    def reason(self) -> Reason:
+        """Return the kind of end."""
+        return Reason.TERMINATED if self.signal == signal.SIGTERM else Reason.INTERRUPTED
+
+
+@dataclass(frozen=True)
+class DiskFault:
+    """An error that the disk caused: the message, and its reason."""
+
+    message: str
+    reason: Reason
+
+    def __str__(self) -> str:
+        return self.message
 
 
 def catch_signals() -> Ended:
@@ -89,17 +104,17 @@ def _reader() -> Iterator[None]:
             sys.stderr.flush()
         except BrokenPipeError:  # both went to the same reader
             os.dup2(nowhere, sys.stderr.fileno())
-        sys.exit(128 + signal.SIGPIPE)
+        sys.exit(CLOSED)
 
 
-def disk_fault(error: BaseException) -> str | None:
-    """Return the message of an error that the disk caused, anywhere in the chain of causes; None of any other."""
+def disk_fault(error: BaseException) -> DiskFault | None:
+    """Return the fault of an error that the disk caused, anywhere in the chain of causes; None of any other."""
     for cause in _causes(error):
         number = cause.errno if isinstance(cause, OSError) else None
         text = str(cause).lower()
         for code, words in _DISK.items():
             if number == code or any(word in text for word in words):
-                return _message(code, cause)
+                return _fault(code, cause)
     return None
 
 
@@ -112,10 +127,12 @@ def _causes(error: BaseException) -> Iterator[BaseException]:
         link = link.__cause__ or link.__context__
 
 
-def _message(code: int, cause: BaseException) -> str:
+def _fault(code: int, cause: BaseException) -> DiskFault:
     place = f": {cause.filename}" if isinstance(cause, OSError) and cause.filename else ""
-    what = "The disk is full" if code in (errno.ENOSPC, errno.EDQUOT) else "The disk cannot be read or written"
-    return (
+    is_full = code in (errno.ENOSPC, errno.EDQUOT)
+    what = "The disk is full" if is_full else "The disk cannot be read or written"
+    return DiskFault(
         f"{what}{place}. Free some space, or use another disk: for the output (output), temporary files (TMPDIR,"
-        " transactions.engine.temp_directory) or the store (MLFLOW_TRACKING_URI)."
+        " transactions.engine.temp_directory) or the store (MLFLOW_TRACKING_URI).",
+        Reason.DISK_FULL if is_full else Reason.DISK_ERROR,
     )

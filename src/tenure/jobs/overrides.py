@@ -5,7 +5,6 @@ it is quoted, null or a sweep. A value that Hydra's grammar cannot express becom
 """
 
 import copy
-import functools
 import re
 import shlex
 from collections.abc import Sequence
@@ -14,16 +13,17 @@ from typing import Any, get_args, get_origin
 
 import yaml  # type: ignore[import-untyped]
 from hydra.core.config_store import ConfigStore
-from hydra.core.override_parser.overrides_parser import OverridesParser
-from hydra.core.override_parser.types import Override, Quote, QuotedString
-from hydra.errors import HydraException
+from hydra.core.override_parser.types import Override, QuotedString
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from tenure.settings.hints import described, is_free, plain
+from tenure.settings.named import OWN
 
+from .grammar import parse, parse_value, written
 from .groups import Command
 from .keys import FaultError, Place, checked, find, unknown
+from .prior_files import PRIORS, store_priors
 
 _PREFIX = re.compile(r"~|\+{0,2}")
 _BESIDE = "+command_line=typed"
@@ -65,10 +65,10 @@ def read(typed: Sequence[str], command: Command) -> Reading:
 
 def _quoted(argument: str) -> str:
     """Return an argument of a sweep whose text has escapes with the text in quotes."""
-    parsed = _parsed_whole(argument) if "\\" in argument else None
+    parsed = parse(argument) if "\\" in argument else None
     if parsed is None or not isinstance(parsed.value(), str):
         return argument
-    return f"{parsed.get_key_element()}={_written(parsed.value())}"
+    return f"{parsed.get_key_element()}={written(parsed.value())}"
 
 
 def _read_one(argument: str, command: Command, reading: Reading) -> None:
@@ -80,7 +80,15 @@ def _read_one(argument: str, command: Command, reading: Reading) -> None:
         return
     if not sign and prefix != "~":
         raise FaultError(f"{argument!r} is no setting: write key=value")
-    parsed = _parsed(raw)
+    if key in ("fit.priors", PRIORS) and raw.endswith(OWN):
+        place = find(command.root, "fit.priors")
+        if place is None:
+            raise FaultError(unknown(key, command.name, command.commands, command.groups))
+        form = store_priors(raw, place.hint)
+        reading.arguments.append(form)
+        reading.typed[form] = [argument]
+        return
+    parsed = parse_value(raw)
     is_table = parsed is not None and isinstance(parsed.value(), dict)
     if (key in command.groups or "/" in key.partition(".")[0]) and not is_table:
         _require_option(key, parsed, raw, prefix, command)
@@ -118,19 +126,6 @@ def _elements(parsed: Override) -> list[Any]:
     if parsed.is_choice_sweep() or parsed.is_range_sweep():
         return [Override._convert_value(value) for value in parsed.sweep_iterator()]
     return []
-
-
-@functools.cache
-def _parser() -> OverridesParser:
-    return OverridesParser.create()
-
-
-def _parsed(raw: str, key: str = "x") -> Override | None:
-    """Parse a value by Hydra's grammar; None where that fails."""
-    try:
-        return _parser().parse_override(f"{key}={raw}")
-    except (HydraException, ValueError, TypeError, RecursionError):
-        return None
 
 
 def _value(key: str, raw: str, parsed: Override | None, hint: Any, command: Command) -> Any:
@@ -182,7 +177,7 @@ def _texts(inner: str, command: Command) -> list[Any]:
 
 
 def _unquoted(text: str) -> str:
-    parsed = _parsed(text)
+    parsed = parse_value(text)
     return str(parsed.value()) if parsed is not None and isinstance(parsed._value, QuotedString) else text
 
 
@@ -218,14 +213,14 @@ def _hand_over(argument: str, key: str, place: Place, value: Any, reading: Readi
     """Add an argument for Hydra: as typed where Hydra reads it right, else in another form."""
     if not place.names:
         same = f"{key}={argument.partition('=')[2]}"
-        forms = [same] if isinstance(value, _Sweep) else [same, f"{key}={_written(value)}"]
+        forms = [same] if isinstance(value, _Sweep) else [same, f"{key}={written(value)}"]
         if is_free(place.hint) or isinstance(value, dict):
             forms = [f"++{form}" for form in forms]
         wanted = value
     else:
         forms, wanted = _entry(place, value, reading)
     for form in forms:
-        parsed = _parsed_whole(form)
+        parsed = parse(form)
         if parsed is not None and (isinstance(value, _Sweep) or _same(parsed.value(), wanted)):
             reading.arguments.append(form)
             reading.typed[form] = [*_replaced(place, value, form, reading), argument]
@@ -247,7 +242,7 @@ def _entry(place: Place, value: Any, reading: Reading) -> tuple[list[str], Any]:
     tables = [copy.deepcopy(reading.entries.get(place.above, {})) for _ in values]
     for table, item in zip(tables, values, strict=True):
         _put(table, place.names, item)
-    return [f"++{place.above}={','.join(map(_written, tables))}"], tables[0]
+    return [f"++{place.above}={','.join(map(written, tables))}"], tables[0]
 
 
 def _replaced(place: Place, value: Any, form: str, reading: Reading) -> list[str]:
@@ -261,26 +256,6 @@ def _replaced(place: Place, value: Any, form: str, reading: Reading) -> list[str
         return []
     reading.arguments.remove(earlier)
     return reading.typed.pop(earlier, [])
-
-
-def _written(value: Any) -> str:
-    """Return a value in Hydra's grammar, each text in quotes."""
-    return str(Override._get_value_element_as_str(_with_quotes(value)))
-
-
-def _with_quotes(value: Any) -> Any:
-    if isinstance(value, str):
-        return QuotedString(value, Quote.single)
-    if isinstance(value, list):
-        return [_with_quotes(item) for item in value]
-    return {name: _with_quotes(item) for name, item in value.items()} if isinstance(value, dict) else value
-
-
-def _parsed_whole(form: str) -> Override | None:
-    try:
-        return _parser().parse_override(form)
-    except (HydraException, ValueError, TypeError):
-        return None
 
 
 def _same(one: Any, other: Any) -> bool:

@@ -1,9 +1,10 @@
 """`tenure-promote`: fit both recipes to the challenger's calibration window, compare, decide, move the alias, log."""
 
 import logging
+from typing import Any
 
 from tenure import registry
-from tenure.errors import InputError
+from tenure.errors import InputError, Reason
 from tenure.fit import fit_models
 from tenure.posterior import Posterior
 from tenure.promote import Comparison, Decision, PromoteError, compare_recipes, decide
@@ -14,6 +15,7 @@ from tenure.settings import FitSettings, PromoteSettings
 from tenure.transactions import read
 
 from . import console
+from .result_file import nested
 from .results import Promotion
 from .run_names import settings_record
 from .run_settings import read_fit, read_recipe
@@ -28,14 +30,19 @@ def run(settings: PromoteSettings, config: str) -> Result:
     by = settings.by or registry.login()
     if by is None:
         raise PromoteError("The login has no name on this machine. Name the person who promotes with by=...")
-    uri = registry.connect(settings.registry)
+    uri = registry.connect(settings.registry, must_exist=True)
     if settings.rollback:
         return _roll_back(settings.model_name, settings, config, by)
     challenger = registry.find_version(settings.model)
     champion = registry.find_champion(challenger.name)
     if champion is not None and champion.number == challenger.number:
         console.print_line(f"{challenger.uri} is the champion already.")
-        return Result(verdict=challenger.verdict, model=challenger.uri, alias="champion")
+        return Result(
+            model_verdict=challenger.verdict,
+            model=challenger.uri,
+            alias="champion",
+            as_of=challenger.tags.get("as_of"),
+        )
     if challenger.verdict is not Verdict.FAIL:  # no reason promotes a FAIL
         registry.verify(challenger.uri)
     with registry.open_run(settings.registry, "promote", config, _run_name("promote", challenger.uri)) as opened:
@@ -48,12 +55,20 @@ def run(settings: PromoteSettings, config: str) -> Result:
     console.print_run(opened.info.run_id, registry.ui_command(uri))
     return Result(
         0 if decision.is_promoted else REFUSED,
-        verdict=challenger.verdict,
+        reason=None if decision.is_promoted else Reason.PROMOTION_REFUSED,
+        model_verdict=challenger.verdict,
         run_id=opened.info.run_id,
         model=challenger.uri,
         alias="champion" if decision.is_promoted else None,
-        totals=comparison.metrics() if comparison else {},
+        as_of=challenger.tags.get("as_of"),
+        customers=comparison.customers if comparison else None,
+        totals=_scores(comparison) if comparison else {},
     )
+
+
+def _scores(comparison: Comparison) -> dict[str, Any]:
+    tables = nested(comparison.metrics())
+    return {name: table for name, table in tables.items() if name != "customers"}
 
 
 def challenge(uri: str, split: Split, settings: FitSettings, *, seed: int, calibration: Posterior) -> Promotion:
@@ -187,4 +202,10 @@ def _roll_back(name: str, settings: PromoteSettings, config: str, by: str) -> Re
         replaced, champion = registry.roll_back(name, by=by, because=because)
         registry.log_record(_versions(left=replaced, champion=champion))
     console.print_line(f"{champion.uri} is champion again, in the place of {replaced.uri}.")
-    return Result(run_id=opened.info.run_id, verdict=champion.verdict, model=champion.uri, alias="champion")
+    return Result(
+        run_id=opened.info.run_id,
+        model_verdict=champion.verdict,
+        model=champion.uri,
+        alias="champion",
+        as_of=champion.tags.get("as_of"),
+    )

@@ -13,7 +13,7 @@ from .sweeps import Result
 def run(settings: ReportJobSettings) -> Result:
     """Write the report; return the result."""
     require_writable(settings.output)
-    registry.connect(settings.registry)
+    registry.connect(settings.registry, must_exist=True)
     if settings.model.startswith("models:/"):
         registry.verify(settings.model)
     with console.stage("write the report"):
@@ -24,4 +24,9 @@ def run(settings: ReportJobSettings) -> Result:
     where = Path(settings.output).expanduser()
     verdict = evidence.review().verdict
     console.print_line(f"Run {evidence.run_id}, verdict {verdict}: its report is {where}.")
-    return Result(verdict=verdict.value, run_id=evidence.run_id, paths={"output": str(where.resolve())})
+    return Result(
+        verdict=verdict.value,
+        run_id=evidence.run_id,
+        as_of=evidence.tags.get("end"),
+        paths={"output": str(where.resolve())},
+    )

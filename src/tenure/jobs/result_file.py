@@ -1,6 +1,7 @@
 """The file of `result.path`: how a command ended, for programs that started it."""
 
 import json
+import logging
 import math
 import sys
 import time
@@ -12,8 +13,9 @@ from pathlib import Path
 from typing import Any
 
 from tenure.addresses import mask
+from tenure.errors import Reason
 from tenure.opened import RUNS
-from tenure.text import shown
+from tenure.text import LogFormatter, shown
 
 from .sweeps import Result
 
@@ -21,6 +23,18 @@ KEY = "result.path"
 SUFFIX = ".json"
 OF_TENURE = "tenure_version"  # a key of every such file
 WRONG = 2
+
+
+class _Warnings(logging.Handler):
+    """The warnings and errors that are logged, as texts."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.WARNING)
+        self.setFormatter(LogFormatter("%(message)s"))
+        self.lines: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.lines.append(self.format(record).strip().removeprefix("warning: "))
 
 
 class ResultFile:
@@ -35,6 +49,9 @@ class ResultFile:
         typed = typed_path(arguments)
         self.path = typed if typed is not None and _is_replaceable(typed) else None
         self.errors: list[str] = []
+        self.reason: Reason | None = None
+        self.reasons: dict[int, Reason | None] = {}  # of the runs of a sweep, by exit code
+        self.warnings = _Warnings()
         self.opened = len(RUNS)
         self.runs: list[str] = []
         self.result: Result | None = None
@@ -42,16 +59,23 @@ class ResultFile:
             with suppress(OSError):  # such as a folder that is a file, which is refused later
                 Path(self.path).expanduser().unlink()  # a killed command leaves none
 
-    def refuse(self, message: str) -> None:
-        """Print an error, and keep it for the file."""
+    def keep(self, message: str, reason: Reason) -> None:
+        """Keep an error for the file."""
         self.errors.append(shown(message))
+        self.reason = reason
+
+    def refuse(self, message: str, reason: Reason) -> None:
+        """Print an error, and keep it for the file."""
+        self.keep(message, reason)
         print(f"error: {shown(message)}", file=sys.stderr)
 
     def begin(self, path: str | None) -> None:
         """Check the path of the settings before a run; raise InputError where it cannot be written."""
         from tenure.output import OutputError, require_writable  # noqa: PLC0415 (PyArrow)
 
-        self.errors, self.opened, self.result = [], len(RUNS), None
+        self.errors, self.reason, self.opened, self.result = [], None, len(RUNS), None
+        self.warnings.lines = []
+        logging.getLogger().addHandler(self.warnings)  # Hydra sets up logging anew for each run
         if path is None:
             return
         self.path = None  # while it is checked
@@ -62,14 +86,16 @@ class ResultFile:
 
     def write_run(self, number: int, exit_code: int, overrides: Sequence[str]) -> None:
         """Write the file of a run of a sweep: its number is added to the name."""
+        self.reasons.setdefault(exit_code, self._reason())
         if self.path is not None:
             path = Path(self.path).with_name(f"{Path(self.path).stem}-{number}{SUFFIX}")
             self._write(str(path), {**self._run(exit_code), "overrides": [mask(one) for one in overrides]})
             self.runs.append(str(path))
-            self.errors = []  # those of the run are in its file
+            self.errors, self.warnings.lines = [], []  # those of the run are in its file
 
     def finish(self, exit_code: int) -> int:
         """Write the file of the command; return its exit code, which is 2 where the file cannot be written."""
+        logging.getLogger().removeHandler(self.warnings)
         if self.path is None:
             return exit_code
         content = self._command(exit_code) | {"runs": self.runs} if self.runs else self._run(exit_code)
@@ -83,8 +109,13 @@ class ResultFile:
             "started": self.started.isoformat(timespec="seconds"),
             "seconds": round(time.monotonic() - self.clock, 1),
             "exit_code": exit_code,
+            "reason": self.reasons.get(exit_code, self._reason()) if exit_code else None,
             "error": "\n".join(self.errors) or None,
+            "warnings": self.warnings.lines,
         }
+
+    def _reason(self) -> Reason | None:
+        return self.reason or (None if self.result is None else self.result.reason)
 
     def _run(self, exit_code: int) -> dict[str, Any]:
         result = self.result or Result(exit_code)
@@ -96,8 +127,12 @@ class ResultFile:
             "run_name": result.name,
             "verdict": result.verdict,
             "model": model,
+            "model_verdict": result.model_verdict,
             "version": int(number) if number and number.isdecimal() else None,
             "alias": result.alias,
+            "as_of": result.as_of,
+            "customers": result.customers,
+            "not_scored": _strict(result.not_scored),
             "totals": _strict(result.totals),
             "paths": {name: mask(path) for name, path in result.paths.items()},
         }
@@ -110,7 +145,7 @@ class ResultFile:
             with atomic_file(path) as partial:
                 partial.write_text(json.dumps(content, indent=2, allow_nan=False) + "\n", encoding="utf-8")
         except (OSError, OutputError) as error:
-            self.refuse(f"{KEY} {path!r} cannot be written: {error}")
+            self.refuse(f"{KEY} {path!r} cannot be written: {error}", Reason.BAD_SETTING)
             return False
         return True
 
@@ -136,6 +171,22 @@ def _is_replaceable(path: str) -> bool:
         content = json.loads(target.read_text(encoding="utf-8"))
         return isinstance(content, dict) and OF_TENURE in content
     return False
+
+
+def nested(numbers: Mapping[str, Any]) -> dict[str, Any]:
+    """Return numbers named `clv.low` as tables by the first part of their names; others stay.
+
+    >>> nested({"clv.low": 1.0, "clv.high": 2.0, "buying_share": 0.5})
+    {'clv': {'low': 1.0, 'high': 2.0}, 'buying_share': 0.5}
+    """
+    tables: dict[str, Any] = {}
+    for name, value in numbers.items():
+        group, dot, rest = name.partition(".")
+        if dot:
+            tables.setdefault(group, {})[rest] = value
+        else:
+            tables[name] = value
+    return tables
 
 
 def _strict(value: Any) -> Any:

@@ -1,8 +1,10 @@
 """Names of runs, which say in MLflow's list what a run is; and the settings that its page shows."""
 
-from collections.abc import Mapping
+import shlex
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from datetime import date
+from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +17,9 @@ from tenure.settings import BacktestJobSettings, DecideJobSettings, FitSettings,
 from .compose import compose_settings, shipped
 
 OWN = "own"  # priors that are none of the named ones
+SHARED = ("transactions.", "rfm.", "fit.", "fit/", "backtest.", "registry.", "seed=")  # keys of several jobs
+OWN_RUN = ("registry.run_name=", "registry.tags", "backtest.drift.source_run=")
+FOLDER = ("--config-dir", "-cd")  # of settings of the user's own, which the arguments may name
 FREE = ("registry.", "review.", "transactions.engine.", "transactions.path")  # where and how, not what
 
 
@@ -23,9 +28,34 @@ def training_name(settings: TrainSettings, cutoff: date) -> str:
     return f"train {_fit_name(settings.fit)} to {cutoff}"
 
 
-def backtest_name(settings: BacktestJobSettings, origins: int) -> str:
-    """Return the name of a backtest, such as `backtest bg_nbd laplace weak at 5 origins`."""
-    return f"backtest {_fit_name(settings.fit)} at {origins} origins"
+def backtest_name(settings: BacktestJobSettings, cutoffs: int) -> str:
+    """Return the name of a backtest, such as `backtest bg_nbd laplace weak at 4 cut-offs`."""
+    return f"backtest {_fit_name(settings.fit)} at {cutoffs} cut-off{'' if cutoffs == 1 else 's'}"
+
+
+def typed_command(config: str) -> list[str]:
+    r"""Return the arguments of a command from the comment before its settings.
+
+    >>> typed_command("# tenure-backtest fit.method=nuts 'transactions.path=a b.csv'\nseed: 0\n")
+    ['fit.method=nuts', 'transactions.path=a b.csv']
+    """
+    lines = takewhile(lambda line: line.startswith("# "), config.splitlines())
+    return shlex.split("\n".join(line.removeprefix("# ") for line in lines))[1:]
+
+
+def shared_arguments(arguments: Sequence[str]) -> list[str]:
+    """Return the arguments of a backtest that a training of the same log by the same recipe needs too.
+
+    >>> shared_arguments(["fit.method=nuts", "level=0.8", "fit/priors=vague", "origins.step_days=30", "-cd", "my"])
+    ['fit.method=nuts', 'fit/priors=vague', '-cd', 'my']
+    """
+    shared: list[str] = []
+    for before, one in zip(["", *arguments], arguments, strict=False):
+        key = one.lstrip("+~")
+        is_shared = key.startswith(SHARED) and not key.startswith(OWN_RUN)
+        if is_shared or one.startswith(FOLDER) or before in FOLDER:
+            shared.append(one)
+    return shared
 
 
 def scoring_name(settings: ScoreJobSettings, model: str, as_of: str | None) -> str:

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from tenure import invocation, paths, registry, units
 from tenure.batch import Scored
-from tenure.errors import InputError
+from tenure.errors import InputError, Reason
 from tenure.output import atomic_file, is_described, keep, refuse_input, require_writable
 from tenure.record import Record
 from tenure.review import Verdict
@@ -33,6 +33,7 @@ class FailedReviewError(InputError):
     """A training run with the verdict FAIL."""
 
     exit_code = 3
+    reason = Reason.REVIEW_FAILED
 
 
 class Customers(NamedTuple):
@@ -47,7 +48,7 @@ def run(settings: ScoreJobSettings, config: str) -> Result:
     """Score and print the totals; return the result."""
     require_writable(settings.output)
     refuse_input(settings.output, [settings.summary.path or settings.transactions.path])
-    uri = registry.connect(settings.registry)
+    uri = registry.connect(settings.registry, must_exist=True)
     loaded = registry.load(settings.model)  # before the customers are read, which may take long
     model = model_of(loaded.about)
     verdict = require_verdict(loaded.about, accept_failed=settings.score.accept_failed)
@@ -55,20 +56,25 @@ def run(settings: ScoreJobSettings, config: str) -> Result:
     customers = _customers(settings, loaded.about)
     if customers.log is not None:
         console.print_reconciliation(customers.log.reconciliation)
+        console.print_unscored(customers.log.unscored, "scored")
         console.print_identities(customers.log.identities)
     with console.stage("check the customers"):
         rows = check_customers(customers, loaded.scorer, settings.score, settings.by)
     log.info("%s customers; model %s", f"{rows:,}", model)
     about = {"model": model, "model_tags": loaded.about, "verdict": verdict.value, "as_of": customers.as_of}
     scored = _score(loaded, customers, rows, about, settings, config)
-    console.print_scores(scored, settings, registry.ui_command(uri))
+    console.print_scores(scored, settings, loaded.about, registry.ui_command(uri))
     source = {"summary": settings.summary.path} if settings.summary.path else {"log": settings.transactions.path}
     totals = {str(name): row for name, row in scored.totals_table().to_dict("index").items()}
     return Result(
-        verdict=verdict.value,
+        model_verdict=verdict.value,
         run_id=scored.run_id,
         model=model,
-        totals={"customers": scored.customers, **totals},
+        alias=settings.model.partition("@")[2] or None,
+        as_of=scored.as_of,
+        customers=scored.customers,
+        not_scored={} if customers.log is None else customers.log.unscored.by_reason,
+        totals=totals,
         paths={"output": str(Path(settings.output).expanduser().resolve()), **source},
     )
 

@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from tenure.errors import Reason
 from tenure.outcomes import OUTCOMES
 from tenure.text import printable, shown
 
@@ -29,15 +30,20 @@ class Result:
     Args:
         exit_code: of the run.
         name: of the run in MLflow.
-        verdict: of the review, where there is one.
+        verdict: of the review of the run, where there is one.
         metrics: `purchases.bias`, `spend.crps`, `spend.crps_se` and so on, as far as the job has them.
         loos: leave-one-out of the calibration fit, by model.
         fitted_to: identifies the calibration data; runs that share it have comparable `loos`.
         run_id: of the run in MLflow.
         model: the model version that was registered, promoted or scored with, such as `models:/clv/3`.
-        alias: of the model version, where it has a new one.
-        totals: the main numbers of the command, by name.
+        alias: of the model version, where it has a new one or was named by it.
+        totals: the main numbers of the command: a table by name, such as `clv`, with `expected`, `low`, `high`.
         paths: files that were read and written, by name.
+        reason: why the exit code is not 0, where the job itself decides so.
+        model_verdict: of the review of the model that is scored with or promoted.
+        as_of: the last observed day.
+        customers: that the command scored, fitted or compared.
+        not_scored: customers of the log that are not among them, by reason.
     """
 
     exit_code: int = 0
@@ -51,6 +57,11 @@ class Result:
     alias: str | None = None
     totals: Mapping[str, Any] = field(default_factory=dict)
     paths: Mapping[str, str] = field(default_factory=dict)
+    reason: Reason | None = None
+    model_verdict: str | None = None
+    as_of: str | None = None
+    customers: int | None = None
+    not_scored: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -93,7 +104,11 @@ def compare(runs: Sequence[Run]) -> Table:
 def _row(run: Run, differs: Sequence[str], runs: Sequence[Run]) -> dict[str, str]:
     result = run.result
     name = f"#{run.number}" + (f" {_plain(result.name)}" if result.name else "")
-    row = {"run": name, "what differs": _plain(" ".join(differs)) or NONE, "verdict": result.verdict or NONE}
+    row = {
+        "run": name,
+        "what differs": _plain(" ".join(differs)) or NONE,
+        "verdict": result.verdict or result.model_verdict or NONE,
+    }
     row |= {f"bias of {outcome}": _share(result.metrics.get(f"{outcome}.bias")) for outcome in OUTCOMES}
     for outcome in OUTCOMES:
         row[f"CRPS of {outcome}"] = _with_error(*(result.metrics.get(f"{outcome}.crps{end}") for end in ("", "_se")))

@@ -6,6 +6,7 @@ from contextlib import AbstractContextManager
 from dataclasses import replace
 
 from tenure import figures, invocation, paths, pipeline, registry, report
+from tenure.errors import Reason
 from tenure.failures import Failures
 from tenure.fit import Progress
 from tenure.pipeline import HoldoutReport, StageFit, Training, TrainingData
@@ -19,6 +20,7 @@ from tenure.transactions import Transactions, read
 from . import console, promoting
 from .console import stage
 from .past_errors import PastErrors, read_past_errors
+from .result_file import nested
 from .results import Trained
 from .run_names import settings_record, training_name
 from .sweeps import Result
@@ -60,6 +62,7 @@ def _prepare(settings: TrainSettings) -> TrainingData:
         split.cutoff, f"{len(split.calibration.table):,}", split.horizon_days, split.end,
     )  # fmt: skip
     console.print_reconciliation(data.log.reconciliation)
+    console.print_unscored(data.log.unscored, "fitted")
     console.print_identities(data.log.identities)
     console.print_window(split, data.window, data.truncation)
     data.require_spend(settings.fit)
@@ -165,7 +168,8 @@ def _challenge(trained: Trained, settings: TrainSettings) -> Trained:
             calibration=calibration.posterior,
         )
     if promotion.decision.is_promoted:
-        registered = replace(registered, alias="champion")
+        before = None if promotion.champion is None else promotion.champion.number
+        registered = replace(registered, alias="champion", replaced=before)
     return replace(trained, registered=registered, promotion=promotion)
 
 
@@ -225,8 +229,10 @@ def _log_review(review: Review, failures: Failures) -> Review:
 def _result(trained: Trained, settings: TrainSettings, name: str | None) -> Result:
     training, verdict, registered = trained.training, trained.review.verdict, trained.registered
     data = training.data
+    base = {} if training.forecasts is None else nested(training.forecasts.base)
+    is_failed = verdict is Verdict.FAIL
     return Result(
-        FAILED_REVIEW if verdict is Verdict.FAIL else 0,
+        FAILED_REVIEW if is_failed else 0,
         name,
         verdict.value,
         training.holdout.metrics,
@@ -235,6 +241,16 @@ def _result(trained: Trained, settings: TrainSettings, name: str | None) -> Resu
         trained.run_id,
         None if registered is None else registered.uri,
         None if registered is None else registered.alias,
-        {} if training.forecasts is None else training.forecasts.base,
+        {name: row for name, row in base.items() if isinstance(row, Mapping)},
         {"log": settings.transactions.path, "report": f"runs:/{trained.run_id}/{paths.REPORT}"},
+        reason=Reason.REVIEW_FAILED if is_failed else None,
+        as_of=str(data.split.end),
+        customers=_customers(training),
+        not_scored=data.log.unscored.by_reason,
     )
+
+
+def _customers(training: Training) -> int:
+    """Count the customers of the last fit."""
+    split = training.data.split
+    return len(split.calibration.table) if training.final is None else len(training.final.summary.table)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from tenure import paths
 from tenure.fit import require_spend
 from tenure.record import Record
-from tenure.rfm import AcquisitionWindow, Split, Truncation, find_truncation, split_log
+from tenure.rfm import AcquisitionWindow, Regularity, Split, Truncation, find_truncation, measure_regularity, split_log
 from tenure.settings import FitSettings, TrainSettings
 from tenure.transactions import AccountedLog, Transactions, choose_type, kind_of
 
@@ -19,6 +19,7 @@ class TrainingData:
         window: the acquisition window of the customers that are fitted.
         split: calibration and holdout.
         truncation: the first purchases by week; None in too few weeks.
+        regularity: the waits between purchases up to the cut-off.
         id_type: `integer` or `text`, the type of the customer ids.
     """
 
@@ -26,6 +27,7 @@ class TrainingData:
     window: AcquisitionWindow
     split: Split
     truncation: Truncation | None
+    regularity: Regularity
     id_type: str
 
     @property
@@ -37,15 +39,15 @@ class TrainingData:
     def metrics(self) -> dict[str, float]:
         """Return the numbers of the log; the review judges some of them."""
         of_truncation = {"truncation.weeks": 0.0} if self.truncation is None else self.truncation.metrics()
-        return {**self.log.metrics, **of_truncation}
+        return {**self.log.metrics, **of_truncation, **self.regularity.metrics()}
 
     def record(self) -> Record:
-        """Return the type of the customer ids, and the first purchases by week, where they were counted."""
-        tags = {"id_type": self.id_type}
+        """Return the type of the ids, the regularity, and the first purchases by week, where they were counted."""
+        tags, regularity = {"id_type": self.id_type}, self.regularity.metrics()
         if self.truncation is None:
-            return Record(tags=tags)
+            return Record(metrics=regularity, tags=tags)
         weeks = self.truncation.table().set_index("week")
-        return Record(metrics=self.truncation.metrics(), tags=tags, tables={paths.ACQUISITIONS: weeks})
+        return Record(metrics=self.truncation.metrics() | regularity, tags=tags, tables={paths.ACQUISITIONS: weeks})
 
     def require_spend(self, settings: FitSettings) -> None:
         """Raise FitError where nobody paid for a repeat purchase, unless the settings allow it."""
@@ -55,7 +57,7 @@ class TrainingData:
 
 
 def prepare(transactions: Transactions, settings: TrainSettings) -> TrainingData:
-    """Split a log at the cut-off and account for its rows, its ids and its first weeks."""
+    """Split a log at the cut-off and account for its rows, its ids its first weeks, and its waits."""
     window = AcquisitionWindow.of(settings.rfm, transactions)
     at_cutoff = split_log(transactions, settings.rfm.cutoff, settings.rfm.end, window)
     return TrainingData(
@@ -63,5 +65,6 @@ def prepare(transactions: Transactions, settings: TrainSettings) -> TrainingData
         window,
         at_cutoff,
         find_truncation(transactions, at_cutoff.end, window),
+        measure_regularity(transactions, at_cutoff.cutoff, window),
         kind_of(choose_type(transactions, settings.transactions.id_type)),
     )

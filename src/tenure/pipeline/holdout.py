@@ -29,12 +29,14 @@ class HoldoutReport:
 
     Args:
         cutoff: the last day of calibration.
+        end: the last day of the holdout.
         backtest: the model's outcomes by group and by customer.
         holdout: the numbers of the model and of the baselines.
         tracking: purchases by week, actual and expected, of `backtest.track_purchases`.
     """
 
     cutoff: date
+    end: date
     backtest: Backtest
     holdout: Holdout
     tracking: pd.DataFrame
@@ -98,7 +100,7 @@ def measure_holdout(
     counts = daily_counts(transactions, split.cutoff, split.end, window)
     curve, forecast = scorer.expected_new_customer(np.arange(len(counts))), holdout.metrics["purchases.expected_total"]
     tracking = track_purchases(counts, curve, cutoff=split.cutoff, level=level, forecast=forecast)
-    return HoldoutReport(split.cutoff, backtest, holdout, tracking)
+    return HoldoutReport(split.cutoff, split.end, backtest, holdout, tracking)
 
 
 def _sample(pit: pd.DataFrame) -> pd.DataFrame:

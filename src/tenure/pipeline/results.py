@@ -3,6 +3,9 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+import pandas as pd
+
+from tenure.backtest import BacktestError, compare_measures
 from tenure.fit import FitReport
 from tenure.posterior import Posterior
 from tenure.record import Record, add_prefix, finite
@@ -98,6 +101,34 @@ class Evaluation:
     def findings(self) -> tuple[str, ...]:
         """List the findings of the review in sentences, the most important first."""
         return tuple(map(str, self.review.findings))
+
+    def compare(self, other: "Evaluation") -> pd.DataFrame:
+        """Compare two models' forecasts of one holdout, paired by customer; lower is better in every row.
+
+        Rows: `purchases.crps`, `spend.crps`, `p_purchase.brier`, and `purchases.absolute_bias`, `spend.absolute_bias`,
+        which are the distances of the bias from zero. Columns: `this`, `other`, `difference` (this less the other),
+        `difference_se` (its standard error, paired over customers; without the Monte Carlo error of the draws) and
+        `winner`: `this` or `other` beyond two standard errors, else `neither`.
+
+        Raises BacktestError for evaluations of different holdouts.
+        """
+        self._require_same_holdout(other)
+        return compare_measures(self.holdout.backtest, other.holdout.backtest)
+
+    def _require_same_holdout(self, other: "Evaluation") -> None:
+        """Raise BacktestError unless both evaluations have the same days, customers and actual outcomes."""
+        this, that = self.data.split, other.data.split
+        if (this.cutoff, this.end) == (that.cutoff, that.end) and this.holdout.equals(that.holdout):
+            return
+        described = [
+            f"{split.horizon_days:,} days after {split.cutoff}, to {split.end}, with {len(split.holdout):,} customers,"
+            f" {split.holdout['purchases'].sum():,} purchases and a spend of {split.holdout['spend'].sum():,.2f}"
+            for split in (this, that)
+        ]
+        raise BacktestError(
+            f"The two evaluations have different holdouts: {'; '.join(described)}. Evaluate both on one log, read with"
+            " the same settings, with one cutoff, end and acquisition window."
+        )
 
     def __str__(self) -> str:
         return as_text(self.review).rstrip("\n")

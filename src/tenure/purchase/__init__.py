@@ -10,10 +10,11 @@ from typing import Any
 from ..model_spec import Spec
 from .bg_nbd.spec import BG_NBD, MBG_NBD
 from .pareto_nbd.spec import PARETO_NBD
+from .zi_bg_nbd.spec import ZI_BG_NBD
 
 __all__ = ["MODELS", "model_part"]
 
-MODELS: Mapping[str, Spec] = {spec.name: spec for spec in (BG_NBD, MBG_NBD, PARETO_NBD)}
+MODELS: Mapping[str, Spec] = {spec.name: spec for spec in (BG_NBD, MBG_NBD, PARETO_NBD, ZI_BG_NBD)}
 
 
 def model_part(name: str, part: str) -> Any:

@@ -58,7 +58,8 @@ read it.
 
 - `to_theta(quantities, complements) -> list`: the parameters as PyTensor expressions of the quantities by name, in
   the table's unit of time; `complements` are 1 less the shares, by name, which do not round to 0.
-- `library_model(**options)`: an empty stock model of pymc-marketing.
+- `library_model(**options)`: an empty stock model of pymc-marketing; raises `model_spec.NoLibraryModelError` where it
+  has none.
 - `library_draws(draws)`: the draws by the names of the library's variables.
 
 Modules of other names in the folder may hold helpers of `scoring` and `futures`; they travel with them.

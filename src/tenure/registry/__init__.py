@@ -1,6 +1,7 @@
 """The door to MLflow: runs, their evidence, the registered model."""
 
 from .aliases import (
+    NoChampionError,
     NoModelError,
     NotMovedError,
     Version,
@@ -10,22 +11,25 @@ from .aliases import (
     roll_back,
     set_champion,
 )
-from .errors import RegistryError, StoreUnreachableError, in_words
+from .errors import RegistryError, StoreDamagedError, StoreMissingError, StoreUnreachableError, in_words
 from .manifest import ModelFilesError, verify
 from .models import EXAMPLE, Loaded, Registered, load, register
 from .reading import Evidence, backtest_of, evidence
 from .runs import bind_metrics, describe, flat_settings, log_record
-from .store import connect, find_store, open_origin, open_run, ui_command, use
+from .store import connect, find_store, open_origin, open_run, present_store, ui_command, use
 
 __all__ = [
     "EXAMPLE",
     "Evidence",
     "Loaded",
     "ModelFilesError",
+    "NoChampionError",
     "NoModelError",
     "NotMovedError",
     "Registered",
     "RegistryError",
+    "StoreDamagedError",
+    "StoreMissingError",
     "StoreUnreachableError",
     "Version",
     "backtest_of",
@@ -43,6 +47,7 @@ __all__ = [
     "login",
     "open_origin",
     "open_run",
+    "present_store",
     "register",
     "roll_back",
     "set_champion",

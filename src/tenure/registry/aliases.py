@@ -15,6 +15,7 @@ from mlflow.entities.model_registry import ModelVersion
 from mlflow.exceptions import MlflowException
 
 from tenure import invocation
+from tenure.errors import Reason
 from tenure.review import Verdict
 
 from .completeness import is_complete
@@ -23,6 +24,8 @@ from .store import client
 
 CHAMPION, CHALLENGER, LATEST = "champion", "challenger", "latest"
 PROMOTION, ROLLBACK, NOBODY, LOST_TO = "promotion", "rollback", "none", "lost_to"
+PROMOTED_BY = "Promoted by"  # begins the description of a version that became champion
+LONGEST_NOTE = 5000  # characters of a description in the database of a registry
 # A rival sets the alias one request after it last read it, so it has done so by then. Without the wait, both of two
 # rivals reported success in ten of twelve races.
 SETTLING_SECONDS = 2.0
@@ -35,12 +38,20 @@ class NoModelError(RegistryError):
     """There is no such model."""
 
     exit_code = 4
+    reason = Reason.NO_MODEL
+
+
+class NoChampionError(NoModelError):
+    """The model has versions, and none of them is champion."""
+
+    reason = Reason.NO_CHAMPION
 
 
 class NotMovedError(RegistryError):
     """The alias was not moved, or not for long."""
 
     exit_code = 3
+    reason = Reason.PROMOTION_REFUSED
 
 
 @dataclass(frozen=True)
@@ -73,7 +84,7 @@ def find_version(uri: str) -> Version:
     if alias:
         behind = by_alias(name, alias)
         if behind is None:
-            raise NoModelError(_without_alias(name, alias))
+            raise _without_alias(name, alias)
         number = str(behind)
     elif number == LATEST:
         number = str(max(_numbers(name), default=0))
@@ -177,8 +188,19 @@ def set_champion(
     except NotMovedError:
         _clear_tags(find_version(new.uri), besides=LOST_TO)  # it is no champion, so nothing says why it became one
         raise
+    _describe_promotion(new, by, because)
     if by_alias(new.name, CHALLENGER) == new.number:
         client().delete_registered_model_alias(new.name, CHALLENGER)
+
+
+def _describe_promotion(version: Version, by: str, because: str) -> None:
+    """Write who promoted a version and why before its description, in the place of an earlier such line."""
+    number = str(version.number)
+    present = client().get_model_version(version.name, number).description or ""
+    if present.startswith(PROMOTED_BY):
+        present = present.partition("\n\n")[2]
+    line = f"{PROMOTED_BY} {by}: {' '.join(because.split())}"
+    client().update_model_version(version.name, number, f"{line}\n\n{present}".strip()[:LONGEST_NOTE])
 
 
 def roll_back(name: str, *, by: str, because: str) -> tuple[Version, Version]:
@@ -234,15 +256,24 @@ def _now() -> str:
     return datetime.now(UTC).isoformat(timespec="seconds")
 
 
-def _without_alias(name: str, alias: str) -> str:
+def _without_alias(name: str, alias: str) -> NoModelError:
+    """Return the error for a missing alias: the challenger that could be promoted comes first."""
     store = f"in the registry at {where()}"
     challenger = by_alias(name, CHALLENGER)
+    kind = NoChampionError if alias == CHAMPION else NoModelError
     if challenger is not None:
-        return (
-            f"The model {name} has no {alias} {store}. There is a challenger, version {challenger}, which is "
-            f"not promoted. To score with it: {invocation.command('score', f'model=models:/{name}@challenger')}"
+        uri = f"models:/{name}/{challenger}"
+        return kind(
+            f"The model {name} has no {alias} {store}. There is a challenger, version {challenger}. To promote it after"
+            f" a look at its findings: {invocation.command('promote', f'model={uri}', 'reason=...')}. To score with it"
+            f" as it is: {invocation.command('score', f'model={uri}')}"
         )
-    return f"There is no model {name} with alias {alias} {store}; {_models_there()}"
+    numbers = sorted(_numbers(name))
+    if numbers:
+        return kind(
+            f"The model {name} has no {alias} {store}. Its latest versions: {', '.join(map(str, numbers[-SHOWN:]))}."
+        )
+    return NoModelError(f"There is no model {name} with alias {alias} {store}; {_models_there()}")
 
 
 def _models_there() -> str:

@@ -10,7 +10,7 @@ from mlflow.exceptions import MlflowException
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError, SQLAlchemyError
 
 from tenure.addresses import mask, mask_address
-from tenure.errors import InputError
+from tenure.errors import InputError, Reason
 
 LONGEST = 240  # characters of an engine's message that are shown
 _UNREACHABLE = (
@@ -20,6 +20,7 @@ _UNREACHABLE = (
     requests.exceptions.ChunkedEncodingError,
     urllib3.exceptions.HTTPError,
 )
+DAMAGE = ("not a database", "malformed")  # in messages of SQLite
 _STATUS = re.compile(r"error code (40[137]|5\d\d)|(?:too many|server error:?) (5\d\d)", re.IGNORECASE)
 
 
@@ -31,6 +32,25 @@ class StoreUnreachableError(RegistryError):
     """A tracking server or a store that cannot be reached."""
 
     exit_code = 5
+    reason = Reason.STORE_UNREACHABLE
+
+
+class StoreFullError(RegistryError):
+    """A store whose disk is full."""
+
+    reason = Reason.DISK_FULL
+
+
+class StoreMissingError(StoreUnreachableError):
+    """A store that does not exist, for a command that creates none."""
+
+    reason = Reason.STORE_MISSING
+
+
+class StoreDamagedError(StoreUnreachableError):
+    """A file of a store that is no database, or a damaged one."""
+
+    reason = Reason.STORE_DAMAGED
 
 
 _FAMILY = (RegistryError, MlflowException, SQLAlchemyError, requests.RequestException, urllib3.exceptions.HTTPError)
@@ -88,6 +108,19 @@ def one_line(text: str) -> str:
     return line if len(line) <= LONGEST else f"{line[:LONGEST]} ..."
 
 
+def is_damage(message: str) -> bool:
+    """Return whether a message of SQLite means a damaged file."""
+    return any(words in message for words in DAMAGE)
+
+
+def of_damage(place: str, message: str) -> StoreDamagedError:
+    """Return the error for a damaged SQLite file."""
+    return StoreDamagedError(
+        f"The MLflow store at {place} is damaged, or no database of MLflow: {one_line(message)}. Restore it from a"
+        " backup, or set MLFLOW_TRACKING_URI or registry.tracking_uri to another store."
+    )
+
+
 def _chain(error: BaseException) -> Iterator[BaseException]:
     link: BaseException | None = error
     seen: set[int] = set()
@@ -108,12 +141,14 @@ def _of_database(error: SQLAlchemyError) -> RegistryError:
     engine = getattr(error, "orig", None) if isinstance(error, DBAPIError) else None
     message = one_line(str(engine or error))
     if type(engine).__module__ == "sqlite3":
+        if is_damage(message):
+            return of_damage(where(), message)
         if "locked" in message:
             return StoreUnreachableError(
                 f"The MLflow store at {where()} is locked by another process: try again later."
             )
         if "full" in message:
-            return RegistryError(f"The disk of the MLflow store at {where()} is full: free some space.")
+            return StoreFullError(f"The disk of the MLflow store at {where()} is full: free some space.")
     elif isinstance(error, OperationalError | InterfaceError):
         return StoreUnreachableError(f"The database at {where()} cannot be reached: {message}.")
     return RegistryError(f"The MLflow store at {where()} cannot be used: {message}.")

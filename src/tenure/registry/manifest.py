@@ -11,6 +11,8 @@ from pathlib import Path
 
 import mlflow
 
+from tenure.errors import Reason
+
 from .aliases import NoModelError, Version, find_version
 from .downloads import new_folder
 from .errors import one_line, raise_if_lost, where
@@ -22,6 +24,8 @@ SHOWN = 3
 
 class ModelFilesError(NoModelError):
     """Files of a model version that are not those that were registered."""
+
+    reason = Reason.FILES_CHANGED
 
 
 def digest_tags(model_uri: str) -> dict[str, str]:

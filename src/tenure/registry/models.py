@@ -22,12 +22,13 @@ from mlflow.types.schema import AnyType
 from tenure import paths
 from tenure.posterior import Posterior
 from tenure.review import Verdict
-from tenure.scorer import COLUMNS, Params, Scorer
+from tenure.scorer import COLUMNS, COUNTS, Params, Scorer
 from tenure.totals import Drifts
 
 from .aliases import (
     CHALLENGER,
     CHAMPION,
+    LONGEST_NOTE,
     NoModelError,
     NotMovedError,
     by_alias,
@@ -39,7 +40,7 @@ from .completeness import REGISTRATION, begin, finish
 from .downloads import new_folder
 from .errors import RegistryError, one_line, raise_if_lost, where
 from .manifest import digest_tags, fetch
-from .runs import LONGEST_NOTE, bind_metrics
+from .runs import bind_metrics
 from .store import JOB, client
 
 log = logging.getLogger("tenure")
@@ -70,11 +71,12 @@ EXAMPLE = pd.DataFrame(
 
 @dataclass(frozen=True)
 class Registered:
-    """A model version and its alias."""
+    """A model version, its alias, and the version that had the alias before (None if there was none)."""
 
     name: str
     version: int
     alias: str
+    replaced: int | None = None
 
     @property
     def uri(self) -> str:
@@ -130,7 +132,7 @@ def register(
     bind_metrics(info.model_id)
     _describe(name, number, verdict, note)
     finish(client(), name, str(number), begun[REGISTRATION])
-    registered = Registered(name, number, _first_alias(name, number, verdict))
+    registered = _with_alias(name, number, verdict)
     mlflow.set_tags({"model": registered.uri, "alias": registered.alias})
     return registered
 
@@ -144,18 +146,19 @@ def _describe(name: str, number: int, verdict: str, note: str) -> None:
         client().update_registered_model(name, f"{ABOUT} {HOW_TO_LOAD.format(name=name)}\n\n{latest}")
 
 
-def _first_alias(name: str, number: int, verdict: str) -> str:
+def _with_alias(name: str, number: int, verdict: str) -> Registered:
     """Set the alias: champion for the first version that passes, challenger for others and the loser of a race."""
     if verdict == Verdict.PASS and by_alias(name, CHAMPION) is None:
         try:
             set_champion(
                 find_version(f"models:/{name}/{number}"), None, by=login() or "unknown", because="the first to pass"
             )
-            return CHAMPION
+            return Registered(name, number, CHAMPION)
         except NotMovedError as error:
             log.warning("%s", error)
+    before = by_alias(name, CHALLENGER)
     client().set_registered_model_alias(name, CHALLENGER, str(number))
-    return CHALLENGER
+    return Registered(name, number, CHALLENGER, before)
 
 
 def load(uri: str) -> Loaded:
@@ -259,8 +262,7 @@ def _defaults() -> dict[str, Any]:
 
 def _signature() -> ModelSignature:
     kinds = {int: "long", float: "double"}
-    counts = {"purchases_low", "purchases_high"}
-    outputs = [ColSpec("long" if column in counts else "double", column) for column in COLUMNS]
+    outputs = [ColSpec("long" if column in COUNTS else "double", column) for column in COLUMNS]
     return ModelSignature(
         # Any type: MLflow would refuse whole numbers in a column of doubles; the scorer checks the types.
         inputs=Schema([ColSpec(AnyType(), column) for column in SUMMARY_COLUMNS]),

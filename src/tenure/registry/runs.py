@@ -18,6 +18,7 @@ from tenure.addresses import mask_address
 from tenure.record import Content, Dataset, Record, add_prefix
 from tenure.spreadsheets import spreadsheet_safe
 
+from .aliases import LONGEST_NOTE
 from .shown import METRICS, PARAMS, is_shown, place_of
 from .store import client
 
@@ -26,7 +27,6 @@ LONG_TEXTS = (".reason", ".advice")  # of the review's checks
 PLAIN_KEY = re.compile(r"[\w\-]([\w\- ]*[\w\-])?")
 LONGEST_KEY = 250
 NOTE = "mlflow.note.content"  # MLflow's own tag: the description of a run
-LONGEST_NOTE = 5000  # characters of a description in the database of a registry
 
 
 def log_record(record: Record, under: str = "") -> None:

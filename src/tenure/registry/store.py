@@ -16,6 +16,7 @@ from mlflow.exceptions import MlflowException
 
 from tenure import invocation, paths
 from tenure.addresses import mask, mask_address
+from tenure.errors import InputError
 from tenure.opened import RUNS
 from tenure.settings import RegistrySettings
 
@@ -24,6 +25,7 @@ from .errors import RegistryError, StoreUnreachableError, in_words, one_line, wh
 from .locks import hold_lock
 from .processes import PID, close_dead_runs, process_tags
 from .servers import limit_retries, patience, require_answer
+from .sqlite_file import require_file
 from .uris import checked_uri
 
 JOB = "job"  # a tag: train, score, backtest, origin, promote or rollback
@@ -44,17 +46,21 @@ VERSIONS = (
 )
 
 
-def connect(settings: RegistrySettings) -> str:
+def connect(settings: RegistrySettings, *, must_exist: bool = False) -> str:
     """Set up the store: create missing tables, close the runs that killed processes left open; return its URI.
 
     MLFLOW_TRACKING_URI in the environment wins. Creating the tables of a fresh SQLite file is not safe from several
     processes at once (measured: 3 of 4 crash), so one at a time does it.
 
-    Raises StoreUnreachableError where a server, a database or the lock does not answer in time, and RegistryError where
-    the store cannot be used.
+    With `must_exist` no store is created: an empty one at a wrong path would hide that the models are elsewhere.
+
+    Raises StoreUnreachableError where a server, a database or the lock does not answer in time, or the store is damaged
+    or missing, and RegistryError where it cannot be used.
     """
     uri = checked_uri(os.environ.get("MLFLOW_TRACKING_URI") or settings.tracking_uri)
     try:
+        if must_exist:
+            require_file(uri)
         use(uri)
         require_answer(uri)
         with hold_lock(uri):
@@ -69,6 +75,26 @@ def connect(settings: RegistrySettings) -> str:
             f"The MLflow store at {mask_address(uri)} cannot be used: {one_line(str(error))}."
         ) from error
     return uri
+
+
+@contextmanager
+def present_store() -> Iterator[None]:
+    """Check that the store MLflow is set up with exists and answers; inside, raise its errors in one line.
+
+    It is for Python that sets up MLflow by itself, where `connect` was not called. Nothing is created.
+    """
+    try:
+        for uri in dict.fromkeys((mlflow.get_tracking_uri(), mlflow.get_registry_uri())):
+            require_file(uri)
+            require_answer(uri)
+        yield
+    except InputError:
+        raise
+    except Exception as error:
+        words = in_words(error)
+        if words is None:
+            raise
+        raise words from None  # a page of MLflow's own traceback would hide the line
 
 
 def find_experiment(name: str) -> str:

@@ -6,6 +6,7 @@ from typing import Any
 from tenure.registry import Evidence
 from tenure.review import Verdict
 
+from .adjusted import adjusted_text
 from .origin import model_specs
 from .tables import NONE, Cell, Note, Table, count, interval, money, percent
 
@@ -54,13 +55,12 @@ def _base_totals(evidence: Evidence, settings: Mapping[str, Any]) -> Table:
             count(metrics[f"base.{outcome}.expected"]),
             *(interval(metrics, f"base.{outcome}.", kind) for kind in ("", "adjusted_", "mean_")),
         ]
-        for outcome, label in (("purchases", "purchases"), ("clv", "discounted margin"))
+        for outcome, label in (("purchases", "purchases"), ("clv", "clv"))
     ]
     source = evidence.tags.get("base.adjusted", evidence.tags.get("spend.adjusted", NONE))
     return Table(
-        "Plan with the adjusted interval: it is widened for drift; the drift is "
-        f"{source}. The predictive interval has chance and parameter uncertainty only; the credible interval is of the "
-        "mean alone.",
+        f"Plan with the adjusted interval. {adjusted_text(evidence, source, settings['days'])} The predictive interval "
+        "has chance and parameter uncertainty only; the credible interval is of the mean alone.",
         (
             "all customers of the log",
             "expected",
@@ -79,11 +79,11 @@ def _people(evidence: Evidence, settings: Mapping[str, Any]) -> Table:
         ("bought on one day only", percent(metrics.get("base.one_time_share"))),
         ("expected to be active at the end of the log", percent(metrics.get("base.active_share"))),
         (f"expected to buy again within {settings['days']} days", percent(metrics.get("base.buying_share"))),
-        ("share of the expected CLV in the top tenth of customers", percent(metrics.get("base.top_tenth_share"))),
+        ("share of the expected clv in the top tenth of customers", percent(metrics.get("base.top_tenth_share"))),
     ]
     beyond, unstable_means = metrics.get("base.extrapolated_share"), metrics.get("base.unstable_means")
     if beyond:
-        lines.append(("extrapolated share of the CLV: beyond the observed window", percent(beyond)))
+        lines.append(("extrapolated share of the clv: beyond the observed window", percent(beyond)))
     if unstable_means:
         lines.append(("customers with an unstable mean: it rests on few posterior draws", count(unstable_means)))
     return Table(
@@ -103,8 +103,8 @@ def _new_customer(evidence: Evidence, settings: Mapping[str, Any]) -> Table:
         money(metrics["new_customer.first_order"]),
     ]
     return Table(
-        "CLV of a new customer, first order included, at the same margin. The mean is the upper bound of the average "
-        "acquisition cost. The predictive interval is of one customer.",
+        "The clv of a new customer, first order included, at the same margin. The mean is the upper bound of the "
+        "average acquisition cost. The predictive interval is of one customer.",
         ("", "expected", f"{level} predictive", f"{level} credible of the mean", "of which first order"),
         [row],
     )

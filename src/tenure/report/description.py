@@ -65,18 +65,19 @@ def _forecast(evidence: Evidence) -> str:
     customers = count(metrics.get("base.customers")).text
     level = f"{float(params.get('score.level', 'nan')):.0%}"
     lines_of = [
-        f"Forecast, {params.get('score.horizon_days', NONE)} days at margin {params.get('score.margin', NONE)}, with "
-        f"{level} intervals:",
+        f"Forecast, {params.get('score.horizon_days', NONE)} days at margin {params.get('score.margin', NONE)}:",
         "",
         *(
             f"- {total} of {customers} customers: {count(metrics[f'base.{total}.expected']).text} "
-            f"({interval(metrics, f'base.{total}.', 'adjusted_').text})"
+            f"({interval(metrics, f'base.{total}.', 'adjusted_').text}, {level} predictive, adjusted for drift)"
             for total in ("purchases", "clv")
         ),
     ]
     if "new_customer.clv" in metrics:
         of_mean = interval(metrics, "new_customer.clv_", "mean_", money).text
-        lines_of.append(f"- mean clv of new customers: {money(metrics['new_customer.clv']).text} ({of_mean})")
+        lines_of.append(
+            f"- mean clv of new customers: {money(metrics['new_customer.clv']).text} ({of_mean}, {level} credible)"
+        )
     return "\n".join(lines_of)
 
 

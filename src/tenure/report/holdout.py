@@ -6,6 +6,7 @@ import pandas as pd
 from tenure.outcomes import OUTCOMES
 from tenure.registry import Evidence
 
+from .adjusted import adjusted_text
 from .pictures import Picture, logged_picture
 from .tables import NONE, Cell, Table, count, interval, money, percent, plain, with_error, yes_or_no
 
@@ -30,11 +31,14 @@ def totals_table(evidence: Evidence) -> Table:
     ]
     return Table(
         f"Totals of the {count(metrics.get('horizon_days')).text} days held out. Look at the bias first, then whether "
-        "the interval covers the actual total. The adjusted one is widened for drift; the drift is "
-        f"{evidence.tags.get('spend.adjusted', NONE)}.",
-        ("", "actual", "expected", "bias", f"{level} predictive", "covers", f"{level} adjusted", "covers"),
+        f"the interval covers the actual total. {_adjusted(evidence)}",
+        ("", "actual", "expected", "bias", f"{level} predictive", "covers", f"{level} predictive, adjusted", "covers"),
         rows,
     )
+
+
+def _adjusted(evidence: Evidence) -> str:
+    return adjusted_text(evidence, evidence.tags.get("spend.adjusted", NONE), evidence.metrics.get("horizon_days"))
 
 
 def calibration_section(evidence: Evidence) -> list[Table | Picture]:
@@ -96,13 +100,14 @@ def reliability_table(evidence: Evidence) -> Table:
         [
             Cell(f"{row['low']:.0%} to {row['high']:.0%}", row["low"]),
             count(row["customers"]),
-            percent(row["predicted"]),
-            with_error(row["actual"], row["actual_se"]),
+            with_error(row["predicted"], row["predicted_se"]),
+            percent(row["actual"]),
         ]
         for row in evidence.table("backtest/reliability").to_dict("records")
     ]
     return Table(
-        "The probability of buying at all. Look for equal predicted and actual shares in every row.",
+        "The probability of buying at all. Look for a share who bought within two standard errors of the predicted one "
+        "in every row. ± is the standard error of the share who buy if the prediction is right.",
         ("predicted probability", "customers", "predicted, mean", "bought"),
         rows,
     )

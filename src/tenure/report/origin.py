@@ -2,6 +2,7 @@
 
 import json
 from decimal import Decimal
+from pathlib import PurePath
 
 from tenure import paths
 from tenure.model_spec import Spec
@@ -53,6 +54,18 @@ def card(evidence: Evidence) -> list[tuple[str, str]]:
             f"the holdout; {count(metrics.get('acquired_in_holdout')).text} more came after it and are not judged",
         ),
     ]
+
+
+def title_of(evidence: Evidence) -> str:
+    """Return what the run did, for people: the models, the log, the days of calibration and holdout."""
+    tags, params = evidence.tags, evidence.params
+    models = (params.get(f"fit.{kind}_model", NONE) for kind in ("purchase", "spend"))
+    labels = " and ".join(LABELS.get(name, name) for name in models if name != NONE) or "Model"
+    log = PurePath(params.get("transactions.path", "")).name
+    return (
+        f"{labels}{f' on {log}' if log else ''}: fitted to {tags.get('cutoff', NONE)}, tested to "
+        f"{tags.get('end', NONE)}"
+    )
 
 
 def model_specs(evidence: Evidence) -> list[Spec]:

@@ -11,7 +11,7 @@ from tenure.review import baselines_text
 from .base_forecast import base_forecast_section
 from .fit import STAGES, last_stage, posterior_section
 from .holdout import baselines_table, calibration_section, deciles_table, totals_table
-from .origin import card, model_specs, reconciliation_section, reproduce, versions
+from .origin import card, model_specs, reconciliation_section, reproduce, title_of, versions
 from .pictures import Picture, logged_picture
 from .tables import NONE, Note, Table
 from .verdict import checks_table, findings, registration
@@ -46,6 +46,7 @@ def _content(evidence: Evidence) -> dict[str, Any]:
     stage = last_stage(evidence)
     return {
         "evidence": evidence,
+        "title": title_of(evidence),
         **_verdict(evidence),
         "base_forecast": base_forecast_section(evidence),
         "tracking": [totals_table(evidence), logged_picture(evidence, "backtest/tracking")],

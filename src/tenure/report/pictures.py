@@ -20,8 +20,8 @@ class Picture(NamedTuple):
 
 PICTURES = {
     "tracking": (
-        "Repeat purchases by week, actual and expected, across the cut-off",
-        "A gap that keeps growing after the cut-off: the customer base changed or the model is biased.",
+        "Repeat purchases by week, actual and expected, across the cut-off, and their sum since the cut-off",
+        "A gap that keeps growing after the cut-off: the customer base changed, a season came, or the model is biased.",
     ),
     "pit": (
         "Coverage (randomised PIT) of customers' outcomes",
@@ -37,7 +37,7 @@ PICTURES = {
     ),
     "deciles": (
         "Holdout spend by decile of expected spend",
-        "Falling bars: the order of customers is right. Equal heights: the level is right.",
+        "Look for actual bars that fall from left to right and are as high as the expected ones.",
     ),
     "prior_consequences": (
         "Prior and posterior of interpretable quantities",

@@ -50,8 +50,8 @@ HOLDOUT: Sequence[tuple[str, str, Write]] = (
 BASE_FORECAST: Sequence[tuple[str, str, Write]] = (
     ("customers scored", "base.customers", count),
     ("purchases of all customers, expected", "base.purchases.expected", count),
-    ("CLV of all customers, expected", "base.clv.expected", count),
-    ("its interval, adjusted for drift: low", "base.clv.adjusted_low", count),
+    ("clv of all customers, expected", "base.clv.expected", count),
+    ("its predictive interval, adjusted for drift: low", "base.clv.adjusted_low", count),
     ("high", "base.clv.adjusted_high", count),
     ("a new customer, expected", "new_customer.clv", money),
 )
@@ -131,19 +131,19 @@ def settings_table(runs: Runs) -> Table | Note:
 
 
 def checks_table(runs: Runs) -> Table | Note:
-    """Build the table of the checks that some run did not pass and whose verdicts differ."""
+    """Build the table of the checks that some run did not pass, those that no run passes included."""
     reviews = [{check.metric: check for check in run.review().checks} for run in runs.values()]
     rows = []
     for metric in dict.fromkeys(metric for review in reviews for metric in review):
         checks = [review.get(metric) for review in reviews]
-        verdicts = {None if check is None else check.verdict for check in checks}
-        if len(verdicts) > 1 and verdicts - {None, Verdict.PASS}:
+        if any(check is not None and check.verdict is not Verdict.PASS for check in checks):
             rows.append([Cell(metric), *(Cell(NONE if check is None else _result(check)) for check in checks)])
     if not rows:
-        return Note("No check is outside its limits in one run and not in another.")
+        return Note("No check is outside its limits in any run.")
     caption = (
-        "The checks that are outside their limits in some runs only, each with its number. Look for those that your "
-        f"preferred run does not pass. {NONE}: the run does not have the check."
+        "The checks that are outside their limits in one run or more, each with its number. Look for those that your "
+        "preferred run does not pass, and for numbers that differ much where no run passes. "
+        f"{NONE}: the run does not have the check."
     )
     return Table(caption, ("metric", *runs), rows)
 
@@ -159,7 +159,8 @@ def holdout_table(runs: Runs) -> Table:
     apart = [f"{name} ({reason})" for name, reason in reasons.items() if reason]
     caption = (
         "The holdout. All runs have the same customers and days, so the rows can be compared. "
-        "Small differences may be chance."
+        "The runs do not log the CRPS of each customer, so these differences are not paired and have no error: small "
+        "ones may be chance. tenure-promote compares two recipes customer by customer."
         if not apart
         else f"The holdout. The errors of these runs cannot be compared with those of {first}: {', '.join(apart)}."
     )

@@ -52,16 +52,18 @@ def distance_of(value: float | None, limit: LimitSettings) -> float:
     return abs(value - review) / (margin or max(abs(review), 1.0))
 
 
-def sentence(metric: str, value: float | None, limit: LimitSettings) -> str:
+def sentence(metric: str, metrics: Mapping[str, float], limit: LimitSettings) -> str:
     """Return what was measured and what it means; nothing inside the band."""
+    value = finite(metrics.get(metric))
     if value is None:
         return f"There is no number for {metric}, and a check without evidence fails."
     side = side_of(value, limit)
     template = getattr(limit, side) if side else ""
-    if side and not template:
+    numbers = {name: finite(metrics.get(of)) for name, of in limit.numbers.items()}
+    if side and (not template or None in numbers.values()):
         return f"The metric {metric} is {value:.4g}, {side} its limit."
     subject, model = _subject(metric, limit)
-    return str(template).format(value=value, size=abs(value), subject=subject, model=model)
+    return str(template).format(**numbers | {"value": value, "size": abs(value), "subject": subject, "model": model})
 
 
 def _subject(metric: str, limit: LimitSettings) -> tuple[str, str]:

@@ -77,8 +77,23 @@ class Finding:
     check: Check
     consequences: tuple[Check, ...] = ()
 
-    def __str__(self) -> str:
+    @property
+    def headline(self) -> str:
+        """Return what was measured, what it means and what to do, in one line."""
         return f"{self.check.verdict}: {self.check.finding} {self.check.advice}".rstrip()
+
+    @property
+    def explained(self) -> tuple[str, ...]:
+        """Return a line for each check that the finding explains, with its advice where no earlier line has it."""
+        texts, given = [], {self.check.advice}
+        for check in self.consequences:
+            advice = "" if check.advice in given else check.advice
+            given.add(check.advice)
+            texts.append(f"{check.verdict}, for the same reason: {check.finding} {advice}".rstrip())
+        return tuple(texts)
+
+    def __str__(self) -> str:
+        return "\n  ".join((self.headline, *self.explained))
 
     def rank(self) -> tuple[float, ...]:
         """Return what findings are sorted by."""
@@ -92,10 +107,12 @@ class Review:
     Attributes:
         checks: one per metric.
         skipped: a sentence for each check that does not apply.
+        notes: sentences on the findings as a whole, such as how the registered model differs from the tested one.
     """
 
     checks: tuple[Check, ...]
     skipped: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
     @property
     def verdict(self) -> Verdict:
@@ -130,7 +147,12 @@ class Review:
     def to_dict(self) -> dict[str, Any]:
         """Return the review as JSON values."""
         checks = [{**asdict(check), "verdict": check.verdict.value} for check in self.checks]
-        return {"verdict": self.verdict.value, "checks": checks, "skipped": list(self.skipped)}
+        return {
+            "verdict": self.verdict.value,
+            "checks": checks,
+            "skipped": list(self.skipped),
+            "notes": list(self.notes),
+        }
 
     def record(self) -> Record:
         """Return the verdict, the checks as JSON and as a table, and how many fail or need a review."""
@@ -148,13 +170,13 @@ class Review:
     def with_failures(self, failures: Sequence[Failure]) -> "Review":
         """Return the review with a finding for each failed part, whose verdict is REVIEW."""
         checks = [check for check in self.checks if check.name != FAILED_PART]
-        return Review((*checks, *map(_failed_part, failures)), self.skipped)
+        return Review((*checks, *map(_failed_part, failures)), self.skipped, self.notes)
 
     @classmethod
     def from_dict(cls, stored: Mapping[str, Any]) -> "Review":
         """Read a review that `to_dict` wrote; raise ValueError if the verdict is not that of its checks."""
         checks = tuple(Check(**{**check, "verdict": Verdict(check["verdict"])}) for check in stored["checks"])
-        review = cls(checks, tuple(stored["skipped"]))
+        review = cls(checks, tuple(stored["skipped"]), tuple(stored["notes"]))
         if review.verdict != stored["verdict"]:
             raise ValueError(f"The stored verdict is {stored['verdict']}, its checks give {review.verdict}.")
         return review

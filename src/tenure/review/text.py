@@ -22,6 +22,7 @@ class Kind(StrEnum):
     CONSEQUENCE = "consequence"
     DETAIL = "detail"
     HEADING = "heading"
+    NOTE = "note"
 
 
 @dataclass(frozen=True)
@@ -34,7 +35,7 @@ class Line:
 
 
 def lines(review: Review) -> list[Line]:
-    """Return the verdict, then the findings, the most important first, each with its key and limit in small print."""
+    """Return the verdict, the findings, the most important first, each with its key and limit, and the notes."""
     findings = review.findings
     page = [Line(Kind.VERDICT, f"Verdict: {review.verdict}. {_summary(review)}", review.verdict)]
     for at, finding in enumerate(findings):
@@ -42,7 +43,7 @@ def lines(review: Review) -> list[Line]:
             more = len(findings) - FIRST
             page.append(Line(Kind.HEADING, f"{more} further finding{'s' if more > 1 else ''}:"))
         page += _lines_of(finding)
-    return page
+    return page + [Line(Kind.NOTE, note) for note in review.notes]
 
 
 def as_text(review: Review) -> str:
@@ -76,18 +77,16 @@ def _summary(review: Review) -> str:
 
 
 def _lines_of(finding: Finding) -> Iterator[Line]:
-    """Yield a finding: each check that fails has a sentence of its own."""
+    """Yield a finding, then a line for each check that it explains; one that fails has its key and limit too."""
     main = finding.check
-    yield Line(Kind.FINDING, str(finding), main.verdict)
+    yield Line(Kind.FINDING, finding.headline, main.verdict)
     yield Line(Kind.DETAIL, _detail(main))
-    failed = [check for check in finding.consequences if check.verdict is Verdict.FAIL]
-    for check in failed:
-        yield Line(Kind.CONSEQUENCE, f"{check.verdict}, for the same reason: {check.finding}", check.verdict)
-        yield Line(Kind.DETAIL, _detail(check))
-    others = [check for check in finding.consequences if check.verdict is not Verdict.FAIL]
-    if others:
-        named = ", ".join(f"{check.metric} {check.value:.4g}" for check in others)
-        yield Line(Kind.DETAIL, f"For the same reason {len(others)} more in REVIEW: {named}")
+    for check, text in zip(finding.consequences, finding.explained, strict=True):
+        if check.verdict is Verdict.FAIL:
+            yield Line(Kind.CONSEQUENCE, text, check.verdict)
+            yield Line(Kind.DETAIL, _detail(check))
+        else:
+            yield Line(Kind.CONSEQUENCE, f"{text} ({check.metric} {check.value:.4g})", check.verdict)
 
 
 def _detail(check: Check) -> str:

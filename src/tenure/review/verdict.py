@@ -15,6 +15,7 @@ from ..settings import LimitSettings, ReviewSettingsError
 from ..settings.review import ANY, PLACEHOLDERS, faults_of
 from .causes import with_causes
 from .limits import detail, distance_of, finite, limit_text, sentence, side_of, standard_error, verdict_of
+from .notes import notes_of
 from .result import Check, Review, Verdict
 
 NO_EVIDENCE = "Look for the part of the run that should have measured it, in the log of the command and in failures/."
@@ -41,7 +42,8 @@ def judge(metrics: Mapping[str, float], limits: Mapping[str, LimitSettings], *, 
             skipped.append(f"{name} does not apply: {' and '.join(filter(None, lacks))}")
         else:
             checks += [_check(name, limit, metric, metrics) for metric in _metrics_due(limit.metrics, fits)]
-    return Review(with_causes(checks, limits) or (_NO_LIMITS,), tuple(skipped))
+    judged = with_causes(checks, limits) or (_NO_LIMITS,)
+    return Review(judged, tuple(skipped), notes_of(judged, metrics, fits))
 
 
 _NO_LIMITS = Check(
@@ -89,7 +91,7 @@ def _check(name: str, limit: LimitSettings, metric: str, metrics: Mapping[str, f
         metric=metric,
         value=value,
         verdict=verdict,
-        finding=sentence(metric, value, limit) if is_outside else "",
+        finding=sentence(metric, metrics, limit) if is_outside else "",
         advice=(NO_EVIDENCE if value is None else limit.advice) if is_outside else "",
         detail=detail(metric, metrics, limit),
         limit=limit_text(limit),

@@ -6,6 +6,7 @@ Each result is one Ibis query on the log. `summary_query` is lazy and `stream_su
 
 from .compressed import CompressedSummary, Histories, Spends, compress, histories
 from .customers import HISTORY, StreamedSummary, stream_summary, summarize, summary_query
+from .regularity import MOST_K, Regularity, measure_regularity
 from .split import Split, daily_counts, split_log
 from .truncation import EARLY_WEEKS, LEAST_WEEKS, Truncation, find_truncation
 from .window import EVERYONE, AcquisitionWindow, LeftOut, RfmError
@@ -15,10 +16,12 @@ __all__ = [
     "EVERYONE",
     "HISTORY",
     "LEAST_WEEKS",
+    "MOST_K",
     "AcquisitionWindow",
     "CompressedSummary",
     "Histories",
     "LeftOut",
+    "Regularity",
     "RfmError",
     "Spends",
     "Split",
@@ -28,6 +31,7 @@ __all__ = [
     "daily_counts",
     "find_truncation",
     "histories",
+    "measure_regularity",
     "split_log",
     "stream_summary",
     "summarize",

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from ..summary import CustomerSummary, FirstOrders
+from ..summary import Amounts, CustomerSummary, FirstOrders
 from ..transactions import Transactions
+from .amounts import LOG
 from .customers import per_customer
 from .window import EVERYONE, AcquisitionWindow, RfmError, end_of, refuse_nobody
 
@@ -59,13 +61,14 @@ class Spends:
 class CompressedSummary:
     """The distinct histories and spends of a customer base; its size does not grow with the number of customers.
 
-    `compress` builds it from a log of any size with two grouped queries, `CompressedSummary.of` from a summary.
+    `compress` builds it from a log of any size with grouped queries, `CompressedSummary.of` from a summary.
     """
 
     histories: Histories
     spends: Spends
     as_of: date | None
     first_orders: FirstOrders | None = None
+    amounts: Amounts | None = None
 
     def __post_init__(self) -> None:
         if self.paying_repeat_buyers > self.repeat_buyers:
@@ -80,7 +83,8 @@ class CompressedSummary:
         pairs = summary.table.loc[paid, ["frequency", "monetary_value"]]
         grouped = pairs.groupby(["frequency", "monetary_value"], as_index=False).size()
         columns = (grouped[name].to_numpy() for name in ("frequency", "monetary_value", "size"))
-        return cls(histories(summary), Spends(*columns), summary.as_of, summary.first_orders)
+        spends = Spends(*columns)
+        return cls(histories(summary), spends, summary.as_of, summary.first_orders, summary.amounts)
 
     @property
     def customers(self) -> int:
@@ -103,13 +107,15 @@ def compress(
 ) -> CompressedSummary:
     """Compress a log of any size; memory grows with the distinct rows, not with the number of customers."""
     last = end_of(transactions, end)
-    # Three queries use the table: the engine caches it.
-    with per_customer(transactions, last, window).cache() as customers:
+    least = transactions.least_amount(last)
+    # Four queries use the table: the engine caches it.
+    with per_customer(transactions, last, window, least).cache() as customers:
         by = ["frequency", "recency", "T"]
         distinct = customers.group_by(by).aggregate(count=customers.count()).order_by(by).to_pandas()
         paid = customers.filter((customers["frequency"] > 0) & (customers["monetary_value"] > 0))
         pairs = ["frequency", "monetary_value"]
         spends = paid.group_by(pairs).aggregate(count=paid.count()).order_by(pairs).to_pandas()
+        amounts = _amounts(customers, least, int(distinct["frequency"] @ distinct["count"]))
         order = customers["first_order"]
         sums = customers.aggregate(mean=order.mean(), sd=order.std(how="pop"), customers=order.count())
         first = sums.to_pandas().iloc[0]
@@ -119,7 +125,15 @@ def compress(
     counts = [spends[name].to_numpy(dtype=np.int64) for name in ("frequency", "count")]
     size = int(first["customers"])
     orders = FirstOrders(float(first["mean"]), float(first["sd"]), size) if size else None
-    return CompressedSummary(Histories(*columns), Spends(counts[0], means, counts[1]), last, orders)
+    return CompressedSummary(Histories(*columns), Spends(counts[0], means, counts[1]), last, orders, amounts)
+
+
+def _amounts(customers: Any, least: float, days: int) -> Amounts:
+    by = ["counted", "counted_mean"]
+    paid = customers.filter(customers["counted"] > 0)
+    pairs = paid.group_by(by).aggregate(count=paid.count(), log_ratio=paid["log_ratio"].cast(LOG).sum())
+    table = pairs.mutate(log_ratio=pairs["log_ratio"].cast("float64") / pairs["count"]).order_by(by).to_pandas()
+    return Amounts.of_pairs(table, least, days)
 
 
 def histories(summary: CustomerSummary) -> Histories:

@@ -11,8 +11,9 @@ import ibis
 import numpy as np
 import pandas as pd
 
-from ..summary import COLUMNS, CustomerSummary, FirstOrders
+from ..summary import COLUMNS, Amounts, CustomerSummary, FirstOrders
 from ..transactions import STRING, Transactions
+from . import amounts
 from .window import EVERYONE, AcquisitionWindow, end_of, is_in_window, mark_left_truncated, refuse_nobody
 
 # Further columns that a log has of a customer, with their names in `per_customer`.
@@ -46,7 +47,8 @@ def summarize(
     are sorted by id; the segments follow the five columns.
     """
     last = end_of(transactions, end)
-    customers = per_customer(transactions, last, window)
+    least = transactions.least_amount(last)
+    customers = per_customer(transactions, last, window, least)
     segments = transactions.segment_values(last)
     if segments is not None:
         customers = customers.join(segments, "customer_id")
@@ -54,7 +56,7 @@ def summarize(
     refuse_nobody(len(table), window)
     first = table["first_order"].dropna().to_numpy(dtype=np.float64)
     orders = FirstOrders(float(first.mean()), float(first.std()), first.size) if first.size else None
-    return CustomerSummary.from_frame(table, as_of=last, first_orders=orders, segments=transactions.segments)
+    return CustomerSummary.from_frame(table, last, orders, transactions.segments, amounts=Amounts.of(table, least))
 
 
 @dataclass(frozen=True)
@@ -104,20 +106,23 @@ def stream_summary(
     return StreamedSummary(table, last, id_type)
 
 
-def per_customer(transactions: Transactions, end: date, window: AcquisitionWindow) -> Any:
+def per_customer(transactions: Transactions, end: date, window: AcquisitionWindow, least: float | None = None) -> Any:
     """Return an Ibis table with the summary, `first_purchase`, `last`, `spend` and `first_order` of each customer.
 
     All purchases of a left-truncated customer in the log are repeat purchases. Recency and T count from the day before
     the log's first day, not from the acquisition, because the log does not contain the purchases between the two. There
-    is no first order.
+    is no first order. With `least` there are the columns of `amounts` too.
     """
     bought = transactions.purchases(end)
+    amount = bought["amount"]
+    sums = {} if least is None else amounts.sum_counted(amount, least)
     grouped = bought.group_by("customer_id").aggregate(
         first_purchase=bought["date"].min(),
         last=bought["date"].max(),
         days=bought.count(),
-        spend=bought["amount"].sum(),
-        first_order=bought["amount"].argmin(bought["date"]),
+        spend=amount.sum(),
+        first_order=amount.argmin(bought["date"]),
+        **sums,
     )
     marked = mark_left_truncated(transactions, grouped)
     customers = marked.filter(is_in_window(marked, window))
@@ -136,4 +141,5 @@ def per_customer(transactions: Transactions, end: date, window: AcquisitionWindo
         last="last",
         spend=customers["spend"].cast("float64"),
         first_order=is_old.ifelse(ibis.null("float64"), first_order.cast("float64")),
+        **({} if least is None else amounts.of_repeats(customers, least)),
     )

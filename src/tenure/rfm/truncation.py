@@ -115,6 +115,7 @@ class Truncation:
             "truncation.weeks": float(len(self.acquisitions)),
             "truncation.is_cohort": float(self.is_cohort),
             "truncation.early_acquisitions": float(self.early),
+            "truncation.later_acquisitions": float(self.acquisitions[EARLY_WEEKS:].sum()),
             "truncation.weekly_acquisitions": self.weekly,
             "truncation.excess": self.excess,
             "truncation.excess_se": self.excess_se,

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import ibis
 
-from ..errors import InputError
+from ..errors import InputError, Reason
 from ..transactions import Transactions
 
 if TYPE_CHECKING:
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 class RfmError(InputError):
     """A window that does not fit the log, or a summary of it that would break the contract."""
+
+    reason = Reason.BAD_LOG
 
 
 class LeftOut(NamedTuple):

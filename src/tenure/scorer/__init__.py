@@ -6,7 +6,7 @@ loaded in one process.
 """
 
 from ..counter_random import customer_keys
-from .columns import COLUMNS, EXPECTED, RESIDUAL
+from .columns import COLUMNS, COUNTS, EXPECTED, RESIDUAL
 from .groups import group, refuse_groups
 from .params import Params, ScoreError
 from .results import Futures, Months, NewCustomer, Scores, Totals
@@ -14,6 +14,7 @@ from .score import HeavyTailWarning, HorizonWarning, Scorer
 
 __all__ = [
     "COLUMNS",
+    "COUNTS",
     "EXPECTED",
     "RESIDUAL",
     "Futures",

@@ -13,8 +13,9 @@ COLUMNS = (
     "clv_mean_low",
     "clv_mean_high",
 )
-# What needs no simulation.
-EXPECTED = tuple(name for name in COLUMNS if name not in ("purchases_low", "purchases_high", "clv_low", "clv_high"))
+COUNTS = "purchases_low", "purchases_high"  # whole numbers
+SIMULATED = *COUNTS, "clv_low", "clv_high"
+EXPECTED = tuple(name for name in COLUMNS if name not in SIMULATED)
 # A residual value: the columns of `clv`, and none that counts purchases.
 RESIDUAL = {
     "clv": "residual_clv",

@@ -15,7 +15,7 @@ from ..posterior import Posterior
 from ..streams import stream
 from ..summary import CustomerSummary
 from .batching import KernelOutput, ScoreRequest, expect_new_customer, extrapolated_share_of, score_batches, sum_months
-from .columns import COLUMNS, EXPECTED, RESIDUAL, SQUARES
+from .columns import COLUMNS, COUNTS, EXPECTED, RESIDUAL, SQUARES
 from .groups import group
 from .kernel import Floats
 from .models import Draws
@@ -95,8 +95,7 @@ class Scorer:
         futures = self._futures(len(summary.table)) if with_futures else None
         output = self._run(summary.table, request, codes, len(keys), advance=advance, futures=futures)
         frame = _frame(output.table, given, {name: name for name in COLUMNS})
-        counts = ["purchases_low", "purchases_high"]
-        frame[counts] = frame[counts].astype("int64")
+        frame[list(COUNTS)] = frame[list(COUNTS)].astype("int64")
         groups = dict(zip(keys, output.groups, strict=True)) if by else {}
         scores = self._scores(frame, output, request, groups, tuple(by))
         return replace(scores, free_repeat_buyers=_count_free(summary), futures=futures)

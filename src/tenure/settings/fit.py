@@ -126,8 +126,11 @@ class FitSettings:
             around the mode, exact and many times faster; falls back to nuts if its k-hat is above 0.7. map: a point
             estimate without uncertainty, for trying things; the review fails it.
         purchase_model: model of purchases and dropout. bg_nbd: a customer may leave after a repeat purchase; mbg_nbd:
-            after the first purchase too; pareto_nbd: at any time.
-        spend_model: model of the spend per purchase: gamma_gamma, the only one.
+            after the first purchase too; pareto_nbd: at any time; zi_bg_nbd: as bg_nbd, but a share pi0 of customers
+            never returns after the first purchase.
+        spend_model: model of the spend per purchase. gamma_gamma: fitted to customers' mean spends, as published;
+            gamma_gamma_transactions: the same model fitted to the amounts of single purchase days, which only a log
+            has. A customer summary is fitted by gamma_gamma.
         sampler: program that runs nuts: nutpie, or pymc (PyMC's own, much slower).
         chains: chains of nuts, from 2 (R-hat compares chains) to 64.
         tune: warm-up steps of each chain, from 100 to 100,000. Few are enough: nuts starts at the mode, in coordinates

@@ -66,8 +66,9 @@ class ResultSettings:
     """The file that describes how a command ended.
 
     Args:
-        path: path of a JSON file, which ends in .json, with the run, verdict, model, totals, paths and exit code; null:
-            none. It is written whatever happens. Each run of a sweep has its own, such as result-0.json.
+        path: path of a JSON file, which ends in .json, with the exit code and its reason, run, verdict, model, totals
+            and paths; null: none. It is written at the end of the command, also of one that fails or is interrupted; a
+            killed one leaves none. Each run of a sweep has its own, such as result-0.json.
     """
 
     path: str | None = None

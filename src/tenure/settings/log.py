@@ -153,6 +153,8 @@ class TransactionsSettings:
             excel, unicode.
         id_type: type of the ids in outputs: integer or text; null: as in the log, and of a CSV as in the model's log.
         zero_amounts: sales of amount 0. count: they are purchases; drop: they are left out.
+        negligible_amount: share of the median purchase day, from 0 to 0.5. A day with a smaller amount, such as a cent
+            that a refund leaves, is a purchase, but gamma_gamma_transactions is not fitted to its amount.
         negative_amounts: rows with a negative amount. refund: net them against sales; drop: leave them out; refuse:
             raise an error.
         cancellations: regular expression of order ids of cancellations, such as "^C(.*)", whose group is the cancelled
@@ -164,6 +166,8 @@ class TransactionsSettings:
         first_day: leave out earlier rows; null: none, but isolated first rows raise an error.
         longest_gap_days: longest time in days without rows, from 1 up; a longer one probably is a wrong date, and
             raises an error.
+        allow_quiet_end: whether rfm.end may lie so long after the last row that every customer looks lapsed; such an
+            end raises an error otherwise.
         engine: limits of DuckDB.
     """
 
@@ -183,6 +187,7 @@ class TransactionsSettings:
     normalize_ids: list[str] = field(default_factory=list)
     id_type: str | None = None
     zero_amounts: str = "count"
+    negligible_amount: float = 0.01
     negative_amounts: str = "refund"
     cancellations: str | None = None
     duplicates: str = "keep"
@@ -190,6 +195,7 @@ class TransactionsSettings:
     segments: dict[str, str] = field(default_factory=dict)
     first_day: str | None = None
     longest_gap_days: int = 730
+    allow_quiet_end: bool = False
     engine: EngineSettings = field(default_factory=EngineSettings)
 
     def __post_init__(self) -> None:
@@ -218,6 +224,8 @@ class TransactionsSettings:
             rule = "set if transactions.cancellations is set"
             require(self.columns.order_id is not None, "transactions.columns.order_id", rule, None)
         require_day("transactions.first_day", self.first_day)
+        is_right = 0 <= self.negligible_amount <= 0.5
+        require(is_right, "transactions.negligible_amount", "from 0 to 0.5", self.negligible_amount)
         require(self.longest_gap_days >= 1, "transactions.longest_gap_days", "from 1 up", self.longest_gap_days)
 
     @property

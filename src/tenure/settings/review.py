@@ -36,11 +36,13 @@ class LimitSettings:
         advice: what to do if a metric is outside.
         below: what a value below the band means, in one sentence. `{value}` stands for the value, `{size}` for it
             without its sign, both with a format such as `{value:.1%}`; `{subject}` for the metric's subject, `{model}`
-            for the fitted model, `purchases` or `spend`. Without it the finding names the metric.
+            for the fitted model, `purchases` or `spend`, and each name of `numbers` for that number. Without it the
+            finding names the metric.
         above: what a value above the band means.
         subjects: by metric, what it is about. A metric of fits needs none: its subject is the fit.
         explains: by side, `below` or `above`: the findings that a value on this side explains, each a metric and its
             side, such as `spend.bias below`. `*` in a metric stands for any characters; the side may be `any`.
+        numbers: by placeholder of the sentences, the metric that it stands for.
         when: counts, each with the smallest value at which the check applies, such as `repeat_buyers: 200`. The check
             also applies if the count is missing.
     """
@@ -54,6 +56,7 @@ class LimitSettings:
     above: str = ""
     subjects: dict[str, str] = field(default_factory=dict)
     explains: dict[str, list[str]] = field(default_factory=dict)
+    numbers: dict[str, str] = field(default_factory=dict)
     when: dict[str, float] = field(default_factory=dict)
 
 
@@ -117,9 +120,10 @@ def _sentence_faults(limit: LimitSettings) -> list[str]:
     for side in SIDES:
         text = getattr(limit, side)
         try:
-            text.format(value=1.5, size=1.5, subject="", model="")
+            text.format(**dict.fromkeys(limit.numbers, 1.5) | {"value": 1.5, "size": 1.5, "subject": "", "model": ""})
         except (KeyError, IndexError, ValueError, AttributeError):
-            faults.append(f"{side} may contain {{value}}, {{size}}, {{subject}} and {{model}} only, got {text!r}")
+            names = [f"{{{name}}}" for name in ("value", "size", "subject", *limit.numbers)]
+            faults.append(f"{side} may contain {', '.join(names)} and {{model}} only, got {text!r}")
         lacking = [name for name in limit.metrics if "{subject}" in text and _lacks_subject(name, limit)]
         if lacking:
             faults.append(f"{side} contains {{subject}}, and subjects has none of {', '.join(lacking)}")

@@ -18,8 +18,8 @@ class TruthSettings:
     """A population: its models and their parameters; time in days, money as in the log.
 
     Args:
-        purchase_model: model of purchases and dropout: bg_nbd, mbg_nbd or pareto_nbd.
-        spend_model: model of the spend per purchase: gamma_gamma.
+        purchase_model: model of purchases and dropout: bg_nbd, mbg_nbd, pareto_nbd or zi_bg_nbd.
+        spend_model: model of the spend per purchase: gamma_gamma; gamma_gamma_transactions has the same process.
         parameters: parameters of both models by name, such as r, alpha, a, b, p, q, v.
     """
 

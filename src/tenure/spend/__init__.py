@@ -8,11 +8,11 @@ from importlib import import_module
 from typing import Any
 
 from ..model_spec import Spec
-from .gamma_gamma.spec import GAMMA_GAMMA
+from .gamma_gamma.spec import GAMMA_GAMMA, GAMMA_GAMMA_TRANSACTIONS
 
 __all__ = ["MODELS", "model_part"]
 
-MODELS: Mapping[str, Spec] = {spec.name: spec for spec in (GAMMA_GAMMA,)}
+MODELS: Mapping[str, Spec] = {spec.name: spec for spec in (GAMMA_GAMMA, GAMMA_GAMMA_TRANSACTIONS)}
 
 
 def model_part(name: str, part: str) -> Any:

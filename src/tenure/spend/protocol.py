@@ -23,7 +23,8 @@ They mirror those of `purchase.protocol`; here is what differs. Money is in the 
   draws), and an iterator over the `Parameters` of customers who made them, by repeat.
 
 **likelihood.py**: `Table.of(x, mean, count)` from distinct pairs of repeat purchases and mean spend; `kernel`,
-`density`, `densities`, `to_parameters`, and `pointwise(draws, x, mean)`.
+`density`, `densities`, `to_parameters`, and `pointwise(draws, x, mean)`. `Table.of` and `pointwise` of a model whose
+spec has `without_amounts` take `log_ratio` too: of each pair the sum of log(amount / mean) over a customer's purchases.
 
 **process.py**: `class Process` with the methods of `SpendProcess` below.
 
@@ -52,3 +53,6 @@ class SpendProcess(Protocol):
 
     def draw_means(self, counts: NDArray[np.integer] | Floats, rng: np.random.Generator) -> Floats:
         """Draw new customers' mean spends over `counts` purchases each, at least 1."""
+
+    def draw_amounts(self, counts: NDArray[np.integer], rng: np.random.Generator) -> Floats:
+        """Draw the amounts of new customers' `counts` purchases each, customer by customer."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from ..errors import InputError
+from ..errors import InputError, Reason
 
 SHOWN = 3
 
@@ -30,6 +30,8 @@ class SummaryError(InputError):
         faults: the lines.
         by_rule: the same as `Fault`s, which can be merged with those of other parts of a table.
     """
+
+    reason = Reason.BAD_LOG
 
     def __init__(self, *faults: str, by_rule: Sequence[Fault] = ()) -> None:
         super().__init__("\n".join(faults))

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from ..errors import InputError
+from ..errors import InputError, Reason
 from .faults import SHOWN, Fault
 
 type Bools = npt.NDArray[np.bool_]
@@ -25,6 +25,8 @@ class IdFault(NamedTuple):
 
 class IdsError(InputError):
     """Some customer ids are neither text nor integers; `faults` says which rows and why."""
+
+    reason = Reason.BAD_LOG
 
     def __init__(self, faults: list[IdFault]) -> None:
         super().__init__("\n".join(ids_fault(fault).line(len(fault.rows)) for fault in faults))

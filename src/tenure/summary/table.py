@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from .amounts import Amounts
 from .faults import SHOWN, Fault, SummaryError, repeated
 from .ids import IdsError, canonical_ids, ids_fault, is_null, is_text, kind_of
 
@@ -53,11 +54,13 @@ class CustomerSummary:
             were free); then the segments, such as the country.
         as_of: the end of observation, or None.
         first_orders: the spend on first purchases; None if there is no log.
+        amounts: the amounts of repeat purchase days; None if there is no log.
     """
 
     table: pd.DataFrame
     as_of: date | None
     first_orders: FirstOrders | None = None
+    amounts: Amounts | None = None
 
     def __post_init__(self) -> None:
         kinds = [pd.api.types.is_string_dtype(self.table.iloc[:, 0])]
@@ -77,6 +80,7 @@ class CustomerSummary:
         first_orders: FirstOrders | None = None,
         segments: Sequence[str] = (),
         *,
+        amounts: Amounts | None = None,
         first_row: int = 1,
     ) -> CustomerSummary:
         """Build a customer summary from a table; check every rule of the contract.
@@ -86,6 +90,7 @@ class CustomerSummary:
             as_of: the end of observation that T counts to.
             first_orders: of the same customers.
             segments: further columns of the frame to keep.
+            amounts: of the same customers.
             first_row: the number of the first row, if the frame is a part of a larger table.
 
         Raises:
@@ -102,7 +107,7 @@ class CustomerSummary:
         table = _table(ids, days)
         for name in segments:
             table[name] = frame[name].to_numpy()
-        return cls(table, as_of, first_orders)
+        return cls(table, as_of, first_orders, amounts)
 
 
 def _refuse_columns(frame: pd.DataFrame) -> None:

@@ -36,7 +36,7 @@ type Floats = NDArray[np.float64]
 GRID = 1000
 DRAWS = 4000  # of a drift: the Monte Carlo error of its 90% interval's width is 2%; with 500 draws 7%
 NEAR = 0.1  # horizons that differ by no more than this share of the longer one count as one
-ASSUMED, ESTIMATED = "assumed from the prior", "estimated"
+ASSUMED, ESTIMATED = "assumed by default, not measured on this log", "estimated"
 
 
 @dataclass(frozen=True)

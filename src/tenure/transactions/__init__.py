@@ -1,8 +1,9 @@
 """The purchase log: read it, name its columns, apply the contract, account for every row and every cent.
 
 `files` and `source` open the log; `cells` reads ids and amounts, `days` reads dates; `rules` assigns each row its fate;
-`orders` matches refunds to the customers of their orders; `currencies` refuses several currencies; `refunds` nets;
-`reconciliation` adds up; `ids` chooses the type of customer ids; `identities` finds suspicious ids; `log` runs these
+`orders` matches refunds to the customers of their orders; `cancelled` checks their pattern; `currencies` refuses
+several currencies; `refunds` nets; `reconciliation` adds up; `unscored` counts customers without a purchase; `ids`
+chooses the type of customer ids; `identities` finds suspicious ids; `log` runs these
 steps. Only `source`, `engine` and `dialect` depend on DuckDB; the rest are Ibis expressions.
 """
 
@@ -14,9 +15,10 @@ from .ids import CANONICAL, INTEGER, STRING, TEXT, IdTypeError, choose_type, kin
 from .log import Transactions, of_table, read
 from .memory import of_frame
 from .reconciliation import MISSING, Line, Reconciliation, StrayRefunds
+from .unscored import Unscored
 
 __all__ = [
     "CANONICAL", "INTEGER", "MISSING", "STRING", "TEXT", "AccountedLog", "IdTypeError", "Identities", "Line",
-    "Reconciliation", "StrayRefunds", "Transactions", "TransactionsError", "choose_type", "find_identities",
+    "Reconciliation", "StrayRefunds", "Transactions", "TransactionsError", "Unscored", "choose_type", "find_identities",
     "input_files", "kind_of", "of_frame", "of_table", "read", "refuse_others",
 ]  # fmt: skip

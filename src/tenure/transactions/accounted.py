@@ -10,6 +10,7 @@ from ..record import Dataset, Record
 from .identities import Identities, find_identities
 from .log import Transactions
 from .reconciliation import MISSING, Reconciliation
+from .unscored import Unscored
 
 
 @dataclass(frozen=True)
@@ -20,17 +21,20 @@ class AccountedLog:
         transactions: the log.
         reconciliation: each row's fate up to the end of observation.
         identities: ids that may be one customer's or many customers'.
+        unscored: customers without a purchase.
     """
 
     transactions: Transactions
     reconciliation: Reconciliation
     identities: Identities
+    unscored: Unscored
 
     @classmethod
     def of(cls, transactions: Transactions, until: date, normalize_ids: Sequence[str]) -> "AccountedLog":
         """Count the rows and check the ids of a log up to a day."""
         accounts = transactions.reconcile(until)
-        return cls(transactions, accounts, find_identities(transactions, until, normalize_ids))
+        identities = find_identities(transactions, until, normalize_ids)
+        return cls(transactions, accounts, identities, transactions.unscored(until))
 
     @property
     def metrics(self) -> dict[str, float]:

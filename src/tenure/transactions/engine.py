@@ -18,7 +18,7 @@ import duckdb
 import ibis
 
 from . import files
-from .fault import TransactionsError, first_few, paste
+from .fault import EngineFullError, TransactionsError, first_few, paste
 
 if TYPE_CHECKING:
     from tenure.settings import EngineSettings, TransactionsSettings
@@ -135,7 +135,8 @@ def _fault(error: duckdb.Error, name: str, settings: TransactionsSettings, *, ha
     text = str(error)
     for kind, pattern, words in _FAULTS:
         if isinstance(error, kind) and re.search(pattern, text, re.IGNORECASE):
-            return TransactionsError(name, words.format(memory_limit=settings.engine.memory_limit))
+            error_of = EngineFullError if words == _FULL else TransactionsError
+            return error_of(name, words.format(memory_limit=settings.engine.memory_limit))
     if re.match(r"[A-Za-z ]+Error: (CSV Error on|The CSV Parser|CSV options)", text):
         return UntidyError(name, "cannot be read as CSV. Look at the quotes and at transactions.csv.separator.")
     if settings.query and not isinstance(error, duckdb.IOException):

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from tenure.errors import InputError
+from tenure.errors import InputError, Reason
 
 SHOWN = 3
 MOST = 0.9  # share of rows above which a fault concerns the format of the whole column
@@ -17,9 +17,17 @@ LONGEST = 60  # characters of a value that a message shows
 class TransactionsError(InputError):
     """A purchase log that cannot be used; `faults` has one line per fault."""
 
+    reason = Reason.BAD_LOG
+
     def __init__(self, path: Path | str, *faults: str) -> None:
         super().__init__("\n".join(f"{path}: {fault}" for fault in faults))
         self.faults = faults
+
+
+class EngineFullError(TransactionsError):
+    """A log that does not fit on the disk of the engine's temporary files."""
+
+    reason = Reason.DISK_FULL
 
 
 class Fault(NamedTuple):

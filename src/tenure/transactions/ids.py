@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ..errors import InputError
+from ..errors import InputError, Reason
 
 if TYPE_CHECKING:
     from .log import Transactions
@@ -21,6 +21,8 @@ SHOWN = 3
 
 class IdTypeError(InputError):
     """Customer ids that do not have the required type."""
+
+    reason = Reason.BAD_LOG
 
 
 def own_type(source: Source) -> str | None:

@@ -10,12 +10,14 @@ from typing import TYPE_CHECKING, Any
 import ibis
 
 from . import currencies, ids, orders, refunds, rules
+from .cancelled import check_cancellations
 from .engine import UntidyError, in_words
 from .fault import SHOWN, TransactionsError, describe
 from .reconciliation import AFTER, Line, Reconciliation, StrayRefunds, lines_of
 from .source import FILE, ROW, Source, number, open_source
 from .span_check import check_span
 from .tables import Tables, materialize
+from .unscored import Unscored, count_excluded, count_unscored
 
 if TYPE_CHECKING:
     from tenure.settings import TransactionsSettings
@@ -39,6 +41,8 @@ class Transactions:
         duplicates: the number of used rows that equal an earlier one in every column.
         id_type: the type of the customer ids (`ids.own_type`); None if the log has no types.
         has_orders: whether the log has order ids.
+        excluded: the number of customers whose every row a rule leaves out.
+        negligible_amount: purchase days below this share of the median one are no evidence on spend.
     """
 
     source: str
@@ -53,6 +57,8 @@ class Transactions:
     duplicates: int
     id_type: str | None = None
     has_orders: bool = False
+    excluded: int = 0
+    negligible_amount: float = 0.01
 
     def purchases(self, until: date | None = None) -> Any:
         """Return `customer_id`, `date` and `amount` (net of refunds) as an Ibis table, one row per purchase.
@@ -67,6 +73,12 @@ class Transactions:
         days = refunds.days(self.tables, until)
         sums = {"sold": days["sale"].sum(), "returned": (days["sale"] - days["left"]).sum()}
         return days.group_by("customer_id").aggregate(**{name: value.cast("float64") for name, value in sums.items()})
+
+    def least_amount(self, until: date) -> float:
+        """Return the amount below which a purchase day up to `until` is negligible, from the paid days up to then."""
+        amounts = self.purchases(until)["amount"]
+        median = amounts.cast("float64").median(where=amounts > 0).to_pyarrow().as_py()
+        return self.negligible_amount * float(median or 0.0)
 
     def reconcile(self, until: date | None = None) -> Reconciliation:
         """Account for every row and every cent up to a day."""
@@ -84,6 +96,10 @@ class Transactions:
             duplicates=self.duplicates,
             strays=self._strays(until),
         )
+
+    def unscored(self, until: date | None = None) -> Unscored:
+        """Count the customers without a purchase up to a day, by reason."""
+        return count_unscored(self.tables, until or self.last_day, self.excluded)
 
     def _strays(self, until: date) -> tuple[StrayRefunds, ...] | None:
         if not self.has_orders:
@@ -163,6 +179,7 @@ def _accounted(source: Source, end: date | str | None, today: date | None) -> Tr
         raise TransactionsError(source.name, "there is no sale in it.")
     check_span(source, tables, end=end, today=today)
     _refuse_acquisitions(source, tables)
+    check_cancellations(source, log_rows)
     first, last = tables.span()
     left_out = [
         Line(fate, int(facts[f"rows_{at}"]), _money(facts[f"amount_{at}"]), int(facts.get(f"unread_{at}", 0)))
@@ -181,6 +198,8 @@ def _accounted(source: Source, end: date | str | None, today: date | None) -> Tr
         duplicates=_duplicates(source, log_rows, tables),
         id_type=ids.own_type(source),
         has_orders=source.settings.columns.order_id is not None,
+        excluded=0 if are_all else count_excluded(log_rows, tables),
+        negligible_amount=source.settings.negligible_amount,
     )
 
 

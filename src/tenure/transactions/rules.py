@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import re
+import shlex
 from dataclasses import dataclass
 from datetime import date
 from typing import TYPE_CHECKING, Any
@@ -243,7 +244,8 @@ def _of_one_column(name: str, wanted: int) -> str:
         remedy = "If the names of the columns are further down, delete the lines above them."
     else:
         mark = max(marks, key=lambda mark: marks[mark])
-        remedy = f"""Set "transactions.csv.separator='{mark if mark != chr(9) else chr(92) + "t"}'"."""
+        setting = f"transactions.csv.separator={'tab' if mark == chr(9) else mark}"
+        remedy = f"Set {shlex.quote(setting)}."
     return f"the settings name {wanted} columns, and the only column is {name!r}. {remedy}"
 
 

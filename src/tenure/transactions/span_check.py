@@ -37,12 +37,26 @@ def check_span(source: Source, tables: Tables, *, end: date | str | None, today:
         raise TransactionsError(source.name, _early(source, days, isolated))
     _refuse_hole(source, days)
     if isolated.tail:
-        quiet = (isolated.end - isolated.last).days
-        log.warning(
-            "%s: rfm.end is %s; in the %s days before it, since %s, the log has nearly no rows, which chance does not"
-            " explain. Every customer looks lapsed. Is the log complete, and rfm.end right?",
-            source.name, isolated.end, f"{quiet:,}", isolated.last,
-        )  # fmt: skip
+        _refuse_quiet_end(source, days, isolated)
+
+
+def _refuse_quiet_end(source: Source, days: pd.DataFrame, isolated: Isolated) -> None:
+    """Raise TransactionsError for an end long after the last row, as of a feed that stopped, unless it is allowed.
+
+    An end that is the day of the last, isolated row was named by a person who saw both ends: a warning is enough.
+    """
+    quiet, is_after = (isolated.end - isolated.last).days, isolated.end > days["date"].iloc[-1].date()
+    what = (
+        f"rfm.end is {isolated.end}; in the {quiet:,} days before it, since {isolated.last}, the log has nearly no"
+        " rows, which chance does not explain. Every customer looks lapsed."
+    )
+    if is_after and not source.settings.allow_quiet_end:
+        raise TransactionsError(
+            source.name,
+            f"{what} Complete the log, set rfm.end={isolated.last}, or set transactions.allow_quiet_end=true if nearly"
+            " nobody bought in those days.",
+        )
+    log.warning("%s: %s Is the log complete, and rfm.end right?", source.name, what)
 
 
 def _refuse_future(source: Source, days: pd.DataFrame, end: date | None, today: date) -> None:

@@ -1,7 +1,7 @@
 """What a person reads in the terminal: results on stdout, progress on stderr."""
 
 from .backtest import print_backtest
-from .data import print_identities, print_reconciliation, print_window
+from .data import print_identities, print_reconciliation, print_unscored, print_window
 from .decisions import print_decisions
 from .promotion import print_promotion
 from .scores import print_scores
@@ -21,6 +21,7 @@ __all__ = [
     "print_scores",
     "print_simulated",
     "print_training",
+    "print_unscored",
     "print_window",
     "progress",
     "stage",

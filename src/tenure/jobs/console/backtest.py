@@ -1,5 +1,6 @@
-"""A rolling backtest: totals by origin, forecasts by horizon, wins of baselines, drift."""
+"""A rolling backtest: totals by cut-off, forecasts by horizon, wins of baselines, drift."""
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from rich.table import Table
@@ -15,13 +16,16 @@ if TYPE_CHECKING:
     from tenure.backtest import Rolling
 
 
-def print_backtest(rolling: "Rolling", run_id: str, level: float, ui: str) -> None:
-    """Print totals by origin, forecasts by horizon, the wins of baselines, and the drift of totals."""
+def print_backtest(rolling: "Rolling", run_id: str, level: float, ui: str, again: Sequence[str] = ()) -> None:
+    """Print totals by cut-off, forecasts by horizon, the wins of baselines, and the drift of totals.
+
+    `again` are the arguments that a training on the same log by the same recipe needs.
+    """
     out = stdout()
-    out.print(_totals_by_origin(rolling, level))
+    out.print(_totals_by_cutoff(rolling, level))
     for (days, outcome), rows in rolling.forecasts.groupby(["horizon_days", "outcome"]):
-        origins = rows["cutoff"].nunique()
-        out.print(_forecasts(rows, f"\nForecasts of {outcome}, {days} days ahead: means over {origins} origins"))
+        cutoffs = rows["cutoff"].nunique()
+        out.print(_forecasts(rows, f"\nForecasts of {outcome}, {days} days ahead: means over {cutoffs} cut-offs"))
     lost = [f"  [yellow]{line}[/yellow]" for line in rolling.wins] or ["  No baseline is better than the model."]
     out.print("\n".join(["\n[bold]Where a baseline wins[/bold] by more than two paired standard errors", *lost]))
     out.print(_drifts(rolling, level))
@@ -29,7 +33,7 @@ def print_backtest(rolling: "Rolling", run_id: str, level: float, ui: str) -> No
     if estimated:
         days = " or ".join(map(str, estimated))
         out.print(f"To register a model with this drift, for scores {days} days ahead:")
-        out.print(f"  {plain(invocation.command('train', f'backtest.drift.source_run={run_id}'))}")
+        out.print(f"  {plain(invocation.command('train', *again, f'backtest.drift.source_run={run_id}'))}")
     print_run(run_id, ui)
 
 
@@ -43,10 +47,10 @@ def _drifts(rolling: "Rolling", level: float) -> Table:
     return table
 
 
-def _totals_by_origin(rolling: "Rolling", level: float) -> Table:
+def _totals_by_cutoff(rolling: "Rolling", level: float) -> Table:
     raw, adjusted = f"{level:.0%} raw", f"{level:.0%} adjusted"
     intervals = (raw, "covers", adjusted, "covers")
-    table = new_table("\nTotals by origin", "cut-off", "days", "", "actual", "expected", "bias", *intervals, "drift")
+    table = new_table("\nTotals by cut-off", "cut-off", "days", "", "actual", "expected", "bias", *intervals, "drift")
     for row in rolling.totals.to_dict("records"):
         spans = (
             f"{low:,.0f} to {high:,.0f}"
@@ -60,7 +64,7 @@ def _totals_by_origin(rolling: "Rolling", level: float) -> Table:
 
 
 def _forecasts(forecasts: "pd.DataFrame", title: str) -> Table:
-    """Build the table of forecasts; the model wins or loses an origin by more than two paired standard errors."""
+    """Build the table of forecasts; the model wins or loses a cut-off by more than two paired standard errors."""
     columns = ("mean CRPS", "model wins", "loses", "MAE", "bias", "Gini", "coverage", "Brier")
     table = new_table(title, "", *columns)
     for name, rows in forecasts.groupby("forecast", sort=False):

@@ -1,7 +1,7 @@
 """A purchase log: the fate of its rows, its customer ids, its windows."""
 
 from tenure.rfm import EARLY_WEEKS, LEAST_WEEKS, AcquisitionWindow, Split, Truncation
-from tenure.transactions import Identities, Reconciliation
+from tenure.transactions import Identities, Reconciliation, Unscored
 
 from .terminal import new_table, plain, stdout
 
@@ -22,6 +22,12 @@ def print_reconciliation(accounts: Reconciliation) -> None:
     )
     for stray in accounts.strays or ():
         out.print(f"[yellow]{plain(stray.in_words)}.[/yellow]")
+
+
+def print_unscored(unscored: Unscored, done: str) -> None:
+    """Print how many customers have no purchase and why; `done` is what the command does with the others."""
+    for line in unscored.lines(done):
+        stdout().print(plain(line))
 
 
 def print_identities(identities: Identities) -> None:

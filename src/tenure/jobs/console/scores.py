@@ -1,5 +1,7 @@
 """A scoring: totals, months, segments, and what the numbers rest on."""
 
+from collections.abc import Mapping
+from datetime import date
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -7,6 +9,7 @@ import pandas as pd
 from rich.console import Console
 
 from tenure.outcomes import OUTCOMES
+from tenure.review import Verdict
 from tenure.settings import ScoreJobSettings
 
 from .terminal import new_table, plain, print_run, stdout
@@ -16,11 +19,12 @@ if TYPE_CHECKING:
     from tenure.scorer import Scores
 
 SPANS = {"": "{} predictive", "adjusted_": "{} adjusted*", "mean_": "{} credible of the mean"}  # of a total, by prefix
+OLD_DAYS = 31  # of a log, from which a line says so
 SHOWN_GROUPS, SHOWN_MONTHS, MONTHS_A_YEAR = 20, 24, 12
 
 
-def print_scores(scored: "Scored", settings: ScoreJobSettings, ui: str) -> None:
-    """Print the totals from joint draws, months and segments, and where the scores are."""
+def print_scores(scored: "Scored", settings: ScoreJobSettings, model: Mapping[str, str], ui: str) -> None:
+    """Print the totals from joint draws, months and segments, and where the scores are; `model` has its tags."""
     out = stdout()
     params = scored.scores.params
     title = (
@@ -39,8 +43,38 @@ def print_scores(scored: "Scored", settings: ScoreJobSettings, ui: str) -> None:
         _print_months(out, scored.scores, level)
     if scored.scores.by:
         print_groups(out, scored, level)
-    out.print(f"\nModel {scored.model}. Written: [bold]{plain(settings.output)}[/bold]", end="")
+    out.print(f"\nModel {scored.model}. Written: [bold]{plain(settings.output)}[/bold]")
+    for caution in (verdict_line(scored.model, model), age_line(scored.as_of, date.today())):
+        if caution is not None:
+            out.print(f"[yellow]{plain(caution)}[/yellow]")
     print_run(scored.run_id, ui)
+
+
+def age_line(as_of: str | None, today: date) -> str | None:
+    """Return how long ago the last observed day was, where that is more than a month; None where it is not.
+
+    >>> age_line("2024-01-01", date(2024, 3, 1)), age_line("2024-01-01", date(2024, 1, 31))
+    ('The last observed day is 2024-01-01, 60 days before today: later purchases are not in these scores.', None)
+    """
+    age = 0 if as_of is None else (today - date.fromisoformat(as_of)).days
+    if age <= OLD_DAYS:
+        return None
+    return f"The last observed day is {as_of}, {age:,} days before today: later purchases are not in these scores."
+
+
+def verdict_line(name: str, tags: Mapping[str, str]) -> str | None:
+    """Return the verdict of a model that did not pass its review, with who promoted it and why; None of a PASS.
+
+    >>> verdict_line("models:/clv/2", {"verdict": "REVIEW", "promotion.by": "ana", "promotion.because": "a season"})
+    'The verdict of models:/clv/2 is REVIEW; ana promoted it: a season'
+    """
+    verdict = tags.get("verdict")
+    if verdict == Verdict.PASS:
+        return None
+    start = f"The verdict of {name} is {verdict or 'missing'}"
+    if "promotion.by" not in tags or "promotion.lost_to" in tags:
+        return f"{start}; nobody promoted it."
+    return f"{start}; {tags['promotion.by']} promoted it: {tags.get('promotion.because', 'no reason is recorded')}"
 
 
 def _adjusted_by(scored: "Scored") -> str:

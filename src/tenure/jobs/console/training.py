@@ -119,11 +119,12 @@ def _registered(trained: "Trained", settings: RegistrySettings) -> str:
     if trained.registered is None:
         return f"\nNothing was registered: {why_unregistered(trained.review.verdict, settings.register)}."
     model = trained.registered
-    arguments = [f"model=models:/{settings.name}@{model.alias}"] if model.alias != "champion" else []
-    lines = [f"\nRegistered [bold]{model.name}[/bold] version {model.version} as [bold]{model.alias}[/bold]."]
+    place = "" if model.replaced is None else f", in place of version {model.replaced}"
+    lines = [f"\nRegistered [bold]{model.name}[/bold] version {model.version} as [bold]{model.alias}[/bold]{place}."]
     if trained.review.verdict is Verdict.REVIEW:
         lines[0] += " A person has to review it before it becomes champion."
-    lines.append(f"To score with it:  {plain(invocation.command('score', *arguments))}")
+    # By its number: the alias may be another version's by the time the command is copied.
+    lines.append(f"To score with it:  {plain(invocation.command('score', f'model={model.uri}'))}")
     if trained.review.verdict is Verdict.REVIEW:
         lines.append(f"To promote it:     {plain(invocation.command('promote', f'model={model.uri}', 'reason=...'))}")
     return "\n".join(lines)

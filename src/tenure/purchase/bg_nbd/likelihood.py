@@ -232,7 +232,7 @@ def to_parameters(u: Floats, scale: float) -> dict[str, Floats]:
 
 
 @njit()
-def _log_sum(active, gone):
+def log_sum(active, gone):
     """Add two probabilities given as logs."""
     return max(active, gone) + math.log1p(math.exp(-abs(active - gone)))
 
@@ -250,7 +250,7 @@ def _pointwise(out, chances, r, alpha, a, b, x, t_x, T):
             value = -k * math.log1p(T[i] / alpha[s])
             if chance >= 0:
                 gone = math.log(a[s] / (b[s] + chance)) - k * math.log1p(t_x[i] / alpha[s])
-                value = _log_sum(value, gone)
+                value = log_sum(value, gone)
             out[s, i] = value + rates[x[i]] + stays[x[i] + chances] - x[i] * math.log(alpha[s])
 
 

@@ -21,7 +21,13 @@ ONE_DAY_BUYERS = (
     "In the BG/NBD model customers who bought on one day only are active for ever, so that the share of active "
     "customers counts all of them."
 )
-SWITCH = "Customers who bought on one day only are active for ever; fit.purchase_model=mbg_nbd lets them leave."
+SWITCH = (
+    "Customers who bought on one day only are active for ever; fit.purchase_model=mbg_nbd or zi_bg_nbd lets them leave."
+)
+AT_ONCE = (
+    "In the MBG/NBD model a customer may leave right after the first purchase, so that customers who bought on one day "
+    "only may have left: the longer their silence, the likelier."
+)
 
 
 def _spec(name: str, label: str, chances: int, notes: tuple[str, ...] = (), limits: tuple[str, ...] = ()) -> Spec:
@@ -41,4 +47,4 @@ def _spec(name: str, label: str, chances: int, notes: tuple[str, ...] = (), limi
 
 
 BG_NBD = _spec("bg_nbd", "BG/NBD", 0, (ONE_DAY_BUYERS,), (SWITCH,))
-MBG_NBD = _spec("mbg_nbd", "MBG/NBD", 1)
+MBG_NBD = _spec("mbg_nbd", "MBG/NBD", 1, (AT_ONCE,))

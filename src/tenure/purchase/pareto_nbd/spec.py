@@ -4,6 +4,10 @@ from ...model_spec import Mean, Parameter, Quantity, Spec
 
 BOUNDS = 1e-9, 1e12
 TRUTH = 1e-6, 1e9
+ONE_TIME_BUYERS = (
+    "In the Pareto/NBD model a customer may leave at any time, so that customers who bought on one day only may have "
+    "left: the longer their silence, the likelier."
+)
 
 PARETO_NBD = Spec(
     "pareto_nbd",
@@ -26,4 +30,5 @@ PARETO_NBD = Spec(
     scaled=("alpha", "beta"),
     start=(0.5, 0.5, 0.5, 0.5),
     mean=Mean("rates r / alpha (purchases a day)", lambda draws: draws["r"] / draws["alpha"], (0.0, 1e9)),
+    notes=(ONE_TIME_BUYERS,),
 )

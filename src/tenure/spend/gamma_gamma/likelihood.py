@@ -1,4 +1,8 @@
-"""The log-likelihood over distinct mean spends, with its gradient: one compiled kernel serves every method."""
+"""The log-likelihood over distinct mean spends, with its gradient: one compiled kernel serves every method.
+
+The amounts of x purchases are as likely as their mean times the amounts given their mean. The latter is a Dirichlet
+density, which depends on p alone and, over all customers, on one sum: of log(amount / the customer's mean).
+"""
 
 import math
 from collections.abc import Mapping
@@ -23,7 +27,7 @@ class Table(KernelTable):
 
     Group g has `x_values[g]`, `x_count[g]` customers and the pairs from `starts[g]` to `starts[g + 1]`; `total` is the
     spend of a customer, x times the mean. What no parameter enters is summed once in `sums`: customers, sum of log m,
-    sum of x log(x m).
+    sum of x log(x m); with single amounts also the sum of log(amount / m), and the sum of (1 - x) log m.
     """
 
     x_values: Floats
@@ -34,12 +38,16 @@ class Table(KernelTable):
     sums: Floats
 
     @classmethod
-    def of(cls, x: Floats, mean: Floats, count: Floats) -> "Table":
-        """Build the table from distinct (x, mean) pairs and how many customers have each."""
+    def of(cls, x: Floats, mean: Floats, count: Floats, log_ratio: Floats | None = None) -> "Table":
+        """Build the table from distinct (x, mean) pairs and how many customers have each.
+
+        With `log_ratio`, a customer's sum of log(amount / mean), the likelihood is of single amounts, else of means.
+        """
+        within = [] if log_ratio is None else [count @ log_ratio, (count * (1.0 - x)) @ np.log(mean)]
         order = np.lexsort((count, x))
         x, mean, count = x[order], mean[order], count[order]
         x_values, starts, at = np.unique(x, return_index=True, return_inverse=True)
-        sums = np.array([count.sum(), count @ np.log(mean), (count * x) @ np.log(x * mean)])
+        sums = np.array([count.sum(), count @ np.log(mean), (count * x) @ np.log(x * mean), *within])
         x_count = np.bincount(at, weights=count).astype(float)
         return cls(x_values, x_count, np.append(starts, x.size), x * mean, count, sums)
 
@@ -65,7 +73,8 @@ def _digamma(z):
 def kernel(theta, x_values, x_count, starts, spent, count, sums):
     """Sum the Gamma-Gamma log-likelihood over repeat buyers, with its gradient in (p, q, v).
 
-    Fader & Hardie (2013), note 025, eq. 1a: the density of a customer's mean spend over x purchases.
+    Fader & Hardie (2013), note 025, eq. 1a: the density of a customer's mean spend over x purchases. Where `sums` has
+    those of single amounts, their density given the mean is added.
     Returns a 0-d array and an array of shape (3,).
     """
     if not are_positive(theta):
@@ -94,7 +103,32 @@ def kernel(theta, x_values, x_count, starts, spent, count, sums):
         total += n_g * (_log_gamma_ratio(k, q) - k * log_v) - (k + q) * log_ratio
         d_p += x_values[g] * (n_g * (both - _digamma(k) - log_v) - log_ratio)
         d_q += n_g * both - log_ratio
+    if sums.size > 3:
+        within, slope = _of_amounts(p, x_values, x_count, sums)
+        total += within
+        d_p += slope
     return np.asarray(total), np.array([d_p, d_q, d_v / v])
+
+
+@njit()
+def _of_amounts(p, x_values, x_count, sums):
+    """Sum the log-density of customers' amounts given their means, with its slope in p."""
+    total, slope = (p - 1.0) * sums[3] + sums[4], sums[3]
+    psi = _digamma(p)
+    for g in range(x_values.size):
+        x, n_g = x_values[g], x_count[g]
+        total += n_g * _log_dirichlet(x, p)
+        slope += n_g * x * (_digamma(p * x) - psi - math.log(x))
+    return total, slope
+
+
+@njit()
+def _log_dirichlet(x, p):
+    """Compute log Gamma(p x) - x log Gamma(p) - p x log x, which for large p would cancel if taken apart."""
+    if p < 20.0:
+        return math.lgamma(p * x) - x * math.lgamma(p) - p * x * math.log(x)
+    spread = (x - 1.0) * (0.5 * math.log(p) - HALF_LOG_TWO_PI) - 0.5 * math.log(x)
+    return spread + _stirling_rest(p * x) - x * _stirling_rest(p)
 
 
 @njit()
@@ -148,9 +182,11 @@ def to_parameters(u: Floats, scale: float) -> dict[str, Floats]:
     return {"p": within**-2, "q": 1.0 + between**-2, "v": mean * (within / between) ** 2 * scale}
 
 
-def pointwise(draws: Mapping[str, Floats], x: Floats, mean: Floats) -> Floats:
-    """Compute each repeat buyer's own log-likelihood, shape (draws, buyers)."""
+def pointwise(draws: Mapping[str, Floats], x: Floats, mean: Floats, log_ratio: Floats | None = None) -> Floats:
+    """Compute each repeat buyer's own log-likelihood, shape (draws, buyers): of the amounts with `log_ratio`."""
     p, q, v = (np.ravel(draws[name])[:, None] for name in ("p", "q", "v"))
     gammas = gammaln(p * x + q) - gammaln(p * x) - gammaln(q)
     each: Floats = gammas + p * x * np.log(x * mean / v) - np.log(mean) - (p * x + q) * np.log1p(x * mean / v)
+    if log_ratio is not None:
+        each += gammaln(p * x) - x * gammaln(p) - p * x * np.log(x) + (p - 1.0) * log_ratio + (1.0 - x) * np.log(mean)
     return each

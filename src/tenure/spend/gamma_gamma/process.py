@@ -42,3 +42,8 @@ class Process:
         """
         nu = self.draw_state(counts.size, rng)
         return rng.gamma(self.p * counts) / (nu * counts)
+
+    def draw_amounts(self, counts: NDArray[np.integer], rng: np.random.Generator) -> Floats:
+        """Draw the amounts of new customers' `counts` purchases each, customer by customer."""
+        nu = self.draw_state(counts.size, rng)
+        return rng.gamma(self.p, size=int(counts.sum())) / np.repeat(nu, counts)

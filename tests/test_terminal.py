@@ -149,6 +149,32 @@ def test_a_signal_during_sampling_ends_the_command_and_its_run_is_killed(
     assert run.info.status == "KILLED"
 
 
+@pytest.mark.parametrize(("number", "code", "word"), [(15, 143, "terminated"), (2, 130, "interrupted")])
+def test_a_signal_in_a_callback_of_the_interpreter_ends_the_command(
+    tmp_path: Path, number: int, code: int, word: str
+) -> None:
+    """Python ignores what is raised in such a callback."""
+    script = (
+        "import os, sys, time, weakref\nfrom tenure.jobs import app\n"
+        "class Thing: pass\n"
+        "def callback(_):\n"
+        f"    os.kill(os.getpid(), {number})\n"
+        "    for _ in range(1000): time.sleep(0)\n"
+        "def job(*_, **__):\n"
+        "    thing = Thing()\n    kept = weakref.ref(thing, callback)\n    del thing\n"
+        "    time.sleep(60)\n    print('went on')\n"
+        "app._simulate = job; sys.argv = ['tenure-simulate']; app.simulate()"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script], cwd=tmp_path, capture_output=True, text=True, timeout=50, check=False
+    )
+    assert done.returncode == code, done.stderr
+    assert done.stdout == ""
+    assert done.stderr.splitlines()[-1].startswith(f"{word}: ")
+    assert "Traceback" not in done.stderr
+    assert "Exception ignored" not in done.stderr
+
+
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_while_the_command_line_is_read_ends_the_command(
     number: signal.Signals, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]

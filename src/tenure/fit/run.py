@@ -81,9 +81,7 @@ def fit_models(
     require_spend(base.customers, base.repeat_buyers, base.paying_repeat_buyers, settings)
     targets = (purchase_target(base, settings), spend_target(base, settings))
     models = {
-        target.kind: explore(
-            target, settings, derive_seed(seed, "fit.model", target.kind), _part(progress, at, len(targets))
-        )
+        target.kind: explore(target, settings, _seed_of(target, seed), _part(progress, at, len(targets)))
         for at, target in enumerate(targets)
     }
     models["spend"] = _with_left_out(models["spend"], base, settings)
@@ -123,9 +121,16 @@ def prior_population(data: CompressedSummary | CustomerSummary, settings: FitSet
     base = data if isinstance(data, CompressedSummary) else CompressedSummary.of(data)
     draws: dict[str, Floats] = {}
     for target in (purchase_target(base, settings), spend_target(base, settings)):
-        seed_of = derive_seed(seed, "fit.model", target.kind)
-        draws |= target.quantities(draw_prior(target, PRIOR_DRAWS, stream(seed_of, "fit.prior"))[None])
+        draws |= target.quantities(_draw_prior(target, _seed_of(target, seed))[None])
     return population(draws, settings.models, {"method": "prior"})
+
+
+def _draw_prior(target: Target, seed: int) -> Floats:
+    return draw_prior(target, PRIOR_DRAWS, stream(seed, "fit.prior"))
+
+
+def _seed_of(target: Target, seed: int) -> int:
+    return derive_seed(seed, "fit.model", target.kind)
 
 
 def _part(progress: Progress | None, at: int, of: int) -> Progress | None:
@@ -191,7 +196,7 @@ def require_spend(customers: int, repeat_buyers: int, paying: int, settings: Fit
 def explore(target: Target, settings: FitSettings, seed: int, progress: Progress | None = None) -> FittedModel:
     """Fit one model by the method of the settings, with diagnostics."""
     start = time.perf_counter()
-    prior = draw_prior(target, PRIOR_DRAWS, stream(seed, "fit.prior"))
+    prior = _draw_prior(target, seed)
     shape = (settings.chains, settings.draws, len(target.names))
     if target.is_empty:
         posterior = draw_prior(target, shape[0] * shape[1], stream(seed, "fit.prior_as_posterior"))

@@ -4,6 +4,7 @@ import errno
 import os
 import signal
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -62,7 +63,24 @@ def catch_signals() -> Ended:
 
     signal.signal(signal.SIGTERM, end)
     signal.signal(signal.SIGINT, end)
+    _repeat_where_swallowed()
     return ended
+
+
+def _repeat_where_swallowed() -> None:
+    """Interrupt again where the first time was in a callback of the interpreter, which prints an error and goes on."""
+    others = sys.unraisablehook
+
+    def repeat(unraisable: Any) -> None:
+        if not isinstance(unraisable.exc_value, KeyboardInterrupt):
+            others(unraisable)
+            return
+        main = threading.main_thread().ident
+        again = threading.Timer(0.1, lambda: signal.pthread_kill(main or 0, signal.SIGINT))
+        again.daemon = True
+        again.start()
+
+    sys.unraisablehook = repeat
 
 
 class _Output:

@@ -68,7 +68,7 @@ def catch_signals() -> Ended:
 
 
 def _repeat_where_swallowed() -> None:
-    """Raise the interrupt again where the first was in a callback of the interpreter, which prints an error and goes on."""
+    """Raise an interrupt again where the first was in a callback of the interpreter, which prints it and goes on."""
     others = sys.unraisablehook
 
     def repeat(unraisable: Any) -> None:

@@ -8,6 +8,8 @@ from typing import Any
 from .errors import InputError
 
 type Bounds = tuple[float, float]
+# From the population's parameters and a factor, numbers or arrays, to the parameters that change.
+type Effect = Callable[[Mapping[str, Any], Any], Mapping[str, Any]]
 
 
 @dataclass(frozen=True)
@@ -70,6 +72,8 @@ class Spec:
         without_amounts: the model to fit where the amounts of single purchases are not at hand, which this one needs.
         ridge: names of two quantities, the variation within and between customers; see `fit.ridge`.
         shares: what of the draws is counted as a diagnostic, by name: computes from the parameters what is true.
+        segment_effects: the quantities that differ between segments, by name: the parameters of a segment whose quantity,
+            or whose odds of a share, is a factor times the population's. None where segments are not supported.
         notes: sentences for reports on what the model assumes.
         limits: the same for a model card, where there is something that a user can change.
     """
@@ -86,6 +90,7 @@ class Spec:
     without_amounts: str = ""
     ridge: tuple[str, str] | tuple[()] = ()
     shares: Mapping[str, Callable[[Mapping[str, Any]], Any]] = field(default_factory=dict)
+    segment_effects: Mapping[str, Effect] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
     limits: tuple[str, ...] = ()
 

@@ -6,6 +6,7 @@ approximation.
 """
 
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 
@@ -13,7 +14,6 @@ from tenure.kernel_table import Floats
 
 from .mode import Mode
 from .pareto import smooth
-from .target import Target
 
 DEGREES = 7.0  # of freedom of the proposal: tails heavy enough for the weights to be bounded in practice
 OVERSAMPLE = 2
@@ -32,9 +32,18 @@ class ImportanceDraws:
     effective: float
 
 
-def importance_sample(target: Target, mode: Mode, *, draws: int, rng: np.random.Generator) -> ImportanceDraws:
+class Densities(Protocol):
+    """A log-density at rows of coordinates."""
+
+    def densities(self, u: Floats) -> Floats:
+        """Compute the log-density at rows of coordinates."""
+
+
+def importance_sample(
+    target: Densities, mode: Mode, *, draws: int, rng: np.random.Generator, oversample: int = OVERSAMPLE
+) -> ImportanceDraws:
     """Draw from the posterior: propose, weigh, smooth, resample."""
-    proposed, size = OVERSAMPLE * draws, mode.point.size
+    proposed, size = oversample * draws, mode.point.size
     z = rng.standard_normal((proposed, size)) * np.sqrt(DEGREES / rng.chisquare(DEGREES, (proposed, 1)))
     u = mode.point + z @ mode.factor.T
     log_proposal = -0.5 * (DEGREES + size) * np.log1p((z**2).sum(axis=1) / DEGREES)

@@ -131,6 +131,12 @@ class Target:
         value, gradient = self.likelihood.density(u, *self._table_arrays)
         return _add_priors(u, self._prior_array, value, gradient), gradient
 
+    def likelihoods(self, u: Floats) -> tuple[Floats, Floats]:
+        """Compute the log-likelihood at rows of coordinates, shape (rows, coordinates), with its gradients."""
+        values, slopes, u = np.empty(len(u)), np.empty(u.shape), np.ascontiguousarray(u)
+        self.likelihood.gradients(values, slopes, u, *self._table_arrays)
+        return values, slopes
+
     def densities(self, u: Floats) -> Floats:
         """Compute the log-density at rows of coordinates, on all cores."""
         out, u = np.empty(len(u)), np.ascontiguousarray(u)

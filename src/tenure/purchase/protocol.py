@@ -43,6 +43,8 @@ read it.
 - `density(u, *arrays)`, compiled, without the GIL: the log-likelihood (a float) at coordinates u, and its gradient in
   u. Coordinates are the logs of the spec's prior quantities, or the logit of a share; -inf and zeros far outside.
 - `densities(out, u, *arrays)`, compiled, without the GIL: the same value for rows of coordinates.
+- `gradients(values, slopes, u, *arrays)`, alike, with the gradients, shape (rows, coordinates). Only a model whose spec
+  has `segment_effects` needs it.
 - `to_parameters(u, scale) -> dict`: parameters (times in days) from coordinates of shape (..., coordinates), where
   one unit of the table's time is `scale` days.
 - `pointwise(draws, x, t_x, T, **options)`: each history's own log-likelihood, shape (draws, histories), times in

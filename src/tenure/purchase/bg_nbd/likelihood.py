@@ -222,6 +222,13 @@ def densities(out, u, *table):
         out[i] = density(u[i], *table)[0]
 
 
+@njit(nogil=True)
+def gradients(values, slopes, u, *table):
+    """Compute the log-likelihood and its gradient at rows of coordinates."""
+    for i in range(u.shape[0]):
+        values[i], slopes[i] = density(u[i], *table)
+
+
 def to_parameters(u: Floats, scale: float) -> dict[str, Floats]:
     """Compute r, alpha (days), a, b from coordinates, shape (..., 4); `scale` is the table's unit of time in days."""
     with np.errstate(over="ignore"):

@@ -1,5 +1,8 @@
 """BG/NBD and MBG/NBD, which differ in the chances to leave right after the first purchase."""
 
+from collections.abc import Mapping
+from typing import Any
+
 from ...model_spec import Mean, Parameter, Quantity, Spec
 
 BOUNDS = 1e-9, 1e12
@@ -30,6 +33,18 @@ AT_ONCE = (
 )
 
 
+def _multiply_rate(population: Mapping[str, Any], factor: Any) -> dict[str, Any]:
+    """Return alpha for a multiple of the mean rate r / alpha."""
+    return {"alpha": population["alpha"] / factor}
+
+
+def _multiply_odds(population: Mapping[str, Any], factor: Any) -> dict[str, Any]:
+    """Return a and b for a multiple of the odds a / b of dropout; a + b does not change."""
+    odds, other = population["a"] * factor, population["b"]
+    share = (population["a"] + other) / (odds + other)
+    return {"a": odds * share, "b": other * share}
+
+
 def _spec(name: str, label: str, chances: int, notes: tuple[str, ...] = (), limits: tuple[str, ...] = ()) -> Spec:
     return Spec(
         name,
@@ -41,6 +56,7 @@ def _spec(name: str, label: str, chances: int, notes: tuple[str, ...] = (), limi
         start=(0.5, 0.5, 0.5, 1.5),
         mean=Mean("rates r / alpha (purchases a day)", lambda draws: draws["r"] / draws["alpha"], (0.0, 1e9)),
         options={"chances": chances},
+        segment_effects={"mean_rate": _multiply_rate, "dropout_mean": _multiply_odds},
         notes=notes,
         limits=limits,
     )

@@ -113,6 +113,13 @@ def densities(out, u, *table):
         out[i] = density(u[i], *table)[0]
 
 
+@njit(nogil=True)
+def gradients(values, slopes, u, *table):
+    """Compute the log-likelihood and its gradient at rows of coordinates."""
+    for i in range(u.shape[0]):
+        values[i], slopes[i] = density(u[i], *table)
+
+
 def to_parameters(u: Floats, scale: float) -> dict[str, Floats]:
     """Compute r, alpha (days), a, b, pi0 from coordinates, shape (..., 5); `scale` is the table's unit in days."""
     with np.errstate(over="ignore"):

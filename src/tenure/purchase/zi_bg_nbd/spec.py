@@ -24,5 +24,6 @@ ZI_BG_NBD = Spec(
     scaled=BG_NBD.scaled,
     start=(*BG_NBD.start, 0.2),
     mean=BG_NBD.mean,
+    segment_effects=BG_NBD.segment_effects,
     notes=(ONE_TIME_BUYERS,),
 )

@@ -34,6 +34,7 @@ def _spec(name: str, label: str, without_amounts: str = "", notes: tuple[str, ..
         ),
         without_amounts=without_amounts,
         ridge=("variation_within", "variation_between"),
+        segment_effects={"mean_spend": lambda population, factor: {"v": population["v"] * factor}},
         shares={"infinite_variance": lambda draws: draws["q"] < 2.0},
         notes=notes,
     )

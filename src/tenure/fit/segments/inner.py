@@ -1,0 +1,151 @@
+"""Integrate out the effects of one segment, at many points of the population's parameters at once.
+
+Effects are standardised: a quantity's coordinate in a segment is the population's plus its spread times z, and z is
+standard normal. Arrays have one row for each point.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import product
+
+import numpy as np
+
+from tenure.fit.target import Target
+from tenure.kernel_table import Floats
+
+STEP = 1e-4  # of the differences of exact gradients that give a Hessian
+FLATTEST = 0.1  # least curvature of a Newton step; that of the prior alone is 1
+CLOSE = 1e-3  # expected rise of the log-density at which Newton's method stops; the rest is in the integral
+MOST_STEPS, MOST_HALVINGS = 25, 8
+
+
+@dataclass(frozen=True)
+class Segment:
+    """The likelihood of one segment.
+
+    Args:
+        part: the density of its customers.
+        places: of the quantities that vary, among the coordinates.
+    """
+
+    part: Target
+    places: tuple[int, ...]
+
+    def log_density(self, u: Floats, spreads: Floats, z: Floats) -> tuple[Floats, Floats]:
+        """Compute the log-density of z given the population, without its constant, and its gradient in z."""
+        rows, places = u.copy(), list(self.places)
+        rows[:, places] += spreads * z
+        values, slopes = self.part.likelihoods(rows)
+        return values - 0.5 * (z**2).sum(axis=1), slopes[:, places] * spreads - z
+
+
+@dataclass(frozen=True)
+class Inner:
+    """The effects of one segment given the population, approximated by a normal distribution.
+
+    Args:
+        log_integral: of the segment's likelihood over its effects, by Laplace's method.
+        mode: most probable effects z, shape (points, effects).
+        factor: z = mode + factor x has the curvature of x, a standard normal; shape (points, effects, effects).
+    """
+
+    log_integral: Floats
+    mode: Floats
+    factor: Floats
+
+
+def integrate(segment: Segment, u: Floats, spreads: Floats, start: Floats) -> Inner:
+    """Find the most probable effects by Newton's method, and integrate by Laplace's."""
+    z = start.copy()
+    value, slope = segment.log_density(u, spreads, z)
+    far = ~np.isfinite(value)
+    if far.any():
+        z[far] = 0.0
+        value[far], slope[far] = segment.log_density(u[far], spreads[far], z[far])
+    possible = np.isfinite(value)
+    value[~possible], slope[~possible] = -np.inf, 0.0
+    curvature = np.broadcast_to(np.eye(z.shape[1]), (*z.shape, z.shape[1])).copy()
+    step, rise, open_rows = np.zeros_like(z), np.zeros(len(z)), np.flatnonzero(possible)
+    for _ in range(MOST_STEPS):
+        _renew(segment, u, spreads, z, slope, open_rows, curvature)
+        step[open_rows] = np.linalg.solve(curvature[open_rows], slope[open_rows, :, None])[:, :, 0]
+        rise[open_rows] = 0.5 * (slope[open_rows] * step[open_rows]).sum(axis=1)
+        open_rows = open_rows[rise[open_rows] > CLOSE]
+        if not open_rows.size:
+            break
+        _climb(segment, u, spreads, z, value, slope, step, open_rows)
+        step[open_rows], rise[open_rows] = 0.0, 0.0
+    factor = np.linalg.inv(np.linalg.cholesky(curvature)).transpose(0, 2, 1)
+    log_volume = np.log(np.diagonal(factor, axis1=1, axis2=2)).sum(axis=1)
+    return Inner(value + rise + log_volume, z + step, factor)
+
+
+def _renew(
+    segment: Segment, u: Floats, spreads: Floats, z: Floats, slope: Floats, rows: "np.ndarray", curvature: Floats
+) -> None:
+    """Compute the curvature at some rows, in place, from differences of gradients."""
+    size = z.shape[1]
+    matrix = np.empty((rows.size, size, size))
+    for j in range(size):
+        moved = z[rows]
+        moved[:, j] += STEP
+        matrix[:, :, j] = (slope[rows] - segment.log_density(u[rows], spreads[rows], moved)[1]) / STEP
+    matrix = 0.5 * (matrix + matrix.transpose(0, 2, 1))
+    matrix[~np.isfinite(matrix).all(axis=(1, 2))] = np.eye(size)
+    values, vectors = np.linalg.eigh(matrix)
+    curvature[rows] = np.einsum("nij,nj,nkj->nik", vectors, np.maximum(values, FLATTEST), vectors)
+
+
+def _climb(
+    segment: Segment, u: Floats, spreads: Floats, z: Floats, value: Floats, slope: Floats, step: Floats,
+    rows: "np.ndarray",
+) -> None:  # fmt: skip
+    """Move some rows by their steps, or by the half of them and so on until the density rises."""
+    scale = 1.0
+    for _ in range(MOST_HALVINGS):
+        trial = z[rows] + scale * step[rows]
+        new_value, new_slope = segment.log_density(u[rows], spreads[rows], trial)
+        is_higher = new_value > value[rows]
+        better = rows[is_higher]
+        z[better], value[better], slope[better] = trial[is_higher], new_value[is_higher], new_slope[is_higher]
+        rows = rows[~is_higher]
+        if not rows.size:
+            return
+        scale *= 0.5
+
+
+def quadrature(segment: Segment, u: Floats, spreads: Floats, inner: Inner, nodes: int) -> Floats:
+    """Integrate by Gauss-Hermite quadrature around the mode with so many nodes for each effect."""
+    size = inner.mode.shape[1]
+    x, log_weights = _grid(nodes, size)
+    terms = np.empty((len(x), len(u)))
+    for at, place in enumerate(x):
+        z = inner.mode + math.sqrt(2.0) * (inner.factor @ place)
+        terms[at] = segment.log_density(u, spreads, z)[0] + place @ place + log_weights[at]
+    top = terms.max(axis=0)
+    log_volume = np.log(np.abs(np.diagonal(inner.factor, axis1=1, axis2=2))).sum(axis=1)
+    with np.errstate(invalid="ignore"):
+        total = top + np.log(np.exp(terms - top).sum(axis=0)) + log_volume - 0.5 * size * math.log(math.pi)
+    return np.where(np.isfinite(inner.log_integral), total, -np.inf)
+
+
+def _grid(nodes: int, size: int) -> tuple[Floats, Floats]:
+    points, weights = np.polynomial.hermite.hermgauss(nodes)
+    x = np.array(list(product(points, repeat=size)))
+    log_weights = np.array([sum(row) for row in product(np.log(weights), repeat=size)])
+    return x, log_weights
+
+
+def propose(inner: Inner, degrees: float, rng: np.random.Generator) -> tuple[Floats, Floats]:
+    """Draw effects from a multivariate t around the mode; return them and their log-density, without its constant."""
+    points, size = inner.mode.shape
+    x = rng.standard_normal((points, size)) * np.sqrt(degrees / rng.chisquare(degrees, (points, 1)))
+    z = inner.mode + (inner.factor @ x[:, :, None])[:, :, 0]
+    return z, -0.5 * (degrees + size) * np.log1p((x**2).sum(axis=1) / degrees)
+
+
+def standard(effects: Sequence[int], points: int) -> Inner:
+    """Return the effects of a segment without data, which are standard normal."""
+    size = len(effects)
+    return Inner(np.zeros(points), np.zeros((points, size)), np.broadcast_to(np.eye(size), (points, size, size)))

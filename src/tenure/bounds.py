@@ -10,3 +10,4 @@ HORIZON_DAYS = 365
 DISCOUNT_RATE = 0.10
 MARGIN = 1.0
 LEVEL = 0.90
+MOST_SEGMENTS = 500  # of a model, each with draws of its own

@@ -72,8 +72,8 @@ class Spec:
         without_amounts: the model to fit where the amounts of single purchases are not at hand, which this one needs.
         ridge: names of two quantities, the variation within and between customers; see `fit.ridge`.
         shares: what of the draws is counted as a diagnostic, by name: computes from the parameters what is true.
-        segment_effects: the quantities that differ between segments, by name: the parameters of a segment whose quantity,
-            or whose odds of a share, is a factor times the population's. None where segments are not supported.
+        segment_effects: the quantities that differ between segments, by name: the parameters of a segment whose
+            quantity, or whose odds of a share, is a factor times the population's. Empty if it has no segments.
         notes: sentences for reports on what the model assumes.
         limits: the same for a model card, where there is something that a user can change.
     """

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from .bounds import MOST_DRAWS
 from .model_spec import Spec
 from .posterior_file import (
+    EFFECT,
     REFUSED,
     PosteriorError,
     PosteriorFileError,
@@ -25,10 +26,11 @@ from .posterior_file import (
     uniform_errors,
     unknown_models,
 )
+from .posterior_segments import Segments, wrong_segments
 from .purchase import MODELS as PURCHASE_MODELS
 from .spend import MODELS as SPEND_MODELS
 
-__all__ = ["Posterior", "PosteriorError", "PosteriorFileError"]
+__all__ = ["Posterior", "PosteriorError", "PosteriorFileError", "Segments"]
 
 # Entries of an origin, by type.
 ORIGIN_KINDS: dict[str, Any] = {"method": str, "scales": dict, "as_of": str, "customers": int, "observed_days": int}
@@ -46,18 +48,22 @@ class Posterior:
         purchase_model: one of `purchase.MODELS`.
         spend_model: one of `spend.MODELS`.
         origin: method, scales and data window of the fit; JSON values only.
+        segments: effects of segments on the population's parameters; None without segments.
     """
 
     draws: Mapping[str, NDArray[np.float64]]
     purchase_model: str
     spend_model: str
     origin: Mapping[str, Any] = field(default_factory=dict)
+    segments: Segments | None = None
 
     def __post_init__(self) -> None:
         faults = unknown_models(self.purchase_model, self.spend_model)
         if not faults:
             faults = [*_missing(self.draws, self.parameters), *_wrong_shapes(self.draws, self.parameters)]
             faults += _out_of_range(self.draws, self.specs, is_complete=not faults)
+            if self.segments is not None and not faults:
+                faults += wrong_segments(self.segments, self.specs, self.draws[self.parameters[0]].shape)
         faults += _wrong_origin(self.origin)
         if faults:
             raise PosteriorError(REFUSED + "; ".join(faults) + ".")
@@ -85,16 +91,30 @@ class Posterior:
         wanted = self.size if count is None else count
         if not 1 <= wanted <= self.size:
             raise PosteriorError(f"{wanted:,} draws are wanted; the posterior has {self.size:,}.")
-        chains, length = self.draws[self.parameters[0]].shape
-        at = np.arange(wanted)
-        # Chains take turns, so that thinning takes equally from each and neighbours are not successive states.
-        chain, place = at % chains, at * length // wanted
+        chain, place = spread_evenly(self.draws[self.parameters[0]].shape, wanted)
         return {name: np.ascontiguousarray(self.draws[name][chain, place]) for name in self.parameters}
 
     def thin(self, count: int) -> "Posterior":
         """Return the posterior with `count` joint draws, as one chain."""
-        joint = self.joint(min(count, self.size))
-        return replace(self, draws={name: values[None, :] for name, values in joint.items()})
+        wanted = min(count, self.size)
+        draws = {name: values[None, :] for name, values in self.joint(wanted).items()}
+        if self.segments is None:
+            return replace(self, draws=draws)
+        places = spread_evenly(self.draws[self.parameters[0]].shape, wanted)
+        return replace(self, draws=draws, segments=self.segments.take(*places))
+
+    def of_segment(self, at: int) -> "Posterior":
+        """Return the posterior of one segment, by its place; the place after the last is a new segment's."""
+        if self.segments is None:
+            raise PosteriorError("This posterior has no segments.")
+        origin, orders = dict(self.origin), self.segments.first_orders
+        if orders is not None:
+            mean, error = orders[at]
+            origin["first_orders"] = {"mean": mean, "sd": error, "customers": 1}
+        if at < self.segments.new:
+            origin["customers"] = self.segments.customers[at]
+        draws = self.segments.parameters(at, self.draws, self.specs)
+        return replace(self, draws=draws, origin=origin, segments=None)
 
     def require_unseen(self, cutoff: date) -> None:
         """Raise PosteriorError unless it was fitted to days up to `cutoff` alone, so that later days can test it.
@@ -115,8 +135,12 @@ class Posterior:
     def save(self, path: str | PathLike[str]) -> None:
         """Write the posterior as `.npz`: an array per parameter and a JSON text."""
         models = {"purchase_model": self.purchase_model, "spend_model": self.spend_model}
-        about = json.dumps({**models, "origin": dict(self.origin)}, sort_keys=True)
+        about_segments = {} if self.segments is None else {"segments": self.segments.about()}
+        about = json.dumps({**models, "origin": dict(self.origin), **about_segments}, sort_keys=True)
         arrays: dict[str, Any] = {name: np.ascontiguousarray(self.draws[name], "<f8") for name in self.parameters}
+        if self.segments is not None:
+            effects = self.segments.effects.items()
+            arrays |= {EFFECT + name: np.ascontiguousarray(array, "<f8") for name, array in effects}
         with open(path, "wb") as file:
             np.savez_compressed(file, about=np.array(about, f"<U{len(about)}"), **arrays)
 
@@ -127,8 +151,19 @@ class Posterior:
         Raises PosteriorFileError for any other file.
         """
         with uniform_errors(path):
-            draws, about = read_file(path, MOST_DRAWS)
-            return cls(draws, about["purchase_model"], about["spend_model"], about["origin"])
+            draws, effects, about = read_file(path, MOST_DRAWS)
+            segments = Segments.of_about(about["segments"], effects) if "segments" in about else None
+            return cls(draws, about["purchase_model"], about["spend_model"], about["origin"], segments)
+
+
+def spread_evenly(shape: tuple[int, ...], wanted: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return the chains and places of so many draws of an array of shape (chains, draws).
+
+    Chains take turns, so that thinning takes equally from each and neighbours are not successive states.
+    """
+    chains, length = shape
+    at = np.arange(wanted)
+    return at % chains, at * length // wanted
 
 
 def _missing(draws: Mapping[str, NDArray[np.float64]], parameters: tuple[str, ...]) -> list[str]:

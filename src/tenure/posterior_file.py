@@ -1,6 +1,7 @@
 """The file of a posterior: a plain `.npz` of arrays and one JSON text, without pickle. No file is trusted."""
 
 import json
+import math
 import zipfile
 from collections import Counter
 from collections.abc import Iterator
@@ -12,13 +13,17 @@ from typing import IO, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from .bounds import MOST_SEGMENTS
 from .errors import InputError, Reason
+from .posterior_segments import quantities_of
 from .purchase import MODELS as PURCHASE_MODELS
 from .spend import MODELS as SPEND_MODELS
 
-MOST_CHARACTERS = 20_000  # characters of the JSON text
+MOST_CHARACTERS = 400_000  # characters of the JSON text
 MOST_BYTES = 16_000_000
 ABOUT = {"purchase_model", "spend_model", "origin"}
+OF_SEGMENTS = {"names", "values", "customers", "first_orders"}
+EFFECT = "segment_effect_"  # starts the name of an array
 ADVICE = "Restore it from where it was saved, or train again."
 REFUSED = "This is not a posterior: "
 
@@ -50,19 +55,45 @@ def uniform_errors(path: str | PathLike[str]) -> Iterator[None]:
         ) from error
 
 
-def read_file(path: str | PathLike[str], most_draws: int) -> tuple[dict[str, NDArray[np.float64]], dict[str, Any]]:
-    """Read a posterior's draws and its `about`; every size is checked before anything is decompressed."""
+type Arrays = dict[str, NDArray[np.float64]]
+
+
+def read_file(path: str | PathLike[str], most_draws: int) -> tuple[Arrays, Arrays, dict[str, Any]]:
+    """Read a posterior's draws, the effects of its segments and its `about`.
+
+    Every size is checked before anything is decompressed.
+    """
     if paths.getsize(path) > MOST_BYTES:
         raise PosteriorFileError(f"it is larger than {MOST_BYTES:,} bytes")
     with zipfile.ZipFile(path) as archive:
         about = _read_about(archive, most_draws)
         parameters = parameter_names(about["purchase_model"], about["spend_model"])
-        members = _members(archive, parameters)
-        headers = {name: _read_header(archive, members[name], name, most_draws) for name in parameters}
-        if len(set(headers.values())) > 1:
-            raise PosteriorFileError(f"its parameters have different shapes: {sorted(set(headers.values()))}")
-        draws = {name: _read_data(archive, members[name]) for name in parameters}
-        return {name: data.reshape(headers[name]).astype(np.float64) for name, data in draws.items()}, about
+        effects = _effects(about)
+        names = (*parameters, *effects)
+        members = _members(archive, names)
+        headers = {name: _read_header(archive, members[name], name, most_draws) for name in names}
+        shapes = {headers[name] for name in parameters}
+        if len(shapes) > 1:
+            raise PosteriorFileError(f"its parameters have different shapes: {sorted(shapes)}")
+        _check_effects({headers[name] for name in effects}, shapes, about)
+        read = {name: _read_data(archive, members[name]).reshape(headers[name]).astype(np.float64) for name in names}
+        of_effects = {name.removeprefix(EFFECT): read[name] for name in effects}
+        return {name: read[name] for name in parameters}, of_effects, about
+
+
+def _effects(about: dict[str, Any]) -> tuple[str, ...]:
+    """Return the names of the arrays of segments."""
+    specs = (PURCHASE_MODELS[about["purchase_model"]], SPEND_MODELS[about["spend_model"]])
+    return tuple(EFFECT + name for name in quantities_of(specs)) if "segments" in about else ()
+
+
+def _check_effects(shapes: set[tuple[int, ...]], of_draws: set[tuple[int, ...]], about: dict[str, Any]) -> None:
+    """Raise PosteriorFileError for effects of other segments or draws than the file's."""
+    if not shapes:
+        return
+    wanted = {(len(about["segments"]["values"]) + 1, *shape) for shape in of_draws}
+    if shapes != wanted:
+        raise PosteriorFileError(f"the effects of its segments have the shapes {sorted(shapes)}, not {sorted(wanted)}")
 
 
 def parameter_names(purchase_model: str, spend_model: str) -> tuple[str, ...]:
@@ -105,11 +136,14 @@ def _read_header(archive: zipfile.ZipFile, member: zipfile.ZipInfo, name: str, m
             raise PosteriorFileError(f"its `about` is not one text of at most {MOST_CHARACTERS:,} characters")
     elif kind.str != "<f8" or is_fortran:
         raise PosteriorFileError(f"{name} is {kind.str!r}, not float64, little-endian and in C order")
+    elif name.startswith(EFFECT):
+        if len(shape) != 3 or min(shape) < 1 or shape[0] > MOST_SEGMENTS + 1 or shape[1] * shape[2] > most_draws:
+            raise PosteriorFileError(f"{name} has the shape {str(shape)[:50]}, not (segments, chains, draws)")
     elif len(shape) != 2 or min(shape) < 1 or shape[0] * shape[1] > most_draws:
         raise PosteriorFileError(
             f"{name} has the shape {str(shape)[:50]}, not (chains, draws) of 1 to {most_draws:,} in all"
         )
-    size = kind.itemsize * (shape[0] * shape[1] if shape else 1)
+    size = kind.itemsize * math.prod(shape)
     if member.file_size != start + size:
         raise PosteriorFileError(f"{name} takes {member.file_size:,} bytes, its header says {start + size:,}")
     return shape
@@ -128,11 +162,27 @@ def _read_about(archive: zipfile.ZipFile, most_draws: int) -> dict[str, Any]:
         about = json.loads(str(_read_data(archive, member)[0]))
     except (ValueError, RecursionError) as error:
         raise PosteriorFileError(f"its `about` is not JSON: {error}") from None
-    if not isinstance(about, dict) or set(about) != ABOUT:
-        raise PosteriorFileError(f"its `about` must have {', '.join(sorted(ABOUT))}, and nothing else")
+    if not isinstance(about, dict) or set(about) - {"segments"} != ABOUT:
+        raise PosteriorFileError(f"its `about` must have {', '.join(sorted(ABOUT))}, and nothing else but segments")
+    if "segments" in about and not _are_segments(about["segments"]):
+        raise PosteriorFileError(f"its segments must have {', '.join(sorted(OF_SEGMENTS))}: lists of one length")
     if faults := unknown_models(about["purchase_model"], about["spend_model"]):
         raise PosteriorFileError("; ".join(faults))
     return about
+
+
+def _are_segments(segments: Any) -> bool:
+    """Return whether the description of segments has the types that the posterior checks further."""
+    if not isinstance(segments, dict) or set(segments) != OF_SEGMENTS:
+        return False
+    lists = [segments[name] for name in ("names", "values", "customers")]
+    orders = segments["first_orders"]
+    if not all(isinstance(one, list) for one in (*lists, orders or [])):
+        return False
+    rows = [*segments["values"], *(orders or [])]
+    return all(isinstance(row, list) for row in rows) and all(
+        len(row) == 2 and all(type(number) in (int, float) for number in row) for row in orders or []
+    )
 
 
 def unknown_models(purchase_model: object, spend_model: object) -> list[str]:

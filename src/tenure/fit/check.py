@@ -12,7 +12,8 @@ from tenure.record import Content, Record
 from tenure.rfm import CompressedSummary
 
 from .fitted import FittedModel
-from .loo import Loo, leave_one_out
+from .loo import Loo
+from .loo_segments import leave_out_customers
 from .prior import Consequences, consequences, sensitivity
 from .run import Fit
 
@@ -88,7 +89,7 @@ def check_fit(fit: Fit, base: CompressedSummary, *, seed: int) -> FitReport:
     estimated = {name: model for name, model in fit.models.items() if model.is_estimated}
     return FitReport(
         fit,
-        leave_one_out(fit, base, seed=seed),
+        leave_out_customers(fit, base, seed=seed),
         {name: sensitivity(model) for name, model in estimated.items()},
         consequences(fit.prior(), fit.posterior),
     )

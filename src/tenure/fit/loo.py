@@ -107,13 +107,13 @@ def leave_one_out(fit: "Fit", base: CompressedSummary, *, seed: int) -> dict[str
 
     def of_purchases(draws: int, at: NDArray[np.int64]) -> Floats:
         pointwise, options = models[0]
-        values: Floats = pointwise(_few(joint, size, draws), rows.frequency[at], recency[at], T[at], **options)
+        values: Floats = pointwise(few(joint, size, draws), rows.frequency[at], recency[at], T[at], **options)
         return values
 
     def of_spend(draws: int, at: NDArray[np.int64]) -> Floats:
         pointwise, options = models[1]
         x, means, single = pairs.x[at], pairs.mean[at], [column[at] for column in pairs.single]
-        values: Floats = pointwise(_few(joint, size, draws), x, means, *single, **options)
+        values: Floats = pointwise(few(joint, size, draws), x, means, *single, **options)
         return values
 
     loos = {}
@@ -125,7 +125,8 @@ def leave_one_out(fit: "Fit", base: CompressedSummary, *, seed: int) -> dict[str
     return loos
 
 
-def _few(joint: dict[str, Floats], size: int, draws: int) -> dict[str, Floats]:
+def few(joint: dict[str, Floats], size: int, draws: int) -> dict[str, Floats]:
+    """Return few of all draws, spread evenly."""
     step = size // draws
     return {name: values[::step][:draws] for name, values in joint.items()}
 

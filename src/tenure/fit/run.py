@@ -10,7 +10,7 @@ import numpy as np
 
 from tenure.errors import InputError, Reason
 from tenure.kernel_table import Floats
-from tenure.posterior import Posterior, PosteriorError
+from tenure.posterior import Posterior, PosteriorError, Segments
 from tenure.purchase import MODELS as PURCHASE_MODELS
 from tenure.rfm import CompressedSummary, Spends
 from tenure.settings import FitSettings
@@ -18,6 +18,7 @@ from tenure.spend import MODELS as SPEND_MODELS
 from tenure.streams import derive_seed, stream
 from tenure.summary import CustomerSummary
 
+from .by_segment import explore_segments, require_parts, segments_of
 from .diagnostics import diagnose
 from .fitted import FittedModel
 from .importance import ImportanceDraws, importance_sample
@@ -45,10 +46,17 @@ class FitError(InputError):
 
 @dataclass(frozen=True)
 class Fit:
-    """A fitted population with the fits of its models, `purchases` and `spend`."""
+    """A fitted population with the fits of its models, `purchases` and `spend`.
+
+    Args:
+        posterior: the population.
+        models: the fits.
+        segments: draws of every segment of the fit, also of those without a name in the posterior; None without any.
+    """
 
     posterior: Posterior
     models: Mapping[str, FittedModel] = field(repr=False)
+    segments: Segments | None = field(default=None, repr=False)
 
     @property
     def diagnostics(self) -> dict[str, float]:
@@ -77,13 +85,20 @@ def fit_models(
     The models are independent given their parameters (Fader, Hardie & Lee 2005, JMR 42), so draw s of one beside
     draw s of the other is a joint draw.
     """
-    base = data if isinstance(data, CompressedSummary) else CompressedSummary.of(data)
+    base = data if isinstance(data, CompressedSummary) else CompressedSummary.of(data, settings.segments)
     require_spend(base.customers, base.repeat_buyers, base.paying_repeat_buyers, settings)
+    require_parts(base, settings)
     targets = (purchase_target(base, settings), spend_target(base, settings))
-    models = {
-        target.kind: explore(target, settings, _seed_of(target, seed), _part(progress, at, len(targets)))
-        for at, target in enumerate(targets)
-    }
+    effects: dict[str, Floats] = {}
+    if settings.segments:
+        of_segments = {one.kind: explore_segments(one, base, settings, _seed_of(one, seed)) for one in targets}
+        models = {kind: one.model for kind, one in of_segments.items()}
+        effects = {name: array for one in of_segments.values() for name, array in one.effects.items()}
+    else:
+        models = {
+            target.kind: explore(target, settings, _seed_of(target, seed), _part(progress, at, len(targets)))
+            for at, target in enumerate(targets)
+        }
     models["spend"] = _with_left_out(models["spend"], base, settings)
     draws = {**models["purchases"].draws, **models["spend"].draws}
     method = " and ".join(dict.fromkeys(model.method for model in models.values()))
@@ -96,8 +111,12 @@ def fit_models(
         "repeat_spend": _repeat_spend(base.spends),
         "first_orders": None if base.first_orders is None else asdict(base.first_orders),
     }
-    names = (settings.purchase_model, targets[1].spec.name)
-    return Fit(population(draws, names, origin), models)
+    posterior = population(draws, (settings.purchase_model, targets[1].spec.name), origin)
+    if not effects:
+        return Fit(posterior, models)
+    # The effects are drawn beside the joint draws alone: 500 segments of all draws would not be worth their room.
+    posterior = replace(posterior.thin(settings.joint_draws), segments=segments_of(base, effects))
+    return Fit(posterior, models, segments_of(base, effects, with_unnamed=True))
 
 
 def _with_left_out(model: FittedModel, base: CompressedSummary, settings: FitSettings) -> FittedModel:

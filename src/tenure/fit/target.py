@@ -208,9 +208,12 @@ def purchase_target(base: CompressedSummary, settings: FitSettings) -> Target:
     return Target("purchases", spec, likelihood, table, settings.priors_of(spec.name), scale)
 
 
-def spend_target(base: CompressedSummary, settings: FitSettings) -> Target:
-    """Build the spend model's target; the scale of money is the geometric mean of the mean spends unless set."""
-    spec = spend_spec(base, settings.spend_model)
+def spend_target(base: CompressedSummary, settings: FitSettings, spec: Spec | None = None) -> Target:
+    """Build the spend model's target; the scale of money is the geometric mean of the mean spends unless set.
+
+    `spec` is that of the whole base, where these customers are one of its segments.
+    """
+    spec = spec or spend_spec(base, settings.spend_model)
     likelihood, rows = spend.model_part(spec.name, "likelihood"), SpendRows.of(base, spec)
     mean_log = np.log(rows.mean) @ rows.customers / max(rows.customers.sum(), 1.0)
     scale = settings.scale.money or float(np.exp(mean_log))

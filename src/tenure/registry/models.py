@@ -48,7 +48,7 @@ PACKAGE = Path(__file__).resolve().parents[1]
 # What travels inside the model, with relative imports among themselves only.
 TRAVELS = (
     "bounds.py", "caching.py", "errors.py", "streams.py", "summary", "model_spec.py", "counter_random.py",
-    "compiled_dispatch.py", "posterior.py", "posterior_file.py", "purchase", "spend", "scorer",
+    "compiled_dispatch.py", "posterior.py", "posterior_file.py", "posterior_segments.py", "purchase", "spend", "scorer",
 )  # fmt: skip
 STAYS = ("__pycache__", "likelihood.py", "process.py", "pymc.py", "protocol.py", "poisson_times.py")  # of the models
 POSTERIORS = (paths.posterior("final"), paths.posterior("calibration"))  # of a run, the last first

@@ -6,6 +6,7 @@ Each result is one Ibis query on the log. `summary_query` is lazy and `stream_su
 
 from .compressed import CompressedSummary, Histories, Spends, compress, histories
 from .customers import HISTORY, StreamedSummary, stream_summary, summarize, summary_query
+from .parts import LEAST_CUSTOMERS, MOST_SEGMENTS, Part
 from .regularity import MOST_K, Regularity, measure_regularity
 from .split import Split, daily_counts, split_log
 from .truncation import EARLY_WEEKS, LEAST_WEEKS, Truncation, find_truncation
@@ -15,12 +16,15 @@ __all__ = [
     "EARLY_WEEKS",
     "EVERYONE",
     "HISTORY",
+    "LEAST_CUSTOMERS",
     "LEAST_WEEKS",
     "MOST_K",
+    "MOST_SEGMENTS",
     "AcquisitionWindow",
     "CompressedSummary",
     "Histories",
     "LeftOut",
+    "Part",
     "Regularity",
     "RfmError",
     "Spends",

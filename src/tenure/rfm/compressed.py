@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -13,6 +14,7 @@ from ..summary import Amounts, CustomerSummary, FirstOrders
 from ..transactions import Transactions
 from .amounts import LOG
 from .customers import per_customer
+from .parts import Part, with_parts
 from .window import EVERYONE, AcquisitionWindow, RfmError, end_of, refuse_nobody
 
 type Ints = npt.NDArray[np.int64]
@@ -61,7 +63,8 @@ class Spends:
 class CompressedSummary:
     """The distinct histories and spends of a customer base; its size does not grow with the number of customers.
 
-    `compress` builds it from a log of any size with grouped queries, `CompressedSummary.of` from a summary.
+    `compress` builds it from a log of any size with grouped queries, `CompressedSummary.of` from a summary, also by
+    segment: then `parts` are the segments, whose columns are `segment_names`.
     """
 
     histories: Histories
@@ -69,6 +72,8 @@ class CompressedSummary:
     as_of: date | None
     first_orders: FirstOrders | None = None
     amounts: Amounts | None = None
+    segment_names: tuple[str, ...] = ()
+    parts: tuple[Part, ...] = ()
 
     def __post_init__(self) -> None:
         if self.paying_repeat_buyers > self.repeat_buyers:
@@ -77,14 +82,15 @@ class CompressedSummary:
             )
 
     @classmethod
-    def of(cls, summary: CustomerSummary) -> CompressedSummary:
-        """Compress a customer summary."""
+    def of(cls, summary: CustomerSummary, segments: Sequence[str] = ()) -> CompressedSummary:
+        """Compress a customer summary, and each of its segments by some columns."""
         paid = (summary.table["frequency"] > 0) & (summary.table["monetary_value"] > 0)
         pairs = summary.table.loc[paid, ["frequency", "monetary_value"]]
         grouped = pairs.groupby(["frequency", "monetary_value"], as_index=False).size()
         columns = (grouped[name].to_numpy() for name in ("frequency", "monetary_value", "size"))
         spends = Spends(*columns)
-        return cls(histories(summary), spends, summary.as_of, summary.first_orders, summary.amounts)
+        base = cls(histories(summary), spends, summary.as_of, summary.first_orders, summary.amounts)
+        return with_parts(base, summary, segments) if segments else base
 
     @property
     def customers(self) -> int:

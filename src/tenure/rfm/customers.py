@@ -11,9 +11,10 @@ import ibis
 import numpy as np
 import pandas as pd
 
-from ..summary import COLUMNS, Amounts, CustomerSummary, FirstOrders
+from ..summary import COLUMNS, SPENDING, Amounts, CustomerSummary, FirstOrders
 from ..transactions import STRING, Transactions
 from . import amounts
+from .cohort_segments import cohorts_of
 from .window import EVERYONE, AcquisitionWindow, end_of, is_in_window, mark_left_truncated, refuse_nobody
 
 # Further columns that a log has of a customer, with their names in `per_customer`.
@@ -33,7 +34,8 @@ def summary_query(
     """
     last = end_of(transactions, end)
     customers = per_customer(transactions, last, window)
-    summary = customers.select(*COLUMNS, **{name: customers[HISTORY[name]] for name in further})
+    cohorts = cohorts_of(transactions, customers)
+    summary = customers.select(*COLUMNS, **{name: customers[HISTORY[name]] for name in further}, **cohorts)
     segments = transactions.segment_values(last)
     return summary if segments is None else summary.join(segments, "customer_id")
 
@@ -50,13 +52,21 @@ def summarize(
     least = transactions.least_amount(last)
     customers = per_customer(transactions, last, window, least)
     segments = transactions.segment_values(last)
+    customers = customers.mutate(**cohorts_of(transactions, customers))
     if segments is not None:
         customers = customers.join(segments, "customer_id")
     table = customers.order_by("customer_id").to_pandas()
     refuse_nobody(len(table), window)
     first = table["first_order"].dropna().to_numpy(dtype=np.float64)
     orders = FirstOrders(float(first.mean()), float(first.std()), first.size) if first.size else None
-    return CustomerSummary.from_frame(table, last, orders, transactions.segments, amounts=Amounts.of(table, least))
+    return CustomerSummary.from_frame(
+        table,
+        last,
+        orders,
+        transactions.segments,
+        amounts=Amounts.of(table, least),
+        spending=table[list(SPENDING)].reset_index(drop=True),
+    )
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from ..counter_random import customer_keys
 from .columns import TOTALS, WIDTH
 from .groups import blocks
 from .kernel import Cache, Customers, Floats, Outputs, Question, interval_ranks, score_block
-from .models import Draws
+from .models import Draws, Populations
 from .params import Params
 from .results import Futures, Months, Totals
 
@@ -83,7 +83,7 @@ class KernelOutput:
 
 def score_batches(
     customers: pd.DataFrame,
-    draws: Draws,
+    populations: Populations,
     request: ScoreRequest,
     codes: NDArray[np.int64],
     groups: int,
@@ -94,34 +94,39 @@ def score_batches(
 ) -> KernelOutput:
     """Score in blocks on threads.
 
-    A block's customers are of one group, and in the order of (x, T, t_x), so that those with equal values share the
-    work. Sums are added block by block, in order. `advance` is called with the number of customers of each block done.
+    A block's customers are of one group and one population, and in the order of (x, T, t_x), so that those with equal
+    values share the work. Sums are added block by block, in order. `advance` is called with the number of customers of
+    each block done.
     """
     names = ("frequency", "recency", "T", "monetary_value")
     # Copies: pandas may return a read-only view, for which the kernel would be compiled once more.
     x, t_x, T, monetary_value = (customers[name].to_numpy(np.float64, copy=True) for name in names)
     # Without outcomes nothing is simulated.
     keys = customer_keys(customers["customer_id"] if request.with_outcomes else (), request.params.seed)
-    order = np.lexsort((t_x, T, x, codes))
+    draws, places = populations.draws[0], populations.places
+    cells = codes * len(populations.draws) + places
+    order = np.lexsort((t_x, T, x, cells))
     output = KernelOutput.empty(len(customers), request.periods, groups, draws.size)
     question, rows_of = request.question(draws), Customers(x, t_x, T, monetary_value, keys)
     kept = futures or Futures(np.empty((0, 0), np.int32), np.empty((0, 0)))
-    caches: SimpleQueue[Cache] = SimpleQueue()
+    caches: SimpleQueue[tuple[int, Cache]] = SimpleQueue()
     for _ in range(threads):
-        caches.put(draws.allocate_cache(request.ends.size))
+        caches.put((-1, draws.allocate_cache(request.ends.size)))
 
     def score(span: tuple[int, int]) -> tuple[int, int, Floats, Floats]:
         rows, sums = order[slice(*span)], np.zeros((len(TOTALS), draws.size))
         by_period = np.zeros(output.by_period.shape)
         outputs = Outputs(output.table, sums, output.paths, by_period, kept.purchases, kept.clv)
-        cache = caches.get()
+        (before, cache), place = caches.get(), int(places[rows[0]])
+        if before != place:
+            cache.x[0] = -1.0  # what is kept is of another population
         try:
-            score_block(rows, rows_of, draws.population, question, cache, outputs)
+            score_block(rows, rows_of, populations.draws[place].population, question, cache, outputs)
         finally:
-            caches.put(cache)
+            caches.put((place, cache))
         return int(codes[rows[0]]), rows.size, sums, by_period
 
-    for at, rows, sums, by_period in _in_order(score, blocks(codes), threads):
+    for at, rows, sums, by_period in _in_order(score, blocks(cells), threads):
         output.groups[at] += Totals(rows, *sums)
         np.add(output.by_period, by_period, out=output.by_period)
         if advance is not None:

@@ -1,8 +1,11 @@
 """The posterior's draws in the terms of the compiled models."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from ..model_spec import Spec
 from ..posterior import Posterior
@@ -47,6 +50,24 @@ class Draws:
         first, parameters = SPEND[self.spend_folder][1].draw_first_orders(self.population.spend, means, repeats, rng)
         populations = (self.population._replace(spend=updated) for updated in parameters)
         return first, (Draws(self.size, each, self.purchase_folder, self.spend_folder) for each in populations)
+
+
+@dataclass(frozen=True)
+class Populations:
+    """Draws by segment, and each customer's place among them; without segments, one population.
+
+    Args:
+        draws: of each segment; those of a new segment last.
+        places: of customers, shape (customers,).
+    """
+
+    draws: Sequence[Draws]
+    places: NDArray[np.int64]
+
+    @classmethod
+    def of_one(cls, draws: Draws, customers: int) -> "Populations":
+        """Return one population for all customers."""
+        return cls((draws,), np.zeros(customers, np.int64))
 
 
 def _parameters(scoring: Any, spec: Spec, joint: Mapping[str, Floats]) -> Any:

@@ -1,6 +1,7 @@
 """First orders, which the spend model does not describe: it is a model of repeat purchases."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
 
 import numpy as np
 
@@ -9,6 +10,7 @@ from ..summary import FirstOrders
 from .kernel import Floats
 from .models import Draws
 from .params import ScoreError
+from .results import NewCustomer
 
 
 def first_orders(posterior: Posterior) -> FirstOrders:
@@ -20,6 +22,23 @@ def first_orders(posterior: Posterior) -> FirstOrders:
             "out. Fit to a purchase log, or give the summary its `first_orders`."
         )
     return FirstOrders(**numbers)
+
+
+def mix(several: Iterable[NewCustomer], shares: Floats, rng: np.random.Generator) -> NewCustomer:
+    """Return a new customer of any of some segments: each future is of a segment drawn in proportion to the shares."""
+    mixed, chosen = None, np.empty(0, np.int64)
+    for at, (one, share) in enumerate(zip(several, shares / shares.sum(), strict=True)):
+        expected, first = share * one.expected, share * one.first_order
+        if mixed is None:
+            chosen = rng.choice(shares.size, one.outcomes.size, p=shares / shares.sum())
+            mixed = NewCustomer(one.outcomes.copy(), expected, first, one.params, one.purchases.copy())
+            continue
+        is_chosen = chosen == at
+        mixed.outcomes[is_chosen], mixed.purchases[is_chosen] = one.outcomes[is_chosen], one.purchases[is_chosen]
+        mixed = replace(mixed, expected=mixed.expected + expected, first_order=mixed.first_order + first)
+    if mixed is None:
+        raise ScoreError("There is no segment to mix.")
+    return mixed
 
 
 def value_first_orders(

@@ -107,6 +107,8 @@ class Scores:
         free_repeat_buyers: how many customers' repeat purchases were all free; their `expected_spend` is the
             population's.
         futures: every customer's outcomes, if requested.
+        new_segment_customers: how many customers are of a segment that the fit did not have, or that has too few
+            customers for a name; they are scored as of a new segment. 0 without segments.
     """
 
     table: pd.DataFrame
@@ -119,6 +121,7 @@ class Scores:
     unstable_means: int = 0
     free_repeat_buyers: int = 0
     futures: "Futures | None" = None
+    new_segment_customers: int = 0
 
     def group_table(self) -> pd.DataFrame:
         """Tabulate each group's totals: the columns `by`, `customers`, `total` (purchases, clv) and `Totals.table`."""

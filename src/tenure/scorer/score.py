@@ -18,10 +18,11 @@ from .batching import KernelOutput, ScoreRequest, expect_new_customer, extrapola
 from .columns import COLUMNS, COUNTS, EXPECTED, RESIDUAL, SQUARES
 from .groups import group
 from .kernel import Floats
-from .models import Draws
-from .new_customer import first_orders, value_first_orders
+from .models import Draws, Populations
+from .new_customer import first_orders, mix, value_first_orders
 from .params import Params, ScoreError, refuse_no_end
 from .results import Futures, NewCustomer, Scores, Totals
+from .segments import SegmentPopulations
 
 # Days until the discount is e^-40, in units of 1 / delta. No larger share of a value lies beyond, since the intensity
 # of purchases never rises.
@@ -53,12 +54,12 @@ class Scorer:
         self.posterior = posterior
         self.validated_horizon_days = validated_horizon_days
         self.threads = threads or _available_cores()
-        self._draws = Draws.of(posterior)
+        self._segments = SegmentPopulations(posterior)
 
     @property
     def draws(self) -> int:
         """Count the joint draws, which is also the number of simulated futures."""
-        return self._draws.size
+        return self.posterior.size
 
     @property
     def observed_days(self) -> int | None:
@@ -93,12 +94,14 @@ class Scorer:
         summary, given = _check(customers)
         keys, codes = group(given, by)
         futures = self._futures(len(summary.table)) if with_futures else None
-        output = self._run(summary.table, request, codes, len(keys), advance=advance, futures=futures)
+        populations = self._segments.of(given)
+        output = self._run(summary.table, request, codes, len(keys), populations, advance=advance, futures=futures)
         frame = _frame(output.table, given, {name: name for name in COLUMNS})
         frame[list(COUNTS)] = frame[list(COUNTS)].astype("int64")
         groups = dict(zip(keys, output.groups, strict=True)) if by else {}
         scores = self._scores(frame, output, request, groups, tuple(by))
-        return replace(scores, free_repeat_buyers=_count_free(summary), futures=futures)
+        new = self._segments.count_new(populations)
+        return replace(scores, free_repeat_buyers=_count_free(summary), futures=futures, new_segment_customers=new)
 
     def expect(self, customers: pd.DataFrame | CustomerSummary, **params: Any) -> pd.DataFrame:
         """Return `customer_id` and the columns `EXPECTED` of `score`, the same to the bit, without simulating outcomes.
@@ -107,7 +110,7 @@ class Scorer:
         """
         request = self._request(params, outcomes=False)
         summary, given = _check(customers)
-        output = self._run(summary.table, request, *_one_group(summary))
+        output = self._run(summary.table, request, *_one_group(summary), self._segments.of(given))
         frame = _frame(output.table, given, {name: name for name in EXPECTED})
         return self._scores(frame, output, request).table
 
@@ -130,12 +133,20 @@ class Scorer:
         request = self._request(params, horizon=TO_INFINITY / Params.of(params).delta)
         summary, given = _check(customers)
         keys, codes = group(given, by)
-        output = self._run(summary.table, request, codes, len(keys), advance=advance).without_counts()
+        populations = self._segments.of(given)
+        output = self._run(summary.table, request, codes, len(keys), populations, advance=advance).without_counts()
         frame = _frame(output.table, given, RESIDUAL)
         groups = dict(zip(keys, output.groups, strict=True)) if by else {}
         return self._scores(frame, output, request, groups, tuple(by))
 
-    def new_customer(self, *, futures: int = 10_000, to_infinity: bool = False, **params: Any) -> NewCustomer:
+    def new_customer(
+        self,
+        *,
+        futures: int = 10_000,
+        to_infinity: bool = False,
+        segment: Sequence[str] | None = None,
+        **params: Any,
+    ) -> NewCustomer:
         """Compute the value of a customer who is not yet acquired, first order included.
 
         The first order's mean is the log's, kept with the posterior: the spend model describes repeat purchases only.
@@ -144,23 +155,52 @@ class Scorer:
         Args:
             futures: how many to simulate, at least; a multiple of the draws.
             to_infinity: value beyond any horizon, as `residual` does.
+            segment: values of the columns by which the posterior has segments; a new segment where the fit did not have
+                it. None: a customer of any segment, in proportion to the customers of the fit.
             **params: see `Params`.
 
-        Raises ScoreError where the posterior does not hold the mean first order.
+        Raises ScoreError where the posterior does not hold the mean first order, or has no segments.
         """
-        orders = first_orders(self.posterior)
+        request = self._new_customer_request(params, to_infinity=to_infinity)
+        if segment is not None:
+            at = self._segments.place(segment)
+            return self._new_customer_of(at, request, futures, to_infinity=to_infinity)
+        shares = self._segments.shares
+        if shares.size == 1:
+            return self._new_customer_of(0, request, futures, to_infinity=to_infinity)
+        several = (
+            self._new_customer_of(int(at), request, futures, to_infinity=to_infinity) for at in np.flatnonzero(shares)
+        )
+        return mix(several, shares[shares > 0], stream(request.params.seed, "scorer.new_customer.segment"))
+
+    def new_customers(
+        self, *, futures: int = 10_000, to_infinity: bool = False, **params: Any
+    ) -> dict[tuple[str, ...], NewCustomer]:
+        """Compute what `new_customer` does for each segment, by its values; for one population by the key ()."""
+        request = self._new_customer_request(params, to_infinity=to_infinity)
+        keys = self._segments.values or ((),)
+        return {
+            key: self._new_customer_of(at, request, futures, to_infinity=to_infinity) for at, key in enumerate(keys)
+        }
+
+    def _new_customer_request(self, params: Mapping[str, Any], *, to_infinity: bool) -> ScoreRequest:
+        first_orders(self.posterior)
         if to_infinity:
             refuse_no_end(params)
         horizon = TO_INFINITY / Params.of(params).delta if to_infinity else None
-        request = self._request(params, horizon=horizon)
+        return self._request(params, horizon=horizon)
+
+    def _new_customer_of(self, at: int, request: ScoreRequest, futures: int, *, to_infinity: bool) -> NewCustomer:
+        """Compute the value of a new customer of one segment; segments share the random numbers."""
+        orders, draws = first_orders(self._segments.posterior(at)), self._segments.draws[at]
         margin, repeats = request.params.margin, math.ceil(futures / self.draws)
         rng = stream(request.params.seed, "scorer.new_customer")
-        means, first, updated = value_first_orders(self._draws, orders, repeats, rng)
-        expected = self._new_customer_totals(request, 0, self._draws).expected_clv + margin * means
+        means, first, updated = value_first_orders(draws, orders, repeats, rng)
+        expected = self._new_customer_totals(request, 0, draws).expected_clv + margin * means
         outcomes, purchases = np.empty((2, repeats, self.draws))
-        for at, draws in enumerate(updated):
-            totals = self._new_customer_totals(request, at + 1, draws)
-            outcomes[at], purchases[at] = totals.clv + margin * first[at], totals.purchases
+        for repeat, population in enumerate(updated):
+            totals = self._new_customer_totals(request, repeat + 1, population)
+            outcomes[repeat], purchases[repeat] = totals.clv + margin * first[repeat], totals.purchases
         used = {**asdict(request.params), **({"horizon_days": None} if to_infinity else {})}
         return NewCustomer(outcomes.ravel(), expected, margin * means, used, purchases.ravel())
 
@@ -168,14 +208,15 @@ class Scorer:
         """Score one customer right after the first order."""
         row = {"customer_id": [f"new {number}"], "frequency": 0, "recency": 0, "T": 0, "monetary_value": 0.0}
         acquired = CustomerSummary.from_frame(pd.DataFrame(row))
-        return self._run(acquired.table, request, *_one_group(acquired), draws).groups[0]
+        one = Populations.of_one(draws, 1)
+        return self._run(acquired.table, request, *_one_group(acquired), one).groups[0]
 
     def simulate(self, customers: pd.DataFrame | CustomerSummary, **params: Any) -> Futures:
         """Simulate every customer's purchases and value in every future; for as many as memory holds."""
         request = self._request(params)
-        summary, _ = _check(customers)
+        summary, given = _check(customers)
         futures = self._futures(len(summary.table))
-        self._run(summary.table, request, *_one_group(summary), futures=futures)
+        self._run(summary.table, request, *_one_group(summary), self._segments.of(given), futures=futures)
         return futures
 
     def _futures(self, customers: int) -> Futures:
@@ -186,11 +227,21 @@ class Scorer:
     def expected_new_customer(self, days: NDArray[np.int64] | Floats) -> Floats:
         """Compute expected repeat purchases of a new customer within each number of days, shape (draws, days)."""
         ends, places = np.unique(np.asarray(days, np.float64), return_inverse=True)
-        return expect_new_customer(self._draws, ends)[0][:, places]
+        each = [expect_new_customer(draws, ends)[0] * share for draws, share in self._by_share()]
+        return np.asarray(np.sum(each, axis=0)[:, places])
 
     def new_customer_buys(self, days: float) -> Floats:
         """Compute the probability that a new customer buys again within some days, shape (draws,)."""
-        return expect_new_customer(self._draws, np.array([float(days)]))[1]
+        end = np.array([float(days)])
+        return np.asarray(
+            np.sum([expect_new_customer(draws, end)[1] * share for draws, share in self._by_share()], axis=0)
+        )
+
+    def _by_share(self) -> list[tuple[Draws, float]]:
+        """List the segments' draws with their shares of the fit's customers; a new customer is one of them."""
+        return [
+            (draws, share) for draws, share in zip(self._segments.draws, self._segments.shares, strict=True) if share
+        ]
 
     def _request(
         self,
@@ -225,13 +276,12 @@ class Scorer:
         request: ScoreRequest,
         codes: NDArray[np.int64],
         groups: int,
-        draws: Draws | None = None,
+        populations: Populations,
         advance: Callable[[int], None] | None = None,
         futures: Futures | None = None,
     ) -> KernelOutput:
-        used = draws or self._draws
         return score_batches(
-            customers, used, request, codes, groups, threads=self.threads, futures=futures, advance=advance
+            customers, populations, request, codes, groups, threads=self.threads, futures=futures, advance=advance
         )
 
     def _scores(

@@ -20,6 +20,8 @@ POSITIVE = {
     "Exponential": ("lam",),
 }
 UNIT_INTERVAL = {"Beta": ("alpha", "beta")}
+MOST_SEGMENT_COLUMNS = 3
+SUMMARY_NAMES = ("customer_id", "frequency", "recency", "T", "monetary_value")  # columns that segments cannot be
 CHOICES = {
     "method": ("nuts", "laplace", "map"),
     "purchase_model": tuple(PURCHASE_MODELS),
@@ -138,6 +140,12 @@ class FitSettings:
         draws: draws of each chain, from 100; of all chains together 100,000 at most. laplace takes as many in all.
         target_accept: acceptance rate that nuts aims at, at least 0.5 and below 1.
         joint_draws: draws that scores use, of all chains together, from 100: the futures that the scorer simulates.
+        segments: columns of the log, such as [channel], by whose values customers are fitted with partial pooling: mean
+            rate, dropout and mean spend vary between segments around the population's. Also acquisition_month,
+            acquisition_quarter and acquisition_year. Several columns make a segment of each combination. With segments,
+            nuts and laplace both draw by importance sampling, with the segments integrated out.
+        segment_spread: prior of the standard deviation, between segments, of the log of the mean rate and of the mean
+            spend, and of the log odds of dropout.
         no_repeat_buyers: what to do without a paying repeat buyer. refuse: raise an error; prior: use the prior of the
             spend model, which needs fit.scale.money.
         scale: constants that take the units out of the priors.
@@ -153,6 +161,8 @@ class FitSettings:
     draws: int = 1000
     target_accept: float = 0.9
     joint_draws: int = 1000
+    segments: list[str] = field(default_factory=list)
+    segment_spread: PriorSettings = field(default_factory=lambda: PriorSettings("HalfNormal", {"sigma": 0.5}))
     no_repeat_buyers: str = "refuse"
     scale: ScaleSettings = field(default_factory=ScaleSettings)
     priors: Priors = field(default_factory=read_priors)
@@ -168,6 +178,21 @@ class FitSettings:
         require(100 <= self.joint_draws <= most, "fit.joint_draws", f"from 100 to {most:,}", self.joint_draws)
         is_right = 0.5 <= self.target_accept < 1
         require(is_right, "fit.target_accept", "at least 0.5 and below 1", self.target_accept)
+        self.segment_spread.check("fit.segment_spread", POSITIVE)
+        if self.segments:
+            self._check_segments()
+
+    def _check_segments(self) -> None:
+        """Raise SettingsError for segments that are no names, or that another setting does not support."""
+        rule = f"up to {MOST_SEGMENT_COLUMNS} different names of columns"
+        are_names = all(name.strip() and name not in SUMMARY_NAMES for name in self.segments)
+        is_right = are_names and len(set(self.segments)) == len(self.segments) <= MOST_SEGMENT_COLUMNS
+        require(is_right, "fit.segments", rule, self.segments)
+        require_choice("fit.method with fit.segments", self.method, ("nuts", "laplace"))
+        require_choice("fit.sampler with fit.segments", self.sampler, ("nutpie",))
+        for kind, models in (("purchase_model", PURCHASE_MODELS), ("spend_model", SPEND_MODELS)):
+            supported = tuple(name for name, spec in models.items() if spec.segment_effects)
+            require_choice(f"fit.{kind} with fit.segments", getattr(self, kind), supported)
 
     @property
     def models(self) -> tuple[str, str]:

@@ -12,6 +12,7 @@ from .fit import FitSettings
 from .log import MovedLogSettings, SummarySettings, TransactionsSettings
 from .review import ReviewSettings, read_review
 from .score import DAY_COLUMNS, LOG_COLUMNS, BatchScoreSettings, ScoreSettings, TrustedScoreSettings
+from .segments import carry_segments
 from .simulate import SimulateSettings
 from .window import ObservedSettings, RfmSettings, RollingSettings
 
@@ -106,6 +107,7 @@ class TrainSettings:
 
     def __post_init__(self) -> None:
         require(0 <= self.seed < 2**63, "seed", "from 0 to 2^63 - 1", self.seed)
+        carry_segments(self.transactions, self.fit.segments)
 
 
 @dataclass
@@ -137,6 +139,7 @@ class BacktestJobSettings:
     def __post_init__(self) -> None:
         require(0 < self.level < 1, "level", "above 0 and below 1", self.level)
         require(0 <= self.seed < 2**63, "seed", "from 0 to 2^63 - 1", self.seed)
+        carry_segments(self.transactions, self.fit.segments)
         source_run, rule = (
             self.backtest.drift.source_run,
             "null in a backtest, which estimates the drift from its own origins",

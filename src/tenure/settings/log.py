@@ -16,6 +16,8 @@ LOG_CHOICES = {
 }
 # Ids that programs write for a missing value; they stand for no customer. Case is ignored.
 PLACEHOLDERS = ("nan", "NA", "N/A", "#N/A", "<NA>", "NaT", "None", "null")
+# Rules of segments that are no columns: the period of the first purchase.
+COHORTS = ("acquisition_month", "acquisition_quarter", "acquisition_year")
 NORMALIZE_IDS = ("case", "spaces", "invisible", "excel", "unicode")
 
 
@@ -162,7 +164,8 @@ class TransactionsSettings:
         duplicates: rows that are equal in every column. keep: keep and count them; drop: drop all but one.
         exclude: rules for rows to leave out, by name, such as {test orders: {column: channel, matches: "^test"}}.
         segments: columns to carry through, such as {country: first, channel: mode}: a customer's first or most frequent
-            value.
+            value. The rules acquisition_month, acquisition_quarter and acquisition_year need no column: the segment is
+            that of the first purchase, such as 2010-03, 2010-Q1 or 2010.
         first_day: leave out earlier rows; null: none, but isolated first rows raise an error.
         longest_gap_days: longest time in days without rows, from 1 up; a longer one probably is a wrong date, and
             raises an error.
@@ -210,7 +213,7 @@ class TransactionsSettings:
         rule = f"among the default placeholders, {', '.join(PLACEHOLDERS)}"
         require(not others, "transactions.not_placeholders", rule, ", ".join(map(repr, others)))
         for name, rule in self.segments.items():
-            require_choice(f"transactions.segments.{name}", rule, ("first", "mode"))
+            require_choice(f"transactions.segments.{name}", rule, ("first", "mode", *COHORTS))
         for key in ("timezone", "stamped_in"):
             zone = getattr(self, key)
             rule = "a timezone such as Europe/Paris, or null"
@@ -227,6 +230,16 @@ class TransactionsSettings:
         is_right = 0 <= self.negligible_amount <= 0.5
         require(is_right, "transactions.negligible_amount", "from 0 to 0.5", self.negligible_amount)
         require(self.longest_gap_days >= 1, "transactions.longest_gap_days", "from 1 up", self.longest_gap_days)
+
+    @property
+    def segment_columns(self) -> dict[str, str]:
+        """Return the segments that are columns of the log, with their rules."""
+        return {name: rule for name, rule in self.segments.items() if rule not in COHORTS}
+
+    @property
+    def cohorts(self) -> dict[str, str]:
+        """Return the segments by acquisition, with their rules."""
+        return {name: rule for name, rule in self.segments.items() if rule in COHORTS}
 
     @property
     def all_placeholders(self) -> list[str]:

@@ -23,8 +23,9 @@ They mirror those of `purchase.protocol`; here is what differs. Money is in the 
   draws), and an iterator over the `Parameters` of customers who made them, by repeat.
 
 **likelihood.py**: `Table.of(x, mean, count)` from distinct pairs of repeat purchases and mean spend; `kernel`,
-`density`, `densities`, `gradients`, `to_parameters`, and `pointwise(draws, x, mean)`. `Table.of` and `pointwise` of a model whose
-spec has `without_amounts` take `log_ratio` too: of each pair the sum of log(amount / mean) over a customer's purchases.
+`density`, `densities`, `gradients`, `to_parameters`, and `pointwise(draws, x, mean)`. `Table.of` and `pointwise` of a
+model whose spec has `without_amounts` take `log_ratio` too: of each pair the sum of log(amount / mean) over a
+customer's purchases.
 
 **process.py**: `class Process` with the methods of `SpendProcess` below.
 

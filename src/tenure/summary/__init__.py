@@ -3,9 +3,11 @@
 from .amounts import Amounts
 from .faults import Fault, SummaryError, repeated
 from .ids import IdsError, canonical_ids
-from .table import COLUMNS, CustomerSummary, FirstOrders
+from .segments import JOINED, as_text, distinct_segments, require_segments, segment_codes
+from .table import COLUMNS, SPENDING, CustomerSummary, FirstOrders
 
 __all__ = [
-    "COLUMNS", "Amounts",
-    "CustomerSummary", "Fault", "FirstOrders", "IdsError", "SummaryError", "canonical_ids", "repeated",
+    "COLUMNS", "JOINED", "SPENDING", "Amounts",
+    "CustomerSummary", "Fault", "FirstOrders", "IdsError", "SummaryError", "as_text", "canonical_ids",
+    "distinct_segments", "repeated", "require_segments", "segment_codes",
 ]  # fmt: skip

@@ -21,6 +21,7 @@ type Floats = npt.NDArray[np.float64]
 
 DAYS = ("frequency", "recency", "T")
 COLUMNS = ("customer_id", *DAYS, "monetary_value")
+SPENDING = ("counted", "counted_mean", "log_ratio", "first_order")  # of each customer; see `Amounts.of`
 DAYS_BELOW = 2.0**31  # far below the limit of int64
 SPEND_BELOW = 1e100  # sums of spend stay finite
 
@@ -55,12 +56,15 @@ class CustomerSummary:
         as_of: the end of observation, or None.
         first_orders: the spend on first purchases; None if there is no log.
         amounts: the amounts of repeat purchase days; None if there is no log.
+        spending: by customer, what `amounts` and `first_orders` sum up: the columns `SPENDING`; None if there is no
+            log.
     """
 
     table: pd.DataFrame
     as_of: date | None
     first_orders: FirstOrders | None = None
     amounts: Amounts | None = None
+    spending: pd.DataFrame | None = None
 
     def __post_init__(self) -> None:
         kinds = [pd.api.types.is_string_dtype(self.table.iloc[:, 0])]
@@ -81,6 +85,7 @@ class CustomerSummary:
         segments: Sequence[str] = (),
         *,
         amounts: Amounts | None = None,
+        spending: pd.DataFrame | None = None,
         first_row: int = 1,
     ) -> CustomerSummary:
         """Build a customer summary from a table; check every rule of the contract.
@@ -91,6 +96,7 @@ class CustomerSummary:
             first_orders: of the same customers.
             segments: further columns of the frame to keep.
             amounts: of the same customers.
+            spending: of the same customers, in the same order.
             first_row: the number of the first row, if the frame is a part of a larger table.
 
         Raises:
@@ -107,7 +113,7 @@ class CustomerSummary:
         table = _table(ids, days)
         for name in segments:
             table[name] = frame[name].to_numpy()
-        return cls(table, as_of, first_orders, amounts)
+        return cls(table, as_of, first_orders, amounts, spending)
 
 
 def _refuse_columns(frame: pd.DataFrame) -> None:

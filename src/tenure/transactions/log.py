@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
@@ -34,7 +35,7 @@ class Transactions:
         digest: sha256 of its bytes, in hexadecimal.
         first_day: the day of the first sale.
         last_day: the day of the last sale or refund.
-        segments: the names of the segment columns.
+        segments: the names of the segments.
         tables: sales and refunds, Ibis tables on the connection that read them.
         rows, amount: the number of rows and the total amount of the raw log.
         left_out: the rows that a rule leaves out, of all days.
@@ -43,6 +44,7 @@ class Transactions:
         has_orders: whether the log has order ids.
         excluded: the number of customers whose every row a rule leaves out.
         negligible_amount: purchase days below this share of the median one are no evidence on spend.
+        cohorts: the segments that are not columns of the log but periods of acquisition, with their rules.
     """
 
     source: str
@@ -59,6 +61,7 @@ class Transactions:
     has_orders: bool = False
     excluded: int = 0
     negligible_amount: float = 0.01
+    cohorts: Mapping[str, str] = field(default_factory=dict)
 
     def purchases(self, until: date | None = None) -> Any:
         """Return `customer_id`, `date` and `amount` (net of refunds) as an Ibis table, one row per purchase.
@@ -107,7 +110,7 @@ class Transactions:
         return () if self.tables.strays is None else orders.list_strays(self.tables.strays, until)
 
     def segment_values(self, until: date) -> Any | None:
-        """Return the segments of each customer, from sales up to a day; None without segment columns."""
+        """Return the segments that are columns of the log, from sales up to a day; None without any."""
         return self.tables.segment_values(until)
 
     def acquired_before(self) -> Any | None:
@@ -200,6 +203,7 @@ def _accounted(source: Source, end: date | str | None, today: date | None) -> Tr
         has_orders=source.settings.columns.order_id is not None,
         excluded=0 if are_all else count_excluded(log_rows, tables),
         negligible_amount=source.settings.negligible_amount,
+        cohorts=source.settings.cohorts,
     )
 
 

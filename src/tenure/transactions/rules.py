@@ -134,7 +134,7 @@ def _read(raw: Any, settings: TransactionsSettings, is_untidy: Any | None) -> tu
         acquired = read_day(raw[named.acquired], named.acquired, settings, required=False)
         read["acquired"] = acquired.value
         faults += [*acquired.faults, _acquired_late(acquired.value, day.value, named.acquired)]
-    for name in settings.segments:
+    for name in settings.segment_columns:
         read[f"segment_{name}"] = raw[name].cast("string").fill_null("(none)")
     return read, faults
 
@@ -156,7 +156,7 @@ def _rules(table: Any, settings: TransactionsSettings, of_ids: list[int]) -> dic
     amount, given = table["tenure_amount"], settings.columns
     nobody = _is_nobody(table, of_ids)
     # A CASE limits the other cells to the few rows without a customer.
-    named = [*given.named().values(), *settings.segments, *([settings.currency] if settings.currency else [])]
+    named = [*given.named().values(), *settings.segment_columns, *([settings.currency] if settings.currency else [])]
     empty = [cells.is_blank(table[name]) for name in named]
     rules = {BLANK: nobody.ifelse(ibis.and_(*empty), False)}
     if settings.guests == "drop":
@@ -224,7 +224,7 @@ def refuse_columns(existing: tuple[str, ...], settings: TransactionsSettings) ->
     """Raise TransactionsError for a log without the columns of the settings."""
     wanted = {f"transactions.columns.{role}": name for role, name in settings.columns.named().items()}
     wanted |= {"transactions.currency": settings.currency} if settings.currency else {}
-    wanted |= {f"transactions.segments.{name}": name for name in settings.segments}
+    wanted |= {f"transactions.segments.{name}": name for name in settings.segment_columns}
     wanted |= {f"transactions.exclude.{rule}.column": exclude.column for rule, exclude in settings.exclude.items()}
     faults = [
         f"there is no column {name!r} ({key}). {_advice(name, list(existing))}"

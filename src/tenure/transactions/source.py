@@ -208,7 +208,7 @@ def used_columns(settings: TransactionsSettings) -> list[str]:
     """Return the columns of the settings, each once."""
     more = [settings.currency] if settings.currency else []
     rules = [rule.column for rule in settings.exclude.values()]
-    return list(dict.fromkeys([*settings.columns.named().values(), *settings.segments, *rules, *more]))
+    return list(dict.fromkeys([*settings.columns.named().values(), *settings.segment_columns, *rules, *more]))
 
 
 def refuse_doubles(

@@ -139,7 +139,7 @@ def materialize(
         if settings.columns.order_id:
             orders = keep("orders", _orders(sold, refunds))
     segments = {}
-    for name, rule in settings.segments.items():
+    for name, rule in settings.segment_columns.items():
         values = sold.select("customer_id", "date", value=sold[f"segment_{name}"])
         counted = values.group_by(["customer_id", "date", "value"]).aggregate(rows=values.count())
         segments[name] = (keep(f"segment_{name}", counted), rule)

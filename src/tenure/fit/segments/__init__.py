@@ -5,7 +5,15 @@ integrated out segment by segment (`inner`), importance sampling draws the few p
 each segment is drawn given them (`effects`). A joint Laplace approximation of all segments has k-hat above 2.
 """
 
-from .run import SegmentedFit, SegmentsError, fit_segments
+from .first_orders import shrink_first_orders
+from .run import SegmentedFit, SegmentsError, all_effects, fit_segments
 from .target import SegmentedTarget
 
-__all__ = ["SegmentedFit", "SegmentedTarget", "SegmentsError", "fit_segments"]
+__all__ = [
+    "SegmentedFit",
+    "SegmentedTarget",
+    "SegmentsError",
+    "all_effects",
+    "fit_segments",
+    "shrink_first_orders",
+]

@@ -1,4 +1,4 @@
-"""Draw the population's parameters and the spreads: search for the mode without gradients, then sample by importance."""
+"""Draw the population's parameters and the spreads: find the mode without gradients, then sample by importance."""
 
 from dataclasses import dataclass, replace
 
@@ -72,12 +72,12 @@ def climb(target: Densities, point: Floats, factor: Floats) -> Mode:
     """
     value = float(target.densities(point[None])[0])
     if not np.isfinite(value):
-        raise ModeError("No mode of a model with segments was found: the density is not finite where the search starts.")
+        raise ModeError("No mode of a model with segments was found: its density is not finite at the start.")
     for _ in range(MOST_STEPS):
         slope, curvature = _differences(target, point, factor, value)
         values, vectors = np.linalg.eigh(curvature)
         step = vectors @ ((vectors.T @ slope) / np.maximum(values, FLATTEST))
-        step *= min(1.0, LONGEST / max(np.linalg.norm(step), 1e-300))
+        step *= min(1.0, LONGEST / max(float(np.linalg.norm(step)), 1e-300))
         trials = point + np.outer(SHORTER, factor @ step)
         reached = target.densities(trials)
         factor = factor @ (vectors / np.sqrt(np.maximum(values, FLATTEST)))

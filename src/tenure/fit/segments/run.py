@@ -11,7 +11,6 @@ from tenure.fit.importance import ImportanceDraws
 from tenure.fit.pareto import LIMIT
 from tenure.fit.target import Target
 from tenure.kernel_table import Floats
-from tenure.settings import PriorSettings
 from tenure.streams import stream
 
 from .effects import draw_effects, inner_error
@@ -20,6 +19,7 @@ from .target import SegmentedTarget
 
 LARGEST_ERROR = 0.5  # of the integrals, in nats
 MORE_NODES = (1, 5)  # of the quadrature, until the error is small
+FARTHEST = 30.0  # of an effect: beyond, a parameter would leave the bounds of the scorer
 
 
 class SegmentsError(InputError):
@@ -35,36 +35,45 @@ class SegmentedFit:
     Args:
         target: the density of the population's coordinates and the spreads.
         sample: draws of these.
-        segments: draws of the effects, shape (segments + 1, effects, draws).
         error: of the integrals, in nats.
-        nodes: of the quadrature.
         seconds: how long it took.
     """
 
     target: SegmentedTarget
     sample: ImportanceDraws
-    effects: Floats
     error: float
     seconds: float
 
+    @property
+    def numbers(self) -> dict[str, float]:
+        """List the diagnostics."""
+        effective, draws = self.sample.effective, len(self.sample.u)
+        return {
+            "proposal_khat": self.sample.khat,
+            "effective_draws": effective,
+            "relative_ess": effective / draws,
+            "segments": float(len(self.target.segments)),
+            "segments_inner_error": self.error,
+            "segments_nodes": float(self.target.nodes),
+            "sampling_seconds": self.seconds,
+            "ess_per_second": effective / self.seconds,
+        }
 
-def fit_segments(
-    pooled: Target, parts: Sequence[Target], spread_prior: PriorSettings, *, draws: int, seed: int
-) -> SegmentedFit:
-    """Fit a model to customers of all segments (`pooled`) and of each (`parts`)."""
+
+def fit_segments(target: SegmentedTarget, pooled: Target, *, draws: int, seed: int) -> SegmentedFit:
+    """Draw the population's parameters and the spreads; `pooled` is the target without segments."""
     start = time.perf_counter()
-    target, error = SegmentedTarget.of(pooled, parts, spread_prior), np.inf
     for nodes in MORE_NODES:
         outer = sample_outer(replace(target, nodes=nodes), pooled, draws=draws, rng=stream(seed, "fit.segments"))
         error = inner_error(outer.target, outer.draws.u)
         if error < LARGEST_ERROR:
             break
     _refuse(pooled.kind, outer.draws, error)
-    effects = _all_effects(outer.target, outer.draws.u, parts, seed)
-    return SegmentedFit(outer.target, outer.draws, effects, error, time.perf_counter() - start)
+    return SegmentedFit(outer.target, outer.draws, error, time.perf_counter() - start)
 
 
 def _refuse(kind: str, sample: ImportanceDraws, error: float) -> None:
+    """Raise SegmentsError for draws that one of the two certificates refuses."""
     faults = []
     if not sample.khat <= LIMIT:
         faults.append(f"k-hat of the importance weights is {sample.khat:.2f}, above {LIMIT}")
@@ -72,16 +81,20 @@ def _refuse(kind: str, sample: ImportanceDraws, error: float) -> None:
         faults.append(f"the integrals over segments have an error of {error:.2f}, above {LARGEST_ERROR}")
     if faults:
         raise SegmentsError(
-            f"The segments of the model of {kind} cannot be fitted reliably: {'; '.join(faults)}. Merge small segments, "
-            "take narrower priors, or fit without fit.segments."
+            f"The segments of the model of {kind} cannot be fitted reliably: {'; '.join(faults)}. Take more customers, "
+            "merge small segments, or fit without fit.segments."
         )
 
 
-def _all_effects(target: SegmentedTarget, u: Floats, parts: Sequence[Target], seed: int) -> Floats:
-    """Return the effects of all segments in order, of those without data and of a new one too."""
+def all_effects(target: SegmentedTarget, u: Floats, parts: Sequence[Target], seed: int) -> dict[str, Floats]:
+    """Draw the effects of all segments, by quantity, at rows of coordinates: shape (segments + 1, rows).
+
+    Those of a segment without data are drawn from the spreads, and so are those of a new one, the last.
+    """
     _, spreads = target.split(u)
     estimated = iter(draw_effects(target, u, seed))
     rng = stream(seed, "fit.segments.new")
     each = [rng.standard_normal(spreads.shape) * spreads if part.is_empty else next(estimated) for part in parts]
     each.append(rng.standard_normal(spreads.shape) * spreads)
-    return np.array(each).transpose(0, 2, 1)
+    drawn = np.clip(np.array(each), -FARTHEST, FARTHEST)
+    return {name: np.ascontiguousarray(drawn[:, :, at]) for at, name in enumerate(target.spec.segment_effects)}

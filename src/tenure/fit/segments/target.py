@@ -23,7 +23,8 @@ class Starts:
 
     Args:
         origin: the coordinates for which the constants are.
-        coefficients: of the constant and of each coordinate less its origin, shape (segments, 1 + coordinates, effects).
+        coefficients: of the constant and of each coordinate less its origin, shape (segments, 1 + coordinates,
+            effects).
     """
 
     origin: Floats
@@ -94,7 +95,8 @@ class SegmentedTarget(Target):
 
     def densities(self, u: Floats) -> Floats:
         """Compute the log-density at rows of coordinates, on all cores."""
-        return np.sum([inner.log_integral for inner in self.integrals(u)], axis=0) + self.log_prior(u)
+        total: Floats = np.sum([inner.log_integral for inner in self.integrals(u)], axis=0)
+        return total + self.log_prior(u)
 
     def integrals(self, u: Floats) -> list[Inner]:
         """Integrate out each segment's effects at rows of coordinates."""

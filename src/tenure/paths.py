@@ -44,6 +44,8 @@ SCORE_MONTHS: Final = "scores/months"  # table and figure
 
 DECISIONS: Final = "decisions"  # a folder of tables and the page, none of which names a customer
 
+NEW_BY_SEGMENT: Final = "new_customer/by_segment"
+
 COMPARISON: Final = "promotion/comparison"
 
 

@@ -20,7 +20,7 @@ from .addresses import mask
 from .errors import InputError, Reason
 from .frames import NULLABLE
 from .scorer import customer_keys, group, refuse_groups
-from .summary import CustomerSummary, Fault, SummaryError, canonical_ids, repeated
+from .summary import CustomerSummary, Fault, SummaryError, canonical_ids, repeated, require_segments
 from .transactions import CANONICAL, INTEGER, TEXT, refuse_others
 from .units import Seen
 
@@ -147,19 +147,23 @@ class SummaryFile:
             yield from chunks
 
 
-def check_summaries(summary: SummaryParts, by: Sequence[str] = (), seen: Seen | None = None) -> int:
+def check_summaries(
+    summary: SummaryParts, by: Sequence[str] = (), seen: Seen | None = None, segments: Sequence[str] = ()
+) -> int:
     """Check every part of a table, and all parts for duplicate ids, before any work; return the number of rows.
 
     Args:
         summary: the table.
         by: columns to total by.
         seen: collects the facts for the comparison of units.
+        segments: columns by which the model has segments.
 
     Raises SummaryError with every broken rule of the table, ScoreError for groups that cannot be built.
     """
     rows, faults, groups = 0, list[Fault](), set[tuple[Any, ...]]()
     keys = [np.empty(0, np.uint64)]
     for part in summary.parts():
+        require_segments(list(part.columns), segments)
         try:
             customers = CustomerSummary.from_frame(part, first_row=rows + 1).table
         except SummaryError as error:

@@ -123,7 +123,7 @@ def customers_of(log: Log, settings: TrainSettings, window: AcquisitionWindow = 
     id_type = choose_type(log.transactions, settings.transactions.id_type)
     if id_type != STRING:
         order = summary.table.astype({ID: id_type})[ID].argsort(kind="stable")
-        summary = replace(summary, table=summary.table.iloc[order].reset_index(drop=True))
+        summary = summary.reordered(order.to_numpy())
     return Customers(summary, summary.table, log.kind, is_log=True, id_type=id_type)
 
 

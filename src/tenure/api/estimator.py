@@ -12,7 +12,7 @@ import pandas as pd
 from tenure.fit import LibraryModels, library_model, prior_population, summarize_prior
 from tenure.pipeline import Evaluation, evaluate, fit_whole
 from tenure.rfm import EVERYONE, AcquisitionWindow, CompressedSummary
-from tenure.scorer import NewCustomer, ScoreError, Scorer
+from tenure.scorer import NewCustomer, ScoreError, Scorer, tabulate_new_customers
 from tenure.settings import RfmSettings, TrainSettings
 from tenure.summary import CustomerSummary
 from tenure.totals import estimate_drifts
@@ -226,6 +226,13 @@ class CLV:
         """
         return self._fitted().scorer.new_customer(to_infinity=to_infinity, **self._params(params))
 
+    def new_customers(self, **params: Any) -> pd.DataFrame:
+        """Return the clv of a new customer of each segment: a table of `scorer.tabulate_new_customers`.
+
+        Raises ScoreError for a model of a summary, which has no first orders.
+        """
+        return tabulate_new_customers(self._fitted().scorer, **self._params(params))
+
     def backtest(self, log: object, cutoff: Day | None = None, **settings: Unpack[FitWords]) -> Evaluation:
         """Fit the days up to a cut-off, forecast the days after it, and judge the forecast.
 
@@ -327,7 +334,8 @@ def _fit(customers: Customers, fitted: CustomerSummary, settings: TrainSettings)
     scorer = Scorer(result.posterior.thin(settings.fit.joint_draws))
     until = fitted.as_of or dt.date.max  # of past errors, which are none
     drifts = estimate_drifts({}, until, settings.backtest.drift, seed=settings.seed)
-    return Fitted(result.posterior, scorer, drifts, customers, FitResult(result, CompressedSummary.of(fitted), seed))
+    compressed = CompressedSummary.of(fitted, settings.fit.segments)
+    return Fitted(result.posterior, scorer, drifts, customers, FitResult(result, compressed, seed))
 
 
 def _listed(by: Sequence[str] | str) -> list[str]:

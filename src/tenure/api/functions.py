@@ -88,7 +88,9 @@ class Training(pipeline.Training):
 def _model(training: Training, final: StageFit) -> CLV:
     posterior, joint = final.posterior, training.settings.fit.joint_draws
     scorer = Scorer(posterior.thin(joint), validated_horizon_days=training.data.split.horizon_days)
-    result = FitResult(final.report.fit, CompressedSummary.of(final.summary), final.seed)
+    result = FitResult(
+        final.report.fit, CompressedSummary.of(final.summary, training.settings.fit.segments), final.seed
+    )
     about = {"verdict": training.verdict.value, "cutoff": str(training.data.split.cutoff)}
     return CLV.of(Fitted(posterior, scorer, training.drifts, training.customers, result, about))
 

@@ -46,7 +46,7 @@ class LogWords(TypedDict, total=False):
     cancellations: str | None
     duplicates: str
     exclude: Mapping[str, Table]
-    segments: Mapping[str, str]
+    segments: Mapping[str, str] | list[str]
     first_day: Day | None
     longest_gap_days: int
     allow_quiet_end: bool
@@ -73,6 +73,7 @@ class FitWords(WindowWords, total=False):
     draws: int
     target_accept: float
     joint_draws: int
+    segment_spread: Table
     no_repeat_buyers: str
     scale: Table
     priors: Any
@@ -99,6 +100,7 @@ class AllWords(TrainWords, total=False):
 
 # The parts of the settings whose fields are words, as keys of `TrainSettings`.
 PARTS = ("transactions", "transactions.columns", "rfm", "fit", "score", "backtest", "")
+SEGMENTS, CARRIED = "segments", "transactions.segments"  # a list is fitted by, a table of rules is carried through
 HIDDEN = ("path", "columns", "registry", "result", *(part for part in PARTS if part))  # fields that are no words
 
 
@@ -141,7 +143,8 @@ def settings_of(words: Mapping[str, Any], allowed: type, caller: str) -> TrainSe
     for word, value in words.items():
         if word not in names:
             raise SettingsError(_unknown(word, names, caller))
-        *parts, last = keys[word].split(".")
+        key = CARRIED if word == SEGMENTS and isinstance(value, Mapping) else keys[word]
+        *parts, last = key.split(".")
         table = changes
         for part in parts:
             table = table.setdefault(part, {})

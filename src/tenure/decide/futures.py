@@ -54,6 +54,11 @@ def require_model(scorer: Any, model: str, level: float) -> None:
             f"{model} scores with the code that it was registered with, which does not return simulated futures: train"
             " again with the installed version of tenure."
         )
+    if getattr(scorer.posterior, "segments", None) is not None:
+        raise DecideError(
+            f"{model} has segments, which decisions do not support. Train without fit.segments; new_customer/by_segment"
+            " of a training has what a new customer of each segment is worth."
+        )
     if scorer.posterior.origin.get("first_orders") is None:
         raise DecideError(
             f"{model} has no first orders, which what a new customer may cost needs: it was fitted to customer"

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from functools import partial
 
+import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
@@ -59,13 +60,19 @@ def _sample(fitted: StageFit) -> pd.DataFrame:
 
 def _purchases_check(posterior: Posterior, customers: pd.DataFrame, seed: int, level: float) -> Figure:
     rng = stream(seed, "tenure-train.replicated_purchases")
-    replicated = predictive.replicate_purchases(posterior, customers["T"].to_numpy(), rng=rng, replicates=REPLICATES)
+    replicated = np.empty((REPLICATES, len(customers)), np.int64)
+    for part, rows in predictive.by_segment(posterior, customers):
+        days = customers["T"].to_numpy()[rows]
+        replicated[:, rows] = predictive.replicate_purchases(part, days, rng=rng, replicates=REPLICATES)
     return purchases_check(customers["frequency"].to_numpy(), replicated, level)
 
 
 def _spend_check(posterior: Posterior, paid: pd.DataFrame, seed: int, level: float) -> Figure:
     rng = stream(seed, "tenure-train.replicated_spends")
-    replicated = predictive.replicate_spends(posterior, paid["frequency"].to_numpy(), rng=rng, replicates=REPLICATES)
+    replicated = np.empty((REPLICATES, len(paid)))
+    for part, rows in predictive.by_segment(posterior, paid):
+        counts = paid["frequency"].to_numpy()[rows]
+        replicated[:, rows] = predictive.replicate_spends(part, counts, rng=rng, replicates=REPLICATES)
     return spend_check(paid["monetary_value"].to_numpy(float), replicated, level)
 
 

@@ -7,6 +7,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from tenure import purchase, spend
+from tenure.model_spec import NoLibraryModelError
 from tenure.posterior import Posterior
 from tenure.summary import CustomerSummary
 
@@ -23,6 +24,10 @@ def library_model(posterior: Posterior, summary: CustomerSummary) -> LibraryMode
 
     They have one row per customer, customer ids among them: do not log them.
     """
+    if posterior.segments is not None:
+        raise NoLibraryModelError(
+            "pymc-marketing has no model with segments. Fit without fit.segments for a stock model."
+        )
     customers = summary.table
     paid = (customers["frequency"] > 0) & (customers["monetary_value"] > 0)
     repeat = customers.loc[paid, ["customer_id", "frequency", "monetary_value"]]

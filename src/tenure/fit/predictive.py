@@ -8,11 +8,13 @@ from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 from tenure.model_spec import Spec
 from tenure.posterior import Posterior
 from tenure.simulate import purchase_process, spend_process
+from tenure.summary import segment_codes
 
 type Floats = NDArray[np.float64]
 type Ints = NDArray[np.int64]
@@ -20,6 +22,16 @@ type Ints = NDArray[np.int64]
 
 class PredictiveError(ValueError):
     """Data that no customer of the model can have."""
+
+
+def by_segment(posterior: Posterior, customers: pd.DataFrame) -> Iterator[tuple[Posterior, Ints]]:
+    """Yield the posterior of each segment with the places of its customers; without segments, that of all."""
+    if posterior.segments is None:
+        yield posterior, np.arange(len(customers))
+        return
+    codes = segment_codes(customers, posterior.segments.names, posterior.segments.values)
+    for at in np.unique(codes):
+        yield posterior.of_segment(int(at)), np.flatnonzero(codes == at)
 
 
 def replicate_purchases(posterior: Posterior, T: NDArray[Any], rng: np.random.Generator, replicates: int) -> Ints:

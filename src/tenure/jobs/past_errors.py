@@ -15,7 +15,7 @@ type PastErrors = Mapping[str, Sequence[PastError]]
 # Past errors belong to one recipe. The other settings of a backtest, such as the number of draws, do not change them.
 RECIPE = (
     "transactions.", "rfm.burn_in_days", "rfm.acquisition", "fit.purchase_model", "fit.spend_model",
-    "fit.no_repeat_buyers", "fit.scale.", "fit.priors.",
+    "fit.segments", "fit.segment_spread.", "fit.no_repeat_buyers", "fit.scale.", "fit.priors.",
 )  # fmt: skip
 FREE = ("transactions.path", "transactions.engine.", "transactions.segments")  # the digest identifies the log
 SHOWN = 3

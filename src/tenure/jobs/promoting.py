@@ -11,7 +11,7 @@ from tenure.promote import Comparison, Decision, PromoteError, compare_recipes, 
 from tenure.record import Record, finite
 from tenure.review import Verdict
 from tenure.rfm import AcquisitionWindow, CompressedSummary, Split, split_log
-from tenure.settings import FitSettings, PromoteSettings
+from tenure.settings import FitSettings, PromoteSettings, carry_segments
 from tenure.transactions import read
 
 from . import console
@@ -120,6 +120,8 @@ def _compare(
         return None
     try:
         recipe = read_recipe(registry.evidence(challenger.run_id).recipe())
+        of_champion = read_fit(registry.evidence(champion.run_id).recipe())
+        carry_segments(recipe.transactions, of_champion.segments, "the champion's fit.segments")
         recipe.transactions.path = settings.transactions.path or recipe.transactions.path
         _require_trust(recipe.transactions.query, challenger, settings)
         with console.stage(f"read {recipe.transactions.path}"):
@@ -186,7 +188,9 @@ def _compare_recipes(
 def _fit(role: str, split: Split, settings: FitSettings, seed: int) -> Posterior:
     model, method = settings.purchase_model, settings.method
     with console.stage(f"fit the {role}'s recipe to the days up to {split.cutoff}: {model}, {method}") as progress:
-        fitted = fit_models(CompressedSummary.of(split.calibration), settings, seed=seed, progress=progress)
+        fitted = fit_models(
+            CompressedSummary.of(split.calibration, settings.segments), settings, seed=seed, progress=progress
+        )
     registry.log_record(Record(metrics=finite(fitted.diagnostics)), under=f"promotion.{role}")
     return fitted.posterior
 

@@ -16,7 +16,7 @@ from tenure.record import Record
 from tenure.review import Verdict
 from tenure.rfm import HISTORY, stream_summary
 from tenure.scorer import Months, Scorer
-from tenure.settings import ScoreJobSettings, TrustedScoreSettings
+from tenure.settings import ScoreJobSettings, TrustedScoreSettings, carry_segments
 from tenure.summary_file import SummaryFile, SummaryParts, check_summaries
 from tenure.transactions import AccountedLog, choose_type, input_files, read
 
@@ -53,6 +53,7 @@ def run(settings: ScoreJobSettings, config: str) -> Result:
     model = model_of(loaded.about)
     verdict = require_verdict(loaded.about, accept_failed=settings.score.accept_failed)
     require_supported(loaded.scorer, settings, model)
+    carry_segments(settings.transactions, segments_of(loaded.scorer), f"{model}, fitted by segments,")
     customers = _customers(settings, loaded.about)
     if customers.log is not None:
         console.print_reconciliation(customers.log.reconciliation)
@@ -185,12 +186,18 @@ def _customers(settings: ScoreJobSettings, about: Mapping[str, str]) -> Customer
     return Customers(summary, str(as_of), accounted)
 
 
+def segments_of(scorer: Scorer) -> tuple[str, ...]:
+    """Return the columns by which a model has segments; none of a model of an older version."""
+    segments = getattr(scorer.posterior, "segments", None)
+    return () if segments is None else segments.names
+
+
 def check_customers(
     customers: Customers, scorer: Scorer, settings: TrustedScoreSettings, by: Sequence[str] = ()
 ) -> int:
     """Check the customers and the units of their money and time, and count them."""
     seen = units.Seen()
-    rows = check_summaries(customers.summary, by, seen)
+    rows = check_summaries(customers.summary, by, seen, segments_of(scorer))
     try:
         warning = units.compare_money(seen, scorer.posterior.origin)
         if customers.log is None:

@@ -5,6 +5,8 @@ from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from dataclasses import replace
 
+import pandas as pd
+
 from tenure import figures, invocation, paths, pipeline, registry, report
 from tenure.errors import Reason
 from tenure.failures import Failures
@@ -120,6 +122,10 @@ class _EvidenceLog(pipeline.Observer):
     def on_new_customer(self, new_customer: NewCustomer) -> None:
         """Log the clv of a new customer."""
         registry.log_record(pipeline.record_new_customer(new_customer), under="new_customer")
+
+    def on_new_customers_by_segment(self, table: pd.DataFrame) -> None:
+        """Log the clv of a new customer of each segment."""
+        registry.log_record(Record(tables={paths.NEW_BY_SEGMENT: table.set_index("segment")}))
 
     def on_base_forecast(self, numbers: Mapping[str, float], drifts: Drifts) -> None:
         """Log the forecast of the customer base, and the source of its drift."""

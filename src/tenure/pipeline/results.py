@@ -57,10 +57,12 @@ class Forecasts:
     Args:
         new_customer: the clv of a customer who is not yet acquired.
         base: numbers of `forecast_base`.
+        by_segment: of `scorer.tabulate_new_customers`; None without segments.
     """
 
     new_customer: NewCustomer
     base: Mapping[str, float]
+    by_segment: pd.DataFrame | None = None
 
 
 def record_new_customer(new_customer: NewCustomer) -> Record:

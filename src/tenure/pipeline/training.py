@@ -3,6 +3,9 @@
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict, dataclass
+from typing import Any
+
+import pandas as pd
 
 from tenure.backtest import measure_refit_drift
 from tenure.failures import Failures
@@ -11,7 +14,7 @@ from tenure.posterior import Posterior
 from tenure.record import add_prefix
 from tenure.review import Verdict, judge
 from tenure.rfm import AcquisitionWindow, CompressedSummary, summarize
-from tenure.scorer import NewCustomer, Scorer
+from tenure.scorer import NewCustomer, Scorer, tabulate_new_customers
 from tenure.settings import SettingsError, TrainSettings
 from tenure.streams import derive_seed
 from tenure.summary import CustomerSummary
@@ -49,6 +52,9 @@ class Observer:
 
     def on_new_customer(self, new_customer: NewCustomer) -> None:
         """Handle the clv of a new customer."""
+
+    def on_new_customers_by_segment(self, table: pd.DataFrame) -> None:
+        """Handle the clv of a new customer of each segment."""
 
     def on_base_forecast(self, numbers: Mapping[str, float], drifts: Drifts) -> None:
         """Handle the forecast of the customer base."""
@@ -177,7 +183,8 @@ class _Trainer:
         return Training(self.data, calibration, judged.holdout, metrics, review, *refit)
 
     def _fit(self, stage: str, summary: CustomerSummary) -> StageFit:
-        base, seed = CompressedSummary.of(summary), _seed_of(stage, self.settings)
+        base = CompressedSummary.of(summary, self.settings.fit.segments)
+        seed = _seed_of(stage, self.settings)
         size = f"{base.customers:,} customers, {len(base.histories.count):,} distinct histories"
         with self.observer.stage(f"fit {stage}: {size}") as progress:
             fitted = fit_models(base, self.settings.fit, seed=seed, progress=progress)
@@ -225,10 +232,19 @@ class _Trainer:
         scorer, params = Scorer(final.posterior.thin(self.settings.fit.joint_draws)), asdict(self.settings.score)
         new_customer = scorer.new_customer(**params, seed=self.settings.seed)
         self.observer.on_new_customer(new_customer)
+        by_segment = self._new_customers(scorer, params)
+        if by_segment is not None:
+            self.observer.on_new_customers_by_segment(by_segment)
         customers, days = len(whole_log.table), self.settings.score.horizon_days
         with self.observer.stage(f"forecast {days} days ahead: {customers:,} customers") as progress:
             advance = None if progress is None else _advance(progress, customers)
             scores = scorer.score(whole_log, **params, seed=self.settings.seed, advance=advance)
             base = forecast_base(scores, whole_log.table["frequency"], drifts)
             self.observer.on_base_forecast(base, drifts)
-        return Forecasts(new_customer, base)
+        return Forecasts(new_customer, base, by_segment)
+
+    def _new_customers(self, scorer: Scorer, params: Mapping[str, Any]) -> pd.DataFrame | None:
+        """Tabulate new customers by segment; None without segments."""
+        if not self.settings.fit.segments:
+            return None
+        return tabulate_new_customers(scorer, **params, seed=self.settings.seed)

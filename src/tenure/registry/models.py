@@ -117,8 +117,8 @@ def register(
             name=name,
             python_model=str(Path(__file__).with_name("model_code.py")),
             artifacts=artifacts,
-            signature=_signature(),
-            input_example=(EXAMPLE, {**_defaults(), "horizon_days": min(365, validated_horizon_days)}),
+            signature=_signature(posterior),
+            input_example=(_example(posterior), {**_defaults(), "horizon_days": min(365, validated_horizon_days)}),
             pip_requirements=[f"{package}=={version(package)}" for package in REQUIREMENTS],
             model_config={"validated_horizon_days": validated_horizon_days},
             tags={"run_id": run_id, "verdict": verdict},
@@ -260,12 +260,24 @@ def _defaults() -> dict[str, Any]:
     return asdict(Params())
 
 
-def _signature() -> ModelSignature:
+def _example(posterior: Posterior) -> pd.DataFrame:
+    """Return synthetic customers, of the first segment where there are any."""
+    segments = posterior.segments
+    if segments is None or not segments.values:
+        names = () if segments is None else segments.names
+        return EXAMPLE.assign(**dict.fromkeys(names, "(none)"))
+    return EXAMPLE.assign(**dict(zip(segments.names, segments.values[0], strict=True)))
+
+
+def _signature(posterior: Posterior) -> ModelSignature:
+    # Optional for MLflow: the scorer's own error names those that are missing, and what to do.
+    names = () if posterior.segments is None else posterior.segments.names
+    segments = [ColSpec(AnyType(), name, required=False) for name in names]
     kinds = {int: "long", float: "double"}
     outputs = [ColSpec("long" if column in COUNTS else "double", column) for column in COLUMNS]
     return ModelSignature(
         # Any type: MLflow would refuse whole numbers in a column of doubles; the scorer checks the types.
-        inputs=Schema([ColSpec(AnyType(), column) for column in SUMMARY_COLUMNS]),
+        inputs=Schema([*(ColSpec(AnyType(), column) for column in SUMMARY_COLUMNS), *segments]),
         outputs=Schema([ColSpec("string", "customer_id"), *outputs]),
         params=ParamSchema([ParamSpec(name, kinds[type(value)], value) for name, value in _defaults().items()]),
     )

@@ -21,7 +21,8 @@ METRICS = (
 PARAMS = (
     "transactions.path", "transactions.zero_amounts", "transactions.guests", "rfm.cutoff", "rfm.end",
     "rfm.burn_in_days", "rfm.acquisition.first", "rfm.acquisition.last", "fit.method", "fit.purchase_model",
-    "fit.spend_model", "fit.priors", "fit.draws", "fit.tune", "fit.chains", "fit.joint_draws", "fit.target_accept",
+    "fit.spend_model", "fit.segments", "fit.priors", "fit.draws", "fit.tune", "fit.chains", "fit.joint_draws",
+    "fit.target_accept",
     "score.horizon_days", "score.discount_rate", "score.margin", "score.level", "review.level", "seed",
     "origins.*", "level", "model", "output", "by", "by_month", "residual", "summary.path", "reason", "rollback",
     "decide.*",

@@ -6,6 +6,7 @@ loaded in one process.
 """
 
 from ..counter_random import customer_keys
+from .by_segment import tabulate_new_customers
 from .columns import COLUMNS, COUNTS, EXPECTED, RESIDUAL
 from .groups import group, refuse_groups
 from .params import Params, ScoreError
@@ -30,4 +31,5 @@ __all__ = [
     "customer_keys",
     "group",
     "refuse_groups",
+    "tabulate_new_customers",
 ]

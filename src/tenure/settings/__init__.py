@@ -41,6 +41,7 @@ from .log import (
 from .named import read_named, shipped
 from .review import LimitSettings, ReviewSettings, ReviewSettingsError, read_review
 from .score import SCORE_COLUMNS, BatchScoreSettings, ScoreSettings, TrustedScoreSettings
+from .segments import carry_segments
 from .simulate import AcquisitionSettings, DirtSettings, RefundSettings, SeasonSettings, SimulateSettings, TruthSettings
 from .window import AcquisitionWindowSettings, ObservedSettings, RfmSettings, RollingSettings
 
@@ -96,6 +97,7 @@ __all__ = [
     "TransactionsSettings",
     "TrustedScoreSettings",
     "TruthSettings",
+    "carry_segments",
     "read_named",
     "read_priors",
     "read_review",

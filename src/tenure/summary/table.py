@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from decimal import Decimal
 from typing import Any
@@ -75,6 +75,12 @@ class CustomerSummary:
             raise SummaryError(
                 "A CustomerSummary is built by CustomerSummary.from_frame, which checks and converts a table."
             )
+
+    def reordered(self, order: npt.NDArray[Any]) -> CustomerSummary:
+        """Return the customers in another order."""
+        table = self.table.iloc[order].reset_index(drop=True)
+        spending = None if self.spending is None else self.spending.iloc[order].reset_index(drop=True)
+        return replace(self, table=table, spending=spending)
 
     @classmethod
     def from_frame(

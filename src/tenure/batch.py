@@ -105,6 +105,7 @@ class Scored:
             "score.customers": self.customers,
             "score.unstable_means": scores.unstable_means,
             "score.free_repeat_buyers": scores.free_repeat_buyers,
+            "score.new_segment_customers": scores.new_segment_customers,
             "score.extrapolated_share": scores.extrapolated_share,
             "score.residual_share_beyond": self.residual_beyond,
             "score.largest_clv_share": None if self.largest is None else self.largest.share,
@@ -147,17 +148,19 @@ def merge(scores: Scores | None, more: Scores) -> Scores:
         none = np.empty((0, len(sums)))
         months = Months(months.days, none, none, sums)
     beyond, unstable_means = getattr(more, "extrapolated_share", None), getattr(more, "unstable_means", 0)
-    free = getattr(more, "free_repeat_buyers", 0)
+    free, new = getattr(more, "free_repeat_buyers", 0), getattr(more, "new_segment_customers", 0)
     totals, groups = more.totals, dict(more.groups)
     if scores is not None:
         shares = [(scores.extrapolated_share, scores.totals), (beyond, more.totals)]
         beyond = share_of_all(shares)
         totals, unstable_means = scores.totals + more.totals, scores.unstable_means + unstable_means
-        free += scores.free_repeat_buyers
+        free, new = free + scores.free_repeat_buyers, new + scores.new_segment_customers
         for key, group_totals in scores.groups.items():
             groups[key] = group_totals + groups[key] if key in groups else group_totals
     ordered = dict(sorted(groups.items(), key=lambda item: [(pd.isna(part), str(part)) for part in item[0]]))
-    return Scores(more.table.iloc[:0], totals, more.params, ordered, more.by, months, beyond, unstable_means, free)
+    return Scores(
+        more.table.iloc[:0], totals, more.params, ordered, more.by, months, beyond, unstable_means, free, None, new
+    )
 
 
 def larger(before: Largest | None, table: pd.DataFrame) -> Largest | None:

@@ -103,6 +103,14 @@ class Posterior:
         places = spread_evenly(self.draws[self.parameters[0]].shape, wanted)
         return replace(self, draws=draws, segments=self.segments.take(*places))
 
+    def shares(self) -> NDArray[np.float64]:
+        """Return the share of the fit's customers by segment; the last is that of customers without a name."""
+        if self.segments is None:
+            return np.ones(1)
+        named = np.array(self.segments.customers, float)
+        everyone = max(float(self.origin.get("customers", 0)), named.sum(), 1.0)
+        return np.asarray(np.append(named, everyone - named.sum()) / everyone)
+
     def of_segment(self, at: int) -> "Posterior":
         """Return the posterior of one segment, by its place; the place after the last is a new segment's."""
         if self.segments is None:

@@ -103,9 +103,11 @@ def _expected_purchases(posterior: Posterior, horizon_days: int) -> Floats:
 
 
 def _mean_spend(posterior: Posterior) -> Floats:
-    """Return the population's mean spend by draw: Fader & Hardie (2013), note 025, eq. 5 with x = 0."""
-    joint = posterior.joint()
-    return joint["p"] * joint["v"] / (joint["q"] - 1.0)
+    """Return the mean spend of the customers of the fit, of whatever segment, by draw."""
+    shares, mean = posterior.shares(), posterior.specs[1].mean.value
+    each = [posterior if posterior.segments is None else posterior.of_segment(at) for at in range(shares.size)]
+    means = [share * mean(one.joint()) for one, share in zip(each, shares, strict=True)]
+    return np.asarray(np.sum(means, axis=0))
 
 
 def _relative_change(before: Floats, after: Floats) -> tuple[float, float]:

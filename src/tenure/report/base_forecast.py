@@ -1,14 +1,20 @@
 """Forecast of the customer base: totals over the horizon, shares of customers, a new customer."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from tenure import paths
 from tenure.registry import Evidence
 from tenure.review import Verdict
 
 from .adjusted import adjusted_text
 from .origin import model_specs
 from .tables import NONE, Cell, Note, Table, count, interval, money, percent
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+SHOWN_SEGMENTS = 50
 
 
 def base_forecast_section(evidence: Evidence) -> list[Table | Note]:
@@ -24,7 +30,10 @@ def base_forecast_section(evidence: Evidence) -> list[Table | Note]:
         )
     section += [_base_totals(evidence, settings), _people(evidence, settings)]
     section += [Note(note, "soft") for spec in model_specs(evidence) for note in spec.notes]
-    return [*section, _new_customer(evidence, settings)] if "new_customer.clv" in evidence.metrics else section
+    if "new_customer.clv" not in evidence.metrics:
+        return section
+    by_segment = [_by_segment(evidence, settings)] if evidence.holds(paths.csv(paths.NEW_BY_SEGMENT)) else []
+    return [*section, _new_customer(evidence, settings), *by_segment]
 
 
 def _intro(settings: Mapping[str, Any]) -> str:
@@ -91,6 +100,38 @@ def _people(evidence: Evidence, settings: Mapping[str, Any]) -> Table:
         ("", "customer base"),
         [[Cell(label), cell] for label, cell in lines],
     )
+
+
+def _by_segment(evidence: Evidence, settings: Mapping[str, Any]) -> Table:
+    table, level = evidence.table(paths.NEW_BY_SEGMENT), settings["level"]
+    more = f" The table shows {SHOWN_SEGMENTS} of {len(table):,} segments." if len(table) > SHOWN_SEGMENTS else ""
+    return Table(
+        "A new customer by segment, the most valuable first. Small segments are pulled towards the population. The last"
+        f" row of the file is a segment that the fit did not have.{more}",
+        (
+            "segment",
+            "customers",
+            "clv",
+            f"{level} credible of the mean",
+            f"{level} predictive",
+            "of which first order",
+            "without a repeat purchase",
+        ),
+        [_segment_row(row) for _, row in table.head(SHOWN_SEGMENTS).iterrows()],
+    )
+
+
+def _segment_row(row: "pd.Series[Any]") -> list[Cell]:
+    ends = {str(name): float(row[name]) for name in row.index if str(name).startswith("clv_")}
+    return [
+        Cell(str(row["segment"])),
+        count(row["customers"]),
+        money(row["clv"]),
+        interval(ends, "clv_", "mean_", money),
+        interval(ends, "clv_", "", money),
+        money(row["first_order"]),
+        percent(row["share_without_repeat"]),
+    ]
 
 
 def _new_customer(evidence: Evidence, settings: Mapping[str, Any]) -> Table:

@@ -47,11 +47,7 @@ class SegmentPopulations:
     @property
     def shares(self) -> NDArray[np.float64]:
         """Return the share of the fit's customers by segment; the last is that of customers without a name."""
-        if self._posterior.segments is None:
-            return np.ones(1)
-        named = np.array(self._posterior.segments.customers, float)
-        everyone = max(float(self._posterior.origin.get("customers", 0)), named.sum(), 1.0)
-        return np.asarray(np.append(named, everyone - named.sum()) / everyone)
+        return self._posterior.shares()
 
     def of(self, customers: pd.DataFrame) -> Populations:
         """Return the populations with each customer's place; raise SummaryError for columns that are missing."""

@@ -6,6 +6,7 @@ import numpy as np
 
 from tenure.fit.importance import Densities, ImportanceDraws, importance_sample
 from tenure.fit.mode import Mode, ModeError, find_mode
+from tenure.fit.pareto import LIMIT
 from tenure.fit.target import Target
 from tenure.kernel_table import Floats
 
@@ -13,13 +14,15 @@ from .centred import Centred
 from .target import SegmentedTarget, Starts
 
 FIRST_SPREAD = 0.3
-FLATTEST = 0.05  # curvature in coordinates whitened so far
+FLATTEST = 0.25  # curvature in coordinates whitened so far: a step at most doubles a standard deviation
 LONGEST = 4.0  # of a step, in the same
 SHORTER = (1.0, 0.5, 0.2, 0.05)
 MOST_STEPS = 20
 CLOSE = 0.02  # expected rise of the log-density at which the search ends: importance sampling corrects the rest
 DESIGN = 12  # points for each coefficient of the linear starts
-PILOT = 1000
+PILOT, MOST_PILOTS = 1000, 8
+MOST_SAMPLES, WIDER = 4, 1.3  # where weights are unreliable, the next proposal is wider by this factor
+GOOD_PILOT = 0.5  # effective draws of a pilot, as a share
 
 
 @dataclass(frozen=True)
@@ -31,13 +34,26 @@ class Outer:
 
 
 def sample_outer(target: SegmentedTarget, pooled: Target, *, draws: int, rng: np.random.Generator) -> Outer:
-    """Draw the coordinates: find the mode, sample a pilot, adapt the proposal to it, and sample again."""
+    """Draw the coordinates: find the mode, adapt the proposal to samples around it, and sample again."""
     centred, mode = _find(target, find_mode(pooled))
     centred = replace(centred, target=_with_starts(centred, mode, rng))
-    pilot = importance_sample(centred, mode, draws=PILOT, oversample=1, rng=rng)
-    mode = Mode(pilot.u.mean(axis=0), _factor(np.cov(pilot.u.T)), mode.log_density)
-    sampled = importance_sample(centred, mode, draws=draws, oversample=1, rng=rng)
+    mode = _adapt(centred, mode, rng)
+    for _ in range(MOST_SAMPLES):
+        sampled = importance_sample(centred, mode, draws=draws, oversample=1, rng=rng)
+        if sampled.khat <= LIMIT:
+            break
+        mode = Mode(sampled.u.mean(axis=0), WIDER * _factor(np.cov(sampled.u.T)), mode.log_density)
     return Outer(centred.target, replace(sampled, u=centred.restore(sampled.u)))
+
+
+def _adapt(centred: Centred, mode: Mode, rng: np.random.Generator) -> Mode:
+    """Return the centre and the scales of samples, each drawn around those of the one before, until one is good."""
+    for _ in range(MOST_PILOTS):
+        pilot = importance_sample(centred, mode, draws=PILOT, oversample=1, rng=rng)
+        mode = Mode(pilot.u.mean(axis=0), _factor(np.cov(pilot.u.T)), mode.log_density)
+        if pilot.effective >= GOOD_PILOT * PILOT:
+            break
+    return mode
 
 
 def _factor(covariance: Floats) -> Floats:

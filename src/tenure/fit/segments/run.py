@@ -17,6 +17,7 @@ from .effects import draw_effects, inner_error
 from .outer import sample_outer
 from .target import SegmentedTarget
 
+LEAST_EFFECTIVE = 0.1  # effective draws as a share
 LARGEST_ERROR = 0.5  # of the integrals, in nats
 MORE_NODES = (1, 5)  # of the quadrature, until the error is small
 FARTHEST = 30.0  # of an effect: beyond, a parameter would leave the bounds of the scorer
@@ -77,6 +78,9 @@ def _refuse(kind: str, sample: ImportanceDraws, error: float) -> None:
     faults = []
     if not sample.khat <= LIMIT:
         faults.append(f"k-hat of the importance weights is {sample.khat:.2f}, above {LIMIT}")
+    share = sample.effective / len(sample.u)
+    if share < LEAST_EFFECTIVE:
+        faults.append(f"the draws are worth {share:.0%} of independent ones, less than {LEAST_EFFECTIVE:.0%}")
     if not error < LARGEST_ERROR:
         faults.append(f"the integrals over segments have an error of {error:.2f}, above {LARGEST_ERROR}")
     if faults:

@@ -144,6 +144,11 @@ def _print_cautions(out: Console, scored: "Scored") -> None:
             f"{scores.free_repeat_buyers:,} of {customers} paid nothing for their repeat purchases: "
             "valued at the population's mean spend."
         )
+    if scores.new_segment_customers:
+        out.print(
+            f"{scores.new_segment_customers:,} of {customers} are of segments without a name in the model: new ones,"
+            " or of too few customers. They are scored as of a new segment."
+        )
 
 
 def _print_months(out: Console, scores: "Scores", level: str) -> None:

@@ -15,7 +15,11 @@ from .promotion import print_promotion
 from .review import print_review
 from .terminal import new_table, plain, print_run, stdout
 
+SHOWN_SEGMENTS = 20
+
 if TYPE_CHECKING:
+    import pandas as pd
+
     from tenure.backtest import Holdout
     from tenure.fit import Fit
     from tenure.rfm import Split
@@ -36,6 +40,8 @@ def print_training(trained: "Trained", settings: TrainSettings, ui: str) -> None
         out.print(f"[yellow]{plain(warning)}[/yellow]")
     if training.forecasts is not None:
         out.print(_new_customer(training.forecasts.new_customer))
+        if training.forecasts.by_segment is not None:
+            out.print(_by_segment(training.forecasts.by_segment, settings.score.level))
     holdout = training.holdout.holdout
     out.print(_holdout(holdout, training.data.split))
     largest = f"{holdout.metrics['spend.largest_share']:.1%}"
@@ -76,6 +82,20 @@ def _new_customer(new_customer: "NewCustomer") -> Table:
     spans = (f"{row[f'clv{kind}_low']:,.2f} to {row[f'clv{kind}_high']:,.2f}" for kind in ("", "_mean"))
     table.add_row("clv", f"{row['clv']:,.2f}", *spans, f"{row['first_order']:,.2f}")
     return table
+
+
+def _by_segment(table: "pd.DataFrame", level: float) -> Table:
+    shown = min(len(table), SHOWN_SEGMENTS)
+    more = f", {shown} of {len(table)} segments" if shown < len(table) else ""
+    ends = (f"{level:.0%} credible of the mean", f"{level:.0%} predictive", "of which first order")
+    by_segment = new_table(
+        f"\nA new customer by segment{more}", "segment", "customers", "clv", *ends, "without a repeat purchase"
+    )
+    for row in table.head(shown).to_dict("records"):
+        spans = (f"{row[f'clv{kind}_low']:,.2f} to {row[f'clv{kind}_high']:,.2f}" for kind in ("_mean", ""))
+        numbers = (f"{row['first_order']:,.2f}", f"{row['share_without_repeat']:.0%}")
+        by_segment.add_row(plain(row["segment"]), f"{row['customers']:,}", f"{row['clv']:,.2f}", *spans, *numbers)
+    return by_segment
 
 
 def _holdout(holdout: "Holdout", split: "Split") -> Table:

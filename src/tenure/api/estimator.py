@@ -13,7 +13,7 @@ from tenure.fit import LibraryModels, library_model, prior_population, summarize
 from tenure.pipeline import Evaluation, evaluate, fit_whole
 from tenure.rfm import EVERYONE, AcquisitionWindow, CompressedSummary
 from tenure.scorer import NewCustomer, ScoreError, Scorer, tabulate_new_customers
-from tenure.settings import RfmSettings, TrainSettings
+from tenure.settings import RfmSettings, TrainSettings, carry_segments
 from tenure.summary import CustomerSummary
 from tenure.totals import estimate_drifts
 
@@ -322,7 +322,7 @@ class CLV:
         customers = summary_of(data, "customers", day_of(as_of, "as_of"))
         if customers is None:
             window = RfmSettings(end=day_of(end, "end"))
-            settings = replace(self._settings, rfm=window)
+            settings = _carrying(replace(self._settings, rfm=window), state)
             customers = customers_of(read_log(data, settings, "customers"), settings)
         require_units(customers, state, allow_unit_change=allow_unit_change)
         return state, customers
@@ -336,6 +336,16 @@ def _fit(customers: Customers, fitted: CustomerSummary, settings: TrainSettings)
     drifts = estimate_drifts({}, until, settings.backtest.drift, seed=settings.seed)
     compressed = CompressedSummary.of(fitted, settings.fit.segments)
     return Fitted(result.posterior, scorer, drifts, customers, FitResult(result, compressed, seed))
+
+
+def _carrying(settings: TrainSettings, state: Fitted) -> TrainSettings:
+    """Return settings with which a log has the segments of a model, also of one that was loaded."""
+    segments = getattr(state.posterior, "segments", None)
+    if segments is None:
+        return settings
+    carried = replace(settings.transactions, segments=dict(settings.transactions.segments))
+    carry_segments(carried, segments.names, "the model, fitted by segments,")
+    return replace(settings, transactions=carried)
 
 
 def _listed(by: Sequence[str] | str) -> list[str]:

@@ -24,6 +24,7 @@ BY_FREQUENCY: Final = f"{BACKTEST}/by_frequency"  # table and figure, as deciles
 DECILES: Final = f"{BACKTEST}/deciles"
 RELIABILITY: Final = f"{BACKTEST}/reliability"
 COVERAGE: Final = f"{BACKTEST}/coverage"
+BY_GROUP: Final = f"{BACKTEST}/by_group"
 BASELINES: Final = f"{BACKTEST}/baselines"
 TRACKING: Final = f"{BACKTEST}/tracking"  # CSV and figure
 PIT: Final = f"{BACKTEST}/pit"  # CSV and figure

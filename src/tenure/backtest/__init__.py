@@ -3,6 +3,7 @@
 from .baselines import BASELINES, BaselineInputs
 from .comparison import compare_forecasts, compare_measures, comparison_metrics, list_wins
 from .forecast import Forecast, Samples, model_forecast, point_forecast
+from .groups import describe_groups, tabulate_groups
 from .holdout import Holdout, evaluate_holdout
 from .measurement import Backtest, measure_forecast
 from .metrics import METRICS
@@ -28,6 +29,7 @@ __all__ = [
     "compare_measures",
     "comparison_metrics",
     "crps",
+    "describe_groups",
     "evaluate_holdout",
     "list_wins",
     "measure_forecast",
@@ -37,5 +39,6 @@ __all__ = [
     "point_forecast",
     "roll_up",
     "rolling_origins",
+    "tabulate_groups",
     "track_purchases",
 ]

@@ -8,7 +8,15 @@ import numpy as np
 import pandas as pd
 
 from tenure import paths
-from tenure.backtest import Backtest, Holdout, evaluate_holdout, list_wins, track_purchases
+from tenure.backtest import (
+    Backtest,
+    Holdout,
+    describe_groups,
+    evaluate_holdout,
+    list_wins,
+    tabulate_groups,
+    track_purchases,
+)
 from tenure.failures import Failures
 from tenure.posterior import Posterior
 from tenure.record import Record, finite
@@ -33,6 +41,7 @@ class HoldoutReport:
         backtest: the model's outcomes by group and by customer.
         holdout: the numbers of the model and of the baselines.
         tracking: purchases by week, actual and expected, of `backtest.track_purchases`.
+        groups: bias and coverage by group of customers, of `backtest.tabulate_groups`.
     """
 
     cutoff: date
@@ -40,6 +49,7 @@ class HoldoutReport:
     backtest: Backtest
     holdout: Holdout
     tracking: pd.DataFrame
+    groups: pd.DataFrame
 
     @property
     def metrics(self) -> dict[str, float]:
@@ -53,6 +63,7 @@ class HoldoutReport:
         undefined = ", ".join(sorted(set(holdout.metrics) - set(defined)))
         tags = {"baselines.wins": "; ".join(list_wins(holdout.comparison)) or "none"}
         tags |= {"metrics.undefined": undefined} if undefined else {}
+        tags["groups.finding"] = describe_groups(self.groups)
         return Record(
             metrics=defined,
             tags=tags | {f"{name}.adjusted": drift.source for name, drift in holdout.drifts.items()},
@@ -62,6 +73,7 @@ class HoldoutReport:
                 paths.COVERAGE: backtest.coverage,
                 paths.RELIABILITY: backtest.reliability,
                 paths.BASELINES: holdout.comparison,
+                paths.BY_GROUP: self.groups,
             },
             files={paths.csv(paths.TRACKING): _csv(self.tracking), paths.csv(paths.PIT): _csv(_sample(backtest.pit))},
         )
@@ -100,7 +112,9 @@ def measure_holdout(
     counts = daily_counts(transactions, split.cutoff, split.end, window)
     curve, forecast = scorer.expected_new_customer(np.arange(len(counts))), holdout.metrics["purchases.expected_total"]
     tracking = track_purchases(counts, curve, cutoff=split.cutoff, level=level, forecast=forecast)
-    return HoldoutReport(split.cutoff, split.end, backtest, holdout, tracking)
+    segments = () if posterior.segments is None else posterior.segments.names
+    groups = tabulate_groups(backtest, split.calibration.table, segments)
+    return HoldoutReport(split.cutoff, split.end, backtest, holdout, tracking, groups)
 
 
 def _sample(pit: pd.DataFrame) -> pd.DataFrame:

@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 
+from tenure import paths
 from tenure.outcomes import OUTCOMES
 from tenure.registry import Evidence
 
@@ -10,6 +11,7 @@ from .adjusted import adjusted_text
 from .pictures import Picture, logged_picture
 from .tables import NONE, Cell, Table, count, interval, money, percent, plain, with_error, yes_or_no
 
+SHOWN_GROUPS = 100
 GROUPS = {"everyone": "everyone", "one_time": "one-time buyers", "repeat": "repeat buyers", "top_decile": "top tenth"}
 
 
@@ -50,6 +52,34 @@ def calibration_section(evidence: Evidence) -> list[Table | Picture]:
         logged_picture(evidence, "backtest/reliability"),
         reliability_table(evidence),
         logged_picture(evidence, "backtest/by_frequency"),
+        *groups_table(evidence),
+    ]
+
+
+def groups_table(evidence: Evidence) -> list[Table]:
+    """Build the table of bias by group; none of a run of an earlier version."""
+    if not evidence.holds(paths.csv(paths.BY_GROUP)):
+        return []
+    rows = [
+        [
+            Cell(str(row["group"])),
+            Cell(str(row["outcome"])),
+            count(row["customers"]),
+            count(row["actual"]),
+            count(row["expected"]),
+            percent(row["bias"], signed=True),
+            percent(row["bias_se"]),
+            Cell("yes" if row["is_beyond_chance"] else "no"),
+            percent(row["coverage_90"]),
+        ]
+        for row in evidence.table(paths.BY_GROUP).head(SHOWN_GROUPS).to_dict("records")
+    ]
+    return [
+        Table(
+            f"{evidence.tags.get('groups.finding', '')} Beyond chance is by Holm's procedure over all rows.",
+            ("group", "outcome", "customers", "actual", "expected", "bias", "error", "beyond chance", "90% coverage"),
+            rows,
+        )
     ]
 
 

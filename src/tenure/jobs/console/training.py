@@ -6,7 +6,7 @@ import numpy as np
 from rich.table import Table
 
 from tenure import invocation
-from tenure.backtest import list_wins
+from tenure.backtest import describe_groups, list_wins
 from tenure.outcomes import OUTCOMES
 from tenure.review import Verdict, baselines_text
 from tenure.settings import RegistrySettings, TrainSettings
@@ -46,6 +46,7 @@ def print_training(trained: "Trained", settings: TrainSettings, ui: str) -> None
     out.print(_holdout(holdout, training.data.split))
     largest = f"{holdout.metrics['spend.largest_share']:.1%}"
     out.print(f"The customer with the largest forecast has {largest} of the forecast spend of the holdout.")
+    out.print(plain(describe_groups(training.holdout.groups)))
     out.print(_against_baselines(holdout, trained.review.verdict))
     print_review(trained.review)
     out.print(_registered(trained, settings.registry))

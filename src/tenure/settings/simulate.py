@@ -1,6 +1,7 @@
 """Settings of a synthetic log: its truth, its size, its dirt."""
 
 import datetime as dt
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -167,6 +168,8 @@ class SimulateSettings:
         refunds: which orders are refunded.
         dirt: shares of wrong rows.
         segments: segments with the shares of their values, such as {country: {DE: 0.7, FR: 0.3}}; shares add up to 1.
+        effects: how segments differ in truth, such as {country: {FR: {mean_rate: 0.5, mean_spend: 2}}}: factors of the
+            population's mean rate, mean spend, or odds of dropout (dropout_mean), from 0.001 to 1,000.
     """
 
     customers: int
@@ -179,6 +182,7 @@ class SimulateSettings:
     refunds: RefundSettings = field(default_factory=RefundSettings)
     dirt: DirtSettings = field(default_factory=DirtSettings)
     segments: dict[str, dict[str, float]] = field(default_factory=dict)
+    effects: dict[str, dict[str, dict[str, float]]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         require(1 <= self.customers <= 10**9, "simulate.customers", "from 1 to 1,000,000,000", self.customers)
@@ -191,11 +195,33 @@ class SimulateSettings:
         require(is_within, "simulate.acquisition.until", f"from {since} to simulate.end ({end}), or null", str(until))
         span = (end - since).days + 1
         require(span <= HORIZON_LIMIT_DAYS, "simulate.end", "within 30 years of the first acquisition", self.end)
-        mean = self.truth.mean_rate * span
-        rule = f"such that a customer who stays buys at most {PURCHASES_LIMIT:,} times on average"
-        require(mean <= PURCHASES_LIMIT, "simulate.truth.parameters", rule, f"{mean:,.0f} times in {span:,} days")
         for name, shares in self.segments.items():
             _require_segment(f"simulate.segments.{name}", name, shares)
+        self._require_effects()
+        mean = self.truth.mean_rate * span * self._fastest()
+        rule = f"such that a customer who stays buys at most {PURCHASES_LIMIT:,} times on average"
+        require(mean <= PURCHASES_LIMIT, "simulate.truth.parameters", rule, f"{mean:,.0f} times in {span:,} days")
+
+    def _fastest(self) -> float:
+        """Return the largest factor of the mean rate of any combination of segments."""
+        largest = [
+            max([1.0, *(factors.get("mean_rate", 1.0) for factors in values.values())])
+            for values in self.effects.values()
+        ]
+        return math.prod(largest)
+
+    def _require_effects(self) -> None:
+        """Raise SettingsError for effects of no segment, on no quantity, or out of range."""
+        specs = PURCHASE_MODELS[self.truth.purchase_model], SPEND_MODELS[self.truth.spend_model]
+        quantities = tuple(name for spec in specs for name in spec.segment_effects)
+        for name, values in self.effects.items():
+            key = f"simulate.effects.{name}"
+            require(name in self.segments, key, "of a segment of simulate.segments", name)
+            for value, factors in values.items():
+                require_choice(f"{key} (a value)", value, tuple(self.segments[name]))
+                for quantity, factor in factors.items():
+                    require_choice(f"{key}.{value} (a quantity)", quantity, quantities)
+                    require(0.001 <= factor <= 1000, f"{key}.{value}.{quantity}", "from 0.001 to 1,000", factor)
 
     def _days(self) -> tuple[dt.date, dt.date, dt.date, dt.date]:
         """Return the first day of acquisitions, the log's first, the last of acquisitions and the log's last."""

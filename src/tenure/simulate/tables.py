@@ -12,9 +12,10 @@ from numpy.typing import NDArray
 from ..purchase.protocol import Floats, Ints
 from ..settings import SimulateSettings
 from ..streams import stream
+from .by_segment import draw_segments
 from .calendar import Calendar
-from .orders import Customers, draw_block
-from .processes import purchase_process, spend_process, state_names
+from .orders import Customers
+from .processes import state_names
 from .rows import DIRT, Rows, draw_copies, draw_dirt, draw_refunds, in_log, joined, sales
 
 # Customers whose random numbers are drawn together, from (seed, block, stream). Part of what a seed means: another size
@@ -73,10 +74,9 @@ class Simulation:
 
     def draw(self, block: int) -> Block:
         """Draw one block. A last, smaller one is drawn whole and cut: a larger base begins with the smaller one."""
-        truth, streams = self.settings.truth, self._streams(block)
-        purchases = purchase_process(truth.purchase_model, truth.of(truth.purchase_model))
-        spend = spend_process(truth.spend_model, truth.of(truth.spend_model))
-        customers, orders = draw_block(BLOCK, purchases, spend, self.calendar, streams["orders"])
+        streams = self._streams(block)
+        codes = self._segments(streams["segments"])
+        customers, orders = draw_segments(BLOCK, self.settings, codes, self.calendar, streams["orders"])
         sold = sales(orders)
         rows = in_log(joined(sold, draw_refunds(sold, self.settings.refunds, streams["refunds"])), self.calendar)
         wrong = draw_dirt(rows.time.size, self.settings.dirt, streams["dirt"])
@@ -86,23 +86,21 @@ class Simulation:
         originals = rows.take(places[np.diff(places, prepend=-1) > 0])
         rows, wrong = rows.take(places), {column: kinds[places] for column, kinds in wrong.items()}
         ids = _texts(np.arange(BLOCK) + block * BLOCK + 1)
-        log = self._table(rows, wrong, ids, self._segments(streams["segments"]))
+        log = self._table(rows, wrong, ids, codes)
         return Block(log, self._truth(customers, ids).slice(0, wanted), _count(originals, wrong, rows.time.size))
 
     def _streams(self, block: int) -> dict[str, np.random.Generator]:
         return {name: stream(self.seed, "simulate", name, block) for name in STREAMS}
 
-    def _segments(self, rng: np.random.Generator) -> dict[str, pa.Array]:
-        """Draw each customer's segments, which have no part in how the customer buys."""
-        segments = {}
+    def _segments(self, rng: np.random.Generator) -> dict[str, Ints]:
+        """Draw each customer's segments, as places of their values."""
+        codes = {}
         for name, shares in self.settings.segments.items():
             ends = np.cumsum(list(shares.values()))[:-1]
-            segments[name] = pa.array(list(shares)).take(
-                pa.array(np.searchsorted(ends, rng.random(BLOCK), side="right"))
-            )
-        return segments
+            codes[name] = np.searchsorted(ends, rng.random(BLOCK), side="right")
+        return codes
 
-    def _table(self, rows: Rows, wrong: dict[str, Ints], ids: pa.Array, segments: dict[str, pa.Array]) -> pa.Table:
+    def _table(self, rows: Rows, wrong: dict[str, Ints], ids: pa.Array, codes: dict[str, Ints]) -> pa.Table:
         at = pa.array(rows.customer)
         customer_ids = ids.take(at)
         order_ids = _order_ids(rows, customer_ids, self.settings.refunds.prefix or "")
@@ -111,9 +109,15 @@ class Simulation:
             self._dates(rows.time, wrong["date"]),
             _spoilt_amounts(rows.amount, wrong["amount"]),
             order_ids,
-            *(segment.take(at) for segment in segments.values()),
+            *(
+                pa.array(list(self.settings.segments[name])).take(pa.array(code)).take(at)
+                for name, code in codes.items()
+            ),
         ]
         return pa.Table.from_arrays(columns, schema=self.schema)
+
+    def _values(self, segment: str) -> pa.Array:
+        return pa.array(list(self.settings.segments[segment]))
 
     def _dates(self, time: Floats, wrong: Ints) -> pa.Array:
         moments = self._moments(time)

@@ -64,8 +64,8 @@ def _take(summary: CustomerSummary, rows: npt.NDArray[np.int64]) -> CustomerSumm
 
 
 def _first_orders(orders: pd.Series[float]) -> FirstOrders | None:
-    known = orders.dropna().to_numpy(dtype=np.float64)
-    return FirstOrders(float(known.mean()), float(known.std()), known.size) if known.size else None
+    priced = orders.dropna().to_numpy(dtype=np.float64)
+    return FirstOrders(float(priced.mean()), float(priced.std()), priced.size) if priced.size else None
 
 
 def with_parts(base: CompressedSummary, summary: CustomerSummary, names: Sequence[str]) -> CompressedSummary:

@@ -20,12 +20,12 @@ def shrink_first_orders(
     None where the log has no first orders.
     """
     orders = [part.first_orders for part in parts]
-    known = [one for one in orders if one is not None and one.mean > 0]
-    if base.first_orders is None or base.first_orders.mean <= 0 or not known:
+    priced = [one for one in orders if one is not None and one.mean > 0]
+    if base.first_orders is None or base.first_orders.mean <= 0 or not priced:
         return None
     variation = (base.first_orders.sd / base.first_orders.mean) ** 2
-    variances = np.array([max(variation / one.customers, 1e-12) for one in known])
-    logs = np.array([np.log(one.mean) for one in known]) + 0.5 * variances
+    variances = np.array([max(variation / one.customers, 1e-12) for one in priced])
+    logs = np.array([np.log(one.mean) for one in priced]) + 0.5 * variances
     between = _variance_between(logs, variances)
     weights = 1.0 / (variances + between)
     mean, error = float(weights @ logs / weights.sum()), float(1.0 / weights.sum())

@@ -100,5 +100,5 @@ def all_effects(target: SegmentedTarget, u: Floats, parts: Sequence[Target], see
     rng = stream(seed, "fit.segments.new")
     each = [rng.standard_normal(spreads.shape) * spreads if part.is_empty else next(estimated) for part in parts]
     each.append(rng.standard_normal(spreads.shape) * spreads)
-    drawn = np.clip(np.array(each), -FARTHEST, FARTHEST)
-    return {name: np.ascontiguousarray(drawn[:, :, at]) for at, name in enumerate(target.spec.segment_effects)}
+    clipped = np.clip(np.array(each), -FARTHEST, FARTHEST)
+    return {name: np.ascontiguousarray(clipped[:, :, at]) for at, name in enumerate(target.spec.segment_effects)}

@@ -47,6 +47,9 @@ CUSTOMERS: Sequence[Column] = (
     Column("p_purchase_30", SHARE, "probability of a purchase within 30 days"),
     Column("p_purchase_90", SHARE, "probability of a purchase within 90 days"),
     Column("p_purchase_365", SHARE, "probability of a purchase within 365 days"),
+    Column("p_alive_30", SHARE, "probability of still being a customer in 30 days, whatever is bought until then"),
+    Column("p_alive_90", SHARE, "the same in 90 days"),
+    Column("p_alive_365", SHARE, "the same in 365 days"),
     Column("stage", TEXT, "new, active, inactive or dormant, by the dates of purchases"),
     Column("stage_before", TEXT, "the stage on the earlier day; none before the first purchase"),
     Column("disagrees", "true or false", "whether stage and p_purchase contradict each other"),
@@ -136,7 +139,7 @@ ACQUISITION: Sequence[Column] = (
     Column("clv_to_cost", "ratio", "clv / acquisition_cost"),
     Column("p_mean_above_cost", SHARE, "probability that the mean is above the cost"),
     Column("p_customer_repays", SHARE, "probability that one customer repays the cost; empty without end where orders"
-           " or active days cost something"),
+           " or active days cost something and the discount rate is below 5%"),
     Column("payback_days", DAYS, "first day on which the cumulated mean margin reaches the cost, median over draws;"
            " empty: not within the longest horizon"),
     Column("payback_low", DAYS, "lower end of its interval"),

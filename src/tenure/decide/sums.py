@@ -116,7 +116,7 @@ class Sums:
         settings, groups = self.question.settings.stages, self._groups(part)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of horizons, as everywhere
-            times = self.timing.columns(part, columns["p_purchase"])
+            times = self.timing.columns(part, columns["p_purchase"], columns["p_alive"])
         ahead = times.pop("alive_until_days")
         return {
             **times,

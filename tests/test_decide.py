@@ -13,10 +13,10 @@ from tenure import decide
 from tenure.decide.acquisition import NewCustomers, ceiling_row, payback, value_new_customers
 from tenure.decide.lifecycle import Timing, disagreements, quantile, stage_of
 from tenure.decide.offers import (
-    Candidates,
+    Listed,
+    by_gain,
     evaluate_offer,
     observed_rates,
-    ranked,
     simulate_gain,
     spend_budget,
     unreliable_ranges,
@@ -311,13 +311,13 @@ def offers(*rows: tuple[str, float, float, float]) -> pd.DataFrame:
 
 
 def test_a_budget_goes_where_the_gain_per_unit_is_highest() -> None:
-    table = ranked(offers(("a", 4.0, 4.0, np.nan), ("b", 3.0, 1.0, np.nan), ("c", 9.0, 6.0, np.nan),
+    table = by_gain(offers(("a", 4.0, 4.0, np.nan), ("b", 3.0, 1.0, np.nan), ("c", 9.0, 6.0, np.nan),
                           ("d", -1.0, 1.0, np.nan), ("e", np.nan, 1.0, 0.4)))  # fmt: skip
     assert list(table["customer_id"]) == ["b", "c", "a", "d", "e"]
     assert spend_budget(table, None).tolist() == [True, True, True, False, False]
     assert spend_budget(table, 7.0).tolist() == [True, True, False, False, False]
     assert spend_budget(table, 5.0).tolist() == [True, False, True, False, False]  # what is too dear is skipped
-    few = Candidates(2)
+    few = Listed(2, by_gain)
     few.add(table.iloc[2:])
     few.add(table.iloc[:2])
     assert list(few.table["customer_id"]) == ["b", "c"]

@@ -22,7 +22,7 @@ class Decisions:
 
     Attributes:
         customers: a row per customer, sorted by id.
-        tiers, stages, cohorts, acquisition, win_back: the tables of `tenure-decide`.
+        tiers, stages, cohorts, acquisition, returns, win_back, keep, disagreements: the tables of `tenure-decide`.
         dictionary: every column with its unit and meaning.
         totals: the main numbers by name.
         params: horizon, discount rate, margin, level and seed that were used.
@@ -33,7 +33,10 @@ class Decisions:
     stages: Any
     cohorts: Any
     acquisition: Any
+    returns: Any
     win_back: Any
+    keep: Any
+    disagreements: Any
     dictionary: Any
     totals: Mapping[str, float]
     params: Mapping[str, Any]

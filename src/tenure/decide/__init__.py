@@ -5,13 +5,13 @@
 by part, `tables` and `decisions` tabulate, `dictionary` names every column. Each number comes from the model's scorer.
 """
 
-from .decisions import WIN_BACK_FILE, Decisions, derive, require_channels, summary_of
+from .decisions import NAMING_CUSTOMERS, Decisions, derive, require_channels, summary_of
 from .futures import require_model
 from .history import Days, DecideError, refuse_names, stream_histories
 from .question import Question
 
 __all__ = [
-    "WIN_BACK_FILE",
+    "NAMING_CUSTOMERS",
     "Days",
     "DecideError",
     "Decisions",

@@ -17,6 +17,7 @@ from ..transactions import Transactions
 from .dictionary import CUSTOMERS
 
 SUMMARY = ("customer_id", "frequency", "recency", "T", "monetary_value")
+PART = 25_000  # customers in memory at once: each has fifty columns
 SINCE_DAYS = 90  # before the end of observation, where stages are compared with earlier ones
 # Spend within so many days after the first purchase, of customers who were observed for so long.
 AGES = (30, 90, 365)
@@ -67,7 +68,7 @@ def stream_histories(transactions: Transactions, days: Days, id_type: str) -> St
     """Return the customer summary, the segments and the columns `FURTHER`, in parts."""
     summary = summary_query(transactions, days.end, further=("historic_spend",))
     further = _further(transactions, days).join(transactions.returns(days.end), "customer_id")
-    return StreamedSummary(summary.join(further, "customer_id").cache(), days.end, id_type)
+    return StreamedSummary(summary.join(further, "customer_id").cache(), days.end, id_type, rows=PART)
 
 
 def _further(transactions: Transactions, days: Days) -> Any:

@@ -101,7 +101,7 @@ def _record(decisions: decide.Decisions, folder: Path, model: str, seconds: floa
     tables = {
         f"{paths.DECISIONS}/{name.removesuffix('.csv')}": table.set_index(table.columns[0])
         for name, table in decisions.tables().items()
-        if name != decide.WIN_BACK_FILE
+        if name not in decide.NAMING_CUSTOMERS
     }
     metrics = {f"decide.{name}": float(value) for name, value in decide.summary_of(decisions).items()}
     return Record(

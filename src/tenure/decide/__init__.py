@@ -9,8 +9,10 @@ from .decisions import NAMING_CUSTOMERS, Decisions, derive, require_channels, su
 from .futures import require_model
 from .history import Days, DecideError, refuse_names, stream_histories
 from .question import Question
+from .returns import ALL
 
 __all__ = [
+    "ALL",
     "NAMING_CUSTOMERS",
     "Days",
     "DecideError",

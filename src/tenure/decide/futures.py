@@ -13,7 +13,7 @@ from .history import SUMMARY, DecideError
 
 type Floats = NDArray[np.float64]
 type Ints = NDArray[np.int64]
-BLOCK = 1_024  # customers whose outcomes are in memory at once
+BLOCK = 512  # customers whose outcomes are in memory at once
 
 
 class Block(NamedTuple):

@@ -12,6 +12,7 @@ from ..purchase import dispatch as purchase
 from .futures import Floats, Ints
 
 AT_ONCE = 4_096  # histories whose draws are in memory at once
+DAYS_AT_ONCE = 32  # of a new customer
 
 
 class Survival:
@@ -72,8 +73,10 @@ class Survival:
     def new_customer(self, days: Floats) -> Floats:
         """Return P(a new customer is active) by days since the first order, shape (draws, days)."""
         zero: Ints = np.zeros(1, np.int64)
-        stay: Floats = self._stay(zero, np.zeros(1), days, self._parameters)[0]
-        return (self.alive(zero, zero, zero) * stay).T
+        parts = np.array_split(days, -(-days.size // DAYS_AT_ONCE))
+        stay = np.concatenate([self._stay(zero, np.zeros(1), part, self._parameters)[0] for part in parts])
+        chances: Floats = (self.alive(zero, zero, zero) * stay).T
+        return chances
 
 
 @njit()

@@ -6,7 +6,7 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-from tenure import decide, figures, paths, registry, report
+from tenure import decide, paths, registry, report
 from tenure.batch import ScoreFile
 from tenure.output import atomic_folder, refuse_input, require_new_folder
 from tenure.record import Record, finite
@@ -90,6 +90,8 @@ def _write(
     for name, table in decisions.tables().items():
         table.to_csv(folder / name, index=False, float_format="%.6g")
     with console.stage("write the page"):
+        from tenure import figures  # noqa: PLC0415 (ArviZ and matplotlib take seconds, and memory)
+
         page = report.render_decisions(decisions, figures.decision_pictures(decisions), about)
     (folder / PAGE).write_text(page, encoding="utf-8")
     return decisions

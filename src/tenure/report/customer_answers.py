@@ -38,8 +38,8 @@ class CustomerAnswers(AnswerParts):
         return (
             f"The {self.count(worth.comparable)} customers who came at least {self.days} days ago spent "
             f"{self.money(before)} in the last {self.days} days. In the next, {self.money(ahead)} is expected, "
-            f"{change} {'more' if ahead > before else 'less'}. Of the {self.count(worth.observed)} who bought in the last, "
-            f"{self.count(worth.doubling)} are expected to spend at least twice as much in the next."
+            f"{change} {'more' if ahead > before else 'less'}. Of the {self.count(worth.observed)} who bought "
+            f"in the last, {self.count(worth.doubling)} are expected to spend at least twice as much in the next."
         )
 
     def _textbook(self) -> Table:

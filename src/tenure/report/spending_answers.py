@@ -5,9 +5,10 @@ from typing import Any
 
 import pandas as pd
 
+from tenure.decide import ALL
+
 from .answer_parts import AnswerParts
 from .customer_answers import Answer
-from .page import Part
 from .tables import Note, Table
 
 
@@ -50,7 +51,7 @@ class SpendingAnswers(AnswerParts):
         table = self.decisions.acquisition
         longest = self.settings.acquisition.horizons_days[-1]
         caption = (
-            f"What the customers of a channel did so far, and its cost against the margin of {self.count(longest)} days. "
+            f"What a channel's customers did so far, and its cost against the margin of {self.count(longest)} days. "
             "The model is of all customers: a channel whose customers differ needs a model of its own."
         )
         columns = {
@@ -63,7 +64,8 @@ class SpendingAnswers(AnswerParts):
         return self.table(table[table["horizon_days"] == longest], caption, columns)
 
     def _payback(self, row: Mapping[Any, Any]) -> str:
-        start = f"Channel {row['channel']}: a cost of {self.money(row['acquisition_cost'])} is"
+        channel = "A" if row["channel"] == ALL else f"Channel {row['channel']}: a"
+        start = f"{channel} cost of {self.money(row['acquisition_cost'])} is"
         if pd.isna(row["payback_days"]):
             longest = self.count(self.settings.acquisition.horizons_days[-1])
             within = self.percent(row["p_payback_within"])
@@ -90,7 +92,7 @@ class SpendingAnswers(AnswerParts):
         test = (
             "The rise is an assumption: only a test with a control group measures it. Each customer is in win_back.csv."
         )
-        return [answer, self._keep()], [*self._apart(table), self._offers(), Note(test, "soft")]
+        return [answer, *self._apart(table), self._keep()], [self._offers(), Note(test, "soft")]
 
     def _keep(self) -> str:
         """Return what it may cost to keep the customers who are still there."""
@@ -115,8 +117,8 @@ class SpendingAnswers(AnswerParts):
         }  # fmt: skip
         return self.table(table, "The highest offer is an average: at that cost an offer gains nothing.", columns)
 
-    def _apart(self, table: pd.DataFrame) -> list[Part]:
-        """Return the note on customers whose probabilities the backtest found wrong."""
+    def _apart(self, table: pd.DataFrame) -> list[str]:
+        """Return a sentence on customers whose probabilities the backtest found wrong."""
         apart = int(table["observed_rate"].notna().sum())
         if not apart:
             return []
@@ -125,8 +127,7 @@ class SpendingAnswers(AnswerParts):
             f"{self.percent(one.observed, 1)} bought"
             for one in self.decisions.unreliable
         )
-        text = (
+        return [
             f"No gain is claimed for {self.count(apart)} customers, as the backtest found their probabilities wrong: "
             f"{ranges}. They are at the end of the list."
-        )
-        return [Note(text, "REVIEW")]
+        ]

@@ -51,7 +51,7 @@ class Base:
         first = pd.DataFrame({"at": np.arange(size), "day": first_day, "amount": firsts})
         every = pd.concat([first, pd.DataFrame({"at": owner, "day": days, "amount": amounts})])
         left = np.where(np.isnan(drawn.left), np.inf, first_day + drawn.left * span)
-        return every.groupby(["at", "day"], as_index=False)["amount"].sum(), left
+        return every.groupby(["at", "day"])["amount"].sum().reset_index(), left
 
     def new_margins(self) -> np.ndarray:
         """Return what new customers bring in a year, net of the cost of their orders."""

@@ -7,10 +7,11 @@ import mpmath
 import numpy as np
 import pandas as pd
 import pytest
-from logs import sales_log
+from logs import log_of, sales_log
 
 from tenure import decide
 from tenure.decide.acquisition import NewCustomers, ceiling_row, payback, value_new_customers
+from tenure.decide.costs import cost_of
 from tenure.decide.lifecycle import Timing, disagreements, quantile, stage_of
 from tenure.decide.offers import (
     Listed,
@@ -22,8 +23,9 @@ from tenure.decide.offers import (
     unreliable_ranges,
 )
 from tenure.decide.ranking import Ranking, keys_of, sampled
+from tenure.decide.returns import MOST_VALUES, ReturnSums
 from tenure.decide.single import Costs, simulate_single
-from tenure.decide.value import cost_of, textbook
+from tenure.decide.value import textbook
 from tenure.posterior import Posterior
 from tenure.purchase import model_part
 from tenure.purchase.bg_nbd.survival import beta_quadrature
@@ -468,6 +470,90 @@ def test_money_adds_up_from_the_first_to_the_last_day(small: tuple[decide.Decisi
     assert decisions.returns[["sold", "returned"]].to_numpy().tolist() == [[149.0, 5.0]]
 
 
+def segmented(**values: list[str | None]) -> Any:
+    """Return a log of four customers with segments, one value each: 100 sold to each, 20 of it returned by d."""
+    rows = pd.DataFrame({
+        "customer_id": list("abcdd"), "date": pd.to_datetime(["2020-01-05"] * 4 + ["2020-02-01"]),
+        "amount": [100.0] * 4 + [-20.0],
+        **{name: [*of_each, of_each[-1]] for name, of_each in values.items()},
+    })  # fmt: skip
+    return log_of(rows, segments=dict.fromkeys(values, "first"), end="2020-12-31")
+
+
+def test_returns_cost_margin_by_segment() -> None:
+    """d returned a fifth: before returns d's clv would be a quarter higher."""
+    decisions, rows = run(segmented(country=["de", "de", "fr", None]))
+    table = decisions.returns.set_index(["segment", "value"])
+    assert list(table.index) == [("all", "all"), *(("country", name) for name in ("(none)", "de", "fr"))]
+    assert table["customers"].tolist() == [4, 1, 2, 1]
+    assert table["returned"].tolist() == [20.0, 20.0, 0.0, 0.0]
+    assert table["lost_margin"].tolist() == [10.0, 10.0, 0.0, 0.0]  # at a margin of a half
+    last = table.loc[("country", "(none)")]
+    assert last["returned_share"] == pytest.approx(0.2)
+    assert last["lost_clv"] == pytest.approx(0.25 * rows.set_index("customer_id").loc["d", "clv"])
+    assert last["lost_clv_low"] <= last["lost_clv"] <= last["lost_clv_high"]
+    assert table.loc[("all", "all"), "lost_clv"] == pytest.approx(rows["clv"].sum() * 20.0 / 380.0)
+
+
+def test_a_segment_with_too_many_values_is_no_row_of_the_returns() -> None:
+    sums = ReturnSums(5, ["country", "mark"])
+    size = MOST_VALUES + 1
+    part = pd.DataFrame({"country": "de", "mark": [f"m{at}" for at in range(size)], "sold": 1.0, "returned": 0.0})
+    sums.add_futures(part, np.ones((size, 5)))
+    sums.add(part, pd.Series(np.ones(size)))
+    assert sums.table(1.0, 0, 4)["segment"].tolist() == ["all", "country"]
+
+
+def test_new_and_active_customers_are_listed_with_the_most_that_keeps_them(
+    small: tuple[decide.Decisions, pd.DataFrame],
+) -> None:
+    decisions, rows = small
+    kept, every = decisions.keep.set_index("customer_id"), rows.set_index("customer_id")
+    assert set(kept.index) == {"a", "c", "e"}
+    assert kept["rank"].tolist() == [1, 2, 3]
+    for name in ("clv", "highest_offer", "p_alive_365", "break_even_lift"):
+        assert kept[name].to_dict() == every.loc[kept.index, name].to_dict()
+    assert (kept["highest_offer"] <= kept["clv"]).all()
+    for days in (30, 90, 365):
+        assert (every[f"p_alive_{days}"] <= every["p_alive"]).all()
+
+
+def test_disagreements_are_a_list_the_most_valuable_first() -> None:
+    stages = StageSettings(doubtful=1.0, likely=0.0)  # everybody disagrees
+    decisions, rows = run(stages=stages)
+    assert (
+        decisions.disagreements["customer_id"].tolist()
+        == rows.sort_values("clv", ascending=False)["customer_id"].tolist()
+    )
+    assert run(stages=StageSettings(doubtful=0.0, likely=1.0))[0].disagreements.empty
+
+
+@pytest.mark.parametrize(
+    ("acquisition", "message"),
+    [
+        ({"channel": "nope"}, "decide.acquisition.channel is 'nope', which is no segment of the log. Its segments"
+         " (transactions.segments): 'country', 'cost'."),
+        ({"cost_segment": "nope"}, "decide.acquisition.cost_segment is 'nope'"),
+        ({"channel": "country", "costs": {"es": 3.0, "de": 1.0}}, "decide.acquisition.costs has 1 channel that no"
+         " customer has ('es'). The channels of the log are 'de', 'fr'."),
+        ({"cost_segment": "cost"}, "decide.acquisition.cost_segment: 2 customers have a cost that is no cost of 0 or"
+         " more (first: '-3', 'much')."),
+    ],
+)  # fmt: skip
+def test_costs_that_fit_no_customer_are_refused_before_any_work(acquisition: dict[str, Any], message: str) -> None:
+    log = segmented(country=["de", "de", "fr", None], cost=["4.5", "much", "-3", None])
+    settings = DecideSettings(acquisition=AcquisitionCostSettings(**acquisition))
+    streamed = decide.stream_histories(log, decide.Days.of(log.last_day, 365, settings), "string")
+    with pytest.raises(decide.DecideError) as refused:
+        decide.require_costs(streamed, settings, log.segments)
+    assert message in str(refused.value)
+
+
+def test_ceilings_without_end_need_a_discount() -> None:
+    with pytest.raises(decide.DecideError, match=r"discount_rate must be at least 1e-06 a year"):
+        decide.require_model(Scorer(sure()), "models:/clv/1", Params(365, 0.0, 1.0, 0.9, 0))
+
+
 def test_transitions_and_cohorts_count_every_customer(small: tuple[decide.Decisions, pd.DataFrame]) -> None:
     decisions, rows = small
     moved = decisions.stages[[f"from_{name}" for name in ("none", "new", "active", "inactive", "dormant")]]
@@ -632,11 +718,12 @@ def test_a_model_of_summaries_has_no_ceilings() -> None:
     posterior = Posterior({name: np.full((1, 100), value) for name, value in {**BG, **SPEND}.items()}, "bg_nbd",
                           "gamma_gamma", {"method": "known"})  # fmt: skip
     with pytest.raises(decide.DecideError, match="models:/clv/1 has no first orders"):
-        decide.require_model(Scorer(posterior), "models:/clv/1", 0.9)
+        decide.require_model(Scorer(posterior), "models:/clv/1", Params(365, 0.1, 1.0, 0.9, 0))
     with pytest.raises(decide.DecideError, match=r"score.level 0.99 leaves fewer than five of 100 draws"):
-        decide.require_model(Scorer(sure()), "models:/clv/1", 0.99)
+        decide.require_model(Scorer(sure()), "models:/clv/1", Params(365, 0.1, 1.0, 0.99, 0))
 
 
 def test_segments_with_the_name_of_a_column_are_refused() -> None:
-    with pytest.raises(decide.DecideError, match=r"transactions\.segments has stage, which is a column"):
-        decide.refuse_names(("channel", "stage"))
+    for name in ("stage", "T", "p_top_top"):
+        with pytest.raises(decide.DecideError, match=rf"transactions\.segments has {name}, which is a column"):
+            decide.refuse_names(("channel", name))

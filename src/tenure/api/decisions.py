@@ -51,10 +51,10 @@ def decisions_of(
     if end is None:
         raise RfmError("Decisions need the end of observation, which a log has.")
     decide.refuse_names(transactions.segments)
-    decide.require_model(state.scorer, "This model", checked.level)
+    decide.require_model(state.scorer, "This model", checked)
     days = decide.Days.of(end, checked.horizon_days, settings)
     histories = decide.stream_histories(transactions, days, customers.id_type)
-    decide.require_channels(histories, settings)
+    decide.require_costs(histories, settings, transactions.segments)
     question = decide.Question(state.scorer, checked, settings, days, transactions.segments, *_backtest(state))
     rows: list[pd.DataFrame] = []
     result = decide.derive(histories, len(customers.summary.table), question, rows.append)

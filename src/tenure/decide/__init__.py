@@ -5,7 +5,8 @@
 by part, `tables` and `decisions` tabulate, `dictionary` names every column. Each number comes from the model's scorer.
 """
 
-from .decisions import NAMING_CUSTOMERS, Decisions, derive, require_channels, summary_of
+from .costs import require_costs
+from .decisions import NAMING_CUSTOMERS, Decisions, derive, summary_of
 from .futures import require_model
 from .history import Days, DecideError, refuse_names, stream_histories
 from .question import Question
@@ -20,7 +21,7 @@ __all__ = [
     "Question",
     "derive",
     "refuse_names",
-    "require_channels",
+    "require_costs",
     "require_model",
     "stream_histories",
     "summary_of",

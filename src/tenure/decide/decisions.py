@@ -8,7 +8,6 @@ import numpy as np
 import pandas as pd
 
 from ..rfm import StreamedSummary
-from ..settings import DecideSettings
 from .acquisition import NewCustomers, value_new_customers
 from .dictionary import DISAGREEMENTS, KEEP, tabulate_dictionary
 from .futures import Floats, simulate_blocks
@@ -159,23 +158,3 @@ def _thresholds(
     if not ranking.customers:
         raise DecideError("There is no customer to decide on.")
     return ranking.thresholds()
-
-
-def require_channels(histories: StreamedSummary, settings: DecideSettings) -> None:
-    """Raise DecideError for costs of channels that no customer has."""
-    acquisition = settings.acquisition
-    if acquisition.channel is None or not acquisition.costs:
-        return
-    values = histories.table.select(acquisition.channel).distinct().to_pyarrow().to_pylist()
-    there = sorted(str(row[acquisition.channel]) for row in values if row[acquisition.channel] is not None)
-    unknown = sorted(set(acquisition.costs) - set(there))
-    if unknown:
-        raise DecideError(_unknown_channels(unknown, there))
-
-
-def _unknown_channels(unknown: list[str], there: list[str]) -> str:
-    shown, more = ", ".join(map(repr, there[:5])), ", ..." if len(there) > 5 else ""
-    return (
-        f"decide.acquisition.costs has {len(unknown)} channel{'s' if len(unknown) > 1 else ''} that no customer has"
-        f" ({', '.join(map(repr, unknown[:3]))}). The channels of the log are {shown}{more}."
-    )

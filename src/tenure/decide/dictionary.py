@@ -183,7 +183,7 @@ DISAGREEMENTS: Sequence[Column] = tuple(
 )  # fmt: skip
 RETURNS: Sequence[Column] = (
     Column("segment", TEXT, "segment of the log; all: all customers"),
-    Column("value", TEXT, "value of the segment; none where it is missing"),
+    Column("value", TEXT, "value of the segment; (none) where it is missing"),
     Column("customers", COUNT, "customers with a purchase that they kept"),
     Column("sold", MONEY, "their sales before refunds"),
     Column("returned", MONEY, "what refunds took off"),

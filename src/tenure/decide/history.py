@@ -14,7 +14,7 @@ from ..errors import InputError
 from ..rfm import StreamedSummary, summary_query
 from ..settings import DecideSettings
 from ..transactions import Transactions
-from .dictionary import CUSTOMERS
+from .dictionary import CUSTOMERS, TOP
 
 SUMMARY = ("customer_id", "frequency", "recency", "T", "monetary_value")
 PART = 25_000  # customers in memory at once: each has fifty columns
@@ -57,8 +57,9 @@ class Days:
 
 def refuse_names(segments: Sequence[str]) -> None:
     """Raise DecideError for segments that have the name of a column of the decisions."""
-    used = {column.name for column in CUSTOMERS} | set(FURTHER)
-    if taken := [name for name in segments if name in used]:
+    used = {column.name for column in CUSTOMERS} | {*SUMMARY, *FURTHER, "lift"}
+    top = TOP.format("")
+    if taken := [name for name in segments if name in used or name.startswith(top)]:
         raise DecideError(
             f"transactions.segments has {', '.join(taken)}, which is a column of the decisions. Name it otherwise."
         )

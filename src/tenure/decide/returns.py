@@ -9,7 +9,7 @@ from .dictionary import RETURNS
 from .futures import Floats
 from .groups import GroupSums
 
-ALL, UNKNOWN = "all", "none"  # all customers, and the value of those without one
+ALL = "all"  # of all customers
 MOST_VALUES = 100  # of a segment: one with more is no segment, but a mark of single customers
 
 
@@ -64,5 +64,5 @@ class ReturnSums:
         for name in list(self.sums):
             values = np.full(len(part), ALL, object)
             if name != ALL:
-                values = part[name].astype(object).fillna(UNKNOWN).astype(str).to_numpy(object)
+                values = part[name].astype(str).to_numpy(object)
             yield name, values

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from .costs import cost_of
 from .dictionary import CUSTOMERS, DISAGREEMENTS, KEEP, TOP, WIN_BACK
 from .futures import Block, Floats, simulate_blocks
 from .groups import GroupSums
@@ -17,8 +18,8 @@ from .lifecycle import Timing, disagreements, stage_of
 from .offers import Listed, by_clv, by_gain, evaluate_offer, observed_rates, offer_columns, unreliable_ranges
 from .question import Question
 from .ranking import Thresholds, keys_of
-from .returns import ALL, UNKNOWN, ReturnSums
-from .value import Worth, cost_of, outcome_columns, value_columns
+from .returns import ALL, ReturnSums
+from .value import Worth, outcome_columns, value_columns
 
 OFFERS = ("highest_offer", "has_offer")
 
@@ -81,7 +82,7 @@ class Sums:
         first = [end - timedelta(int(days)) for days in part["since_first"]]
         channels = np.full(len(part), ALL, object)
         if channel is not None:
-            channels = part[channel].astype(object).fillna(UNKNOWN).astype(str).to_numpy(object)
+            channels = part[channel].astype(str).to_numpy(object)
         return {
             "stage": stage_of(part["since_first"], part["since_last"], stages),
             "stage_before": stage_of(part["before_first"], part["before_last"], stages),

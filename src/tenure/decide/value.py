@@ -9,6 +9,7 @@ import pandas as pd
 
 from ..scorer import Params
 from ..settings import DecideSettings
+from .costs import cost_of
 from .futures import Block, Floats
 
 YEAR = 365.0
@@ -27,20 +28,6 @@ def textbook(spend: Any, orders: Any, since_first: Any, years: float) -> Floats:
     orders = np.asarray(orders, np.float64)
     average = np.asarray(spend, np.float64) / orders
     return np.asarray(average * (orders / observed) * years)
-
-
-def cost_of(part: pd.DataFrame, settings: DecideSettings) -> Floats:
-    """Return what each customer cost to acquire; NaN where no cost is given."""
-    acquisition = settings.acquisition
-    costs = np.full(len(part), np.nan)
-    if acquisition.channel is not None:
-        costs = part[acquisition.channel].astype(object).map(acquisition.costs).to_numpy(np.float64)
-    elif acquisition.costs:
-        costs[:] = acquisition.costs["all"]
-    if acquisition.cost_segment is not None:
-        own = pd.to_numeric(part[acquisition.cost_segment], errors="coerce").to_numpy(np.float64, na_value=np.nan)
-        costs = np.where(np.isnan(own), costs, own)
-    return costs
 
 
 def value_columns(part: pd.DataFrame, scores: pd.DataFrame, params: Params, settings: DecideSettings) -> dict[str, Any]:

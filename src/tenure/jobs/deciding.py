@@ -32,7 +32,7 @@ def run(settings: DecideJobSettings, config: str) -> Result:
     loaded = registry.load(settings.model)
     model = model_of(loaded.about)
     verdict = require_verdict(loaded.about, accept_failed=settings.score.accept_failed)
-    decide.require_model(loaded.scorer, model, settings.score.level)
+    decide.require_model(loaded.scorer, model, Params(**settings.score.params(), seed=settings.seed))
     refuse_input(settings.output, input_files(settings.transactions))
     with console.stage(f"read {settings.transactions.path}"):
         transactions = read(settings.transactions, end=settings.rfm.end)
@@ -71,8 +71,9 @@ def _question(
     days = decide.Days.of(end, params.horizon_days, settings.decide)
     id_type = choose_type(transactions, settings.transactions.id_type, loaded.about.get("id_type"))
     histories = decide.stream_histories(transactions, days, id_type)
-    decide.require_channels(histories, settings.decide)
-    segments, backtest = tuple(settings.transactions.segments), registry.backtest_of(loaded.about)
+    segments = tuple(settings.transactions.segments)
+    decide.require_costs(histories, settings.decide, segments)
+    backtest = registry.backtest_of(loaded.about)
     if backtest[0] is None:
         log.warning("The model has no backtest in the store: no range of p_purchase is known to be unreliable.")
     question = decide.Question(loaded.scorer, params, settings.decide, days, segments, *backtest)

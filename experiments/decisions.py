@@ -174,8 +174,8 @@ def print_table(table: pd.DataFrame) -> None:
         print("| " + " | ".join(f"{value:,}" if isinstance(value, int) else str(value) for value in row) + " |")
 
 
-def main(bases: int, customers: int) -> None:
-    """Print both tables."""
+def measure(bases: int, customers: int) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Return the reliability of the probabilities and the coverage of the intervals over some bases."""
     pairs: dict[str, list] = {}
     covered: dict[str, list] = {}
     for seed in range(bases):
@@ -186,9 +186,15 @@ def main(bases: int, customers: int) -> None:
             pairs.setdefault(name, []).append((predicted, happened))
         for name, low, high, actual in spans:
             covered.setdefault(name, []).append(low - 1e-9 <= actual <= high + 1e-9)
-    print_table(reliability(pairs).round(4))
     lines = [(name, len(hits), 100 * np.mean(hits)) for name, hits in covered.items()]
-    print_table(pd.DataFrame(lines, columns=["90% interval", "intervals", "covered, %"]).round(1))
+    return reliability(pairs), pd.DataFrame(lines, columns=["90% interval", "intervals", "covered, %"])
+
+
+def main(bases: int, customers: int) -> None:
+    """Print both tables."""
+    probable, covered = measure(bases, customers)
+    print_table(probable.round(4))
+    print_table(covered.round(1))
 
 
 if __name__ == "__main__":

@@ -15,8 +15,8 @@ from tenure.output import describe
 ROOT = Path(__file__).parent.parent
 MODEL = "model=models:/clv@challenger"
 FILES = [
-    "acquisition.csv", "cohorts.csv", "customers.parquet", "dictionary.csv", "disagreements.csv", "keep.csv", "report.html",
-    "returns.csv", "stages.csv", "tiers.csv", "win_back.csv",
+    "acquisition.csv", "cohorts.csv", "customers.parquet", "dictionary.csv", "disagreements.csv", "keep.csv",
+    "report.html", "returns.csv", "stages.csv", "tiers.csv", "win_back.csv",
 ]  # fmt: skip
 
 

@@ -43,14 +43,14 @@ class Base:
     def simulate(self, first_day: np.ndarray, span: np.ndarray) -> tuple[pd.DataFrame, np.ndarray]:
         """Return the purchase days of customers over spans of time, and when each leaves."""
         rng, size = self.rng, first_day.size
-        drawn = self.purchase.draw_purchases(self.purchase.draw_state(size, rng), span, rng)
-        state, owner = self.spend.draw_state(size, rng), np.repeat(np.arange(size), drawn.counts)
-        days = first_day[owner] + np.ceil(drawn.times * span[owner]).astype(int)
+        bought = self.purchase.draw_purchases(self.purchase.draw_state(size, rng), span, rng)
+        state, owner = self.spend.draw_state(size, rng), np.repeat(np.arange(size), bought.counts)
+        days = first_day[owner] + np.ceil(bought.times * span[owner]).astype(int)
         amounts = self.spend.draw_sums(state[owner], np.ones(owner.size), rng)
         firsts = FIRST_ORDER * self.spend.draw_sums(state, np.ones(size), rng)
         first = pd.DataFrame({"at": np.arange(size), "day": first_day, "amount": firsts})
         every = pd.concat([first, pd.DataFrame({"at": owner, "day": days, "amount": amounts})])
-        left = np.where(np.isnan(drawn.left), np.inf, first_day + drawn.left * span)
+        left = np.where(np.isnan(bought.left), np.inf, first_day + bought.left * span)
         return every.groupby(["at", "day"])["amount"].sum().reset_index(), left
 
     def new_margins(self) -> np.ndarray:

@@ -1,8 +1,9 @@
 """Decisions from a model and a log: value, tiers, lifecycle stages, acquisition ceilings, win-back.
 
-`history` reads what is needed of each customer's past in one query. `futures` simulates customers block by block;
-`value`, `ranking`, `lifecycle`, `acquisition` and `offers` answer one question each. `sums` adds the customers up part
-by part, `tables` and `decisions` tabulate, `dictionary` names every column. Each number comes from the model's scorer.
+`history` reads what is needed of each customer's past in one query, `costs` checks what their acquisition cost.
+`futures` simulates customers block by block; `value`, `ranking`, `lifecycle` (with `survival`), `acquisition` (with
+`single`), `returns` and `offers` answer one question each. `sums` adds the customers up part by part, `tables` and
+`decisions` tabulate, `dictionary` names every column. Each number comes from the model's scorer or its processes.
 """
 
 from .costs import require_costs

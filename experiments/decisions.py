@@ -159,7 +159,7 @@ def reliability(pairs: dict[str, list]) -> pd.DataFrame:
             sums = np.bincount(base[inside], weights=(happened - predicted)[inside], minlength=len(all_bases))
             if (np.bincount(base[inside], minlength=len(all_bases)) > 0).sum() >= 20:
                 gaps.append((sums.sum() / inside.sum(), np.sqrt((sums**2).sum()) / inside.sum()))
-        worst = max(gaps, key=lambda gap: abs(gap[0]) / gap[1])
+        worst = max(gaps, key=lambda gap: abs(gap[0]) / max(gap[1], 1e-6))
         whole = np.array([(np.asarray(pair[1], float) - np.asarray(pair[0], float)).sum() for pair in all_bases])
         error = np.sqrt((whole**2).sum()) / predicted.size
         lines.append([name, predicted.size, predicted.mean(), happened.mean(), error, worst[0], worst[1]])

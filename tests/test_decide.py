@@ -678,7 +678,8 @@ def test_intervals_cover_and_probabilities_are_reliable_over_100_fitted_bases() 
     gaps = probable.set_index("probability")
     assert len(gaps) >= 15
     assert ((gaps["observed"] - gaps["mean"]).abs() <= 4 * gaps["error"] + 1e-9).all(), gaps
-    assert (gaps["worst range: gap"].abs() <= 4.5 * gaps["its error"]).all(), gaps
+    # A point more than chance: the log has whole days, and two purchases on one are one.
+    assert (gaps["worst range: gap"].abs() <= 0.01 + 4 * gaps["its error"]).all(), gaps
 
 
 # ---- settings

@@ -6,12 +6,13 @@ intended, and say why:
     uv run python experiments/golden_scores.py
 """
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from tenure.posterior import Posterior
+from tenure.posterior import Posterior, Segments
 from tenure.scorer import Scorer
 
 PATH = Path(__file__).resolve().parents[1] / "tests" / "golden_scores.csv"
@@ -55,14 +56,29 @@ def posterior(purchases):
     return Posterior(draws, purchases, "gamma_gamma")
 
 
+def by_segment():
+    """Return a posterior with segments whose effects spread evenly, too."""
+    golden = (np.sqrt(5.0) - 1.0) / 2.0
+    effects = {
+        name: np.stack([
+            0.5 * at + 0.4 * ((np.arange(1, DRAWS + 1) * golden * (at + 2)) % 1.0)[None, :] - 0.6 for at in range(3)
+        ])
+        for name in ("mean_rate", "dropout_mean", "mean_spend")
+    }  # fmt: skip
+    segments = Segments(("channel",), (("ads",), ("mail",)), (60, 40), effects)
+    return replace(posterior("bg_nbd"), segments=segments)
+
+
 def scores():
-    """Score each customer with each purchase model and each set of params."""
+    """Score each customer with each purchase model and each set of params, and with segments."""
     columns = ["frequency", "recency", "T", "monetary_value"]
     customers = pd.DataFrame(CUSTOMERS, columns=columns)
     customers.insert(0, "customer_id", [f"customer {at}" for at in range(len(customers))])
+    channel = np.resize(["ads", "mail", "radio"], len(customers))
+    posteriors = {name: posterior(name) for name in PURCHASES} | {"bg_nbd by segment": by_segment()}
     parts = [
-        Scorer(posterior(purchases)).score(customers, **params).table.assign(purchases=purchases, question=at)
-        for purchases in PURCHASES
+        Scorer(one).score(customers.assign(channel=channel), **params).table.assign(purchases=name, question=at)
+        for name, one in posteriors.items()
         for at, params in enumerate(PARAMS)
     ]
     return pd.concat(parts).set_index(["purchases", "question", "customer_id"])

@@ -444,3 +444,19 @@ def test_daily_counts_equal_a_loop_over_customers(cdnow: Transactions) -> None:
     assert (counts["date"].iloc[0], counts["date"].iloc[-1]) == (pd.Timestamp("1997-01-01"), pd.Timestamp("1997-06-30"))
     with pytest.raises(RfmError, match="No customer was acquired by the cut-off 1996-12-31"):
         daily_counts(cdnow, date(1996, 12, 31), date(1997, 6, 30))
+
+
+@pytest.mark.parametrize(
+    ("rule", "values"),
+    [
+        ("acquisition_month", ["2023-12", "2024-01", "2024-05"]),
+        ("acquisition_quarter", ["2023-Q4", "2024-Q1", "2024-Q2"]),
+        ("acquisition_year", ["2023", "2024", "2024"]),
+    ],
+)
+def test_a_cohort_is_the_period_of_the_first_purchase(rule: str, values: list[str]) -> None:
+    days = pd.to_datetime(["2023-12-31", "2024-06-01", "2024-01-01", "2024-05-05"])
+    rows = pd.DataFrame({"customer_id": ["a", "a", "b", "c"], "date": days, "amount": [10.0, 5.0, 10.0, 1.0]})
+    log = log_of(rows, segments={"cohort": rule})
+    assert list(summarize(log).table["cohort"]) == values
+    assert summary_query(log).to_pandas().set_index("customer_id")["cohort"].sort_index().to_list() == values

@@ -5,7 +5,7 @@ Customers are scored part by part, so memory does not grow with their number.
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -18,7 +18,7 @@ from . import paths
 from .errors import InputError, Reason
 from .output import METADATA_KEY
 from .record import Record, finite
-from .scorer import Months, Scores, Totals
+from .scorer import BINS, TOTALS, Months, Scores, Totals
 from .totals import Drifts, adjusted_totals
 
 FEW_CUSTOMERS = 20  # up to which any number of groups is shown
@@ -139,25 +139,63 @@ class Scored:
 
 def merge(scores: Scores | None, more: Scores) -> Scores:
     """Add the sums of another part, without its rows, which are written already."""
-    months = getattr(more, "months", None)  # the scorer of an older model may have none
+    more = _sums_of(more)
+    if scores is None:
+        return more
+    months, groups = more.months, dict(more.groups)
+    if months is not None and scores.months is not None:
+        pairs = zip(scores.months.totals, months.totals, strict=True)
+        months = replace(months, totals=tuple(a + b for a, b in pairs))
+    for key, totals in scores.groups.items():
+        groups[key] = totals + groups[key] if key in groups else totals
+    beyond = more.extrapolated
+    if beyond is not None and scores.extrapolated is not None:
+        beyond = scores.extrapolated + beyond
+    return replace(
+        more,
+        totals=scores.totals + more.totals,
+        groups=_sorted(groups),
+        months=months,
+        extrapolated=beyond,
+        unstable_means=scores.unstable_means + more.unstable_means,
+        free_repeat_buyers=scores.free_repeat_buyers + more.free_repeat_buyers,
+    )
+
+
+def _sums_of(scores: Any) -> Scores:
+    """Return the sums of the scores of a model's own scorer in the installed classes.
+
+    That of an older version may have neither months, exact sums, nor some of the counts.
+    """
+    months = getattr(scores, "months", None)
     if months is not None:
-        sums = months.totals
-        if scores is not None and scores.months is not None:
-            sums = tuple(a + b for a, b in zip(scores.months.totals, sums, strict=True))
-        none = np.empty((0, len(sums)))
-        months = Months(months.days, none, none, sums)
-    beyond, unstable_means = getattr(more, "extrapolated_share", None), getattr(more, "unstable_means", 0)
-    free = getattr(more, "free_repeat_buyers", 0)
-    totals, groups = more.totals, dict(more.groups)
-    if scores is not None:
-        shares = [(scores.extrapolated_share, scores.totals), (beyond, more.totals)]
-        beyond = share_of_all(shares)
-        totals, unstable_means = scores.totals + more.totals, scores.unstable_means + unstable_means
-        free += scores.free_repeat_buyers
-        for key, group_totals in scores.groups.items():
-            groups[key] = group_totals + groups[key] if key in groups else group_totals
-    ordered = dict(sorted(groups.items(), key=lambda item: [(pd.isna(part), str(part)) for part in item[0]]))
-    return Scores(more.table.iloc[:0], totals, more.params, ordered, more.by, months, beyond, unstable_means, free)
+        none = np.empty((0, len(months.totals)))
+        months = Months(months.days, none, none, tuple(map(_totals_of, months.totals)))
+    beyond = getattr(scores, "extrapolated", None)
+    return Scores(
+        scores.table.iloc[:0],
+        _totals_of(scores.totals),
+        scores.params,
+        _sorted({key: _totals_of(totals) for key, totals in scores.groups.items()}),
+        scores.by,
+        months,
+        None if beyond is None else _totals_of(beyond),
+        getattr(scores, "unstable_means", 0),
+        getattr(scores, "free_repeat_buyers", 0),
+    )
+
+
+def _totals_of(totals: Any) -> Totals:
+    """Return totals in the installed class; sums that are not exact are marked so."""
+    if hasattr(totals, "sums"):
+        return Totals(totals.customers, totals.sums, totals.most_clv)
+    sums = np.zeros((len(TOTALS), BINS, totals.clv.size))
+    sums[:, 0] = [getattr(totals, name) for name in TOTALS]
+    return Totals(totals.customers, sums, -1.0)
+
+
+def _sorted(groups: Mapping[tuple[Any, ...], Totals]) -> dict[tuple[Any, ...], Totals]:
+    return dict(sorted(groups.items(), key=lambda item: [(pd.isna(part), str(part)) for part in item[0]]))
 
 
 def larger(before: Largest | None, table: pd.DataFrame) -> Largest | None:

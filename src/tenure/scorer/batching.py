@@ -97,7 +97,8 @@ def score_batches(
     """Score in blocks on threads.
 
     A block's customers are of one group, and in the order of (x, T, t_x), so that those with equal values share the
-    work. Sums are exact, so neither blocks nor threads change a bit of them. `advance` is called with the number of customers of each block done.
+    work. Sums are exact, so neither blocks nor threads change a bit of them. `advance` is called with the number of
+    customers of each block done.
     """
     names = ("frequency", "recency", "T", "monetary_value")
     # Copies: pandas may return a read-only view, for which the kernel would be compiled once more.

@@ -5,8 +5,8 @@ to a multiple of a coarse step, and what remains to a multiple of a fine one. Su
 bits, hence the same in every order (the pre-rounding of Demmel & Nguyen 2013, with fixed steps). Both steps are powers
 of two times a unit that depends on the model and the params alone: one purchase, or about the mean margin of one.
 
-An addend is rounded by at most 2^-41 of the unit. Sums are exact for totals of up to 2^35 units of up to 2^30 customers;
-`is_exact` of `Totals` returns whether they are.
+An addend is rounded by at most 2^-41 of the unit. Sums are exact for totals of up to 2^35 units and for up to 2^30
+customers; `is_exact` of `Totals` returns whether they are.
 """
 
 import math

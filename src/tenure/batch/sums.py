@@ -1,46 +1,25 @@
-"""Batch scoring: sums over the parts of a table, and the Parquet file of scores.
+"""The sums of a batch scoring: totals, groups, months and counts over the parts of a table."""
 
-Customers are scored part by part, so memory does not grow with their number.
-"""
-
-import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
-import pyarrow as pa
-import pyarrow.parquet as pq
 
-from . import paths
-from .errors import InputError, Reason
-from .output import METADATA_KEY
-from .record import Record, finite
-from .scorer import BINS, TOTALS, Months, Scores, Totals
-from .totals import Drifts, adjusted_totals
+from .. import paths
+from ..record import Record, finite
+from ..scorer import BINS, TOTALS, Months, Scores, Totals
+from ..totals import Drifts, adjusted_totals
 
 FEW_CUSTOMERS = 20  # up to which any number of groups is shown
 
 
-class BatchError(InputError):
-    """A table that cannot be written."""
-
-    reason = Reason.BAD_LOG
-
-
 class Largest(NamedTuple):
-    """The customer with the largest clv, and the clv of all customers."""
+    """The customer with the largest clv; of two with the same, the first by id."""
 
     customer_id: Any
     clv: float
-    total: float
-
-    @property
-    def share(self) -> float:
-        """Return the customer's share of the total."""
-        return self.clv / self.total if self.total > 0 else 0.0
 
 
 def is_personal(groups: int, customers: int) -> bool:
@@ -53,22 +32,52 @@ def is_personal(groups: int, customers: int) -> bool:
 
 
 @dataclass(frozen=True)
+class Sums:
+    """The sums of some parts: those of their scores, of their scores to infinity if requested, the largest customer."""
+
+    scores: Scores
+    residual: Scores | None
+    largest: Largest | None
+
+    def __add__(self, other: "Sums") -> "Sums":
+        residual = other.residual
+        if self.residual is not None and residual is not None:
+            residual = merge(self.residual, residual)
+        return Sums(merge(self.scores, other.scores), residual, largest_of([self.largest, other.largest]))
+
+
+@dataclass(frozen=True)
 class Scored:
     """Result of a batch scoring without its rows, which are written: totals, groups, months, origin.
 
-    `residual` are totals to infinity, if requested; `residual_beyond` is their `Scores.extrapolated_share`. `drifts`
-    adjust the totals; None for a model that was registered without. `largest` is None if
-    all clv are zero.
+    `residual` are scores to infinity, if requested. `drifts` adjust the totals; None for a model that was registered
+    without. `largest` is None if all clv are zero.
     """
 
     scores: Scores
-    residual: Totals | None
-    residual_beyond: float | None
+    residual: Scores | None
     model: str
     as_of: str | None
     run_id: str
     drifts: Drifts | None = None
     largest: Largest | None = None
+
+    @property
+    def largest_share(self) -> float | None:
+        """Return the share of the customer with the largest clv in the total; None if there is none."""
+        total = self.scores.totals.expected_clv.mean()
+        return None if self.largest is None or not total > 0 else float(self.largest.clv / total)
+
+    @property
+    def residual_beyond(self) -> float | None:
+        """Return the extrapolated share of the residual clv; None without it."""
+        return None if self.residual is None else self.residual.extrapolated_share
+
+    @property
+    def is_exact(self) -> bool:
+        """Return whether all totals are within the range of exact sums."""
+        sums = [self.scores.totals, *([] if self.residual is None else [self.residual.totals])]
+        return all(totals.is_exact for totals in sums)
 
     @property
     def customers(self) -> int:
@@ -88,6 +97,8 @@ class Scored:
     def record(self, seconds: float) -> Record:
         """Return the model, the number of customers, the seconds of the scoring, and the totals from joint draws."""
         totals, tags = self.totals_table(), {"model": self.model, "totals.adjusted": self.adjusted_by or "none"}
+        if not self.is_exact:
+            tags["totals.exact"] = "no: beyond the range of exact sums, their last digits depend on the parts"
         if self.scores.by and self.is_personal:
             tags["scores.groups"] = "not logged: nearly as many groups as customers"
         rows = totals.to_dict("index").items()
@@ -107,7 +118,7 @@ class Scored:
             "score.free_repeat_buyers": scores.free_repeat_buyers,
             "score.extrapolated_share": scores.extrapolated_share,
             "score.residual_share_beyond": self.residual_beyond,
-            "score.largest_clv_share": None if self.largest is None else self.largest.share,
+            "score.largest_clv_share": self.largest_share,
         }
         return {name: value for name, value in counts.items() if value is not None}
 
@@ -125,7 +136,7 @@ class Scored:
         if self.drifts is not None:
             table = table.join(adjusted_totals(self.scores.totals, self.drifts, self.scores.params))
         if self.residual is not None:
-            table.loc["residual_clv"] = self.residual.table(self.scores.params.level).loc["clv"]
+            table.loc["residual_clv"] = self.residual.totals.table(self.scores.params.level).loc["clv"]
         return table
 
     def group_table(self) -> pd.DataFrame:
@@ -139,7 +150,7 @@ class Scored:
 
 def merge(scores: Scores | None, more: Scores) -> Scores:
     """Add the sums of another part, without its rows, which are written already."""
-    more = _sums_of(more)
+    more = sums_of(more)
     if scores is None:
         return more
     months, groups = more.months, dict(more.groups)
@@ -162,7 +173,7 @@ def merge(scores: Scores | None, more: Scores) -> Scores:
     )
 
 
-def _sums_of(scores: Any) -> Scores:
+def sums_of(scores: Any) -> Scores:
     """Return the sums of the scores of a model's own scorer in the installed classes.
 
     That of an older version may have neither months, exact sums, nor some of the counts.
@@ -198,41 +209,16 @@ def _sorted(groups: Mapping[tuple[Any, ...], Totals]) -> dict[tuple[Any, ...], T
     return dict(sorted(groups.items(), key=lambda item: [(pd.isna(part), str(part)) for part in item[0]]))
 
 
-def larger(before: Largest | None, table: pd.DataFrame) -> Largest | None:
-    """Return the largest customer of the parts before and of the scores of one more part."""
+def largest_in(table: pd.DataFrame) -> Largest | None:
+    """Return the largest customer of a table of scores; None if all clv are zero."""
     clv = table["clv"].to_numpy(float)
     if not clv.size or not clv.max() > 0:
-        return before
-    at, total = int(clv.argmax()), float(clv.sum()) + (before.total if before else 0.0)
-    if before is not None and before.clv >= clv[at]:
-        return before._replace(total=total)
-    return Largest(table["customer_id"].iloc[at], float(clv[at]), total)
+        return None
+    return Largest(min(table["customer_id"].to_numpy()[clv == clv.max()], key=str), float(clv.max()))
 
 
-def share_of_all(shares: list[tuple[float | None, Totals]]) -> float | None:
-    """Combine shares of the expected clv, weighted by the clv of their parts."""
-    weighted = [(share, totals.expected_clv.mean()) for share, totals in shares if share is not None]
-    total = sum(weight for _, weight in weighted)
-    return float(sum(share * weight for share, weight in weighted) / total) if total > 0 else None
-
-
-class ScoreFile:
-    """A Parquet file that is written part by part, with a description in its metadata; within `output.atomic_file`."""
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        self._writer: pq.ParquetWriter | None = None
-
-    def write(self, table: pd.DataFrame) -> None:
-        """Write some rows."""
-        if self._writer is None:
-            schema = pa.Schema.from_pandas(table, preserve_index=False)
-            self._writer = pq.ParquetWriter(self._path, schema.remove_metadata())
-        self._writer.write_table(pa.Table.from_pandas(table, schema=self._writer.schema, preserve_index=False))
-
-    def close(self, about: Mapping[str, Any]) -> None:
-        """Close the file, with its description as JSON in its metadata."""
-        if self._writer is None:
-            raise BatchError("There are no customers to score.")
-        self._writer.add_key_value_metadata({METADATA_KEY: json.dumps(about, sort_keys=True).encode()})
-        self._writer.close()
+def largest_of(several: Iterable[Largest | None]) -> Largest | None:
+    """Return the largest of several customers."""
+    return min(
+        (one for one in several if one is not None), key=lambda one: (-one.clv, str(one.customer_id)), default=None
+    )

@@ -259,7 +259,7 @@ def test_the_gain_of_an_offer_worked_by_hand() -> None:
 
 def reliability(*rows: tuple[float, float, int, float, float]) -> pd.DataFrame:
     table = pd.DataFrame(rows, columns=["low", "high", "customers", "predicted", "actual"])
-    return table.assign(actual_se=np.sqrt(table["predicted"] * (1 - table["predicted"]) / table["customers"]))
+    return table.assign(predicted_se=np.sqrt(table["predicted"] * (1 - table["predicted"]) / table["customers"]))
 
 
 def test_no_gain_is_claimed_where_the_backtest_was_wrong() -> None:

@@ -82,7 +82,7 @@ def test_customers_whose_probability_was_wrong_in_the_backtest_are_listed_apart(
     table = pd.read_csv(decided[1] / "win_back.csv")
     reliability = evidence.table("backtest/reliability")
     first = reliability.iloc[0]
-    assert abs(first["predicted"] - first["actual"]) - 2 * first["actual_se"] > 0.05
+    assert abs(first["predicted"] - first["actual"]) - 2 * first["predicted_se"] > 0.05
     apart = table["p_purchase"] < 0.1
     assert apart.any()
     np.testing.assert_allclose(table.loc[apart, "observed_rate"], first["actual"], rtol=1e-4)

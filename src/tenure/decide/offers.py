@@ -62,7 +62,7 @@ def unreliable_ranges(reliability: pd.DataFrame | None, largest_gap: float) -> l
     if reliability is None:
         return []
     tenths = reliability[reliability["customers"] >= LEAST_IN_TENTH]
-    beyond = (tenths["predicted"] - tenths["actual"]).abs() - 2 * tenths["actual_se"] > largest_gap
+    beyond = (tenths["predicted"] - tenths["actual"]).abs() - 2 * tenths["predicted_se"] > largest_gap
     return [Unreliable(row["low"], row["high"], row["actual"]) for row in tenths[beyond].to_dict("records")]
 
 

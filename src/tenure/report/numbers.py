@@ -37,7 +37,7 @@ class Numbers:
         r"""Format an amount: without decimals from 100 on.
 
         >>> Numbers("fr", "€").money(12.5), Numbers("en", "$").money(1234.4), Numbers("en").money(0.5)
-        ('12,50\\xa0€', '$1,234', '0.50')
+        ('12,50\xa0€', '$1,234', '0.50')
         """
         if pd.isna(value):
             return NONE
@@ -52,7 +52,7 @@ class Numbers:
         r"""Format a share as a percentage.
 
         >>> Numbers("en").percent(0.256), Numbers("de").percent(0.256, 1)
-        ('26%', '25,6\\xa0%')
+        ('26%', '25,6\xa0%')
         """
         if pd.isna(value):
             return NONE

@@ -182,7 +182,7 @@ def _being_written(process: str, path: str, key: str) -> OutputError:
 
 @contextmanager
 def sole_writer(lock: Path, path: str, key: str = "output") -> Iterator[None]:
-    """Hold a lock file, in which this process is named, and remove it at the end.
+    """Lock a file, in which this process is named, and remove it at the end.
 
     The system releases the lock of a process that dies, so that another one takes it over.
 

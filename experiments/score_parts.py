@@ -145,6 +145,20 @@ def kills(points, seed):
     return pd.DataFrame(results), len(open_runs)
 
 
+def print_kills(table, left):
+    """Print how often each kind of kill happened, and a line of all; end with an error if any point fails."""
+    kinds = table["how"].str.extract(r"^(at|(?:before|after) \w+)", expand=False).where(table["killed"], "not killed")
+    print(table.groupby(["output", kinds]).agg({"finished": "sum", "same bytes": "sum", "scored twice": "max"}))
+    stray, most = int((table["stray"] > 0).sum()), table["scored twice"].max()
+    print(
+        f"{len(table)} points: {table['killed'].sum()} killed, at most {most} part scored twice,"
+        f" {table['finished'].sum()} finished, {table['same bytes'].sum()} with the same bytes,"
+        f" {stray} with stray files, {left} runs left open"
+    )
+    if left or stray or most > 1 or not (table["finished"] & table["same bytes"]).all():
+        sys.exit(1)
+
+
 def one_kill(folder, model, customers, output, point, seconds, references, more, rng, parts):
     at, log_path = folder / f"point-{point}", folder / f"log-{point}"
     settings = settings_of(folder, model, customers, f"{at}/{output}", *more)
@@ -251,8 +265,7 @@ if __name__ == "__main__":
         measure(Path(arguments.measure[0]), *arguments.measure[1:])
     elif arguments.what == "kills":
         table, left = kills(arguments.points, arguments.seed)
-        print(table.to_string())
-        print(f"{left} runs are left open")
+        print_kills(table, left)
     elif arguments.what == "sizes":
         sizes(arguments.customers, arguments.draws or 100)
     else:

@@ -29,6 +29,7 @@ from .part_files import ABOUT, MANIFEST, STEM, PartFiles, digest_of_json, seal, 
 FORMAT = 1  # of the folder
 FILE_SUFFIX = ".parquet"
 JOB, LOCK, CUSTOMERS = "job.json", "lock", "customers"
+OWN = 0o700  # the mode of a folder that is its owner's alone
 DIGEST = 64  # characters, of what is not shown
 
 
@@ -86,7 +87,9 @@ class ScoreFolder:
                 with sole_writer(self.about / LOCK, self.output):
                     try:
                         self._remove_temporary()
-                        self.customers.mkdir()
+                        if self.is_file:
+                            self.path.chmod(OWN)  # nobody else reads a file before it is complete
+                        self.customers.mkdir(OWN)
                         yield
                     finally:
                         self._remove_temporary()

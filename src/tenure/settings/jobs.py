@@ -153,7 +153,7 @@ class ScoreJobSettings:
             a training run (runs:/ and its id).
         output: path of the scores: one file if it ends in .parquet, an atomic write, complete or absent; a folder of
             parts if it ends in /, complete once it has a manifest. A job that was stopped continues.
-        restart: whether to discard the parts that another or an unfinished scoring left at output.
+        restart: whether to discard the parts of another scoring at output; otherwise the job is refused.
         by: columns to total by, such as [country]: of summary.path, or named in transactions.segments.
         by_month: whether to add purchases and clv by month: columns of lists, and a table of totals.
         residual: whether to add the clv without a horizon: columns residual_clv, residual_low, residual_high and so on.

@@ -66,7 +66,9 @@ def run(settings: ScoreJobSettings, config: str) -> Result:
         log.info("%s customers; model %s", f"{parts.customers:,}", model)
         about = {"model": model, "verdict": verdict.value, "as_of": customers.as_of}
         scored = _score(loaded, customers, parts, about, settings, config)
-    console.print_scores(scored, settings, loaded.about, registry.ui_command(uri))
+        console.print_scores(scored, settings, loaded.about, registry.ui_command(uri))
+        if folder.is_file:
+            folder.discard()  # last of all: until then a job that is stopped continues from the parts
     source = {"summary": settings.summary.path} if settings.summary.path else {"log": settings.transactions.path}
     totals = {str(name): row for name, row in scored.totals_table().to_dict("index").items()}
     return Result(
@@ -123,8 +125,6 @@ def _score(
         totals = scored.totals_table().to_dict("index")
         if joined is None:
             folder.finish(files, parts.numbers, {**facts, "totals": totals, "totals_are_exact": scored.is_exact})
-    if joined is not None:
-        folder.discard()
     if not scored.is_exact:
         log.warning("The totals are beyond the range of exact sums: their last digits depend on score.part_rows.")
     return scored

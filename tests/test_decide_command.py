@@ -15,8 +15,8 @@ from tenure.output import describe
 ROOT = Path(__file__).parent.parent
 MODEL = "model=models:/clv@challenger"
 FILES = [
-    "acquisition.csv", "cohorts.csv", "customers.parquet", "dictionary.csv", "report.html", "stages.csv", "tiers.csv",
-    "win_back.csv",
+    "acquisition.csv", "cohorts.csv", "customers.parquet", "dictionary.csv", "disagreements.csv", "keep.csv",
+    "report.html", "returns.csv", "stages.csv", "tiers.csv", "win_back.csv",
 ]  # fmt: skip
 
 
@@ -127,9 +127,11 @@ def test_neither_the_page_nor_the_run_names_a_customer(decided: tuple[Ran, Path]
     assert MARK not in (folder / "report.html").read_text()
     registry.use(trained.store)
     run = registry.evidence(ran.run_id)
-    for name in ("tiers", "stages", "cohorts", "acquisition", "dictionary"):
+    for name in ("tiers", "stages", "cohorts", "acquisition", "returns", "dictionary"):
         assert MARK not in run.file(f"decisions/{name}.csv").read_text()
-    assert not run.holds("decisions/win_back.csv")
+    for name in ("win_back", "keep", "disagreements"):
+        assert MARK in (folder / f"{name}.csv").read_text()
+        assert not run.holds(f"decisions/{name}.csv")
     assert run.metrics["decide.customers"] == 2357
     assert run.params["decide.order_cost"] == "1.0"
     assert run.metrics["decide.clv_low"] < run.metrics["decide.clv"] < run.metrics["decide.clv_high"]

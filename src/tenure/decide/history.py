@@ -14,9 +14,10 @@ from ..errors import InputError
 from ..rfm import StreamedSummary, summary_query
 from ..settings import DecideSettings
 from ..transactions import Transactions
-from .dictionary import CUSTOMERS
+from .dictionary import CUSTOMERS, TOP
 
 SUMMARY = ("customer_id", "frequency", "recency", "T", "monetary_value")
+PART = 25_000  # customers in memory at once: each has fifty columns
 SINCE_DAYS = 90  # before the end of observation, where stages are compared with earlier ones
 # Spend within so many days after the first purchase, of customers who were observed for so long.
 AGES = (30, 90, 365)
@@ -56,8 +57,9 @@ class Days:
 
 def refuse_names(segments: Sequence[str]) -> None:
     """Raise DecideError for segments that have the name of a column of the decisions."""
-    used = {column.name for column in CUSTOMERS} | set(FURTHER)
-    if taken := [name for name in segments if name in used]:
+    used = {column.name for column in CUSTOMERS} | {*SUMMARY, *FURTHER, "lift"}
+    top = TOP.format("")
+    if taken := [name for name in segments if name in used or name.startswith(top)]:
         raise DecideError(
             f"transactions.segments has {', '.join(taken)}, which is a column of the decisions. Name it otherwise."
         )
@@ -67,7 +69,7 @@ def stream_histories(transactions: Transactions, days: Days, id_type: str) -> St
     """Return the customer summary, the segments and the columns `FURTHER`, in parts."""
     summary = summary_query(transactions, days.end, further=("historic_spend",))
     further = _further(transactions, days).join(transactions.returns(days.end), "customer_id")
-    return StreamedSummary(summary.join(further, "customer_id").cache(), days.end, id_type)
+    return StreamedSummary(summary.join(further, "customer_id").cache(), days.end, id_type, rows=PART)
 
 
 def _further(transactions: Transactions, days: Days) -> Any:

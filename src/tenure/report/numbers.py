@@ -4,10 +4,10 @@ from dataclasses import dataclass
 
 import pandas as pd
 
+from tenure.settings import SEPARATORS
+
 from .tables import NONE, Cell
 
-# The separators of thousands and of decimals by locale; narrow spaces where a point would be misread.
-SEPARATORS = {"en": (",", "."), "de": (".", ","), "es": (".", ","), "fr": ("\u202f", ",")}
 SPACE = "\u00a0"
 
 
@@ -16,7 +16,7 @@ class Numbers:
     """The formats of a page.
 
     Args:
-        locale: a key of `SEPARATORS`.
+        locale: one of the settings' `SEPARATORS`.
         currency: symbol or code of money; None: none.
     """
 
@@ -73,6 +73,10 @@ class Numbers:
     def percent_cell(self, value: float) -> Cell:
         """Return a cell with a percentage."""
         return Cell(NONE) if pd.isna(value) else Cell(self.percent(value, 1), float(value))
+
+    def ratio_cell(self, value: float) -> Cell:
+        """Return a cell with a ratio."""
+        return Cell(NONE) if pd.isna(value) else Cell(self.number(value, 1), float(value))
 
     def span_cell(self, low: float, high: float) -> Cell:
         """Return a cell with an interval of money."""

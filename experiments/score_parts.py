@@ -173,7 +173,7 @@ def one_kill(folder, model, customers, output, point, seconds, references, more,
     status = os.waitpid(child, 0)[1]
     done = {path: path.stat().st_ino for path in at.rglob("part-*.json")}
     first = log_path.read_text().count("scored") if log_path.exists() else 0
-    target, was_over = at / output, output == "scores.parquet" and not done and (at / output).exists()
+    target, was_over = at / output, (at / output).is_file()
     again = os.waitpid(fork(settings, log_path), 0)[1]
     content = bytes_of(target) if target.is_dir() else target.read_bytes()
     scored = log_path.read_text().count("scored")
@@ -183,7 +183,7 @@ def one_kill(folder, model, customers, output, point, seconds, references, more,
         "killed": os.WIFSIGNALED(status),
         "done before": len(done),
         "scored before": first,
-        "was over": was_over,  # the file was in place and its parts were removed: the next scoring is a new one
+        "was over": was_over,  # the file was in place: its parts may be removed, and the next scoring is a new one
         "scored twice": 0 if was_over else scored - parts,
         "finished": again == 0,
         "same bytes": content == references[output.rstrip("/")],

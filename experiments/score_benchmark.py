@@ -33,9 +33,9 @@ from tenure.fit import library_model
 from tenure.jobs.compose import compose_settings
 from tenure.jobs.part_scores import score_parts
 from tenure.posterior import Posterior
-from tenure.scorer import COLUMNS, EXPECTED, Scorer
+from tenure.scorer import COLUMNS, EXPECTED, Params, Scorer
 from tenure.summary import CustomerSummary
-from tenure.summary_file import SummaryFile, check_summaries
+from tenure.summary_file import SummaryCheck, SummaryFile
 
 DRAWS, RATE, HORIZON = 1000, 0.10, 365
 TRUTH = BUYING | SPENDING
@@ -132,9 +132,14 @@ def measure_file(path):
     output = Path(f"{path}.scores.parquet")
     settings = compose_settings("score", [f"output={output}"])
     start = time.perf_counter()
-    rows = check_summaries(summaries)
-    scored = score_parts(scorer, summaries, rows, settings, {"model": "", "as_of": None, "run_id": ""}, output)
-    return {"seconds": time.perf_counter() - start, "rows": scored.customers}
+    folder = batch.ScoreFolder(str(output))
+    with folder.locked():
+        parts = batch.divide(summaries, folder.customers, settings.score.part_rows, SummaryCheck())
+        files = batch.PartFiles(folder.path, folder.claim({}, restart=False), Params())
+        sums = score_parts(scorer, parts, files, settings, {"model": "", "as_of": None})
+        batch.join((files.rows_of(number) for number in parts.numbers), output, {})
+        folder.discard()
+    return {"seconds": time.perf_counter() - start, "rows": sums.scores.totals.customers}
 
 
 def measure_request(uri):

@@ -31,6 +31,9 @@ class SummaryFrame:
         for at in range(0, max(len(self.frame), 1), self.rows):
             yield self.frame.iloc[at : at + self.rows].reset_index(drop=True)
 
+    def count(self) -> int:
+        return len(self.frame)
+
 
 def written(table: pd.DataFrame, path: Path) -> str:
     table.to_csv(path, index=False) if path.suffix == ".csv" else table.to_parquet(path, index=False)
@@ -82,9 +85,8 @@ def test_sums_of_parts_are_those_of_the_whole(posterior: Posterior, summaries: p
     pairs = [(scores.totals, whole.totals), *zip(scores.months.totals, whole.months.totals, strict=True)]
     pairs += [(scores.groups[key], whole.groups[key]) for key in whole.groups]
     for totals, right in pairs:
-        np.testing.assert_allclose(totals.clv, right.clv, rtol=1e-12)
-        np.testing.assert_array_equal(totals.purchases, right.purchases)
-    assert scores.extrapolated_share == pytest.approx(whole.extrapolated_share, rel=1e-9)
+        np.testing.assert_array_equal(totals.sums, right.sums)
+    assert scores.extrapolated_share == whole.extrapolated_share
     pd.testing.assert_frame_equal(scores.group_table(), whole.group_table())
 
 

@@ -277,11 +277,10 @@ def test_the_shipped_sample_is_unsuspicious(capsys: pytest.CaptureFixture[str]) 
 
 
 def test_the_largest_clv_is_exact_over_parts() -> None:
-    parts = [pd.DataFrame({"customer_id": ids, "clv": clv}) for ids, clv in ((["a", "b"], [1.0, 5.0]), (["c"], [4.0]))]
-    for ordered in (parts, parts[::-1]):
-        largest = None
-        for part in ordered:
-            largest = batch.larger(largest, part)
-        assert largest is not None
-        assert (largest.customer_id, largest.share) == ("b", 0.5)
-    assert batch.larger(None, pd.DataFrame({"customer_id": ["a"], "clv": [0.0]})) is None
+    rows = ((["a", "b"], [1.0, 5.0]), (["c", "0"], [4.0, 5.0]), (["z"], [0.0]))
+    parts = [pd.DataFrame({"customer_id": ids, "clv": clv}) for ids, clv in rows]
+    for ordered in (parts, parts[::-1]):  # of two that are equally large, the first by id
+        assert batch.largest_of(map(batch.largest_in, ordered)) == ("0", 5.0)
+    assert batch.largest_of(map(batch.largest_in, parts[:1])) == ("b", 5.0)
+    assert batch.largest_in(parts[2]) is None
+    assert batch.largest_of([None]) is None

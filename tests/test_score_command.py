@@ -72,7 +72,8 @@ def test_scoring_writes_a_table_that_describes_itself_and_logs_totals(
     table = pd.read_parquet(output)
     assert list(table["customer_id"]) == ["1", "2", "3"]
     registry.use(trained.store)
-    metrics = registry.evidence(about["run_id"]).metrics
+    assert scored.run_id not in str(about)
+    metrics = registry.evidence(scored.run_id).metrics
     assert metrics["total.clv.expected"] == pytest.approx(table["clv"].sum())
     assert metrics["score.customers"] == 3
 

@@ -79,7 +79,7 @@ def test_groups_that_are_nearly_customers_are_not_printed(
 ) -> None:
     base = summaries.assign(street=[f"s{number % groups}" for number in range(700)])
     scores = batch.merge(None, Scorer(posterior).score(base, by=["street"]))
-    print_groups(stdout(), Scored(scores, None, None, "m", None, "r"), "90%")
+    print_groups(stdout(), Scored(scores, None, "m", None, "r"), "90%")
     shown = capsys.readouterr().out
     assert ("expected" in shown) == is_shown
     if not is_shown:

@@ -68,6 +68,6 @@ def test_totals_are_adjusted_by_the_factor_of_their_own_horizon_and_outcome(
 def test_groups_share_the_factor_of_the_base_to_the_draw(posterior: Posterior, summaries: pd.DataFrame) -> None:
     """Two halves with the same customers in either have half the base's adjusted interval: chance is not drawn anew."""
     scores = Scorer(posterior).score(summaries, horizon_days=180)
-    half = replace(scores.totals, purchases=scores.totals.purchases / 2, clv=scores.totals.clv / 2)
+    half = replace(scores.totals, sums=scores.totals.sums / 2)
     base, group = (adjusted_totals(totals, Drifts(CHANGING), scores.params) for totals in (scores.totals, half))
     pd.testing.assert_frame_equal(group, base / 2)

@@ -8,7 +8,7 @@ import socket
 import stat
 import tempfile
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from glob import escape
 from pathlib import Path
@@ -22,6 +22,7 @@ from .addresses import mask
 from .errors import InputError
 
 METADATA_KEY = b"tenure"
+PARTIAL = ".partial"  # the end of the name of a file that `write_durably` has not finished
 LONGEST_NAME, LONGEST_PATH = 255, 4_096  # bytes
 PARTIAL_LONGER = 48  # how much longer the name of a partial file is, beside the machine's name
 
@@ -44,14 +45,26 @@ def require_writable(path: str, key: str = "output") -> None:
     require_alone(path, key)
 
 
+def require_parts_writable(path: str, key: str = "output") -> None:
+    """Raise OutputError for a folder of parts that cannot be written, before any work."""
+    _require_local(path, key)
+    target = Path(path).expanduser().resolve()
+    _require_short(target, path, key)
+    if target.exists() and not target.is_dir():
+        raise OutputError(f"{key} {path!r} is a file; name a folder.")
+    _require_folder(target if target.is_dir() else target.parent, path, key)
+
+
 def refuse_input(path: str, inputs: Iterable[str | Path], key: str = "output") -> None:
-    """Raise OutputError for a file that is an input or in an input folder, whatever its path."""
+    """Raise OutputError for a file or folder that is an input, or in one, or has one in it, whatever its path."""
     target = Path(path).expanduser().resolve()
     for given in inputs:
         source = Path(given).expanduser()
         is_same = source.exists() and target.exists() and source.samefile(target)
         if is_same or source.resolve() == target or (source.is_dir() and source.resolve() in target.parents):
             raise OutputError(f"{key} {path!r} is the input {str(given)!r} or is in it: name another file.")
+        if target in source.resolve().parents:
+            raise OutputError(f"{key} {path!r} has the input {str(given)!r} in it: name another folder.")
 
 
 def require_new_folder(path: str, key: str = "output") -> None:
@@ -90,7 +103,7 @@ def _require_folder(folder: Path, path: str, key: str) -> None:
 
 
 @contextmanager
-def _created(folder: Path) -> Iterator[None]:
+def created(folder: Path) -> Iterator[None]:
     """Create a folder and its parents; if the work fails, remove those that were created, unless others use them."""
     missing = [at for at in (folder, *folder.parents) if not at.exists()]
     folder.mkdir(parents=True, exist_ok=True)
@@ -117,7 +130,7 @@ def atomic_file(path: str) -> Iterator[Path]:
     The process holds a lock on it, so that another job with the same output is refused and a dead one's file removed.
     """
     target = Path(path).expanduser().resolve()
-    with _created(target.parent):
+    with created(target.parent):
         mine = f"{_partial(target)}{time.time_ns():020d}.{socket.gethostname()}-{os.getpid()}."
         handle, partial = _locked(target.parent, mine)
         try:
@@ -158,10 +171,69 @@ def require_alone(path: str, key: str = "output", before: str = "~") -> None:
             host, _, pid = (
                 other.name.removeprefix(_partial(target)).partition(".")[2].rpartition(".")[0].rpartition("-")
             )
-            raise OutputError(
-                f"{key} {path!r} is being written by another process ({pid} on {host}). Wait for it to end, or name"
-                " another file."
-            )
+            raise _being_written(f"{pid} on {host}", path, key)
+
+
+def _being_written(process: str, path: str, key: str) -> OutputError:
+    return OutputError(
+        f"{key} {path!r} is being written by another process ({process}). Wait for it to end, or name another output."
+    )
+
+
+@contextmanager
+def sole_writer(lock: Path, path: str, key: str = "output") -> Iterator[None]:
+    """Lock a file, in which this process is named, and remove it at the end.
+
+    The system releases the lock of a process that dies, so that another one takes it over.
+
+    Raises OutputError if a living process has it.
+    """
+    handle = _open_lock(lock, path, key)
+    try:
+        os.ftruncate(handle, 0)
+        os.pwrite(handle, f"{os.getpid()} on {socket.gethostname()}".encode(), 0)
+        yield
+    finally:
+        lock.unlink(missing_ok=True)
+        os.close(handle)
+
+
+def _open_lock(lock: Path, path: str, key: str) -> int:
+    """Return a handle with the lock; try again where the process before removed the file."""
+    while True:
+        try:
+            lock.parent.mkdir(parents=True, exist_ok=True)
+            handle = os.open(lock, os.O_RDWR | os.O_CREAT, 0o666)
+        except FileNotFoundError:  # the process before has just removed the folder
+            continue
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            process = os.pread(handle, 300, 0).decode(errors="replace") or "which has just begun"
+            os.close(handle)
+            raise _being_written(process, path, key) from None
+        if os.fstat(handle).st_nlink:
+            return handle
+        os.close(handle)
+
+
+def require_unlocked(lock: Path, path: str, key: str = "output") -> None:
+    """Raise OutputError if a living process has the lock file."""
+    if lock.exists():
+        os.close(_open_lock(lock, path, key))
+
+
+def write_durably(path: Path, write: Callable[[Path], None]) -> None:
+    """Write a file so that, whenever the machine stops, it is there whole or not at all."""
+    partial = path.with_name(f".{path.name}{PARTIAL}")
+    write(partial)
+    handle = os.open(partial, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+    os.replace(partial, path)
+    _sync(path.parent)
 
 
 def _is_written(partial: Path) -> bool:
@@ -209,7 +281,7 @@ def _sync(folder: Path) -> None:
 def atomic_folder(path: str) -> Iterator[Path]:
     """Yield a temporary folder that replaces `path` at the end; if writing fails, it is removed."""
     target = Path(path).expanduser().resolve()
-    with _created(target.parent):
+    with created(target.parent):
         name = tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent)
         try:
             yield Path(name)

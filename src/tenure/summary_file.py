@@ -5,7 +5,8 @@ Memory does not grow with the number of customers: only a hash of each id (8 byt
 
 import os
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -20,7 +21,7 @@ from .addresses import mask
 from .errors import InputError, Reason
 from .frames import NULLABLE
 from .scorer import customer_keys, group, refuse_groups
-from .summary import CustomerSummary, Fault, SummaryError, canonical_ids, repeated, require_segments
+from .summary import COLUMNS, CustomerSummary, Fault, SummaryError, canonical_ids, repeated, require_segments
 from .transactions import CANONICAL, INTEGER, TEXT, refuse_others
 from .units import Seen
 
@@ -45,6 +46,9 @@ class SummaryParts(Protocol):
     def parts(self) -> Iterator[pd.DataFrame]:
         """Yield the summaries, some rows at a time, in the same order each time."""
 
+    def count(self) -> int:
+        """Count the customers."""
+
 
 @dataclass(frozen=True)
 class SummaryFile:
@@ -55,12 +59,16 @@ class SummaryFile:
         id_type: `integer` or `text`, of the ids; None: a Parquet column's own, text of a CSV.
         stamp: of the file at the first read; a file that changes later is refused.
         rows: how many at a time.
+        texts: columns of a CSV that are text, whatever they look like: the type is the same in every part.
+        size: the number of customers, where it is known.
     """
 
     path: str
     id_type: str | None = None
     stamp: tuple[int, int, int] | None = None
     rows: int = ROWS
+    texts: tuple[str, ...] = ()
+    size: int | None = None
 
     def __post_init__(self) -> None:
         why = remote.refusal(self.path)
@@ -81,6 +89,13 @@ class SummaryFile:
             if isinstance(error, InputError):
                 raise
             raise SummaryFileError(self._unreadable(error)) from error
+
+    def count(self) -> int:
+        """Count the customers; a CSV that was not counted before is read for it."""
+        if self.size is None and self._is_parquet and os.path.exists(self.path):
+            with suppress(OSError, pa.ArrowException):  # `parts` raises them in words
+                return int(pq.read_metadata(self.path).num_rows)
+        return sum(len(part) for part in self.parts()) if self.size is None else self.size
 
     def _unreadable(self, error: Exception) -> str:
         """Return why the file cannot be read, and what to do."""
@@ -112,7 +127,7 @@ class SummaryFile:
             rows, number, first = rows + len(part), number + len(others), [*first, *others[:SHOWN]][:SHOWN]
         if number and wanted == INTEGER:
             raise refuse_others(number, rows, first, is_setting=setting is not None)
-        return replace(stamped, id_type=TEXT if number else INTEGER)
+        return replace(stamped, id_type=TEXT if number else INTEGER, size=rows)
 
     def _stamp(self) -> tuple[int, int, int]:
         facts = os.stat(self.path)
@@ -143,8 +158,61 @@ class SummaryFile:
                 yield part.to_pandas(types_mapper=NULLABLE.get)
 
     def _csv(self) -> Iterator[pd.DataFrame]:
-        with pd.read_csv(self.path, dtype={"customer_id": "str"}, keep_default_na=True, chunksize=self.rows) as chunks:
+        types: dict[str, Any] = dict.fromkeys(("customer_id", *self.texts), "str")
+        for name in COLUMNS[1:]:
+            types.pop(name, None)
+        with pd.read_csv(self.path, dtype=types, keep_default_na=True, chunksize=self.rows) as chunks:
             yield from chunks
+
+
+@dataclass
+class SummaryCheck:
+    """The check of a table part by part, but for ids that are in two parts.
+
+    Attributes:
+        by: columns to total by.
+        seen: collects the facts for the comparison of units.
+        segments: columns by which the model has segments.
+        rows: of the parts so far.
+        faults: broken rules so far.
+        groups: values of the columns `by` so far.
+    """
+
+    by: Sequence[str] = ()
+    seen: Seen | None = None
+    segments: Sequence[str] = ()
+    rows: int = 0
+    faults: list[Fault] = field(default_factory=list)
+    groups: set[tuple[Any, ...]] = field(default_factory=set)
+
+    def add(self, part: pd.DataFrame) -> pd.DataFrame | None:
+        """Check a part; return its five columns with canonical types, None where a rule is broken.
+
+        Raises SummaryError for missing columns, which are missing in every part.
+        """
+        require_segments(list(part.columns), self.segments)
+        customers = None
+        try:
+            customers = CustomerSummary.from_frame(part, first_row=self.rows + 1).table
+        except SummaryError as error:
+            if not error.by_rule:
+                raise
+            self.faults += error.by_rule
+        if customers is not None and self.seen is not None:
+            self.seen.add(customers)
+        self.groups |= set(group(part, self.by)[0])
+        self.rows += len(part)
+        return customers
+
+    def require_valid(self, further: Sequence[Fault] = ()) -> None:
+        """Raise SummaryError with every broken rule, ScoreError for groups that cannot be built.
+
+        `further` are faults that only the whole table shows, which count where its parts have none.
+        """
+        refuse_groups(self.by, len(self.groups))
+        faults = self.faults or further
+        if faults:
+            raise SummaryError.of(faults, self.rows)
 
 
 def check_summaries(
@@ -160,27 +228,13 @@ def check_summaries(
 
     Raises SummaryError with every broken rule of the table, ScoreError for groups that cannot be built.
     """
-    rows, faults, groups = 0, list[Fault](), set[tuple[Any, ...]]()
-    keys = [np.empty(0, np.uint64)]
+    check, keys = SummaryCheck(by, seen, segments), [np.empty(0, np.uint64)]
     for part in summary.parts():
-        require_segments(list(part.columns), segments)
-        try:
-            customers = CustomerSummary.from_frame(part, first_row=rows + 1).table
-        except SummaryError as error:
-            if not error.by_rule:  # missing columns: the same in every part
-                raise
-            faults += error.by_rule
-        else:
+        customers = check.add(part)
+        if customers is not None:
             keys.append(customer_keys(customers["customer_id"], 0))
-            if seen is not None:
-                seen.add(customers)
-        groups |= set(group(part, by)[0])
-        rows += len(part)
-    refuse_groups(by, len(groups))
-    faults = faults or _duplicates(summary, np.concatenate(keys))
-    if faults:
-        raise SummaryError.of(faults, rows)
-    return rows
+    check.require_valid(() if check.faults else _duplicates(summary, np.concatenate(keys)))
+    return check.rows
 
 
 def _duplicates(summary: SummaryParts, keys: Any) -> list[Fault]:

@@ -55,24 +55,49 @@ class UnitError(InputError):
 
 @dataclass
 class Seen:
-    """What the comparison needs of the customers, collected part by part."""
+    """What the comparison needs of the customers, collected part by part.
 
-    spends: list[Floats] = field(default_factory=list)
-    histories: list[pd.DataFrame] = field(default_factory=list)
+    Its size does not grow with their number: customers are counted by their history and by their spend in four digits.
+
+    Attributes:
+        spends: repeat buyers who paid for a purchase, by their mean spend per purchase.
+        history: customers by `T` and `frequency`.
+    """
+
+    spends: "pd.Series[int]" = field(default_factory=lambda: pd.Series(dtype="int64"))
+    histories: "pd.Series[int]" = field(default_factory=lambda: pd.Series(dtype="int64"))
 
     def add(self, customers: pd.DataFrame) -> None:
         """Add some customers of a valid summary."""
         spend = customers.loc[customers["frequency"] > 0, "monetary_value"].to_numpy(np.float64)
-        self.spends.append(spend[spend > 0])
-        self.histories.append(customers.groupby(["T", "frequency"], as_index=False).size())
+        spend = spend[spend > 0]
+        step = 10.0 ** np.maximum(np.floor(np.log10(spend)) - 3, -300)
+        self.spends = _added(self.spends, pd.Series(np.rint(spend / step) * step).value_counts(sort=False))
+        self.histories = _added(self.histories, customers.groupby(["T", "frequency"]).size())
 
-    def spend(self) -> Floats:
-        """Return the mean spend per purchase of each repeat buyer who paid for one."""
-        return np.concatenate([*self.spends, np.empty(0)])
+    @property
+    def buyers(self) -> int:
+        """Count the repeat buyers who paid for a purchase."""
+        return int(self.spends.sum())
+
+    def median_spend(self) -> float:
+        """Return the median of their mean spends per purchase, in four digits."""
+        ordered = self.spends.sort_index()
+        last = ordered.to_numpy().cumsum()
+        middle = np.searchsorted(last, [(self.buyers - 1) // 2, self.buyers // 2], side="right")
+        return float(ordered.index.to_numpy(np.float64)[middle].mean())
 
     def history(self) -> pd.DataFrame:
         """Return `T`, `frequency` and the number of customers with both (`size`)."""
-        return pd.concat(self.histories).groupby(["T", "frequency"])["size"].sum().reset_index()
+        return self.histories.rename_axis(["T", "frequency"]).rename("size").reset_index()
+
+
+def _added(counts: "pd.Series[int]", more: "pd.Series[int]") -> "pd.Series[int]":
+    """Add counts by their index."""
+    if counts.empty:
+        return more
+    both = pd.concat([counts, more])
+    return both.groupby(level=list(range(both.index.nlevels))).sum()
 
 
 def compare_money(seen: Seen, origin: Mapping[str, Any]) -> str | None:
@@ -80,22 +105,22 @@ def compare_money(seen: Seen, origin: Mapping[str, Any]) -> str | None:
 
     Raises UnitError for another unit.
     """
-    spend, fitted = seen.spend(), origin.get("repeat_spend")
-    if fitted is None or not spend.size:
+    buyers, fitted = seen.buyers, origin.get("repeat_spend")
+    if fitted is None or not buyers:
         return None
-    here, there = float(np.median(spend)), float(fitted["median"])
+    here, there = seen.median_spend(), float(fitted["median"])
     factor = max(here / there, there / here)
     text = (
-        f"{spend.size:,} repeat buyers spend {here:,.4g} per purchase (median), and the {fitted['customers']:,} that"
+        f"{buyers:,} repeat buyers spend {here:,.4g} per purchase (median), and the {fitted['customers']:,} that"
         f" the model was fitted to {there:,.4g}: a factor of {factor:,.3g}"
     )
-    if factor > ERROR and spend.size >= LEAST_BUYERS:
+    if factor > ERROR and buyers >= LEAST_BUYERS:
         raise UnitError(
             f"{text}. Money seems to be in another unit, such as cents or another currency: convert the amounts, or"
             f" train a model on such a log. To score nevertheless: {SETTING}."
         )
     # Of a few customers the median varies by more than the lower factor.
-    is_notable = factor > (WARNING if spend.size >= LEAST_BUYERS else ERROR)
+    is_notable = factor > (WARNING if buyers >= LEAST_BUYERS else ERROR)
     return f"{text}. Is money in the unit of the model?" if is_notable else None
 
 

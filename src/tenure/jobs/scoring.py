@@ -5,19 +5,20 @@ import logging
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from tenure import invocation, paths, registry, units
-from tenure.batch import Scored
+from tenure.batch import CustomerParts, PartFiles, Scored, ScoreFolder, divide, join
 from tenure.errors import InputError, Reason
-from tenure.output import atomic_file, is_described, keep, refuse_input, require_writable
+from tenure.output import atomic_file, is_described, keep, refuse_input
 from tenure.record import Record
 from tenure.review import Verdict
 from tenure.rfm import HISTORY, stream_summary
-from tenure.scorer import Months, Scorer
+from tenure.scorer import Months, Params, Scorer
 from tenure.settings import ScoreJobSettings, TrustedScoreSettings, carry_segments
-from tenure.summary_file import SummaryFile, SummaryParts, check_summaries
+from tenure.summary_file import SummaryCheck, SummaryFile, SummaryParts, check_summaries
 from tenure.transactions import AccountedLog, choose_type, input_files, read
 
 from . import console
@@ -46,25 +47,30 @@ class Customers(NamedTuple):
 
 def run(settings: ScoreJobSettings, config: str) -> Result:
     """Score and print the totals; return the result."""
-    require_writable(settings.output)
+    folder = ScoreFolder(settings.output)
+    folder.require_writable()
     refuse_input(settings.output, [settings.summary.path or settings.transactions.path])
     uri = registry.connect(settings.registry, must_exist=True)
     loaded = registry.load(settings.model)  # before the customers are read, which may take long
     model = model_of(loaded.about)
     verdict = require_verdict(loaded.about, accept_failed=settings.score.accept_failed)
     require_supported(loaded.scorer, settings, model)
-    carry_segments(settings.transactions, segments_of(loaded.scorer), f"{model}, fitted by segments,")
-    customers = _customers(settings, loaded.about)
-    if customers.log is not None:
-        console.print_reconciliation(customers.log.reconciliation)
-        console.print_unscored(customers.log.unscored, "scored")
-        console.print_identities(customers.log.identities)
-    with console.stage("check the customers"):
-        rows = check_customers(customers, loaded.scorer, settings.score, settings.by)
-    log.info("%s customers; model %s", f"{rows:,}", model)
-    about = {"model": model, "model_tags": loaded.about, "verdict": verdict.value, "as_of": customers.as_of}
-    scored = _score(loaded, customers, rows, about, settings, config)
-    console.print_scores(scored, settings, loaded.about, registry.ui_command(uri))
+    segments = segments_of(loaded.scorer)
+    carry_segments(settings.transactions, segments, f"{model}, fitted by segments,")
+    with folder.locked():
+        customers = _customers(settings, loaded.about, segments)
+        if customers.log is not None:
+            console.print_reconciliation(customers.log.reconciliation)
+            console.print_unscored(customers.log.unscored, "scored")
+            console.print_identities(customers.log.identities)
+        with console.stage("check the customers"):
+            parts = _divide(customers, loaded.scorer, settings, folder)
+        log.info("%s customers; model %s", f"{parts.customers:,}", model)
+        about = {"model": model, "verdict": verdict.value, "as_of": customers.as_of}
+        scored = _score(loaded, customers, parts, about, settings, config)
+        console.print_scores(scored, settings, loaded.about, registry.ui_command(uri))
+        if folder.is_file:
+            folder.discard()  # last of all: until then a job that is stopped continues from the parts
     source = {"summary": settings.summary.path} if settings.summary.path else {"log": settings.transactions.path}
     totals = {str(name): row for name, row in scored.totals_table().to_dict("index").items()}
     return Result(
@@ -76,35 +82,89 @@ def run(settings: ScoreJobSettings, config: str) -> Result:
         customers=scored.customers,
         not_scored={} if customers.log is None else customers.log.unscored.by_reason,
         totals=totals,
-        paths={"output": str(Path(settings.output).expanduser().resolve()), **source},
+        paths={"output": str(folder.target), **source},
     )
+
+
+def _divide(customers: Customers, scorer: Scorer, settings: ScoreJobSettings, folder: ScoreFolder) -> CustomerParts:
+    """Check the customers and the units of their money and time, and divide them into parts."""
+    segments = segments_of(scorer)
+    check = SummaryCheck(settings.by, units.Seen(), segments)
+    further = [name for name in settings.score.columns if name in HISTORY]
+    further += [name for name in segments if name not in settings.by]
+    parts = divide(customers.summary, folder.customers, settings.score.part_rows, check, further)
+    _compare_units(check.seen or units.Seen(), customers, scorer, settings.score)
+    return parts
 
 
 def _score(
     loaded: registry.Loaded,
     customers: Customers,
-    rows: int,
-    about: Mapping[str, Any],
+    parts: CustomerParts,
+    about: dict[str, Any],
     settings: ScoreJobSettings,
     config: str,
 ) -> Scored:
-    """Write the scores in a run of their own; the output appears last, so that its run is complete."""
+    """Write the scores in a run of their own; the output is complete last, so that its run is too."""
+    folder = ScoreFolder(settings.output)
+    job = folder.claim(job_of(loaded, parts, about, settings), restart=settings.restart)
+    params = Params(**settings.score.params(), seed=settings.seed)
+    files = PartFiles(folder.path, job, params, tuple(settings.by), parts.groups)
+    facts = {**about, "params": asdict(params), "customers": parts.customers}
     name = scoring_name(settings, about["model"], about["as_of"])
-    with (
-        atomic_file(settings.output) as path,
-        kept_if_lost(path, settings.output),
-        registry.open_run(settings.registry, "score", config, name) as opened,
-    ):
-        registry.log_record(settings_record(settings, "score"))
-        if customers.log is not None:
-            registry.log_record(customers.log.record("scoring"))
-        start = time.perf_counter()
-        run = {**about, "run_id": opened.info.run_id}
-        scored = score_parts(loaded.scorer, customers.summary, rows, settings, run, path, loaded.drifts)
-        registry.log_record(scored.record(time.perf_counter() - start))
-        if scored.scores.months is not None:
-            registry.log_record(_draw_months(scored.scores.months, settings.score.level))
+    with _published(folder) as joined:
+        with registry.open_run(settings.registry, "score", config, name) as opened:
+            registry.log_record(settings_record(settings, "score"))
+            if customers.log is not None:
+                registry.log_record(customers.log.record("scoring"))
+            start = time.perf_counter()
+            sums = score_parts(loaded.scorer, parts, files, settings, about)
+            if joined is not None:
+                join((files.rows_of(number) for number in parts.numbers), joined, {**facts, "job": job})
+            run = (about["model"], about["as_of"], opened.info.run_id)
+            scored = Scored(sums.scores, sums.residual, *run, loaded.drifts, sums.largest)
+            registry.log_record(scored.record(time.perf_counter() - start))
+            if sums.scores.months is not None:
+                registry.log_record(_draw_months(sums.scores.months, settings.score.level))
+        totals = scored.totals_table().to_dict("index")
+        if joined is None:
+            folder.finish(files, parts.numbers, {**facts, "totals": totals, "totals_are_exact": scored.is_exact})
+    if not scored.is_exact:
+        log.warning("The totals are beyond the range of exact sums: their last digits depend on score.part_rows.")
     return scored
+
+
+@contextmanager
+def _published(folder: ScoreFolder) -> Iterator[Path | None]:
+    """Yield the path of the joined file, which replaces the output at the end; None for a folder of parts."""
+    if not folder.is_file:
+        yield None
+        return
+    with atomic_file(folder.output) as path, kept_if_lost(path, folder.output):
+        yield path
+
+
+def job_of(
+    loaded: registry.Loaded, parts: CustomerParts, about: Mapping[str, Any], settings: ScoreJobSettings
+) -> dict[str, dict[str, Any]]:
+    """Return what the bytes of the scores depend on, by the names that a refusal uses."""
+    scored = ("by", "by_month", "residual")
+    return {
+        "model": {"model": about["model"], "verdict": about["verdict"], "files": loaded.digest},
+        "params": {
+            **asdict(Params(**settings.score.params(), seed=settings.seed)),
+            **{name: getattr(settings, name) for name in scored},
+            "columns": list(settings.score.columns),
+            "accept_failed": settings.score.accept_failed,
+        },
+        "input": {
+            "customers": parts.customers,
+            "as_of": about["as_of"],
+            "digest": parts.digest,
+            "further": parts.further,
+        },
+        "part size": {"part_rows": settings.score.part_rows},
+    }
 
 
 def _draw_months(months: Months, level: float) -> Record:
@@ -170,10 +230,10 @@ def require_supported(scorer: Scorer, settings: ScoreJobSettings, model: str) ->
         )
 
 
-def _customers(settings: ScoreJobSettings, about: Mapping[str, str]) -> Customers:
+def _customers(settings: ScoreJobSettings, about: Mapping[str, str], segments: Sequence[str]) -> Customers:
     of_model, setting = about.get("id_type"), settings.transactions.id_type
     if settings.summary.path is not None:
-        file = SummaryFile(settings.summary.path).with_type(setting, of_model)
+        file = SummaryFile(settings.summary.path, texts=(*settings.by, *segments)).with_type(setting, of_model)
         return Customers(file, settings.summary.as_of, None)
     refuse_input(settings.output, input_files(settings.transactions))
     with console.stage(f"read {settings.transactions.path}"):
@@ -198,6 +258,12 @@ def check_customers(
     """Check the customers and the units of their money and time, and count them."""
     seen = units.Seen()
     rows = check_summaries(customers.summary, by, seen, segments_of(scorer))
+    _compare_units(seen, customers, scorer, settings)
+    return rows
+
+
+def _compare_units(seen: units.Seen, customers: Customers, scorer: Scorer, settings: TrustedScoreSettings) -> None:
+    """Compare the units of the customers' money and time with those of the model; warn, or raise UnitError."""
     try:
         warning = units.compare_money(seen, scorer.posterior.origin)
         if customers.log is None:
@@ -208,4 +274,3 @@ def check_customers(
         warning = str(error)
     if warning is not None:
         log.warning("%s", warning)
-    return rows

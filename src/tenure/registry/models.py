@@ -1,5 +1,6 @@
 """Register the scorer, and load it."""
 
+import hashlib
 import logging
 import re
 import shutil
@@ -39,7 +40,7 @@ from .aliases import (
 from .completeness import REGISTRATION, begin, finish
 from .downloads import new_folder
 from .errors import RegistryError, one_line, raise_if_lost, where
-from .manifest import digest_tags, fetch
+from .manifest import TAG, digest_tags, fetch
 from .runs import bind_metrics
 from .store import JOB, client
 
@@ -94,6 +95,17 @@ class Loaded:
     scorer: Scorer
     about: dict[str, str]
     drifts: Drifts | None = None
+
+    @property
+    def digest(self) -> str:
+        """Return a digest of the files of a registered model, or of the draws of a run."""
+        if "run" not in self.about and TAG in self.about:
+            return hashlib.sha256(self.about[TAG].encode()).hexdigest()
+        models = (self.scorer.posterior.purchase_model, self.scorer.posterior.spend_model)
+        digest = hashlib.sha256(" ".join(models).encode())
+        for name, draws in sorted(self.scorer.posterior.joint().items()):
+            digest.update(name.encode() + draws.tobytes())
+        return digest.hexdigest()
 
 
 def register(

@@ -92,6 +92,10 @@ class StreamedSummary:
             if part.num_rows:
                 yield part.to_pandas()
 
+    def count(self) -> int:
+        """Count the customers."""
+        return int(self.table.count().to_pyarrow().as_py())
+
 
 def stream_summary(
     transactions: Transactions,

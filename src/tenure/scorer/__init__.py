@@ -7,17 +7,20 @@ loaded in one process.
 
 from ..counter_random import customer_keys
 from .by_segment import tabulate_new_customers
-from .columns import COLUMNS, COUNTS, EXPECTED, RESIDUAL
+from .columns import COLUMNS, COUNTS, EXPECTED, RESIDUAL, TOTALS
+from .exact_sums import BINS
 from .groups import group, refuse_groups
 from .params import Params, ScoreError
 from .results import Futures, Months, NewCustomer, Scores, Totals
 from .score import HeavyTailWarning, HorizonWarning, Scorer
 
 __all__ = [
+    "BINS",
     "COLUMNS",
     "COUNTS",
     "EXPECTED",
     "RESIDUAL",
+    "TOTALS",
     "Futures",
     "HeavyTailWarning",
     "HorizonWarning",

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from ..counter_random import customer_keys
 from .columns import TOTALS, WIDTH
+from .exact_sums import BINS, limit_of, rounding_of
 from .groups import blocks
 from .kernel import Cache, Customers, Floats, Outputs, Question, interval_ranks, score_block
 from .models import Draws, Populations
@@ -48,8 +49,9 @@ class ScoreRequest:
         """Return the request in the kernel's terms."""
         params = self.params
         low, high = interval_ranks(draws.size, params.level)
-        prepared = draws.prepare(self.ends, params.delta)
-        return Question(self.ends, params.delta, float(params.margin), prepared, low, high, self.with_outcomes)
+        margin, prepared = float(params.margin), draws.prepare(self.ends, params.delta)
+        roundings = rounding_of(1.0), rounding_of(margin * draws.mean_spend)
+        return Question(self.ends, params.delta, margin, *roundings, prepared, low, high, self.with_outcomes)
 
     @property
     def periods(self) -> int:
@@ -73,7 +75,7 @@ class KernelOutput:
             np.empty((customers, WIDTH)),
             np.zeros((2, customers, periods)),
             [Totals.empty(draws) for _ in range(groups)],
-            np.zeros((len(TOTALS), periods, draws)),
+            np.zeros((len(TOTALS), BINS, periods, draws)),
         )
 
     def without_counts(self) -> "KernelOutput":
@@ -95,8 +97,8 @@ def score_batches(
     """Score in blocks on threads.
 
     A block's customers are of one group and one population, and in the order of (x, T, t_x), so that those with equal
-    values share the work. Sums are added block by block, in order. `advance` is called with the number of customers of
-    each block done.
+    values share the work. Sums are exact, so neither blocks nor threads change a bit of them. `advance` is called with
+    the number of customers of each block done.
     """
     names = ("frequency", "recency", "T", "monetary_value")
     # Copies: pandas may return a read-only view, for which the kernel would be compiled once more.
@@ -108,13 +110,14 @@ def score_batches(
     order = np.lexsort((t_x, T, x, cells))
     output = KernelOutput.empty(len(customers), request.periods, groups, draws.size)
     question, rows_of = request.question(draws), Customers(x, t_x, T, monetary_value, keys)
+    most_clv = limit_of(question.of_clv)
     kept = futures or Futures(np.empty((0, 0), np.int32), np.empty((0, 0)))
     caches: SimpleQueue[tuple[int, Cache]] = SimpleQueue()
     for _ in range(threads):
         caches.put((-1, draws.allocate_cache(request.ends.size)))
 
     def score(span: tuple[int, int]) -> tuple[int, int, Floats, Floats]:
-        rows, sums = order[slice(*span)], np.zeros((len(TOTALS), draws.size))
+        rows, sums = order[slice(*span)], np.zeros((len(TOTALS), BINS, draws.size))
         by_period = np.zeros(output.by_period.shape)
         outputs = Outputs(output.table, sums, output.paths, by_period, kept.purchases, kept.clv)
         (before, cache), place = caches.get(), int(places[rows[0]])
@@ -127,7 +130,7 @@ def score_batches(
         return int(codes[rows[0]]), rows.size, sums, by_period
 
     for at, rows, sums, by_period in _in_order(score, blocks(cells), threads):
-        output.groups[at] += Totals(rows, *sums)
+        output.groups[at] += Totals(rows, sums, most_clv)
         np.add(output.by_period, by_period, out=output.by_period)
         if advance is not None:
             advance(rows)
@@ -141,9 +144,10 @@ def expect_new_customer(draws: Draws, ends: Floats) -> tuple[Floats, Floats]:
     of their own would take five seconds to compile.
     """
     cache, zero = draws.allocate_cache(ends.size), np.zeros(1)
-    question = Question(ends, 0.0, 1.0, draws.prepare(ends, 0.0), 0, 0, with_outcomes=False)
+    roundings = rounding_of(1.0), rounding_of(1.0)
+    question = Question(ends, 0.0, 1.0, *roundings, draws.prepare(ends, 0.0), 0, 0, with_outcomes=False)
     output, none = KernelOutput.empty(1, 0, 0, draws.size), Futures(np.empty((0, 0), np.int32), np.empty((0, 0)))
-    sums = np.zeros((len(TOTALS), draws.size))
+    sums = np.zeros((len(TOTALS), BINS, draws.size))
     outputs = Outputs(output.table, sums, output.paths, output.by_period, none.purchases, none.clv)
     customer = Customers(zero, zero, zero, zero, np.zeros(1, np.uint64))
     score_block(np.zeros(1, np.int64), customer, draws.population, question, cache, outputs)
@@ -157,21 +161,21 @@ def _in_order(score: Any, spans: list[tuple[int, int]], threads: int) -> Iterato
             yield from pool.map(score, spans[at : at + ahead])
 
 
-def extrapolated_share_of(output: KernelOutput, request: ScoreRequest, observed: int | None) -> float | None:
-    """Return the share of the total value after the longest time observed; None where that does not apply."""
+def sum_extrapolated(
+    output: KernelOutput, request: ScoreRequest, observed: int | None, totals: Totals
+) -> Totals | None:
+    """Return the totals of the days after the longest time observed; None where there are none."""
     if observed is None or observed >= request.ends[-1] or not request.periods:
         return None
-    values = output.by_period[TOTALS.index("expected_clv")].mean(axis=1)
-    total = values.sum()
-    return float(values[request.ends > observed].sum() / total) if total > 0 else None
+    return replace(totals, sums=output.by_period[:, :, request.ends > observed].sum(axis=2))
 
 
-def sum_months(output: KernelOutput, request: ScoreRequest, customers: int) -> Months:
+def sum_months(output: KernelOutput, request: ScoreRequest, totals: Totals) -> Months:
     """Sum periods into months: the day up to which customers were observed may cut one in two."""
     ends = request.ends
     months = np.minimum(np.ceil(ends / MONTH - 1e-9), math.ceil(ends[-1] / MONTH - 1e-9))
     starts = np.flatnonzero(np.diff(months, prepend=0.0))
-    sums = np.add.reduceat(output.by_period, starts, axis=1)
+    sums = np.add.reduceat(output.by_period, starts, axis=2)
     purchases, value = np.add.reduceat(output.paths, starts, axis=2)
     days = ends[np.append(starts[1:], ends.size) - 1]
-    return Months(days, purchases, value, tuple(Totals(customers, *sums[:, k]) for k in range(days.size)))
+    return Months(days, purchases, value, tuple(replace(totals, sums=sums[:, :, k]) for k in range(days.size)))

@@ -35,7 +35,12 @@ def group(customers: pd.DataFrame, by: Sequence[str]) -> tuple[list[tuple[Any, .
     refuse_groups(by, grouped.ngroups)
     codes = np.asarray(grouped.ngroup(), np.int64)
     _, firsts = np.unique(codes, return_index=True)
-    return [tuple(customers[name].iloc[at] for name in by) for at in map(int, firsts)], codes
+    return [tuple(_value(customers[name].iloc[at]) for name in by) for at in map(int, firsts)], codes
+
+
+def _value(value: Any) -> Any:
+    """Return a value of a group; a missing one is always the same object, so that parts have it in common."""
+    return np.nan if pd.isna(value) else value
 
 
 def blocks(codes: NDArray[np.int64]) -> list[tuple[int, int]]:

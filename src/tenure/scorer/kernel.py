@@ -18,6 +18,7 @@ from ..purchase import dispatch as purchase
 from ..spend import dispatch as spend
 from . import columns
 from .buyers import find_buyers
+from .exact_sums import Rounding, split
 from .quantiles import BUCKETS, order_statistics
 
 type Floats = NDArray[np.float64]
@@ -51,6 +52,7 @@ class Question(NamedTuple):
         ends: last days of the periods, ascending; the last is the horizon.
         delta: continuous discount rate per day.
         margin: share of spend that is kept.
+        of_purchases, of_clv: how addends of totals are rounded, so that the sums are exact.
         prepared: of the purchase model's `scoring.prepare`.
         low: rank of an interval's lower end among sorted draws.
         high: rank of its upper end.
@@ -60,6 +62,8 @@ class Question(NamedTuple):
     ends: Floats
     delta: float
     margin: float
+    of_purchases: Rounding
+    of_clv: Rounding
     prepared: Any
     low: int
     high: int
@@ -71,10 +75,10 @@ class Outputs(NamedTuple):
 
     Attributes:
         table: shape (customers, columns.WIDTH); columns of outcomes stay as they are without them.
-        totals: the sums of `columns.TOTALS`, shape (4, draws).
+        totals: the sums of `columns.TOTALS` in the bins of `exact_sums`, shape (4, BINS, draws).
         paths: each customer's expected purchases and value by period, shape (2, customers, periods); of no periods if
             not wanted.
-        total_paths: the sums of `columns.TOTALS` by period, shape (4, periods, draws).
+        total_paths: the same by period, shape (4, BINS, periods, draws).
         counts: simulated counts, shape (customers, draws); (0, 0) if not wanted.
         values: simulated values, alike.
     """
@@ -150,9 +154,10 @@ def _scratch(draws, periods):
 @njit(nogil=True)
 def score_block(rows, customers, population, question, cache, outputs):
     """Score the customers `rows` (int64), which come sorted by x, T and t_x."""
-    scratch = _scratch(cache.alive.size, outputs.total_paths.shape[1])
+    scratch = _scratch(cache.alive.size, outputs.total_paths.shape[2])
     T_before, t_x_before = -1.0, -1.0
-    for i in rows:
+    for at in range(rows.size):
+        i = rows[at]
         x, t_x, T = customers.x[i], customers.t_x[i], customers.T[i]
         is_new = x != cache.x[0]
         if is_new:
@@ -164,6 +169,7 @@ def score_block(rows, customers, population, question, cache, outputs):
             is_new = True
         if is_new or t_x_before != t_x:
             _renew_history(x, t_x, T, population, question.margin, cache)
+            _add_expected_purchases(_count_equal(at, rows, customers), question, cache, outputs.totals)
         T_before, t_x_before = T, t_x
         _expect(i, customers.monetary_value[i], question, cache, scratch, outputs)
         if question.with_outcomes:
@@ -194,9 +200,31 @@ def _renew_history(x, t_x, T, population, margin, cache):
 
 
 @njit()
+def _count_equal(at, rows, customers):
+    """Count the rows from one on that share its x, t_x and T."""
+    i, end = rows[at], at + 1
+    while end < rows.size:
+        j = rows[end]
+        if customers.x[j] != customers.x[i] or customers.t_x[j] != customers.t_x[i] or customers.T[j] != customers.T[i]:
+            break
+        end += 1
+    return end - at
+
+
+@njit()
+def _add_expected_purchases(count, question, cache, totals):
+    """Add the expected purchases of customers who share a history to the totals: a product is exact as a sum is."""
+    sums = totals[columns.TOTAL_EXPECTED_PURCHASES]
+    for s in range(cache.alive.size):
+        coarse, fine = split(cache.alive[s] * cache.plain[s, -1], question.of_purchases)
+        sums[0, s] += count * coarse
+        sums[1, s] += count * fine
+
+
+@njit()
 def _expect(i, monetary_value, question, cache, scratch, outputs):
-    """Compute one customer's expectations, and add them to the totals."""
-    draws, values, totals = scratch.values.size, scratch.values, outputs.totals
+    """Compute one customer's expectations, and add the values to the totals."""
+    draws, values, sums = scratch.values.size, scratch.values, outputs.totals[columns.TOTAL_EXPECTED_CLV]
     sum_spend, sum_value, sum_squares = 0.0, 0.0, 0.0
     for s in range(draws):
         expected_spend = spend.expect_spend(s, monetary_value, cache.spend)
@@ -204,10 +232,11 @@ def _expect(i, monetary_value, question, cache, scratch, outputs):
         sum_spend += expected_spend
         sum_value += values[s]
         sum_squares += values[s] * values[s]
-        totals[columns.TOTAL_EXPECTED_PURCHASES, s] += cache.alive[s] * cache.plain[s, -1]
-        totals[columns.TOTAL_EXPECTED_CLV, s] += values[s]
-    for period in range(outputs.total_paths.shape[1]):
-        _expect_period(i, period, monetary_value, question.margin, cache, outputs)
+        coarse, fine = split(values[s], question.of_clv)
+        sums[0, s] += coarse
+        sums[1, s] += fine
+    for period in range(outputs.total_paths.shape[2]):
+        _expect_period(i, period, monetary_value, question, cache, outputs)
     row = outputs.table[i]
     row[columns.P_ALIVE], row[columns.P_PURCHASE] = cache.sums[0] / draws, cache.sums[1] / draws
     row[columns.EXPECTED_PURCHASES], row[columns.EXPECTED_SPEND] = cache.sums[2] / draws, sum_spend / draws
@@ -218,9 +247,11 @@ def _expect(i, monetary_value, question, cache, scratch, outputs):
 
 
 @njit()
-def _expect_period(i, period, monetary_value, margin, cache, outputs):
+def _expect_period(i, period, monetary_value, question, cache, outputs):
     """Add one customer's expectations over one period: what is expected until its end, less until its start."""
-    sum_purchases, sum_value, totals = 0.0, 0.0, outputs.total_paths
+    sum_purchases, sum_value, margin = 0.0, 0.0, question.margin
+    of_purchases = outputs.total_paths[columns.TOTAL_EXPECTED_PURCHASES]
+    of_clv = outputs.total_paths[columns.TOTAL_EXPECTED_CLV]
     for s in range(cache.alive.size):
         purchases, value = cache.plain[s, period], cache.discounted[s, period]
         if period > 0:
@@ -230,10 +261,17 @@ def _expect_period(i, period, monetary_value, margin, cache, outputs):
         value *= margin * cache.alive[s] * spend.expect_spend(s, monetary_value, cache.spend)
         sum_purchases += purchases
         sum_value += value
-        totals[columns.TOTAL_EXPECTED_PURCHASES, period, s] += purchases
-        totals[columns.TOTAL_EXPECTED_CLV, period, s] += value
+        _add(purchases, question.of_purchases, of_purchases[:, period], s)
+        _add(value, question.of_clv, of_clv[:, period], s)
     draws = cache.alive.size
     outputs.paths[0, i, period], outputs.paths[1, i, period] = sum_purchases / draws, sum_value / draws
+
+
+@njit()
+def _add(value, rounding, sums, s):
+    coarse, fine = split(value, rounding)
+    sums[0, s] += coarse
+    sums[1, s] += fine
 
 
 @njit()
@@ -270,11 +308,12 @@ def _simulate_one(i, k, customers, population, question, cache, scratch, outputs
         by_period,
     )  # fmt: skip
     scratch.counts[k], scratch.outcomes[k] = count, question.margin * value
-    outputs.totals[columns.TOTAL_PURCHASES, s] += count
-    outputs.totals[columns.TOTAL_CLV, s] += scratch.outcomes[k]
+    outputs.totals[columns.TOTAL_PURCHASES, 0, s] += count  # whole numbers: their sums are exact as they are
+    _add(scratch.outcomes[k], question.of_clv, outputs.totals[columns.TOTAL_CLV], s)
     for period in range(by_period.shape[1]):
-        outputs.total_paths[columns.TOTAL_PURCHASES, period, s] += by_period[0, period]
-        outputs.total_paths[columns.TOTAL_CLV, period, s] += question.margin * by_period[1, period]
+        outputs.total_paths[columns.TOTAL_PURCHASES, 0, period, s] += by_period[0, period]
+        value = question.margin * by_period[1, period]
+        _add(value, question.of_clv, outputs.total_paths[columns.TOTAL_CLV, :, period], s)
 
 
 @njit()

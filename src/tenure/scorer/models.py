@@ -1,7 +1,7 @@
 """The posterior's draws in the terms of the compiled models."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -18,10 +18,18 @@ from .kernel import Cache, Floats, Population, allocate_cache
 
 @dataclass(frozen=True)
 class Draws:
-    """Joint draws of the parameters of a purchase and a spend model, with the models' own functions."""
+    """Joint draws of the parameters of a purchase and a spend model, with the models' own functions.
+
+    Attributes:
+        size: their number.
+        population: the draws.
+        mean_spend: the median over draws of the population's mean spend per purchase.
+        purchase_folder, spend_folder: of the models.
+    """
 
     size: int
     population: Population
+    mean_spend: float
     purchase_folder: str
     spend_folder: str
 
@@ -34,7 +42,7 @@ class Draws:
             _parameters(PURCHASE[purchase.folder][0], purchase, joint),
             _parameters(SPEND[spend.folder][0], spend, joint),
         )
-        return cls(posterior.size, population, purchase.folder, spend.folder)
+        return cls(posterior.size, population, float(np.median(spend.mean.value(joint))), purchase.folder, spend.folder)
 
     def prepare(self, ends: Floats, delta: float) -> Any:
         """Return what the purchase model needs of a request."""
@@ -49,7 +57,7 @@ class Draws:
         """Draw first orders, and by repeat the draws of a customer who made that order; see `spend.protocol`."""
         first, parameters = SPEND[self.spend_folder][1].draw_first_orders(self.population.spend, means, repeats, rng)
         populations = (self.population._replace(spend=updated) for updated in parameters)
-        return first, (Draws(self.size, each, self.purchase_folder, self.spend_folder) for each in populations)
+        return first, (replace(self, population=each) for each in populations)
 
 
 @dataclass(frozen=True)

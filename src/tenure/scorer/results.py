@@ -1,13 +1,16 @@
 """Results of scoring: rows, totals from joint draws, and the path to the horizon month by month."""
 
+import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from .columns import TOTAL_CLV, TOTAL_EXPECTED_CLV, TOTAL_EXPECTED_PURCHASES, TOTAL_PURCHASES, TOTALS
+from .exact_sums import BINS, MOST_CUSTOMERS, MOST_UNITS, add_bins
 from .kernel import Floats, interval_ranks
 from .params import Params
 
@@ -18,30 +21,58 @@ ENDS = ("expected", "low", "high", "mean_low", "mean_high")
 class Totals:
     """Sums over customers, one per joint draw; adding two adds their customers.
 
+    The sums are exact (`exact_sums`): equal to the bit however customers are divided into parts.
+
     Args:
         customers: how many customers are in the sums.
-        purchases, clv: simulated outcomes per draw, shape (draws,); purchases are NaN where they are not counted.
-        expected_purchases, expected_clv: expectations per draw, shape (draws,).
+        sums: of `columns.TOTALS`, simulated outcomes and expectations, shape (4, BINS, draws); those of purchases are
+            NaN where they are not counted.
+        most_clv: the largest total of clv that is exact.
     """
 
     customers: int
-    purchases: Floats
-    clv: Floats
-    expected_purchases: Floats
-    expected_clv: Floats
+    sums: Floats
+    most_clv: float = math.inf
 
     @classmethod
     def empty(cls, draws: int) -> "Totals":
         """Return the totals of no customers."""
-        return cls(0, *(np.zeros(draws) for _ in range(4)))
+        return cls(0, np.zeros((len(TOTALS), BINS, draws)))
 
     def __add__(self, other: "Totals") -> "Totals":
-        return Totals(*(getattr(self, field.name) + getattr(other, field.name) for field in fields(self)))
+        return Totals(self.customers + other.customers, self.sums + other.sums, min(self.most_clv, other.most_clv))
+
+    @property
+    def purchases(self) -> Floats:
+        """Return the simulated purchases per draw, shape (draws,)."""
+        return add_bins(self.sums[TOTAL_PURCHASES], 0)
+
+    @property
+    def clv(self) -> Floats:
+        """Return the simulated clv per draw, shape (draws,)."""
+        return add_bins(self.sums[TOTAL_CLV], 0)
+
+    @property
+    def expected_purchases(self) -> Floats:
+        """Return the expected purchases per draw, shape (draws,)."""
+        return add_bins(self.sums[TOTAL_EXPECTED_PURCHASES], 0)
+
+    @property
+    def expected_clv(self) -> Floats:
+        """Return the expected clv per draw, shape (draws,)."""
+        return add_bins(self.sums[TOTAL_EXPECTED_CLV], 0)
+
+    @property
+    def is_exact(self) -> bool:
+        """Return whether the sums are within the range of exact sums; beyond it the last digits depend on the parts."""
+        most = np.array([2.0**53, self.most_clv, MOST_UNITS, self.most_clv])
+        return self.customers <= MOST_CUSTOMERS and not (self.sums[:, 0] > most[:, None]).any()
 
     def without_counts(self) -> "Totals":
         """Return the totals of clv alone, as a horizon without end has them."""
-        none = np.full(self.clv.size, np.nan)
-        return replace(self, purchases=none, expected_purchases=none)
+        sums = self.sums.copy()
+        sums[[TOTAL_PURCHASES, TOTAL_EXPECTED_PURCHASES]] = np.nan
+        return replace(self, sums=sums)
 
     def table(self, level: float) -> pd.DataFrame:
         """Tabulate `purchases`, where they are counted, and `clv`: the point, its predictive and credible interval."""
@@ -80,11 +111,10 @@ class Months:
             level: of the intervals.
             cumulative: from now to the month's end, instead of within the month.
         """
-        tables, sums = [], [np.zeros(self.totals[0].clv.size)] * 4
+        tables, sums = [], np.zeros(self.totals[0].sums.shape)
         for month, totals in enumerate(self.totals, start=1):
-            within = [totals.purchases, totals.clv, totals.expected_purchases, totals.expected_clv]
-            sums = [a + b for a, b in zip(sums, within, strict=True)]
-            shown = Totals(totals.customers, *(sums if cumulative else within)).table(level)
+            sums = sums + totals.sums
+            shown = (replace(totals, sums=sums) if cumulative else totals).table(level)
             tables.append(shown.rename_axis("total").reset_index().assign(month=month, until_day=self.days[month - 1]))
         return pd.concat(tables, ignore_index=True)[["month", "until_day", "total", *ENDS]]
 
@@ -100,8 +130,8 @@ class Scores:
         groups: totals by the values of the columns `by`, in their order.
         by: columns that customers were grouped by.
         months: month by month, if requested.
-        extrapolated_share: the share of the total expected clv that lies beyond the longest observed time;
-            None where the horizon does not reach so far, or the posterior's origin lacks that time.
+        extrapolated: totals of the days beyond the longest observed time; None where the horizon does not reach so
+            far, or the posterior's origin lacks that time.
         unstable_means: how many customers' mean values rest on so few draws that another sample of this size would
             move them by more than a tenth (one standard error).
         free_repeat_buyers: how many customers' repeat purchases were all free; their `expected_spend` is the
@@ -117,11 +147,19 @@ class Scores:
     groups: Mapping[tuple[Any, ...], Totals] = field(default_factory=dict)
     by: tuple[str, ...] = ()
     months: Months | None = None
-    extrapolated_share: float | None = None
+    extrapolated: Totals | None = None
     unstable_means: int = 0
     free_repeat_buyers: int = 0
     futures: "Futures | None" = None
     new_segment_customers: int = 0
+
+    @property
+    def extrapolated_share(self) -> float | None:
+        """Return the share of the total expected clv that lies beyond the longest observed time; None as above."""
+        total = self.totals.expected_clv.mean()
+        if self.extrapolated is None or not total > 0:
+            return None
+        return float(self.extrapolated.expected_clv.mean() / total)
 
     def group_table(self) -> pd.DataFrame:
         """Tabulate each group's totals: the columns `by`, `customers`, `total` (purchases, clv) and `Totals.table`."""

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from ..posterior import Posterior
 from ..streams import stream
 from ..summary import CustomerSummary
-from .batching import KernelOutput, ScoreRequest, expect_new_customer, extrapolated_share_of, score_batches, sum_months
+from .batching import KernelOutput, ScoreRequest, expect_new_customer, score_batches, sum_extrapolated, sum_months
 from .columns import COLUMNS, COUNTS, EXPECTED, RESIDUAL, SQUARES
 from .groups import group
 from .kernel import Floats
@@ -294,13 +294,15 @@ class Scorer:
     ) -> Scores:
         """Build the scores; params and warnings are in the frame's `attrs` too."""
         totals = sum(output.groups, start=Totals.empty(self.draws))
-        extrapolated_share = extrapolated_share_of(output, request, self.observed_days)
+        extrapolated = sum_extrapolated(output, request, self.observed_days, totals)
         unstable_means = self._unstable_means(frame, output.table)
         frame.attrs["params"] = asdict(request.params)
-        frame.attrs |= {} if extrapolated_share is None else {"extrapolated_share": extrapolated_share}
         frame.attrs |= {"unstable_means": unstable_means} if unstable_means else {}
-        months = sum_months(output, request, totals.customers) if request.with_months else None
-        return Scores(frame, totals, request.params, groups or {}, by, months, extrapolated_share, unstable_means)
+        months = sum_months(output, request, totals) if request.with_months else None
+        scores = Scores(frame, totals, request.params, groups or {}, by, months, extrapolated, unstable_means)
+        share = scores.extrapolated_share
+        frame.attrs |= {} if share is None else {"extrapolated_share": share}
+        return scores
 
     def _unstable_means(self, frame: pd.DataFrame, table: Floats) -> int:
         """Count the customers whose mean value rests on a few draws (`Scores.unstable_means`), with a warning."""

@@ -154,7 +154,9 @@ class ScoreJobSettings:
     Args:
         model: model to score with: by alias (models:/clv@champion), by number (models:/clv/3, models:/clv/latest) or of
             a training run (runs:/ and its id).
-        output: path of the scores, which ends in .parquet; an atomic write: complete or absent.
+        output: path of the scores: one file if it ends in .parquet, an atomic write, complete or absent; a folder of
+            parts if it ends in /, complete once it has a manifest. A job that was stopped continues.
+        restart: whether to discard the parts of another scoring at output; otherwise the job is refused.
         by: columns to total by, such as [country]: of summary.path, or named in transactions.segments.
         by_month: whether to add purchases and clv by month: columns of lists, and a table of totals.
         residual: whether to add the clv without a horizon: columns residual_clv, residual_low, residual_high and so on.
@@ -169,6 +171,7 @@ class ScoreJobSettings:
 
     model: str = CHAMPION
     output: str = "scores.parquet"
+    restart: bool = False
     by: list[str] = field(default_factory=list)
     by_month: bool = False
     residual: bool = False
@@ -183,7 +186,8 @@ class ScoreJobSettings:
     def __post_init__(self) -> None:
         is_model = re.fullmatch(f"{MODEL}|{RUN}", self.model) is not None
         require(is_model, "model", MODEL_RULE, self.model)
-        require(self.output.endswith(".parquet"), "output", "a path that ends in .parquet", self.output)
+        rule = "a path that ends in .parquet, or that of a folder, which ends in /"
+        require(self.output.endswith((".parquet", "/")), "output", rule, self.output)
         rate, rule = self.score.discount_rate, f"at least {LEAST_RATE:g} with residual=true, which has no other end"
         require(not self.residual or rate >= LEAST_RATE, "score.discount_rate", rule, rate)
         require(0 <= self.seed < 2**63, "seed", "from 0 to 2^63 - 1", self.seed)

@@ -10,6 +10,7 @@ from .checks import require, require_choice
 MODEL_COLUMNS = ("horizon_days", "model_version")
 DAY_COLUMNS = ("as_of", "first_purchase", "last_purchase")
 LOG_COLUMNS = ("historic_spend",)
+MOST_PART_ROWS = 1_000_000
 SCORE_COLUMNS = ("as_of", "horizon_days", "model_version", "first_purchase", "last_purchase", "historic_spend")
 
 
@@ -63,12 +64,18 @@ class BatchScoreSettings(TrustedScoreSettings):
     Args:
         columns: columns to add: any of as_of, horizon_days, model_version, first_purchase, last_purchase,
             historic_spend.
+        part_rows: customers of a part, about, from 1 to 1,000,000: what is in memory at a time, and what a stopped job
+            scores again at most.
     """
 
     columns: list[str] = field(default_factory=list)
+    part_rows: int = 250_000
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        require(
+            1 <= self.part_rows <= MOST_PART_ROWS, "score.part_rows", f"from 1 to {MOST_PART_ROWS:,}", self.part_rows
+        )
         for name in self.columns:
             require_choice("score.columns", name, SCORE_COLUMNS)
         twice = sorted({name for name in self.columns if self.columns.count(name) > 1})

@@ -128,8 +128,8 @@ def _print_cautions(out: Console, scored: "Scored") -> None:
     """Print which of the numbers above rest on little evidence."""
     scores, customers = scored.scores, f"{scored.customers:,} customers"
     if scored.largest is not None:
-        largest = scored.largest
-        out.print(plain(f"The largest customer, {str(largest.customer_id)!r}, has {largest.share:.1%} of the clv."))
+        of_clv = scored.largest_share or 0.0
+        out.print(plain(f"The largest customer, {str(scored.largest.customer_id)!r}, has {of_clv:.1%} of the clv."))
     shares = ((scores.extrapolated_share, "clv"), (scored.residual_beyond, "residual clv"))
     for share, what in shares:
         if share is not None:

@@ -13,10 +13,10 @@ import pyarrow as pa
 from ..errors import InputError
 from ..rfm import StreamedSummary, summary_query
 from ..settings import DecideSettings
+from ..summary import COLUMNS, OPTIONAL
 from ..transactions import Transactions
 from .dictionary import CUSTOMERS
 
-SUMMARY = ("customer_id", "frequency", "recency", "T", "monetary_value")
 SINCE_DAYS = 90  # before the end of observation, where stages are compared with earlier ones
 # Spend within so many days after the first purchase, of customers who were observed for so long.
 AGES = (30, 90, 365)
@@ -63,11 +63,21 @@ def refuse_names(segments: Sequence[str]) -> None:
         )
 
 
-def stream_histories(transactions: Transactions, days: Days, id_type: str) -> StreamedSummary:
-    """Return the customer summary, the segments and the columns `FURTHER`, in parts."""
-    summary = summary_query(transactions, days.end, further=("historic_spend",))
+def summary_columns(part: pd.DataFrame) -> list[str]:
+    """Return the names of the columns of a customer summary, those that are optional among them."""
+    return [*COLUMNS, *(name for name in OPTIONAL if name in part)]
+
+
+def stream_histories(
+    transactions: Transactions, days: Days, id_type: str, delta: float | None = None
+) -> StreamedSummary:
+    """Return the customer summary, the segments and the columns `FURTHER`, in parts.
+
+    `delta` is that of the model, of whose columns the summary has those of fading evidence too.
+    """
+    summary = summary_query(transactions, days.end, further=("historic_spend",), with_orders=delta is not None)
     further = _further(transactions, days).join(transactions.returns(days.end), "customer_id")
-    return StreamedSummary(summary.join(further, "customer_id").cache(), days.end, id_type)
+    return StreamedSummary(summary.join(further, "customer_id").cache(), days.end, id_type, delta=delta)
 
 
 def _further(transactions: Transactions, days: Days) -> Any:

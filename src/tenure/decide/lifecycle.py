@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from scipy.interpolate import PchipInterpolator
 
 from ..settings import StageSettings
+from ..summary import FADED
 from .futures import Floats
 
 STAGES = ("new", "active", "inactive", "dormant")
@@ -111,6 +112,7 @@ class Timing:
         x, t_x, T = histories.T
         ids = [str(at) for at in range(len(histories))]
         columns = {"customer_id": ids, "frequency": x, "recency": t_x, "T": T, "monetary_value": (x > 0) * 1.0}
+        columns |= dict.fromkeys(FADED, (x > 0) * 1.0)  # no probability depends on spend
         table = self.few.expect(pd.DataFrame(columns), horizon_days=horizon, level=0.5)
         return {name: table[name].to_numpy() for name in ("p_alive", "p_purchase")}
 

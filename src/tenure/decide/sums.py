@@ -12,7 +12,7 @@ import pandas as pd
 from .dictionary import CUSTOMERS, TOP, WIN_BACK
 from .futures import Block, Floats, simulate_blocks
 from .groups import GroupSums
-from .history import AGES, to_dates
+from .history import AGES, summary_columns, to_dates
 from .lifecycle import Timing, disagreements, stage_of
 from .offers import Candidates, evaluate_offer, observed_rates, offer_columns, unreliable_ranges
 from .question import Question
@@ -168,7 +168,7 @@ class Sums:
         """Keep inactive and dormant customers, with the summaries that a simulation of their gain needs."""
         quiet = rows["stage"].isin(["inactive", "dormant"]).to_numpy()
         names = [column.name for column in WIN_BACK if column.name in rows]
-        summary = part.loc[quiet, ["frequency", "recency", "T", "monetary_value"]]
+        summary = part.loc[quiet, summary_columns(part)[1:]]
         self.candidates.add(rows.loc[quiet, names].assign(lift=lift[quiet], **summary))
 
 

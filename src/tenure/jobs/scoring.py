@@ -53,7 +53,7 @@ def run(settings: ScoreJobSettings, config: str) -> Result:
     model = model_of(loaded.about)
     verdict = require_verdict(loaded.about, accept_failed=settings.score.accept_failed)
     require_supported(loaded.scorer, settings, model)
-    customers = _customers(settings, loaded.about)
+    customers = _customers(settings, loaded)
     if customers.log is not None:
         console.print_reconciliation(customers.log.reconciliation)
         console.print_unscored(customers.log.unscored, "scored")
@@ -169,8 +169,8 @@ def require_supported(scorer: Scorer, settings: ScoreJobSettings, model: str) ->
         )
 
 
-def _customers(settings: ScoreJobSettings, about: Mapping[str, str]) -> Customers:
-    of_model, setting = about.get("id_type"), settings.transactions.id_type
+def _customers(settings: ScoreJobSettings, loaded: registry.Loaded) -> Customers:
+    of_model, setting = loaded.about.get("id_type"), settings.transactions.id_type
     if settings.summary.path is not None:
         file = SummaryFile(settings.summary.path).with_type(setting, of_model)
         return Customers(file, settings.summary.as_of, None)
@@ -179,7 +179,8 @@ def _customers(settings: ScoreJobSettings, about: Mapping[str, str]) -> Customer
         transactions = read(settings.transactions, end=settings.rfm.end)
     further = [name for name in settings.score.columns if name in HISTORY]
     id_type = choose_type(transactions, setting, of_model)
-    summary = stream_summary(transactions, settings.rfm.end, id_type=id_type, further=further)
+    delta = getattr(loaded.scorer, "delta", None)  # the scorer of an older version has none
+    summary = stream_summary(transactions, settings.rfm.end, id_type=id_type, further=further, delta=delta)
     as_of = summary.as_of
     accounted = AccountedLog.of(transactions, as_of, settings.transactions.normalize_ids)
     return Customers(summary, str(as_of), accounted)

@@ -22,10 +22,10 @@ from tenure.rfm import CompressedSummary, split_log
 from tenure.scorer import Scorer
 from tenure.spend import MODELS
 from tenure.spend.evidence import evidence_of
-from tenure.summary import FADED, FIRST_ORDER
 from tenure.transactions import read
 
 DRAWS = 1000
+UNFADED = {"gamma_gamma_fading": "gamma_gamma_transactions", "gamma_gamma_orders": "gamma_gamma_first_order"}
 GIVEN = []
 VALUES = []
 
@@ -43,9 +43,9 @@ def main(arguments):
             )
             compare(f"{name} {first}", settings)
     print("| log, cut-off | model | p | f | delta | buyers | " + " | ".join(f"{level:.0%}" for level in LEVELS)
-          + " | x = 0 | x = 1, 2 | x > 2 | top decile | bias | CRPS | less gamma_gamma | less first order |")  # fmt: skip
+          + " | x = 0 | x = 1, 2 | x > 2 | top decile | bias | CRPS | less means | less unfaded |")  # fmt: skip
     print("\n".join(["|---" * 18 + "|", *GIVEN]))
-    print("\n| log, cut-off | model | k-hat | fit | score | bias | CRPS of spend | less gamma_gamma | tails | of x = 0 |")
+    print("\n| log, cut-off | model | k-hat | fit | score | bias | CRPS of spend | less means | tails | of x = 0 |")
     print("\n".join(["|---" * 10 + "|", *VALUES]))
 
 
@@ -55,26 +55,16 @@ def compare(name, settings):
     base = CompressedSummary.of(parts.calibration)
     purchases = explore(purchase_target(base, settings.fit), settings.fit, seed=1)
     given, values = {}, {}
-    for model, label in [*((model, model) for model in MODELS), ("gamma_gamma_fading", "the same, no first order")]:
-        has_first = label == model
-        summary, data = (parts.calibration, base) if has_first else without_first_orders(parts.calibration, base)
+    for model in MODELS:
         start = time.process_time()
-        fitted = explore(
-            spend_target(data, replace(settings.fit, spend_model=model)), replace(settings.fit, spend_model=model), seed=1
-        )
+        fit = replace(settings.fit, spend_model=model)
+        fitted = explore(spend_target(base, fit), fit, seed=1)
         seconds = time.process_time() - start
-        given[label] = spend_given_count(name, label, fitted, summary, parts.holdout, given)
+        given[model] = spend_given_count(name, model, fitted, parts.calibration, parts.holdout, given)
         draws = {**purchases.draws, **fitted.draws}
         posterior = population(draws, (settings.fit.purchase_model, model), {"method": "laplace"}).thin(DRAWS)
-        values[label] = spend_of_all(name, label, (fitted, posterior, seconds), summary, parts, values)
+        values[model] = spend_of_all(name, model, (fitted, posterior, seconds), parts, values)
         print(GIVEN[-1], VALUES[-1], sep="\n", file=sys.stderr, flush=True)
-
-
-def without_first_orders(summary, base):
-    """Return both without first orders, whose factor is then that of the prior."""
-    orders = replace(summary.orders, first=np.zeros(summary.orders.first.size))
-    table = summary.table.drop(columns=FIRST_ORDER)
-    return replace(summary, table=table, orders=orders), replace(base, orders=orders.counted())
 
 
 def spend_given_count(name, model, fitted, summary, holdout, before):
@@ -89,16 +79,16 @@ def spend_given_count(name, model, fitted, summary, holdout, before):
     numbers = [name, model, *(number_of(fitted, parameter) for parameter in ("p", "f", "delta")), f"{paid.size:,}"]
     numbers += [*inside, *(f"{100 * within[group].mean():.0f}" for group in groups)]
     numbers += [f"{100 * (forecast.sum() / actual.sum() - 1):+.0f}%", f"{scores.mean():.4g}"]
-    others = [before.get(other) for other in ("gamma_gamma", "gamma_gamma_first_order")]
+    others = [before.get("gamma_gamma"), before.get(UNFADED.get(model))]
     GIVEN.append("| " + " | ".join([*numbers, *(difference(scores, other) for other in others)]) + " |")
     return scores
 
 
-def spend_of_all(name, model, result, summary, parts, before):
+def spend_of_all(name, model, result, parts, before):
     """Judge forecasts of all customers' spend over the holdout, purchases included; return the CRPS of each."""
     fitted, posterior, seconds = result
     scorer, actual = Scorer(posterior), parts.holdout["spend"].to_numpy()
-    table = scorer.prepare(summary).table
+    table = scorer.prepare(parts.calibration).table
     start = time.process_time()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")

@@ -104,18 +104,18 @@ def _most_likely_spend(base: CompressedSummary, model: str) -> dict[str, float]:
     money = float(np.exp(np.log(rows.mean) @ rows.customers / rows.customers.sum()))
     columns, start = rows.columns(money), np.array(spec.start)
 
-    def climb(**plugged: float) -> tuple[Floats, float]:
-        return _climb(likelihood.kernel, likelihood.Table.of(*columns, **plugged, **spec.options), start)
+    def climb(**delta: float) -> tuple[Floats, float]:
+        return _climb(likelihood.kernel, likelihood.Table.of(*columns, **delta, **spec.options), start)
 
-    plugged = {"delta": 1.0} if spec.plugged else {}
+    delta = {"delta": 1.0} if spec.on_orders else {}
     if spec.is_fading:
-        plugged = {"delta": highest(lambda delta: climb(delta=delta)[1])}
-    theta, top = climb(**plugged)
+        delta = {"delta": highest(lambda delta: climb(delta=delta)[1])}
+    theta, top = climb(**delta)
     parameters = {
         name: value * (money if name in spec.scaled else 1.0)
         for name, value in zip(spec.estimated, theta.tolist(), strict=True)
     }
-    return {**parameters, **plugged, "spend_log_likelihood": top - rows.densities * np.log(money)}
+    return {**parameters, **spec.plugged, **delta, "spend_log_likelihood": top - rows.densities * np.log(money)}
 
 
 def _climb(kernel: Callable[..., Any], table: HistoryTable, start: Floats) -> tuple[Floats, float]:

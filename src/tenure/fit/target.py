@@ -199,7 +199,7 @@ class SpendRows(NamedTuple):
     def of(cls, base: CompressedSummary, spec: Spec) -> "SpendRows":
         """Return the data that a model is fitted to."""
         if spec.on_orders and base.orders is not None:
-            return cls._of_orders(base.orders if base.orders.amounts.size else base.orders.take(np.empty(0, np.int64)))
+            return cls._of_orders(base.orders if spec.with_first_order else base.orders.without_first())
         rows: Amounts | Spends = base.spends
         single: tuple[Floats, ...] = ()
         if spec.without_amounts and base.amounts is not None:
@@ -208,6 +208,8 @@ class SpendRows(NamedTuple):
 
     @classmethod
     def _of_orders(cls, orders: Orders) -> "SpendRows":
+        if not orders.amounts.size:  # first orders alone leave the spend on later ones to the prior
+            orders = orders.take(np.empty(0, np.int64))
         x, sums = (orders.first > 0) + orders.repeats, orders.first + orders.faded(1.0)[1]
         return cls(x.astype(float), sums / x, orders.count.astype(float), orders=orders)
 
@@ -248,10 +250,10 @@ def spend_target(base: CompressedSummary, settings: FitSettings) -> Target:
     scale = settings.scale.money or float(np.exp(mean_log))
     columns, priors = rows.columns(scale), settings.priors_of(spec.name)
 
-    def at(**plugged: float) -> Target:
-        table = likelihood.Table.of(*columns, **plugged, **spec.options)
-        return Target("spend", spec, likelihood, table, priors, scale, plugged)
+    def at(**delta: float) -> Target:
+        table = likelihood.Table.of(*columns, **delta, **spec.options)
+        return Target("spend", spec, likelihood, table, priors, scale, {**spec.plugged, **delta})
 
-    if not spec.plugged:
-        return at()
-    return at(delta=most_likely_delta(lambda delta: at(delta=delta)) if spec.is_fading else 1.0)
+    if spec.is_fading and rows.customers.size:
+        return at(delta=most_likely_delta(lambda delta: at(delta=delta)))
+    return at(delta=1.0) if spec.on_orders else at()

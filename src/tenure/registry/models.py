@@ -260,7 +260,7 @@ def _pack(posterior: Posterior, drifts: Drifts | None, folder: Path) -> dict[str
 def _example(posterior: Posterior) -> pd.DataFrame:
     """Return synthetic customers with the columns that the models use."""
     spec, columns = posterior.specs[1], dict[str, Any]()
-    if spec.on_orders:
+    if spec.with_first_order:
         columns[FIRST_ORDER] = [41.0, 30.0, 52.5, 25.0]
     if spec.is_fading:
         delta, mean = float(posterior.draws["delta"].flat[0]), EXAMPLE["monetary_value"]

@@ -42,7 +42,7 @@ def evidence_of(customers: pd.DataFrame, spec: Spec, delta: float) -> Evidence:
     mean = customers["monetary_value"].to_numpy(np.float64, copy=True)
     number = customers["frequency"].to_numpy(np.float64) * (mean > 0)
     spend, first = number * mean, np.zeros(len(customers))
-    if spec.on_orders and FIRST_ORDER in customers:
+    if spec.with_first_order and FIRST_ORDER in customers:
         first = customers[FIRST_ORDER].to_numpy(np.float64, copy=True)
     if spec.is_fading:
         number, spend = _faded(customers, spec, delta, number)

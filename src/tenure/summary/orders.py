@@ -74,6 +74,11 @@ class Orders:
             count=np.append(grouped, again.count),
         )
 
+    def without_first(self) -> Orders:
+        """Return the customers with repeat purchases, without their first orders."""
+        again = self.take(np.flatnonzero(self.repeats > 0))
+        return replace(again, first=np.zeros(again.first.size))
+
     def take(self, at: npt.NDArray[np.integer]) -> Orders:
         """Return the orders of some customers."""
         repeats = self.repeats[at]

@@ -82,13 +82,13 @@ def _by_number(orders: Orders, delta: float) -> Any:
 
 @njit(nogil=True)
 def kernel(theta, starts, customers, left, weight, spent, first, amount, is_first, count, sums):
-    """Sum the log-likelihood over orders, with its gradient in (p, q, v, f).
+    """Sum the log-likelihood over orders, with its gradient in (p, q, v, f), or (p, q, v) where f is 1.
 
-    Returns a 0-d array and an array of shape (4,).
+    Returns a 0-d array and an array of the shape of theta.
     """
     if not are_positive(theta) or theta[1] <= 1.0:
-        return np.asarray(-np.inf), np.zeros(4)
-    p, q, v, f = theta[0], theta[1], theta[2], theta[3]
+        return np.asarray(-np.inf), np.zeros(theta.size)
+    p, q, v, f = theta[0], theta[1], theta[2], theta[3] if theta.size > 3 else 1.0
     total, d_p, d_q, d_v, d_f = -sums[0], 0.0, 0.0, 0.0, 0.0
     psi = digamma(p)
     for g in range(left.size):
@@ -110,25 +110,28 @@ def kernel(theta, starts, customers, left, weight, spent, first, amount, is_firs
         d_p += weight[g] * slope + direct + customers[g] * (both - psi)
         d_q += left[g] * slope
         d_v += left[g] * of_level
-    return np.asarray(total), np.array([d_p, d_q, d_v, d_f])
+    return np.asarray(total), np.array([d_p, d_q, d_v, d_f])[: theta.size]
 
 
 @njit(nogil=True)
 def density(u, *table):
-    """Compute the log-likelihood and its gradient at u: logs of mean, variation within and between, and f."""
-    gradient = np.zeros(4)
+    """Compute the log-likelihood and its gradient at u: logs of mean, variation within and between, and f if any."""
+    gradient = np.zeros(u.size)
     if not are_near(u):
         return -np.inf, gradient
     within, between = ROUNDING + math.exp(u[1]), ROUNDING + math.exp(u[2])
     p, q_less_one, v = within**-2, between**-2, math.exp(u[0]) * (within / between) ** 2
-    theta = np.array([p, 1.0 + q_less_one, v, math.exp(u[3])])
+    theta = np.array([p, 1.0 + q_less_one, v, 1.0])[: u.size]
+    if u.size > 3:
+        theta[3] = math.exp(u[3])
     value, slope = kernel(theta, *table)
     if not np.isfinite(value.item()):
         return -np.inf, gradient
     gradient[0] = slope[2] * v
     gradient[1] = 2.0 * (slope[2] * v - slope[0] * p) * (1.0 - ROUNDING / within)
     gradient[2] = -2.0 * (slope[1] * q_less_one + slope[2] * v) * (1.0 - ROUNDING / between)
-    gradient[3] = slope[3] * theta[3]
+    if u.size > 3:
+        gradient[3] = slope[3] * theta[3]
     return value.item(), gradient
 
 
@@ -140,8 +143,9 @@ def densities(out, u, *table):
 
 
 def to_parameters(u: Floats, scale: float) -> dict[str, Floats]:
-    """Compute p, q, v and f from coordinates; v in the log's money, where one unit of the table is `scale`."""
-    return {**to_gamma_gamma(u[..., :3], scale), "f": np.exp(u[..., 3])}
+    """Compute p, q, v and f, if any, from coordinates; `scale` is the table's unit of money, v in the log's."""
+    with np.errstate(over="ignore"):
+        return {**to_gamma_gamma(u[..., :3], scale), **({"f": np.exp(u[..., 3])} if u.shape[-1] > 3 else {})}
 
 
 def pointwise(draws: Mapping[str, Floats], orders: Orders) -> Floats:

@@ -14,8 +14,9 @@ MISSING = (
 
 
 def to_theta(quantities: Mapping[str, Any], complements: Mapping[str, Any]) -> list[Any]:
-    """Return p, q, v, f as expressions of the priors' quantities."""
-    return [*gamma_gamma.to_theta(quantities, complements), quantities["first_order"]]
+    """Return p, q, v, and f if it has a prior, as expressions of the priors' quantities."""
+    first = [quantities["first_order"]] if "first_order" in quantities else []
+    return [*gamma_gamma.to_theta(quantities, complements), *first]
 
 
 def library_model() -> Any:

@@ -72,9 +72,9 @@ def scores():
     once = customers.assign(first_order_value=[0.0, 25.0, 1e9, *[30.0] * 9])
     summary = with_columns(once, ORDERS["delta"])
     parts += [
-        Scorer(posterior("bg_nbd", "gamma_gamma_orders")).score(summary, **params).table.assign(
-            purchases="bg_nbd, gamma_gamma_orders", question=at
-        )
+        Scorer(posterior("bg_nbd", "gamma_gamma_orders"))
+        .score(summary, **params)
+        .table.assign(purchases="bg_nbd, gamma_gamma_orders", question=at)
         for at, params in enumerate(PARAMS)
     ]
     return pd.concat(parts).set_index(["purchases", "question", "customer_id"])

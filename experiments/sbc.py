@@ -91,11 +91,12 @@ def make_empty(spec, likelihood):
 def make_spends(spec, likelihood, process, x, rng, *, is_scaled):
     """Draw spends of customers with x repeat purchases; return their table, and its unit of money."""
     if spec.on_orders:
-        counts = x.astype(int) + 1
-        amounts, starts = process.draw_orders(process.draw_state(x.size, rng), counts, rng), counts.cumsum() - counts
-        amounts = np.maximum(amounts, np.finfo(float).tiny)
-        first = amounts[starts] if spec.with_first_order else np.zeros(x.size)
-        orders = Orders(first, np.append(0, x.cumsum()).astype(int), np.delete(amounts, starts), np.ones(x.size, int))
+        counts = x.astype(int) + spec.with_first_order
+        amounts = process.draw_orders(process.draw_state(x.size, rng), counts, rng)
+        amounts, first, starts = np.maximum(amounts, np.finfo(float).tiny), np.zeros(x.size), counts.cumsum() - counts
+        if spec.with_first_order:
+            first, amounts = amounts[starts], np.delete(amounts, starts)
+        orders = Orders(first, np.append(0, x.cumsum()).astype(int), amounts, np.ones(x.size, int))
         return likelihood.Table.of(orders, delta=process.delta), 1.0
     mean, *single = draw_spends(process, x, rng, bool(spec.without_amounts))
     scale = np.exp(np.log(mean).mean()) if is_scaled else 1.0

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 import pytest
+import stores
 import warm_up
 from servers import mlflow_server
 
@@ -70,17 +71,9 @@ def server(tmp_path: Path) -> Iterator[str]:
 
 
 @pytest.fixture(scope="session")
-def empty_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Create the tables of a store once: it takes ten seconds."""
-    import mlflow  # here: a second that tests without a store do not need
-
-    from tenure import registry
-
-    before, path = mlflow.get_tracking_uri(), tmp_path_factory.mktemp("empty") / "mlflow.db"
-    registry.use(f"sqlite:///{path}")
-    mlflow.MlflowClient().get_experiment_by_name("tenure")
-    registry.use(before)
-    return path
+def empty_store() -> Path:
+    """Return a store without runs."""
+    return stores.empty_store()
 
 
 @pytest.fixture(scope="session")

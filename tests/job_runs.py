@@ -80,7 +80,8 @@ def in_process(name: str, *arguments: str, folder: Path) -> Ran:
         try:
             settings = compose_settings(name, arguments)
             # Absolute: MLflow keeps the connection to an address, and the same relative one is in other tests' folders.
-            settings = replace(settings, registry=replace(settings.registry, tracking_uri=store))
+            if hasattr(settings, "registry"):  # which tenure-simulate needs not
+                settings = replace(settings, registry=replace(settings.registry, tracking_uri=store))
             header = f"# {shlex.join([f'tenure-{name}', *arguments])}\n"
             config = header + OmegaConf.to_yaml(OmegaConf.structured(settings))
             code = getattr(app, f"_{name}")(settings, config, is_sweep=False).exit_code

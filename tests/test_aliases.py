@@ -11,6 +11,7 @@ from typing import Any
 import mlflow
 import pytest
 from mlflow import MlflowClient
+from stores import put_store
 
 from tenure import registry
 from tenure.registry import NoModelError, NotMovedError, RegistryError, Version, aliases
@@ -21,7 +22,7 @@ NAMES = (f"model{number}" for number in count())
 @pytest.fixture(scope="module")
 def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     before = mlflow.get_tracking_uri()
-    uri = f"sqlite:///{tmp_path_factory.mktemp('store') / 'mlflow.db'}"
+    uri = put_store(tmp_path_factory.mktemp("store"))
     registry.use(uri)
     yield uri
     registry.use(before)

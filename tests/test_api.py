@@ -66,7 +66,7 @@ def summary(log: pd.DataFrame) -> pd.DataFrame:
     return table.sample(frac=1, random_state=1).set_index(np.arange(len(table)) * 7 + 3)
 
 
-def test_the_lines_of_the_issue_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_log_becomes_scores_in_a_few_lines(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     path = ROOT / "data/cdnow_sample.csv"
     log = pd.read_csv(path, parse_dates=["date"])

@@ -7,6 +7,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 from job_runs import Ran, command, in_process
+from stores import put_store
 
 from tenure import registry
 from tenure.backtest import BacktestError, Origin, rolling_origins
@@ -119,6 +120,7 @@ def test_a_burn_in_is_that_of_training(tmp_path: Path) -> None:
         "rfm.burn_in_days=31", "origins.cutoffs=['1997-09-30']", "origins.horizons_days=[42]",
         "backtest.baselines.names=[zero,last_period]", "fit.joint_draws=200",
     ]  # fmt: skip
+    put_store(tmp_path)
     ran = in_process("backtest", *asked, folder=tmp_path)
     assert ran.code == 0, ran.err
     registry.use(ran.store)

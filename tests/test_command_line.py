@@ -11,6 +11,7 @@ from typing import Any
 import mlflow
 import pytest
 from mlflow.exceptions import MlflowException
+from stores import put_store
 
 from tenure import registry
 from tenure.errors import InputError
@@ -80,7 +81,7 @@ def test_a_signal_ends_a_command_in_a_line_and_its_run_is_killed(
         f"    with registry.open_run(settings.registry, 'score', config):\n        {job}\n"
         "app._score = job; sys.argv = ['tenure-score']; app.score()"
     )
-    uri = f"sqlite:///{tmp_path}/mlflow.db"
+    uri = put_store(tmp_path)
     done = subprocess.run(
         [sys.executable, "-c", script],
         cwd=tmp_path,
@@ -100,7 +101,7 @@ def test_a_signal_ends_a_command_in_a_line_and_its_run_is_killed(
 
 
 def test_mlflow_run_id_names_a_running_run_that_is_free(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    settings = replace(compose_settings("train").registry, tracking_uri=f"sqlite:///{tmp_path}/mlflow.db")
+    settings = replace(compose_settings("train").registry, tracking_uri=put_store(tmp_path))
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
     registry.connect(settings)
     monkeypatch.setenv("MLFLOW_RUN_ID", "0" * 32)

@@ -15,8 +15,8 @@ from tenure.output import describe
 ROOT = Path(__file__).parent.parent
 MODEL = "model=models:/clv@challenger"
 FILES = [
-    "acquisition.csv", "cohorts.csv", "customers.parquet", "dictionary.csv", "report.html", "stages.csv", "tiers.csv",
-    "win_back.csv",
+    "acquisition.csv", "cohorts.csv", "customers.parquet", "dictionary.csv", "disagreements.csv", "keep.csv",
+    "report.html", "returns.csv", "stages.csv", "tiers.csv", "win_back.csv",
 ]  # fmt: skip
 
 
@@ -82,7 +82,7 @@ def test_customers_whose_probability_was_wrong_in_the_backtest_are_listed_apart(
     table = pd.read_csv(decided[1] / "win_back.csv")
     reliability = evidence.table("backtest/reliability")
     first = reliability.iloc[0]
-    assert abs(first["predicted"] - first["actual"]) - 2 * first["actual_se"] > 0.05
+    assert abs(first["predicted"] - first["actual"]) - 2 * first["predicted_se"] > 0.05
     apart = table["p_purchase"] < 0.1
     assert apart.any()
     np.testing.assert_allclose(table.loc[apart, "observed_rate"], first["actual"], rtol=1e-4)
@@ -127,9 +127,11 @@ def test_neither_the_page_nor_the_run_names_a_customer(decided: tuple[Ran, Path]
     assert MARK not in (folder / "report.html").read_text()
     registry.use(trained.store)
     run = registry.evidence(ran.run_id)
-    for name in ("tiers", "stages", "cohorts", "acquisition", "dictionary"):
+    for name in ("tiers", "stages", "cohorts", "acquisition", "returns", "dictionary"):
         assert MARK not in run.file(f"decisions/{name}.csv").read_text()
-    assert not run.holds("decisions/win_back.csv")
+    for name in ("win_back", "keep", "disagreements"):
+        assert MARK in (folder / f"{name}.csv").read_text()
+        assert not run.holds(f"decisions/{name}.csv")
     assert run.metrics["decide.customers"] == 2357
     assert run.params["decide.order_cost"] == "1.0"
     assert run.metrics["decide.clv_low"] < run.metrics["decide.clv"] < run.metrics["decide.clv_high"]

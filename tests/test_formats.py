@@ -287,44 +287,52 @@ def test_the_marks_differ_from_each_other() -> None:
         settings(separator=";;")
 
 
-@pytest.mark.parametrize(
-    ("text", "amount"),
-    [
-        ("29.33 €", 29.33),
-        ("€29.33", 29.33),
-        ("29.33\u00a0€", 29.33),
-        ("$1,234.50", 1234.5),
-        ("US$ 5", 5.0),
-        ("EUR 12", 12.0),
-        ("12EUR", 12.0),
-        ("5 kr", 5.0),
-        ("5.20 zł", 5.2),
-        ("Rs. 100", 100.0),
-        ("₹12,34,567", 1_234_567.0),
-        ("1e3", 1000.0),
-        ("0", 0.0),
-        ("-€5", -5.0),
-        ("€-5", -5.0),
-        ("-5 €", -5.0),
-        ("\u22125 €", -5.0),
-        ("($5.00)", -5.0),
-        ("(5.00)", -5.0),
-        ("5.00-", -5.0),
-        ("1,234.50 -", -1234.5),
-        ("5.00\u2212", -5.0),
-        ("$5.00-", -5.0),
-        ("5.00- €", -5.0),
-        ("5.00 EUR-", -5.0),
-    ],
-)
+AMOUNTS_WITH_SIGNS = [
+    ("29.33 €", 29.33),
+    ("€29.33", 29.33),
+    ("29.33\u00a0€", 29.33),
+    ("$1,234.50", 1234.5),
+    ("US$ 5", 5.0),
+    ("EUR 12", 12.0),
+    ("12EUR", 12.0),
+    ("5 kr", 5.0),
+    ("5.20 zł", 5.2),
+    ("Rs. 100", 100.0),
+    ("₹12,34,567", 1_234_567.0),
+    ("1e3", 1000.0),
+    ("0", 0.0),
+    ("-€5", -5.0),
+    ("€-5", -5.0),
+    ("-5 €", -5.0),
+    ("\u22125 €", -5.0),
+    ("($5.00)", -5.0),
+    ("(5.00)", -5.0),
+    ("5.00-", -5.0),
+    ("1,234.50 -", -1234.5),
+    ("5.00\u2212", -5.0),
+    ("$5.00-", -5.0),
+    ("5.00- €", -5.0),
+    ("5.00 EUR-", -5.0),
+]
+
+
+def with_signs(texts: list[str]) -> str:
+    """Write a log in which every customer pays 100 and, the same day, one of the texts."""
+    lines = [f"c{i};2024-01-01;100\nc{i};2024-01-01;{text}\n" for i, text in enumerate(texts)]
+    return "customer_id;date;amount\n" + "".join(lines)
+
+
+@pytest.mark.parametrize(("text", "amount"), AMOUNTS_WITH_SIGNS)
 def test_a_currency_s_sign_is_read_where_the_settings_say_so(tmp_path: Path, text: str, amount: float) -> None:
-    content = f"customer_id;date;amount\na;2024-01-01;100\na;2024-01-02;{text}\n"
-    log = read_text(tmp_path, content, separator=";", thousands=",", currency_signs=True)
+    log = read_text(tmp_path, with_signs([text]), separator=";", thousands=",", currency_signs=True)
     assert log.reconcile().amount == Decimal("100") + Decimal(str(amount))
-    if text not in ("1e3", "0"):
-        assert "need transactions.csv.currency_signs=true." in faults(
-            tmp_path / "log.csv", separator=";", thousands=","
-        )
+
+
+def test_no_currency_s_sign_is_read_unless_the_settings_say_so(tmp_path: Path) -> None:
+    texts = [text for text, _ in AMOUNTS_WITH_SIGNS if text not in ("1e3", "0")]
+    fault = faults(written(tmp_path, with_signs(texts), "log.csv"), separator=";", thousands=",")
+    assert f"{len(texts)} of {2 * len(texts)} rows have an amount that is not a finite number" in fault
+    assert "need transactions.csv.currency_signs=true." in fault
 
 
 @pytest.mark.parametrize(

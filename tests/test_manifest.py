@@ -9,6 +9,7 @@ from pathlib import Path
 import mlflow
 import pandas as pd
 import pytest
+from stores import put_store
 
 from tenure import registry
 from tenure.jobs import promoting, reporting
@@ -27,7 +28,7 @@ def store(tmp_path_factory: pytest.TempPathFactory, posterior: Posterior) -> Ite
     """Register two versions with different posteriors in a store of this module alone."""
     folder, before = tmp_path_factory.mktemp("store"), mlflow.get_tracking_uri()
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{folder / 'mlflow.db'}")
+        patch.setenv("MLFLOW_TRACKING_URI", put_store(folder))
         patch.chdir(folder)
         registry.connect(compose_settings("score").registry)
         doubled = replace(posterior, draws=posterior.draws | {"r": 2 * posterior.draws["r"]})

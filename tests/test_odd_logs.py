@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 from logs import sales_log
+from stores import put_store
 
 from tenure import registry
 from tenure.backtest.baselines import BASELINES
@@ -102,7 +103,7 @@ HONEST = ("one price", "one price but for rounding")
 def train(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., tuple[Review, Trained]]:
     """Train on sales in this process, in a store of its own."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path / 'mlflow.db'}")
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", put_store(tmp_path))
 
     def run(log: Transactions, *changes: str) -> tuple[Review, Trained]:
         kept: list[Any] = []
@@ -163,6 +164,7 @@ def test_where_all_repeats_were_free_no_run_is_opened(train: Callable[..., tuple
     assert not Path("mlflow.db").exists()
 
 
+@pytest.mark.slow
 def test_a_baseline_and_a_figure_that_fail_end_no_training_and_are_findings(
     train: Callable[..., tuple[Review, Trained]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -191,6 +193,7 @@ def test_a_baseline_and_a_figure_that_fail_end_no_training_and_are_findings(
     assert "baseline nbd failed and is left out" in page
 
 
+@pytest.mark.slow
 def test_a_report_that_fails_is_found_before_anything_is_registered(
     train: Callable[..., tuple[Review, Trained]], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -64,7 +64,7 @@ def asked(settings: Any, key: str) -> Any:
 
 @pytest.mark.parametrize("text", TEXTS)
 def test_a_text_setting_takes_what_is_typed(text: str) -> None:
-    settings = compose_settings("train", [f"transactions.path={text}", f"+transactions.columns.date={text}"])
+    settings = compose_settings("score", [f"transactions.path={text}", f"+transactions.columns.date={text}"])
     assert (settings.transactions.path, settings.transactions.columns.date) == (text, text)
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import mlflow
 import pandas as pd
 import pytest
+from stores import put_store
 
 from tenure import registry
 from tenure.jobs.compose import compose_settings
@@ -33,7 +34,7 @@ def test_prose_is_left_out_of_the_review_alone() -> None:
 
 
 def test_no_name_stops_a_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path / 'mlflow.db'}")
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", put_store(tmp_path))
     monkeypatch.chdir(tmp_path)
     settings = compose_settings("train")
     registry.connect(settings.registry)

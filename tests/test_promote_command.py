@@ -12,6 +12,7 @@ import hydra
 import mlflow
 import pytest
 from omegaconf import OmegaConf
+from stores import put_store
 
 from tenure import promote, registry
 from tenure.errors import InputError
@@ -40,7 +41,7 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     folder, here, before = tmp_path_factory.mktemp("work"), Path.cwd(), mlflow.get_tracking_uri()
     os.chdir(folder)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{folder / 'mlflow.db'}")
+        patch.setenv("MLFLOW_TRACKING_URI", put_store(folder))
         yield folder
     os.chdir(here)
     registry.use(before)

@@ -162,7 +162,8 @@ def test_the_contract_names_an_example_of_every_model():
 
 @every_model
 def test_a_model_has_all_its_modules(name):
-    for module in ("spec", "scoring", "futures", "likelihood", "process", "pymc"):
+    own = ("survival",) if name in purchase.MODELS else ()
+    for module in ("spec", "scoring", "futures", "likelihood", "process", "pymc", *own):
         assert part(name, module).__doc__
     package = purchase if name in purchase.MODELS else spend
     compiled = import_module(f"{package.__name__}.dispatch").COMPILED

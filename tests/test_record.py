@@ -5,6 +5,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 from matplotlib.figure import Figure
+from stores import put_store
 
 from tenure import paths, registry
 from tenure.failures import Failure, Failures
@@ -16,7 +17,7 @@ def test_a_record_is_read_back_as_it_was_logged(tmp_path: Path, monkeypatch: pyt
     import mlflow
 
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path / 'mlflow.db'}")
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", put_store(tmp_path))
     settings = compose_settings("train").registry
     registry.connect(settings)
     table = pd.DataFrame({"name": ["=1+1", "<b>"], "n": [1, 2]}).set_index("name")

@@ -20,7 +20,7 @@ from tenure.transactions import MISSING, Line, Reconciliation, StrayRefunds, Tra
 from tenure.transactions.reconciliation import AFTER, GIVEN_BACK, NETTED, SALE, UNMATCHED
 
 quick = hypothesis_settings(
-    max_examples=25,
+    max_examples=15,
     deadline=None,
     derandomize=True,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],

@@ -13,6 +13,7 @@ import mlflow
 import pandas as pd
 import pytest
 from mlflow.exceptions import MlflowException
+from stores import put_store
 
 from tenure import registry
 from tenure.posterior import Posterior
@@ -41,7 +42,7 @@ def add(tmp_path: Path, posterior: Posterior, monkeypatch: pytest.MonkeyPatch) -
     """Register versions in a store of this test alone."""
     monkeypatch.chdir(tmp_path)
     before = mlflow.get_tracking_uri()
-    registry.use(f"sqlite:///{tmp_path / 'mlflow.db'}")
+    registry.use(put_store(tmp_path))
     mlflow.set_experiment("test")
 
     def register(verdict: str, posterior: Posterior = posterior) -> registry.Registered:
@@ -138,6 +139,7 @@ def test_two_versions_answer_with_their_own_code(add: Add, tmp_path: Path, monke
 
 
 @pytest.mark.usefixtures("older")
+@pytest.mark.slow
 def test_the_model_works_where_no_cache_can_be_written(
     add: Add, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

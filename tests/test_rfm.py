@@ -70,7 +70,7 @@ SALES: st.SearchStrategy[list[Sale]] = st.lists(
     max_size=60,
 )
 quick = hypothesis_settings(
-    max_examples=60,
+    max_examples=25,
     deadline=None,
     derandomize=True,
     suppress_health_check=[HealthCheck.function_scoped_fixture],

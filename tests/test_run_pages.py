@@ -12,6 +12,7 @@ import mlflow
 import pytest
 from job_runs import Ran
 from runs import InFolder, write
+from stores import put_store
 from test_findings import REVIEWS
 
 from tenure import paths, registry, report
@@ -27,7 +28,7 @@ from tenure.review import as_text, lines
 @pytest.fixture
 def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path / 'mlflow.db'}")
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", put_store(tmp_path))
     before = mlflow.get_tracking_uri()
     registry.connect(compose_settings("train").registry)
     yield tmp_path

@@ -11,6 +11,7 @@ import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 from logs import log_of, settings
+from stores import put_store
 
 import tenure
 from tenure import registry
@@ -40,7 +41,7 @@ def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
     before = mlflow.get_tracking_uri()
-    registry.use(f"sqlite:///{tmp_path / 'mlflow.db'}")
+    registry.use(put_store(tmp_path))
     mlflow.set_experiment("tenure")
     yield tmp_path
     registry.use(before)

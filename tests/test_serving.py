@@ -16,6 +16,8 @@ import mlflow
 import numpy as np
 import pandas as pd
 import pytest
+from job_runs import Ran, in_process
+from stores import put_store
 
 from tenure import registry
 from tenure.posterior import Posterior
@@ -26,7 +28,7 @@ from tenure.scorer import COLUMNS, Scorer
 def registered(tmp_path_factory: pytest.TempPathFactory, posterior: Posterior) -> Iterator[tuple[str, str]]:
     """Register a version in a store of its own; give its URI and the store's."""
     folder, before = tmp_path_factory.mktemp("served"), mlflow.get_tracking_uri()
-    store = f"sqlite:///{folder / 'mlflow.db'}"
+    store = put_store(folder)
     registry.use(store)
     mlflow.create_experiment("served", artifact_location=(folder / "artifacts").as_uri())
     mlflow.set_experiment("served")
@@ -126,25 +128,20 @@ def test_a_model_is_small_and_carries_nothing_of_the_project_around_it(registere
     assert wanted == {"mlflow", "numba", "numpy", "pandas"}
 
 
-def score(registered: tuple[str, str], folder: Path, *overrides: str) -> subprocess.CompletedProcess[str]:
+def score(registered: tuple[str, str], folder: Path, *overrides: str) -> Ran:
     model, store = registered
-    command = [
-        str(Path(sys.executable).with_name("tenure-score")),
-        f"model={model}",
-        f"output={folder / 'out.parquet'}",
-        *overrides,
-    ]
-    environment = os.environ | {"MLFLOW_TRACKING_URI": store}
-    return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
+    asked = [f"model={model}", f"output={folder / 'out.parquet'}", *overrides]
+    return in_process("score", *asked, folder=Path(store.removeprefix("sqlite:///")).parent)
 
 
 def test_totals_by_group_are_printed_and_logged(registered: tuple[str, str], tmp_path: Path) -> None:
     path = tmp_path / "summary.csv"
     registry.EXAMPLE.assign(country=["DE", "FR", "DE", "FR"]).to_csv(path, index=False)
     done = score(registered, tmp_path, f"summary.path={path}", "by=[country]")
-    assert done.returncode == 0, done.stderr
-    assert "clv by country" in done.stdout
-    run = registry.evidence(done.stdout.split("Run ")[1].split(".")[0])
+    assert done.code == 0, done.err
+    assert "clv by country" in done.out
+    registry.use(done.store)
+    run = registry.evidence(done.out.split("Run ")[1].split(".")[0])
     groups = run.table("scores/groups")
     assert groups["country"].tolist() == ["DE", "DE", "FR", "FR"]
     assert groups["customers"].tolist() == [2, 2, 2, 2]
@@ -160,8 +157,8 @@ def test_totals_by_what_is_not_there_are_refused_before_anything_is_done(
     path = tmp_path / "summary.csv"
     registry.EXAMPLE.to_csv(path, index=False)
     refused = score(registered, tmp_path, f"summary.path={path}", "by=[country]")
-    assert (refused.returncode, refused.stdout) == (2, "")
-    assert "by country, which the customers do not have" in refused.stderr
+    assert (refused.code, refused.out) == (2, "")
+    assert "by country, which the customers do not have" in refused.err
     assert not (tmp_path / "out.parquet").exists()
 
 

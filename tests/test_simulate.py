@@ -13,6 +13,7 @@ import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 from hydra.errors import HydraException
+from job_runs import in_process
 from omegaconf.errors import OmegaConfBaseException
 from populations import PURCHASE_MODELS, PURCHASE_PARAMETERS, SPEND_PARAMETERS
 from scipy.stats import kstest
@@ -619,13 +620,12 @@ def test_the_command_says_what_it_wrote_and_what_comes_next(tmp_path: Path) -> N
     ("arguments", "message"),
     [
         (["simulate.refunds.share=2"], "simulate.refunds.share must be a share, from 0 to 1, got 2.0."),
-        (["output=/dev/null/log.parquet"], "error: output '/dev/null/log.parquet' is in /dev/null, which is a file"),
+        (["output=/dev/null/log.parquet"], "output '/dev/null/log.parquet' is in /dev/null, which is a file"),
         (["simulate=nobody"], "there is no simulate=nobody. The options of simulate are: cdnow, heavy, loyal"),
     ],
 )
 def test_the_command_ends_with_2_and_writes_nothing(arguments: list[str], message: str, tmp_path: Path) -> None:
-    done = command(*arguments, folder=tmp_path)
-    assert done.returncode == 2
-    assert message in done.stderr
-    assert done.stdout == ""
+    done = in_process("simulate", *arguments, folder=tmp_path)
+    assert (done.code, done.out) == (2, "")
+    assert message in done.err
     assert list(tmp_path.iterdir()) == []

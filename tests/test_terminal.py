@@ -113,9 +113,8 @@ def test_a_command_whose_output_nobody_reads_ends_without_a_trace(tmp_path: Path
     assert said.count("begun") <= 1
 
 
-@pytest.mark.parametrize(
-    ("number", "code", "word"), [(15, 143, "terminated"), pytest.param(2, 130, "interrupted", marks=pytest.mark.slow)]
-)
+@pytest.mark.slow
+@pytest.mark.parametrize(("number", "code", "word"), [(15, 143, "terminated"), (2, 130, "interrupted")])
 def test_a_signal_during_sampling_ends_the_command_and_its_run_is_killed(
     tmp_path: Path, number: int, code: int, word: str
 ) -> None:

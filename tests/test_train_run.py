@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from job_runs import MARK, Ran, command, in_process
+from stores import put_store
 
 from tenure import invocation, pipeline, registry
 from tenure.errors import InputError
@@ -121,6 +122,7 @@ def test_customers_from_before_the_log_are_found_left_out_of_training_and_counte
         raise InputError("before the fit")
 
     monkeypatch.setattr(training, "_train", stop)
+    put_store(tmp_path)
     ran = [in_process("train", *before.overrides(column), folder=tmp_path) for column in ("null", "won")]
     assert [one.err for one in ran] == ["before the fit"] * 2
     assert customers == [len(before.seen), len(before.seen - before.older)]
@@ -251,7 +253,7 @@ def test_a_report_that_cannot_be_written_costs_no_training(
     """The fit itself is left out: the test is of what becomes of the run after it."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("TENURE_STRICT")
-    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path / 'mlflow.db'}")
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", put_store(tmp_path))
 
     def fail(_: registry.Evidence) -> str:
         raise ZeroDivisionError("no page today")

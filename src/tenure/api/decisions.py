@@ -22,7 +22,7 @@ class Decisions:
 
     Attributes:
         customers: a row per customer, sorted by id.
-        tiers, stages, cohorts, acquisition, win_back: the tables of `tenure-decide`.
+        tiers, stages, cohorts, acquisition, returns, win_back, keep, disagreements: the tables of `tenure-decide`.
         dictionary: every column with its unit and meaning.
         totals: the main numbers by name.
         params: horizon, discount rate, margin, level and seed that were used.
@@ -33,7 +33,10 @@ class Decisions:
     stages: Any
     cohorts: Any
     acquisition: Any
+    returns: Any
     win_back: Any
+    keep: Any
+    disagreements: Any
     dictionary: Any
     totals: Mapping[str, float]
     params: Mapping[str, Any]
@@ -48,10 +51,10 @@ def decisions_of(
     if end is None:
         raise RfmError("Decisions need the end of observation, which a log has.")
     decide.refuse_names(transactions.segments)
-    decide.require_model(state.scorer, "This model", checked.level)
+    decide.require_model(state.scorer, "This model", checked)
     days = decide.Days.of(end, checked.horizon_days, settings)
     histories = decide.stream_histories(transactions, days, customers.id_type, state.scorer.delta)
-    decide.require_channels(histories, settings)
+    decide.require_costs(histories, settings, transactions.segments)
     question = decide.Question(state.scorer, checked, settings, days, transactions.segments, *_backtest(state))
     rows: list[pd.DataFrame] = []
     result = decide.derive(histories, len(customers.summary.table), question, rows.append)

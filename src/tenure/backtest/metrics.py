@@ -102,11 +102,12 @@ def _order(name: str, outcome: Outcome, deciles: pd.DataFrame) -> dict[str, floa
 
     `top_decile_capture` is the actual share of the total of the tenth with the highest expected spend,
     `top_decile_most` the share of the best tenth: no order captures more. `top_decile_hits` is the share of the best
-    tenth's customers who are in the tenth with the highest expectations. `decile_error` is the mean distance of
-    expected and actual outcome over deciles, as a share of the actual mean. `largest_share` is the largest customer's
-    share of the expected total.
+    tenth's customers who are in the tenth with the highest expectations, NaN where nobody bought. `decile_error` is the
+    mean distance of expected and actual outcome over deciles, as a share of the actual mean. `largest_share` is the
+    largest customer's share of the expected total.
     """
     actual, count = outcome.actual, deciles["customers"].to_numpy(np.float64)
+    hits = (top_chances(outcome.expected) * top_chances(actual)).sum() if actual.any() else np.nan
     means = deciles[f"actual_{name}"].to_numpy(np.float64)
     best = np.sort(actual)[::-1][: int(count[0])].sum()
     distance = np.abs(deciles[f"expected_{name}"].to_numpy(np.float64) - means)
@@ -114,7 +115,7 @@ def _order(name: str, outcome: Outcome, deciles: pd.DataFrame) -> dict[str, floa
         "gini": normalized_gini(outcome.expected, actual),
         "top_decile_capture": ratio(means[0] * count[0], actual.sum()),
         "top_decile_most": ratio(best, actual.sum()),
-        "top_decile_hits": float((top_chances(outcome.expected) * top_chances(actual)).sum() / (0.1 * len(actual))),
+        "top_decile_hits": float(hits / (0.1 * len(actual))),
         "decile_error": ratio((distance * count).sum(), actual.sum()),
         "largest_share": outcome.expected.max() / total if (total := outcome.expected.sum()) > 0 else 0.0,
     }

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from tenure.decide.survival import Survival
 from tenure.errors import InputError
 from tenure.fit import check_fit, fit_models
 from tenure.jobs.compose import compose_settings
@@ -58,6 +59,7 @@ def _score(posterior: Posterior, customers: CustomerSummary) -> None:
     scorer.residual(few)
     scorer.simulate(few)
     scorer.expected_new_customer(np.array([30.0]))
+    Survival(posterior).new_customer(np.array([30.0]))
 
 
 def _log_to_stderr() -> None:

@@ -5,10 +5,13 @@ A new customer's margin by day t, in one draw of the population, is
     first order + m * D(t) - order cost * (1 + D(t)) - cost of an active day * A(t),
 
 where D(t) are the discounted repeat purchases expected by day t, m the margin of one, and A(t) the discounted days on
-which the customer is active. The first three come from the scorer, A(t) from the generative process of the model.
+which the customer is active. The first three come from the scorer, A(t) from the model's P(active). Single customers
+are those of the scorer; where they cost something, they come from the models' generative processes, as their costs
+depend on when they buy and leave.
 """
 
 import math
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -16,17 +19,17 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ..purchase import MODELS, model_part
-from ..scorer import NewCustomer, Params
+from ..scorer import Params
 from ..settings import DecideSettings
-from ..streams import stream
 from .futures import Floats
+from .single import Costs, simulate_single
+from .survival import Survival
 
 STEP = 7  # days between points of the curve
 FUTURES = 4_000  # of single customers, for the share who repay their cost: within a percent
-PROCESS_CUSTOMERS = 400  # simulated for each draw, for the days on which customers are active
-FOREVER = 30 * 365.0
 INFINITE = 0  # the horizon in tables that stands for none
+TO_INFINITY = 40.0  # days until the discount is e^-40, in units of 1 / delta
+LATE_POINTS = 200  # between the longest horizon and the day beyond which nothing counts
 
 
 @dataclass(frozen=True)
@@ -63,24 +66,25 @@ def value_new_customers(scorer: Any, params: Params, settings: DecideSettings) -
     """Compute the margin of a new customer over the horizons of the settings and without end, net of costs."""
     horizons = settings.acquisition.horizons_days
     common = {name: getattr(params, name) for name in ("discount_rate", "margin", "level", "seed")}
-    valued = [scorer.new_customer(futures=FUTURES, horizon_days=days, **common) for days in horizons]
-    endless = scorer.new_customer(futures=FUTURES, to_infinity=True, **common)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of horizons: the page says what was tested
+        valued = [scorer.new_customer(futures=FUTURES, horizon_days=days, **common) for days in horizons]
+        endless = scorer.new_customer(futures=FUTURES, to_infinity=True, **common)
     days = np.unique([0.0, *np.arange(STEP, horizons[-1], STEP), *map(float, horizons)])
     repeats = _discounted_repeats(scorer, days, params.delta)
-    each = (valued[-1].expected - valued[-1].first_order) / repeats[:, -1]  # margin of a repeat purchase, by draw
-    active = _active_days(scorer, days, params, settings)
-    curve = valued[-1].first_order[:, None] + each[:, None] * repeats
-    curve -= settings.order_cost * (1.0 + repeats) + settings.active_day_cost * active[:, :-1]
+    first = valued[-1].first_order
+    each = (valued[-1].expected - first) / repeats[:, -1]  # margin of a repeat purchase, by draw
+    active = _active_days(scorer, days, params.delta)
+    costs = Costs(settings.order_cost, settings.active_day_cost)
+    curve = first[:, None] + each[:, None] * repeats - costs.of(repeats, active[:, :-1])
+    means = endless.expected - costs.of((endless.expected - endless.first_order) / each, active[:, -1])
+    outcomes = [one.outcomes for one in (*valued, endless)]
+    if costs.any:
+        outcomes = list(simulate_single(scorer.posterior, first, params, costs, horizons, FUTURES))
     places = np.searchsorted(days, horizons)
-    ceilings = [
-        Ceiling(days_, curve[:, at], _outcomes(one, repeats[:, at], active[:, at], settings))
-        for days_, at, one in zip(horizons, places, valued, strict=True)
-    ]
-    all_repeats = (endless.expected - endless.first_order) / each
-    means = endless.expected - settings.order_cost * (1.0 + all_repeats) - settings.active_day_cost * active[:, -1]
-    is_free = settings.order_cost == 0 and settings.active_day_cost == 0
-    last = Ceiling(INFINITE, means, endless.outcomes if is_free else np.empty(0))
-    return NewCustomers((*ceilings, last), days, curve)
+    each_mean = (*(curve[:, at] for at in places), means)
+    ceilings = tuple(map(Ceiling, (*horizons, INFINITE), each_mean, outcomes))
+    return NewCustomers(ceilings, days, curve)
 
 
 def _discounted_repeats(scorer: Any, days: Floats, delta: float) -> Floats:
@@ -91,31 +95,15 @@ def _discounted_repeats(scorer: Any, days: Floats, delta: float) -> Floats:
     return np.concatenate([np.zeros((scorer.draws, 1)), steps.cumsum(axis=1)], axis=1)
 
 
-def _active_days(scorer: Any, days: Floats, params: Params, settings: DecideSettings) -> Floats:
+def _active_days(scorer: Any, days: Floats, delta: float) -> Floats:
     """Return the expected discounted active days by each day and, last, without end; shape (draws, days + 1)."""
-    shape = (scorer.draws, days.size + 1)
-    if settings.active_day_cost == 0:
-        return np.zeros(shape)
-    posterior, active = scorer.posterior, np.empty(shape)
-    spec = MODELS[posterior.purchase_model]
-    process = model_part(posterior.purchase_model, "process").Process
-    joint, rng = posterior.joint(), stream(params.seed, "decide.active_days")
-    for draw in range(scorer.draws):
-        truth = process(**{name: float(joint[name][draw]) for name in spec.parameters}, **spec.options)
-        state = truth.draw_state(PROCESS_CUSTOMERS, rng)
-        left = truth.draw_purchases(state, np.full(PROCESS_CUSTOMERS, FOREVER), rng).left * FOREVER
-        left = np.where(np.isnan(left), np.inf, left)
-        ends = np.minimum(left[:, None], np.append(days, np.inf)[None, :])
-        active[draw] = (-np.expm1(-params.delta * ends) / params.delta).mean(axis=0)
-    return active
-
-
-def _outcomes(one: NewCustomer, repeats: Floats, active: Floats, settings: DecideSettings) -> Floats:
-    """Return simulated margins net of costs: purchases are discounted as their mean is, active days are the mean."""
-    counted = one.purchases.mean()
-    discount = repeats.mean() / counted if counted > 0 else 0.0
-    orders = settings.order_cost * (1.0 + one.purchases * discount)
-    return np.asarray(one.outcomes - orders - settings.active_day_cost * active.mean())
+    late = np.geomspace(days[-1], max(TO_INFINITY / delta, 2.0 * days[-1]), LATE_POINTS)[1:]
+    every = np.concatenate([days, late])
+    active = Survival(scorer.posterior).new_customer(every)
+    # Between two points P(active) is the mean of both; the discount is integrated.
+    weights = -np.diff(np.exp(-delta * every)) / delta
+    sums = (0.5 * (active[:, 1:] + active[:, :-1]) * weights).cumsum(axis=1)
+    return np.concatenate([np.zeros((scorer.draws, 1)), sums[:, : days.size - 1], sums[:, -1:]], axis=1)
 
 
 def payback(new: NewCustomers, cost: float, level: float) -> dict[str, float]:
@@ -163,7 +151,7 @@ def ceiling_row(ceiling: Ceiling, ratio: float, level: float, cost: float) -> di
         "acquisition_cost": cost,
         "clv_to_cost": mean / cost if has_cost and cost > 0 else math.nan,
         "p_mean_above_cost": float((ceiling.means > cost).mean()) if has_cost else math.nan,
-        "p_customer_repays": float((ceiling.outcomes > cost).mean()) if has_cost and single.size else math.nan,
+        "p_customer_repays": float((single > cost).mean()) if has_cost and single.size else math.nan,
     }
 
 

@@ -8,9 +8,8 @@ import numpy as np
 import pandas as pd
 
 from ..rfm import StreamedSummary
-from ..settings import DecideSettings
 from .acquisition import NewCustomers, value_new_customers
-from .dictionary import tabulate_dictionary
+from .dictionary import DISAGREEMENTS, KEEP, tabulate_dictionary
 from .futures import Floats, simulate_blocks
 from .history import DecideError
 from .offers import Unreliable
@@ -20,15 +19,15 @@ from .sums import Sums
 from .tables import (
     tabulate_channels,
     tabulate_cohorts,
+    tabulate_listed,
     tabulate_offers,
-    tabulate_returns,
     tabulate_stages,
     tabulate_tiers,
 )
 from .value import Worth
 
 type Sink = Callable[[pd.DataFrame], None]
-WIN_BACK_FILE = "win_back.csv"  # names customers, as customers.parquet does
+NAMING_CUSTOMERS = ("win_back.csv", "keep.csv", "disagreements.csv")  # as customers.parquet does
 
 
 @dataclass(frozen=True)
@@ -38,12 +37,11 @@ class Decisions:
     Attributes:
         question: what they were derived with.
         worth: sums over the customer base.
-        tiers, stages, cohorts, acquisition, win_back, dictionary: the tables.
+        tiers, stages, cohorts, acquisition, returns, win_back, keep, disagreements, dictionary: the tables.
         new_customers: the curve of a new customer's margin.
         gains: the total gain of the selected offers in each future.
         unreliable: ranges of p_purchase that the backtest found wrong.
         thresholds: what separates the tiers.
-        returns: sales, refunds and their share by channel.
         unstable_means: customers whose mean rests on a few draws.
     """
 
@@ -53,18 +51,22 @@ class Decisions:
     stages: pd.DataFrame
     cohorts: pd.DataFrame
     acquisition: pd.DataFrame
+    returns: pd.DataFrame
     win_back: pd.DataFrame
+    keep: pd.DataFrame
+    disagreements: pd.DataFrame
     dictionary: pd.DataFrame
     new_customers: NewCustomers
     gains: Floats
     unreliable: list[Unreliable]
     thresholds: Thresholds
-    returns: pd.DataFrame
     unstable_means: int = 0
 
     def tables(self) -> dict[str, pd.DataFrame]:
         """Return the tables by the names of their files."""
-        names = ("tiers", "stages", "cohorts", "acquisition", "win_back", "dictionary")
+        names = (
+            "tiers", "stages", "cohorts", "acquisition", "returns", "win_back", "keep", "disagreements", "dictionary",
+        )  # fmt: skip
         return {f"{name}.csv": getattr(self, name) for name in names}
 
 
@@ -123,13 +125,15 @@ def _tabulate(sums: Sums, new: NewCustomers) -> Decisions:
         stages=tabulate_stages(sums),
         cohorts=tabulate_cohorts(sums),
         acquisition=tabulate_channels(sums, new),
+        returns=sums.returns.table(sums.question.params.margin, *sums.question.ranks),
         win_back=win_back,
+        keep=tabulate_listed(sums.to_keep, KEEP),
+        disagreements=tabulate_listed(sums.disagreeing, DISAGREEMENTS),
         dictionary=tabulate_dictionary(list(settings.shares), sums.question.segments, settings.currency),
         new_customers=new,
         gains=gains,
         unreliable=sums.unreliable,
         thresholds=sums.thresholds,
-        returns=tabulate_returns(sums),
         unstable_means=sums.unstable_means,
     )
 
@@ -154,23 +158,3 @@ def _thresholds(
     if not ranking.customers:
         raise DecideError("There is no customer to decide on.")
     return ranking.thresholds()
-
-
-def require_channels(histories: StreamedSummary, settings: DecideSettings) -> None:
-    """Raise DecideError for costs of channels that no customer has."""
-    acquisition = settings.acquisition
-    if acquisition.channel is None or not acquisition.costs:
-        return
-    values = histories.table.select(acquisition.channel).distinct().to_pyarrow().to_pylist()
-    there = sorted(str(row[acquisition.channel]) for row in values if row[acquisition.channel] is not None)
-    unknown = sorted(set(acquisition.costs) - set(there))
-    if unknown:
-        raise DecideError(_unknown_channels(unknown, there))
-
-
-def _unknown_channels(unknown: list[str], there: list[str]) -> str:
-    shown, more = ", ".join(map(repr, there[:5])), ", ..." if len(there) > 5 else ""
-    return (
-        f"decide.acquisition.costs has {len(unknown)} channel{'s' if len(unknown) > 1 else ''} that no customer has"
-        f" ({', '.join(map(repr, unknown[:3]))}). The channels of the log are {shown}{more}."
-    )

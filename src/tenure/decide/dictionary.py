@@ -47,6 +47,9 @@ CUSTOMERS: Sequence[Column] = (
     Column("p_purchase_30", SHARE, "probability of a purchase within 30 days"),
     Column("p_purchase_90", SHARE, "probability of a purchase within 90 days"),
     Column("p_purchase_365", SHARE, "probability of a purchase within 365 days"),
+    Column("p_alive_30", SHARE, "probability of still being a customer in 30 days, whatever is bought until then"),
+    Column("p_alive_90", SHARE, "the same in 90 days"),
+    Column("p_alive_365", SHARE, "the same in 365 days"),
     Column("stage", TEXT, "new, active, inactive or dormant, by the dates of purchases"),
     Column("stage_before", TEXT, "the stage on the earlier day; none before the first purchase"),
     Column("disagrees", "true or false", "whether stage and p_purchase contradict each other"),
@@ -97,6 +100,7 @@ STAGES: Sequence[Column] = (
     Column("expected_buyers", COUNT, "sum of p_purchase"),
     Column("overdue", COUNT, "customers whose silence is overdue"),
     Column("disagree", COUNT, "customers whose stage and p_purchase contradict each other"),
+    Column("highest_offer", MONEY, "the most that an offer with the lift may cost for one of them on average"),
     *(Column(f"from_{stage}", COUNT, f"of them: {stage} on the earlier day" if stage != "none" else
              "of them: no customers yet on the earlier day")
       for stage in ("none", "new", "active", "inactive", "dormant")),
@@ -136,7 +140,7 @@ ACQUISITION: Sequence[Column] = (
     Column("clv_to_cost", "ratio", "clv / acquisition_cost"),
     Column("p_mean_above_cost", SHARE, "probability that the mean is above the cost"),
     Column("p_customer_repays", SHARE, "probability that one customer repays the cost; empty without end where orders"
-           " or active days cost something"),
+           " or active days cost something and the discount rate is below 5%"),
     Column("payback_days", DAYS, "first day on which the cumulated mean margin reaches the cost, median over draws;"
            " empty: not within the longest horizon"),
     Column("payback_low", DAYS, "lower end of its interval"),
@@ -159,9 +163,41 @@ WIN_BACK: Sequence[Column] = (
     Column("is_selected", "true or false", "whether the offer gains and the budget lasts for it"),
     Column("observed_rate", SHARE, "share that bought in the backtest where p_purchase was wrong there; else empty"),
 )
+_LIKE_WIN_BACK = {column.name: column for column in WIN_BACK}
+_LIKE_CUSTOMERS = {column.name: column for column in CUSTOMERS}
+KEEP: Sequence[Column] = (
+    _LIKE_WIN_BACK["rank"],
+    _LIKE_WIN_BACK["customer_id"],
+    Column("stage", TEXT, "new or active"),
+    *(_LIKE_CUSTOMERS[name] for name in ("last_purchase", "historic_spend", "is_overdue", "p_alive_365")),
+    Column("clv", MONEY, "expected discounted margin over the horizon: more than that is never worth spending"),
+    Column("p_purchase", SHARE, "probability of a purchase in the horizon without an offer"),
+    Column("margin_if_purchase", MONEY, "expected margin if the customer buys"),
+    *(_LIKE_WIN_BACK[name] for name in ("lift", "highest_offer", "break_even_lift", "offer_gain", "offer_cost",
+                                        "observed_rate")),
+)  # fmt: skip
+DISAGREEMENTS: Sequence[Column] = tuple(
+    _LIKE_CUSTOMERS[name]
+    for name in ("customer_id", "stage", "first_purchase", "last_purchase", "orders", "historic_spend", "is_overdue",
+                 "p_alive", "p_purchase", "clv")
+)  # fmt: skip
+RETURNS: Sequence[Column] = (
+    Column("segment", TEXT, "segment of the log; all: all customers"),
+    Column("value", TEXT, "value of the segment; (none) where it is missing"),
+    Column("customers", COUNT, "customers with a purchase that they kept"),
+    Column("sold", MONEY, "their sales before refunds"),
+    Column("returned", MONEY, "what refunds took off"),
+    Column("returned_share", SHARE, "returned / sold"),
+    Column("lost_margin", MONEY, "margin x returned: what returns have cost so far"),
+    Column("clv", MONEY, "sum of clv"),
+    Column("lost_clv", MONEY, "what returns will cost in the horizon: clv x returned_share / (1 - returned_share)"),
+    Column("lost_clv_low", MONEY, "lower end of its predictive interval, from joint futures"),
+    Column("lost_clv_high", MONEY, "upper end"),
+)
 TABLES = {
     "customers.parquet": CUSTOMERS, "tiers.csv": TIERS, "stages.csv": STAGES, "cohorts.csv": COHORTS,
-    "acquisition.csv": ACQUISITION, "win_back.csv": WIN_BACK,
+    "acquisition.csv": ACQUISITION, "returns.csv": RETURNS, "win_back.csv": WIN_BACK, "keep.csv": KEEP,
+    "disagreements.csv": DISAGREEMENTS,
 }  # fmt: skip
 
 

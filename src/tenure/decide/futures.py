@@ -9,11 +9,13 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from ..bounds import LEAST_RATE
+from ..scorer import Params
 from .history import DecideError, summary_columns
 
 type Floats = NDArray[np.float64]
 type Ints = NDArray[np.int64]
-BLOCK = 1_024  # customers whose outcomes are in memory at once
+BLOCK = 512  # customers whose outcomes are in memory at once
 
 
 class Block(NamedTuple):
@@ -47,8 +49,12 @@ def simulate_blocks(scorer: Any, part: pd.DataFrame, params: Mapping[str, Any]) 
         yield Block(rows, scores.table, futures.purchases, futures.clv, scores.unstable_means)
 
 
-def require_model(scorer: Any, model: str, level: float) -> None:
-    """Raise DecideError for a model that decisions cannot be derived from: of an older version, or of summaries."""
+def require_model(scorer: Any, model: str, params: Params) -> None:
+    """Raise DecideError for a model that decisions cannot be derived from: of an older version, or of summaries.
+
+    Params that it cannot answer raise an error too: a level beyond its draws, a discount rate of 0.
+    """
+    level = params.level
     if "with_futures" not in inspect.signature(scorer.score).parameters:
         raise DecideError(
             f"{model} scores with the code that it was registered with, which does not return simulated futures: train"
@@ -58,6 +64,11 @@ def require_model(scorer: Any, model: str, level: float) -> None:
         raise DecideError(
             f"{model} has no first orders, which what a new customer may cost needs: it was fitted to customer"
             " summaries. Train with a purchase log."
+        )
+    if params.discount_rate < LEAST_RATE:
+        raise DecideError(
+            f"discount_rate must be at least {LEAST_RATE:g} a year, as a new customer is valued without a horizon too,"
+            f" got {params.discount_rate!r}."
         )
     if scorer.draws * (1.0 - level) < 10 - 1e-9:
         raise DecideError(

@@ -15,8 +15,9 @@ from ..rfm import StreamedSummary, summary_query
 from ..settings import DecideSettings
 from ..summary import COLUMNS, OPTIONAL
 from ..transactions import Transactions
-from .dictionary import CUSTOMERS
+from .dictionary import CUSTOMERS, TOP
 
+PART = 25_000  # customers in memory at once: each has fifty columns
 SINCE_DAYS = 90  # before the end of observation, where stages are compared with earlier ones
 # Spend within so many days after the first purchase, of customers who were observed for so long.
 AGES = (30, 90, 365)
@@ -56,8 +57,9 @@ class Days:
 
 def refuse_names(segments: Sequence[str]) -> None:
     """Raise DecideError for segments that have the name of a column of the decisions."""
-    used = {column.name for column in CUSTOMERS} | set(FURTHER)
-    if taken := [name for name in segments if name in used]:
+    used = {column.name for column in CUSTOMERS} | {*COLUMNS, *OPTIONAL, *FURTHER, "lift"}
+    top = TOP.format("")
+    if taken := [name for name in segments if name in used or name.startswith(top)]:
         raise DecideError(
             f"transactions.segments has {', '.join(taken)}, which is a column of the decisions. Name it otherwise."
         )
@@ -77,7 +79,8 @@ def stream_histories(
     """
     summary = summary_query(transactions, days.end, further=("historic_spend",), with_orders=delta is not None)
     further = _further(transactions, days).join(transactions.returns(days.end), "customer_id")
-    return StreamedSummary(summary.join(further, "customer_id").cache(), days.end, id_type, delta=delta)
+    table = summary.join(further, "customer_id").cache()
+    return StreamedSummary(table, days.end, id_type, rows=PART, delta=delta)
 
 
 def _further(transactions: Transactions, days: Days) -> Any:

@@ -4,7 +4,7 @@ Times come from the model's own P(purchase within h days) at a few horizons h, c
 with a part of the joint draws: a median of days needs no more.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -14,7 +14,8 @@ from scipy.interpolate import PchipInterpolator
 
 from ..settings import StageSettings
 from ..summary import FADED
-from .futures import Floats
+from .futures import Floats, Ints
+from .survival import Survival
 
 STAGES = ("new", "active", "inactive", "dormant")
 NEVER = "none"  # the stage of a customer before the first purchase
@@ -59,12 +60,15 @@ class Timing:
     def __init__(self, scorer: Any, horizon: int, settings: StageSettings) -> None:
         self.horizon, self.settings = horizon, settings
         self.few = type(scorer)(scorer.posterior.thin(min(DRAWS, scorer.draws)), threads=scorer.threads)
+        self.survival = Survival(self.few.posterior)
         self.grid = grid_of(horizon)
         self.silences = grid_of(YEARS_OF_SILENCE * 365)
 
-    def columns(self, part: pd.DataFrame, p_purchase: Floats) -> dict[str, Any]:
+    def columns(self, part: pd.DataFrame, p_purchase: Floats, p_alive: Floats) -> dict[str, Any]:
         """Return the columns of a part: probabilities by window, the next order, and what silence means."""
         x, t_x, T = (part[name].to_numpy(np.int64) for name in ("frequency", "recency", "T"))
+        histories, inverse = _distinct(x, t_x, T)
+        later = self.survival.later(histories, np.array(WINDOWS, np.float64))[inverse]
         every = sorted({*self.grid, *WINDOWS})
         chances = self._chances(x, t_x, T, every)
         within = {f"p_purchase_{days}": chances[:, every.index(days)] for days in WINDOWS}
@@ -80,48 +84,48 @@ class Timing:
         silent = part["since_last"].to_numpy(np.int64)
         return {
             **within,
+            **{f"p_alive_{days}": p_alive * later[:, at] for at, days in enumerate(WINDOWS)},
             **order,
             "overdue_after_days": wait,
             "is_overdue": silent > wait,
-            "alive_until_days": self._alive_until(x, t_x, T),
+            "alive_until_days": self._alive_until(histories)[inverse],
         }
 
-    def _alive_until(self, x: Any, t_x: Any, T: Any) -> Floats:
+    def _alive_until(self, histories: NDArray[np.int64]) -> Floats:
         """Return the days of further silence after which P(alive) is below the level; NaN beyond ten years."""
-        histories, inverse = np.unique(np.stack([x, t_x, T], axis=1), axis=0, return_inverse=True)
-        steps = [0, *self.silences]
-        alive = np.stack([self._expect(histories + np.array([0, 0, step]), 1)["p_alive"] for step in steps], axis=1)
-        level, first = self.settings.alive_level, alive < self.settings.alive_level
-        at = np.argmax(first, axis=1)
-        days = np.zeros(len(histories))
-        later = first.any(axis=1) & (at > 0)
-        rows = np.flatnonzero(later)
+        steps = np.array([0, *self.silences], np.float64)
+        alive = self.survival.after_silence(histories, steps)
+        below = alive < self.settings.alive_level
+        at, days = np.argmax(below, axis=1), np.zeros(len(histories))
+        rows = np.flatnonzero(below.any(axis=1) & (at > 0))
         high, low = alive[rows, at[rows] - 1], alive[rows, at[rows]]
-        left, right = (np.array(steps, np.float64)[at[rows] + shift] for shift in (-1, 0))
-        days[rows] = np.ceil(left + (right - left) * (high - level) / (high - low))
-        days[~first.any(axis=1)] = np.nan
-        return days[inverse.ravel()]
+        left, right = steps[at[rows] - 1], steps[at[rows]]
+        days[rows] = np.ceil(left + (right - left) * (high - self.settings.alive_level) / (high - low))
+        days[~below.any(axis=1)] = np.nan
+        return days
 
     def _chances(self, x: Any, t_x: Any, T: Any, days: Sequence[int]) -> Floats:
         """Return P(purchase within each number of days), shape (customers, days)."""
-        histories, inverse = np.unique(np.stack([x, t_x, T], axis=1), axis=0, return_inverse=True)
-        columns = [self._expect(histories, horizon)["p_purchase"] for horizon in days]
-        return np.stack(columns, axis=1)[inverse.ravel()]
-
-    def _expect(self, histories: NDArray[np.int64], horizon: int) -> Mapping[str, Floats]:
+        histories, inverse = _distinct(x, t_x, T)
         x, t_x, T = histories.T
-        ids = [str(at) for at in range(len(histories))]
-        columns = {"customer_id": ids, "frequency": x, "recency": t_x, "T": T, "monetary_value": (x > 0) * 1.0}
+        columns = {"frequency": x, "recency": t_x, "T": T, "monetary_value": (x > 0) * 1.0}
         columns |= dict.fromkeys(FADED, (x > 0) * 1.0)  # no probability depends on spend
-        table = self.few.expect(pd.DataFrame(columns), horizon_days=horizon, level=0.5)
-        return {name: table[name].to_numpy() for name in ("p_alive", "p_purchase")}
+        summary = pd.DataFrame({"customer_id": [str(at) for at in range(len(x))], **columns})
+        chances = [self.few.expect(summary, horizon_days=horizon, level=0.5)["p_purchase"] for horizon in days]
+        return np.stack(chances, axis=1)[inverse]
+
+
+def _distinct(x: Any, t_x: Any, T: Any) -> tuple[NDArray[np.int64], Ints]:
+    """Return the distinct histories, in the order of x, and the place of each customer's."""
+    histories, inverse = np.unique(np.stack([x, t_x, T], axis=1), axis=0, return_inverse=True)
+    return histories, inverse.ravel()
 
 
 def grid_of(horizon: int) -> list[int]:
     """Return whole days from 1 to a horizon, whose distances grow.
 
     >>> grid_of(8)
-    [1, 2, 3, 4, 5, 6, 7, 8]
+    [1, 2, 3, 4, 6, 8]
     """
     return sorted({round(day) for day in np.geomspace(1, horizon, min(POINTS, max(horizon, 1)))} | {horizon})
 

@@ -7,7 +7,7 @@ V = E[margin | purchase] = clv / P. An offer of cost c gains
     lift * V - c                where it is paid for each contact.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -62,7 +62,7 @@ def unreliable_ranges(reliability: pd.DataFrame | None, largest_gap: float) -> l
     if reliability is None:
         return []
     tenths = reliability[reliability["customers"] >= LEAST_IN_TENTH]
-    beyond = (tenths["predicted"] - tenths["actual"]).abs() - 2 * tenths["actual_se"] > largest_gap
+    beyond = (tenths["predicted"] - tenths["actual"]).abs() - 2 * tenths["predicted_se"] > largest_gap
     return [Unreliable(row["low"], row["high"], row["actual"]) for row in tenths[beyond].to_dict("records")]
 
 
@@ -74,29 +74,39 @@ def observed_rates(p_purchase: Floats, ranges: list[Unreliable]) -> Floats:
     return rates
 
 
-class Candidates:
-    """The inactive and dormant customers whose offers gain most per unit of cost, at most so many.
+class Listed:
+    """The first customers of an order, at most so many, so that memory does not grow with their number.
 
     Args:
-        most: how many are kept, so that memory does not grow with the number of customers.
+        most: how many are kept.
+        order: sorts customers.
     """
 
-    def __init__(self, most: int) -> None:
-        self.most = most
+    def __init__(self, most: int, order: Callable[[pd.DataFrame], pd.DataFrame]) -> None:
+        self.most, self.order = most, order
         self.table = pd.DataFrame()
 
     def add(self, rows: pd.DataFrame) -> None:
-        """Add customers; keep the best."""
+        """Add customers; keep the first."""
         both = pd.concat([self.table, rows], ignore_index=True) if len(self.table) else rows.reset_index(drop=True)
-        self.table = ranked(both).head(self.most)
+        self.table = self.order(both).head(self.most)
 
 
-def ranked(rows: pd.DataFrame) -> pd.DataFrame:
+def by_gain(rows: pd.DataFrame) -> pd.DataFrame:
     """Sort customers: reliable ones first, by gain per unit of expected cost, then by id."""
     keyed = rows.assign(apart=rows["observed_rate"].notna(), per_cost=rows["offer_gain"] / rows["offer_cost"])
-    keyed = keyed.assign(key=keyed["customer_id"].astype(str))
-    ordered = keyed.sort_values(["apart", "per_cost", "key"], ascending=[True, False, True], kind="stable")
-    return ordered.drop(columns=["apart", "per_cost", "key"]).reset_index(drop=True)
+    return _sorted(keyed, ["apart", "per_cost"], [True, False]).drop(columns=["apart", "per_cost"])
+
+
+def by_clv(rows: pd.DataFrame) -> pd.DataFrame:
+    """Sort customers by clv, the highest first, then by id."""
+    return _sorted(rows, ["clv"], [False])
+
+
+def _sorted(rows: pd.DataFrame, names: list[str], ascending: list[bool]) -> pd.DataFrame:
+    keyed = rows.assign(key=rows["customer_id"].astype(str))
+    ordered = keyed.sort_values([*names, "key"], ascending=[*ascending, True], kind="stable")
+    return ordered.drop(columns="key").reset_index(drop=True)
 
 
 def spend_budget(table: pd.DataFrame, budget: float | None) -> Any:

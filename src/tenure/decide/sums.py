@@ -9,17 +9,19 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from .dictionary import CUSTOMERS, TOP, WIN_BACK
+from .costs import cost_of
+from .dictionary import CUSTOMERS, DISAGREEMENTS, KEEP, TOP, WIN_BACK
 from .futures import Block, Floats, simulate_blocks
 from .groups import GroupSums
 from .history import AGES, summary_columns, to_dates
 from .lifecycle import Timing, disagreements, stage_of
-from .offers import Candidates, evaluate_offer, observed_rates, offer_columns, unreliable_ranges
+from .offers import Listed, by_clv, by_gain, evaluate_offer, observed_rates, offer_columns, unreliable_ranges
 from .question import Question
 from .ranking import Thresholds, keys_of
-from .value import Worth, cost_of, outcome_columns, value_columns
+from .returns import ALL, ReturnSums
+from .value import Worth, outcome_columns, value_columns
 
-ALL, UNKNOWN = "all", "none"  # the channel of all customers, and that of customers without one
+OFFERS = ("highest_offer", "has_offer")
 
 
 @dataclass
@@ -45,14 +47,17 @@ class Sums:
         self.worth = Worth.empty(draws)
         money = ("historic_spend", "clv")
         self.tiers = GroupSums(draws, money)
-        self.stages = GroupSums(draws, (*money, "p_alive", "p_purchase", "is_overdue", "disagrees"))
+        self.stages = GroupSums(draws, (*money, "p_alive", "p_purchase", "is_overdue", "disagrees", *OFFERS))
         aged = [name for days in AGES for name in (f"spend_{days}", f"aged_{days}")]
         self.cohorts = GroupSums(draws, (*money, "returned_once", *aged))
         self.never = GroupSums(draws, ())
         self.channels = GroupSums(
             draws, ("returned_once", "first_order_spend", "cost", "has_cost", "sold", "returned", *aged)
         )
-        self.candidates = Candidates(offer.most_customers)
+        cost_segment = self.question.settings.acquisition.cost_segment
+        self.returns = ReturnSums(draws, [name for name in self.question.segments if name != cost_segment])
+        self.to_win_back, self.to_keep = Listed(offer.most_customers, by_gain), Listed(offer.most_customers, by_gain)
+        self.disagreeing = Listed(offer.most_customers, by_clv)
         self.unreliable = unreliable_ranges(self.question.reliability, offer.largest_gap)
         self.timing = Timing(self.question.scorer, self.question.params.horizon_days, self.question.settings.stages)
 
@@ -68,7 +73,7 @@ class Sums:
         columns |= offer_columns(offer, rates)
         rows = self._rows(part, columns, tops)
         self._total(part, rows, groups, tops)
-        self._keep_candidates(part, rows, offer.lift)
+        self._list(part, rows, offer.lift)
         return rows.assign(**{name: part[name] for name in self.question.segments})
 
     def _groups(self, part: pd.DataFrame) -> dict[str, Any]:
@@ -77,7 +82,7 @@ class Sums:
         first = [end - timedelta(int(days)) for days in part["since_first"]]
         channels = np.full(len(part), ALL, object)
         if channel is not None:
-            channels = part[channel].astype(object).fillna(UNKNOWN).astype(str).to_numpy(object)
+            channels = part[channel].astype(str).to_numpy(object)
         return {
             "stage": stage_of(part["since_first"], part["since_last"], stages),
             "stage_before": stage_of(part["before_first"], part["before_last"], stages),
@@ -104,6 +109,7 @@ class Sums:
 
     def _add_futures(self, block: Block, part: pd.DataFrame, groups: Mapping[str, Any], tier: Any) -> None:
         rows = block.rows
+        self.returns.add_futures(part.iloc[rows], block.clv)
         self.unstable_means += block.unstable_means
         self.worth.futures += block.clv.sum(axis=0)
         self.tiers.add_futures(tier[rows], block.clv)
@@ -116,7 +122,7 @@ class Sums:
         settings, groups = self.question.settings.stages, self._groups(part)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of horizons, as everywhere
-            times = self.timing.columns(part, columns["p_purchase"])
+            times = self.timing.columns(part, columns["p_purchase"], columns["p_alive"])
         ahead = times.pop("alive_until_days")
         return {
             **times,
@@ -137,7 +143,7 @@ class Sums:
     def _total(self, part: pd.DataFrame, rows: pd.DataFrame, groups: Mapping[str, Any], tops: Floats) -> None:
         self.worth.add(columns_of(rows))
         self.tiers.add(rows["tier"], columns_of(rows))
-        self.stages.add(rows["stage"], columns_of(rows))
+        self.stages.add(rows["stage"], {**columns_of(rows), "has_offer": rows["highest_offer"].notna()})
         for move in zip(rows["stage_before"], rows["stage"], strict=True):
             self.moves[move] = self.moves.get(move, 0) + 1
         names = list(self.thresholds.shares)
@@ -147,6 +153,7 @@ class Sums:
         further = self._further(part)
         self.cohorts.add(groups["cohort"], {**columns_of(rows), **further})
         self.channels.add(groups["channel"], further)
+        self.returns.add(part, rows["clv"])
 
     def _further(self, part: pd.DataFrame) -> dict[str, Any]:
         """Return the columns that cohorts and channels sum: spend by age of those who were observed so long."""
@@ -164,12 +171,17 @@ class Sums:
             **spends,
         }
 
-    def _keep_candidates(self, part: pd.DataFrame, rows: pd.DataFrame, lift: Floats) -> None:
-        """Keep inactive and dormant customers, with the summaries that a simulation of their gain needs."""
-        quiet = rows["stage"].isin(["inactive", "dormant"]).to_numpy()
-        names = [column.name for column in WIN_BACK if column.name in rows]
-        summary = part.loc[quiet, summary_columns(part)[1:]]
-        self.candidates.add(rows.loc[quiet, names].assign(lift=lift[quiet], **summary))
+    def _list(self, part: pd.DataFrame, rows: pd.DataFrame, lift: Floats) -> None:
+        """List the customers to win back, with what a simulation of their gain needs, to keep, and in doubt."""
+        is_quiet = rows["stage"].isin(["inactive", "dormant"]).to_numpy()
+        summary = {name: part[name] for name in summary_columns(part)[1:]}
+        for listed, columns, is_in, further in (
+            (self.to_win_back, WIN_BACK, is_quiet, summary),
+            (self.to_keep, KEEP, ~is_quiet, {}),
+            (self.disagreeing, DISAGREEMENTS, rows["disagrees"].to_numpy(bool), {}),
+        ):
+            names = [column.name for column in columns if column.name in rows]
+            listed.add(rows[names].assign(lift=lift, **further)[is_in])
 
 
 def columns_of(rows: pd.DataFrame) -> Mapping[str, Any]:

@@ -1,5 +1,6 @@
 """Tabulate the sums over all customers."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -8,13 +9,13 @@ import pandas as pd
 from ..settings import REST
 from ..streams import stream
 from .acquisition import NewCustomers, tabulate_acquisition
-from .dictionary import ACQUISITION, COHORTS, STAGES, TIERS, WIN_BACK
+from .dictionary import ACQUISITION, COHORTS, STAGES, TIERS, WIN_BACK, Column
 from .futures import Floats, simulate_blocks
 from .groups import GroupSums
 from .history import AGES
 from .lifecycle import NEVER
 from .lifecycle import STAGES as STAGE_NAMES
-from .offers import ranked, simulate_gain, spend_budget
+from .offers import Listed, simulate_gain, spend_budget
 from .sums import Sums
 
 
@@ -56,6 +57,7 @@ def tabulate_stages(sums: Sums) -> pd.DataFrame:
         "disagrees": "disagree",
     }
     table = table.rename(columns=named).astype({"overdue": "int64", "disagree": "int64"}).assign(**moved)
+    table = table.assign(highest_offer=table["highest_offer"] / table["has_offer"].where(table["has_offer"] > 0))
     return table[[column.name for column in STAGES]]
 
 
@@ -95,20 +97,12 @@ def tabulate_channels(sums: Sums, new: NewCustomers) -> pd.DataFrame:
     return table[[column.name for column in ACQUISITION]]
 
 
-def tabulate_returns(sums: Sums) -> pd.DataFrame:
-    """Return sales and refunds by channel."""
-    table = sums.channels.table("channel")
-    share = (table["returned"] / table["sold"].where(table["sold"] > 0)).fillna(0.0)
-    return table[["channel", "customers", "sold", "returned"]].assign(returned_share=share)
-
-
 def tabulate_offers(sums: Sums) -> tuple[pd.DataFrame, Floats]:
     """Return the list, and the total gain of the selected offers by future."""
     offer, gains = sums.question.settings.offer, np.zeros(sums.question.scorer.draws)
-    table = sums.candidates.table
+    table = sums.to_win_back.table
     if not len(table):
         return pd.DataFrame(columns=[column.name for column in WIN_BACK]), gains
-    table = ranked(table)
     table = table.assign(is_selected=spend_budget(table, offer.budget), rank=np.arange(1, len(table) + 1))
     chosen = table[table["is_selected"]].reset_index(drop=True)
     rng = stream(sums.question.params.seed, "decide.gain")
@@ -117,6 +111,13 @@ def tabulate_offers(sums: Sums) -> tuple[pd.DataFrame, Floats]:
         lift, p_purchase = rows["lift"].to_numpy(), rows["p_purchase"].to_numpy()
         gains += simulate_gain(block.purchases, block.clv, lift, p_purchase, offer, rng)
     return table[[column.name for column in WIN_BACK]], gains
+
+
+def tabulate_listed(listed: Listed, columns: Sequence[Column]) -> pd.DataFrame:
+    """Return the listed customers in their order."""
+    names = [column.name for column in columns]
+    table = listed.table
+    return table.assign(rank=np.arange(1, len(table) + 1))[names] if len(table) else pd.DataFrame(columns=names)
 
 
 def _shares(values: Any) -> Any:

@@ -9,10 +9,11 @@ import pandas as pd
 
 from ..scorer import Params
 from ..settings import DecideSettings
+from .costs import cost_of
 from .futures import Block, Floats
 
 YEAR = 365.0
-TOTALS = ("historic_spend", "historic_margin", "clv", "textbook_revenue", "recent_spend", "expected_spend_ahead")
+TOTALS = ("historic_spend", "historic_margin", "clv", "textbook_revenue", "recent_spend")
 
 
 def textbook(spend: Any, orders: Any, since_first: Any, years: float) -> Floats:
@@ -27,20 +28,6 @@ def textbook(spend: Any, orders: Any, since_first: Any, years: float) -> Floats:
     orders = np.asarray(orders, np.float64)
     average = np.asarray(spend, np.float64) / orders
     return np.asarray(average * (orders / observed) * years)
-
-
-def cost_of(part: pd.DataFrame, settings: DecideSettings) -> Floats:
-    """Return what each customer cost to acquire; NaN where no cost is given."""
-    acquisition = settings.acquisition
-    costs = np.full(len(part), np.nan)
-    if acquisition.channel is not None:
-        costs = part[acquisition.channel].astype(object).map(acquisition.costs).to_numpy(np.float64)
-    elif acquisition.costs:
-        costs[:] = acquisition.costs["all"]
-    if acquisition.cost_segment is not None:
-        own = pd.to_numeric(part[acquisition.cost_segment], errors="coerce").to_numpy(np.float64, na_value=np.nan)
-        costs = np.where(np.isnan(own), costs, own)
-    return costs
 
 
 def value_columns(part: pd.DataFrame, scores: pd.DataFrame, params: Params, settings: DecideSettings) -> dict[str, Any]:
@@ -101,13 +88,17 @@ class Worth:
         customers: how many.
         sums: of columns of money.
         futures: simulated clv by draw.
-        observed: customers observed for at least a horizon.
+        comparable_spend_ahead: expected spend of the customers with a `recent_spend`.
+        comparable: how many these are.
+        observed: those of them who bought in as many days before.
         doubling: expected number of customers who double their spend.
     """
 
     customers: int
     sums: dict[str, float]
     futures: Floats
+    comparable_spend_ahead: float = 0.0
+    comparable: int = 0
     observed: int = 0
     doubling: float = 0.0
 
@@ -122,5 +113,8 @@ class Worth:
         for name in self.sums:
             if name in columns:
                 self.sums[name] += float(np.nansum(columns[name]))
+        is_comparable = np.isfinite(np.asarray(columns["recent_spend"], np.float64))
+        self.comparable += int(is_comparable.sum())
+        self.comparable_spend_ahead += float(np.asarray(columns["expected_spend_ahead"])[is_comparable].sum())
         self.observed += int(np.isfinite(columns["p_doubling"]).sum())
         self.doubling += float(np.nansum(columns["p_doubling"]))

@@ -1,17 +1,21 @@
 """Decisions: value by tier, stages, cohorts, a new customer's curve, offers."""
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import numpy as np
 from matplotlib import rc_context
 from matplotlib.figure import Figure
 
-from .style import ACTUAL, DASHES, DATA, INK, MODEL, STYLE, ends_of, new_canvas, shorten, thousands
+from tenure.settings import SEPARATORS
+
+from .style import ACTUAL, DASHES, DATA, INK, MODEL, STYLE, ends_of, new_canvas, shorten
 
 if TYPE_CHECKING:
     from tenure.decide import Decisions
 
-HEIGHT, MOST_COHORTS, MOST_CHANNELS = 3.6, 36, 6
+# Narrower than other figures: on a phone, letters stay readable.
+WIDTH, HEIGHT, MOST_COHORTS, MOST_CHANNELS = 6.5, 3.0, 36, 6
 
 
 def decision_pictures(decisions: "Decisions") -> dict[str, Figure]:
@@ -20,12 +24,25 @@ def decision_pictures(decisions: "Decisions") -> dict[str, Figure]:
         "value": _value, "tiers": _tiers, "stages": _stages, "cohorts": _cohorts, "acquisition": _acquisition,
         "win_back": _win_back,
     }  # fmt: skip
-    with rc_context(STYLE):
+    with rc_context({**STYLE, "figure.dpi": 160}):
         return {name: drawer(decisions) for name, drawer in drawers.items()}
 
 
+def _numbers(decisions: "Decisions") -> Callable[..., str]:
+    """Return the format of numbers in the locale of the page, of ticks too."""
+    thousands, point = SEPARATORS[decisions.question.settings.locale]
+    signs = str.maketrans({",": thousands, ".": point})
+    return lambda value, _=None: f"{value:,.0f}".translate(signs)
+
+
+def _money(decisions: "Decisions", label: str) -> str:
+    """Return the label of an axis of money, with the shop's currency."""
+    currency = decisions.question.settings.currency
+    return label if currency is None else f"{label}, {currency}".replace("$", r"\$")
+
+
 def _value(decisions: "Decisions") -> Figure:
-    figure, (axes,) = new_canvas(height=HEIGHT)
+    figure, (axes,) = new_canvas(width=WIDTH, height=HEIGHT)
     table, margin = decisions.tiers, decisions.question.params.margin
     at = np.arange(len(table))
     past = margin * table["historic_spend"]
@@ -34,14 +51,14 @@ def _value(decisions: "Decisions") -> Figure:
     axes.hlines(at, past + table["clv_low"], past + table["clv_high"], color=INK, linewidth=2.5)
     axes.set_yticks(at, table["tier"], parse_math=False)
     axes.invert_yaxis()
-    axes.xaxis.set_major_formatter(thousands)
-    axes.set_xlabel("money")
+    axes.xaxis.set_major_formatter(_numbers(decisions))
+    axes.set_xlabel(_money(decisions, "margin"))
     axes.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=2)
     return figure
 
 
 def _tiers(decisions: "Decisions") -> Figure:
-    figure, (axes,) = new_canvas(height=HEIGHT)
+    figure, (axes,) = new_canvas(width=WIDTH, height=HEIGHT)
     table = decisions.tiers
     at = np.arange(len(table))
     shares = (
@@ -60,22 +77,22 @@ def _tiers(decisions: "Decisions") -> Figure:
 
 
 def _stages(decisions: "Decisions") -> Figure:
-    figure, (axes,) = new_canvas(height=HEIGHT)
+    figure, (axes,) = new_canvas(width=WIDTH, height=HEIGHT)
     table = decisions.stages
     at = np.arange(len(table))
     bars = axes.barh(at, table["customers"], color=DATA, label="customers")
     axes.barh(at, table["expected_buyers"], color=MODEL, label="expected to buy in the horizon")
-    axes.bar_label(bars, fmt=lambda value: f"{value:,.0f}", padding=3, fontsize=9)
+    axes.bar_label(bars, fmt=_numbers(decisions), padding=3, fontsize=9)
     axes.set_yticks(at, table["stage"])
     axes.invert_yaxis()
-    axes.xaxis.set_major_formatter(thousands)
+    axes.xaxis.set_major_formatter(_numbers(decisions))
     axes.set_xlabel("customers")
     axes.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=2)
     return figure
 
 
 def _cohorts(decisions: "Decisions") -> Figure:
-    figure, (axes,) = new_canvas(height=HEIGHT)
+    figure, (axes,) = new_canvas(width=WIDTH, height=HEIGHT)
     table = decisions.cohorts.tail(MOST_COHORTS)
     at = np.arange(len(table))
     axes.bar(at, 100 * table["never_returned"], color=DATA, label="so far")
@@ -90,7 +107,7 @@ def _cohorts(decisions: "Decisions") -> Figure:
 
 
 def _acquisition(decisions: "Decisions") -> Figure:
-    figure, (axes,) = new_canvas(height=HEIGHT + 0.6)
+    figure, (axes,) = new_canvas(width=WIDTH, height=HEIGHT + 0.6)
     new, level = decisions.new_customers, decisions.question.params.level
     low, high = np.quantile(new.curve, ends_of(level), axis=0, method="inverted_cdf")
     axes.fill_between(new.days, low, high, color=MODEL, alpha=0.25, linewidth=0)
@@ -99,14 +116,14 @@ def _acquisition(decisions: "Decisions") -> Figure:
     for at, row in enumerate(costs.head(MOST_CHANNELS).to_dict("records")):
         label = f"cost: {shorten(str(row['channel']))}".replace("$", r"\$")
         axes.axhline(row["acquisition_cost"], color=ACTUAL, linestyle=DASHES[at % len(DASHES)], label=label)
-    axes.set(xlabel="days since the first order", ylabel="cumulated margin", xlim=(0, new.days[-1]))
+    axes.set(xlabel="days since the first order", ylabel=_money(decisions, "cumulated margin"), xlim=(0, new.days[-1]))
     axes.set_ylim(bottom=min(0.0, float(low.min())))
     axes.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=3)
     return figure
 
 
 def _win_back(decisions: "Decisions") -> Figure:
-    figure, (axes,) = new_canvas(height=HEIGHT)
+    figure, (axes,) = new_canvas(width=WIDTH, height=HEIGHT)
     table = decisions.win_back[decisions.win_back["observed_rate"].isna()]
     cost = np.cumsum(table["offer_cost"].to_numpy(np.float64))
     gain = np.cumsum(table["offer_gain"].to_numpy(np.float64))
@@ -118,8 +135,8 @@ def _win_back(decisions: "Decisions") -> Figure:
             chosen["offer_cost"].sum(), chosen["offer_gain"].sum(), "o", color=ACTUAL, label=f"{selected:,} offers"
         )
     axes.axhline(0.0, color=INK, linewidth=0.8)
-    axes.set(xlabel="expected cost of the offers", ylabel="expected gain")
+    axes.set(xlabel=_money(decisions, "expected cost of the offers"), ylabel=_money(decisions, "expected gain"))
     for axis in (axes.xaxis, axes.yaxis):
-        axis.set_major_formatter(thousands)
+        axis.set_major_formatter(_numbers(decisions))
     axes.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=2)
     return figure

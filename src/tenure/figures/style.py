@@ -45,11 +45,17 @@ MEANINGS = {
 
 
 def new_canvas(
-    rows: int = 1, columns: int = 1, *, height: float, sharex: bool = False, sharey: bool = False
+    rows: int = 1,
+    columns: int = 1,
+    *,
+    height: float,
+    width: float = WIDTH_INCHES,
+    sharex: bool = False,
+    sharey: bool = False,
 ) -> tuple[Figure, list[Axes]]:
-    """Build a figure and its axes, in the common width."""
+    """Build a figure and its axes, by default in the common width."""
     # Created by pyplot, so that a notebook shows it; closed at once, so that no figure stays open.
-    figure = plt.figure(figsize=(WIDTH_INCHES, height), layout="constrained")
+    figure = plt.figure(figsize=(width, height), layout="constrained")
     plt.close(figure)
     panels = figure.subplots(rows, columns, squeeze=False, sharex=sharex, sharey=sharey)
     return figure, list(panels.ravel())

@@ -6,7 +6,7 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-from tenure import decide, figures, paths, registry, report
+from tenure import decide, paths, registry, report
 from tenure.batch import ScoreFile
 from tenure.output import atomic_folder, refuse_input, require_new_folder
 from tenure.record import Record, finite
@@ -32,7 +32,7 @@ def run(settings: DecideJobSettings, config: str) -> Result:
     loaded = registry.load(settings.model)
     model = model_of(loaded.about)
     verdict = require_verdict(loaded.about, accept_failed=settings.score.accept_failed)
-    decide.require_model(loaded.scorer, model, settings.score.level)
+    decide.require_model(loaded.scorer, model, Params(**settings.score.params(), seed=settings.seed))
     refuse_input(settings.output, input_files(settings.transactions))
     with console.stage(f"read {settings.transactions.path}"):
         transactions = read(settings.transactions, end=settings.rfm.end)
@@ -71,8 +71,9 @@ def _question(
     days = decide.Days.of(end, params.horizon_days, settings.decide)
     id_type = choose_type(transactions, settings.transactions.id_type, loaded.about.get("id_type"))
     histories = decide.stream_histories(transactions, days, id_type, loaded.scorer.delta)
-    decide.require_channels(histories, settings.decide)
-    segments, backtest = tuple(settings.transactions.segments), registry.backtest_of(loaded.about)
+    segments = tuple(settings.transactions.segments)
+    decide.require_costs(histories, settings.decide, segments)
+    backtest = registry.backtest_of(loaded.about)
     if backtest[0] is None:
         log.warning("The model has no backtest in the store: no range of p_purchase is known to be unreliable.")
     question = decide.Question(loaded.scorer, params, settings.decide, days, segments, *backtest)
@@ -90,6 +91,8 @@ def _write(
     for name, table in decisions.tables().items():
         table.to_csv(folder / name, index=False, float_format="%.6g")
     with console.stage("write the page"):
+        from tenure import figures  # noqa: PLC0415 (ArviZ and matplotlib take seconds, and memory)
+
         page = report.render_decisions(decisions, figures.decision_pictures(decisions), about)
     (folder / PAGE).write_text(page, encoding="utf-8")
     return decisions
@@ -101,7 +104,7 @@ def _record(decisions: decide.Decisions, folder: Path, model: str, seconds: floa
     tables = {
         f"{paths.DECISIONS}/{name.removesuffix('.csv')}": table.set_index(table.columns[0])
         for name, table in decisions.tables().items()
-        if name != decide.WIN_BACK_FILE
+        if name not in decide.NAMING_CUSTOMERS
     }
     metrics = {f"decide.{name}": float(value) for name, value in decide.summary_of(decisions).items()}
     return Record(

@@ -1,4 +1,4 @@
-"""What a purchase model must have: a folder `purchase/<model>` with the six modules described here.
+"""What a purchase model must have: a folder `purchase/<model>` with the seven modules described here.
 
 The engines (`fit`, `scorer`, `simulate`) know no model. They reach a model's Python functions by its name, with
 `purchase.model_part`, and its compiled functions by the type of its parameters, with `purchase.dispatch`, which lets
@@ -47,6 +47,11 @@ read it.
   one unit of the table's time is `scale` days.
 - `pointwise(draws, x, t_x, T, **options)`: each history's own log-likelihood, shape (draws, histories), times in
   days.
+
+**survival.py**: how likely an active customer is still active later; NumPy alone.
+
+- `stay(x, T, ahead, parameters)`: P(active at T + ahead | active at T), whatever is bought until then, shape
+  (customers, ahead, draws). `x` and `T` are those of customers, equal x side by side; `parameters` are `Parameters`.
 
 **process.py**: the generative process; NumPy alone.
 

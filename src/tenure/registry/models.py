@@ -52,7 +52,9 @@ TRAVELS = (
     "bounds.py", "caching.py", "errors.py", "streams.py", "summary", "model_spec.py", "counter_random.py",
     "compiled_dispatch.py", "posterior.py", "posterior_file.py", "purchase", "spend", "scorer",
 )  # fmt: skip
-STAYS = ("__pycache__", "likelihood.py", "process.py", "pymc.py", "protocol.py", "poisson_times.py")  # of the models
+STAYS = (  # of the models
+    "__pycache__", "likelihood.py", "process.py", "pymc.py", "protocol.py", "poisson_times.py", "survival.py",
+)  # fmt: skip
 POSTERIORS = (paths.posterior("final"), paths.posterior("calibration"))  # of a run, the last first
 ABOUT = "Customer lifetime value by Tenure: scores each customer summary with its expected clv and intervals."
 HOW_TO_LOAD = """Score a log with `tenure-score model=models:/{name}@champion`, or in Python with

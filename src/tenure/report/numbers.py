@@ -4,10 +4,10 @@ from dataclasses import dataclass
 
 import pandas as pd
 
+from tenure.settings import SEPARATORS
+
 from .tables import NONE, Cell
 
-# The separators of thousands and of decimals by locale; narrow spaces where a point would be misread.
-SEPARATORS = {"en": (",", "."), "de": (".", ","), "es": (".", ","), "fr": ("\u202f", ",")}
 SPACE = "\u00a0"
 
 
@@ -16,7 +16,7 @@ class Numbers:
     """The formats of a page.
 
     Args:
-        locale: a key of `SEPARATORS`.
+        locale: one of the settings' `SEPARATORS`.
         currency: symbol or code of money; None: none.
     """
 
@@ -37,7 +37,7 @@ class Numbers:
         r"""Format an amount: without decimals from 100 on.
 
         >>> Numbers("fr", "€").money(12.5), Numbers("en", "$").money(1234.4), Numbers("en").money(0.5)
-        ('12,50\\xa0€', '$1,234', '0.50')
+        ('12,50\xa0€', '$1,234', '0.50')
         """
         if pd.isna(value):
             return NONE
@@ -52,7 +52,7 @@ class Numbers:
         r"""Format a share as a percentage.
 
         >>> Numbers("en").percent(0.256), Numbers("de").percent(0.256, 1)
-        ('26%', '25,6\\xa0%')
+        ('26%', '25,6\xa0%')
         """
         if pd.isna(value):
             return NONE
@@ -73,6 +73,10 @@ class Numbers:
     def percent_cell(self, value: float) -> Cell:
         """Return a cell with a percentage."""
         return Cell(NONE) if pd.isna(value) else Cell(self.percent(value, 1), float(value))
+
+    def ratio_cell(self, value: float) -> Cell:
+        """Return a cell with a ratio."""
+        return Cell(NONE) if pd.isna(value) else Cell(self.number(value, 1), float(value))
 
     def span_cell(self, low: float, high: float) -> Cell:
         """Return a cell with an interval of money."""

@@ -6,7 +6,9 @@ from dataclasses import dataclass, field
 from ..bounds import HORIZON_LIMIT_DAYS
 from .checks import require, require_choice, require_day
 
-LOCALES = ("de", "en", "es", "fr")
+# The separators of thousands and of decimals by locale; a narrow space where a point would be misread.
+SEPARATORS = {"de": (".", ","), "en": (",", "."), "es": (".", ","), "fr": ("\u202f", ",")}
+LOCALES = tuple(SEPARATORS)
 PAID = ("contact", "redemption")
 TIERS = {"top": 0.1, "middle": 0.2}  # a default table would be merged with the user's own
 REST = "rest"  # the tier of the customers that no other tier has

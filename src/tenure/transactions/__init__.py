@@ -15,10 +15,11 @@ from .ids import CANONICAL, INTEGER, STRING, TEXT, IdTypeError, choose_type, kin
 from .log import Transactions, of_table, read
 from .memory import of_frame
 from .reconciliation import MISSING, Line, Reconciliation, StrayRefunds
+from .rules import NO_SEGMENT
 from .unscored import Unscored
 
 __all__ = [
-    "CANONICAL", "INTEGER", "MISSING", "STRING", "TEXT", "AccountedLog", "IdTypeError", "Identities", "Line",
-    "Reconciliation", "StrayRefunds", "Transactions", "TransactionsError", "Unscored", "choose_type", "find_identities",
-    "input_files", "kind_of", "of_frame", "of_table", "read", "refuse_others",
+    "CANONICAL", "INTEGER", "MISSING", "NO_SEGMENT", "STRING", "TEXT", "AccountedLog", "IdTypeError", "Identities",
+    "Line", "Reconciliation", "StrayRefunds", "Transactions", "TransactionsError", "Unscored", "choose_type",
+    "find_identities", "input_files", "kind_of", "of_frame", "of_table", "read", "refuse_others",
 ]  # fmt: skip

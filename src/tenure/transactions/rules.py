@@ -20,6 +20,7 @@ from .source import FILE, ROW
 if TYPE_CHECKING:
     from tenure.settings import ExcludeSettings, TransactionsSettings
 
+NO_SEGMENT = "(none)"  # the value of a segment where the log has none
 GUEST = "no customer"
 EARLIER = "before transactions.first_day"
 CANCELLED = "cancellations that give nothing back"
@@ -135,7 +136,7 @@ def _read(raw: Any, settings: TransactionsSettings, is_untidy: Any | None) -> tu
         read["acquired"] = acquired.value
         faults += [*acquired.faults, _acquired_late(acquired.value, day.value, named.acquired)]
     for name in settings.segments:
-        read[f"segment_{name}"] = raw[name].cast("string").fill_null("(none)")
+        read[f"segment_{name}"] = raw[name].cast("string").fill_null(NO_SEGMENT)
     return read, faults
 
 

@@ -1,0 +1,88 @@
+"""P(alive) now and some days ahead, whatever is bought until then, by the model's own functions."""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..caching import njit
+from ..posterior import Posterior
+from ..purchase import MODELS, model_part
+from ..purchase import dispatch as purchase
+from .futures import Floats, Ints
+
+AT_ONCE = 4_096  # histories whose draws are in memory at once
+DAYS_AT_ONCE = 32  # of a new customer
+
+
+class Survival:
+    """P(alive) of histories under each draw of a posterior.
+
+    Args:
+        posterior: the draws.
+    """
+
+    def __init__(self, posterior: Posterior) -> None:
+        spec, joint = MODELS[posterior.purchase_model], posterior.joint()
+        self._scoring = model_part(posterior.purchase_model, "scoring")
+        self._stay = model_part(posterior.purchase_model, "survival").stay
+        self._draws = posterior.size
+        self._parameters = self._scoring.Parameters(*(joint[name] for name in spec.parameters), **spec.options)
+
+    def alive(self, x: Any, t_x: Any, T: Any) -> Floats:
+        """Return P(alive at T), shape (histories, draws); fast where histories of equal x are side by side."""
+        columns = (np.asarray(column, np.float64) for column in (x, t_x, T))
+        chances = np.empty((len(x), self._draws))
+        _fill(*columns, self._parameters, self._scoring.allocate(self._draws), chances)
+        return chances
+
+    def after_silence(self, histories: NDArray[np.int64], days: Floats) -> Floats:
+        """Return P(alive at T + days) given no purchase until then, the mean over draws, shape (histories, days).
+
+        Args:
+            histories: x, t_x and T of each, shape (histories, 3), those of equal x side by side.
+            days: of further silence.
+        """
+        chances = np.empty((len(histories), days.size))
+        for start in range(0, len(histories), AT_ONCE):
+            rows = slice(start, start + AT_ONCE)
+            x, t_x, T = histories[rows].T
+            for at, further in enumerate(days):
+                chances[rows, at] = self.alive(x, t_x, T + further).mean(axis=1)
+        return chances
+
+    def later(self, histories: NDArray[np.int64], ahead: Floats) -> Floats:
+        """Return P(alive at T + ahead) / P(alive at T), whatever is bought until then, shape (histories, ahead).
+
+        Args:
+            histories: x, t_x and T of each, shape (histories, 3).
+            ahead: days ahead.
+        """
+        shares = np.empty((len(histories), ahead.size))
+        order = np.lexsort((histories[:, 1], histories[:, 2], histories[:, 0]))
+        for start in range(0, len(order), AT_ONCE):
+            rows = order[start : start + AT_ONCE]
+            x, t_x, T = histories[rows].T
+            pairs, inverse = np.unique(histories[rows][:, [0, 2]], axis=0, return_inverse=True)
+            stay = self._stay(pairs[:, 0], pairs[:, 1].astype(np.float64), ahead, self._parameters)
+            now = self.alive(x, t_x, T)
+            for at in range(ahead.size):
+                shares[rows, at] = (now * stay[:, at][inverse.ravel()]).sum(axis=1) / now.sum(axis=1)
+        return shares
+
+    def new_customer(self, days: Floats) -> Floats:
+        """Return P(a new customer is active) by days since the first order, shape (draws, days)."""
+        zero: Ints = np.zeros(1, np.int64)
+        parts = np.array_split(days, -(-days.size // DAYS_AT_ONCE))
+        stay = np.concatenate([self._stay(zero, np.zeros(1), part, self._parameters)[0] for part in parts])
+        chances: Floats = (self.alive(zero, zero, zero) * stay).T
+        return chances
+
+
+@njit()
+def _fill(x, t_x, T, parameters, workspace, chances):
+    """Fill P(alive at T) of each history under each draw, shape (histories, draws)."""
+    for at in range(x.size):
+        if at == 0 or x[at] != x[at - 1]:
+            purchase.renew_x(x[at], parameters, workspace)
+        purchase.fill_alive(x[at], t_x[at], T[at], parameters, workspace, chances[at])

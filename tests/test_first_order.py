@@ -13,6 +13,7 @@ from scipy.special import gammaln
 from tenure.fit import fit_models, maximum_likelihood
 from tenure.fit.fading import highest
 from tenure.posterior import Posterior
+from tenure.registry import models
 from tenure.rfm import CompressedSummary, compress, stream_summary, summarize
 from tenure.scorer import Scorer
 from tenure.simulate import spend_process
@@ -20,7 +21,7 @@ from tenure.spend.evidence import EvidenceError
 from tenure.spend.gamma_gamma.likelihood import Table as AmountsTable
 from tenure.spend.gamma_gamma.likelihood import kernel as amounts_kernel
 from tenure.spend.gamma_gamma_orders.likelihood import Table, kernel, pointwise
-from tenure.summary import FADED, CustomerSummary, Orders, SummaryError
+from tenure.summary import COLUMNS, FADED, OPTIONAL, CustomerSummary, Orders, SummaryError
 
 FIRST_ORDER, FADING, ALONE = "gamma_gamma_first_order", "gamma_gamma_orders", "gamma_gamma_fading"
 PURCHASES = {"r": 0.6, "alpha": 40.0, "a": 0.8, "b": 2.5}
@@ -409,3 +410,14 @@ def test_a_new_customers_first_order_is_evidence():
     new = scorer.new_customer(horizon_days=365, futures=40_000)
     error = new.outcomes.std() / np.sqrt(new.outcomes.size)
     assert new.outcomes.mean() == pytest.approx(new.expected.mean(), abs=4.5 * error)
+
+
+def test_the_signature_of_a_model_lists_the_columns_as_optional():
+    inputs = models._signature().inputs
+    assert {column.name: column.required for column in inputs} == dict.fromkeys(COLUMNS, True) | dict.fromkeys(
+        OPTIONAL, False
+    )
+    example = models._example(scorer_of(FADING).posterior)
+    assert len(scorer_of(FADING).score(example).table) == len(example)
+    assert list(models._example(scorer_of(ALONE).posterior))[5:] == list(FADED)
+    assert list(models._example(scorer_of("gamma_gamma").posterior)) == list(COLUMNS)

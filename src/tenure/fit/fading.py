@@ -29,9 +29,9 @@ def most_likely_delta(at: Callable[[float], _Density]) -> float:
     def top(delta: float) -> float:
         target = at(delta)
         start = best.get("u", np.zeros(len(target.names)))
-        found = minimize(lambda u: [-part for part in target.density(u)], start, jac=True, method="L-BFGS-B")
-        best["u"] = found.x
-        return -float(found.fun) + (PRIOR - 1.0) * float(np.log(delta))
+        lowest = minimize(lambda u: [-part for part in target.density(u)], start, jac=True, method="L-BFGS-B")
+        best["u"] = lowest.x
+        return -float(lowest.fun) + (PRIOR - 1.0) * float(np.log(delta))
 
     return highest(top)
 

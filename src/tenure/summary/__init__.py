@@ -3,9 +3,11 @@
 from .amounts import Amounts
 from .faults import Fault, SummaryError, repeated
 from .ids import IdsError, canonical_ids
-from .table import COLUMNS, CustomerSummary, FirstOrders
+from .orders import Orders
+from .table import COLUMNS, FADED, FIRST_ORDER, OPTIONAL, CustomerSummary, FirstOrders
 
 __all__ = [
-    "COLUMNS", "Amounts",
-    "CustomerSummary", "Fault", "FirstOrders", "IdsError", "SummaryError", "canonical_ids", "repeated",
+    "COLUMNS", "FADED", "FIRST_ORDER", "OPTIONAL",
+    "Amounts", "CustomerSummary", "Fault", "FirstOrders", "IdsError", "Orders", "SummaryError",
+    "canonical_ids", "repeated",
 ]  # fmt: skip

@@ -24,6 +24,7 @@ PURCHASES = {
     "zi_bg_nbd": {"r": 0.25, "alpha": 30.0, "a": 0.9, "b": 2.5, "pi0": 0.3},
 }
 SPEND = {"p": 6.0, "q": 3.8, "v": 15.0}
+ORDERS = {**SPEND, "f": 1.1, "delta": 0.8}  # delta is one number
 # x, t_x, T, mean spend: new, one-time, two purchases, regular, very frequent, silent, and the limits of valid input.
 CUSTOMERS = [
     (0, 0, 0, 0.0),
@@ -46,14 +47,17 @@ PARAMS = [
 ]
 
 
-def posterior(purchases):
+def posterior(purchases, spend="gamma_gamma"):
     """Build draws around the centres from a fixed sequence, independent of any random generator."""
     golden = (np.sqrt(5.0) - 1.0) / 2.0
+    of_spend = SPEND if spend == "gamma_gamma" else ORDERS
     draws = {
         name: centre * (0.7 + 0.6 * ((np.arange(1, DRAWS + 1) * golden * (at + 1)) % 1.0))[None, :]
-        for at, (name, centre) in enumerate({**PURCHASES[purchases], **SPEND}.items())
+        for at, (name, centre) in enumerate({**PURCHASES[purchases], **of_spend}.items())
     }
-    return Posterior(draws, purchases, "gamma_gamma")
+    if spend != "gamma_gamma":
+        draws["delta"] = np.full((1, DRAWS), ORDERS["delta"])
+    return Posterior(draws, purchases, spend)
 
 
 def by_segment():
@@ -81,7 +85,21 @@ def scores():
         for name, one in posteriors.items()
         for at, params in enumerate(PARAMS)
     ]
+    once = customers.assign(first_order_value=[0.0, 25.0, 1e9, *[30.0] * 9])
+    summary = with_columns(once, ORDERS["delta"])
+    parts += [
+        Scorer(posterior("bg_nbd", "gamma_gamma_orders"))
+        .score(summary, **params)
+        .table.assign(purchases="bg_nbd, gamma_gamma_orders", question=at)
+        for at, params in enumerate(PARAMS)
+    ]
     return pd.concat(parts).set_index(["purchases", "question", "customer_id"])
+
+
+def with_columns(customers, delta):
+    """Add the columns of fading evidence: as if the latest purchases were a tenth larger."""
+    number = -np.expm1(customers["frequency"] * np.log(delta)) / (1.0 - delta)
+    return customers.assign(faded_frequency=number, faded_spend=1.1 * number * customers["monetary_value"])
 
 
 def read():

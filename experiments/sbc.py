@@ -28,10 +28,12 @@ from tenure.fit.run import explore
 from tenure.fit.target import Target
 from tenure.jobs.compose import compose_settings
 from tenure.simulate import purchase_process, spend_process
+from tenure.summary import Orders
 
 PICTURE = Path(__file__).with_suffix(".png")
 MODELS = (*purchase.MODELS, *spend.MODELS)
 CUSTOMERS = 300
+DELTA = 0.8
 RANKED = 99  # thinned draws, nearly independent
 TRUST = 0.99  # joint coverage of the bands of a table; of six exact tables, one in 17 has a false alarm
 BAND_SIMULATIONS = 20_000
@@ -48,22 +50,19 @@ def rank_truths(model, settings, fits, *, customers=CUSTOMERS, seed=0, money_fro
     is_spend = model in spend.MODELS
     package = spend if is_spend else purchase
     spec, likelihood = package.MODELS[model], package.model_part(model, "likelihood")
-    none = np.empty(0)
-    is_single = bool(spec.without_amounts)
-    data = (none,) * (3 + is_single) if is_spend else (none.astype(int), none, none, none)
-    table = likelihood.Table.of(*data, **spec.options)
     kind = "spend" if is_spend else "purchases"
-    empty = Target(kind, spec, likelihood, table, settings.priors_of(model), 1.0)
+    # A plugged number is fixed: ranks are of the others, given it.
+    plugged = {**spec.plugged, **({"delta": DELTA} if spec.is_fading else {})}
+    empty = Target(kind, spec, likelihood, make_empty(spec, likelihood), settings.priors_of(model), 1.0, plugged)
     rows = []
     for number in track(range(fits), f"{model} by {settings.method}", disable=fits < 100):
         at = draw_prior(empty, 1, rng)
         truth = {name: value[0] for name, value in empty.quantities(at).items()}
         parameters = {name: truth[name] for name in spec.parameters}
         if is_spend:
-            mean, *single = draw_spends(spend_process(model, parameters), x, rng, is_single)
-            scale = np.exp(np.log(mean).mean()) if money_from_the_log else 1.0
-            at -= np.array([[np.log(scale), 0.0, 0.0]])
-            table = likelihood.Table.of(x, mean / scale, np.ones(x.size), *single)
+            process = spend_process(model, parameters)
+            table, scale = make_spends(spec, likelihood, process, x, rng, is_scaled=money_from_the_log)
+            at[:, 0] -= np.log(scale)
         else:
             frequency, recency = purchase_process(model, parameters).draw_histories(T, rng)
             table = likelihood.Table.of(frequency, recency, T, np.ones(customers), **spec.options)
@@ -77,6 +76,31 @@ def rank_truths(model, settings, fits, *, customers=CUSTOMERS, seed=0, money_fro
         shares = (below + rng.random(below.size)) / (RANKED + 1)
         rows.append(dict(zip((*target.names, "density"), shares, strict=True)) | {"method": fitted.method})
     return pd.DataFrame(rows)
+
+
+def make_empty(spec, likelihood):
+    """Return the table of no customers."""
+    none = np.empty(0)
+    if spec.on_orders:
+        return likelihood.Table.of(Orders(none, np.zeros(1, int), none, none.astype(int)), delta=1.0)
+    is_spend = spec.name in spend.MODELS
+    data = (none,) * (3 + bool(spec.without_amounts)) if is_spend else (none.astype(int), none, none, none)
+    return likelihood.Table.of(*data, **spec.options)
+
+
+def make_spends(spec, likelihood, process, x, rng, *, is_scaled):
+    """Draw spends of customers with x repeat purchases; return their table, and its unit of money."""
+    if spec.on_orders:
+        counts = x.astype(int) + spec.with_first_order
+        amounts = process.draw_orders(process.draw_state(x.size, rng), counts, rng)
+        amounts, first, starts = np.maximum(amounts, np.finfo(float).tiny), np.zeros(x.size), counts.cumsum() - counts
+        if spec.with_first_order:
+            first, amounts = amounts[starts], np.delete(amounts, starts)
+        orders = Orders(first, np.append(0, x.cumsum()).astype(int), amounts, np.ones(x.size, int))
+        return likelihood.Table.of(orders, delta=process.delta), 1.0
+    mean, *single = draw_spends(process, x, rng, bool(spec.without_amounts))
+    scale = np.exp(np.log(mean).mean()) if is_scaled else 1.0
+    return likelihood.Table.of(x, mean / scale, np.ones(x.size), *single), scale
 
 
 def draw_spends(process, x, rng, is_single):

@@ -30,7 +30,7 @@ from tenure.scorer import Scorer
 from tenure.settings import PriorSettings
 from tenure.simulate import purchase_process, spend_process
 from tenure.simulate.processes import state_names
-from tenure.summary import CustomerSummary
+from tenure.summary import CustomerSummary, Orders
 
 ROOT = Path(__file__).parents[1]
 ALL: dict[str, Any] = {**purchase.MODELS, **spend.MODELS}
@@ -42,6 +42,9 @@ EXAMPLES: dict[str, Any] = {
     "zi_bg_nbd": [(0.6, 40.0, 0.8, 2.5, 0.3), (5.0, 1e-3, 0.05, 0.4, 1e-9), (1e6, 2e8, 1e-6, 1e6, 0.99)],
     "gamma_gamma": [(6.0, 3.7, 15.0), (0.2, 1.05, 1e-2), (300.0, 40.0, 1e4)],
     "gamma_gamma_transactions": [(6.0, 3.7, 15.0), (0.2, 1.05, 1e-2), (300.0, 40.0, 1e4)],
+    "gamma_gamma_first_order": [(6.0, 3.7, 15.0, 1.1, 1.0), (0.2, 1.05, 1e-2, 30.0, 1.0), (300.0, 40.0, 1e4, 0.2, 1.0)],
+    "gamma_gamma_fading": [(6.0, 3.7, 15.0, 1.0, 0.8), (0.2, 1.05, 1e-2, 1.0, 0.3), (300.0, 40.0, 1e4, 1.0, 0.99)],
+    "gamma_gamma_orders": [(6.0, 3.7, 15.0, 1.1, 0.8), (0.2, 1.05, 1e-2, 30.0, 0.3), (300.0, 40.0, 1e4, 0.2, 0.99)],
 }
 # Estimates from CDNOW's first 39 weeks, time in weeks, with the log-likelihood and the precision of the source.
 PUBLISHED = {
@@ -92,12 +95,31 @@ def make_data(name, size, **changes):
     if name in purchase.MODELS:
         return make_histories(size, **changes)
     x, mean, count = make_spends(size)
+    if ALL[name].on_orders:
+        orders = make_orders(x, mean, count)
+        return (orders if ALL[name].with_first_order else replace(orders, first=np.zeros(size))), count
     single = [-(x - 1.0) * np.random.default_rng(3).gamma(2.0, 0.1, size)] if ALL[name].without_amounts else []
     return (x, mean, *single, count)
 
 
-def make_table(name, data):
+def make_orders(x, mean, count):
+    """Return orders of customers, a tenth of whom have no first order that counts."""
+    rng = np.random.default_rng(4)
+    first = np.where(rng.random(x.size) < 0.1, 0.0, rng.gamma(3.0, 10.0, x.size))
+    repeats = x.astype(int) - 1 * (first > 0)
+    amounts = np.repeat(mean, repeats) * rng.gamma(3.0, 0.3, repeats.sum())
+    return Orders(first, np.append(0, repeats.cumsum()), amounts, count.astype(int))
+
+
+def plugged(name, theta):
+    """Return the delta of a model on orders, by name."""
+    return {key: value for key, value in zip(ALL[name].parameters, theta, strict=True) if key == "delta"}
+
+
+def make_table(name, data, theta):
     *columns, count = data
+    if ALL[name].on_orders:
+        return part(name, "likelihood").Table.of(*columns, **plugged(name, theta))
     if name in spend.MODELS:
         x, mean, *single = columns
         return part(name, "likelihood").Table.of(x, mean, count, *single, **ALL[name].options)
@@ -105,7 +127,8 @@ def make_table(name, data):
 
 
 def evaluate(name, theta, table):
-    value, gradient = part(name, "likelihood").kernel(np.asarray(theta, float), *table.arrays())
+    estimated = np.asarray(theta, float)[: len(ALL[name].estimated)]
+    value, gradient = part(name, "likelihood").kernel(estimated, *table.arrays())
     return float(value), gradient
 
 
@@ -155,13 +178,13 @@ def test_a_spec_says_what_others_need(name):
     assert spec.name == name
     assert spec.label
     assert set(spec.scaled) < set(spec.parameters)
-    assert len(spec.start) == len(spec.parameters)
+    assert len(spec.start) == len(spec.estimated)
     labels = [item.label for item in (*spec.parameters.values(), *spec.quantities.values(), spec.mean)]
     assert all(labels)
     assert len(set(labels)) == len(labels)
     for at, parameter in enumerate(spec.parameters.values()):
-        assert parameter.bounds[0] < EXAMPLES[name][0][at] < parameter.bounds[1]
-        assert parameter.truth[0] < EXAMPLES[name][0][at] < parameter.truth[1]
+        assert parameter.bounds[0] < EXAMPLES[name][0][at] <= parameter.bounds[1]
+        assert parameter.truth[0] < EXAMPLES[name][0][at] <= parameter.truth[1]
 
 
 def test_only_spec_scoring_and_futures_travel_in_the_registered_model(tmp_path):
@@ -223,8 +246,9 @@ def test_maximum_likelihood_is_the_published_one(calibration, name):
 @every_example
 @pytest.mark.parametrize("size", [40, MANY])
 def test_the_kernels_gradient_is_its_derivative(name, theta, size):
-    table = make_table(name, make_data(name, size))
+    table = make_table(name, make_data(name, size), theta)
     _, gradient = evaluate(name, theta, table)
+    theta = theta[: len(ALL[name].estimated)]
     numeric = optimize.approx_fprime(np.log(theta), lambda z: evaluate(name, np.exp(z), table)[0], 1e-6)
     assert_allclose(gradient * theta, numeric, rtol=2e-4, atol=7e-5 * size)
 
@@ -237,16 +261,16 @@ def test_grouped_and_tabulated_is_the_sum_over_customers(name, theta, size, most
     *columns, count = make_data(name, size, **({"most": most} if name in purchase.MODELS else {}))
     draws = dict(zip(ALL[name].parameters, np.array(theta)[:, None], strict=True))
     each = part(name, "likelihood").pointwise(draws, *columns, **ALL[name].options)[0]
-    assert evaluate(name, theta, make_table(name, (*columns, count)))[0] == pytest.approx(each @ count, rel=1e-9)
+    assert evaluate(name, theta, make_table(name, (*columns, count), theta))[0] == pytest.approx(each @ count, rel=1e-9)
 
 
 @every_model
 @pytest.mark.parametrize("beyond", [0.0, np.inf, np.nan])
 def test_a_kernel_that_a_sampler_leads_out_of_the_doubles_is_minus_infinity(name, beyond):
     """PyMC's own sampler takes such steps while it warms up."""
-    table = make_table(name, make_data(name, 20))
-    for at in range(len(ALL[name].parameters)):
-        theta = np.ones(len(ALL[name].parameters))
+    table = make_table(name, make_data(name, 20), EXAMPLES[name][0])
+    for at in range(len(ALL[name].estimated)):
+        theta = np.full(len(ALL[name].estimated), 1.5)
         theta[at] = beyond
         value, gradient = evaluate(name, theta, table)
         assert value == -np.inf
@@ -281,7 +305,8 @@ def test_the_density_does_not_depend_on_the_unit(calibration, fit_settings, name
     table = calibration.table
     changed = table.assign(recency=table["recency"] * 7, T=table["T"] * 7, monetary_value=table["monetary_value"] * 100)
     amounts = replace(calibration.amounts, mean=calibration.amounts.mean * 100)
-    summary = CustomerSummary.from_frame(changed, calibration.as_of, amounts=amounts)
+    orders = calibration.orders.scaled(0.01)
+    summary = CustomerSummary.from_frame(changed, calibration.as_of, amounts=amounts, orders=orders)
     other = make_target(summary, fit_settings, name)
     target = make_target(calibration, fit_settings, name)
     point = points_of(target)[0]
@@ -410,6 +435,15 @@ def test_a_model_that_the_library_lacks_says_so(name, calibration):
     with pytest.raises(NoLibraryModelError, match=r"pymc-marketing has no .*fit\.purchase_model=bg_nbd") as caught:
         library_model(posterior_of(name), calibration)
     assert caught.value.exit_code == 2
+
+
+@pytest.mark.parametrize("name", [name for name in spend.MODELS if spend.MODELS[name].on_orders])
+def test_a_spend_model_that_the_library_lacks_says_so(name, calibration):
+    draws = {**dict(zip(ALL["bg_nbd"].parameters, EXAMPLES["bg_nbd"][0], strict=True))}
+    draws |= dict(zip(ALL[name].parameters, EXAMPLES[name][0], strict=True))
+    posterior = Posterior({key: np.full((1, 10), value) for key, value in draws.items()}, "bg_nbd", name)
+    with pytest.raises(NoLibraryModelError, match=r"pymc-marketing has no .*fit\.spend_model=gamma_gamma"):
+        library_model(posterior, calibration)
 
 
 # ---- the process

@@ -70,6 +70,10 @@ class Spec:
         mean: the population's mean.
         options: whole numbers that set the model apart from others of its folder, by name.
         without_amounts: the model to fit where the amounts of single purchases are not at hand, which this one needs.
+        on_orders: whether a spend model is fitted to the orders one by one.
+        with_first_order: whether first orders are among them, so that customers may have `first_order_value`.
+        plugged: parameters that are one number each in all draws, with the number where no fit changes it.
+        is_fading: whether `delta` is below 1, so that customers who bought again need the columns `summary.FADED`.
         ridge: names of two quantities, the variation within and between customers; see `fit.ridge`.
         shares: what of the draws is counted as a diagnostic, by name: computes from the parameters what is true.
         segment_effects: the quantities that differ between segments, by name: the parameters of a segment whose
@@ -88,11 +92,20 @@ class Spec:
     mean: Mean
     options: Mapping[str, int] = field(default_factory=dict)
     without_amounts: str = ""
+    on_orders: bool = False
+    with_first_order: bool = False
+    plugged: Mapping[str, float] = field(default_factory=dict)
+    is_fading: bool = False
     ridge: tuple[str, str] | tuple[()] = ()
     shares: Mapping[str, Callable[[Mapping[str, Any]], Any]] = field(default_factory=dict)
     segment_effects: Mapping[str, Effect] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
     limits: tuple[str, ...] = ()
+
+    @property
+    def estimated(self) -> tuple[str, ...]:
+        """Return the names of the parameters that differ from draw to draw."""
+        return tuple(name for name in self.parameters if name not in self.plugged)
 
 
 class NoLibraryModelError(InputError):

@@ -161,13 +161,14 @@ def compare_recipes(split: Split, champion: Posterior, challenger: Posterior, *,
     params: dict[str, Any] = {"horizon_days": split.horizon_days, "discount_rate": 0.0, "margin": 1.0, "seed": seed}
     actual = {"spend": split.holdout["spend"], "purchases": split.holdout["purchases"]}
     accumulators = {outcome: _Accumulator(column.to_numpy(np.float64)) for outcome, column in actual.items()}
+    pairs = [(scorer, scorer.prepare(split.calibration).table) for scorer in scorers]
     customers = split.calibration.table
     for rows in _blocks(len(customers)):
-        futures = [scorer.simulate(customers.iloc[rows], **params) for scorer in scorers]
+        futures = [scorer.simulate(table.iloc[rows], **params) for scorer, table in pairs]
         with warnings.catch_warnings():
             # The means enter the biases alone, which do not decide; a warning per block would be too many.
             warnings.simplefilter("ignore", HeavyTailWarning)
-            expected = [scorer.expect(customers.iloc[rows], **params) for scorer in scorers]
+            expected = [scorer.expect(table.iloc[rows], **params) for scorer, table in pairs]
         accumulators["spend"].add(rows, [of.clv for of in futures], [table["clv"] for table in expected])
         accumulators["purchases"].add(
             rows, [of.purchases for of in futures], [table["expected_purchases"] for table in expected]

@@ -186,7 +186,7 @@ class SummaryCheck:
     groups: set[tuple[Any, ...]] = field(default_factory=set)
 
     def add(self, part: pd.DataFrame) -> pd.DataFrame | None:
-        """Check a part; return its five columns with canonical types, None where a rule is broken.
+        """Check a part; return its columns of a summary with canonical types, None where a rule is broken.
 
         Raises SummaryError for missing columns, which are missing in every part.
         """

@@ -60,6 +60,10 @@ class Customers:
     is_log: bool = False
     id_type: str = STRING
 
+    def scored(self) -> CustomerSummary | pd.DataFrame:
+        """Return what a scorer takes: of a log the summary, which has its orders; otherwise what was given."""
+        return self.summary if self.summary.orders is not None else self.given
+
     def beside(self, table: pd.DataFrame) -> Any:
         """Return a row per customer in the kind that the caller gave: same order, index and type of the ids."""
         if not self.is_log and self.kind.frame is not None:
@@ -123,7 +127,7 @@ def customers_of(log: Log, settings: TrainSettings, window: AcquisitionWindow = 
     id_type = choose_type(log.transactions, settings.transactions.id_type)
     if id_type != STRING:
         order = summary.table.astype({ID: id_type})[ID].argsort(kind="stable")
-        summary = summary.reordered(order.to_numpy())
+        summary = summary.take(order.to_numpy())
     return Customers(summary, summary.table, log.kind, is_log=True, id_type=id_type)
 
 

@@ -53,7 +53,7 @@ def decisions_of(
     decide.refuse_names(transactions.segments)
     decide.require_model(state.scorer, "This model", checked)
     days = decide.Days.of(end, checked.horizon_days, settings)
-    histories = decide.stream_histories(transactions, days, customers.id_type)
+    histories = decide.stream_histories(transactions, days, customers.id_type, state.scorer.delta)
     decide.require_costs(histories, settings, transactions.segments)
     question = decide.Question(state.scorer, checked, settings, days, transactions.segments, *_backtest(state))
     rows: list[pd.DataFrame] = []

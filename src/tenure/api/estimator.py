@@ -163,7 +163,7 @@ class CLV:
         state, given = self._customers(customers, as_of, end, allow_unit_change)
         further: dict[str, Any] = {"by": _listed(by)} if by else {}  # a model's own scorer may be an older one
         further |= {"by_month": True} if by_month else {}
-        result = state.scorer.score(given.given, **further, **self._params(params))
+        result = state.scorer.score(given.scored(), **further, **self._params(params))
         return scores_of(result, given, state.drifts)
 
     def expect(
@@ -180,7 +180,7 @@ class CLV:
         The table has no predictive intervals, and is of the kind that came in. Arguments are those of `score`.
         """
         state, given = self._customers(customers, as_of, end, allow_unit_change)
-        return given.beside(state.scorer.expect(given.given, **self._params(params)))
+        return given.beside(state.scorer.expect(given.scored(), **self._params(params)))
 
     def residual(
         self,
@@ -198,7 +198,7 @@ class CLV:
         """
         state, given = self._customers(customers, as_of, end, allow_unit_change)
         further: dict[str, Any] = {"by": _listed(by)} if by else {}
-        result = state.scorer.residual(given.given, **further, **self._params(params))
+        result = state.scorer.residual(given.scored(), **further, **self._params(params))
         return scores_of(result, given, state.drifts, with_end=False)
 
     def decide(

@@ -103,13 +103,15 @@ def model_forecast(
         "horizon_days": horizon_days, "discount_rate": 0.0, "margin": 1.0, "level": level, "seed": seed,
     }  # fmt: skip
 
+    table = scorer.prepare(calibration).table
+
     def sample(rows: slice) -> Samples:
-        customers = calibration.table.iloc[rows]
+        customers = table.iloc[rows]
         futures, expected = scorer.simulate(customers, **params), scorer.expect(customers, **params)
         means = (expected[name].to_numpy(np.float64) for name in ("expected_purchases", "clv"))
         return Samples(futures.purchases, futures.clv, *means)
 
-    return Forecast("model", len(calibration.table), scorer.draws, sample)
+    return Forecast("model", len(table), scorer.draws, sample)
 
 
 def point_forecast(name: str, purchases: Floats, spend: Floats, draws: int) -> Forecast:

@@ -18,7 +18,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from ..frames import NULLABLE
-from ..summary import COLUMNS, Fault, canonical_ids, repeated
+from ..summary import Fault, canonical_ids, repeated
 from ..summary_file import SHOWN, SummaryCheck, SummaryParts
 
 FILES = 128  # open at once
@@ -99,7 +99,7 @@ def divide(
         folder: for temporary files, about 60 bytes a customer; it exists and is empty.
         part_rows: customers of a part, on average at most.
         check: which has the columns to total by.
-        further: columns to keep, where the table has them, beside the five and those to total by.
+        further: columns to keep, where the table has them, beside those of a customer summary and those to total by.
 
     Raises SummaryError with every broken rule of the table, ScoreError for groups that cannot be built.
     """
@@ -110,7 +110,8 @@ def divide(
         for part in summary.parts():
             customers = check.add(part)
             if customers is not None and len(part):
-                kept = [name for name in dict.fromkeys((*check.by, *further)) if name in part and name not in COLUMNS]
+                asked = dict.fromkeys((*check.by, *further))
+                kept = [name for name in asked if name in part and name not in customers]
                 digest.add(part, customers, kept)
                 writer.write(part, customers, kept)
     finally:
@@ -191,7 +192,7 @@ class _Digest:
         """Add the rows of a part."""
         texts = "\0".join([*customers["customer_id"], ""])
         self._update(f"customer_id {_kind(part['customer_id'])}", texts.encode())
-        for name in COLUMNS[1:]:
+        for name in customers.columns[1:]:
             self._update(name, customers[name].to_numpy().tobytes())
         for name in further:
             self._update(FURTHER + name, "\0".join([*map(repr, part[name].tolist()), ""]).encode())

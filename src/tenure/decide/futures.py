@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from ..bounds import LEAST_RATE
 from ..scorer import Params
-from .history import SUMMARY, DecideError
+from .history import DecideError, summary_columns
 
 type Floats = NDArray[np.float64]
 type Ints = NDArray[np.int64]
@@ -39,7 +39,7 @@ class Block(NamedTuple):
 def simulate_blocks(scorer: Any, part: pd.DataFrame, params: Mapping[str, Any]) -> Iterator[Block]:
     """Yield the customers of a part in blocks, those of equal histories together, which share most of the work."""
     order = np.lexsort((part["recency"], part["T"], part["frequency"]))
-    summary = part[list(SUMMARY)]
+    summary = part[summary_columns(part)]
     for start in range(0, len(order), BLOCK):
         rows = order[start : start + BLOCK]
         with warnings.catch_warnings():

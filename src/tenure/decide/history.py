@@ -13,10 +13,10 @@ import pyarrow as pa
 from ..errors import InputError
 from ..rfm import StreamedSummary, summary_query
 from ..settings import DecideSettings
+from ..summary import COLUMNS, OPTIONAL
 from ..transactions import Transactions
 from .dictionary import CUSTOMERS, TOP
 
-SUMMARY = ("customer_id", "frequency", "recency", "T", "monetary_value")
 PART = 25_000  # customers in memory at once: each has fifty columns
 SINCE_DAYS = 90  # before the end of observation, where stages are compared with earlier ones
 # Spend within so many days after the first purchase, of customers who were observed for so long.
@@ -57,7 +57,7 @@ class Days:
 
 def refuse_names(segments: Sequence[str]) -> None:
     """Raise DecideError for segments that have the name of a column of the decisions."""
-    used = {column.name for column in CUSTOMERS} | {*SUMMARY, *FURTHER, "lift"}
+    used = {column.name for column in CUSTOMERS} | {*COLUMNS, *OPTIONAL, *FURTHER, "lift"}
     top = TOP.format("")
     if taken := [name for name in segments if name in used or name.startswith(top)]:
         raise DecideError(
@@ -65,11 +65,22 @@ def refuse_names(segments: Sequence[str]) -> None:
         )
 
 
-def stream_histories(transactions: Transactions, days: Days, id_type: str) -> StreamedSummary:
-    """Return the customer summary, the segments and the columns `FURTHER`, in parts."""
-    summary = summary_query(transactions, days.end, further=("historic_spend",))
+def summary_columns(part: pd.DataFrame) -> list[str]:
+    """Return the names of the columns of a customer summary, those that are optional among them."""
+    return [*COLUMNS, *(name for name in OPTIONAL if name in part)]
+
+
+def stream_histories(
+    transactions: Transactions, days: Days, id_type: str, delta: float | None = None
+) -> StreamedSummary:
+    """Return the customer summary, the segments and the columns `FURTHER`, in parts.
+
+    `delta` is that of the model, of whose columns the summary has those of fading evidence too.
+    """
+    summary = summary_query(transactions, days.end, further=("historic_spend",), with_orders=delta is not None)
     further = _further(transactions, days).join(transactions.returns(days.end), "customer_id")
-    return StreamedSummary(summary.join(further, "customer_id").cache(), days.end, id_type, rows=PART)
+    table = summary.join(further, "customer_id").cache()
+    return StreamedSummary(table, days.end, id_type, rows=PART, delta=delta)
 
 
 def _further(transactions: Transactions, days: Days) -> Any:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from scipy.interpolate import PchipInterpolator
 
 from ..settings import StageSettings
+from ..summary import FADED
 from .futures import Floats, Ints
 from .survival import Survival
 
@@ -108,6 +109,7 @@ class Timing:
         histories, inverse = _distinct(x, t_x, T)
         x, t_x, T = histories.T
         columns = {"frequency": x, "recency": t_x, "T": T, "monetary_value": (x > 0) * 1.0}
+        columns |= dict.fromkeys(FADED, (x > 0) * 1.0)  # no probability depends on spend
         summary = pd.DataFrame({"customer_id": [str(at) for at in range(len(x))], **columns})
         chances = [self.few.expect(summary, horizon_days=horizon, level=0.5)["p_purchase"] for horizon in days]
         return np.stack(chances, axis=1)[inverse]

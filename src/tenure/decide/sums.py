@@ -13,7 +13,7 @@ from .costs import cost_of
 from .dictionary import CUSTOMERS, DISAGREEMENTS, KEEP, TOP, WIN_BACK
 from .futures import Block, Floats, simulate_blocks
 from .groups import GroupSums
-from .history import AGES, to_dates
+from .history import AGES, summary_columns, to_dates
 from .lifecycle import Timing, disagreements, stage_of
 from .offers import Listed, by_clv, by_gain, evaluate_offer, observed_rates, offer_columns, unreliable_ranges
 from .question import Question
@@ -174,7 +174,7 @@ class Sums:
     def _list(self, part: pd.DataFrame, rows: pd.DataFrame, lift: Floats) -> None:
         """List the customers to win back, with what a simulation of their gain needs, to keep, and in doubt."""
         is_quiet = rows["stage"].isin(["inactive", "dormant"]).to_numpy()
-        summary = {name: part[name] for name in ("frequency", "recency", "T", "monetary_value")}
+        summary = {name: part[name] for name in summary_columns(part)[1:]}
         for listed, columns, is_in, further in (
             (self.to_win_back, WIN_BACK, is_quiet, summary),
             (self.to_keep, KEEP, ~is_quiet, {}),

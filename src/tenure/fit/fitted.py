@@ -51,7 +51,7 @@ class FittedModel:
     def draws(self) -> dict[str, Floats]:
         """Return the model's parameters, each of shape (chains, draws)."""
         values = self.target.quantities(self.u)
-        return {name: np.ascontiguousarray(values[name]) for name in self.target.parameters}
+        return {name: np.ascontiguousarray(values[name]) for name in self.target.spec.parameters}
 
     def tree(self) -> "xr.DataTree":
         """Return the draws for ArviZ: groups posterior, prior and, from chains, sample_stats; no customer rows."""
@@ -59,7 +59,11 @@ class FittedModel:
 
         groups = {
             name: xr.Dataset(
-                {key: (("chain", "draw"), value) for key, value in self.target.quantities(u).items()},
+                {
+                    key: (("chain", "draw"), value)
+                    for key, value in self.target.quantities(u).items()
+                    if key not in self.target.plugged  # a constant has neither R-hat nor effective draws
+                },
                 # Without coordinates ArviZ takes the chain for another dimension of the parameter.
                 {"chain": np.arange(u.shape[0]), "draw": np.arange(u.shape[1])},
             )

@@ -112,8 +112,7 @@ def leave_one_out(fit: "Fit", base: CompressedSummary, *, seed: int) -> dict[str
 
     def of_spend(draws: int, at: NDArray[np.int64]) -> Floats:
         pointwise, options = models[1]
-        x, means, single = pairs.x[at], pairs.mean[at], [column[at] for column in pairs.single]
-        values: Floats = pointwise(few(joint, size, draws), x, means, *single, **options)
+        values: Floats = pointwise(few(joint, size, draws), *pairs.take(at), **options)
         return values
 
     loos = {}

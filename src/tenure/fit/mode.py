@@ -13,6 +13,7 @@ from tenure.kernel_table import Floats, HistoryTable
 from tenure.rfm import CompressedSummary
 from tenure.summary import CustomerSummary
 
+from .fading import highest
 from .ridge import Density
 from .target import SpendRows, spend_spec
 
@@ -101,14 +102,20 @@ def _most_likely_spend(base: CompressedSummary, model: str) -> dict[str, float]:
     spec = spend_spec(base, model)
     rows, likelihood = SpendRows.of(base, spec), spend.model_part(spec.name, "likelihood")
     money = float(np.exp(np.log(rows.mean) @ rows.customers / rows.customers.sum()))
-    table = likelihood.Table.of(rows.x, rows.mean / money, rows.customers, *rows.single, **spec.options)
-    theta, top = _climb(likelihood.kernel, table, np.array(spec.start))
+    columns, start = rows.columns(money), np.array(spec.start)
+
+    def climb(**delta: float) -> tuple[Floats, float]:
+        return _climb(likelihood.kernel, likelihood.Table.of(*columns, **delta, **spec.options), start)
+
+    delta = {"delta": 1.0} if spec.on_orders else {}
+    if spec.is_fading:
+        delta = {"delta": highest(lambda delta: climb(delta=delta)[1])}
+    theta, top = climb(**delta)
     parameters = {
         name: value * (money if name in spec.scaled else 1.0)
-        for name, value in zip(spec.parameters, theta.tolist(), strict=True)
+        for name, value in zip(spec.estimated, theta.tolist(), strict=True)
     }
-    densities = rows.customers @ rows.x if rows.single else rows.customers.sum()  # of amounts, or of means
-    return {**parameters, "spend_log_likelihood": top - densities * np.log(money)}
+    return {**parameters, **spec.plugged, **delta, "spend_log_likelihood": top - rows.densities * np.log(money)}
 
 
 def _climb(kernel: Callable[..., Any], table: HistoryTable, start: Floats) -> tuple[Floats, float]:

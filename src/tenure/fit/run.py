@@ -122,7 +122,7 @@ def fit_models(
 def _with_left_out(model: FittedModel, base: CompressedSummary, settings: FitSettings) -> FittedModel:
     """Add the share of repeat purchase days that were left out, and a note where another model was fitted."""
     amounts, spec = base.amounts, model.target.spec
-    is_on_amounts = bool(spec.without_amounts) and amounts is not None
+    is_on_amounts = bool(spec.without_amounts) and amounts is not None  # orders leave out the same days
     share = amounts.left_out / max(amounts.days, 1) if is_on_amounts and amounts is not None else 0.0
     note = model.note
     if spec.name != settings.spend_model:

@@ -8,11 +8,11 @@ import math
 import os
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import pairwise
 from types import ModuleType
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,7 +23,9 @@ from tenure.kernel_table import Floats, HistoryTable
 from tenure.model_spec import Spec
 from tenure.rfm import CompressedSummary, Spends
 from tenure.settings import FitSettings, PriorSettings
-from tenure.summary import Amounts
+from tenure.summary import Amounts, Orders
+
+from .fading import most_likely_delta
 
 # Families by number, for compiled code; parameters in PyMC's order.
 FAMILIES = {
@@ -89,6 +91,7 @@ class Target:
         table: the data.
         priors: by quantity, in the order of the coordinates.
         scale: days, or units of the log's money, in one unit of the table's.
+        plugged: parameters that are one number each, by name.
     """
 
     kind: str
@@ -97,6 +100,7 @@ class Target:
     table: HistoryTable
     priors: Mapping[str, PriorSettings]
     scale: float
+    plugged: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -105,8 +109,8 @@ class Target:
 
     @property
     def parameters(self) -> tuple[str, ...]:
-        """Return the names of the model's parameters."""
-        return tuple(self.spec.parameters)
+        """Return the names of the model's parameters that are estimated with uncertainty."""
+        return self.spec.estimated
 
     @property
     def is_empty(self) -> bool:
@@ -158,7 +162,8 @@ class Target:
                 name: 1.0 / (1.0 + np.exp(-u[..., at])) if quantity.is_share else np.exp(u[..., at])
                 for at, (name, quantity) in enumerate(self.spec.quantities.items())
             }
-        return {**own, **self.likelihood.to_parameters(u, self.scale)}
+        plugged = {name: np.full(u.shape[:-1], value) for name, value in self.plugged.items()}
+        return {**own, **self.likelihood.to_parameters(u, self.scale), **plugged}
 
     def restore(self, u: Floats) -> Floats:
         """Return coordinates as they are; see `ridge.Straightened`."""
@@ -173,28 +178,63 @@ class Target:
 
 def spend_spec(base: CompressedSummary, model: str) -> Spec:
     """Return the spec of a spend model, or of the one for customers whose single amounts are not at hand."""
-    spec, amounts = spend.MODELS[model], base.amounts
+    spec = spend.MODELS[model]
     # Where nobody paid for a repeat purchase there is nothing to fit, and either model is the prior.
-    has_amounts = amounts is not None and (amounts.count.size > 0 or base.spends.count.size == 0)
-    return spec if has_amounts or not spec.without_amounts else spend.MODELS[spec.without_amounts]
+    if not spec.without_amounts or base.spends.count.size == 0:
+        return spec
+    if spec.on_orders:
+        is_there = base.orders is not None and base.orders.amounts.size > 0
+    else:
+        is_there = base.amounts is not None and base.amounts.count.size > 0
+    return spec if is_there else spend.MODELS[spec.without_amounts]
 
 
 class SpendRows(NamedTuple):
-    """The data of a spend model: distinct pairs, their `customers`, and `single`, what it needs of single amounts."""
+    """The data of a spend model: distinct customers by their paid purchases `x` and mean spend, and how many have both.
+
+    `single` are the sums of logs, or `orders` the orders, of models that need them.
+    """
 
     x: Floats
     mean: Floats
     customers: Floats
-    single: tuple[Floats, ...]
+    single: tuple[Floats, ...] = ()
+    orders: Orders | None = None
 
     @classmethod
     def of(cls, base: CompressedSummary, spec: Spec) -> "SpendRows":
         """Return the data that a model is fitted to."""
+        if spec.on_orders and base.orders is not None:
+            return cls._of_orders(base.orders if spec.with_first_order else base.orders.without_first())
         rows: Amounts | Spends = base.spends
         single: tuple[Floats, ...] = ()
         if spec.without_amounts and base.amounts is not None:
             rows, single = base.amounts, (base.amounts.log_ratio,)
         return cls(rows.frequency.astype(float), rows.mean, rows.count.astype(float), single)
+
+    @classmethod
+    def _of_orders(cls, orders: Orders) -> "SpendRows":
+        if not orders.amounts.size:  # first orders alone leave the spend on later ones to the prior
+            orders = orders.take(np.empty(0, np.int64))
+        x, sums = (orders.first > 0) + orders.repeats, orders.first + orders.faded(1.0)[1]
+        return cls(x.astype(float), sums / x, orders.count.astype(float), orders=orders)
+
+    @property
+    def densities(self) -> float:
+        """Count the densities in the likelihood: of amounts, or of means."""
+        return float(self.customers @ self.x if self.single or self.orders else self.customers.sum())
+
+    def columns(self, unit: float = 1.0) -> tuple[Any, ...]:
+        """Return what the likelihood's `Table.of` takes, with money in some unit of the log's."""
+        if self.orders is not None:
+            return (self.orders.scaled(unit),)
+        return (self.x, self.mean / unit, self.customers, *self.single)
+
+    def take(self, at: NDArray[np.int64]) -> tuple[Any, ...]:
+        """Return what the likelihood's `pointwise` takes, of some rows."""
+        if self.orders is not None:
+            return (self.orders.take(at),)
+        return (self.x[at], self.mean[at], *(column[at] for column in self.single))
 
 
 def purchase_target(base: CompressedSummary, settings: FitSettings) -> Target:
@@ -217,5 +257,12 @@ def spend_target(base: CompressedSummary, settings: FitSettings, spec: Spec | No
     likelihood, rows = spend.model_part(spec.name, "likelihood"), SpendRows.of(base, spec)
     mean_log = np.log(rows.mean) @ rows.customers / max(rows.customers.sum(), 1.0)
     scale = settings.scale.money or float(np.exp(mean_log))
-    table = likelihood.Table.of(rows.x, rows.mean / scale, rows.customers, *rows.single, **spec.options)
-    return Target("spend", spec, likelihood, table, settings.priors_of(spec.name), scale)
+    columns, priors = rows.columns(scale), settings.priors_of(spec.name)
+
+    def at(**delta: float) -> Target:
+        table = likelihood.Table.of(*columns, **delta, **spec.options)
+        return Target("spend", spec, likelihood, table, priors, scale, {**spec.plugged, **delta})
+
+    if spec.is_fading and rows.customers.size:
+        return at(delta=most_likely_delta(lambda delta: at(delta=delta)))
+    return at(delta=1.0) if spec.on_orders else at()

@@ -70,7 +70,7 @@ def _question(
     params = Params(**settings.score.params(), seed=settings.seed)
     days = decide.Days.of(end, params.horizon_days, settings.decide)
     id_type = choose_type(transactions, settings.transactions.id_type, loaded.about.get("id_type"))
-    histories = decide.stream_histories(transactions, days, id_type)
+    histories = decide.stream_histories(transactions, days, id_type, loaded.scorer.delta)
     segments = tuple(settings.transactions.segments)
     decide.require_costs(histories, settings.decide, segments)
     backtest = registry.backtest_of(loaded.about)

@@ -58,7 +58,7 @@ def run(settings: ScoreJobSettings, config: str) -> Result:
     segments = segments_of(loaded.scorer)
     carry_segments(settings.transactions, segments, f"{model}, fitted by segments,")
     with folder.locked():
-        customers = _customers(settings, loaded.about, segments)
+        customers = _customers(settings, loaded, segments)
         if customers.log is not None:
             console.print_reconciliation(customers.log.reconciliation)
             console.print_unscored(customers.log.unscored, "scored")
@@ -66,7 +66,7 @@ def run(settings: ScoreJobSettings, config: str) -> Result:
         with console.stage("check the customers"):
             parts = _divide(customers, loaded.scorer, settings, folder)
         log.info("%s customers; model %s", f"{parts.customers:,}", model)
-        about = {"model": model, "verdict": verdict.value, "as_of": customers.as_of}
+        about = {"model": model, "model_tags": loaded.about, "verdict": verdict.value, "as_of": customers.as_of}
         scored = _score(loaded, customers, parts, about, settings, config)
         console.print_scores(scored, settings, loaded.about, registry.ui_command(uri))
         if folder.is_file:
@@ -230,8 +230,8 @@ def require_supported(scorer: Scorer, settings: ScoreJobSettings, model: str) ->
         )
 
 
-def _customers(settings: ScoreJobSettings, about: Mapping[str, str], segments: Sequence[str]) -> Customers:
-    of_model, setting = about.get("id_type"), settings.transactions.id_type
+def _customers(settings: ScoreJobSettings, loaded: registry.Loaded, segments: Sequence[str]) -> Customers:
+    of_model, setting = loaded.about.get("id_type"), settings.transactions.id_type
     if settings.summary.path is not None:
         file = SummaryFile(settings.summary.path, texts=(*settings.by, *segments)).with_type(setting, of_model)
         return Customers(file, settings.summary.as_of, None)
@@ -240,7 +240,8 @@ def _customers(settings: ScoreJobSettings, about: Mapping[str, str], segments: S
         transactions = read(settings.transactions, end=settings.rfm.end)
     further = [name for name in settings.score.columns if name in HISTORY]
     id_type = choose_type(transactions, setting, of_model)
-    summary = stream_summary(transactions, settings.rfm.end, id_type=id_type, further=further)
+    delta = getattr(loaded.scorer, "delta", None)  # the scorer of an older version has none
+    summary = stream_summary(transactions, settings.rfm.end, id_type=id_type, further=further, delta=delta)
     as_of = summary.as_of
     accounted = AccountedLog.of(transactions, as_of, settings.transactions.normalize_ids)
     return Customers(summary, str(as_of), accounted)

@@ -23,7 +23,9 @@ from mlflow.types.schema import AnyType
 from tenure import paths
 from tenure.posterior import Posterior
 from tenure.review import Verdict
-from tenure.scorer import COLUMNS, COUNTS, Params, Scorer
+from tenure.scorer import COLUMNS as SCORES
+from tenure.scorer import COUNTS, Params, Scorer
+from tenure.summary import COLUMNS, FADED, FIRST_ORDER, OPTIONAL
 from tenure.totals import Drifts
 
 from .aliases import (
@@ -60,7 +62,6 @@ HOW_TO_LOAD = """Score a log with `tenure-score model=models:/{name}@champion`, 
 `tenure.load("models:/{name}@champion").scorer.score(summary)`. The champion is the version to use; a challenger waits
 for a review or a comparison (`tenure-promote`). Totals come from `scores.totals`: never add up customers' intervals."""
 REQUIREMENTS = ("mlflow", "numba", "numpy", "pandas")
-SUMMARY_COLUMNS = ("customer_id", "frequency", "recency", "T", "monetary_value")
 EXAMPLE = pd.DataFrame(
     {
         "customer_id": ["once", "regular", "slipping", "new"],
@@ -270,17 +271,23 @@ def _pack(posterior: Posterior, drifts: Drifts | None, folder: Path) -> dict[str
     return packed
 
 
+def _example(posterior: Posterior) -> pd.DataFrame:
+    """Return synthetic customers with the columns that the models use, of the first segment where there are any."""
+    spec, columns, segments = posterior.specs[1], dict[str, Any](), posterior.segments
+    if segments is not None:
+        first = segments.values[0] if segments.values else ["(none)"] * len(segments.names)
+        columns |= dict(zip(segments.names, first, strict=True))
+    if spec.with_first_order:
+        columns[FIRST_ORDER] = [41.0, 30.0, 52.5, 25.0]
+    if spec.is_fading:
+        delta, mean = float(posterior.draws["delta"].flat[0]), EXAMPLE["monetary_value"]
+        weights = [float(sum(delta**later for later in range(number))) for number in EXAMPLE["frequency"]]
+        columns |= dict(zip(FADED, (weights, mean * weights), strict=True))
+    return EXAMPLE.assign(**columns)
+
+
 def _defaults() -> dict[str, Any]:
     return asdict(Params())
-
-
-def _example(posterior: Posterior) -> pd.DataFrame:
-    """Return synthetic customers, of the first segment where there are any."""
-    segments = posterior.segments
-    if segments is None or not segments.values:
-        names = () if segments is None else segments.names
-        return EXAMPLE.assign(**dict.fromkeys(names, "(none)"))
-    return EXAMPLE.assign(**dict(zip(segments.names, segments.values[0], strict=True)))
 
 
 def _signature(posterior: Posterior) -> ModelSignature:
@@ -288,10 +295,14 @@ def _signature(posterior: Posterior) -> ModelSignature:
     names = () if posterior.segments is None else posterior.segments.names
     segments = [ColSpec(AnyType(), name, required=False) for name in names]
     kinds = {int: "long", float: "double"}
-    outputs = [ColSpec("long" if column in COUNTS else "double", column) for column in COLUMNS]
+    outputs = [ColSpec("long" if column in COUNTS else "double", column) for column in SCORES]
     return ModelSignature(
         # Any type: MLflow would refuse whole numbers in a column of doubles; the scorer checks the types.
-        inputs=Schema([*(ColSpec(AnyType(), column) for column in SUMMARY_COLUMNS), *segments]),
+        inputs=Schema(
+            [ColSpec(AnyType(), column) for column in COLUMNS]
+            + [ColSpec(AnyType(), column, required=False) for column in OPTIONAL]
+            + segments
+        ),
         outputs=Schema([ColSpec("string", "customer_id"), *outputs]),
         params=ParamSchema([ParamSpec(name, kinds[type(value)], value) for name, value in _defaults().items()]),
     )

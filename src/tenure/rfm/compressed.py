@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ..summary import Amounts, CustomerSummary, FirstOrders
+from ..summary import FIRST_ORDER, Amounts, CustomerSummary, FirstOrders, Orders
 from ..transactions import Transactions
 from .amounts import LOG
-from .customers import per_customer
+from .customers import PAID, per_customer
 from .parts import Part, with_parts
 from .window import EVERYONE, AcquisitionWindow, RfmError, end_of, refuse_nobody
 
@@ -61,7 +61,9 @@ class Spends:
 
 @dataclass(frozen=True)
 class CompressedSummary:
-    """The distinct histories and spends of a customer base; its size does not grow with the number of customers.
+    """The distinct histories and spends of a customer base; their size does not grow with the number of customers.
+
+    `orders`, which models of single orders need, grow with the number of repeat purchases.
 
     `compress` builds it from a log of any size with grouped queries, `CompressedSummary.of` from a summary, also by
     segment: then `parts` are the segments, whose columns are `segment_names`.
@@ -72,6 +74,7 @@ class CompressedSummary:
     as_of: date | None
     first_orders: FirstOrders | None = None
     amounts: Amounts | None = None
+    orders: Orders | None = None
     segment_names: tuple[str, ...] = ()
     parts: tuple[Part, ...] = ()
 
@@ -89,7 +92,8 @@ class CompressedSummary:
         grouped = pairs.groupby(["frequency", "monetary_value"], as_index=False).size()
         columns = (grouped[name].to_numpy() for name in ("frequency", "monetary_value", "size"))
         spends = Spends(*columns)
-        base = cls(histories(summary), spends, summary.as_of, summary.first_orders, summary.amounts)
+        orders = None if summary.orders is None else summary.orders.counted()
+        base = cls(histories(summary), spends, summary.as_of, summary.first_orders, summary.amounts, orders)
         return with_parts(base, summary, segments) if segments else base
 
     @property
@@ -114,14 +118,15 @@ def compress(
     """Compress a log of any size; memory grows with the distinct rows, not with the number of customers."""
     last = end_of(transactions, end)
     least = transactions.least_amount(last)
-    # Four queries use the table: the engine caches it.
-    with per_customer(transactions, last, window, least).cache() as customers:
+    # Five queries use the table: the engine caches it.
+    with per_customer(transactions, last, window, least, with_orders=True).cache() as customers:
         by = ["frequency", "recency", "T"]
         distinct = customers.group_by(by).aggregate(count=customers.count()).order_by(by).to_pandas()
         paid = customers.filter((customers["frequency"] > 0) & (customers["monetary_value"] > 0))
         pairs = ["frequency", "monetary_value"]
         spends = paid.group_by(pairs).aggregate(count=paid.count()).order_by(pairs).to_pandas()
         amounts = _amounts(customers, least, int(distinct["frequency"] @ distinct["count"]))
+        lists = customers.select("customer_id", FIRST_ORDER, PAID).order_by("customer_id").to_pandas()
         order = customers["first_order"]
         sums = customers.aggregate(mean=order.mean(), sd=order.std(how="pop"), customers=order.count())
         first = sums.to_pandas().iloc[0]
@@ -130,8 +135,9 @@ def compress(
     means = spends["monetary_value"].to_numpy(dtype=np.float64)
     counts = [spends[name].to_numpy(dtype=np.int64) for name in ("frequency", "count")]
     size = int(first["customers"])
-    orders = FirstOrders(float(first["mean"]), float(first["sd"]), size) if size else None
-    return CompressedSummary(Histories(*columns), Spends(counts[0], means, counts[1]), last, orders, amounts)
+    firsts = FirstOrders(float(first["mean"]), float(first["sd"]), size) if size else None
+    orders = Orders.of(lists[FIRST_ORDER].to_numpy(np.float64), list(lists[PAID]), least).counted()
+    return CompressedSummary(Histories(*columns), Spends(counts[0], means, counts[1]), last, firsts, amounts, orders)
 
 
 def _amounts(customers: Any, least: float, days: int) -> Amounts:

@@ -11,7 +11,7 @@ import ibis
 import numpy as np
 import pandas as pd
 
-from ..summary import COLUMNS, SPENDING, Amounts, CustomerSummary, FirstOrders
+from ..summary import COLUMNS, FADED, FIRST_ORDER, SPENDING, Amounts, CustomerSummary, FirstOrders, Orders
 from ..transactions import STRING, Transactions
 from . import amounts
 from .cohort_segments import cohorts_of
@@ -19,6 +19,7 @@ from .window import EVERYONE, AcquisitionWindow, end_of, is_in_window, mark_left
 
 # Further columns that a log has of a customer, with their names in `per_customer`.
 HISTORY = {"first_purchase": "first_purchase", "last_purchase": "last", "historic_spend": "spend"}
+PAID = "paid"  # a list of the amounts of paid purchase days, the first included
 
 
 def summary_query(
@@ -26,16 +27,20 @@ def summary_query(
     end: date | str | None = None,
     window: AcquisitionWindow = EVERYONE,
     further: Sequence[str] = (),
+    *,
+    with_orders: bool = False,
 ) -> Any:
     """Return the customer summary at the end of observation as a lazy Ibis table of any size, in no order.
 
-    It has the five columns of a customer summary, `further` ones (of `HISTORY`) and the segments. Write it with
-    `to_parquet`, or read it in parts with `to_pyarrow_batches`. Later sales and refunds do not affect it.
+    It has the five columns of a customer summary, `first_order_value`, `further` ones (of `HISTORY`), with orders the
+    list `PAID`, and the segments. Write it with `to_parquet`, or read it in parts with `to_pyarrow_batches`. Later
+    sales and refunds do not affect it.
     """
     last = end_of(transactions, end)
-    customers = per_customer(transactions, last, window)
-    cohorts = cohorts_of(transactions, customers)
-    summary = customers.select(*COLUMNS, **{name: customers[HISTORY[name]] for name in further}, **cohorts)
+    customers = per_customer(transactions, last, window, with_orders=with_orders)
+    named = {name: customers[HISTORY[name]] for name in further}
+    lists = {PAID: customers[PAID]} if with_orders else {}
+    summary = customers.select(*COLUMNS, FIRST_ORDER, **named, **lists, **cohorts_of(transactions, customers))
     segments = transactions.segment_values(last)
     return summary if segments is None else summary.join(segments, "customer_id")
 
@@ -50,7 +55,7 @@ def summarize(
     """
     last = end_of(transactions, end)
     least = transactions.least_amount(last)
-    customers = per_customer(transactions, last, window, least)
+    customers = per_customer(transactions, last, window, least, with_orders=True)
     segments = transactions.segment_values(last)
     customers = customers.mutate(**cohorts_of(transactions, customers))
     if segments is not None:
@@ -58,14 +63,15 @@ def summarize(
     table = customers.order_by("customer_id").to_pandas()
     refuse_nobody(len(table), window)
     first = table["first_order"].dropna().to_numpy(dtype=np.float64)
-    orders = FirstOrders(float(first.mean()), float(first.std()), first.size) if first.size else None
+    firsts = FirstOrders(float(first.mean()), float(first.std()), first.size) if first.size else None
     return CustomerSummary.from_frame(
         table,
         last,
-        orders,
+        firsts,
         transactions.segments,
         amounts=Amounts.of(table, least),
         spending=table[list(SPENDING)].reset_index(drop=True),
+        orders=Orders.of(table[FIRST_ORDER].to_numpy(np.float64), list(table[PAID]), least),
     )
 
 
@@ -78,19 +84,27 @@ class StreamedSummary:
         as_of: the end of observation.
         id_type: the type of the ids, which determines their order: integers are sorted by number.
         rows: the number of rows of a part.
+        delta: at which evidence on spend fades, for the columns `summary.FADED` from the list `PAID`; None: without.
     """
 
     table: Any
     as_of: date
     id_type: str = STRING
     rows: int = 250_000
+    delta: float | None = None
 
     def parts(self) -> Iterator[pd.DataFrame]:
         """Yield the summary part by part."""
         typed = self.table.mutate(customer_id=self.table["customer_id"].cast(self.id_type))
         for part in typed.order_by("customer_id").to_pyarrow_batches(chunk_size=self.rows):
             if part.num_rows:
-                yield part.to_pandas()
+                yield self._with_faded(part.to_pandas())
+
+    def _with_faded(self, part: pd.DataFrame) -> pd.DataFrame:
+        if self.delta is None:
+            return part
+        orders = Orders.of(part[FIRST_ORDER].to_numpy(np.float64), list(part.pop(PAID)), 0.0)
+        return part.assign(**dict(zip(FADED, orders.faded(self.delta), strict=True)))
 
     def count(self) -> int:
         """Count the customers."""
@@ -104,6 +118,7 @@ def stream_summary(
     *,
     id_type: str = STRING,
     further: Sequence[str] = (),
+    delta: float | None = None,
 ) -> StreamedSummary:
     """Return the customer summary in parts, for any number of customers.
 
@@ -113,23 +128,33 @@ def stream_summary(
         window: the customers to include.
         id_type: the type of the ids (`transactions.choose_type`).
         further: columns of `HISTORY`.
+        delta: at which a model's evidence on spend fades, None where it does not; see `StreamedSummary`.
     """
     last = end_of(transactions, end)
-    table = summary_query(transactions, last, window, further).cache()
+    table = summary_query(transactions, last, window, further, with_orders=delta is not None).cache()
     refuse_nobody(int(table.count().to_pyarrow().as_py()), window)
-    return StreamedSummary(table, last, id_type)
+    return StreamedSummary(table, last, id_type, delta=delta)
 
 
-def per_customer(transactions: Transactions, end: date, window: AcquisitionWindow, least: float | None = None) -> Any:
+def per_customer(
+    transactions: Transactions,
+    end: date,
+    window: AcquisitionWindow,
+    least: float | None = None,
+    *,
+    with_orders: bool = False,
+) -> Any:
     """Return an Ibis table with the summary, `first_purchase`, `last`, `spend` and `first_order` of each customer.
 
     All purchases of a left-truncated customer in the log are repeat purchases. Recency and T count from the day before
     the log's first day, not from the acquisition, because the log does not contain the purchases between the two. There
-    is no first order. With `least` there are the columns of `amounts` too.
+    is no first order. With `least` there are the columns of `amounts` too, with orders the list `PAID`.
     """
     bought = transactions.purchases(end)
     amount = bought["amount"]
     sums = {} if least is None else amounts.sum_counted(amount, least)
+    if with_orders:
+        sums[PAID] = amount.cast("float64").collect(where=amount > 0, order_by=bought["date"])
     grouped = bought.group_by("customer_id").aggregate(
         first_purchase=bought["date"].min(),
         last=bought["date"].max(),
@@ -155,5 +180,7 @@ def per_customer(transactions: Transactions, end: date, window: AcquisitionWindo
         last="last",
         spend=customers["spend"].cast("float64"),
         first_order=is_old.ifelse(ibis.null("float64"), first_order.cast("float64")),
+        first_order_value=is_old.ifelse(0.0, first_order.cast("float64")),
         **({} if least is None else amounts.of_repeats(customers, least)),
+        **({PAID: customers[PAID].fill_null([])} if with_orders else {}),
     )

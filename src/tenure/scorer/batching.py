@@ -12,6 +12,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from ..counter_random import customer_keys
+from ..spend.evidence import Evidence
 from .columns import TOTALS, WIDTH
 from .exact_sums import BINS, limit_of, rounding_of
 from .groups import blocks
@@ -100,16 +101,15 @@ def score_batches(
     values share the work. Sums are exact, so neither blocks nor threads change a bit of them. `advance` is called with
     the number of customers of each block done.
     """
-    names = ("frequency", "recency", "T", "monetary_value")
     # Copies: pandas may return a read-only view, for which the kernel would be compiled once more.
-    x, t_x, T, monetary_value = (customers[name].to_numpy(np.float64, copy=True) for name in names)
+    x, t_x, T = (customers[name].to_numpy(np.float64, copy=True) for name in ("frequency", "recency", "T"))
     # Without outcomes nothing is simulated.
     keys = customer_keys(customers["customer_id"] if request.with_outcomes else (), request.params.seed)
     draws, places = populations.draws[0], populations.places
     cells = codes * len(populations.draws) + places
     order = np.lexsort((t_x, T, x, cells))
     output = KernelOutput.empty(len(customers), request.periods, groups, draws.size)
-    question, rows_of = request.question(draws), Customers(x, t_x, T, monetary_value, keys)
+    question, rows_of = request.question(draws), Customers(x, t_x, T, draws.evidence_of(customers), keys)
     most_clv = limit_of(question.of_clv)
     kept = futures or Futures(np.empty((0, 0), np.int32), np.empty((0, 0)))
     caches: SimpleQueue[tuple[int, Cache]] = SimpleQueue()
@@ -149,7 +149,7 @@ def expect_new_customer(draws: Draws, ends: Floats) -> tuple[Floats, Floats]:
     output, none = KernelOutput.empty(1, 0, 0, draws.size), Futures(np.empty((0, 0), np.int32), np.empty((0, 0)))
     sums = np.zeros((len(TOTALS), BINS, draws.size))
     outputs = Outputs(output.table, sums, output.paths, output.by_period, none.purchases, none.clv)
-    customer = Customers(zero, zero, zero, zero, np.zeros(1, np.uint64))
+    customer = Customers(zero, zero, zero, Evidence(zero, zero, zero, zero), np.zeros(1, np.uint64))
     score_block(np.zeros(1, np.int64), customer, draws.population, question, cache, outputs)
     return cache.plain * cache.alive[:, None], cache.chance
 

@@ -16,6 +16,7 @@ from ..caching import njit
 from ..counter_random import draw_salt, uniform_at
 from ..purchase import dispatch as purchase
 from ..spend import dispatch as spend
+from ..spend.evidence import Evidence
 from . import columns
 from .buyers import find_buyers
 from .exact_sums import Rounding, split
@@ -29,12 +30,12 @@ MOST_COUNTED = 2.0**31 - 1.0  # by the integers of `Outputs.counts`
 
 
 class Customers(NamedTuple):
-    """Columns of the summary as floats, and the keys of the random numbers, shape (customers,) each."""
+    """Columns of the summary as floats, evidence on spend, and the keys of the random numbers, by customer."""
 
     x: Floats
     t_x: Floats
     T: Floats
-    monetary_value: Floats
+    evidence: Evidence
     key: Keys
 
 
@@ -171,9 +172,15 @@ def score_block(rows, customers, population, question, cache, outputs):
             _renew_history(x, t_x, T, population, question.margin, cache)
             _add_expected_purchases(_count_equal(at, rows, customers), question, cache, outputs.totals)
         T_before, t_x_before = T, t_x
-        _expect(i, customers.monetary_value[i], question, cache, scratch, outputs)
+        _expect(i, _evidence_of(i, customers.evidence), question, cache, scratch, outputs)
         if question.with_outcomes:
             _simulate(i, customers, population, question, cache, scratch, outputs)
+
+
+@njit()
+def _evidence_of(i, evidence):
+    """Return the evidence of one customer."""
+    return Evidence(evidence.monetary_value[i], evidence.first[i], evidence.number[i], evidence.spend[i])
 
 
 @njit()
@@ -222,12 +229,12 @@ def _add_expected_purchases(count, question, cache, totals):
 
 
 @njit()
-def _expect(i, monetary_value, question, cache, scratch, outputs):
+def _expect(i, evidence, question, cache, scratch, outputs):
     """Compute one customer's expectations, and add the values to the totals."""
     draws, values, sums = scratch.values.size, scratch.values, outputs.totals[columns.TOTAL_EXPECTED_CLV]
     sum_spend, sum_value, sum_squares = 0.0, 0.0, 0.0
     for s in range(draws):
-        expected_spend = spend.expect_spend(s, monetary_value, cache.spend)
+        expected_spend = spend.expect_spend(s, evidence, cache.spend)
         values[s] = cache.worth[s] * expected_spend
         sum_spend += expected_spend
         sum_value += values[s]
@@ -236,7 +243,7 @@ def _expect(i, monetary_value, question, cache, scratch, outputs):
         sums[0, s] += coarse
         sums[1, s] += fine
     for period in range(outputs.total_paths.shape[2]):
-        _expect_period(i, period, monetary_value, question, cache, outputs)
+        _expect_period(i, period, evidence, question, cache, outputs)
     row = outputs.table[i]
     row[columns.P_ALIVE], row[columns.P_PURCHASE] = cache.sums[0] / draws, cache.sums[1] / draws
     row[columns.EXPECTED_PURCHASES], row[columns.EXPECTED_SPEND] = cache.sums[2] / draws, sum_spend / draws
@@ -247,7 +254,7 @@ def _expect(i, monetary_value, question, cache, scratch, outputs):
 
 
 @njit()
-def _expect_period(i, period, monetary_value, question, cache, outputs):
+def _expect_period(i, period, evidence, question, cache, outputs):
     """Add one customer's expectations over one period: what is expected until its end, less until its start."""
     sum_purchases, sum_value, margin = 0.0, 0.0, question.margin
     of_purchases = outputs.total_paths[columns.TOTAL_EXPECTED_PURCHASES]
@@ -258,7 +265,7 @@ def _expect_period(i, period, monetary_value, question, cache, outputs):
             purchases = max(purchases - cache.plain[s, period - 1], 0.0)
             value = max(value - cache.discounted[s, period - 1], 0.0)
         purchases *= cache.alive[s]
-        value *= margin * cache.alive[s] * spend.expect_spend(s, monetary_value, cache.spend)
+        value *= margin * cache.alive[s] * spend.expect_spend(s, evidence, cache.spend)
         sum_purchases += purchases
         sum_value += value
         _add(purchases, question.of_purchases, of_purchases[:, period], s)
@@ -299,7 +306,7 @@ def _simulate_one(i, k, customers, population, question, cache, scratch, outputs
     state[0] = scratch.starts[s]
     # The number that made the customer a buyer gives the time too: so a longer horizon continues the same future.
     quantile = uniform_at(state[0]) / cache.alive[s]
-    spending = spend.start_spending(state, x, customers.monetary_value[i], population.spend, s)
+    spending = spend.start_spending(state, x, _evidence_of(i, customers.evidence), population.spend, s)
     by_period = scratch.by_period
     if by_period.shape[1]:
         by_period[:] = 0.0

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 from ..model_spec import Spec
@@ -13,6 +14,7 @@ from ..purchase import MODELS as PURCHASE_MODELS
 from ..purchase.dispatch import COMPILED as PURCHASE
 from ..spend import MODELS as SPEND_MODELS
 from ..spend.dispatch import COMPILED as SPEND
+from ..spend.evidence import Evidence, evidence_of
 from .kernel import Cache, Floats, Population, allocate_cache
 
 
@@ -24,14 +26,14 @@ class Draws:
         size: their number.
         population: the draws.
         mean_spend: the median over draws of the population's mean spend per purchase.
-        purchase_folder, spend_folder: of the models.
+        purchase, spend: the models.
     """
 
     size: int
     population: Population
     mean_spend: float
-    purchase_folder: str
-    spend_folder: str
+    purchase: Spec
+    spend: Spec
 
     @classmethod
     def of(cls, posterior: Posterior) -> "Draws":
@@ -42,20 +44,25 @@ class Draws:
             _parameters(PURCHASE[purchase.folder][0], purchase, joint),
             _parameters(SPEND[spend.folder][0], spend, joint),
         )
-        return cls(posterior.size, population, float(np.median(spend.mean.value(joint))), purchase.folder, spend.folder)
+        return cls(posterior.size, population, float(np.median(spend.mean.value(joint))), purchase, spend)
 
     def prepare(self, ends: Floats, delta: float) -> Any:
         """Return what the purchase model needs of a request."""
-        return PURCHASE[self.purchase_folder][0].prepare(ends, delta)
+        return PURCHASE[self.purchase.folder][0].prepare(ends, delta)
+
+    def evidence_of(self, customers: pd.DataFrame) -> Evidence:
+        """Return the evidence on spend of the customers of a valid summary."""
+        delta = float(self.population.spend.delta[0]) if "delta" in self.spend.parameters else 1.0
+        return evidence_of(customers, self.spend, delta)
 
     def allocate_cache(self, periods: int) -> Cache:
         """Return an empty cache for one thread."""
-        purchase, spend = PURCHASE[self.purchase_folder][0], SPEND[self.spend_folder][0]
+        purchase, spend = PURCHASE[self.purchase.folder][0], SPEND[self.spend.folder][0]
         return allocate_cache(purchase.allocate(self.size), spend.allocate(self.size), self.size, periods)
 
     def draw_first_orders(self, means: Floats, repeats: int, rng: Any) -> Any:
         """Draw first orders, and by repeat the draws of a customer who made that order; see `spend.protocol`."""
-        first, parameters = SPEND[self.spend_folder][1].draw_first_orders(self.population.spend, means, repeats, rng)
+        first, parameters = SPEND[self.spend.folder][1].draw_first_orders(self.population.spend, means, repeats, rng)
         populations = (self.population._replace(spend=updated) for updated in parameters)
         return first, (replace(self, population=each) for each in populations)
 

@@ -80,7 +80,8 @@ class Scorer:
         """Score customer summaries: `horizon_days`, `discount_rate`, `margin`, `level`, `seed` as in `Params`.
 
         Args:
-            customers: the five columns of a summary, and the columns named in `by`.
+            customers: the five columns of a summary, those of `summary.OPTIONAL` that are at hand, and the columns
+                named in `by`.
             by: columns to total by, such as a country or a channel; a missing value is a group of its own.
             by_month: whether to return purchases and value month by month too; it changes no other number.
             with_futures: whether to return every customer's outcome in every future too, for as many as memory holds.
@@ -91,7 +92,7 @@ class Scorer:
         then.
         """
         request = self._request(params, months=by_month)
-        summary, given = _check(customers)
+        summary, given = self._check(customers)
         keys, codes = group(given, by)
         futures = self._futures(len(summary.table)) if with_futures else None
         populations = self._segments.of(given)
@@ -109,7 +110,7 @@ class Scorer:
         Several times faster, for uses that need means and their credible intervals, but no predictive interval.
         """
         request = self._request(params, outcomes=False)
-        summary, given = _check(customers)
+        summary, given = self._check(customers)
         output = self._run(summary.table, request, *_one_group(summary), self._segments.of(given))
         frame = _frame(output.table, given, {name: name for name in EXPECTED})
         return self._scores(frame, output, request).table
@@ -131,7 +132,7 @@ class Scorer:
         """
         refuse_no_end(params)
         request = self._request(params, horizon=TO_INFINITY / Params.of(params).delta)
-        summary, given = _check(customers)
+        summary, given = self._check(customers)
         keys, codes = group(given, by)
         populations = self._segments.of(given)
         output = self._run(summary.table, request, codes, len(keys), populations, advance=advance).without_counts()
@@ -214,7 +215,7 @@ class Scorer:
     def simulate(self, customers: pd.DataFrame | CustomerSummary, **params: Any) -> Futures:
         """Simulate every customer's purchases and value in every future; for as many as memory holds."""
         request = self._request(params)
-        summary, given = _check(customers)
+        summary, given = self._check(customers)
         futures = self._futures(len(summary.table))
         self._run(summary.table, request, *_one_group(summary), self._segments.of(given), futures=futures)
         return futures
@@ -242,6 +243,21 @@ class Scorer:
         return [
             (draws, share) for draws, share in zip(self._segments.draws, self._segments.shares, strict=True) if share
         ]
+
+    @property
+    def delta(self) -> float | None:
+        """Return what is left of earlier evidence on spend at each order; None where evidence does not fade."""
+        spec = self.posterior.specs[1]
+        return float(self.posterior.draws["delta"].flat[0]) if spec.is_fading else None
+
+    def prepare(self, customers: CustomerSummary) -> CustomerSummary:
+        """Return customers with the columns that the model needs, where their orders are at hand."""
+        return customers if self.delta is None else customers.with_faded(self.delta)
+
+    def _check(self, customers: pd.DataFrame | CustomerSummary) -> tuple[CustomerSummary, pd.DataFrame]:
+        if isinstance(customers, CustomerSummary):
+            return self.prepare(customers), customers.table
+        return CustomerSummary.from_frame(customers), customers
 
     def _request(
         self,
@@ -326,12 +342,6 @@ def _available_cores() -> int:
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
-
-
-def _check(customers: pd.DataFrame | CustomerSummary) -> tuple[CustomerSummary, pd.DataFrame]:
-    if isinstance(customers, CustomerSummary):
-        return customers, customers.table
-    return CustomerSummary.from_frame(customers), customers
 
 
 def _one_group(summary: CustomerSummary) -> tuple[NDArray[np.int64], int]:

@@ -132,7 +132,8 @@ class FitSettings:
             never returns after the first purchase.
         spend_model: model of the spend per purchase. gamma_gamma: fitted to customers' mean spends, as published;
             gamma_gamma_transactions: the same model fitted to the amounts of single purchase days, which only a log
-            has. A customer summary is fitted by gamma_gamma.
+            has; gamma_gamma_fading: so that earlier ones count less; gamma_gamma_first_order: the first order is
+            evidence too; gamma_gamma_orders: both. A customer summary is fitted by gamma_gamma.
         sampler: program that runs nuts: nutpie, or pymc (PyMC's own, much slower).
         chains: chains of nuts, from 2 (R-hat compares chains) to 64.
         tune: warm-up steps of each chain, from 100 to 100,000. Few are enough: nuts starts at the mode, in coordinates

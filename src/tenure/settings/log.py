@@ -156,7 +156,7 @@ class TransactionsSettings:
         id_type: type of the ids in outputs: integer or text; null: as in the log, and of a CSV as in the model's log.
         zero_amounts: sales of amount 0. count: they are purchases; drop: they are left out.
         negligible_amount: share of the median purchase day, from 0 to 0.5. A day with a smaller amount, such as a cent
-            that a refund leaves, is a purchase, but gamma_gamma_transactions is not fitted to its amount.
+            that a refund leaves, is a purchase, but the models of single amounts are not fitted to its amount.
         negative_amounts: rows with a negative amount. refund: net them against sales; drop: leave them out; refuse:
             raise an error.
         cancellations: regular expression of order ids of cancellations, such as "^C(.*)", whose group is the cancelled
@@ -254,8 +254,8 @@ class SummarySettings:
     """A customer summary to score instead of a purchase log.
 
     Args:
-        path: CSV or Parquet file with the columns customer_id, frequency, recency, T and monetary_value; null: score a
-            log.
+        path: CSV or Parquet file with the columns customer_id, frequency, recency, T and monetary_value, and those of
+            evidence that the model uses; null: score a log.
         as_of: end of observation of the summary, such as 1998-06-30; null: not stated.
     """
 

@@ -20,7 +20,8 @@ class TruthSettings:
 
     Args:
         purchase_model: model of purchases and dropout: bg_nbd, mbg_nbd, pareto_nbd or zi_bg_nbd.
-        spend_model: model of the spend per purchase: gamma_gamma; gamma_gamma_transactions has the same process.
+        spend_model: model of the spend per purchase: gamma_gamma (gamma_gamma_transactions has the same
+            process), gamma_gamma_fading, gamma_gamma_first_order or gamma_gamma_orders.
         parameters: parameters of both models by name, such as r, alpha, a, b, p, q, v.
     """
 

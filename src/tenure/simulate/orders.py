@@ -62,7 +62,7 @@ def draw_block(
     customer, number = _enumerate(x + 1)
     time = np.repeat(acquired, x + 1)
     time[number > 0] = np.minimum(repeats, last_moment)
-    amount = np.maximum(np.round(spend.draw_sums(spends[customer], np.ones(customer.size), rng), 2), CENT)
+    amount = np.maximum(np.round(spend.draw_orders(spends, x + 1, rng), 2), CENT)
     left = np.where(left == 0, acquired, np.minimum(calendar.to_days(start + span * left), last_moment))
     mean_spend = spend.mean_spends(spends)
     return Customers(acquired, state, mean_spend, x, left), Orders(customer, number, time, amount)

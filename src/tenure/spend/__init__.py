@@ -9,10 +9,12 @@ from typing import Any
 
 from ..model_spec import Spec
 from .gamma_gamma.spec import GAMMA_GAMMA, GAMMA_GAMMA_TRANSACTIONS
+from .gamma_gamma_orders.spec import GAMMA_GAMMA_FADING, GAMMA_GAMMA_FIRST_ORDER, GAMMA_GAMMA_ORDERS
 
 __all__ = ["MODELS", "model_part"]
 
-MODELS: Mapping[str, Spec] = {spec.name: spec for spec in (GAMMA_GAMMA, GAMMA_GAMMA_TRANSACTIONS)}
+_SPECS = GAMMA_GAMMA, GAMMA_GAMMA_TRANSACTIONS, GAMMA_GAMMA_FADING, GAMMA_GAMMA_FIRST_ORDER, GAMMA_GAMMA_ORDERS
+MODELS: Mapping[str, Spec] = {spec.name: spec for spec in _SPECS}
 
 
 def model_part(name: str, part: str) -> Any:

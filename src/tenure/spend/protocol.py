@@ -8,13 +8,13 @@ They mirror those of `purchase.protocol`; here is what differs. Money is in the 
 
 - `class Parameters(NamedTuple)`, `class Workspace(NamedTuple)`, `allocate(draws)`, `renew_x(x, parameters,
   workspace)`.
-- `expect_spend(draw, monetary_value, workspace)`: the expected value of one purchase of a customer with the
-  workspace's x, under one draw.
+- `expect_spend(draw, evidence, workspace)`: the expected value of one purchase of a customer with the workspace's x
+  and this `evidence.Evidence`, under one draw.
 
 **futures.py**: compiled simulation; travels too.
 
 - `class Spending(NamedTuple)`: one customer's spends in one future.
-- `start_spending(state, x, monetary_value, parameters, draw) -> Spending`.
+- `start_spending(state, x, evidence, parameters, draw) -> Spending`.
 - `draw_spend(state, spending, log_discount)`: one spend times exp(log_discount).
 - `draw_late_spend(state, spending, log_discount)`: the same for a time so late that the discount may underflow.
 - `draw_spends(state, spending, count, log_discount, span)`: the sum of `count` spends, each times exp(log_discount -
@@ -25,7 +25,8 @@ They mirror those of `purchase.protocol`; here is what differs. Money is in the 
 **likelihood.py**: `Table.of(x, mean, count)` from distinct pairs of repeat purchases and mean spend; `kernel`,
 `density`, `densities`, `gradients`, `to_parameters`, and `pointwise(draws, x, mean)`. `Table.of` and `pointwise` of a
 model whose spec has `without_amounts` take `log_ratio` too: of each pair the sum of log(amount / mean) over a
-customer's purchases.
+customer's purchases. Those of a model on orders (`Spec.on_orders`) are `Table.of(orders, delta=...)` and
+`pointwise(draws, orders)`, of `summary.Orders`; it has no `gradients`, which segments need.
 
 **process.py**: `class Process` with the methods of `SpendProcess` below.
 
@@ -52,8 +53,11 @@ class SpendProcess(Protocol):
     def draw_sums(self, state: Any, counts: NDArray[np.integer] | Floats, rng: np.random.Generator) -> Floats:
         """Draw the sum of each customer's purchases, of which there are `counts`."""
 
+    def draw_orders(self, state: Any, counts: NDArray[np.integer], rng: np.random.Generator) -> Floats:
+        """Draw each customer's orders, the first included, customer by customer; a state that moves is moved."""
+
     def draw_means(self, counts: NDArray[np.integer] | Floats, rng: np.random.Generator) -> Floats:
-        """Draw new customers' mean spends over `counts` purchases each, at least 1."""
+        """Draw new customers' mean spends over `counts` repeat purchases each, at least 1."""
 
     def draw_amounts(self, counts: NDArray[np.integer], rng: np.random.Generator) -> Floats:
-        """Draw the amounts of new customers' `counts` purchases each, customer by customer."""
+        """Draw the amounts of new customers' `counts` repeat purchases each, customer by customer."""

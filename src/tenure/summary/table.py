@@ -15,13 +15,18 @@ import pandas as pd
 from .amounts import Amounts
 from .faults import SHOWN, Fault, SummaryError, repeated
 from .ids import IdsError, canonical_ids, ids_fault, is_null, is_text, kind_of
+from .orders import Orders
 
 type Bools = npt.NDArray[np.bool_]
 type Floats = npt.NDArray[np.float64]
 
 DAYS = ("frequency", "recency", "T")
 COLUMNS = ("customer_id", *DAYS, "monetary_value")
+FIRST_ORDER = "first_order_value"
+FADED = ("faded_frequency", "faded_spend")
+OPTIONAL = (FIRST_ORDER, *FADED)  # 0 or null where there is no evidence
 SPENDING = ("counted", "counted_mean", "log_ratio", "first_order")  # of each customer; see `Amounts.of`
+HOW = "They are sums over paid repeat purchase days, each weighted by delta to the power of the later ones."
 DAYS_BELOW = 2.0**31  # far below the limit of int64
 SPEND_BELOW = 1e100  # sums of spend stay finite
 
@@ -52,12 +57,13 @@ class CustomerSummary:
         table: `customer_id` (text), `frequency` (repeat purchase days), `recency` (days from first
             to last purchase), `T` (days from first purchase to the end of observation) and
             `monetary_value` (mean spend per repeat purchase day; 0 without repeat purchases, or if all of them
-            were free); then the segments, such as the country.
+            were free); then those of `OPTIONAL` that were given; then the segments, such as the country.
         as_of: the end of observation, or None.
         first_orders: the spend on first purchases; None if there is no log.
         amounts: the amounts of repeat purchase days; None if there is no log.
         spending: by customer, what `amounts` and `first_orders` sum up: the columns `SPENDING`; None if there is no
             log.
+        orders: the orders one by one, in the order of the table; None if there is no log.
     """
 
     table: pd.DataFrame
@@ -65,6 +71,7 @@ class CustomerSummary:
     first_orders: FirstOrders | None = None
     amounts: Amounts | None = None
     spending: pd.DataFrame | None = None
+    orders: Orders | None = None
 
     def __post_init__(self) -> None:
         kinds = [pd.api.types.is_string_dtype(self.table.iloc[:, 0])]
@@ -75,12 +82,8 @@ class CustomerSummary:
             raise SummaryError(
                 "A CustomerSummary is built by CustomerSummary.from_frame, which checks and converts a table."
             )
-
-    def reordered(self, order: npt.NDArray[Any]) -> CustomerSummary:
-        """Return the customers in another order."""
-        table = self.table.iloc[order].reset_index(drop=True)
-        spending = None if self.spending is None else self.spending.iloc[order].reset_index(drop=True)
-        return replace(self, table=table, spending=spending)
+        if self.orders is not None and self.orders.first.size != len(self.table):
+            raise SummaryError("The orders are of other customers than the table.")
 
     @classmethod
     def from_frame(
@@ -92,17 +95,20 @@ class CustomerSummary:
         *,
         amounts: Amounts | None = None,
         spending: pd.DataFrame | None = None,
+        orders: Orders | None = None,
         first_row: int = 1,
     ) -> CustomerSummary:
         """Build a customer summary from a table; check every rule of the contract.
 
         Args:
-            frame: the five columns, in any order; further columns are ignored unless `segments` names them.
+            frame: the five columns, in any order, and those of `OPTIONAL` that are at hand; further columns are
+                ignored unless `segments` names them.
             as_of: the end of observation that T counts to.
             first_orders: of the same customers.
             segments: further columns of the frame to keep.
             amounts: of the same customers.
             spending: of the same customers, in the same order.
+            orders: of the same customers, row by row.
             first_row: the number of the first row, if the frame is a part of a larger table.
 
         Raises:
@@ -119,7 +125,22 @@ class CustomerSummary:
         table = _table(ids, days)
         for name in segments:
             table[name] = frame[name].to_numpy()
-        return cls(table, as_of, first_orders, amounts, spending)
+        return cls(table, as_of, first_orders, amounts, spending, orders)
+
+    def with_faded(self, delta: float) -> CustomerSummary:
+        """Return the summary with the columns `FADED` at this delta, where its orders are at hand."""
+        if self.orders is None:
+            return self
+        columns = dict(zip(FADED, self.orders.faded(delta), strict=True))
+        return replace(self, table=self.table.assign(**columns))
+
+    def take(self, at: npt.NDArray[np.integer[Any]]) -> CustomerSummary:
+        """Return some rows, with what is known of their spending and their orders."""
+        table = self.table.iloc[at].reset_index(drop=True)
+        spending = None if self.spending is None else self.spending.iloc[at].reset_index(drop=True)
+        return replace(
+            self, table=table, spending=spending, orders=None if self.orders is None else self.orders.take(at)
+        )
 
 
 def _refuse_columns(frame: pd.DataFrame) -> None:
@@ -128,7 +149,9 @@ def _refuse_columns(frame: pd.DataFrame) -> None:
         f"The customer summary has no column {name!r}; it has {columns}." for name in COLUMNS if name not in columns
     ]
     faults += [
-        f"The column {name!r} is there {columns.count(name)} times." for name in COLUMNS if columns.count(name) > 1
+        f"The column {name!r} is there {columns.count(name)} times."
+        for name in (*COLUMNS, *OPTIONAL)
+        if columns.count(name) > 1
     ]
     if faults:
         raise SummaryError(*faults)
@@ -154,15 +177,16 @@ def _label(name: Any) -> str:
 
 
 def _numbers(frame: pd.DataFrame, faults: list[Fault]) -> tuple[dict[str, Floats], bool]:
-    """Return the four number columns as floats, null as NaN, and whether all of them contain numbers."""
+    """Return the number columns as floats, null as NaN, and whether all of them contain numbers."""
     numbers: dict[str, Floats] = {}
-    for name in COLUMNS[1:]:
+    names = [*COLUMNS[1:], *(name for name in OPTIONAL if name in frame)]
+    for name in names:
         values = _as_floats(frame[name])
         if values is None:
             faults.append(Fault(f"The column {name!r} has the type {frame[name].dtype}, not numbers."))
         else:
             numbers[name] = values
-    return numbers, len(numbers) == len(COLUMNS) - 1
+    return numbers, len(numbers) == len(names)
 
 
 def _as_floats(column: pd.Series[Any]) -> Floats | None:
@@ -206,8 +230,26 @@ def _broken_rules(numbers: dict[str, Floats], names: pd.Series[Any]) -> list[Fau
             "It is the mean spend per repeat purchase day; 0 if all of them were free.",
         ),
         (is_too_large, f"a monetary_value of {SPEND_BELOW:g} or more", "Is the column right?"),
+        *_broken_optional(numbers, is_valid),
     ]
     return [_fault(rows, what, remedy, names) for rows, what, remedy in rules if rows.any()]
+
+
+def _broken_optional(numbers: dict[str, Floats], is_valid: Bools) -> list[tuple[Bools, str, str]]:
+    rules: list[tuple[Bools, str, str]] = []
+    for name in (name for name in OPTIONAL if name in numbers):
+        values = numbers[name]
+        is_wrong = is_valid & ~np.isnan(values) & ~((values >= 0) & (values < SPEND_BELOW))
+        rules.append((is_wrong, f"a {name} below 0, or of {SPEND_BELOW:g} or more", "Write 0 or null for none."))
+    if set(FADED) <= set(numbers):
+        number, spend = (np.nan_to_num(numbers[name]) for name in FADED)
+        repeats = numbers["frequency"] * (np.nan_to_num(numbers["monetary_value"]) > 0)
+        both = f"{FADED[0]} and {FADED[1]}"
+        is_half = is_valid & (((number > 0) != (spend > 0)) | ((number > 0) != (repeats > 0)))
+        rules.append((is_half, f"{both} that are not both above 0 exactly where repeat purchases were paid for", HOW))
+        is_many = is_valid & (number > numbers["frequency"] * (1 + 1e-9))
+        rules.append((is_many, f"a {FADED[0]} above frequency", "Each purchase has a weight of 1 at most."))
+    return rules
 
 
 def _is_whole(days: Floats) -> Bools:
@@ -226,4 +268,6 @@ def _table(ids: pd.Series[str], numbers: dict[str, Floats]) -> pd.DataFrame:
     for name in DAYS:
         table[name] = numbers[name].astype(np.int64)
     table["monetary_value"] = np.where(numbers["frequency"] > 0, numbers["monetary_value"], 0.0)
+    for name in (name for name in OPTIONAL if name in numbers):
+        table[name] = np.nan_to_num(numbers[name])
     return table

@@ -48,7 +48,7 @@ class Starts:
         return np.asarray(constant + (u - self.origin) @ slopes)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class SegmentedTarget(Target):
     """The density of the population's coordinates, followed by the logs of the spreads.
 
@@ -72,7 +72,8 @@ class SegmentedTarget(Target):
         priors = {**pooled.priors, **dict.fromkeys(spreads, spread_prior)}
         segments = tuple(Segment(part, places) for part in parts if not part.is_empty)
         starts = Starts.at_zero(len(spec.quantities), len(segments), len(varying))
-        return cls(pooled.kind, spec, pooled.likelihood, pooled.table, priors, pooled.scale, segments, starts)
+        of_pooled = (pooled.kind, spec, pooled.likelihood, pooled.table, priors, pooled.scale)
+        return cls(*of_pooled, segments=segments, starts=starts)
 
     @property
     def effects(self) -> int:

@@ -26,11 +26,11 @@ class Spending(NamedTuple):
 
 
 @njit()
-def start_spending(state, x, monetary_value, parameters, draw):
+def start_spending(state, x, evidence, parameters, draw):
     """Draw the scale of a customer's spends, given the repeat purchases so far; free ones carry no information."""
     p, q, v = parameters.p[draw], parameters.q[draw], parameters.v[draw]
-    paid = x if monetary_value > 0.0 else 0.0
-    scale = (v + paid * monetary_value) / gamma_draw(state, q + p * paid)
+    paid = x if evidence.monetary_value > 0.0 else 0.0
+    scale = (v + paid * evidence.monetary_value) / gamma_draw(state, q + p * paid)
     return Spending(p, scale, gamma_constants(max(p, 1.0)))
 
 

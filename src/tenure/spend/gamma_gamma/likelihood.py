@@ -58,7 +58,7 @@ class Table(KernelTable):
 
 
 @njit()
-def _digamma(z):
+def digamma(z):
     """Compute the digamma function for z > 0 (Abramowitz & Stegun 1964, 6.3.5 and 6.3.18)."""
     shift = 0.0
     while z < 12.0:
@@ -83,7 +83,7 @@ def kernel(theta, x_values, x_count, starts, spent, count, sums):
     customers, sum_log, sum_x_log = sums[0], sums[1], sums[2]
     log_v = math.log(v)
     total = p * sum_x_log - sum_log
-    d_p, d_q, d_v = sum_x_log, -customers * _digamma(q), 0.0
+    d_p, d_q, d_v = sum_x_log, -customers * digamma(q), 0.0
     for g in range(x_values.size):
         n_g, k = x_count[g], p * x_values[g]
         log_ratio, product = 0.0, 1.0  # of (v + spent) / v, over the group's customers
@@ -99,9 +99,9 @@ def kernel(theta, x_values, x_count, starts, spent, count, sums):
                 log_ratio += n * math.log1p(ratio)
             d_v += n * (q * spent[i] - k * v) / (spent[i] + v)
         log_ratio += math.log(product)
-        both = _digamma(k + q)
-        total += n_g * (_log_gamma_ratio(k, q) - k * log_v) - (k + q) * log_ratio
-        d_p += x_values[g] * (n_g * (both - _digamma(k) - log_v) - log_ratio)
+        both = digamma(k + q)
+        total += n_g * (log_gamma_ratio(k, q) - k * log_v) - (k + q) * log_ratio
+        d_p += x_values[g] * (n_g * (both - digamma(k) - log_v) - log_ratio)
         d_q += n_g * both - log_ratio
     if sums.size > 3:
         within, slope = _of_amounts(p, x_values, x_count, sums)
@@ -114,11 +114,11 @@ def kernel(theta, x_values, x_count, starts, spent, count, sums):
 def _of_amounts(p, x_values, x_count, sums):
     """Sum the log-density of customers' amounts given their means, with its slope in p."""
     total, slope = (p - 1.0) * sums[3] + sums[4], sums[3]
-    psi = _digamma(p)
+    psi = digamma(p)
     for g in range(x_values.size):
         x, n_g = x_values[g], x_count[g]
         total += n_g * _log_dirichlet(x, p)
-        slope += n_g * x * (_digamma(p * x) - psi - math.log(x))
+        slope += n_g * x * (digamma(p * x) - psi - math.log(x))
     return total, slope
 
 
@@ -132,7 +132,7 @@ def _log_dirichlet(x, p):
 
 
 @njit()
-def _log_gamma_ratio(k, q):
+def log_gamma_ratio(k, q):
     """Compute log Gamma(k + q) / (Gamma(k) Gamma(q)), which for large k and q would cancel if taken apart.
 
     Stirling's series (Abramowitz & Stegun 1964, 6.1.40) with the large terms put together.

@@ -35,6 +35,10 @@ class Process:
         """Draw the sum of each customer's purchases, of which there are `counts`."""
         return rng.gamma(self.p * counts) / state
 
+    def draw_orders(self, state: Floats, counts: NDArray[np.integer], rng: np.random.Generator) -> Floats:
+        """Draw each customer's orders, the first included, customer by customer."""
+        return self.draw_sums(np.repeat(state, counts), np.ones(int(counts.sum())), rng)
+
     def draw_means(self, counts: NDArray[np.integer] | Floats, rng: np.random.Generator) -> Floats:
         """Draw new customers' mean spends over `counts` purchases each, at least 1.
 

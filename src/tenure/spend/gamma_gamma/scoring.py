@@ -50,8 +50,9 @@ def renew_x(x, parameters, workspace):
 
 
 @njit()
-def expect_spend(draw, monetary_value, workspace):
+def expect_spend(draw, evidence, workspace):
     """Compute the expected value of one purchase; without a paid repeat purchase it is the population's."""
+    monetary_value = evidence.monetary_value
     of_others = workspace.of_all[draw] if monetary_value > 0.0 else workspace.of_unpriced[draw]
     return of_others + workspace.own[draw] * monetary_value
 

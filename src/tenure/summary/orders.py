@@ -1,0 +1,100 @@
+"""The orders of customers one by one, the first included, which neither a summary nor `Amounts` contain."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import numpy.typing as npt
+
+from .faults import SummaryError
+
+type Ints = npt.NDArray[np.int64]
+type Floats = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Orders:
+    """Amounts of paid purchase days, each customer's in their order; free days are left out.
+
+    Attributes:
+        first: the amount of the first purchase day, shape (customers,); 0 where it was free or precedes the log.
+        starts: customer i's repeat purchase days are `amounts[starts[i]:starts[i + 1]]`.
+        amounts: of repeat purchase days.
+        count: the number of customers with these orders.
+        least: days with a smaller amount are left out of a fit.
+    """
+
+    first: Floats
+    starts: Ints
+    amounts: Floats
+    count: Ints
+    least: float = 0.0
+
+    def __post_init__(self) -> None:
+        size = self.first.size
+        fits = self.starts.shape == (size + 1,) and self.count.shape == (size,) and (np.diff(self.starts) >= 0).all()
+        if not (fits and self.starts[0] == 0 and self.starts[-1] == self.amounts.size):
+            raise SummaryError("The orders' first, starts, amounts and count do not fit each other.")
+        wrong = np.count_nonzero(~(np.isfinite(self.amounts) & (self.amounts > 0)))
+        wrong += np.count_nonzero(~(np.isfinite(self.first) & (self.first >= 0)))
+        if wrong or (self.count < 1).any():
+            raise SummaryError(f"{wrong:,} orders have no finite amount above 0, or belong to no customer.")
+
+    @classmethod
+    def of(cls, first: Floats, paid: Sequence[Sequence[float]], least: float) -> Orders:
+        """Return the orders of customers with these first orders (0 for none) and paid days, the first included."""
+        lists = [np.asarray(days, np.float64)[int(order > 0) :] for order, days in zip(first, paid, strict=True)]
+        starts = np.append(0, np.cumsum([days.size for days in lists], dtype=np.int64)).astype(np.int64)
+        return cls(first, starts, np.concatenate([*lists, np.empty(0)]), np.ones(first.size, np.int64), least)
+
+    @property
+    def repeats(self) -> Ints:
+        """Return the number of repeat purchase days, shape (customers,)."""
+        return np.diff(self.starts)
+
+    def counted(self) -> Orders:
+        """Return distinct customers with their counts, without negligible days and those who have no others."""
+        first = np.where(self.first >= self.least, self.first, 0.0)
+        kept = self.amounts >= self.least
+        repeats = np.add.reduceat(np.append(kept, 0), self.starts[:-1]) * (self.repeats > 0)
+        starts = np.append(0, np.cumsum(repeats, dtype=np.int64)).astype(np.int64)
+        orders = replace(self, first=first, starts=starts, amounts=self.amounts[kept])
+        # Nearly all customers with repeats are distinct. Those with a first order alone are grouped.
+        once = np.flatnonzero((orders.repeats == 0) & (first > 0))
+        values, counts = np.unique(first[once], return_inverse=True)
+        again = orders.take(np.flatnonzero(orders.repeats > 0))
+        grouped = np.bincount(counts, weights=self.count[once], minlength=values.size).astype(np.int64)
+        none = np.zeros(values.size, np.int64)
+        return replace(
+            again,
+            first=np.append(values, again.first),
+            starts=np.append(none, again.starts),
+            count=np.append(grouped, again.count),
+        )
+
+    def without_first(self) -> Orders:
+        """Return the customers with repeat purchases, without their first orders."""
+        again = self.take(np.flatnonzero(self.repeats > 0))
+        return replace(again, first=np.zeros(again.first.size))
+
+    def take(self, at: npt.NDArray[np.integer]) -> Orders:
+        """Return the orders of some customers."""
+        repeats = self.repeats[at]
+        starts = np.append(0, np.cumsum(repeats, dtype=np.int64)).astype(np.int64)
+        places = np.arange(starts[-1]) - np.repeat(starts[:-1] - self.starts[:-1][at], repeats)
+        return replace(self, first=self.first[at], starts=starts, amounts=self.amounts[places], count=self.count[at])
+
+    def scaled(self, unit: float) -> Orders:
+        """Return the same in another unit of money."""
+        return replace(self, first=self.first / unit, amounts=self.amounts / unit, least=self.least / unit)
+
+    def faded(self, delta: float) -> tuple[Floats, Floats]:
+        """Sum the repeat purchase days, and their amounts, of each customer: weighted by delta per later day."""
+        repeats = self.repeats
+        later = np.repeat(self.starts[1:], repeats) - 1 - np.arange(self.amounts.size)
+        weights = np.power(delta, later.astype(np.float64))
+        sums = [np.append(weights, 0.0), np.append(weights * self.amounts, 0.0)]
+        number, spend = (np.add.reduceat(each, self.starts[:-1]) * (repeats > 0) for each in sums)
+        return number, spend

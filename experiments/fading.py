@@ -21,7 +21,7 @@ from tenure.jobs.compose import compose_settings
 from tenure.rfm import CompressedSummary, split_log
 from tenure.scorer import Scorer
 from tenure.spend import MODELS
-from tenure.spend.evidence import evidence_of
+from tenure.spend.order_evidence import evidence_of
 from tenure.transactions import read
 
 DRAWS = 1000

@@ -17,10 +17,10 @@ from tenure.registry import models
 from tenure.rfm import CompressedSummary, compress, stream_summary, summarize
 from tenure.scorer import Scorer
 from tenure.simulate import spend_process
-from tenure.spend.evidence import EvidenceError
 from tenure.spend.gamma_gamma.likelihood import Table as AmountsTable
 from tenure.spend.gamma_gamma.likelihood import kernel as amounts_kernel
 from tenure.spend.gamma_gamma_orders.likelihood import Table, kernel, pointwise
+from tenure.spend.order_evidence import EvidenceError
 from tenure.summary import COLUMNS, FADED, OPTIONAL, CustomerSummary, Orders, SummaryError
 
 FIRST_ORDER, FADING, ALONE = "gamma_gamma_first_order", "gamma_gamma_orders", "gamma_gamma_fading"

@@ -1,9 +1,11 @@
 """Small and odd but honest logs, trained end to end: none fails for evidence that it cannot hold."""
 
+import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+import mlflow
 import numpy as np
 import pytest
 from logs import sales_log
@@ -161,7 +163,8 @@ def test_where_all_repeats_were_free_no_run_is_opened(train: Callable[..., tuple
     with pytest.raises(FitError, match="repeat buyers paid for a repeat purchase") as caught:
         train(sales_log(*sales))
     assert caught.value.exit_code == 2
-    assert not Path("mlflow.db").exists()
+    client = mlflow.MlflowClient(os.environ["MLFLOW_TRACKING_URI"])
+    assert not client.search_runs([one.experiment_id for one in client.search_experiments()])
 
 
 @pytest.mark.slow

@@ -15,6 +15,7 @@ from tenure.scorer.buyers import find_buyers
 from tenure.spend.dispatch import start_spending
 from tenure.spend.gamma_gamma import scoring as spend_scoring
 from tenure.spend.gamma_gamma.scoring import mean_spend
+from tenure.spend.order_evidence import Evidence
 
 CDNOW = (0.2426, 30.9, 0.793, 2.426, 6.25, 3.74, 15.44)
 LEVEL = 1e-4
@@ -26,7 +27,7 @@ type Customer = tuple[float, float, float, float]
 def _buy(state, key, draw, alive, customer, parameters, spend_parameters, ends, delta, by_period):  # type: ignore[no-untyped-def]
     x, T, mean = customer
     quantile = uniform_at(state[0]) / alive
-    spending = start_spending(state, x, mean, spend_parameters, 0)
+    spending = start_spending(state, x, Evidence(mean, 0.0, x, x * mean), spend_parameters, 0)
     return simulate_buyer(state, key, draw, quantile, x, T, parameters, spending, ends, delta, by_period)
 
 

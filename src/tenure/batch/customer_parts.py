@@ -110,8 +110,8 @@ def divide(
         for part in summary.parts():
             customers = check.add(part)
             if customers is not None and len(part):
-                asked = dict.fromkeys((*check.by, *further))
-                kept = [name for name in asked if name in part and name not in customers]
+                wanted = dict.fromkeys((*check.by, *further))
+                kept = [name for name in wanted if name in part and name not in customers]
                 digest.add(part, customers, kept)
                 writer.write(part, customers, kept)
     finally:

@@ -12,7 +12,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from ..counter_random import customer_keys
-from ..spend.evidence import Evidence
+from ..spend.order_evidence import Evidence
 from .columns import TOTALS, WIDTH
 from .exact_sums import BINS, limit_of, rounding_of
 from .groups import blocks

@@ -16,7 +16,7 @@ from ..caching import njit
 from ..counter_random import draw_salt, uniform_at
 from ..purchase import dispatch as purchase
 from ..spend import dispatch as spend
-from ..spend.evidence import Evidence
+from ..spend.order_evidence import Evidence
 from . import columns
 from .buyers import find_buyers
 from .exact_sums import Rounding, split

@@ -14,7 +14,7 @@ from ..purchase import MODELS as PURCHASE_MODELS
 from ..purchase.dispatch import COMPILED as PURCHASE
 from ..spend import MODELS as SPEND_MODELS
 from ..spend.dispatch import COMPILED as SPEND
-from ..spend.evidence import Evidence, evidence_of
+from ..spend.order_evidence import Evidence, evidence_of
 from .kernel import Cache, Floats, Population, allocate_cache
 
 

@@ -53,7 +53,7 @@ def test_orders_of_a_log_are_the_same_in_memory_in_parts_and_compressed():
     assert_array_equal(part[["first_order_value", *FADED]], faded[["first_order_value", *FADED]])
     assert faded[FADED[0]].tolist() == [1.5, 0.0, 1.0, 0.0, 1.0]
     assert faded[FADED[1]].tolist() == [35.0, 0.0, 8.0, 0.0, 0.05]
-    one, other = CompressedSummary.of(summary).orders, compress(log).orders
+    one, other = CompressedSummary.of(summary).orders, compress(log, with_orders=True).orders
     for name in ("first", "starts", "amounts", "count"):
         assert_array_equal(getattr(one, name), getattr(other, name))
     # b and d are one distinct customer; the negligible day of e is in no fit, and neither is a free first order.

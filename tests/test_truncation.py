@@ -25,6 +25,7 @@ from tenure.rfm import (
     summary_query,
 )  # fmt: skip
 from tenure.settings import AcquisitionWindowSettings, RfmSettings, SettingsError
+from tenure.summary import COLUMNS
 from tenure.transactions import Transactions, TransactionsError, read
 
 type Floats = np.typing.NDArray[np.float64]
@@ -45,7 +46,7 @@ def dated_log(*rows: tuple[str, int, float, int | None]) -> Transactions:
 
 def known(transactions: Transactions, window: AcquisitionWindow, end: str) -> dict[str, tuple[float, ...]]:
     summary = summarize(transactions, end, window)
-    return {row[0]: tuple(row[1:]) for row in summary.table.itertuples(index=False)}
+    return {row[0]: tuple(row[1:]) for row in summary.table[list(COLUMNS)].itertuples(index=False)}
 
 
 # ---- first purchases by week

@@ -126,7 +126,7 @@ def part_numbers(ids: "pd.Series[str]", parts: int) -> NDArray[np.int64]:
     """Return the part of each id, of so many parts.
 
     >>> part_numbers(pd.Series(["7", "8", "nine"]), 4).tolist()
-    [2, 3, 0]
+    [2, 3, 3]
     """
     if parts == 1:
         return np.zeros(len(ids), np.int64)

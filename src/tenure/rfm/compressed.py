@@ -113,20 +113,27 @@ class CompressedSummary:
 
 
 def compress(
-    transactions: Transactions, end: date | str | None = None, window: AcquisitionWindow = EVERYONE
+    transactions: Transactions,
+    end: date | str | None = None,
+    window: AcquisitionWindow = EVERYONE,
+    *,
+    with_orders: bool = False,
 ) -> CompressedSummary:
-    """Compress a log of any size; memory grows with the distinct rows, not with the number of customers."""
+    """Compress a log of any size; memory grows with the distinct rows, not with the number of customers.
+
+    With orders, which models of single orders need, it grows with the repeat purchases.
+    """
     last = end_of(transactions, end)
     least = transactions.least_amount(last)
     # Five queries use the table: the engine caches it.
-    with per_customer(transactions, last, window, least, with_orders=True).cache() as customers:
+    with per_customer(transactions, last, window, least, with_orders=with_orders).cache() as customers:
         by = ["frequency", "recency", "T"]
         distinct = customers.group_by(by).aggregate(count=customers.count()).order_by(by).to_pandas()
         paid = customers.filter((customers["frequency"] > 0) & (customers["monetary_value"] > 0))
         pairs = ["frequency", "monetary_value"]
         spends = paid.group_by(pairs).aggregate(count=paid.count()).order_by(pairs).to_pandas()
         amounts = _amounts(customers, least, int(distinct["frequency"] @ distinct["count"]))
-        lists = customers.select("customer_id", FIRST_ORDER, PAID).order_by("customer_id").to_pandas()
+        orders = _orders(customers, least) if with_orders else None
         order = customers["first_order"]
         sums = customers.aggregate(mean=order.mean(), sd=order.std(how="pop"), customers=order.count())
         first = sums.to_pandas().iloc[0]
@@ -136,8 +143,12 @@ def compress(
     counts = [spends[name].to_numpy(dtype=np.int64) for name in ("frequency", "count")]
     size = int(first["customers"])
     firsts = FirstOrders(float(first["mean"]), float(first["sd"]), size) if size else None
-    orders = Orders.of(lists[FIRST_ORDER].to_numpy(np.float64), list(lists[PAID]), least).counted()
     return CompressedSummary(Histories(*columns), Spends(counts[0], means, counts[1]), last, firsts, amounts, orders)
+
+
+def _orders(customers: Any, least: float) -> Orders:
+    lists = customers.select("customer_id", FIRST_ORDER, PAID).order_by("customer_id").to_pandas()
+    return Orders.of(lists[FIRST_ORDER].to_numpy(np.float64), list(lists[PAID]), least).counted()
 
 
 def _amounts(customers: Any, least: float, days: int) -> Amounts:

@@ -55,9 +55,9 @@ def explore_segments(pooled: Target, base: CompressedSummary, settings: FitSetti
     parts = _targets(pooled, base, settings)
     target = SegmentedTarget.of(pooled, parts, settings.segment_spread)
     shape = (settings.chains, settings.draws, len(target.names))
-    prior = draw_prior(target, 2000, stream(seed, "fit.prior"))
+    prior = draw_prior(target, 2000, stream(seed, "fit.by_segment.prior"))
     if pooled.is_empty:
-        u = draw_prior(target, shape[0] * shape[1], stream(seed, "fit.prior_as_posterior")).reshape(shape)
+        u = draw_prior(target, shape[0] * shape[1], stream(seed, "fit.by_segment.prior_as_posterior")).reshape(shape)
         model = FittedModel(target, "prior", u, prior, _numbers(target, u))
     else:
         fit = fit_segments(target, pooled, draws=shape[0] * shape[1], seed=seed)
@@ -65,7 +65,7 @@ def explore_segments(pooled: Target, base: CompressedSummary, settings: FitSetti
         note = SAMPLES_ALIKE if settings.method == "nuts" else ""
         model = FittedModel(target, "laplace", u, prior, {**_numbers(target, u), **fit.numbers}, None, note)
     chain, place = spread_evenly(shape[:2], settings.joint_draws)
-    effects = all_effects(target, u[chain, place], parts, derive_seed(seed, "fit.segments"))
+    effects = all_effects(target, u[chain, place], parts, derive_seed(seed, "fit.by_segment"))
     return SegmentedModel(model, {name: array[:, None, :] for name, array in effects.items()})
 
 

@@ -37,7 +37,7 @@ def leave_out_customers(fit: Fit, base: CompressedSummary, *, seed: int) -> dict
         if fit.models[name].is_estimated:
             pointwise = package.model_part(spec.name, "likelihood").pointwise
             by_part = _ByPart(pointwise, spec.options, draws, rows, fit.posterior.size)
-            count, rng = np.concatenate(counts).astype(float), stream(seed, "fit.loo", name)
+            count, rng = np.concatenate(counts).astype(float), stream(seed, "fit.loo_segments", name)
             relative_ess = fit.models[name].diagnostics.get("relative_ess", 1.0)
             loos[name] = loo(by_part, count, draws=fit.posterior.size, relative_ess=relative_ess, rng=rng)
     return loos

@@ -219,25 +219,24 @@ def sizes(counts, draws, outputs=("folder/", "scores.parquet")):
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         model = log_training(folder, draws)
+        # A process of its own compiles: compiling takes memory that scoring does not.
+        measured(folder, model, many(folder, 1000), f"{folder}/compiled/")
         for count in counts:
             customers = many(folder, count)
             for output in outputs:
-                line = [
-                    sys.executable,
-                    __file__,
-                    "--measure",
-                    name,
-                    model,
-                    str(customers),
-                    f"{folder}/{count}/{output}",
-                ]
-                done = subprocess.run(line, stdout=subprocess.PIPE, text=True, check=True)
-                row = json.loads(done.stdout.splitlines()[-1])
+                row = measured(folder, model, customers, f"{folder}/{count}/{output}")
                 print(
                     f"| {count:,} | {output} | {row['peak']:,.0f} | {1e6 * row['cpu'] / count:.1f} |"
                     f" {row['seconds']:,.0f} |",
                     flush=True,
                 )
+
+
+def measured(folder, model, customers, output):
+    """Score in a process of its own; return its peak, CPU seconds and seconds."""
+    line = [sys.executable, __file__, "--measure", str(folder), model, str(customers), output]
+    done = subprocess.run(line, stdout=subprocess.PIPE, text=True, check=True)
+    return json.loads(done.stdout.splitlines()[-1])
 
 
 def rate(count, draws):

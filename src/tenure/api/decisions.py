@@ -22,7 +22,8 @@ class Decisions:
 
     Attributes:
         customers: a row per customer, sorted by id.
-        tiers, stages, cohorts, acquisition, returns, win_back, keep, disagreements: the tables of `tenure-decide`.
+        tiers, stages, cohorts, acquisition, returns, win_back, keep, disagreements, forecast, retention, churn, equity,
+            past_forecasts: the tables of `tenure-decide`.
         dictionary: every column with its unit and meaning.
         totals: the main numbers by name.
         params: horizon, discount rate, margin, level and seed that were used.
@@ -37,6 +38,11 @@ class Decisions:
     win_back: Any
     keep: Any
     disagreements: Any
+    forecast: Any
+    retention: Any
+    churn: Any
+    equity: Any
+    past_forecasts: Any
     dictionary: Any
     totals: Mapping[str, float]
     params: Mapping[str, Any]
@@ -55,9 +61,11 @@ def decisions_of(
     days = decide.Days.of(end, checked.horizon_days, settings)
     histories = decide.stream_histories(transactions, days, customers.id_type, state.scorer.delta)
     decide.require_costs(histories, settings, transactions.segments)
-    question = decide.Question(state.scorer, checked, settings, days, transactions.segments, *_backtest(state))
+    decide.require_plan(histories, settings)
+    question = decide.Question(state.scorer, checked, settings, days, transactions.segments, *_backtest(state),
+                               state.drifts)  # fmt: skip
     rows: list[pd.DataFrame] = []
-    result = decide.derive(histories, len(customers.summary.table), question, rows.append)
+    result = decide.derive(transactions, histories, question, rows.append)
     tables = {name.removesuffix(".csv"): customers.like(table) for name, table in result.tables().items()}
     every = customers.like(pd.concat(rows, ignore_index=True))
     return Decisions(customers=every, totals=decide.summary_of(result), params=question.score_params, **tables)

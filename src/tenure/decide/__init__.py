@@ -4,12 +4,18 @@
 `futures` simulates customers block by block; `value`, `ranking`, `lifecycle` (with `survival`), `acquisition` (with
 `single`), `returns` and `offers` answer one question each. `sums` adds the customers up part by part, `tables` and
 `decisions` tabulate, `dictionary` names every column. Each number comes from the model's scorer or its processes.
+
+`following` follows a sample of the customers over the periods of `timeline`, `newcomers` those of a `plan`. From these
+futures `forecast`, `retention` and `equity` tabulate what lies ahead, with `bands` that account for drift;
+`past_forecasts` compares earlier forecasts with what happened, `prospects` brings all of it together.
 """
 
 from .costs import require_costs
 from .decisions import NAMING_CUSTOMERS, Decisions, derive, summary_of
 from .futures import require_model
 from .history import Days, DecideError, refuse_names, stream_histories
+from .plan import require_plan
+from .prospects import Prospects
 from .question import Question
 from .returns import ALL
 
@@ -19,11 +25,13 @@ __all__ = [
     "Days",
     "DecideError",
     "Decisions",
+    "Prospects",
     "Question",
     "derive",
     "refuse_names",
     "require_costs",
     "require_model",
+    "require_plan",
     "stream_histories",
     "summary_of",
 ]

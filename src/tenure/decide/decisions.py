@@ -1,4 +1,4 @@
-"""Derive all decisions from a model and a log: two passes over the customers, part by part."""
+"""Derive all decisions from a model and a log: two passes over the customers, part by part, and one over a sample."""
 
 import warnings
 from collections.abc import Callable
@@ -8,11 +8,16 @@ import numpy as np
 import pandas as pd
 
 from ..rfm import StreamedSummary
+from ..transactions import Transactions
 from .acquisition import NewCustomers, value_new_customers
 from .dictionary import DISAGREEMENTS, KEEP, tabulate_dictionary
+from .following import Sample
 from .futures import Floats, simulate_blocks
 from .history import DecideError
 from .offers import Unreliable
+from .plan import plan_of
+from .prospects import TABLES as TABLES_AHEAD
+from .prospects import Ahead, Clock, Prospects
 from .question import Question
 from .ranking import Ranking, Thresholds, keys_of, sampled
 from .sums import Sums
@@ -24,6 +29,7 @@ from .tables import (
     tabulate_stages,
     tabulate_tiers,
 )
+from .timeline import Timeline
 from .value import Worth
 
 type Sink = Callable[[pd.DataFrame], None]
@@ -42,6 +48,7 @@ class Decisions:
         gains: the total gain of the selected offers in each future.
         unreliable: ranges of p_purchase that the backtest found wrong.
         thresholds: what separates the tiers.
+        prospects: what lies ahead of the customer base.
         unstable_means: customers whose mean rests on a few draws.
     """
 
@@ -60,6 +67,7 @@ class Decisions:
     gains: Floats
     unreliable: list[Unreliable]
     thresholds: Thresholds
+    prospects: Prospects
     unstable_means: int = 0
 
     def tables(self) -> dict[str, pd.DataFrame]:
@@ -67,7 +75,8 @@ class Decisions:
         names = (
             "tiers", "stages", "cohorts", "acquisition", "returns", "win_back", "keep", "disagreements", "dictionary",
         )  # fmt: skip
-        return {f"{name}.csv": getattr(self, name) for name in names}
+        ahead = {f"{name}.csv": getattr(self.prospects, name) for name in TABLES_AHEAD}
+        return {**{f"{name}.csv": getattr(self, name) for name in names}, **ahead}
 
 
 def summary_of(decisions: Decisions) -> dict[str, float]:
@@ -92,8 +101,8 @@ def summary_of(decisions: Decisions) -> dict[str, float]:
 
 
 def derive(
+    transactions: Transactions,
     histories: StreamedSummary,
-    customers: int,
     question: Question,
     sink: Sink,
     advance: Callable[[int], None] = lambda _: None,
@@ -101,21 +110,32 @@ def derive(
     """Derive the decisions; each part of the customers is handed to the sink.
 
     Args:
+        transactions: the log.
         histories: of `stream_histories`.
-        customers: how many there are.
         question: what to derive them with.
         sink: takes the rows of `customers.parquet`.
-        advance: called with the number of customers of each block that is done, in either pass.
+        advance: called with the number of customers of each block that is done, in each of three passes.
     """
-    thresholds = _thresholds(histories, customers, question, advance)
-    new = value_new_customers(question.scorer, question.params, question.settings)
-    sums = Sums(question, thresholds)
+    customers, clock, params, settings = histories.count(), Clock(), question.params, question.settings
+    with clock.part("tiers"):
+        thresholds = _thresholds(histories, customers, question, advance)
+    with clock.part("acquisition"):
+        new = value_new_customers(question.scorer, params, settings)
+    tested = (question.scorer.observed_days, question.scorer.validated_horizon_days)
+    timeline = Timeline.of(question.days.end, params, settings, tested)
+    sums, sample = Sums(question, thresholds), Sample(question, customers, timeline)
     for part in histories.parts():
-        sink(sums.add(part, advance))
-    return _tabulate(sums, new)
+        with clock.part("customers"):
+            rows = sums.add(part, advance)
+        sink(rows)
+        cohorts = rows["first_purchase"].astype(str).str[:7]
+        sample.add(part, rows["tier"], cohorts)
+    plan = plan_of(histories, settings, timeline.horizon, params.seed)
+    ahead = Ahead(transactions, sample, plan, settings.acquisition.costs, clock)
+    return _tabulate(sums, new, ahead.prospects(advance))
 
 
-def _tabulate(sums: Sums, new: NewCustomers) -> Decisions:
+def _tabulate(sums: Sums, new: NewCustomers, prospects: Prospects) -> Decisions:
     win_back, gains = tabulate_offers(sums)
     settings = sums.question.settings
     return Decisions(
@@ -134,6 +154,7 @@ def _tabulate(sums: Sums, new: NewCustomers) -> Decisions:
         gains=gains,
         unreliable=sums.unreliable,
         thresholds=sums.thresholds,
+        prospects=prospects,
         unstable_means=sums.unstable_means,
     )
 

@@ -194,10 +194,80 @@ RETURNS: Sequence[Column] = (
     Column("lost_clv_low", MONEY, "lower end of its predictive interval, from joint futures"),
     Column("lost_clv_high", MONEY, "upper end"),
 )
+BAND_ENDS = {"low_50": "lower end of the 50% band", "high_50": "upper end", "low_90": "lower end of the 90% band",
+             "high_90": "upper end"}  # fmt: skip
+FORECAST: Sequence[Column] = (
+    Column("month", TEXT, "calendar month"),
+    Column("first_day", DATE, "first day of the month that counts"),
+    Column("last_day", DATE, "last day of the month that counts"),
+    Column("is_forecast", "true or false", "whether the days are ahead"),
+    Column("customers", TEXT, "all; ahead also present (customers so far) and new (yet to be acquired)"),
+    Column("new_customers", COUNT, "customers acquired in these days"),
+    *(Column(f"{name}{end}", unit, f"{meaning}{', ' + of_end if of_end else ''}")
+      for name, unit, meaning in (("purchases", COUNT, "purchases"), ("revenue", MONEY, "revenue, undiscounted"),
+                                  ("discounted_margin", MONEY, "margin x revenue, discounted to the end of the log"
+                                                               " where ahead"))
+      for end, of_end in (("", ""), *((f"_{end}", text) for end, text in BAND_ENDS.items()))),
+)  # fmt: skip
+RETENTION: Sequence[Column] = (
+    Column("cohort", TEXT, "month of the first purchase"),
+    Column("month", TEXT, "calendar month"),
+    Column("age", COUNT, "months since the cohort's month"),
+    Column("status", TEXT, "observed; partly: the log ends within the month, the rest is expected; expected"),
+    Column("customers", COUNT, "customers acquired in the cohort's month"),
+    Column("retention", SHARE, "share of them with a purchase in the month"),
+    Column("retention_low", SHARE, "lower end of its predictive interval; empty where observed"),
+    Column("retention_high", SHARE, "upper end"),
+    Column("purchases", COUNT, "their purchases in the month"),
+    Column("purchases_low", COUNT, "lower end of the predictive interval, widened for drift"),
+    Column("purchases_high", COUNT, "upper end"),
+    Column("revenue", MONEY, "their revenue in the month, undiscounted"),
+    Column("revenue_low", MONEY, "lower end of the predictive interval, widened for drift"),
+    Column("revenue_high", MONEY, "upper end"),
+)
+CHURN: Sequence[Column] = (
+    Column("date", DATE, "last day of the window"),
+    Column("window_days", DAYS, "days of the window"),
+    Column("is_expected", "true or false", "whether the window is ahead"),
+    Column("customers", COUNT, "customers acquired before the window; ahead: the present ones"),
+    Column("churn", SHARE, "share of them without a purchase in the window"),
+    Column("churn_low", SHARE, "lower end of its predictive interval; empty where observed"),
+    Column("churn_high", SHARE, "upper end"),
+)
+EQUITY: Sequence[Column] = (
+    Column("group", TEXT, "all: present and future; present; future: acquired by the plan; tier, cohort: present"
+           " customers of one"),
+    Column("value", TEXT, "name of the tier or cohort; else all"),
+    Column("horizon_days", DAYS, "days ahead; 0: without end"),
+    Column("discount_rate", "annual rate", "discount rate of the row"),
+    Column("margin", SHARE, "share of revenue that is kept, of the row"),
+    Column("customers", COUNT, "customers, those that are acquired within the horizon included"),
+    Column("clv", MONEY, "expected discounted margin of the group, before costs to serve"),
+    Column("clv_low", MONEY, "lower end of the predictive interval, from joint futures"),
+    Column("clv_high", MONEY, "upper end"),
+    Column("adjusted_low", MONEY, "lower end of the interval widened for drift"),
+    Column("adjusted_high", MONEY, "upper end"),
+    Column("acquisition_cost", MONEY, "discounted cost of the customers acquired within the horizon; empty where a"
+           " channel has none"),
+    Column("net_margin", MONEY, "clv - acquisition_cost"),
+    Column("tested_share", SHARE, "share of clv in days that a holdout of the model tested"),
+    Column("extrapolated_share", SHARE, "share of clv farther ahead than anybody was observed"),
+)  # fmt: skip
+PAST_FORECASTS: Sequence[Column] = (
+    Column("origin", DATE, "day from which the forecast was made, with a fit to what was known then"),
+    Column("month", TEXT, "month that was forecast; total: all of them"),
+    Column("outcome", TEXT, "purchases or revenue of all customers, those acquired after the origin included"),
+    Column("actual", "count or money", "what happened"),
+    Column("expected", "count or money", "what was expected"),
+    *(Column(end, "count or money", text) for end, text in BAND_ENDS.items()),
+    Column("covers_50", "true or false", "whether the 50% band covers the actual value"),
+    Column("covers_90", "true or false", "whether the 90% band does"),
+)
 TABLES = {
     "customers.parquet": CUSTOMERS, "tiers.csv": TIERS, "stages.csv": STAGES, "cohorts.csv": COHORTS,
     "acquisition.csv": ACQUISITION, "returns.csv": RETURNS, "win_back.csv": WIN_BACK, "keep.csv": KEEP,
-    "disagreements.csv": DISAGREEMENTS,
+    "disagreements.csv": DISAGREEMENTS, "forecast.csv": FORECAST, "retention.csv": RETENTION, "churn.csv": CHURN,
+    "equity.csv": EQUITY, "past_forecasts.csv": PAST_FORECASTS,
 }  # fmt: skip
 
 

@@ -8,6 +8,7 @@ import pandas as pd
 
 from ..scorer import Params
 from ..settings import DecideSettings
+from ..totals import Drifts
 from .history import Days
 
 
@@ -24,6 +25,7 @@ class Question:
         reliability: the reliability table of the model's backtest; None where there is none.
         top_hits: the share of the best tenth that was in the tenth with the highest expectations there; None where that
             was not measured.
+        drifts: of the model's totals; None where it has none.
     """
 
     scorer: Any
@@ -33,6 +35,7 @@ class Question:
     segments: tuple[str, ...] = ()
     reliability: pd.DataFrame | None = None
     top_hits: float | None = None
+    drifts: Drifts | None = None
 
     @property
     def score_params(self) -> dict[str, Any]:

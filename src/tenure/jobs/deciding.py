@@ -52,7 +52,7 @@ def run(settings: DecideJobSettings, config: str) -> Result:
         registry.log_record(settings_record(settings, "decide"))
         registry.log_record(accounted.record("decisions"))
         start = time.perf_counter()
-        decisions = _write(folder, histories, rows, question, {**about, "run_id": opened.info.run_id})
+        decisions = _write(folder, transactions, histories, rows, question, {**about, "run_id": opened.info.run_id})
         registry.log_record(_record(decisions, folder, model, time.perf_counter() - start))
     console.print_decisions(decisions, settings.output, opened.info.run_id, registry.ui_command(uri))
     totals = {"customers": decisions.worth.customers, **decide.summary_of(decisions)}
@@ -73,20 +73,26 @@ def _question(
     histories = decide.stream_histories(transactions, days, id_type, loaded.scorer.delta)
     segments = tuple(settings.transactions.segments)
     decide.require_costs(histories, settings.decide, segments)
+    decide.require_plan(histories, settings.decide)
     backtest = registry.backtest_of(loaded.about)
     if backtest[0] is None:
         log.warning("The model has no backtest in the store: no range of p_purchase is known to be unreliable.")
-    question = decide.Question(loaded.scorer, params, settings.decide, days, segments, *backtest)
+    question = decide.Question(loaded.scorer, params, settings.decide, days, segments, *backtest, loaded.drifts)
     return histories, question
 
 
 def _write(
-    folder: Path, histories: StreamedSummary, rows: int, question: decide.Question, about: dict[str, Any]
+    folder: Path,
+    transactions: Transactions,
+    histories: StreamedSummary,
+    rows: int,
+    question: decide.Question,
+    about: dict[str, Any],
 ) -> decide.Decisions:
     """Write the files of a folder, the page last."""
     output = ScoreFile(folder / CUSTOMERS)
-    with console.progress("decide", 2 * rows) as advance:
-        decisions = decide.derive(histories, rows, question, output.write, advance)
+    with console.progress("decide", 3 * rows) as advance:
+        decisions = decide.derive(transactions, histories, question, output.write, advance)
     output.close({**about, "params": question.score_params, "customers": rows})
     for name, table in decisions.tables().items():
         table.to_csv(folder / name, index=False, float_format="%.6g")
@@ -107,8 +113,9 @@ def _record(decisions: decide.Decisions, folder: Path, model: str, seconds: floa
         if name not in decide.NAMING_CUSTOMERS
     }
     metrics = {f"decide.{name}": float(value) for name, value in decide.summary_of(decisions).items()}
+    parts = {f"decide.seconds.{name.replace(' ', '_')}": value for name, value in decisions.prospects.seconds.items()}
     return Record(
-        metrics=finite({"decide.seconds": seconds, "decide.customers": decisions.worth.customers, **metrics}),
+        metrics=finite({"decide.seconds": seconds, "decide.customers": decisions.worth.customers, **metrics, **parts}),
         tags={"model": model},
         tables=tables,
         files={f"{paths.DECISIONS}/{PAGE}": page},

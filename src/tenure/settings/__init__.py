@@ -17,6 +17,7 @@ from .backtest import (
 from .checks import SettingsError
 from .decide import REST, SEPARATORS, AcquisitionCostSettings, DecideSettings, OfferSettings, StageSettings
 from .fit import DEFAULT_PRIORS, FitSettings, Priors, PriorSettings, ScaleSettings, read_priors
+from .forecast import EquitySettings, ForecastSettings
 from .jobs import (
     COMMANDS,
     BacktestJobSettings,
@@ -67,8 +68,10 @@ __all__ = [
     "DirtSettings",
     "DriftSettings",
     "EngineSettings",
+    "EquitySettings",
     "ExcludeSettings",
     "FitSettings",
+    "ForecastSettings",
     "LimitSettings",
     "MovedLogSettings",
     "ObservedSettings",

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from ..bounds import HORIZON_LIMIT_DAYS
 from .checks import require, require_choice, require_day
+from .forecast import EquitySettings, ForecastSettings
 
 # The separators of thousands and of decimals by locale; a narrow space where a point would be misread.
 SEPARATORS = {"de": (".", ","), "en": (",", "."), "es": (".", ","), "fr": ("\u202f", ",")}
@@ -136,6 +137,8 @@ class DecideSettings:
         stages: lifecycle stages.
         acquisition: costs and ceilings of acquired customers.
         offer: an offer to win customers back.
+        forecast: of the customer base by month, and of its cohorts.
+        equity: worth of the customer base.
     """
 
     tiers: dict[str, float] = field(default_factory=dict)
@@ -148,6 +151,8 @@ class DecideSettings:
     stages: StageSettings = field(default_factory=StageSettings)
     acquisition: AcquisitionCostSettings = field(default_factory=AcquisitionCostSettings)
     offer: OfferSettings = field(default_factory=OfferSettings)
+    forecast: ForecastSettings = field(default_factory=ForecastSettings)
+    equity: EquitySettings = field(default_factory=EquitySettings)
 
     def __post_init__(self) -> None:
         self._require_tiers()
@@ -161,6 +166,10 @@ class DecideSettings:
         is_symbol = self.currency is None or (1 <= len(self.currency.strip()) <= 8 and self.currency.isprintable())
         require(is_symbol, "decide.currency", "a symbol or code of 1 to 8 characters, or null", self.currency)
         require_choice("decide.locale", self.locale, LOCALES)
+        counts = self.forecast.new_customers
+        if self.acquisition.channel is None:
+            rule = "{all: [counts]} without decide.acquisition.channel, which names the segment with the channels"
+            require(set(counts) <= {"all"}, "decide.forecast.new_customers", rule, dict(counts))
 
     @property
     def shares(self) -> dict[str, float]:

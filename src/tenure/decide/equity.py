@@ -1,0 +1,265 @@
+"""The worth of the customer base: residual value by horizon, discount rate and margin, and of future cohorts."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+import numpy as np
+
+from ..scorer import Params
+from ..settings import DecideSettings
+from ..settings.forecast import LEAST_ENDLESS_RATE
+from ..streams import stream
+from .acquisition import INFINITE
+from .bands import Widening, quantiles
+from .curves import discounts, place_of
+from .futures import Floats
+from .newcomers import Customer
+from .plan import Plan, cost_by_day
+from .timeline import TO_INFINITY, Timeline, per_day
+
+BOTH, PRESENT, FUTURE, TIER, COHORT = "all", "present", "future", "tier", "cohort"
+ACQUIRED_EVERY = 30.0  # days between the points at which future cohorts are valued
+MANY = 4_000  # new customers, whose spread of value is taken from as many futures
+
+
+@dataclass(frozen=True)
+class View:
+    """A horizon, a discount rate and a margin."""
+
+    horizon_days: int
+    rate: float
+    margin: float
+
+    @property
+    def delta(self) -> float:
+        """Return the continuous discount rate of a day."""
+        return per_day(self.rate)
+
+
+def views_of(params: Params, settings: DecideSettings) -> list[View]:
+    """Return the views: every horizon and rate at the margin of the scores, and other margins at their rate."""
+    equity, margin, rate = settings.equity, params.margin, params.discount_rate
+    rates = sorted({rate, *equity.discount_rates})
+    horizons = [*equity.horizons_days, INFINITE]
+    views = [View(days, each, margin) for each in rates for days in horizons]
+    others = equity.margins or [0.8 * margin, 1.2 * margin]
+    views += [View(days, rate, min(each, 1.0)) for each in sorted(set(others)) for days in horizons]
+    views = [view for view in views if view.horizon_days != INFINITE or view.rate >= LEAST_ENDLESS_RATE]
+    return list(dict.fromkeys(views))
+
+
+@dataclass(frozen=True)
+class Valued:
+    """A group's value in one view.
+
+    Attributes:
+        point: expected value.
+        futures: joint futures of it, shape (draws,).
+        tested, extrapolated: the parts of `point` within the days that a holdout tested, and beyond the longest time
+            that anybody was observed.
+        first: what drift does not move, by draw: first orders, of future cohorts.
+    """
+
+    point: float
+    futures: Floats
+    tested: float
+    extrapolated: float
+    first: Floats | float = 0.0
+
+
+class Money:
+    """Spend of a group by period, in expectation and in joint futures, from which every view is computed.
+
+    Args:
+        timeline: the periods.
+        at_knots: expected spend by period of the knots and draw.
+        spend: futures by period and draw.
+        expected: expected spend by period and draw.
+        tested, observed: days ahead that a holdout tested, and the longest time observed; None where unknown.
+    """
+
+    def __init__(
+        self, timeline: Timeline, at_knots: Floats, spend: Floats, expected: Floats, tested: int | None,
+        observed: int | None,
+    ) -> None:  # fmt: skip
+        self._timeline, self._mean_at_knots = timeline, at_knots.mean(axis=1)
+        self._spend, self._expected = spend, expected.mean(axis=1)
+        self._tested, self._observed = tested, observed
+        self._discounts: dict[float, Floats] = {}
+
+    def value(self, view: View) -> Valued:
+        """Return the value in one view."""
+        timeline = self._timeline
+        if view.rate not in self._discounts:
+            self._discounts[view.rate] = discounts(timeline.knots, self._mean_at_knots, timeline.ends, view.delta)
+        weights = view.margin * self._discounts[view.rate]
+        if view.horizon_days != INFINITE:
+            weights = weights * timeline.inside(0.0, view.horizon_days)
+        by_period = weights * self._expected
+        tested = by_period[timeline.ends <= self._tested].sum() if self._tested else 0.0
+        beyond = by_period[timeline.ends > self._observed].sum() if self._observed else np.nan
+        return Valued(float(by_period.sum()), weights @ self._spend, float(tested), float(beyond))
+
+
+class FutureCohorts:
+    """Customers acquired from now on, by the plan, for some years.
+
+    Args:
+        scorer: of the model.
+        plan: how many.
+        timeline: the days ahead.
+        settings: for how many years, and the costs by channel.
+        costs: what a customer costs by channel.
+        seed: of the futures.
+    """
+
+    def __init__(
+        self, scorer: Any, plan: Plan, timeline: Timeline, settings: DecideSettings, costs: Mapping[str, float],
+        seed: int,
+    ) -> None:  # fmt: skip
+        days = round(365.0 * settings.equity.acquisition_years)
+        first = timeline.end + timedelta(1)
+        self._daily = plan.total(first, days) if days else np.zeros(0)
+        self._costs = cost_by_day(plan, costs, first, days) if days else np.zeros(0)
+        self.scorer, self._seed, self._factors = scorer, seed, plan.factors(scorer.draws, seed)
+        rates = [rate for rate in settings.equity.discount_rates if rate >= LEAST_ENDLESS_RATE]
+        last = max([float(timeline.ends[-1]), *(TO_INFINITY / per_day(rate) for rate in rates)])
+        self._ages = np.unique(
+            np.concatenate(
+                [np.arange(0.0, 61.0, 5.0), np.expm1(np.linspace(place_of(60.0), place_of(last), 160)) * 30.0]
+            )
+        )
+        self._customer: Customer | None = None
+        self._spreads: dict[float, float] = {}
+
+    def planned(self, view: View) -> float:
+        """Return how many are acquired within the horizon by the plan."""
+        return float(self._daily[: self._until(view)].sum())
+
+    def cost(self, view: View) -> float:
+        """Return the discounted cost of the customers acquired within the horizon; NaN where a channel has none."""
+        if self._costs is None:
+            return float("nan")
+        days = self._until(view)
+        return float((self._costs[:days] * np.exp(-view.delta * np.arange(1, days + 1))).sum())
+
+    def value(self, view: View, tested: int | None, observed: int | None) -> Valued:
+        """Return the value of the cohorts acquired within the horizon, first orders included, before their cost."""
+        draws, days = self.scorer.draws, self._until(view)
+        if not self._daily[:days].any():
+            return Valued(0.0, np.zeros(draws), 0.0, 0.0, np.zeros(draws))
+        customer = self._expect()
+        starts = np.arange(0, days, int(ACQUIRED_EVERY))
+        number = np.add.reduceat(self._daily[:days], starts)
+        middles = np.minimum(starts + 0.5 * ACQUIRED_EVERY, 0.5 * (starts + days))
+        weights = number * np.exp(-view.delta * middles)
+        left = np.full(middles.size, np.inf) if view.horizon_days == INFINITE else view.horizon_days - middles
+        worth = self._discounted(customer, view, left)
+        first = view.margin * customer.first * weights.sum() * self._factors
+        again = view.margin * customer.each * (worth @ weights) * self._factors
+        chance = stream(self._seed, "decide.future_cohorts").standard_normal(draws)
+        chance *= view.margin * self._spread(view) * np.sqrt((weights * np.exp(-view.delta * middles)).sum())
+        seen = [self._discounted(customer, view, np.minimum(left, np.maximum(edge, 0.0))) if edge is not None else None
+                for edge in ((tested - middles) if tested else None, observed)]  # fmt: skip
+        inside = 0.0 if seen[0] is None else float((view.margin * customer.each * (seen[0] @ weights)).mean())
+        beyond = (
+            np.nan if seen[1] is None else float((view.margin * customer.each * ((worth - seen[1]) @ weights)).mean())
+        )
+        is_early = middles <= (tested or 0)
+        inside += float(view.margin * customer.first.mean() * weights[is_early].sum())
+        point = float((view.margin * (customer.first * weights.sum() + customer.each * (worth @ weights))).mean())
+        return Valued(point, again + chance, inside, beyond, first)
+
+    def _until(self, view: View) -> int:
+        return self._daily.size if view.horizon_days == INFINITE else min(self._daily.size, view.horizon_days)
+
+    def _expect(self) -> Customer:
+        if self._customer is None:
+            self._customer = Customer.of(self.scorer, self._ages, self._seed)
+        return self._customer
+
+    def _discounted(self, customer: Customer, view: View, left: Floats) -> Floats:
+        """Return expected discounted repeat purchases within so many days, shape (draws, days)."""
+        steps = np.diff(customer.repeats, axis=1)
+        middles = 0.5 * (customer.days[1:] + customer.days[:-1])
+        summed = np.concatenate(
+            [np.zeros((len(steps), 1)), (steps * np.exp(-view.delta * middles)).cumsum(axis=1)], axis=1
+        )
+        at = np.minimum(left, customer.days[-1])
+        return np.array([np.interp(at, customer.days, row) for row in summed])
+
+    def _spread(self, view: View) -> float:
+        """Return the standard deviation of one new customer's discounted spend around its expectation."""
+        if view.rate not in self._spreads:
+            new = self.scorer.new_customer(futures=MANY, discount_rate=max(view.rate, LEAST_ENDLESS_RATE), margin=1.0,
+                                           to_infinity=True, level=0.5, seed=self._seed)  # fmt: skip
+            outcomes = new.outcomes.reshape(-1, self.scorer.draws)
+            self._spreads[view.rate] = float(np.sqrt(((outcomes - new.expected) ** 2).mean()))
+        return self._spreads[view.rate]
+
+
+def equity_row(
+    group: str, value: str, customers: float, view: View, valued: Valued, cost: float, widening: Widening, level: float
+) -> dict[str, Any]:
+    """Return a row of the table: value with its intervals, its parts, and what is left after acquisition."""
+    total = valued.futures + valued.first
+    low, high = quantiles(total, [level])
+    adjusted = quantiles(widening.futures("spend", valued.futures, valued.first), [level])
+    share = 1.0 / valued.point if valued.point > 0 else np.nan
+    return {
+        "group": group,
+        "value": value,
+        "horizon_days": view.horizon_days,
+        "discount_rate": view.rate,
+        "margin": view.margin,
+        "customers": customers,
+        "clv": valued.point,
+        "clv_low": float(low),
+        "clv_high": float(high),
+        "adjusted_low": float(adjusted[0]),
+        "adjusted_high": float(adjusted[1]),
+        "acquisition_cost": cost,
+        "net_margin": valued.point - cost,
+        "tested_share": valued.tested * share,
+        "extrapolated_share": valued.extrapolated * share,
+    }
+
+
+def add(first: Valued, second: Valued) -> Valued:
+    """Return two groups together."""
+    return Valued(
+        first.point + second.point,
+        first.futures + second.futures,
+        first.tested + second.tested,
+        first.extrapolated + second.extrapolated,
+        first.first + second.first,
+    )
+
+
+@dataclass(frozen=True)
+class Concentration:
+    """How the residual value is spread over the customers.
+
+    Attributes:
+        top_shares: share of the value of the customers with the highest one, by their share of all.
+        half: share of the customers who hold a half of the value.
+    """
+
+    top_shares: Mapping[float, float]
+    half: float
+
+
+def concentration_of(residual: Floats, weights: Floats, tops: Sequence[float] = (0.01, 0.1, 0.2)) -> Concentration:
+    """Return the concentration of customers' values, each of whom stands for so many.
+
+    >>> concentration_of(np.array([8.0, 1.0, 1.0, 0.0]), np.ones(4), (0.25,)).top_shares
+    {0.25: 0.8}
+    """
+    order = np.argsort(-residual, kind="stable")
+    held, count = (np.append(0.0, column[order].cumsum()) for column in (residual * weights, weights))
+    if not held[-1] > 0:
+        return Concentration(dict.fromkeys(tops, 0.0), 0.0)
+    shares = {top: float(np.interp(top * count[-1], count, held) / held[-1]) for top in tops}
+    return Concentration(shares, float(np.interp(0.5 * held[-1], held, count) / count[-1]))

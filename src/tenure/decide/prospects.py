@@ -1,0 +1,223 @@
+"""What lies ahead of the customer base: its forecast, its cohorts, its worth, each from the same followed sample."""
+
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from ..transactions import Transactions
+from . import equity
+from .bands import Widening, drifts_of
+from .curves import discounts, mean_discount
+from .dictionary import CHURN, EQUITY, FORECAST, PAST_FORECASTS, RETENTION
+from .equity import Concentration, FutureCohorts, Money, concentration_of, equity_row, views_of
+from .following import COHORT, TIER, Followed, Path, Sample, follow_sample
+from .forecast import Months, forecast_totals, months_of, tabulate_forecast
+from .futures import Floats
+from .newcomers import simulate_newcomers
+from .observed import observed_cohorts, observed_months, observed_silence
+from .past_forecasts import MOST_CUSTOMERS, check_past
+from .plan import Plan
+from .retention import expected_rows, observed_rows, tabulate_churn, tabulate_retention
+from .returns import ALL
+from .timeline import per_day
+
+TABLES = ("forecast", "retention", "churn", "equity", "past_forecasts")
+
+
+@dataclass(frozen=True)
+class Prospects:
+    """The tables of what lies ahead, and what they rest on.
+
+    Attributes:
+        forecast, retention, churn, equity, past_forecasts: the tables.
+        plan: of the customers yet to be acquired.
+        totals: futures of the purchases and the spend of the whole forecast, new customers included.
+        concentration: of the residual value over the present customers.
+        sampled: customers who were followed.
+        error: standard error of the sampled residual value, as a share of it; 0 where all were followed.
+        drift: where the drift of totals comes from.
+        tested_days, observed_days: days ahead that a holdout tested, longest time observed; None where unknown.
+        seconds: by part of the work.
+    """
+
+    forecast: pd.DataFrame
+    retention: pd.DataFrame
+    churn: pd.DataFrame
+    equity: pd.DataFrame
+    past_forecasts: pd.DataFrame
+    plan: Plan
+    totals: Mapping[str, Floats]
+    concentration: Concentration
+    sampled: int
+    error: float
+    drift: str
+    tested_days: int | None
+    observed_days: int | None
+    seconds: Mapping[str, float]
+
+
+@dataclass
+class Clock:
+    """The seconds of each part of the work."""
+
+    seconds: dict[str, float] = field(default_factory=dict)
+
+    @contextmanager
+    def part(self, name: str) -> Iterator[None]:
+        """Add the seconds of a block to a part."""
+        start = time.perf_counter()
+        try:
+            yield
+        finally:
+            self.seconds[name] = self.seconds.get(name, 0.0) + time.perf_counter() - start
+
+
+class Ahead:
+    """The work of one base: what is common to its tables.
+
+    Args:
+        transactions: the log.
+        sample: the followed customers.
+        plan: of those yet to be acquired.
+        costs: of an acquired customer, by channel.
+        clock: of the parts.
+    """
+
+    def __init__(
+        self, transactions: Transactions, sample: Sample, plan: Plan, costs: Mapping[str, float], clock: Clock
+    ) -> None:
+        self.transactions, self.sample, self.plan, self.costs, self.clock = transactions, sample, plan, costs, clock
+        self.question, self.timeline = sample.question, sample.timeline
+        scorer = self.question.scorer
+        self.tested, self.observed_days = scorer.validated_horizon_days, scorer.observed_days
+        self.drifts, seed = drifts_of(self.question), self.question.params.seed
+        self.widening = {
+            days: Widening.of(self.drifts, days or 10**6, scorer.draws, seed)
+            for days in {self.timeline.horizon, *(view.horizon_days for view in self.views)}
+        }
+        self.equity: list[dict[str, Any]] = []
+
+    @property
+    def views(self) -> list[equity.View]:
+        """Return the views of worth."""
+        return views_of(self.question.params, self.question.settings)
+
+    def main_views(self) -> list[equity.View]:
+        """Return the views at the margin of the scores."""
+        return [view for view in self.views if view.margin == self.question.params.margin]
+
+    def prospects(self, advance: Callable[[int], None]) -> Prospects:
+        """Return all tables."""
+        with self.clock.part("past of the log"):
+            end = self.timeline.end
+            observed = observed_cohorts(self.transactions, end)
+            sizes = dict(self.sample.count(COHORT))
+            first = self.transactions.first_day
+            past = observed_months(observed, sizes, first, end)
+            silence = observed_silence(self.transactions, end, self.timeline.churn_days)
+            rows = observed_rows(observed, sizes, self.timeline)
+        with self.clock.part("present customers"):
+            ahead, followed = self._follow(rows, advance)
+        with self.clock.part("new customers"):
+            months = self._months(followed)
+        with self.clock.part("worth of the base"):
+            self._value(followed)
+        with self.clock.part("past forecasts"):
+            checked = self._check(past)
+        params, level = self.question.params, self.question.params.level
+        widening = self.widening[self.timeline.horizon]
+        forecast = tabulate_forecast(past, months, self.timeline, widening, params.margin, params.discount_rate)
+        churn = tabulate_churn(silence, followed.buyers()[len(self.timeline.cohort_months):], self.sample.customers,
+                               self.timeline, level)  # fmt: skip
+        residual, weights = np.concatenate(followed.residual), np.concatenate(followed.weights)
+        return Prospects(
+            forecast[_names(FORECAST)], tabulate_retention(rows, ahead)[_names(RETENTION)], churn[_names(CHURN)],
+            pd.DataFrame(self.equity)[_names(EQUITY)], checked[_names(PAST_FORECASTS)], self.plan,
+            forecast_totals(months, widening), concentration_of(residual, weights), followed.sampled,
+            sampling_error(residual, weights), self.drifts.source(self.timeline.horizon), self.tested,
+            self.observed_days, self.clock.seconds,
+        )  # fmt: skip
+
+    def _follow(self, rows: pd.DataFrame, advance: Callable[[int], None]) -> tuple[list[dict[str, Any]], Followed]:
+        ahead: list[dict[str, Any]] = []
+        delta = per_day(max(self.question.params.discount_rate, 1e-9))
+        starts = np.concatenate([[0.0], self.timeline.knots[:-1]])
+        weights = mean_discount(starts, self.timeline.knots, delta)
+        for one in follow_sample(self.sample, lambda _: weights, advance):
+            if isinstance(one, Followed):
+                return ahead, one
+            cohort, path, scale = one
+            of_cohort = rows[rows["cohort"] == cohort].set_index("month")
+            so_far: Any = of_cohort.to_dict("index")
+            widening, level = self.widening[self.timeline.horizon], self.question.params.level
+            ahead += expected_rows(cohort, path, scale, so_far, self.timeline, widening, level)
+            self._value_group(equity.COHORT, cohort, self.sample.count(COHORT)[cohort], path, scale)
+        raise AssertionError("follow_sample ends with what it followed")
+
+    def _months(self, followed: Followed) -> Months:
+        params, timeline = self.question.params, self.timeline
+        mean = followed.at_knots().mean(axis=1)
+        discount = discounts(timeline.knots, mean, timeline.ends, per_day(params.discount_rate))
+        daily = self.plan.total(timeline.months[0].first, timeline.horizon)
+        factors = self.plan.factors(self.question.scorer.draws, params.seed)
+        new = simulate_newcomers(
+            self.question.scorer, timeline, daily, factors, params.seed, is_stated=self.plan.is_stated
+        )
+        return months_of(followed, timeline, discount, new)
+
+    def _value_group(self, group: str, name: str, customers: int, path: Path, scale: float) -> None:
+        money = Money(self.timeline, scale * path.at_knots, path.scaled("spend", scale), scale * path.expected_spend,
+                      self.tested, self.observed_days)  # fmt: skip
+        for view in self.main_views():
+            self._add(group, name, customers, view, money.value(view), 0.0)
+
+    def _add(
+        self, group: str, name: str, customers: float, view: equity.View, valued: equity.Valued, cost: float
+    ) -> None:
+        widening, level = self.widening[view.horizon_days], self.question.params.level
+        self.equity.append(equity_row(group, name, customers, view, valued, cost, widening, level))
+
+    def _value(self, followed: Followed) -> None:
+        for tier, path in followed.tiers.items():
+            self._value_group(equity.TIER, tier, self.sample.count(TIER)[tier], path, followed.scales[tier])
+        money = Money(self.timeline, followed.at_knots(), followed.total("spend"), followed.expected("spend"),
+                      self.tested, self.observed_days)  # fmt: skip
+        settings, seed = self.question.settings, self.question.params.seed
+        future = FutureCohorts(self.question.scorer, self.plan, self.timeline, settings, self.costs, seed)
+        for view in self.views:
+            present, new = money.value(view), future.value(view, self.tested, self.observed_days)
+            cost, planned = future.cost(view), future.planned(view)
+            self._add(equity.PRESENT, ALL, self.sample.customers, view, present, 0.0)
+            self._add(equity.FUTURE, ALL, planned, view, new, cost)
+            self._add(equity.BOTH, ALL, self.sample.customers + planned, view, equity.add(present, new), cost)
+        order = {
+            name: at for at, name in enumerate((equity.BOTH, equity.PRESENT, equity.FUTURE, equity.TIER, equity.COHORT))
+        }
+        self.equity.sort(key=lambda row: order[row["group"]])
+
+    def _check(self, past: pd.DataFrame) -> pd.DataFrame:
+        if self.sample.customers > MOST_CUSTOMERS or getattr(self.question.scorer.posterior, "segments", None):
+            return pd.DataFrame(columns=_names(PAST_FORECASTS))
+        return check_past(self.transactions, self.question, past, self.transactions.first_day)
+
+
+def sampling_error(values: Floats, weights: Floats) -> float:
+    """Return the standard error of a sum over sampled customers, each of whom stands for so many, as a share of it.
+
+    Strata are the customers of one weight, which is that of a tier.
+    """
+    total, variance = float((values * weights).sum()), 0.0
+    for weight in np.unique(weights):
+        group = values[weights == weight]
+        if group.size > 1 and weight > 1:
+            variance += weight * (weight - 1.0) * group.size * float(group.var(ddof=1))
+    return float(np.sqrt(variance) / total) if total > 0 else 0.0
+
+
+def _names(columns: Any) -> list[str]:
+    return [column.name for column in columns]

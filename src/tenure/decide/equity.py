@@ -1,5 +1,6 @@
 """The worth of the customer base: residual value by horizon, discount rate and margin, and of future cohorts."""
 
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
@@ -132,7 +133,7 @@ class FutureCohorts:
             )
         )
         self._customer: Customer | None = None
-        self._spreads: dict[float, float] = {}
+        self._spreads: dict[tuple[int, float], float] = {}
 
     def planned(self, view: View) -> float:
         """Return how many are acquired within the horizon by the plan."""
@@ -159,8 +160,8 @@ class FutureCohorts:
         worth = self._discounted(customer, view, left)
         first = view.margin * customer.first * weights.sum() * self._factors
         again = view.margin * customer.each * (worth @ weights) * self._factors
-        chance = stream(self._seed, "decide.future_cohorts").standard_normal(draws)
-        chance *= view.margin * self._spread(view) * np.sqrt((weights * np.exp(-view.delta * middles)).sum())
+        variance = (view.margin * self._spread(view)) ** 2 * (weights * np.exp(-view.delta * middles)).sum()
+        outcomes = _gamma(first + again, variance, stream(self._seed, "decide.future_cohorts"))
         seen = [self._discounted(customer, view, np.minimum(left, np.maximum(edge, 0.0))) if edge is not None else None
                 for edge in ((tested - middles) if tested else None, observed)]  # fmt: skip
         inside = 0.0 if seen[0] is None else float((view.margin * customer.each * (seen[0] @ weights)).mean())
@@ -170,7 +171,7 @@ class FutureCohorts:
         is_early = middles <= (tested or 0)
         inside += float(view.margin * customer.first.mean() * weights[is_early].sum())
         point = float((view.margin * (customer.first * weights.sum() + customer.each * (worth @ weights))).mean())
-        return Valued(point, again + chance, inside, beyond, first)
+        return Valued(point, outcomes - first, inside, beyond, first)
 
     def _until(self, view: View) -> int:
         return self._daily.size if view.horizon_days == INFINITE else min(self._daily.size, view.horizon_days)
@@ -192,21 +193,34 @@ class FutureCohorts:
 
     def _spread(self, view: View) -> float:
         """Return the standard deviation of one new customer's discounted spend around its expectation."""
-        if view.rate not in self._spreads:
-            new = self.scorer.new_customer(futures=MANY, discount_rate=max(view.rate, LEAST_ENDLESS_RATE), margin=1.0,
-                                           to_infinity=True, level=0.5, seed=self._seed)  # fmt: skip
+        key = (view.horizon_days, view.rate)
+        if key not in self._spreads:
+            horizon = {"to_infinity": True} if view.horizon_days == INFINITE else {"horizon_days": view.horizon_days}
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # of horizons: the table says what was tested
+                new = self.scorer.new_customer(
+                    futures=MANY, discount_rate=view.rate, margin=1.0, level=0.5, seed=self._seed, **horizon
+                )
             outcomes = new.outcomes.reshape(-1, self.scorer.draws)
-            self._spreads[view.rate] = float(np.sqrt(((outcomes - new.expected) ** 2).mean()))
-        return self._spreads[view.rate]
+            self._spreads[key] = float(np.sqrt(((outcomes - new.expected) ** 2).mean()))
+        return self._spreads[key]
+
+
+def _gamma(means: Floats, variance: float, rng: np.random.Generator) -> Floats:
+    """Return positive sums of many customers with these means and one variance."""
+    positive = np.maximum(means, 1e-12)
+    if not variance > 0:
+        return positive
+    return np.asarray(rng.gamma(positive**2 / variance, variance / positive))
 
 
 def equity_row(
     group: str, value: str, customers: float, view: View, valued: Valued, cost: float, widening: Widening, level: float
 ) -> dict[str, Any]:
     """Return a row of the table: value with its intervals, its parts, and what is left after acquisition."""
-    total = valued.futures + valued.first
-    low, high = quantiles(total, [level])
-    adjusted = quantiles(widening.futures("spend", valued.futures, valued.first), [level])
+    low, high = quantiles(valued.futures + valued.first, [level])
+    moved = np.maximum(widening.futures("spend", valued.futures, valued.first), 0.0)
+    adjusted = quantiles(moved, [level])
     share = 1.0 / valued.point if valued.point > 0 else np.nan
     return {
         "group": group,

@@ -92,11 +92,11 @@ def check_past(transactions: Transactions, question: Question, observed: pd.Data
 def _check(
     transactions: Transactions, question: Question, observed: pd.DataFrame, origin: Origin, first: date
 ) -> list[dict[str, Any]]:
-    from ..fit import fit_models  # noqa: PLC0415 (takes a second to import)
-
     summary, seed = summarize(transactions, origin.day), derive_seed(question.params.seed, f"decide.past.{origin.day}")
     if len(summary.table) < LEAST_CUSTOMERS:
         return []
+    from ..fit import fit_models  # noqa: PLC0415 (takes a second to import)
+
     fitted, scale = _sampled(summary)
     posterior = question.scorer.posterior
     names = {"purchase_model": posterior.purchase_model, "spend_model": posterior.spend_model}

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from ..settings import REST
 from ..transactions import Transactions
 from . import equity
 from .bands import Widening, drifts_of
@@ -183,8 +184,10 @@ class Ahead:
         self.equity.append(equity_row(group, name, customers, view, valued, cost, widening, level))
 
     def _value(self, followed: Followed) -> None:
-        for tier, path in followed.tiers.items():
-            self._value_group(equity.TIER, tier, self.sample.count(TIER)[tier], path, followed.scales[tier])
+        for tier in (*self.question.settings.shares, REST):
+            if tier in followed.tiers:
+                number, scale = self.sample.count(TIER)[tier], followed.scales[tier]
+                self._value_group(equity.TIER, tier, number, followed.tiers[tier], scale)
         money = Money(self.timeline, followed.at_knots(), followed.total("spend"), followed.expected("spend"),
                       self.tested, self.observed_days)  # fmt: skip
         settings, seed = self.question.settings, self.question.params.seed

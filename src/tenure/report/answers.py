@@ -8,8 +8,10 @@ from tenure.decide import summary_of
 from .answer_parts import AnswerParts
 from .customer_answers import CustomerAnswers
 from .page import Part
+from .prospect_answers import ProspectAnswers
 from .spending_answers import SpendingAnswers
 from .tables import Note
+from .worth_answers import WorthAnswers
 
 READING = (
     ("expected", "the average over all that may happen; most single customers are below or above it"),
@@ -43,7 +45,8 @@ class Answers(AnswerParts):
             f"probability {self.percent(self.params.level)}, if customers go on as they did."
         )
         model = (
-            f"Model {about['model']}, verdict {about['verdict']}. It has no seasons, no campaigns, no new customers."
+            f"Model {about['model']}, verdict {about['verdict']}. It has no seasons and no campaigns; new customers "
+            "are counted in the forecast and in the worth of the base alone."
         )
         return [Note(text), self._main_numbers(), Note(model, "soft")]
 
@@ -62,6 +65,8 @@ class Answers(AnswerParts):
         """Return the questions in order."""
         of_customers = CustomerAnswers(self.decisions, self.numbers)
         of_spending = SpendingAnswers(self.decisions, self.numbers)
+        ahead = ProspectAnswers(self.decisions, self.numbers)
+        worth = WorthAnswers(self.decisions, self.numbers)
         return [
             Section("value", "What are our customers worth, from the first to the last day?", *of_customers.value()),
             Section("tiers", "Who are our best customers?", *of_customers.tiers()),
@@ -69,5 +74,8 @@ class Answers(AnswerParts):
             Section("cohorts", "How many customers come back?", *of_customers.cohorts()),
             Section("acquisition", "What may a new customer cost?", *of_spending.acquisition()),
             Section("win_back", "Whom is it worth to win back, or to keep?", *of_spending.win_back()),
+            Section("forecast", "What will come in, month by month?", *ahead.forecast()),
+            Section("retention", "How do customers develop after the first purchase?", *ahead.retention()),
+            Section("equity", "What is the customer base worth?", *worth.equity()),
             Section("reading", "How to read these numbers", [], [list(READING)]),
         ]

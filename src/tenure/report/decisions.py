@@ -35,6 +35,18 @@ PICTURES = {
         "Expected gain of the offers, the best customers first",
         "Where the curve falls, a further offer costs more than it gains.",
     ),
+    "forecast": (
+        "Revenue by month, so far and expected",
+        "Dark band: half of all futures. Pale band: nine in ten. The first and the last month may be partial.",
+    ),
+    "retention": (
+        "Share of a month's new customers who buy in a month, by months since then",
+        "Means over the months of a column. Hatched: expected.",
+    ),
+    "equity": (
+        "Worth by days ahead",
+        "Hatched: farther ahead than anybody was observed. Lines: the range, widened for drift.",
+    ),
 }
 
 

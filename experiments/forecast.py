@@ -3,12 +3,13 @@
 import argparse
 import warnings
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import ibis
 import numpy as np
 import pandas as pd
-from decisions import FIRST_ORDER, HORIZON, LEVEL, MARGIN, START, print_table
+from decisions import HORIZON, LEVEL, MARGIN, START, print_table
 from decisions import Base as Closed
 
 from tenure import decide
@@ -18,7 +19,7 @@ from tenure.scorer import Params, Scorer
 from tenure.settings import DecideSettings, EquitySettings, FitSettings, ForecastSettings, TransactionsSettings
 from tenure.totals import Drifts
 from tenure.totals.drift import ASSUMED, Drift
-from tenure.transactions import of_table
+from tenure.transactions import Transactions, of_table
 
 DRAWS, RATE = 400, 0.10
 OBSERVED = 455  # days after the start: to the end of March
@@ -71,10 +72,22 @@ class Shop(Closed):
         )
 
 
+def transactions_of(shop: Shop) -> Transactions:
+    """Return the log of a base up to the end of observation."""
+    table = ibis.duckdb.connect(threads=1).create_table("log", shop.log())
+    end = shop.end.date()
+    return of_table(table, TransactionsSettings(), source="simulated", digest="0" * 64, end=end)
+
+
+def with_origins(question: decide.Question, origins: int) -> decide.Question:
+    """Return a question that compares some past forecasts too."""
+    settings = question.settings
+    return replace(question, settings=replace(settings, forecast=replace(settings.forecast, origins=origins)))
+
+
 def derive(shop: Shop, seed: int) -> decide.Decisions:
     """Fit a base and derive its decisions, without drift, of which there is none."""
-    end, table = shop.end.date(), ibis.duckdb.connect(threads=1).create_table("log", shop.log())
-    transactions = of_table(table, TransactionsSettings(), source="simulated", digest="0" * 64, end=end)
+    transactions, end = transactions_of(shop), shop.end.date()
     fit = fit_models(summarize(transactions, end), FitSettings(method="laplace"), seed=seed)
     scorer, params = Scorer(fit.posterior.thin(DRAWS)), Params(HORIZON, RATE, MARGIN, LEVEL, seed)
     forecast = ForecastSettings(new_customers={"all": shop.plan()}, origins=0)

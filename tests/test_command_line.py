@@ -10,6 +10,7 @@ from typing import Any
 
 import mlflow
 import pytest
+from cases import few
 from mlflow.exceptions import MlflowException
 from stores import put_store
 
@@ -21,7 +22,9 @@ from tenure.jobs.ending import disk_fault
 from tenure.registry import manifest
 
 
-@pytest.mark.parametrize("name", ["clv.v2", "shop/clv", "a:b", "50%", "it's", 'a"b', "", " ", "x" * 251, "a\nb"])
+@pytest.mark.parametrize(
+    "name", few(["clv.v2", "shop/clv", "a:b", "50%", "it's", 'a"b', "", " ", "x" * 251, "a\nb"], 4)
+)
 def test_a_name_that_mlflow_refuses_is_refused_before_any_work(name: str) -> None:
     settings = compose_settings("train").registry
     with pytest.raises(InputError, match=r"registry\.name must be"):

@@ -652,6 +652,7 @@ def test_the_probability_of_being_in_the_top_tenth_is_calibrated() -> None:
     assert checked >= 4
 
 
+@pytest.mark.slow
 def test_the_interval_of_a_tier_s_total_covers_in_82_to_97_of_100_bases() -> None:
     """Each base has another truth, drawn from the posterior that scores it; the tier is the best tenth by clv."""
     rng = np.random.default_rng(3)

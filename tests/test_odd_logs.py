@@ -143,6 +143,7 @@ def some_free(sales: Sequence[Sale]) -> list[Sale]:
     return [(name, day, 0.0 if name.endswith("7") and day > first[name] else paid) for name, day, paid in sales]
 
 
+@pytest.mark.slow
 def test_free_repeat_buyers_are_counted_printed_and_a_finding(
     train: Callable[..., tuple[Review, Trained]], capsys: pytest.CaptureFixture[str]
 ) -> None:

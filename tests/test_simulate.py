@@ -602,6 +602,7 @@ def command(*arguments: str, folder: Path) -> subprocess.CompletedProcess[str]:
     return subprocess.run([script, *arguments], cwd=folder, capture_output=True, text=True, check=False)
 
 
+@pytest.mark.slow
 def test_the_command_says_what_it_wrote_and_what_comes_next(tmp_path: Path) -> None:
     asks = ["simulate=heavy", "simulate.customers=200", "simulate.refunds.share=0.1", "truth=truth.parquet", "seed=5"]
     done = command(*asks, folder=tmp_path)

@@ -308,6 +308,7 @@ def test_floats_that_are_whole_are_the_integers_they_were(tmp_path: Path) -> Non
     assert [row[0] for row in rows(read_table(tmp_path, exact))] == ["100000000000000000000", "7"]
 
 
+@pytest.mark.slow
 def test_a_log_larger_than_its_memory_is_read(tmp_path: Path) -> None:
     size = 3_000_000
     ids = pa.array(range(size)).cast(pa.string())
@@ -320,6 +321,7 @@ def test_a_log_larger_than_its_memory_is_read(tmp_path: Path) -> None:
     assert compress(log).customers == size
 
 
+@pytest.mark.slow
 def test_nothing_is_left_behind_once_a_log_is_forgotten(tmp_path: Path) -> None:
     path = written(tmp_path, "customer_id,date,amount\na,2020-01-01,5\n")
     work = tmp_path / "work"

@@ -42,6 +42,7 @@ def test_ranks_of_the_truth_are_uniform_over_many_fits(fit_settings, model, meth
     assert sbc.not_uniform(shares) == []
 
 
+@pytest.mark.slow
 def test_draws_that_are_too_sure_are_caught(short, monkeypatch):
     def too_sure(*arguments, **named):
         fitted = explore(*arguments, **named)

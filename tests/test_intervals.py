@@ -37,6 +37,7 @@ def farther_than_half_a_point(table):
     return found
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("purchases", few(intervals.CHANCES, 1))
 def test_intervals_hold_what_they_say_on_a_few_bases(purchases):
     table = intervals.judge(intervals.measure(purchases, 8, seed=1))

@@ -97,7 +97,6 @@ LOGS: dict[str, Callable[[], list[Sale]]] = {
     "nobody bought once only": no_one_time,
     "daily buyers": daily,
 }
-QUICK_LOGS = ("one price", "nobody in the holdout")
 HONEST = ("one price", "one price but for rounding")
 
 
@@ -120,9 +119,8 @@ def train(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., tupl
     return run
 
 
-@pytest.mark.parametrize(
-    "name", [pytest.param(name, marks=() if name in QUICK_LOGS else pytest.mark.slow) for name in LOGS]
-)
+@pytest.mark.parametrize("name", LOGS)
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore::tenure.scorer.HeavyTailWarning")
 def test_no_odd_log_fails_for_evidence_that_it_cannot_hold(
     name: str, train: Callable[..., tuple[Review, Trained]]

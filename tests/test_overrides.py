@@ -63,7 +63,7 @@ def asked(settings: Any, key: str) -> Any:
     return settings
 
 
-@pytest.mark.parametrize("text", TEXTS)
+@pytest.mark.parametrize("text", few(TEXTS, 12))
 def test_a_text_setting_takes_what_is_typed(text: str) -> None:
     settings = compose_settings("score", [f"transactions.path={text}", f"+transactions.columns.date={text}"])
     assert (settings.transactions.path, settings.transactions.columns.date) == (text, text)

@@ -217,6 +217,7 @@ def test_a_cancellation_names_its_order_by_the_group_of_the_pattern() -> None:
 # ---- refunds without a customer
 
 
+@pytest.mark.slow
 @quick
 @given(
     rows=st.lists(

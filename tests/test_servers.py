@@ -81,7 +81,7 @@ def test_a_server_that_does_not_serve_is_reported_in_seconds(
     assert f"http://ann:***@{address}" in str(refused)
 
 
-@pytest.mark.parametrize("scheme", ["postgresql", "postgresql+psycopg2", "mysql+pymysql"])
+@pytest.mark.parametrize("scheme", few(["postgresql", "postgresql+psycopg2", "mysql+pymysql"], 1))
 def test_a_database_that_refuses_is_reported_in_seconds(scheme: str) -> None:
     refused = refusal(f"{scheme}://ann:{SECRET}@{closed_port()}/mlflow?password={SECRET}")
     assert isinstance(refused, StoreUnreachableError)

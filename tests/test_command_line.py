@@ -34,8 +34,8 @@ def test_a_name_that_mlflow_refuses_is_refused_before_any_work(name: str) -> Non
 
 @pytest.mark.parametrize(
     ("key", "value"),
-    few([("experiment", ""), ("experiment", "a\x1bb"), ("run_name", " "), ("run_name", "x" * 251), ("tags", {"a(b)": "c"}),
-     ("tags", {"a": "x" * 5001}), ("tags", {"/a": "b"})], 3),
+    few([("experiment", ""), ("experiment", "a\x1bb"), ("run_name", " "), ("run_name", "x" * 251),
+         ("tags", {"a(b)": "c"}), ("tags", {"a": "x" * 5001}), ("tags", {"/a": "b"})], 3),
 )  # fmt: skip
 def test_experiments_run_names_and_tags_are_checked(key: str, value: Any) -> None:
     with pytest.raises(InputError, match=rf"registry\.{key}"):

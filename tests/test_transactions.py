@@ -576,7 +576,8 @@ def test_a_date_format_that_is_none_is_refused(tmp_path: Path, wrong: str) -> No
             (
                 "customer_id",
                 [1.5, 2.0**53],
-                "2 of 2 rows have a customer id that is a float and no whole number below 2^53 (first: row 1: 1.5, row 2:",
+                "2 of 2 rows have a customer id that is a float and no whole number below 2^53 "
+                "(first: row 1: 1.5, row 2:",
             ),
             (
                 "customer_id",

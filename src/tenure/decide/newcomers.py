@@ -141,4 +141,5 @@ def _chance(posterior: Any, customer: Customer, daily: Floats, edges: Any, rng: 
         new = np.bincount(month_of[days], minlength=months) * customer.first[draw]
         chance[0][:, draw] = of_repeats - expected
         chance[1][:, draw] = spends - expected * customer.each[draw] - new
-    return [np.sqrt(total / number) * one for one in chance]
+    # Chance has no mean. What is left of one is the simulation's own, or that of a population whose segments differ.
+    return [np.sqrt(total / number) * (one - one.mean(axis=1, keepdims=True)) for one in chance]

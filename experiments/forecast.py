@@ -16,12 +16,19 @@ from tenure import decide
 from tenure.fit import fit_models
 from tenure.rfm import summarize
 from tenure.scorer import Params, Scorer
-from tenure.settings import DecideSettings, EquitySettings, FitSettings, ForecastSettings, TransactionsSettings
+from tenure.settings import (
+    AcquisitionCostSettings,
+    DecideSettings,
+    EquitySettings,
+    FitSettings,
+    ForecastSettings,
+    TransactionsSettings,
+)
 from tenure.totals import Drifts
 from tenure.totals.drift import ASSUMED, Drift
 from tenure.transactions import Transactions, of_table
 
-DRAWS, RATE = 400, 0.10
+DRAWS, RATE = 200, 0.10
 OBSERVED = 455  # days after the start: to the end of March
 NO_DRIFT = Drifts(Drift(np.zeros(DRAWS), ASSUMED, 0.0))  # the simulated shop does not change
 
@@ -91,7 +98,11 @@ def derive(shop: Shop, seed: int) -> decide.Decisions:
     fit = fit_models(summarize(transactions, end), FitSettings(method="laplace"), seed=seed)
     scorer, params = Scorer(fit.posterior.thin(DRAWS)), Params(HORIZON, RATE, MARGIN, LEVEL, seed)
     forecast = ForecastSettings(new_customers={"all": shop.plan()}, origins=0)
-    settings = DecideSettings(forecast=forecast, equity=EquitySettings(horizons_days=[HORIZON], discount_rates=[RATE]))
+    settings = DecideSettings(
+        forecast=forecast,
+        equity=EquitySettings(horizons_days=[HORIZON], discount_rates=[RATE]),
+        acquisition=AcquisitionCostSettings(horizons_days=[HORIZON]),
+    )
     days = decide.Days.of(end, HORIZON, settings)
     question = decide.Question(scorer, params, settings, days, drifts=NO_DRIFT)
     histories = decide.stream_histories(transactions, days, "string")
@@ -159,6 +170,6 @@ def measure(bases: int, customers: int) -> pd.DataFrame:
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description="Check the bands of the forecast of the customer base.")
     parser.add_argument("--bases", type=int, default=100)
-    parser.add_argument("--customers", type=int, default=1_000)
+    parser.add_argument("--customers", type=int, default=500)
     given = parser.parse_args()
     print_table(measure(given.bases, given.customers))

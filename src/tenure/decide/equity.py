@@ -151,27 +151,33 @@ class FutureCohorts:
         draws, days = self.scorer.draws, self._until(view)
         if not self._daily[:days].any():
             return Valued(0.0, np.zeros(draws), 0.0, 0.0, np.zeros(draws))
-        customer = self._expect()
-        starts = np.arange(0, days, int(ACQUIRED_EVERY))
-        number = np.add.reduceat(self._daily[:days], starts)
-        middles = np.minimum(starts + 0.5 * ACQUIRED_EVERY, 0.5 * (starts + days))
-        weights = number * np.exp(-view.delta * middles)
+        customer, (middles, weights) = self._expect(), self._cohorts(view, days)
         left = np.full(middles.size, np.inf) if view.horizon_days == INFINITE else view.horizon_days - middles
-        worth = self._discounted(customer, view, left)
-        first = view.margin * customer.first * weights.sum() * self._factors
-        again = view.margin * customer.each * (worth @ weights) * self._factors
-        variance = (view.margin * self._spread(view)) ** 2 * (weights * np.exp(-view.delta * middles)).sum()
-        outcomes = _gamma(first + again, variance, stream(self._seed, "decide.future_cohorts"))
-        seen = [self._discounted(customer, view, np.minimum(left, np.maximum(edge, 0.0))) if edge is not None else None
-                for edge in ((tested - middles) if tested else None, observed)]  # fmt: skip
-        inside = 0.0 if seen[0] is None else float((view.margin * customer.each * (seen[0] @ weights)).mean())
-        beyond = (
-            np.nan if seen[1] is None else float((view.margin * customer.each * ((worth - seen[1]) @ weights)).mean())
-        )
-        is_early = middles <= (tested or 0)
-        inside += float(view.margin * customer.first.mean() * weights[is_early].sum())
-        point = float((view.margin * (customer.first * weights.sum() + customer.each * (worth @ weights))).mean())
-        return Valued(point, outcomes - first, inside, beyond, first)
+        first, each = view.margin * customer.first, view.margin * customer.each
+
+        def again(until: Floats) -> Floats:
+            return np.asarray(each * (self._discounted(customer, view, until) @ weights))
+
+        every, start = again(left), first * weights.sum()
+        inside, beyond = 0.0, np.nan
+        if tested:
+            early = float(weights[middles <= tested].sum())
+            inside = float((first * early + again(np.minimum(left, np.maximum(tested - middles, 0.0)))).mean())
+        if observed:
+            beyond = float((every - again(np.minimum(left, observed))).mean())
+        squares = float((weights * np.exp(-view.delta * middles)).sum())
+        variance = (view.margin * self._spread(view)) ** 2 * squares
+        means = (start + every) * self._factors
+        outcomes = _gamma(means, variance, stream(self._seed, "decide.future_cohorts"))
+        planned = start * self._factors
+        return Valued(float((start + every).mean()), outcomes - planned, inside, beyond, planned)
+
+    def _cohorts(self, view: View, days: int) -> tuple[Floats, Floats]:
+        """Return the middle day of each month of acquisitions, and its customers, discounted to today."""
+        starts = np.arange(0, days, int(ACQUIRED_EVERY))
+        middles = np.minimum(starts + 0.5 * ACQUIRED_EVERY, 0.5 * (starts + days))
+        number = np.add.reduceat(self._daily[:days], starts)
+        return middles, number * np.exp(-view.delta * middles)
 
     def _until(self, view: View) -> int:
         return self._daily.size if view.horizon_days == INFINITE else min(self._daily.size, view.horizon_days)

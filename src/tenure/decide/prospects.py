@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -25,7 +25,7 @@ from .past_forecasts import MOST_CUSTOMERS, check_past
 from .plan import Plan
 from .retention import expected_rows, observed_rows, tabulate_churn, tabulate_retention
 from .returns import ALL
-from .timeline import per_day
+from .timeline import Timeline, per_day
 
 TABLES = ("forecast", "retention", "churn", "equity", "past_forecasts")
 
@@ -78,6 +78,22 @@ class Clock:
             self.seconds[name] = self.seconds.get(name, 0.0) + time.perf_counter() - start
 
 
+class Past(NamedTuple):
+    """What the log has seen: by month, by cohort and month, and in windows of silence."""
+
+    months: pd.DataFrame
+    cohorts: pd.DataFrame
+    silence: pd.DataFrame
+
+    @classmethod
+    def of(cls, transactions: Transactions, timeline: Timeline, sizes: Mapping[str, int]) -> "Past":
+        """Return the past up to the end of observation; `sizes` are the customers of each cohort."""
+        observed = observed_cohorts(transactions, timeline.end)
+        months = observed_months(observed, dict(sizes), transactions.first_day, timeline.end)
+        silence = observed_silence(transactions, timeline.end, timeline.churn_days)
+        return cls(months, observed_rows(observed, sizes, timeline), silence)
+
+
 class Ahead:
     """The work of one base: what is common to its tables.
 
@@ -115,34 +131,49 @@ class Ahead:
     def prospects(self, advance: Callable[[int], None]) -> Prospects:
         """Return all tables."""
         with self.clock.part("past of the log"):
-            end = self.timeline.end
-            observed = observed_cohorts(self.transactions, end)
-            sizes = dict(self.sample.count(COHORT))
-            first = self.transactions.first_day
-            past = observed_months(observed, sizes, first, end)
-            silence = observed_silence(self.transactions, end, self.timeline.churn_days)
-            rows = observed_rows(observed, sizes, self.timeline)
+            past = Past.of(self.transactions, self.timeline, self.sample.count(COHORT))
         with self.clock.part("present customers"):
-            ahead, followed = self._follow(rows, advance)
+            ahead, followed = self._follow(past.cohorts, advance)
         with self.clock.part("new customers"):
             months = self._months(followed)
         with self.clock.part("worth of the base"):
             self._value(followed)
         with self.clock.part("past forecasts"):
-            checked = self._check(past)
-        params, level = self.question.params, self.question.params.level
-        widening = self.widening[self.timeline.horizon]
-        forecast = tabulate_forecast(past, months, self.timeline, widening, params.margin, params.discount_rate)
-        churn = tabulate_churn(silence, followed.buyers()[len(self.timeline.cohort_months):], self.sample.customers,
-                               self.timeline, level)  # fmt: skip
+            checked = self._check(past.months)
+        tables = {
+            "forecast": (self._forecast(past.months, months), FORECAST),
+            "retention": (tabulate_retention(past.cohorts, ahead), RETENTION),
+            "churn": (self._churn(past.silence, followed), CHURN),
+            "equity": (pd.DataFrame(self.equity), EQUITY),
+            "past_forecasts": (checked, PAST_FORECASTS),
+        }
+        named: dict[str, Any] = {
+            name: table[[column.name for column in columns]] for name, (table, columns) in tables.items()
+        }
+        totals = forecast_totals(months, self.widening[self.timeline.horizon])
+        return Prospects(**named, totals=totals, **self._about(followed))
+
+    def _about(self, followed: Followed) -> dict[str, Any]:
+        """Return what the tables rest on."""
         residual, weights = np.concatenate(followed.residual), np.concatenate(followed.weights)
-        return Prospects(
-            forecast[_names(FORECAST)], tabulate_retention(rows, ahead)[_names(RETENTION)], churn[_names(CHURN)],
-            pd.DataFrame(self.equity)[_names(EQUITY)], checked[_names(PAST_FORECASTS)], self.plan,
-            forecast_totals(months, widening), concentration_of(residual, weights), followed.sampled,
-            sampling_error(residual, weights), self.drifts.source(self.timeline.horizon), self.tested,
-            self.observed_days, self.clock.seconds,
-        )  # fmt: skip
+        return {
+            "plan": self.plan,
+            "concentration": concentration_of(residual, weights),
+            "sampled": followed.sampled,
+            "error": sampling_error(residual, weights),
+            "drift": self.drifts.source(self.timeline.horizon),
+            "tested_days": self.tested,
+            "observed_days": self.observed_days,
+            "seconds": self.clock.seconds,
+        }
+
+    def _forecast(self, past: pd.DataFrame, months: Months) -> pd.DataFrame:
+        params, widening = self.question.params, self.widening[self.timeline.horizon]
+        return tabulate_forecast(past, months, self.timeline, widening, params.margin, params.discount_rate)
+
+    def _churn(self, silence: pd.DataFrame, followed: Followed) -> pd.DataFrame:
+        buyers = followed.buyers()[len(self.timeline.cohort_months) :]
+        return tabulate_churn(silence, buyers, self.sample.customers, self.timeline, self.question.params.level)
 
     def _follow(self, rows: pd.DataFrame, advance: Callable[[int], None]) -> tuple[list[dict[str, Any]], Followed]:
         ahead: list[dict[str, Any]] = []
@@ -205,7 +236,7 @@ class Ahead:
 
     def _check(self, past: pd.DataFrame) -> pd.DataFrame:
         if self.sample.customers > MOST_CUSTOMERS or getattr(self.question.scorer.posterior, "segments", None):
-            return pd.DataFrame(columns=_names(PAST_FORECASTS))
+            return pd.DataFrame(columns=[column.name for column in PAST_FORECASTS])
         return check_past(self.transactions, self.question, past, self.transactions.first_day)
 
 
@@ -220,7 +251,3 @@ def sampling_error(values: Floats, weights: Floats) -> float:
         if group.size > 1 and weight > 1:
             variance += weight * (weight - 1.0) * group.size * float(group.var(ddof=1))
     return float(np.sqrt(variance) / total) if total > 0 else 0.0
-
-
-def _names(columns: Any) -> list[str]:
-    return [column.name for column in columns]

@@ -25,6 +25,7 @@ from tenure.decide.past_forecasts import check_past, list_origins
 from tenure.decide.plan import Plan, cost_by_day, plan_errors, plan_of, require_plan
 from tenure.decide.prospects import sampling_error
 from tenure.decide.timeline import Timeline, per_day
+from tenure.jobs.compose import compose_settings
 from tenure.posterior import Posterior
 from tenure.scorer import Params, Scorer, follow
 from tenure.settings import (
@@ -489,3 +490,17 @@ def test_a_plan_for_channels_that_nobody_has_is_refused() -> None:
         require_plan(Histories(), settings)  # type: ignore[arg-type]
     known = DecideSettings(acquisition=acquisition, forecast=ForecastSettings(new_customers={"mail": [1.0]}))
     require_plan(Histories(), known)  # type: ignore[arg-type]
+
+
+def test_a_log_shorter_than_a_window_of_silence_has_no_past_churn() -> None:
+    log = sales_log(("a", 0, 10.0), ("a", 20, 12.0), ("b", 3, 5.0), ("c", 10, 5.0))
+    prospects = run(log, sure(200))[0].prospects
+    assert prospects.churn["is_expected"].all()
+    assert len(prospects.churn) == 7  # to the end of December 2021
+    assert prospects.past_forecasts.empty
+    assert prospects.equity["clv"].notna().all()
+
+
+def test_a_plan_is_given_on_the_command_line() -> None:
+    settings = compose_settings("decide", ["decide.forecast.new_customers={all: [100, 120.5]}"])
+    assert settings.decide.forecast.new_customers == {"all": [100.0, 120.5]}

@@ -82,8 +82,8 @@ def expected_rows(
 def tabulate_retention(observed: pd.DataFrame, expected: list[dict[str, Any]]) -> pd.DataFrame:
     """Tabulate every cohort by month: a month that the end cuts in two is that of the expectations."""
     ahead = pd.DataFrame(expected)
-    is_whole = observed["status"] == OBSERVED
-    seen = observed[is_whole] if len(ahead) else observed
+    followed = {row["cohort"] for row in expected}
+    seen = observed[(observed["status"] == OBSERVED) | ~observed["cohort"].isin(followed)]
     table = pd.concat([seen, ahead], ignore_index=True).sort_values(["cohort", "month"], ignore_index=True)
     for end in ("", "_low", "_high"):
         counts = table.get(f"buyers{end}", np.nan)
@@ -116,4 +116,5 @@ def tabulate_churn(
             "churn_high": high,
         }
     )
-    return pd.concat([past, ahead], ignore_index=True).assign(window_days=timeline.churn_days)
+    table = pd.concat([past, ahead], ignore_index=True) if len(past) else ahead
+    return table.assign(window_days=timeline.churn_days)

@@ -19,7 +19,7 @@ from tenure.scorer import Scorer
 from tenure.simulate import spend_process
 from tenure.spend.gamma_gamma.likelihood import Table as AmountsTable
 from tenure.spend.gamma_gamma.likelihood import kernel as amounts_kernel
-from tenure.spend.gamma_gamma_orders.likelihood import Table, kernel, pointwise
+from tenure.spend.gamma_gamma_orders.likelihood import Table, densities, density, kernel, pointwise
 from tenure.spend.order_evidence import EvidenceError
 from tenure.summary import COLUMNS, FADED, OPTIONAL, CustomerSummary, Orders, SummaryError
 
@@ -183,6 +183,43 @@ def test_the_likelihood_is_that_of_each_order_given_those_before():
     assert_allclose(pointwise(draws, orders)[0], each, rtol=1e-10)
     value, _ = kernel(np.array([p, q, v, f]), *Table.of(orders, delta=delta).arrays())
     assert float(value) == pytest.approx(sum(each), rel=1e-10)
+
+
+@pytest.mark.parametrize("model", [ALONE, FIRST_ORDER, FADING])
+def test_the_likelihood_is_the_sum_over_customers_at_any_scale_of_money(model):
+    """Products of amounts from 1e-90 to 1e90, whose logarithms the kernel takes, stay within the doubles."""
+    orders, rng = draw_customers(600), np.random.default_rng(5)
+    orders = replace(orders, count=rng.integers(1, 4, orders.first.size))
+    wide = replace(orders, amounts=orders.amounts * 10.0 ** rng.uniform(-90, 90, orders.amounts.size))
+    p, q, f = 2.0, 3.0, 1.0 if model == ALONE else 0.9
+    delta = 1.0 if model == FIRST_ORDER else 0.7
+    for some in (orders, wide, orders.scaled(1e-80), orders.scaled(1e80)):
+        some = some.without_first() if model == ALONE else some
+        for v in (1e-90, 30.0, 1e90):
+            values = {"p": p, "q": q, "v": v, "f": f, "delta": delta}
+            draws = {key: np.array([value]) for key, value in values.items()}
+            theta = np.array([p, q, v, f])[: 3 if model == ALONE else 4]
+            value, gradient = kernel(theta, *Table.of(some, delta=delta).arrays())
+            assert float(value) == pytest.approx(some.count @ pointwise(draws, some)[0], rel=1e-9)
+            assert np.isfinite(gradient).all()
+
+
+def test_values_without_the_gradient_are_the_same(calibration):
+    orders = CompressedSummary.of(calibration).orders.scaled(30.0)
+    for table, size in ((Table.of(orders, delta=0.9), 4), (Table.of(orders.without_first(), delta=1.0), 3)):
+        u, values = np.random.default_rng(6).normal(-0.3, 0.8, (20, size)), np.empty(20)
+        densities(values, u, *table.arrays())
+        assert_array_equal(values, [density(row, *table.arrays())[0] for row in u])
+
+
+def test_customers_with_equal_orders_count_as_often_as_they_are():
+    orders = draw_customers(60)
+    several = replace(orders, count=np.arange(60) % 4 + 1)
+    apart = orders.take(np.repeat(np.arange(60), several.count))
+    theta = np.array([2.0, 3.0, 30.0, 0.9])
+    one, other = (kernel(theta, *Table.of(some, delta=0.8).arrays()) for some in (several, apart))
+    assert_allclose(one[0], other[0], rtol=1e-12)
+    assert_allclose(one[1], other[1], rtol=1e-9)
 
 
 def test_a_density_integrates_to_one():

@@ -4,9 +4,11 @@ from collections.abc import Callable
 from typing import Protocol
 
 import numpy as np
-from scipy.optimize import minimize, minimize_scalar
+from scipy.optimize import minimize_scalar
 
 from tenure.kernel_table import Floats
+
+from .descent import descend, downhill
 
 # The prior of delta is Beta(PRIOR, 1), whose mode is 1: without evidence to the contrary nothing fades. Half of it is
 # above 0.84, and one in ten below 0.56.
@@ -29,7 +31,7 @@ def most_likely_delta(at: Callable[[float], _Density]) -> float:
     def top(delta: float) -> float:
         target = at(delta)
         start = best.get("u", np.zeros(len(target.names)))
-        lowest = minimize(lambda u: [-part for part in target.density(u)], start, jac=True, method="L-BFGS-B")
+        lowest = descend(downhill(target.density), start)
         best["u"] = lowest.x
         return -float(lowest.fun) + (PRIOR - 1.0) * float(np.log(delta))
 

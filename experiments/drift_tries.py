@@ -3,8 +3,8 @@
 Prints the tables of experiments/drift_tries.md: `ratios` and `fits` over the scenarios of `drift.py`, or rolling
 origins of purchase logs, whose holdouts do not overlap:
 
-    uv run python experiments/drift_tries.py ratios [--logs 300]
-    uv run python experiments/drift_tries.py fits [--logs 12]
+    uv run python experiments/drift_tries.py ratios [--logs 100]
+    uv run python experiments/drift_tries.py fits [--logs 4]
     uv run python experiments/drift_tries.py NAME=PATH ...
 """
 
@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
-from drift import DRAWS, PERIODS, SCENARIOS, SHIPPED, fits, forecast_origins, ratios
+from drift import DRAWS, SCENARIOS, SHIPPED, fits, forecast_origins, ratios
 from numpy.typing import NDArray
 from scipy.special import stdtrit
 
@@ -32,6 +32,7 @@ LEVELS = (0.50, 0.80, 0.90)
 DAYS = (28, 91)
 YEAR = 365.25
 BIAS = np.log(0.95)
+KINDS = ("assumed", "estimated", "estimated, with a year ago")
 LONG = 17  # periods of four years
 GRID = 24  # points each of tau and omega
 DRIFT_DRAWS = 4000
@@ -113,7 +114,7 @@ def measure(origins: Iterator[Origin], seed: int) -> list[dict[str, object]]:
         case = Case(holdout, tuple(past), (seed, len(past)))
         for name, draw in TRIES.items():
             drift = draw(case)
-            kind = "assumed" if drift.source != ESTIMATED else "same season" if any(case.years_ago) else "first year"
+            kind = KINDS[0 if drift.source != ESTIMATED else 1 + any(case.years_ago)]
             adjusted = drift.adjust(totals, np.random.default_rng(case.seed))
             rows.append({"kind": kind, "try": name} | score(adjusted, actual))
         past.append(holdout)
@@ -132,14 +133,14 @@ def score(adjusted: Floats, actual: float) -> dict[str, float]:
 
 
 def scenario_rows(kind: str, logs: int) -> Iterator[tuple[str, list[dict[str, object]]]]:
-    """Yield each scenario with its rows; `ratios` has four years of one more scenario."""
+    """Yield each scenario with its rows; `ratios` has four years of some of them too."""
     for scenario in SCENARIOS:
         simulated = ratios if kind == "ratios" else fits
         yield scenario, [row for seed in range(logs) for row in measure(simulated(scenario, seed), seed)]
     if kind == "ratios":
         for scenario in ("stationary", "seasons 15%", "yearly 20%"):
             rows = [row for seed in range(logs) for row in measure(ratios(scenario, seed, LONG), seed)]
-            yield f"{scenario}, {LONG - PERIODS} periods more", rows
+            yield f"{scenario}, four years", rows
 
 
 def log_rows(name: str, path: str, others: Sequence[str]) -> Iterator[tuple[str, list[dict[str, object]]]]:
@@ -163,18 +164,22 @@ def print_table(results: Iterator[tuple[str, list[dict[str, object]]]]) -> None:
     for source, rows in results:
         for kind, part in pd.DataFrame(rows).groupby("kind", sort=False):
             means = part.drop(columns="kind").groupby("try").mean()
-            print(f"| {source} | {kind} | {len(part) // len(TRIES):,} | " + " | ".join(cells(means)) + " |", flush=True)
+            print(
+                f"| {source} | {kind} | {len(part) // len(TRIES):,} | " + " | ".join(cells(str(kind), means)) + " |",
+                flush=True,
+            )
 
 
-def cells(means: pd.DataFrame) -> list[str]:
+def cells(kind: str, means: pd.DataFrame) -> list[str]:
     """Return each try's cell."""
     columns = [*(f"{level:.0%}" for level in LEVELS), "width", "crps"]
     numbers = {str(name): row.to_numpy(np.float64) for name, row in means[columns].iterrows()}
-    return [
+    result = [
         "/".join(f"{100 * share:.0f}" for share in numbers[name][: len(LEVELS)])
-        + ", {:.2f}, {:.4f}".format(*numbers[name][len(LEVELS) :])
+        + ", {:.2f}, {:.3f}".format(*numbers[name][len(LEVELS) :])
         for name in TRIES
     ]
+    return result if kind == KINDS[2] else [*result[:-1], "as shipped"]
 
 
 def main() -> None:
@@ -184,7 +189,7 @@ def main() -> None:
     arguments = parser.parse_args()
     kind, *_ = arguments.sources
     if kind in ("ratios", "fits"):
-        print_table(scenario_rows(kind, arguments.logs or {"ratios": 300, "fits": 12}[kind]))
+        print_table(scenario_rows(kind, arguments.logs or {"ratios": 100, "fits": 4}[kind]))
         return
     logs = [one.split("=", 1) for one in arguments.sources if one.endswith((".csv", ".parquet"))]
     others = [one for one in arguments.sources if not one.endswith((".csv", ".parquet"))]

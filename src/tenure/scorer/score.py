@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from ..posterior import Posterior
 from ..streams import stream
-from ..summary import CustomerSummary
+from ..summary import FADED, CustomerSummary
 from .batching import KernelOutput, ScoreRequest, expect_new_customer, score_batches, sum_extrapolated, sum_months
 from .columns import COLUMNS, COUNTS, EXPECTED, RESIDUAL, SQUARES
 from .groups import group
@@ -39,6 +39,10 @@ class HeavyTailWarning(UserWarning):
     """Some means rest on a few draws of the population."""
 
 
+class MissingColumnsWarning(UserWarning):
+    """A customer summary without columns that the spend model needs."""
+
+
 class Scorer:
     """Scores customer summaries with a posterior.
 
@@ -55,6 +59,8 @@ class Scorer:
         self.validated_horizon_days = validated_horizon_days
         self.threads = threads or _available_cores()
         self._segments = SegmentPopulations(posterior)
+        without = posterior.for_missing_columns()
+        self._without_columns = None if without is None else SegmentPopulations(without)
 
     @property
     def draws(self) -> int:
@@ -95,14 +101,21 @@ class Scorer:
         summary, given = self._check(customers)
         keys, codes = group(given, by)
         futures = self._futures(len(summary.table)) if with_futures else None
-        populations = self._segments.of(given)
+        populations = self._populations(summary, given)
         output = self._run(summary.table, request, codes, len(keys), populations, advance=advance, futures=futures)
         frame = _frame(output.table, given, {name: name for name in COLUMNS})
         frame[list(COUNTS)] = frame[list(COUNTS)].astype("int64")
         groups = dict(zip(keys, output.groups, strict=True)) if by else {}
         scores = self._scores(frame, output, request, groups, tuple(by))
-        new = self._segments.count_new(populations)
-        return replace(scores, free_repeat_buyers=_count_free(summary), futures=futures, new_segment_customers=new)
+        new, without = self._segments.count_new(populations), self._count_without_columns(summary)
+        frame.attrs |= {"without_columns": without} if without else {}
+        return replace(
+            scores,
+            free_repeat_buyers=_count_free(summary),
+            futures=futures,
+            new_segment_customers=new,
+            without_columns=without,
+        )
 
     def expect(self, customers: pd.DataFrame | CustomerSummary, **params: Any) -> pd.DataFrame:
         """Return `customer_id` and the columns `EXPECTED` of `score`, the same to the bit, without simulating outcomes.
@@ -111,7 +124,7 @@ class Scorer:
         """
         request = self._request(params, outcomes=False)
         summary, given = self._check(customers)
-        output = self._run(summary.table, request, *_one_group(summary), self._segments.of(given))
+        output = self._run(summary.table, request, *_one_group(summary), self._populations(summary, given))
         frame = _frame(output.table, given, {name: name for name in EXPECTED})
         return self._scores(frame, output, request).table
 
@@ -134,7 +147,7 @@ class Scorer:
         request = self._request(params, horizon=TO_INFINITY / Params.of(params).delta)
         summary, given = self._check(customers)
         keys, codes = group(given, by)
-        populations = self._segments.of(given)
+        populations = self._populations(summary, given)
         output = self._run(summary.table, request, codes, len(keys), populations, advance=advance).without_counts()
         frame = _frame(output.table, given, RESIDUAL)
         groups = dict(zip(keys, output.groups, strict=True)) if by else {}
@@ -217,7 +230,7 @@ class Scorer:
         request = self._request(params)
         summary, given = self._check(customers)
         futures = self._futures(len(summary.table))
-        self._run(summary.table, request, *_one_group(summary), self._segments.of(given), futures=futures)
+        self._run(summary.table, request, *_one_group(summary), self._populations(summary, given), futures=futures)
         return futures
 
     def _futures(self, customers: int) -> Futures:
@@ -258,6 +271,26 @@ class Scorer:
         if isinstance(customers, CustomerSummary):
             return self.prepare(customers), customers.table
         return CustomerSummary.from_frame(customers), customers
+
+    def _populations(self, summary: CustomerSummary, given: pd.DataFrame) -> Populations:
+        """Return the draws of each customer; which model they are of depends on the columns of the summary alone."""
+        if self._without_columns is None or not self._count_without_columns(summary):
+            return self._segments.of(given)
+        needs, instead = self.posterior.spend_model, self.posterior.specs[1].without_columns
+        warnings.warn(
+            f"The summary has no columns {' and '.join(FADED)}, which {needs} needs: its customers are scored with"
+            f" {instead}, fitted to the mean spends of the same log, whose intervals of spend are less reliable. Score"
+            f" the purchase log (tenure-score transactions.path=...), or add the columns by tenure.summarize(log,"
+            f" delta={self.delta:.6g}).",
+            MissingColumnsWarning,
+            stacklevel=3,
+        )
+        return self._without_columns.of(given)
+
+    def _count_without_columns(self, summary: CustomerSummary) -> int:
+        """Count the customers who are scored with the model for customers without columns: all of a table, or none."""
+        is_bare = self._without_columns is not None and not set(FADED) & set(summary.table.columns)
+        return len(summary.table) if is_bare else 0
 
     def _request(
         self,

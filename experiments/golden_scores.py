@@ -6,7 +6,6 @@ intended, and say why:
     uv run python experiments/golden_scores.py
 """
 
-import warnings
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from tenure.posterior import Posterior, Segments
-from tenure.scorer import MissingColumnsWarning, Scorer
+from tenure.scorer import Scorer
 
 PATH = Path(__file__).resolve().parents[1] / "tests" / "golden_scores.csv"
 DRAWS = 200
@@ -97,12 +96,10 @@ def scores():
         for spend in ("gamma_gamma_orders", "gamma_gamma_fading")
         for at, params in enumerate(PARAMS)
     ]
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", MissingColumnsWarning)
-        parts += [
-            with_both().score(customers, **params).table.assign(purchases="bg_nbd, without columns", question=at)
-            for at, params in enumerate(PARAMS)
-        ]
+    parts += [
+        with_both().score(customers, **params).table.assign(purchases="bg_nbd, without columns", question=at)
+        for at, params in enumerate(PARAMS)
+    ]
     return pd.concat(parts).set_index(["purchases", "question", "customer_id"])
 
 

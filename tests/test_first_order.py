@@ -17,8 +17,8 @@ from tenure.fit import FitError, fit_models, maximum_likelihood
 from tenure.fit.fading import highest
 from tenure.posterior import Posterior, PosteriorError
 from tenure.registry import models
-from tenure.rfm import CompressedSummary, compress, stream_summary, summarize
-from tenure.scorer import MissingColumnsWarning, Scorer
+from tenure.rfm import CompressedSummary, compress, split_log, stream_summary, summarize
+from tenure.scorer import Scorer
 from tenure.settings import FitSettings, SettingsError
 from tenure.simulate import spend_process
 from tenure.spend.gamma_gamma.likelihood import Table as AmountsTable
@@ -67,6 +67,17 @@ def test_orders_of_a_log_are_the_same_in_memory_in_parts_and_compressed():
         (10, 2, 1),
         (12, 0, 1),
     ]
+
+
+@pytest.mark.parametrize("with_orders", [True, False])
+def test_orders_are_kept_only_where_they_are_asked_for(with_orders):
+    log = sales_log(("a", 0, 10.0), ("a", 3, 30.0), ("b", 1, 10.0))
+    summary, split = summarize(log, with_orders=with_orders), split_log(log, "2020-01-02", with_orders=with_orders)
+    assert [(one.orders is not None) for one in (summary, split.calibration)] == [with_orders] * 2
+    pd.testing.assert_frame_equal(summary.table, summarize(log).table)
+    assert FitSettings().needs_orders
+    assert not FitSettings(segments=["country"]).needs_orders
+    assert not FitSettings(spend_model="gamma_gamma_transactions").needs_orders
 
 
 def test_left_truncated_customers_have_no_first_order():
@@ -441,29 +452,24 @@ def means_of(posterior):
     return Posterior(draws, "bg_nbd", "gamma_gamma")
 
 
-BOTH = "The summary has no columns faded_frequency and faded_spend, which gamma_gamma_(fading|orders) needs"
+BOTH = "the summary has no columns faded_frequency and faded_spend, which {} needs: all customers are scored with"
 
 
 @pytest.mark.parametrize("model", [ALONE, FADING])
-def test_without_the_columns_the_model_of_means_scores_and_says_so(model):
+def test_without_the_columns_the_model_of_means_scores_and_says_so_once(model, caplog):
     posterior, bare = with_both(model), customers_of().drop(columns=list(FADED))
     scorer, means = Scorer(posterior), Scorer(means_of(posterior))
-    with pytest.warns(MissingColumnsWarning, match=BOTH + r".*tenure\.summarize\(log, delta=0\.8\)") as caught:
-        scores = scorer.score(bare)
-    assert len(caught) == 1
-    expected = means.score(bare)
+    scores, expected = scorer.score(bare), means.score(bare)
     pd.testing.assert_frame_equal(scores.table, expected.table, check_exact=True)
     assert_array_equal(scores.totals.clv, expected.totals.clv)
     assert (scores.without_columns, scores.table.attrs["without_columns"]) == (7, 7)
-    with pytest.warns(MissingColumnsWarning):
-        pd.testing.assert_frame_equal(scorer.expect(bare), means.expect(bare), check_exact=True)
-    with pytest.warns(MissingColumnsWarning):
-        assert_array_equal(scorer.simulate(bare).clv, means.simulate(bare).clv)
-    with pytest.warns(MissingColumnsWarning):
-        pd.testing.assert_frame_equal(scorer.residual(bare).table, means.residual(bare).table, check_exact=True)
+    pd.testing.assert_frame_equal(scorer.expect(bare), means.expect(bare), check_exact=True)
+    assert_array_equal(scorer.simulate(bare).clv, means.simulate(bare).clv)
+    pd.testing.assert_frame_equal(scorer.residual(bare).table, means.residual(bare).table, check_exact=True)
+    assert caplog.text.count(BOTH.format(model)) == 1
+    assert "tenure.summarize(log, delta=0.8)" in caplog.text
 
 
-@pytest.mark.filterwarnings("ignore::tenure.scorer.MissingColumnsWarning")
 def test_the_columns_of_the_table_alone_decide_on_the_model():
     """A row has the same scores in any part of a table, one without repeat buyers too."""
     scorer, frame = Scorer(with_both()), customers_of()
@@ -475,11 +481,11 @@ def test_the_columns_of_the_table_alone_decide_on_the_model():
     assert scorer.score(frame).without_columns == 0
 
 
-def test_with_the_columns_nothing_is_said_and_the_scores_are_those_of_the_model(recwarn):
+def test_with_the_columns_nothing_is_said_and_the_scores_are_those_of_the_model(caplog):
     posterior, frame = with_both(), customers_of()
     one, other = (Scorer(some).score(frame).table for some in (posterior, replace(posterior, without_columns=None)))
     pd.testing.assert_frame_equal(one, other, check_exact=True)
-    assert not [warning for warning in recwarn if warning.category is MissingColumnsWarning]
+    assert not caplog.text
 
 
 @pytest.mark.parametrize("lost", FADED)

@@ -50,7 +50,8 @@ def summarize(log: object, *, delta: float | None = None, **settings: Unpack[Win
         raise SettingsError(f"delta must be above 0 and at most 1, or None, got {delta!r}.")
     used = settings_of(settings, WindowWords, "tenure.summarize")
     read = read_log(log, used)
-    customers = customers_of(read, used, AcquisitionWindow.of(used.rfm, read.transactions))
+    window = AcquisitionWindow.of(used.rfm, read.transactions)
+    customers = customers_of(read, used, window, with_orders=delta is not None)
     table = customers.given if delta is None else customers.summary.with_faded(delta).table
     return customers.like(typed_ids(table, customers.id_type))
 
@@ -125,7 +126,7 @@ def train(log: object, *, cutoff: Day | None = None, **settings: Unpack[TrainWor
     read = read_log(log, used)
     result = pipeline.train(read.transactions, used)
     of_pipeline: Mapping[str, Any] = {one.name: getattr(result, one.name) for one in fields(result)}
-    return Training(**of_pipeline, settings=used, customers=customers_of(read, used))
+    return Training(**of_pipeline, settings=used, customers=customers_of(read, used, with_orders=used.fit.needs_orders))
 
 
 def load(path: str | PathLike[str]) -> CLV:

@@ -12,7 +12,7 @@ from .exact_sums import BINS
 from .groups import group, refuse_groups
 from .params import Params, ScoreError
 from .results import Futures, Months, NewCustomer, Scores, Totals
-from .score import HeavyTailWarning, HorizonWarning, MissingColumnsWarning, Scorer
+from .score import HeavyTailWarning, HorizonWarning, Scorer
 
 __all__ = [
     "BINS",
@@ -24,7 +24,6 @@ __all__ = [
     "Futures",
     "HeavyTailWarning",
     "HorizonWarning",
-    "MissingColumnsWarning",
     "Months",
     "NewCustomer",
     "Params",

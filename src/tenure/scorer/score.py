@@ -1,5 +1,6 @@
 """The scorer: from a posterior and customer summaries to scores."""
 
+import logging
 import math
 import os
 import warnings
@@ -29,6 +30,7 @@ from .segments import SegmentPopulations
 TO_INFINITY = 40.0
 UNSTABLE_MEANS = 0.1
 SHOWN = 3
+log = logging.getLogger("tenure")
 
 
 class HorizonWarning(UserWarning):
@@ -37,10 +39,6 @@ class HorizonWarning(UserWarning):
 
 class HeavyTailWarning(UserWarning):
     """Some means rest on a few draws of the population."""
-
-
-class MissingColumnsWarning(UserWarning):
-    """A customer summary without columns that the spend model needs."""
 
 
 class Scorer:
@@ -59,7 +57,7 @@ class Scorer:
         self.validated_horizon_days = validated_horizon_days
         self.threads = threads or _available_cores()
         self._segments = SegmentPopulations(posterior)
-        without = posterior.for_missing_columns()
+        without, self._is_logged = posterior.for_missing_columns(), False
         self._without_columns = None if without is None else SegmentPopulations(without)
 
     @property
@@ -276,15 +274,17 @@ class Scorer:
         """Return the draws of each customer; which model they are of depends on the columns of the summary alone."""
         if self._without_columns is None or not self._count_without_columns(summary):
             return self._segments.of(given)
-        needs, instead = self.posterior.spend_model, self.posterior.specs[1].without_columns
-        warnings.warn(
-            f"The summary has no columns {' and '.join(FADED)}, which {needs} needs: its customers are scored with"
-            f" {instead}, fitted to the mean spends of the same log, whose intervals of spend are less reliable. Score"
-            f" the purchase log (tenure-score transactions.path=...), or add the columns by tenure.summarize(log,"
-            f" delta={self.delta:.6g}).",
-            MissingColumnsWarning,
-            stacklevel=3,
-        )
+        if not self._is_logged:  # once, not for each part of a table
+            log.warning(
+                "the summary has no columns %s, which %s needs: all customers are scored with %s, fitted to the mean"
+                " spends of the same log, whose intervals of spend are less reliable. Score the purchase log"
+                " (tenure-score transactions.path=...), or add the columns by tenure.summarize(log, delta=%.6g)",
+                " and ".join(FADED),
+                self.posterior.spend_model,
+                self.posterior.specs[1].without_columns,
+                self.delta,
+            )
+            self._is_logged = True
         return self._without_columns.of(given)
 
     def _count_without_columns(self, summary: CustomerSummary) -> int:

@@ -186,6 +186,8 @@ class FitSettings:
         require(is_right, "fit.target_accept", "at least 0.5 and below 1", self.target_accept)
         self.segment_spread.check("fit.segment_spread", POSITIVE)
         self.delta_prior.check("fit.delta_prior", UNIT_INTERVAL)
+        for name, value in self.delta_prior.parameters.items():
+            require(value >= 1, f"fit.delta_prior.parameters.{name}", "at least 1, so that there is a mode", value)
         if self.segments:
             self._check_segments()
 
@@ -207,6 +209,11 @@ class FitSettings:
         """Return the names of the purchase and the spend model, for customers whose orders are at hand."""
         default = SPEND_MODELS[DEFAULT_SPEND].without_amounts if self.segments else DEFAULT_SPEND
         return self.purchase_model, default if self.spend_model == AUTO else self.spend_model
+
+    @property
+    def needs_orders(self) -> bool:
+        """Return whether the spend model is fitted to customers' orders one by one."""
+        return SPEND_MODELS[self.models[1]].on_orders
 
     def resolved(self) -> "FitSettings":
         """Return the settings with the name of the spend model in place of `auto`, as a run records them."""

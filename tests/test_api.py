@@ -266,7 +266,7 @@ def test_customers_of_a_log_are_sorted_by_number(clv: tenure.CLV, log: pd.DataFr
 
 def test_a_model_is_fitted_to_a_summary_too(log: pd.DataFrame, summary: pd.DataFrame) -> None:
     of_summary = tenure.CLV(**QUICK).fit(summary, as_of="2020-12-31")
-    assert repr(of_summary).endswith("bg_nbd and gamma_gamma fitted to 151 customers to 2020-12-31>")
+    assert ": bg_nbd and gamma_gamma fitted to" in repr(of_summary)
     for name, draws in tenure.CLV(spend_model="gamma_gamma", **QUICK).fit(log).scorer.posterior.draws.items():
         np.testing.assert_array_equal(of_summary.scorer.posterior.draws[name], draws)
     assert of_summary.posterior["posterior"].attrs["as_of"] == "2020-12-31"
@@ -286,7 +286,7 @@ def test_a_summary_without_the_columns_is_scored_by_the_model_of_means(
     log: pd.DataFrame, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     bare, clv = tenure.summarize(log), tenure.CLV(**QUICK).fit(log)
-    assert repr(clv).endswith("bg_nbd and gamma_gamma_fading fitted to 151 customers to 2020-12-31>")
+    assert ": bg_nbd and gamma_gamma_fading fitted to" in repr(clv)
     scores = clv.score(bare, horizon_days=30)
     assert "the summary has no columns faded_frequency and faded_spend" in caplog.text
     assert scores.without_columns == len(bare)

@@ -227,6 +227,14 @@ def test_values_without_the_gradient_are_the_same(calibration):
         assert_array_equal(values, [density(row, *table.arrays())[0] for row in u])
 
 
+def test_the_order_of_customers_changes_no_bit_of_the_likelihood():
+    orders, theta = draw_customers(300), np.array([2.0, 3.0, 30.0, 0.9])
+    mixed = orders.take(np.random.default_rng(8).permutation(300))
+    one, other = (kernel(theta, *Table.of(some.counted(), delta=0.8).arrays()) for some in (orders, mixed))
+    assert float(one[0]) == float(other[0])
+    assert_array_equal(one[1], other[1])
+
+
 def test_customers_with_equal_orders_count_as_often_as_they_are():
     orders = draw_customers(60)
     several = replace(orders, count=np.arange(60) % 4 + 1)

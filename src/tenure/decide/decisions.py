@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from ..rfm import StreamedSummary
+from ..summary import FADED
 from .acquisition import NewCustomers, value_new_customers
 from .dictionary import DISAGREEMENTS, KEEP, tabulate_dictionary
 from .futures import Floats, simulate_blocks
@@ -146,7 +147,7 @@ def _thresholds(
         warnings.simplefilter("ignore")
         newcomer = pd.DataFrame(
             {"customer_id": ["new"], "frequency": [0], "recency": [0], "T": [0], "monetary_value": [0.0]}
-        )
+        ).assign(**dict.fromkeys(FADED, 0.0))  # no order is evidence: of the same model as the others
         reference = float(question.scorer.expect(newcomer, **question.score_params)["clv"].iloc[0])
     ranking = Ranking(question.settings.shares, max(reference, 1e-300), question.scorer.draws)
     for part in histories.parts():

@@ -425,9 +425,8 @@ def run(log: Any = LOG, posterior: Posterior | None = None, **changes: Any) -> t
     days = decide.Days.of(log.last_day, 365, settings)
     parts: list[pd.DataFrame] = []
     streamed = decide.stream_histories(log, days, "string")
-    number = int(streamed.table.count().to_pyarrow().as_py())
     question = decide.Question(scorer, params, settings, days, log.segments)
-    decisions = decide.derive(streamed, number, question, parts.append)
+    decisions = decide.derive(streamed, question, parts.append)
     return decisions, pd.concat(parts, ignore_index=True)
 
 

@@ -57,9 +57,9 @@ def decisions_of(
     decide.require_costs(histories, settings, transactions.segments)
     question = decide.Question(state.scorer, checked, settings, days, transactions.segments, *_backtest(state))
     rows: list[pd.DataFrame] = []
-    result = decide.derive(histories, len(customers.summary.table), question, rows.append)
+    result = decide.derive(histories, question, rows.append)
     tables = {name.removesuffix(".csv"): customers.like(table) for name, table in result.tables().items()}
-    every = customers.like(pd.concat(rows, ignore_index=True))
+    every = customers.like(pd.concat(rows).sort_values("customer_id", ignore_index=True))
     return Decisions(customers=every, totals=decide.summary_of(result), params=question.score_params, **tables)
 
 

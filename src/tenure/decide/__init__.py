@@ -10,6 +10,7 @@ from .costs import require_costs
 from .decisions import NAMING_CUSTOMERS, Decisions, derive, summary_of
 from .futures import require_model
 from .history import Days, DecideError, refuse_names, stream_histories
+from .history_file import HistoryFile
 from .question import Question
 from .returns import ALL
 
@@ -19,6 +20,7 @@ __all__ = [
     "Days",
     "DecideError",
     "Decisions",
+    "HistoryFile",
     "Question",
     "derive",
     "refuse_names",

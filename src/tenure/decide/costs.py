@@ -5,11 +5,13 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from ..rfm import StreamedSummary
 from ..settings import DecideSettings
 from ..transactions import NO_SEGMENT
 from .futures import Floats
 from .history import DecideError
+from .history_file import HistoryFile
+
+SHOWN = 3
 
 
 def cost_of(part: pd.DataFrame, settings: DecideSettings) -> Floats:
@@ -26,7 +28,7 @@ def cost_of(part: pd.DataFrame, settings: DecideSettings) -> Floats:
     return costs
 
 
-def require_costs(histories: StreamedSummary, settings: DecideSettings, segments: Sequence[str]) -> None:
+def require_costs(histories: HistoryFile, settings: DecideSettings, segments: Sequence[str]) -> None:
     """Raise DecideError for segments that the log does not have, channels without a customer, and costs of no kind."""
     acquisition = settings.acquisition
     for key, name in (("channel", acquisition.channel), ("cost_segment", acquisition.cost_segment)):
@@ -42,25 +44,24 @@ def require_costs(histories: StreamedSummary, settings: DecideSettings, segments
         _require_amounts(histories, acquisition.cost_segment)
 
 
-def _require_amounts(histories: StreamedSummary, name: str) -> None:
-    text = histories.table[name].cast("string")
-    amount = text.try_cast("float64")
-    is_wrong = (text != NO_SEGMENT) & (amount.isnull() | amount.isnan() | amount.isinf() | (amount < 0))
-    wrong = histories.table.filter(is_wrong)
-    number = int(wrong.count().to_pyarrow().as_py())
+def _require_amounts(histories: HistoryFile, name: str) -> None:
+    number, values = 0, set[str]()
+    for part in histories.parts():
+        text = part[name][part[name].notna() & (part[name] != NO_SEGMENT)].astype(str)
+        amount = pd.to_numeric(text, errors="coerce")
+        wrong = text[~(np.isfinite(amount) & (amount >= 0))]
+        number, values = number + len(wrong), {*values, *wrong}
+        values = set(sorted(values)[:SHOWN])
     if number:
-        values = wrong.select(name).distinct().order_by(name).limit(3).to_pyarrow().to_pylist()
-        first = ", ".join(repr(row[name]) for row in values)
         raise DecideError(
             f"decide.acquisition.cost_segment: {number:,} customers have a {name} that is no cost of 0 or more (first:"
-            f" {first}). Leave it empty where the cost is not known."
+            f" {', '.join(map(repr, sorted(values)))}). Leave it empty where the cost is not known."
         )
 
 
-def _require_channels(histories: StreamedSummary, name: str, costs: dict[str, float]) -> None:
-    values = histories.table.select(name).distinct().to_pyarrow().to_pylist()
-    there = sorted(str(row[name]) for row in values if row[name] != NO_SEGMENT)
-    unknown = sorted(set(costs) - set(there))
+def _require_channels(histories: HistoryFile, name: str, costs: dict[str, float]) -> None:
+    values = set[str]().union(*(part[name].dropna().astype(str).unique() for part in histories.parts()))
+    there, unknown = sorted(values - {NO_SEGMENT}), sorted(set(costs) - values)
     if unknown:
         shown, more = ", ".join(map(repr, there[:5])), ", ..." if len(there) > 5 else ""
         raise DecideError(

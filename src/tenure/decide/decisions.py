@@ -7,11 +7,10 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from ..rfm import StreamedSummary
 from .acquisition import NewCustomers, value_new_customers
 from .dictionary import DISAGREEMENTS, KEEP, tabulate_dictionary
 from .futures import Floats, simulate_blocks
-from .history import DecideError
+from .history_file import HistoryFile
 from .offers import Unreliable
 from .question import Question
 from .ranking import Ranking, Thresholds, keys_of, sampled
@@ -92,8 +91,7 @@ def summary_of(decisions: Decisions) -> dict[str, float]:
 
 
 def derive(
-    histories: StreamedSummary,
-    customers: int,
+    histories: HistoryFile,
     question: Question,
     sink: Sink,
     advance: Callable[[int], None] = lambda _: None,
@@ -102,12 +100,11 @@ def derive(
 
     Args:
         histories: of `stream_histories`.
-        customers: how many there are.
         question: what to derive them with.
         sink: takes the rows of `customers.parquet`.
         advance: called with the number of customers of each block that is done, in either pass.
     """
-    thresholds = _thresholds(histories, customers, question, advance)
+    thresholds = _thresholds(histories, question, advance)
     new = value_new_customers(question.scorer, question.params, question.settings)
     sums = Sums(question, thresholds)
     for part in histories.parts():
@@ -138,9 +135,7 @@ def _tabulate(sums: Sums, new: NewCustomers) -> Decisions:
     )
 
 
-def _thresholds(
-    histories: StreamedSummary, customers: int, question: Question, advance: Callable[[int], None]
-) -> Thresholds:
+def _thresholds(histories: HistoryFile, question: Question, advance: Callable[[int], None]) -> Thresholds:
     """Rank the customers of the sample in every future."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -151,10 +146,8 @@ def _thresholds(
     ranking = Ranking(question.settings.shares, max(reference, 1e-300), question.scorer.draws)
     for part in histories.parts():
         keys = keys_of(part["customer_id"])
-        chosen = sampled(keys, customers, question.settings.threshold_customers)
+        chosen = sampled(keys, histories.customers, question.settings.threshold_customers)
         for block in simulate_blocks(question.scorer, part[chosen], question.score_params):
             ranking.add(block, keys[chosen][block.rows])
             advance(len(block.rows))
-    if not ranking.customers:
-        raise DecideError("There is no customer to decide on.")
     return ranking.thresholds()

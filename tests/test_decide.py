@@ -8,6 +8,7 @@ import mpmath
 import numpy as np
 import pandas as pd
 import pytest
+from cases import few
 from logs import log_of, sales_log
 
 from tenure import decide
@@ -208,7 +209,7 @@ def test_the_next_order_has_the_quantiles_of_the_closed_form(x: int, t_x: int, T
         assert columns[f"p_purchase_{days}"][0] == pytest.approx(expected, rel=1e-9)
 
 
-@pytest.mark.parametrize(("x", "t_x", "T"), [(0, 0, 200), (1, 40, 60), (6, 190, 200), (60, 300, 330)])
+@pytest.mark.parametrize(("x", "t_x", "T"), few([(0, 0, 200), (1, 40, 60), (6, 190, 200), (60, 300, 330)], 2))
 @pytest.mark.parametrize("model", ["bg_nbd", "mbg_nbd", "zi_bg_nbd", "pareto_nbd"])
 def test_p_alive_later_is_that_of_simulated_customers(model: str, x: int, t_x: int, T: int) -> None:
     """An active customer's rate and dropout have a known distribution; how long such a customer stays is simulated."""
@@ -651,6 +652,7 @@ def test_the_probability_of_being_in_the_top_tenth_is_calibrated() -> None:
     assert checked >= 4
 
 
+@pytest.mark.slow
 def test_the_interval_of_a_tier_s_total_covers_in_82_to_97_of_100_bases() -> None:
     """Each base has another truth, drawn from the posterior that scores it; the tier is the best tenth by clv."""
     rng = np.random.default_rng(3)

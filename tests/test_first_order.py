@@ -6,6 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
+from cases import few
 from logs import log_of, sales_log
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy.special import gammaln
@@ -213,7 +214,7 @@ def as_base(orders):
     return CompressedSummary.of(CustomerSummary.from_frame(frame, orders=orders))
 
 
-@pytest.mark.parametrize(("model", "delta"), [(FIRST_ORDER, 1.0), (FADING, 0.8)])
+@pytest.mark.parametrize(("model", "delta"), few([(FIRST_ORDER, 1.0), (FADING, 0.8)], 1))
 def test_a_fit_recovers_the_process_of_orders(by_laplace, model, delta):
     """By its 99.9% credible intervals; delta within 0.05."""
     fitted = fit_models(as_base(draw_customers(4000, delta=delta)), replace(by_laplace, spend_model=model), seed=1)
@@ -242,6 +243,7 @@ def test_without_first_orders_the_fit_recovers_the_process_too(by_laplace):
     assert draws["delta"].flat[0] == pytest.approx(0.8, abs=0.05)
 
 
+@pytest.mark.slow
 def test_without_first_orders_among_the_data_a_first_order_is_no_evidence():
     frame = customers_of()
     one, other = (scorer_of(ALONE, f=1.0).expect(table) for table in (frame, frame.drop(columns="first_order_value")))
@@ -344,7 +346,7 @@ def test_a_rows_numbers_depend_on_the_row_alone(model):
 
 
 @pytest.mark.parametrize("model", [FIRST_ORDER, FADING])
-@pytest.mark.parametrize(("days", "rate"), [(90, 0.0), (1_460, 5.0)])
+@pytest.mark.parametrize(("days", "rate"), few([(90, 0.0), (1_460, 5.0)], 1))
 def test_the_mean_of_simulated_spend_is_the_expectation(model, days, rate):
     values = {**PURCHASES, **SPEND, "f": 1.2, "delta": 0.8 if model == FADING else 1.0}
     draws = {key: np.full((1, 20_000), value) for key, value in values.items()}

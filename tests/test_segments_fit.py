@@ -165,6 +165,7 @@ def test_draws_that_a_certificate_refuses_raise_an_error(base, monkeypatch):
         fit_models(base, QUICK, seed=3)
 
 
+@pytest.mark.slow
 def test_a_large_inner_error_takes_more_nodes(base, monkeypatch):
     errors = iter([0.6, 0.1, 0.1])  # of purchases twice, then of spend
     monkeypatch.setattr("tenure.fit.segments.run.inner_error", lambda *_: next(errors))

@@ -53,9 +53,11 @@ def decisions_of(
     decide.refuse_names(transactions.segments)
     decide.require_model(state.scorer, "This model", checked)
     days = decide.Days.of(end, checked.horizon_days, settings)
-    histories = decide.stream_histories(transactions, days, customers.id_type, state.scorer.delta)
-    decide.require_costs(histories, settings, transactions.segments)
+    of_model = decide.names_of(state.posterior)
+    decide.require_cost_names(settings, transactions.segments, of_model)
     question = decide.Question(state.scorer, checked, settings, days, transactions.segments, *_backtest(state))
+    histories = decide.stream_histories(transactions, days, customers.id_type, state.scorer.delta)
+    decide.require_costs(histories, question)
     rows: list[pd.DataFrame] = []
     result = decide.derive(histories, question, rows.append)
     tables = {name.removesuffix(".csv"): customers.like(table) for name, table in result.tables().items()}

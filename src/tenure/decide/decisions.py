@@ -1,19 +1,22 @@
 """Derive all decisions from a model and a log: two passes over the customers, part by part."""
 
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 
-from .acquisition import NewCustomers, value_new_customers
+from ..scorer import NEW_SEGMENT
+from .acquisition import NewCustomers
+from .channels import value_channels
 from .dictionary import DISAGREEMENTS, KEEP, tabulate_dictionary
 from .futures import Floats, simulate_blocks
 from .history_file import HistoryFile
 from .offers import Unreliable
 from .question import Question
 from .ranking import Ranking, Thresholds, keys_of, sampled
+from .segments import names_of
 from .sums import Sums
 from .tables import (
     tabulate_channels,
@@ -37,11 +40,12 @@ class Decisions:
         question: what they were derived with.
         worth: sums over the customer base.
         tiers, stages, cohorts, acquisition, returns, win_back, keep, disagreements, dictionary: the tables.
-        new_customers: the curve of a new customer's margin.
+        new_customers: what a new customer brings, by channel.
         gains: the total gain of the selected offers in each future.
         unreliable: ranges of p_purchase that the backtest found wrong.
         thresholds: what separates the tiers.
         unstable_means: customers whose mean rests on a few draws.
+        new_segment_customers: customers of a segment that the model does not name.
     """
 
     question: Question
@@ -55,11 +59,12 @@ class Decisions:
     keep: pd.DataFrame
     disagreements: pd.DataFrame
     dictionary: pd.DataFrame
-    new_customers: NewCustomers
+    new_customers: Mapping[str, NewCustomers]
     gains: Floats
     unreliable: list[Unreliable]
     thresholds: Thresholds
     unstable_means: int = 0
+    new_segment_customers: int = 0
 
     def tables(self) -> dict[str, pd.DataFrame]:
         """Return the tables by the names of their files."""
@@ -105,15 +110,15 @@ def derive(
         advance: called with the number of customers of each block that is done, in either pass.
     """
     thresholds = _thresholds(histories, question, advance)
-    new = value_new_customers(question.scorer, question.params, question.settings)
     sums = Sums(question, thresholds)
     for part in histories.parts():
         sink(sums.add(part, advance))
-    return _tabulate(sums, new)
+    return _tabulate(sums)
 
 
-def _tabulate(sums: Sums, new: NewCustomers) -> Decisions:
+def _tabulate(sums: Sums) -> Decisions:
     win_back, gains = tabulate_offers(sums)
+    new = value_channels(sums.question, sums.channels.sums)
     settings = sums.question.settings
     return Decisions(
         question=sums.question,
@@ -132,6 +137,7 @@ def _tabulate(sums: Sums, new: NewCustomers) -> Decisions:
         unreliable=sums.unreliable,
         thresholds=sums.thresholds,
         unstable_means=sums.unstable_means,
+        new_segment_customers=sums.new_segment_customers,
     )
 
 
@@ -141,7 +147,7 @@ def _thresholds(histories: HistoryFile, question: Question, advance: Callable[[i
         warnings.simplefilter("ignore")
         newcomer = pd.DataFrame(
             {"customer_id": ["new"], "frequency": [0], "recency": [0], "T": [0], "monetary_value": [0.0]}
-        )
+        ).assign(**dict.fromkeys(names_of(question.scorer.posterior), NEW_SEGMENT))
         reference = float(question.scorer.expect(newcomer, **question.score_params)["clv"].iloc[0])
     ranking = Ranking(question.settings.shares, max(reference, 1e-300), question.scorer.draws)
     for part in histories.parts():

@@ -122,8 +122,9 @@ COHORTS: Sequence[Column] = (
     Column("clv_high", MONEY, "upper end"),
 )
 ACQUISITION: Sequence[Column] = (
-    Column("channel", TEXT, "acquisition channel; all without decide.acquisition.channel"),
+    Column("channel", TEXT, "acquisition channel or segment of the model; all: all customers"),
     Column("horizon_days", DAYS, "horizon from the first order on; 0: without end"),
+    Column("population", TEXT, "segment of the model whose new customers these are; all: of all channels alike"),
     Column("customers", COUNT, "customers acquired through the channel so far"),
     Column("second_purchase_rate", SHARE, "share of them that bought again so far"),
     Column("first_order", MONEY, "their mean first order"),

@@ -11,8 +11,8 @@ from tenure.batch import ScoreFile
 from tenure.output import atomic_folder, refuse_input, require_new_folder
 from tenure.record import Record, finite
 from tenure.scorer import Params
-from tenure.settings import DecideJobSettings
-from tenure.transactions import AccountedLog, choose_type, input_files, read
+from tenure.settings import DecideJobSettings, carry_segments
+from tenure.transactions import AccountedLog, Transactions, choose_type, input_files, read
 
 from . import console
 from .run_names import deciding_name, settings_record
@@ -26,14 +26,17 @@ log = logging.getLogger("tenure")
 def run(settings: DecideJobSettings, config: str) -> Result:
     """Derive the decisions, print them in short; return the result."""
     require_new_folder(settings.output)
-    decide.refuse_names(tuple(settings.transactions.segments))
     uri = registry.connect(settings.registry)
     loaded = registry.load(settings.model)
     model = model_of(loaded.about)
     verdict = require_verdict(loaded.about, accept_failed=settings.score.accept_failed)
+    of_model = decide.names_of(loaded.scorer.posterior)
+    carry_segments(settings.transactions, of_model, f"{model}, fitted by segments,")
+    decide.refuse_names(tuple(settings.transactions.segments))
+    decide.require_cost_names(settings.decide, tuple(settings.transactions.segments), of_model)
     decide.require_model(loaded.scorer, model, Params(**settings.score.params(), seed=settings.seed))
-    histories, read_log = _read(loaded, settings)
-    as_of, question = str(histories.as_of), _question(histories, loaded, settings)
+    histories, question, read_log = _read(loaded, settings)
+    as_of = str(histories.as_of)
     name = deciding_name(settings, model, as_of)
     about = {"model": model, "verdict": verdict.value, "as_of": as_of}
     with (
@@ -53,36 +56,36 @@ def run(settings: DecideJobSettings, config: str) -> Result:
     )
 
 
-def _read(loaded: registry.Loaded, settings: DecideJobSettings) -> tuple[decide.HistoryFile, Record]:
-    """Return the customers' histories, checked, and the account of the log; nothing of the log stays in memory."""
+def _read(loaded: registry.Loaded, settings: DecideJobSettings) -> tuple[decide.HistoryFile, decide.Question, Record]:
+    """Return the customers' histories, checked, what is asked of them, and the account of the log.
+
+    Nothing of the log stays in memory.
+    """
     refuse_input(settings.output, input_files(settings.transactions))
     with console.stage(f"read {settings.transactions.path}"):
         transactions = read(settings.transactions, end=settings.rfm.end)
-    days = _days(settings, transactions.last_day)
+    question = _question(transactions, loaded, settings)
     id_type = choose_type(transactions, settings.transactions.id_type, loaded.about.get("id_type"))
     with console.stage("summarize the customers"):
         engine, delta = settings.transactions.engine, loaded.scorer.delta
-        histories = decide.stream_histories(transactions, days, id_type, delta, engine)
-    decide.require_costs(histories, settings.decide, tuple(settings.transactions.segments))
-    accounted = AccountedLog.of(transactions, days.end, settings.transactions.normalize_ids)
+        histories = decide.stream_histories(transactions, question.days, id_type, delta, engine)
+    decide.require_costs(histories, question)
+    accounted = AccountedLog.of(transactions, histories.as_of, settings.transactions.normalize_ids)
     console.print_reconciliation(accounted.reconciliation)
     console.print_identities(accounted.identities)
     with console.stage("check the customers"):
-        check_customers(Customers(histories, str(days.end), accounted), loaded.scorer, settings.score)
-    return histories, accounted.record("decisions")
+        check_customers(Customers(histories, str(histories.as_of), accounted), loaded.scorer, settings.score)
+    return histories, question, accounted.record("decisions")
 
 
-def _days(settings: DecideJobSettings, last_day: date) -> decide.Days:
-    end = date.fromisoformat(settings.rfm.end) if settings.rfm.end else last_day
-    return decide.Days.of(end, settings.score.horizon_days, settings.decide)
-
-
-def _question(histories: decide.HistoryFile, loaded: registry.Loaded, settings: DecideJobSettings) -> decide.Question:
+def _question(transactions: Transactions, loaded: registry.Loaded, settings: DecideJobSettings) -> decide.Question:
     """Return what is asked of the customers."""
     backtest = registry.backtest_of(loaded.about)
     if backtest[0] is None:
         log.warning("The model has no backtest in the store: no range of p_purchase is known to be unreliable.")
-    params, days = Params(**settings.score.params(), seed=settings.seed), _days(settings, histories.as_of)
+    params = Params(**settings.score.params(), seed=settings.seed)
+    end = date.fromisoformat(settings.rfm.end) if settings.rfm.end else transactions.last_day
+    days = decide.Days.of(end, params.horizon_days, settings.decide)
     segments = tuple(settings.transactions.segments)
     return decide.Question(loaded.scorer, params, settings.decide, days, segments, *backtest)
 

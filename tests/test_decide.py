@@ -1,6 +1,9 @@
 """Decisions: each answer against a value worked out without the code under test."""
 
+import re
+from dataclasses import replace
 from datetime import date
+from html import unescape
 from typing import Any
 
 import decisions as experiment
@@ -9,10 +12,12 @@ import numpy as np
 import pandas as pd
 import pytest
 from logs import log_of, sales_log
+from matplotlib.text import Text
 
 from tenure import decide
 from tenure.decide.acquisition import NewCustomers, ceiling_row, payback, value_new_customers
 from tenure.decide.costs import cost_of
+from tenure.decide.dictionary import tabulate_dictionary
 from tenure.decide.lifecycle import Timing, disagreements, quantile, stage_of
 from tenure.decide.offers import (
     Listed,
@@ -27,9 +32,12 @@ from tenure.decide.ranking import Ranking, keys_of, sampled
 from tenure.decide.returns import MOST_VALUES, ReturnSums
 from tenure.decide.single import Costs, simulate_single
 from tenure.decide.value import textbook
+from tenure.figures import decision_pictures
+from tenure.language import Language, load_catalogue
 from tenure.posterior import Posterior
 from tenure.purchase import model_part
 from tenure.purchase.bg_nbd.survival import beta_quadrature
+from tenure.report import render_decisions
 from tenure.scorer import Params, Scorer
 from tenure.settings import (
     AcquisitionCostSettings,
@@ -581,6 +589,41 @@ def test_the_dictionary_has_every_column_of_every_table(small: tuple[decide.Deci
     assert (decisions.dictionary["meaning"].str.len() > 5).all()
 
 
+def in_french(decisions: decide.Decisions) -> decide.Decisions:
+    settings = replace(decisions.question.settings, locale="fr", currency="€")
+    return replace(decisions, question=replace(decisions.question, settings=settings))
+
+
+def test_the_page_is_french_in_a_french_locale(small: tuple[decide.Decisions, pd.DataFrame]) -> None:
+    decisions = in_french(small[0])
+    pictures = decision_pictures(decisions)
+    about = {"model": "models:/clv/1", "verdict": "PASS", "as_of": "2021-02-04"}
+    page = unescape(render_decisions(decisions, pictures, about))
+    assert '<html lang="fr">' in page
+    assert "<h1>Décisions sur les clients, au 4 février 2021</h1>" in page
+    assert "Jusqu’ici, ils ont dépensé 144\u00a0€, soit une marge de 72,00\u00a0€." in page
+    assert ">dormant<" in page
+    assert ">actif<" in page
+    shown = [text for key, text in load_catalogue("en").items() if not key.startswith("dictionary")]
+    fragments = {part.strip() for text in shown for part in re.split(r"\{\w+\}", text)}
+    french = "\n".join(load_catalogue("fr").values())
+    assert [part for part in fragments if len(part) > 9 and part not in french and part in page] == []
+    labels = [text.get_text() for figure in pictures.values() for text in figure.findobj(Text)]
+    assert "marge jusqu’ici" in labels
+    assert not {"margin so far", "customers", "so far", "expected gain"} & set(labels)
+
+
+def test_the_dictionary_is_translated_and_columns_are_not(small: tuple[decide.Decisions, pd.DataFrame]) -> None:
+    decisions = small[0]
+    french = tabulate_dictionary(["top"], ["channel"], Language("fr"))
+    english = tabulate_dictionary(["top"], ["channel"], Language("en"))
+    pd.testing.assert_frame_equal(french[["table", "column"]], english[["table", "column"]])
+    assert french.query("column == 'clv' and table == 'keep.csv'")["meaning"].item().startswith("marge actualisée")
+    assert set(french.query("column == 'clv'")["unit"]) == {"monnaie du journal"}
+    assert french.query("column == 'p_top_top'")["meaning"].item().endswith("jusqu’à la catégorie top")
+    assert set(decisions.stages["stage"]) == {"new", "active", "inactive", "dormant"}  # an interface in any language
+
+
 def test_only_silent_customers_are_won_back(small: tuple[decide.Decisions, pd.DataFrame]) -> None:
     assert sorted(small[0].win_back["customer_id"]) == ["b", "d"]
     assert set(small[0].win_back["stage"]) == {"inactive", "dormant"}
@@ -695,7 +738,7 @@ def test_intervals_cover_and_probabilities_are_reliable_over_100_fitted_bases() 
         (lambda: DecideSettings(order_cost=-1.0), "decide.order_cost must be a cost of 0 or more"),
         (lambda: DecideSettings(active_day_cost=float("nan")), "decide.active_day_cost"),
         (lambda: DecideSettings(lifespan_years=0.0), "decide.lifespan_years"),
-        (lambda: DecideSettings(locale="xx"), "decide.locale must be one of de, en, es, fr"),
+        (lambda: DecideSettings(locale="xx"), "decide.locale must be a locale such as en, fr, de or fr_CH, got 'xx'"),
         (lambda: DecideSettings(currency=""), "decide.currency"),
         (lambda: StageSettings(inactive_days=90, dormant_days=90), "decide.stages.dormant_days must be more than"),
         (lambda: StageSettings(alive_level=1.0), "decide.stages.alive_level"),

@@ -129,7 +129,7 @@ def _tabulate(sums: Sums, new: NewCustomers) -> Decisions:
         win_back=win_back,
         keep=tabulate_listed(sums.to_keep, KEEP),
         disagreements=tabulate_listed(sums.disagreeing, DISAGREEMENTS),
-        dictionary=tabulate_dictionary(list(settings.shares), sums.question.segments, settings.currency),
+        dictionary=tabulate_dictionary(list(settings.shares), sums.question.segments, sums.question.language),
         new_customers=new,
         gains=gains,
         unreliable=sums.unreliable,

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from ..language import Language
 from ..scorer import Params
 from ..settings import DecideSettings
 from .history import Days
@@ -33,6 +34,11 @@ class Question:
     segments: tuple[str, ...] = ()
     reliability: pd.DataFrame | None = None
     top_hits: float | None = None
+
+    @property
+    def language(self) -> Language:
+        """Return the texts and formats of the page."""
+        return Language(self.settings.locale, self.settings.currency)
 
     @property
     def score_params(self) -> dict[str, Any]:

@@ -23,8 +23,8 @@ def cost_of(part: pd.DataFrame, settings: DecideSettings, columns: Sequence[str]
     """
     acquisition = settings.acquisition
     channels = pd.Series(channels_of(part, columns))
-    costs = channels.map(acquisition.costs).astype(np.float64).to_numpy()
-    costs = np.where(np.isnan(costs), acquisition.costs.get(ALL, np.nan), costs)
+    of_channel = channels.map(acquisition.costs).astype(np.float64)
+    costs = np.asarray(of_channel.fillna(acquisition.costs.get(ALL, np.nan)), np.float64)
     if acquisition.cost_segment is not None:
         own = pd.to_numeric(part[acquisition.cost_segment], errors="coerce").to_numpy(np.float64, na_value=np.nan)
         costs = np.where(np.isnan(own), costs, own)

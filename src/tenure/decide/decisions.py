@@ -16,7 +16,7 @@ from .history_file import HistoryFile
 from .offers import Unreliable
 from .question import Question
 from .ranking import Ranking, Thresholds, keys_of, sampled
-from .segments import names_of
+from .segments import ALL, names_of
 from .sums import Sums
 from .tables import (
     tabulate_channels,
@@ -65,6 +65,12 @@ class Decisions:
     thresholds: Thresholds
     unstable_means: int = 0
     new_segment_customers: int = 0
+
+    @property
+    def own_channels(self) -> pd.DataFrame:
+        """Return the channels whose new customers the model distinguishes from others, the largest first."""
+        every = self.acquisition.drop_duplicates("channel")
+        return every[every["population"] != ALL].sort_values("customers", ascending=False, kind="stable")
 
     def tables(self) -> dict[str, pd.DataFrame]:
         """Return the tables by the names of their files."""
@@ -131,7 +137,7 @@ def _tabulate(sums: Sums) -> Decisions:
         win_back=win_back,
         keep=tabulate_listed(sums.to_keep, KEEP),
         disagreements=tabulate_listed(sums.disagreeing, DISAGREEMENTS),
-        dictionary=tabulate_dictionary(list(settings.shares), sums.question.segments, settings.currency),
+        dictionary=tabulate_dictionary(list(settings.shares), sums.question.segments, sums.question.language),
         new_customers=new,
         gains=gains,
         unreliable=sums.unreliable,

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from ..language import Language
 from ..scorer import Params
 from ..settings import DecideSettings
 from .history import Days
@@ -40,6 +41,11 @@ class Question:
         """Return the columns whose values are the channels: that of the settings, or those of the model's segments."""
         channel = self.settings.acquisition.channel
         return names_of(self.scorer.posterior) if channel is None else (channel,)
+
+    @property
+    def language(self) -> Language:
+        """Return the texts and formats of the page."""
+        return Language(self.settings.locale, self.settings.currency)
 
     @property
     def score_params(self) -> dict[str, Any]:

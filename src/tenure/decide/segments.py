@@ -47,8 +47,8 @@ def channels_of(part: pd.DataFrame, columns: Sequence[str]) -> NDArray[np.object
     """Return the channel of each customer: the values of some columns as one text; `all` without columns."""
     if not columns:
         return np.full(len(part), ALL, object)
-    first, *others = (part[name].astype(str) for name in columns)
-    return np.asarray(first.str.cat(others, sep=JOINED) if others else first, object)
+    texts = [part[name].astype(str).to_numpy(object) for name in columns]
+    return np.array([JOINED.join(values) for values in zip(*texts, strict=True)], object)
 
 
 def shares_of(posterior: Any, columns: Sequence[str], channel: str) -> dict[int, float]:

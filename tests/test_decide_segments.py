@@ -27,9 +27,8 @@ def segmented(draws: int = 200, names: Any = ("channel",), values: Any = (("ads"
     customers, orders = (300, 100, 50, 50)[: len(values)], tuple((20.0 + 10.0 * at, 1.0) for at in range(len(rows)))
     effects = {name: values * np.ones((1, 1, draws)) for name, values in each.items()}
     origin = {"method": "known", "first_orders": FIRST_ORDERS, "customers": sum(customers) + 100}
-    return Posterior(
-        arrays, "bg_nbd", "gamma_gamma", origin, Segments(names, tuple(values), customers, effects, orders)
-    )
+    segments = Segments(names, tuple(values), customers, effects, orders)
+    return Posterior(arrays, "bg_nbd", "gamma_gamma", origin, segments)
 
 
 def sales(channels: str = "ads mail ads shop mail ads", country: str = "de de fr de fr fr") -> Any:

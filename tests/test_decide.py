@@ -1,5 +1,6 @@
 """Decisions: each answer against a value worked out without the code under test."""
 
+import gc
 import re
 from dataclasses import replace
 from datetime import date
@@ -16,6 +17,7 @@ from logs import log_of, sales_log
 from matplotlib.text import Text
 
 from tenure import decide
+from tenure.decide import history
 from tenure.decide.acquisition import NewCustomers, ceiling_row, payback, value_new_customers
 from tenure.decide.costs import cost_of
 from tenure.decide.dictionary import tabulate_dictionary
@@ -640,6 +642,27 @@ def test_the_dictionary_is_translated_and_columns_are_not(small: tuple[decide.De
 def test_only_silent_customers_are_won_back(small: tuple[decide.Decisions, pd.DataFrame]) -> None:
     assert sorted(small[0].win_back["customer_id"]) == ["b", "d"]
     assert set(small[0].win_back["stage"]) == {"inactive", "dormant"}
+
+
+def test_shares_of_the_customers_are_queried_one_by_one_and_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Beyond so many customers there are several queries, which need less memory; ids are sorted within each."""
+    decisions, rows = run()
+    monkeypatch.setattr(history, "SHARE", 2)
+    several, shared = run()
+    assert list(shared["customer_id"]) != sorted(shared["customer_id"])
+    pd.testing.assert_frame_equal(rows, shared.sort_values("customer_id", ignore_index=True))
+    for name in ("tiers", "stages", "cohorts", "acquisition", "returns"):
+        pd.testing.assert_frame_equal(getattr(decisions, name), getattr(several, name))
+
+
+def test_the_histories_of_customers_are_removed_with_the_last_reference() -> None:
+    histories = decide.stream_histories(LOG, decide.Days.of(LOG.last_day, 365, DecideSettings()), "string")
+    path = histories.path
+    assert path.exists()
+    assert histories.count() == sum(map(len, histories.parts())) == 5
+    del histories
+    gc.collect()
+    assert not path.parent.exists()
 
 
 def test_parts_and_order_of_customers_change_nothing() -> None:

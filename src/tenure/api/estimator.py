@@ -215,7 +215,8 @@ class CLV:
         Raises:
             DecideError: for costs of unknown channels, and a model without first orders.
         """
-        state, used = self._fitted(), replace(self._settings, rfm=RfmSettings(end=day_of(end, "end")))
+        state = self._fitted()
+        used = _carrying(replace(self._settings, rfm=RfmSettings(end=day_of(end, "end"))), state)
         read = read_log(collected(log, "log"), used)
         return decisions_of(
             read, customers_of(read, used, with_orders=_is_fading(state)), state, settings or {}, self._params(params)

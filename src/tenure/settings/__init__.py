@@ -15,7 +15,7 @@ from .backtest import (
     OriginSettings,
 )
 from .checks import SettingsError
-from .decide import REST, SEPARATORS, AcquisitionCostSettings, DecideSettings, OfferSettings, StageSettings
+from .decide import REST, AcquisitionCostSettings, DecideSettings, OfferSettings, StageSettings
 from .fit import AUTO, DEFAULT_PRIORS, DEFAULT_SPEND, FitSettings, Priors, PriorSettings, ScaleSettings, read_priors
 from .jobs import (
     COMMANDS,
@@ -53,7 +53,6 @@ __all__ = [
     "DEFAULT_SPEND",
     "REST",
     "SCORE_COLUMNS",
-    "SEPARATORS",
     "AcquisitionCostSettings",
     "AcquisitionSettings",
     "AcquisitionWindowSettings",

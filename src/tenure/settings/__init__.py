@@ -14,12 +14,14 @@ from .backtest import (
     DriftSettings,
     OriginSettings,
 )
+from .campaign import CampaignColumnSettings, CampaignSettings, MeasureSettings
 from .checks import SettingsError
 from .decide import REST, AcquisitionCostSettings, DecideSettings, OfferSettings, StageSettings
 from .fit import DEFAULT_PRIORS, FitSettings, Priors, PriorSettings, ScaleSettings, read_priors
 from .jobs import (
     COMMANDS,
     BacktestJobSettings,
+    CampaignJobSettings,
     DecideJobSettings,
     PromoteSettings,
     RegistrySettings,
@@ -59,6 +61,9 @@ __all__ = [
     "BaselineSettings",
     "BatchScoreSettings",
     "BoostingSettings",
+    "CampaignColumnSettings",
+    "CampaignJobSettings",
+    "CampaignSettings",
     "ColumnSettings",
     "CsvSettings",
     "DecideJobSettings",
@@ -69,6 +74,7 @@ __all__ = [
     "ExcludeSettings",
     "FitSettings",
     "LimitSettings",
+    "MeasureSettings",
     "MovedLogSettings",
     "ObservedSettings",
     "OfferSettings",

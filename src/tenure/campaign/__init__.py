@@ -5,8 +5,8 @@ start and what happened. `estimate` compares two arms; `measure` all arms and se
 arms with the forecast; `plan` computes what could be found. `results` runs these steps.
 """
 
-from .customers import CampaignError, read_customers, require_given
-from .results import ALONE, CONTROLLED, PLANNED, Campaign, Question, measure_campaign, plan_campaign
+from .customers import CampaignError
+from .results import ALONE, CONTROLLED, PLANNED, Campaign, Question, check_customers, measure_campaign, plan_campaign
 
 __all__ = [
     "ALONE",
@@ -15,8 +15,7 @@ __all__ = [
     "Campaign",
     "CampaignError",
     "Question",
+    "check_customers",
     "measure_campaign",
     "plan_campaign",
-    "read_customers",
-    "require_given",
 ]

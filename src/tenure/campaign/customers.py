@@ -131,9 +131,8 @@ def _costs(table: pd.DataFrame, settings: CampaignSettings) -> "pd.Series[float]
         costs = pd.to_numeric(table["cost"], errors="coerce")
         wrong = ~(np.isfinite(costs) & (costs >= 0))
         if wrong.any():
-            first = ", ".join(
-                f"{table['cost'][at]!r} of {table['customer_id'][at]!r}" for at in np.flatnonzero(wrong)[:3]
-            )
+            pairs = table.loc[wrong, ["cost", "customer_id"]].head(SHOWN).astype(object).to_numpy().tolist()
+            first = ", ".join(f"{cost!r} of {customer!r}" for cost, customer in pairs)
             raise CampaignError(
                 f"{wrong.sum():,} of {len(table):,} costs are no numbers of 0 or more (first: {first}). Write 1234.50;"
                 " a customer who cost nothing has 0."

@@ -103,6 +103,15 @@ class Campaign:
         } | {"customers": float(len(self.customers))}
 
 
+def check_customers(source: object, settings: CampaignSettings, *, plan: bool) -> None:
+    """Raise CampaignError for customers and arms that cannot be measured, before the model and the log are read."""
+    require_given(settings, has_customers=source is not None, plan=plan)
+    if source is not None:
+        table = read_customers(source, settings)
+        require_arms(table, settings)
+        require_shares(table, settings)
+
+
 def measure_campaign(
     log: Transactions, last: date, source: object, question: Question, forms: Sequence[str] = ()
 ) -> Campaign:

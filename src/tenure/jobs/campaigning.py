@@ -27,10 +27,8 @@ def run(settings: CampaignJobSettings, config: str) -> Result:
     """Measure or plan a campaign, and print the result in short; return it."""
     require_new_folder(settings.output)
     source = settings.campaign.customers
-    campaign.require_given(settings.campaign, has_customers=source is not None, plan=settings.plan)
-    if source is not None:
-        campaign.read_customers(source, settings.campaign)  # before the model and the log, which may take long
-        refuse_input(settings.output, [source])
+    campaign.check_customers(source, settings.campaign, plan=settings.plan)
+    refuse_input(settings.output, [] if source is None else [source])
     uri = registry.connect(settings.registry, must_exist=True)
     loaded = registry.load(settings.model)
     model = model_of(loaded.about)

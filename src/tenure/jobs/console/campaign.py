@@ -27,7 +27,7 @@ def print_campaign(campaign: "Campaign", output: str, run_id: str, ui: str) -> N
 def _print_effects(campaign: "Campaign", title: str) -> None:
     level = f"{campaign.question.params.level:.0%}"
     table = new_table(
-        f"{title}, against the control {plain(campaign.question.settings.control)}", "arm", "outcome", "control",
+        f"{title}, against {plain(campaign.question.settings.control)}, the control", "arm", "outcome", "control",
         "effect", f"{level} interval", "relative", "p (Holm)",
     )  # fmt: skip
     for row in campaign.campaign.to_dict("records"):
@@ -87,7 +87,7 @@ def _print_plan(campaign: "Campaign", title: str) -> None:
             _number(row["smallest_effect"]), _share(row["smallest_relative"]), _number(row["raw_smallest_effect"]),
         )  # fmt: skip
     stdout().print(table)
-    stdout().print(f"Afterwards: {command('campaign', 'campaign.customers=... campaign.start=...')}")
+    stdout().print(f"Afterwards: {command('campaign', 'campaign.customers=...', 'campaign.start=...')}")
 
 
 def _number(value: Any) -> str:

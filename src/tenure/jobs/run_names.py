@@ -12,7 +12,14 @@ from omegaconf import OmegaConf
 
 from tenure.record import Record
 from tenure.registry import flat_settings
-from tenure.settings import BacktestJobSettings, DecideJobSettings, FitSettings, ScoreJobSettings, TrainSettings
+from tenure.settings import (
+    BacktestJobSettings,
+    CampaignJobSettings,
+    DecideJobSettings,
+    FitSettings,
+    ScoreJobSettings,
+    TrainSettings,
+)
 
 from .compose import compose_settings, shipped
 
@@ -67,6 +74,12 @@ def scoring_name(settings: ScoreJobSettings, model: str, as_of: str | None) -> s
 def deciding_name(settings: DecideJobSettings, model: str, as_of: str) -> str:
     """Return the name of decisions, such as `decide clv/3 365 days from 1998-06-30`."""
     return f"decide {model.removeprefix('models:/')} {settings.score.horizon_days} days from {as_of}"
+
+
+def campaign_name(settings: CampaignJobSettings, model: str, start: str, end: str) -> str:
+    """Return the name of a campaign's results, such as `campaign clv/3 from 1998-03-01 to 1998-05-31`."""
+    plan = "plan of " if settings.plan else ""
+    return f"{plan}campaign {model.removeprefix('models:/')} from {start} to {end}"
 
 
 def settings_record(settings: Any, job: str) -> Record:

@@ -104,17 +104,17 @@ class StreamedSummary:
         typed = self.table.mutate(customer_id=self.table["customer_id"].cast(self.id_type))
         for part in typed.order_by("customer_id").to_pyarrow_batches(chunk_size=self.rows):
             if part.num_rows:
-                yield self._with_faded(part.to_pandas())
-
-    def _with_faded(self, part: pd.DataFrame) -> pd.DataFrame:
-        if self.delta is None:
-            return part
-        orders = Orders.of(part[FIRST_ORDER].to_numpy(np.float64), list(part.pop(PAID)), 0.0)
-        return part.assign(**dict(zip(FADED, orders.faded(self.delta), strict=True)))
+                yield part.to_pandas() if self.delta is None else with_faded(part.to_pandas(), self.delta)
 
     def count(self) -> int:
         """Count the customers."""
         return int(self.table.count().to_pyarrow().as_py())
+
+
+def with_faded(part: pd.DataFrame, delta: float) -> pd.DataFrame:
+    """Return a part of a summary with the columns `summary.FADED` in place of the list `PAID`."""
+    orders = Orders.of(part[FIRST_ORDER].to_numpy(np.float64), list(part[PAID]), 0.0)
+    return part.drop(columns=PAID).assign(**dict(zip(FADED, orders.faded(delta), strict=True)))
 
 
 def stream_summary(

@@ -186,6 +186,7 @@ def _accounted(source: Source, end: date | str | None, today: date | None) -> Tr
     are_all = facts["rows"] == facts["sales"] + facts["refunds"]
     if are_all and not facts["untidy"]:
         log_rows = rules.judge(source.table, source.settings, is_plain=True, owners=owners)
+    log_rows = log_rows.viewed(source.connection)
     names_orders, has_refunds = bool(facts.get("gives_back")), bool(facts["refunds"])
     tables = materialize(source, log_rows, are_all=are_all, has_refunds=has_refunds, names_orders=names_orders)
     if not facts["sales"]:

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from ..scorer import NEW_SEGMENT
+from ..summary import FADED
 from .acquisition import NewCustomers
 from .channels import value_channels
 from .dictionary import DISAGREEMENTS, KEEP, tabulate_dictionary
@@ -153,7 +154,10 @@ def _thresholds(histories: HistoryFile, question: Question, advance: Callable[[i
         warnings.simplefilter("ignore")
         newcomer = pd.DataFrame(
             {"customer_id": ["new"], "frequency": [0], "recency": [0], "T": [0], "monetary_value": [0.0]}
-        ).assign(**dict.fromkeys(names_of(question.scorer.posterior), NEW_SEGMENT))
+        ).assign(
+            **dict.fromkeys(FADED, 0.0),  # no order is evidence: of the same model as the others
+            **dict.fromkeys(names_of(question.scorer.posterior), NEW_SEGMENT),
+        )
         reference = float(question.scorer.expect(newcomer, **question.score_params)["clv"].iloc[0])
     ranking = Ranking(question.settings.shares, max(reference, 1e-300), question.scorer.draws)
     for part in histories.parts():

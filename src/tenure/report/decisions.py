@@ -28,5 +28,6 @@ def render_decisions(decisions: Decisions, figures: Mapping[str, Any], about: Ma
         name: Picture(as_uri(figure), numbers.text(f"pictures.{name}.title"), numbers.text(f"pictures.{name}.look"))
         for name, figure in figures.items()
     }
-    content = {"about": about, "short": answers.short(about), "sections": answers.sections(), "pictures": pictures}
-    return environment().get_template("decisions.html.j2").render(language=numbers, **content)
+    content = {"short": answers.short(about), "sections": answers.sections(), "pictures": pictures}
+    titles = {name: numbers.text(f"page.{name}", as_of=about["as_of"]) for name in ("title", "heading")}
+    return environment().get_template("decisions.html.j2").render(language=numbers, **titles, **content)

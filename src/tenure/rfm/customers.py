@@ -46,16 +46,21 @@ def summary_query(
 
 
 def summarize(
-    transactions: Transactions, end: date | str | None = None, window: AcquisitionWindow = EVERYONE
+    transactions: Transactions,
+    end: date | str | None = None,
+    window: AcquisitionWindow = EVERYONE,
+    *,
+    with_orders: bool = True,
 ) -> CustomerSummary:
     """Return the customer summary at the end of observation (the log's last day if None), in memory.
 
     The first purchase counts neither in `frequency` nor in `monetary_value`. Later sales do not affect it. Customers
-    are sorted by id; the segments follow the five columns.
+    are sorted by id; the segments follow the five columns. The orders one by one, which some models of spend need,
+    take more room than all the rest.
     """
     last = end_of(transactions, end)
     least = transactions.least_amount(last)
-    customers = per_customer(transactions, last, window, least, with_orders=True)
+    customers = per_customer(transactions, last, window, least, with_orders=with_orders)
     segments = transactions.segment_values(last)
     customers = customers.mutate(**cohorts_of(transactions, customers))
     if segments is not None:
@@ -64,6 +69,7 @@ def summarize(
     refuse_nobody(len(table), window)
     first = table["first_order"].dropna().to_numpy(dtype=np.float64)
     firsts = FirstOrders(float(first.mean()), float(first.std()), first.size) if first.size else None
+    orders = Orders.of(table[FIRST_ORDER].to_numpy(np.float64), list(table[PAID]), least) if with_orders else None
     return CustomerSummary.from_frame(
         table,
         last,
@@ -71,7 +77,7 @@ def summarize(
         transactions.segments,
         amounts=Amounts.of(table, least),
         spending=table[list(SPENDING)].reset_index(drop=True),
-        orders=Orders.of(table[FIRST_ORDER].to_numpy(np.float64), list(table[PAID]), least),
+        orders=orders,
     )
 
 

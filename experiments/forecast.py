@@ -3,7 +3,6 @@
 import argparse
 import warnings
 from collections.abc import Iterator
-from dataclasses import replace
 from typing import Any
 
 import ibis
@@ -86,12 +85,6 @@ def transactions_of(shop: Shop) -> Transactions:
     return of_table(table, TransactionsSettings(), source="simulated", digest="0" * 64, end=end)
 
 
-def with_origins(question: decide.Question, origins: int) -> decide.Question:
-    """Return a question that compares some past forecasts too."""
-    settings = question.settings
-    return replace(question, settings=replace(settings, forecast=replace(settings.forecast, origins=origins)))
-
-
 def derive(shop: Shop, seed: int) -> decide.Decisions:
     """Fit a base and derive its decisions, without drift, of which there is none."""
     transactions, end = transactions_of(shop), shop.end.date()
@@ -106,7 +99,8 @@ def derive(shop: Shop, seed: int) -> decide.Decisions:
     days = decide.Days.of(end, HORIZON, settings)
     question = decide.Question(scorer, params, settings, days, drifts=NO_DRIFT)
     histories = decide.stream_histories(transactions, days, "string")
-    return decide.derive(transactions, histories, question, lambda _: None)
+    observed = decide.observe(transactions, histories, question)
+    return decide.derive(histories, observed, question, lambda _: None)
 
 
 def months(decisions: decide.Decisions, actual: pd.DataFrame) -> Iterator[tuple[str, float, float, float]]:

@@ -189,6 +189,7 @@ def test_a_rule_is_added_field_by_field_and_taken_away() -> None:
         ("score", "output=null", "output takes a text, got null"),
         ("train", "registry.register=perhaps", "registry.register takes true or false or null, got 'perhaps'"),
         ("train", "transactions.csv=;", "transactions.csv takes settings in braces such as {name: value}, got ';'"),
+        ("train", "fit.priors=vague", "got 'vague'. Did you mean fit/priors=vague?"),
         ("train", "transactions.path=???", "transactions.path needs a value, got '???'"),
         ("train", "seed=${nope}", "seed takes a whole number, got '${nope}'"),
         ("train", "seed", "'seed' is no setting: write key=value"),

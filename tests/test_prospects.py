@@ -21,7 +21,7 @@ from tenure.decide.equity import FutureCohorts, Money, View, concentration_of, v
 from tenure.decide.following import scale_up
 from tenure.decide.newcomers import Customer, days_of, simulate_newcomers
 from tenure.decide.observed import observed_silence
-from tenure.decide.past_forecasts import check_past, list_origins
+from tenure.decide.past_forecasts import check_past, list_origins, read_past
 from tenure.decide.plan import Plan, cost_by_day, plan_errors, plan_of, require_plan
 from tenure.decide.prospects import sampling_error
 from tenure.decide.timeline import Timeline, per_day
@@ -200,12 +200,12 @@ def test_without_a_plan_customers_are_acquired_as_often_as_recently() -> None:
     settings = DecideSettings(forecast=ForecastSettings(recent_days=40))
     days = decide.Days.of(log.last_day, 365, settings)
     histories = decide.stream_histories(log, days, "string")
-    plan = plan_of(histories, settings, 90, 0)
+    plan = plan_of(histories, asked(settings, days), 90)
     assert plan.rates == {"all": 0.25}
     assert not plan.is_stated
     assert plan.factors(4000, 0).std() > 0.2 or plan.errors.std() < 0.4
     stated = DecideSettings(forecast=ForecastSettings(new_customers={"all": [5.0]}))
-    assert plan_of(histories, stated, 90, 0).counts == {"all": [5.0]}
+    assert plan_of(histories, asked(stated, days), 90).counts == {"all": [5.0]}
 
 
 def test_a_plan_by_the_recent_rate_is_as_uncertain_as_such_plans_were() -> None:
@@ -215,6 +215,10 @@ def test_a_plan_by_the_recent_rate_is_as_uncertain_as_such_plans_were() -> None:
     calm, rough = (plan_errors(acquired, 90, 90, END, 0) for acquired in (steady, wild))
     assert np.quantile(np.abs(rough), 0.9) > 2.5 * np.quantile(np.abs(calm), 0.9)
     assert plan_errors(np.zeros(30), 90, 365, END, 0).std() > 0.1  # the prior's: nothing to compare
+
+
+def asked(settings: DecideSettings, days: decide.Days) -> decide.Question:
+    return decide.Question(Scorer(sure(200)), params(), settings, days)
 
 
 @pytest.mark.parametrize(
@@ -252,27 +256,26 @@ def test_nobody_acquired_brings_nothing() -> None:
     assert new.spend.sum() == new.purchases.sum() == 0.0
 
 
-def future(plan: Plan, settings: DecideSettings, costs: Any = None) -> FutureCohorts:
-    line = Timeline.of(END, params(), settings, (300, None))
-    return FutureCohorts(Scorer(varied(observed_days=300)), plan, line, settings, costs or {}, 0)
+def future(daily: Any) -> FutureCohorts:
+    scorer = Scorer(varied(observed_days=300))
+    return FutureCohorts(scorer, daily, np.ones(scorer.draws), timeline(), 0)
 
 
 def test_future_cohorts_are_worth_their_customers_discounted_to_today() -> None:
-    settings = DecideSettings(equity=EquitySettings(acquisition_years=2.0))
-    cohorts = future(Plan({}, {"all": 2.0}, 90, NONE), settings, {"all": 12.0})
+    cohorts = future(np.full(730, 2.0))
     scorer, delta = cohorts.scorer, per_day(0.1)
     value = cohorts.value(View(0, 0.1, 0.5), None, 300)
     one = scorer.new_customer(to_infinity=True, discount_rate=0.1, margin=0.5).expected.mean()
     weight = (1 - np.exp(-delta * 730)) / delta  # of one customer a day for two years
     assert value.point == pytest.approx(2.0 * one * weight, rel=5e-3)
-    assert cohorts.cost(View(0, 0.1, 0.5)) == pytest.approx(24.0 * weight, rel=1e-3)
-    assert cohorts.planned(View(365, 0.1, 0.5)) == pytest.approx(730.0)
+    assert equity.discounted_cost(np.full(730, 24.0), View(0, 0.1, 0.5)) == pytest.approx(24.0 * weight, rel=1e-3)
+    assert equity.discounted_cost(np.full(730, 24.0), View(365, 0.0, 0.5)) == pytest.approx(24.0 * 365)
     assert (value.futures + value.first > 0).all()
     assert (value.futures + value.first).mean() == pytest.approx(value.point, rel=0.02)
 
 
 def test_without_a_discount_a_cohort_is_worth_its_spend() -> None:
-    cohorts = future(Plan({}, {"all": 1.0}, 90, NONE), DecideSettings())
+    cohorts = future(np.ones(1825))
     value = cohorts.value(View(365, 0.0, 1.0), 365, 300)
     customer = Customer.of(cohorts.scorer, np.arange(366.0), 0)
     exact = 365.0 * customer.first + customer.each * customer.repeats[:, :365].sum(axis=1)
@@ -382,9 +385,9 @@ def test_worth_of_tiers_and_cohorts_is_that_of_the_base(small: decide.Decisions)
 
 
 def test_a_cost_that_is_not_known_leaves_the_net_margin_empty() -> None:
-    cohorts = future(Plan({"ads": [30.0], "mail": [30.0]}, {}, 0, NONE), DecideSettings(), {"ads": 5.0})
     view = View(365, 0.1, 0.5)
-    row = equity.equity_row("future", "all", 1.0, view, cohorts.value(view, None, None), cohorts.cost(view),
+    cost = equity.discounted_cost(None, view)
+    row = equity.equity_row("future", "all", 1.0, view, future(np.ones(1825)).value(view, None, None), cost,
                             Widening.none(200), 0.9)  # fmt: skip
     assert np.isnan(row["net_margin"])
     assert np.isnan(row["extrapolated_share"])
@@ -427,18 +430,19 @@ def test_bands_cover_in_82_to_97_of_100_bases() -> None:
 def test_a_past_forecast_uses_nothing_that_came_later() -> None:
     shop = experiment.Shop(600, 1)
     decisions = experiment.derive(shop, 1)
+    assert decisions.prospects.past_forecasts.empty  # origins are 0 in the experiment
     log = experiment.transactions_of(shop)
     past = decisions.prospects.forecast[~decisions.prospects.forecast["is_forecast"]]
-    table = check_past(log, decisions.question, past, log.first_day)
-    assert table.empty  # origins are 0 in the experiment
-    question = experiment.with_origins(decisions.question, 1)
-    table = check_past(log, question, past, log.first_day)
-    assert table["origin"].nunique() == 1
+    (origin,) = list_origins(log.first_day, shop.end.date(), 365, 1)
+    base = read_past(log, origin)
+    assert base is not None
+    assert len(base.customers.table) == base.acquired.sum()
+    table = check_past([base], decisions.question, past)
     totals = table[table["month"] == "total"].set_index("outcome")
     months = table[table["month"] != "total"].groupby("outcome")
     np.testing.assert_allclose(totals["actual"], months["actual"].sum()[totals.index])
     np.testing.assert_allclose(totals["expected"], months["expected"].sum()[totals.index])
-    later = log.purchases().filter(lambda row: row["date"] > totals["origin"].iloc[0]).count().to_pyarrow().as_py()
+    later = log.purchases().filter(lambda row: row["date"] > origin.day).count().to_pyarrow().as_py()
     assert totals.loc["purchases", "actual"] == later
 
 
@@ -461,8 +465,6 @@ def test_a_past_forecast_uses_nothing_that_came_later() -> None:
         (lambda: EquitySettings(discount_rates=[float("nan")]), "decide.equity.discount_rates"),
         (lambda: EquitySettings(margins=[1.5]), "decide.equity.margins must be above 0 and at most 1"),
         (lambda: EquitySettings(acquisition_years=-1.0), "decide.equity.acquisition_years must be from 0 to 30"),
-        (lambda: DecideSettings(forecast=ForecastSettings(new_customers={"ads": [1.0]})),
-         "decide.forecast.new_customers must be {all: [counts]} without decide.acquisition.channel"),
     ],
 )  # fmt: skip
 def test_wrong_settings_of_the_future_are_refused_by_their_key(build: Any, message: str) -> None:
@@ -474,22 +476,35 @@ def test_wrong_settings_of_the_future_are_refused_by_their_key(build: Any, messa
 class Histories:
     """Histories with channels, as a plan is checked against."""
 
-    def __init__(self) -> None:
-        import ibis
+    def parts(self) -> list[pd.DataFrame]:
+        return [pd.DataFrame({"channel": ["ads", "mail"], "since_first": [3, 9]}),
+                pd.DataFrame({"channel": ["ads"], "since_first": [3]})]  # fmt: skip
 
-        self.table = ibis.memtable({"channel": ["ads", "mail", "ads"]})
+    as_of = END
+
+
+def planned(channel: str | None, counts: Any) -> decide.Question:
+    settings = DecideSettings(
+        acquisition=AcquisitionCostSettings(channel=channel), forecast=ForecastSettings(new_customers=counts)
+    )
+    return asked(settings, decide.Days.of(END, 365, settings))
 
 
 def test_a_plan_for_channels_that_nobody_has_is_refused() -> None:
-    acquisition = AcquisitionCostSettings(channel="channel")
     plan = {"ads": [1.0], "tv": [2.0], "radio": [2.0]}
-    settings = DecideSettings(acquisition=acquisition, forecast=ForecastSettings(new_customers=plan))
     with pytest.raises(
         decide.DecideError, match=r"has 2 channels that no customer has \('radio', 'tv'\).*'ads', 'mail'"
     ):
-        require_plan(Histories(), settings)  # type: ignore[arg-type]
-    known = DecideSettings(acquisition=acquisition, forecast=ForecastSettings(new_customers={"mail": [1.0]}))
-    require_plan(Histories(), known)  # type: ignore[arg-type]
+        require_plan(Histories(), planned("channel", plan))  # type: ignore[arg-type]
+    with pytest.raises(decide.DecideError, match=r"names channels \('ads', 'radio', 'tv'\), and nothing says which"):
+        require_plan(Histories(), planned(None, plan))  # type: ignore[arg-type]
+    require_plan(Histories(), planned("channel", {"mail": [1.0], "all": [3.0]}))  # type: ignore[arg-type]
+    require_plan(Histories(), planned(None, {}))  # type: ignore[arg-type]
+
+
+def test_the_recent_rate_is_that_of_each_channel() -> None:
+    plan = plan_of(Histories(), planned("channel", {}), 90)  # type: ignore[arg-type]
+    assert plan.rates == {"ads": 0.2, "mail": 0.1}  # of the ten days of the log
 
 
 def test_a_log_shorter_than_a_window_of_silence_has_no_past_churn() -> None:

@@ -10,14 +10,16 @@ futures `forecast`, `retention` and `equity` tabulate what lies ahead, with `ban
 `past_forecasts` compares earlier forecasts with what happened, `prospects` brings all of it together.
 """
 
-from .costs import require_costs
+from .costs import require_cost_names, require_costs
 from .decisions import NAMING_CUSTOMERS, Decisions, derive, summary_of
 from .futures import require_model
 from .history import Days, DecideError, refuse_names, stream_histories
+from .history_file import HistoryFile
+from .observation import Observed, observe
 from .plan import require_plan
 from .prospects import Prospects
 from .question import Question
-from .returns import ALL
+from .segments import ALL, names_of
 
 __all__ = [
     "ALL",
@@ -25,10 +27,15 @@ __all__ = [
     "Days",
     "DecideError",
     "Decisions",
+    "HistoryFile",
+    "Observed",
     "Prospects",
     "Question",
     "derive",
+    "names_of",
+    "observe",
     "refuse_names",
+    "require_cost_names",
     "require_costs",
     "require_model",
     "require_plan",

@@ -1,25 +1,28 @@
 """Derive all decisions from a model and a log: two passes over the customers, part by part, and one over a sample."""
 
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 
-from ..rfm import StreamedSummary
-from ..transactions import Transactions
-from .acquisition import NewCustomers, value_new_customers
+from ..scorer import NEW_SEGMENT
+from ..summary import FADED
+from .acquisition import NewCustomers
+from .channels import value_channels
 from .dictionary import DISAGREEMENTS, KEEP, tabulate_dictionary
 from .following import Sample
 from .futures import Floats, simulate_blocks
-from .history import DecideError
+from .history_file import HistoryFile
+from .observation import Observed
 from .offers import Unreliable
 from .plan import plan_of
 from .prospects import TABLES as TABLES_AHEAD
 from .prospects import Ahead, Clock, Prospects
 from .question import Question
 from .ranking import Ranking, Thresholds, keys_of, sampled
+from .segments import ALL, names_of
 from .sums import Sums
 from .tables import (
     tabulate_channels,
@@ -44,12 +47,13 @@ class Decisions:
         question: what they were derived with.
         worth: sums over the customer base.
         tiers, stages, cohorts, acquisition, returns, win_back, keep, disagreements, dictionary: the tables.
-        new_customers: the curve of a new customer's margin.
+        new_customers: what a new customer brings, by channel.
         gains: the total gain of the selected offers in each future.
         unreliable: ranges of p_purchase that the backtest found wrong.
         thresholds: what separates the tiers.
         prospects: what lies ahead of the customer base.
         unstable_means: customers whose mean rests on a few draws.
+        new_segment_customers: customers of a segment that the model does not name.
     """
 
     question: Question
@@ -63,12 +67,19 @@ class Decisions:
     keep: pd.DataFrame
     disagreements: pd.DataFrame
     dictionary: pd.DataFrame
-    new_customers: NewCustomers
+    new_customers: Mapping[str, NewCustomers]
     gains: Floats
     unreliable: list[Unreliable]
     thresholds: Thresholds
     prospects: Prospects
     unstable_means: int = 0
+    new_segment_customers: int = 0
+
+    @property
+    def own_channels(self) -> pd.DataFrame:
+        """Return the channels whose new customers the model distinguishes from others, the largest first."""
+        every = self.acquisition.drop_duplicates("channel")
+        return every[every["population"] != ALL].sort_values("customers", ascending=False, kind="stable")
 
     def tables(self) -> dict[str, pd.DataFrame]:
         """Return the tables by the names of their files."""
@@ -101,8 +112,8 @@ def summary_of(decisions: Decisions) -> dict[str, float]:
 
 
 def derive(
-    transactions: Transactions,
-    histories: StreamedSummary,
+    histories: HistoryFile,
+    observed: Observed,
     question: Question,
     sink: Sink,
     advance: Callable[[int], None] = lambda _: None,
@@ -110,33 +121,32 @@ def derive(
     """Derive the decisions; each part of the customers is handed to the sink.
 
     Args:
-        transactions: the log.
         histories: of `stream_histories`.
+        observed: the past of the log.
         question: what to derive them with.
         sink: takes the rows of `customers.parquet`.
         advance: called with the number of customers of each block that is done, in each of three passes.
     """
-    customers, clock, params, settings = histories.count(), Clock(), question.params, question.settings
+    clock, params, settings = Clock(), question.params, question.settings
     with clock.part("tiers"):
-        thresholds = _thresholds(histories, customers, question, advance)
-    with clock.part("acquisition"):
-        new = value_new_customers(question.scorer, params, settings)
+        thresholds = _thresholds(histories, question, advance)
     tested = (question.scorer.observed_days, question.scorer.validated_horizon_days)
     timeline = Timeline.of(question.days.end, params, settings, tested)
-    sums, sample = Sums(question, thresholds), Sample(question, customers, timeline)
+    sums, sample = Sums(question, thresholds), Sample(question, histories.customers, timeline)
     for part in histories.parts():
         with clock.part("customers"):
             rows = sums.add(part, advance)
         sink(rows)
-        cohorts = rows["first_purchase"].astype(str).str[:7]
-        sample.add(part, rows["tier"], cohorts)
-    plan = plan_of(histories, settings, timeline.horizon, params.seed)
-    ahead = Ahead(transactions, sample, plan, settings.acquisition.costs, clock)
-    return _tabulate(sums, new, ahead.prospects(advance))
+        sample.add(part, rows["tier"], rows["first_purchase"].astype(str).str[:7])
+    ahead = Ahead(observed, sample, plan_of(histories, question, timeline.horizon), clock)
+    prospects = ahead.prospects(advance)
+    with clock.part("acquisition"):
+        return _tabulate(sums, prospects)
 
 
-def _tabulate(sums: Sums, new: NewCustomers, prospects: Prospects) -> Decisions:
+def _tabulate(sums: Sums, prospects: Prospects) -> Decisions:
     win_back, gains = tabulate_offers(sums)
+    new = value_channels(sums.question, sums.channels.sums)
     settings = sums.question.settings
     return Decisions(
         question=sums.question,
@@ -149,33 +159,33 @@ def _tabulate(sums: Sums, new: NewCustomers, prospects: Prospects) -> Decisions:
         win_back=win_back,
         keep=tabulate_listed(sums.to_keep, KEEP),
         disagreements=tabulate_listed(sums.disagreeing, DISAGREEMENTS),
-        dictionary=tabulate_dictionary(list(settings.shares), sums.question.segments, settings.currency),
+        dictionary=tabulate_dictionary(list(settings.shares), sums.question.segments, sums.question.language),
         new_customers=new,
         gains=gains,
         unreliable=sums.unreliable,
         thresholds=sums.thresholds,
         prospects=prospects,
         unstable_means=sums.unstable_means,
+        new_segment_customers=sums.new_segment_customers,
     )
 
 
-def _thresholds(
-    histories: StreamedSummary, customers: int, question: Question, advance: Callable[[int], None]
-) -> Thresholds:
+def _thresholds(histories: HistoryFile, question: Question, advance: Callable[[int], None]) -> Thresholds:
     """Rank the customers of the sample in every future."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         newcomer = pd.DataFrame(
             {"customer_id": ["new"], "frequency": [0], "recency": [0], "T": [0], "monetary_value": [0.0]}
+        ).assign(
+            **dict.fromkeys(FADED, 0.0),  # no order is evidence: of the same model as the others
+            **dict.fromkeys(names_of(question.scorer.posterior), NEW_SEGMENT),
         )
         reference = float(question.scorer.expect(newcomer, **question.score_params)["clv"].iloc[0])
     ranking = Ranking(question.settings.shares, max(reference, 1e-300), question.scorer.draws)
     for part in histories.parts():
         keys = keys_of(part["customer_id"])
-        chosen = sampled(keys, customers, question.settings.threshold_customers)
+        chosen = sampled(keys, histories.customers, question.settings.threshold_customers)
         for block in simulate_blocks(question.scorer, part[chosen], question.score_params):
             ranking.add(block, keys[chosen][block.rows])
             advance(len(block.rows))
-    if not ranking.customers:
-        raise DecideError("There is no customer to decide on.")
     return ranking.thresholds()

@@ -3,7 +3,6 @@
 import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import Any
 
 import numpy as np
@@ -14,11 +13,10 @@ from ..settings.forecast import LEAST_ENDLESS_RATE
 from ..streams import stream
 from .acquisition import INFINITE
 from .bands import Widening, quantiles
-from .curves import discounts, place_of
+from .curves import SCALE, discounts, place_of
 from .futures import Floats
 from .newcomers import Customer
-from .plan import Plan, cost_by_day
-from .timeline import TO_INFINITY, Timeline, per_day
+from .timeline import Timeline, per_day
 
 BOTH, PRESENT, FUTURE, TIER, COHORT = "all", "present", "future", "tier", "cohort"
 ACQUIRED_EVERY = 30.0  # days between the points at which future cohorts are valued
@@ -105,46 +103,22 @@ class Money:
 
 
 class FutureCohorts:
-    """Customers acquired from now on, by the plan, for some years.
+    """Customers of one population who are acquired from now on, for some years.
 
     Args:
-        scorer: of the model.
-        plan: how many.
-        timeline: the days ahead.
-        settings: for how many years, and the costs by channel.
-        costs: what a customer costs by channel.
+        scorer: of the population.
+        daily: how many on each day, shape (days,).
+        factors: by how much acquisitions differ from that in each future, shape (draws,).
+        timeline: the days ahead, which bound the ages that are computed.
         seed: of the futures.
     """
 
-    def __init__(
-        self, scorer: Any, plan: Plan, timeline: Timeline, settings: DecideSettings, costs: Mapping[str, float],
-        seed: int,
-    ) -> None:  # fmt: skip
-        days = round(365.0 * settings.equity.acquisition_years)
-        first = timeline.end + timedelta(1)
-        self._daily = plan.total(first, days) if days else np.zeros(0)
-        self._costs = cost_by_day(plan, costs, first, days) if days else np.zeros(0)
-        self.scorer, self._seed, self._factors = scorer, seed, plan.factors(scorer.draws, seed)
-        rates = [rate for rate in settings.equity.discount_rates if rate >= LEAST_ENDLESS_RATE]
-        last = max([float(timeline.ends[-1]), *(TO_INFINITY / per_day(rate) for rate in rates)])
-        self._ages = np.unique(
-            np.concatenate(
-                [np.arange(0.0, 61.0, 5.0), np.expm1(np.linspace(place_of(60.0), place_of(last), 160)) * 30.0]
-            )
-        )
+    def __init__(self, scorer: Any, daily: Floats, factors: Floats, timeline: Timeline, seed: int) -> None:
+        self.scorer, self._daily, self._factors, self._seed = scorer, daily, factors, seed
+        later = np.expm1(np.linspace(place_of(60.0), place_of(max(timeline.ends[-1], 120.0)), 160)) * SCALE
+        self._ages = np.unique(np.concatenate([np.arange(0.0, 61.0, 5.0), later]))
         self._customer: Customer | None = None
         self._spreads: dict[int, float] = {}
-
-    def planned(self, view: View) -> float:
-        """Return how many are acquired within the horizon by the plan."""
-        return float(self._daily[: self._until(view)].sum())
-
-    def cost(self, view: View) -> float:
-        """Return the discounted cost of the customers acquired within the horizon; NaN where a channel has none."""
-        if self._costs is None:
-            return float("nan")
-        days = self._until(view)
-        return float((self._costs[:days] * np.exp(-view.delta * np.arange(1, days + 1))).sum())
 
     def value(self, view: View, tested: int | None, observed: int | None) -> Valued:
         """Return the value of the cohorts acquired within the horizon, first orders included, before their cost."""
@@ -180,7 +154,7 @@ class FutureCohorts:
         return middles, number * np.exp(-view.delta * middles)
 
     def _until(self, view: View) -> int:
-        return self._daily.size if view.horizon_days == INFINITE else min(self._daily.size, view.horizon_days)
+        return acquired_days(view, self._daily.size)
 
     def _expect(self) -> Customer:
         if self._customer is None:
@@ -212,6 +186,19 @@ class FutureCohorts:
             outcomes = new.outcomes.reshape(-1, self.scorer.draws)
             self._spreads[view.horizon_days] = float(np.sqrt(((outcomes - new.expected) ** 2).mean()))
         return self._spreads[view.horizon_days]
+
+
+def acquired_days(view: View, days: int) -> int:
+    """Return on how many of some days customers are acquired within the horizon."""
+    return days if view.horizon_days == INFINITE else min(days, view.horizon_days)
+
+
+def discounted_cost(by_day: Any, view: View) -> float:
+    """Return the discounted cost of acquisitions within the horizon; NaN where it is not known."""
+    if by_day is None:
+        return float("nan")
+    days = acquired_days(view, by_day.size)
+    return float((by_day[:days] * np.exp(-view.delta * np.arange(1, days + 1))).sum())
 
 
 def _gamma(means: Floats, variance: float, rng: np.random.Generator) -> Floats:

@@ -14,6 +14,7 @@ from .futures import Floats
 from .history import summary_columns
 from .question import Question
 from .ranking import keys_of, sampled
+from .segments import names_of
 from .timeline import Timeline
 
 COHORT, TIER, HAS_BOUGHT = "_cohort", "_tier", "_has_bought"  # no column of a customer summary
@@ -75,7 +76,7 @@ class Sample:
 
     def add(self, part: pd.DataFrame, tiers: Any, cohorts: Any) -> None:
         """Add the sampled customers of a part, and count all by cohort and tier."""
-        named = part[summary_columns(part)].assign(
+        named = part[[*summary_columns(part), *names_of(self.question.scorer.posterior)]].assign(
             **{COHORT: np.asarray(cohorts), TIER: np.asarray(tiers), HAS_BOUGHT: self._has_bought(part)}
         )
         for key, number in Counter(zip(named[COHORT], named[TIER], strict=True)).items():

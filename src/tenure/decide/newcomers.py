@@ -30,6 +30,9 @@ class Newcomers:
     spend: Floats
     first_spend: Floats
 
+    def __add__(self, other: "Newcomers") -> "Newcomers":
+        return Newcomers(*(getattr(self, name) + getattr(other, name) for name in self.__dataclass_fields__))
+
 
 @dataclass(frozen=True)
 class Customer:

@@ -1,5 +1,6 @@
 """Past forecasts: forecasts from earlier days, each with a fit to what was known then, against what happened."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from typing import Any
@@ -8,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from ..errors import InputError
-from ..rfm import summarize
+from ..rfm import RfmError, summarize
 from ..scorer import Scorer, follow
 from ..settings import FitSettings
 from ..streams import derive_seed
@@ -24,7 +25,7 @@ from .newcomers import simulate_newcomers
 from .plan import Plan, plan_errors
 from .question import Question
 from .ranking import keys_of
-from .returns import ALL
+from .segments import ALL
 from .timeline import Timeline
 
 MOST_SAMPLED = 10_000  # customers that a past forecast is fitted to and made from
@@ -70,41 +71,67 @@ def list_origins(first: date, end: date, horizon: int, number: int) -> list[Orig
     return origins
 
 
-def check_past(transactions: Transactions, question: Question, observed: pd.DataFrame, first: date) -> pd.DataFrame:
+@dataclass(frozen=True)
+class PastBase:
+    """The customers on a past day, or a sample of them.
+
+    Attributes:
+        origin: the day.
+        customers: their summary.
+        scale: how many customers each stands for.
+        acquired: customers by days since their first purchase, of all.
+    """
+
+    origin: Origin
+    customers: CustomerSummary
+    scale: float
+    acquired: Floats
+
+
+def read_past(transactions: Transactions, origin: Origin) -> PastBase | None:
+    """Return the customers on a past day, those with the smallest hashes of their ids; None where they are too few."""
+    try:
+        summary = summarize(transactions, origin.day)
+    except RfmError:
+        return None  # nobody bought by then
+    number = len(summary.table)
+    if number < LEAST_CUSTOMERS:
+        return None
+    acquired = np.bincount(summary.table["T"].to_numpy(np.int64)).astype(np.float64)
+    if number <= MOST_SAMPLED:
+        return PastBase(origin, summary, 1.0, acquired)
+    chosen = np.sort(np.argsort(keys_of(summary.table["customer_id"]), kind="stable")[:MOST_SAMPLED])
+    return PastBase(origin, summary.take(chosen), number / MOST_SAMPLED, acquired)
+
+
+def check_past(past: Sequence[PastBase], question: Question, observed: pd.DataFrame) -> pd.DataFrame:
     """Tabulate past forecasts of purchases and revenue, of all customers and new ones together, beside what happened.
 
     Args:
-        transactions: the log.
+        past: the customers on past days.
         question: what decisions are derived with.
         observed: of `observed.observed_months`.
-        first: the first day of the log.
     """
-    horizon, number = question.params.horizon_days, question.settings.forecast.origins
     rows: list[dict[str, Any]] = []
-    for origin in list_origins(first, question.days.end, horizon, number):
+    for base in past:
         try:
-            rows += _check(transactions, question, observed, origin, first)
+            rows += _check(base, question, observed)
         except InputError:
-            continue  # too few customers or purchases by then
+            continue  # too few purchases by then to fit
     return pd.DataFrame(rows, columns=list(COLUMNS))
 
 
-def _check(
-    transactions: Transactions, question: Question, observed: pd.DataFrame, origin: Origin, first: date
-) -> list[dict[str, Any]]:
-    summary, seed = summarize(transactions, origin.day), derive_seed(question.params.seed, f"decide.past.{origin.day}")
-    if len(summary.table) < LEAST_CUSTOMERS:
-        return []
+def _check(base: PastBase, question: Question, observed: pd.DataFrame) -> list[dict[str, Any]]:
     from ..fit import fit_models  # noqa: PLC0415 (takes a second to import)
 
-    fitted, scale = _sampled(summary)
+    origin, seed = base.origin, derive_seed(question.params.seed, f"decide.past.{base.origin.day}")
     posterior = question.scorer.posterior
     names = {"purchase_model": posterior.purchase_model, "spend_model": posterior.spend_model}
-    fit = fit_models(fitted, FitSettings(method="laplace", **names), seed=seed)
+    fit = fit_models(base.customers, FitSettings(method="laplace", **names), seed=seed)
     scorer = Scorer(fit.posterior.thin(DRAWS), threads=question.scorer.threads)
-    params = replace(question.params, horizon_days=origin.horizon, seed=question.params.seed)
+    params = replace(question.params, horizon_days=origin.horizon)
     timeline = Timeline.of(origin.day, params, question.settings, (), endless=False)
-    months = _months(scorer, fitted, scale, timeline, _acquired(summary), question)
+    months = _months(scorer, base, timeline, question)
     widening = Widening.of(drifts_of(question), timeline.horizon, DRAWS, params.seed)
     futures = futures_of(months, widening)[ALL_CUSTOMERS]
     points = {
@@ -122,32 +149,17 @@ def _check(
     return rows
 
 
-def _sampled(summary: CustomerSummary) -> tuple[CustomerSummary, float]:
-    """Return the customers with the smallest hashes of their ids, and how many each stands for."""
-    number = len(summary.table)
-    if number <= MOST_SAMPLED:
-        return summary, 1.0
-    chosen = np.sort(np.argsort(keys_of(summary.table["customer_id"]), kind="stable")[:MOST_SAMPLED])
-    return summary.take(chosen), number / MOST_SAMPLED
-
-
-def _acquired(summary: CustomerSummary) -> Floats:
-    """Return how many customers were acquired by days before the end."""
-    return np.bincount(summary.table["T"].to_numpy(np.int64)).astype(np.float64)
-
-
-def _months(
-    scorer: Scorer, customers: CustomerSummary, scale: float, timeline: Timeline, acquired: Floats, question: Question
-) -> Months:  # fmt: skip
+def _months(scorer: Scorer, base: PastBase, timeline: Timeline, question: Question) -> Months:
     """Return the futures by month of the customers so far, and of those acquired at the rate of the days before."""
-    seed, recent = question.params.seed, question.settings.forecast.recent_days
-    table = scorer.prepare(customers).table
+    seed, recent, scale = question.params.seed, question.settings.forecast.recent_days, base.scale
+    table = scorer.prepare(base.customers).table
     paths = follow(scorer.posterior, table, timeline.ends, timeline.knots, seed=seed, threads=scorer.threads)
-    expected = [by_periods(timeline.knots, values, timeline.ends)
-                for values in (paths.expected_purchases, paths.expected_spend)]  # fmt: skip
-    days = min(recent, acquired.size)
-    errors = plan_errors(acquired, recent, timeline.horizon, timeline.end, seed)
-    plan = Plan({}, {ALL: float(acquired[:days].sum()) / days}, days, errors)
+    expected = [
+        by_periods(timeline.knots, values, timeline.ends) for values in (paths.expected_purchases, paths.expected_spend)
+    ]
+    days = min(recent, base.acquired.size)
+    errors = plan_errors(base.acquired, recent, timeline.horizon, timeline.end, seed)
+    plan = Plan({}, {ALL: float(base.acquired[:days].sum()) / days}, days, errors)
     daily = plan.total(timeline.end + timedelta(1), timeline.horizon)
     new = simulate_newcomers(scorer, timeline, daily, plan.factors(scorer.draws, seed), seed, is_stated=False)
     return Months(

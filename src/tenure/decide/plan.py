@@ -1,22 +1,26 @@
 """Customers yet to be acquired: how many in which month, by a stated plan or at the recent rate."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
-from ..rfm import StreamedSummary
-from ..settings import DecideSettings, DriftSettings
+from ..settings import DriftSettings
 from ..streams import stream
 from ..totals import PastError, estimate_drift
 from ..totals.drift import DRAWS
 from .calendar import Month, months_between
 from .futures import Floats
 from .history import DecideError
-from .returns import ALL
+from .history_file import HistoryFile
+from .question import Question
+from .segments import ALL, channels_of
 
+SHOWN = 3
 STEP_DAYS = 90  # between the days from which past plans are compared with what happened
 
 
@@ -48,8 +52,8 @@ class Plan:
 
     def daily(self, channel: str, first: date, days: int) -> Floats:
         """Return the customers of each day from a day on, shape (days,)."""
-        if not self.is_stated:
-            return np.full(days, self.rates[channel])
+        if not self.is_stated or not days:
+            return np.full(days, self.rates.get(channel, 0.0))
         counts, daily = self.counts[channel], []
         for at, month in enumerate(months_between(first, first + timedelta(days - 1))):
             whole = Month.of(month.first).days
@@ -67,11 +71,12 @@ class Plan:
         return np.asarray(np.exp(stream(seed, "decide.plan").choice(self.errors, draws)))
 
 
-def plan_of(histories: StreamedSummary, settings: DecideSettings, horizon: int, seed: int) -> Plan:
+def plan_of(histories: HistoryFile, question: Question, horizon: int) -> Plan:
     """Return the stated plan, or one that goes on at the recent rate of each channel, with the error of such plans."""
+    settings, seed = question.settings, question.params.seed
     if settings.forecast.new_customers:
         return Plan(settings.forecast.new_customers, {}, 0, np.empty(0))
-    ages = _acquired(histories, settings.acquisition.channel)
+    ages = _acquired(histories, question.channel_columns)
     every = np.sum(list(ages.values()), axis=0)
     days = min(settings.forecast.recent_days, every.size)
     rates = {channel: float(counts[:days].sum()) / days for channel, counts in ages.items()}
@@ -101,37 +106,46 @@ def plan_errors(acquired: Floats, recent: int, horizon: int, end: date, seed: in
     return estimate_drift(errors, end, DriftSettings(), draws=DRAWS, rng=rng).logs
 
 
-def _acquired(histories: StreamedSummary, channel: str | None) -> dict[str, Floats]:
+def _acquired(histories: HistoryFile, columns: Sequence[str]) -> dict[str, Floats]:
     """Return by channel how many customers were acquired by days before the end of observation."""
-    table = histories.table
-    keys = ["since_first", *([channel] if channel else [])]
-    rows = table.group_by(keys).aggregate(customers=table.count()).to_pyarrow().to_pylist()
-    size = max(int(row["since_first"]) for row in rows) + 1
-    counts: dict[str, Floats] = {}
-    for row in rows:
-        name = str(row[channel]) if channel else ALL
-        counts.setdefault(name, np.zeros(size))[int(row["since_first"])] += float(row["customers"])
-    return dict(sorted(counts.items()))
+    counts: dict[str, Counter[int]] = {}
+    for part in histories.parts():
+        pairs = Counter(zip(channels_of(part, columns), part["since_first"], strict=True))
+        for (channel, days), number in pairs.items():
+            counts.setdefault(channel, Counter())[int(days)] += number
+    size = max(max(by_day) for by_day in counts.values()) + 1
+    table = {channel: np.zeros(size) for channel in sorted(counts)}
+    for channel, by_day in counts.items():
+        table[channel][list(by_day)] = list(by_day.values())
+    return table
 
 
-def require_plan(histories: StreamedSummary, settings: DecideSettings) -> None:
-    """Raise DecideError for a plan with channels that no customer has."""
-    counts, channel = settings.forecast.new_customers, settings.acquisition.channel
-    if not counts or channel is None:
+def require_plan(histories: HistoryFile, question: Question) -> None:
+    """Raise DecideError for a plan by channel where there are no channels, or with channels that no customer has."""
+    planned, columns = set(question.settings.forecast.new_customers) - {ALL}, question.channel_columns
+    if not planned:
         return
-    there = sorted(str(row[channel]) for row in histories.table.select(channel).distinct().to_pyarrow().to_pylist())
-    unknown = sorted(set(counts) - set(there))
+    if not columns:
+        raise DecideError(
+            f"decide.forecast.new_customers names channels ({', '.join(map(repr, sorted(planned)[:SHOWN]))}), and"
+            " nothing says which customers they are of. Name the segment with the channels in"
+            " decide.acquisition.channel, or give {all: [counts]}."
+        )
+    there = set[str]().union(*(pd.unique(channels_of(part, columns)) for part in histories.parts()))
+    unknown = sorted(planned - there)
     if unknown:
-        shown, more = ", ".join(map(repr, there[:5])), ", ..." if len(there) > 5 else ""
+        named = sorted(there)
+        shown, more = ", ".join(map(repr, named[:5])), ", ..." if len(named) > 5 else ""
         raise DecideError(
             f"decide.forecast.new_customers has {len(unknown)} channel{'s' if len(unknown) > 1 else ''} that no"
-            f" customer has ({', '.join(map(repr, unknown[:3]))}). The channels of the log are {shown}{more}."
+            f" customer has ({', '.join(map(repr, unknown[:SHOWN]))}). The channels of the log are {shown}{more}."
         )
 
 
 def cost_by_day(plan: Plan, costs: Mapping[str, float], first: date, days: int) -> Any:
     """Return what acquisitions cost on each day, shape (days,); None where a channel of the plan has no cost."""
     planned = [channel for channel in plan.channels if plan.daily(channel, first, days).any()]
-    if any(channel not in costs for channel in planned):
+    each = {channel: costs.get(channel, costs.get(ALL, np.nan)) for channel in planned}
+    if np.isnan(list(each.values())).any():
         return None
-    return sum((costs[channel] * plan.daily(channel, first, days) for channel in planned), start=np.zeros(days))
+    return sum((each[channel] * plan.daily(channel, first, days) for channel in planned), start=np.zeros(days))

@@ -1,30 +1,43 @@
 """What lies ahead of the customer base: its forecast, its cohorts, its worth, each from the same followed sample."""
 
+import operator
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import date
+from functools import reduce
 from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 
 from ..settings import REST
-from ..transactions import Transactions
 from . import equity
 from .bands import Widening, drifts_of
 from .curves import discounts, mean_discount
 from .dictionary import CHURN, EQUITY, FORECAST, PAST_FORECASTS, RETENTION
-from .equity import Concentration, FutureCohorts, Money, concentration_of, equity_row, views_of
+from .equity import (
+    Concentration,
+    FutureCohorts,
+    Money,
+    acquired_days,
+    concentration_of,
+    discounted_cost,
+    equity_row,
+    views_of,
+)
 from .following import COHORT, TIER, Followed, Path, Sample, follow_sample
 from .forecast import Months, forecast_totals, months_of, tabulate_forecast
 from .futures import Floats
 from .newcomers import simulate_newcomers
-from .observed import observed_cohorts, observed_months, observed_silence
-from .past_forecasts import MOST_CUSTOMERS, check_past
-from .plan import Plan
+from .observation import Observed
+from .observed import observed_months
+from .past_forecasts import check_past
+from .plan import Plan, cost_by_day
+from .populations import divide_plan
 from .retention import expected_rows, observed_rows, tabulate_churn, tabulate_retention
-from .returns import ALL
+from .segments import ALL
 from .timeline import Timeline, per_day
 
 TABLES = ("forecast", "retention", "churn", "equity", "past_forecasts")
@@ -86,29 +99,24 @@ class Past(NamedTuple):
     silence: pd.DataFrame
 
     @classmethod
-    def of(cls, transactions: Transactions, timeline: Timeline, sizes: Mapping[str, int]) -> "Past":
+    def of(cls, observed: Observed, timeline: Timeline, sizes: Mapping[str, int]) -> "Past":
         """Return the past up to the end of observation; `sizes` are the customers of each cohort."""
-        observed = observed_cohorts(transactions, timeline.end)
-        months = observed_months(observed, dict(sizes), transactions.first_day, timeline.end)
-        silence = observed_silence(transactions, timeline.end, timeline.churn_days)
-        return cls(months, observed_rows(observed, sizes, timeline), silence)
+        months = observed_months(observed.cohorts, dict(sizes), observed.first_day, timeline.end)
+        return cls(months, observed_rows(observed.cohorts, sizes, timeline), observed.silence)
 
 
 class Ahead:
     """The work of one base: what is common to its tables.
 
     Args:
-        transactions: the log.
+        observed: the past of the log.
         sample: the followed customers.
         plan: of those yet to be acquired.
-        costs: of an acquired customer, by channel.
         clock: of the parts.
     """
 
-    def __init__(
-        self, transactions: Transactions, sample: Sample, plan: Plan, costs: Mapping[str, float], clock: Clock
-    ) -> None:
-        self.transactions, self.sample, self.plan, self.costs, self.clock = transactions, sample, plan, costs, clock
+    def __init__(self, observed: Observed, sample: Sample, plan: Plan, clock: Clock) -> None:
+        self.past, self.sample, self.plan, self.clock = observed, sample, plan, clock
         self.question, self.timeline = sample.question, sample.timeline
         scorer = self.question.scorer
         self.tested, self.observed_days = scorer.validated_horizon_days, scorer.observed_days
@@ -130,8 +138,7 @@ class Ahead:
 
     def prospects(self, advance: Callable[[int], None]) -> Prospects:
         """Return all tables."""
-        with self.clock.part("past of the log"):
-            past = Past.of(self.transactions, self.timeline, self.sample.count(COHORT))
+        past = Past.of(self.past, self.timeline, self.sample.count(COHORT))
         with self.clock.part("present customers"):
             ahead, followed = self._follow(past.cohorts, advance)
         with self.clock.part("new customers"):
@@ -139,7 +146,7 @@ class Ahead:
         with self.clock.part("worth of the base"):
             self._value(followed)
         with self.clock.part("past forecasts"):
-            checked = self._check(past.months)
+            checked = check_past(self.past.past, self.question, past.months)
         tables = {
             "forecast": (self._forecast(past.months, months), FORECAST),
             "retention": (tabulate_retention(past.cohorts, ahead), RETENTION),
@@ -195,11 +202,13 @@ class Ahead:
         params, timeline = self.question.params, self.timeline
         mean = followed.at_knots().mean(axis=1)
         discount = discounts(timeline.knots, mean, timeline.ends, per_day(params.discount_rate))
-        daily = self.plan.total(timeline.months[0].first, timeline.horizon)
-        factors = self.plan.factors(self.question.scorer.draws, params.seed)
-        new = simulate_newcomers(
-            self.question.scorer, timeline, daily, factors, params.seed, is_stated=self.plan.is_stated
-        )
+        factors, seed = self.plan.factors(self.question.scorer.draws, params.seed), params.seed
+        first, is_stated = timeline.months[0].first, self.plan.is_stated
+        several = [
+            simulate_newcomers(scorer, timeline, daily, factors, seed, is_stated=is_stated)
+            for scorer, daily in divide_plan(self.plan, self.question, first, timeline.horizon)
+        ]
+        new = reduce(operator.add, several)
         return months_of(followed, timeline, discount, new)
 
     def _value_group(self, group: str, name: str, customers: int, path: Path, scale: float) -> None:
@@ -221,23 +230,33 @@ class Ahead:
                 self._value_group(equity.TIER, tier, number, followed.tiers[tier], scale)
         money = Money(self.timeline, followed.at_knots(), followed.total("spend"), followed.expected("spend"),
                       self.tested, self.observed_days)  # fmt: skip
-        settings, seed = self.question.settings, self.question.params.seed
-        future = FutureCohorts(self.question.scorer, self.plan, self.timeline, settings, self.costs, seed)
+        first, days = self.timeline.months[0].first, round(365.0 * self.question.settings.equity.acquisition_years)
+        every, costs = self.plan.total(first, days), cost_by_day(self.plan, self._costs, first, days)
+        future = self._future(first, days)
         for view in self.views:
-            present, new = money.value(view), future.value(view, self.tested, self.observed_days)
-            cost, planned = future.cost(view), future.planned(view)
+            present, new = money.value(view), [one.value(view, self.tested, self.observed_days) for one in future]
+            valued, cost = reduce(equity.add, new), discounted_cost(costs, view)
+            planned = float(every[: acquired_days(view, days)].sum())
             self._add(equity.PRESENT, ALL, self.sample.customers, view, present, 0.0)
-            self._add(equity.FUTURE, ALL, planned, view, new, cost)
-            self._add(equity.BOTH, ALL, self.sample.customers + planned, view, equity.add(present, new), cost)
+            self._add(equity.FUTURE, ALL, planned, view, valued, cost)
+            self._add(equity.BOTH, ALL, self.sample.customers + planned, view, equity.add(present, valued), cost)
         order = {
             name: at for at, name in enumerate((equity.BOTH, equity.PRESENT, equity.FUTURE, equity.TIER, equity.COHORT))
         }
         self.equity.sort(key=lambda row: order[row["group"]])
 
-    def _check(self, past: pd.DataFrame) -> pd.DataFrame:
-        if self.sample.customers > MOST_CUSTOMERS or getattr(self.question.scorer.posterior, "segments", None):
-            return pd.DataFrame(columns=[column.name for column in PAST_FORECASTS])
-        return check_past(self.transactions, self.question, past, self.transactions.first_day)
+    @property
+    def _costs(self) -> Mapping[str, float]:
+        return self.question.settings.acquisition.costs
+
+    def _future(self, first: date, days: int) -> list[FutureCohorts]:
+        """Return the future cohorts of each population."""
+        scorer, seed = self.question.scorer, self.question.params.seed
+        factors = self.plan.factors(scorer.draws, seed)
+        return [
+            FutureCohorts(own, daily, factors, self.timeline, seed)
+            for own, daily in divide_plan(self.plan, self.question, first, days)
+        ]
 
 
 def sampling_error(values: Floats, weights: Floats) -> float:

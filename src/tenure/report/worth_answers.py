@@ -16,72 +16,71 @@ class WorthAnswers(AnswerParts):
     """Sentences, and the tables and notes behind them."""
 
     def equity(self) -> Answer:
-        """Return what the customer base is worth, on one page for somebody who buys it."""
-        ahead, params = self.decisions.prospects, self.params
-        main = self._main(ahead.equity)
+        """Return what the customer base is worth."""
+        main = self._main(self.decisions.prospects.equity)
         present, future = (
             {int(row["horizon_days"]): row for row in main[main["group"] == group].to_dict("records")}
             for group in ("present", "future")
         )
-        endless = 0 if 0 in present else max(present)
-        first, row = min(day for day in present if day), present[endless]
-        shares = ahead.concentration.top_shares
-        answers = [
-            f"The {self.count(self.decisions.worth.customers)} present customers are worth {self.money(row['clv'])} "
-            f"({self.numbers.span(row['adjusted_low'], row['adjusted_high'])}, widened for drift)"
-            f"{' without end' if endless == 0 else ''}, and {self.money(present[first]['clv'])} within "
-            f"{self.count(first)} days, at a margin of {self.percent(params.margin)} and a discount rate of "
-            f"{self.percent(params.discount_rate, 1)} a year.",
-            self._tested(row),
-            f"One in a hundred customers holds {self.percent(shares[0.01])} of it, one in ten "
-            f"{self.percent(shares[0.1])}; {self.percent(ahead.concentration.half, 1)} of the customers hold a half.",
-        ]  # fmt: skip
-        answers.append(self._future(future[endless]))
-        return answers, [self._by_horizon(main), self._sensitivity(), *self._groups(main, endless), self._caveats()]
+        longest = 0 if 0 in present else max(present)
+        first, row = min(day for day in present if day), present[longest]
+        worth = self.text(
+            "equity.worth",
+            customers=self.count(self.decisions.worth.customers),
+            clv=self.money(row["clv"]),
+            range=self.numbers.span(row["adjusted_low"], row["adjusted_high"]),
+            longest=self._days(longest, "equity.endless"),
+            first_clv=self.money(present[first]["clv"]),
+            first=self.count(first),
+            margin=self.percent(self.params.margin),
+            rate=self.percent(self.params.discount_rate, 1),
+        )
+        answers = [worth, *self._tested(row), self._concentration(), self._future(future[longest])]
+        tables = [self._by_horizon(main), self._sensitivity(), *self._groups(main, longest)]
+        return answers, [*tables, Note(self.text("equity.caveats"), "soft")]
 
     def _main(self, table: pd.DataFrame) -> pd.DataFrame:
         is_main = (table["discount_rate"] == self.params.discount_rate) & (table["margin"] == self.params.margin)
         return table[is_main]
 
-    def _tested(self, row: Mapping[Any, Any]) -> str:
+    def _days(self, days: int, endless: str) -> str:
+        return self.text("equity.days", days=self.count(days)) if days else self.text(endless)
+
+    def _tested(self, row: Mapping[Any, Any]) -> list[str]:
         ahead = self.decisions.prospects
-        days = "no days" if not ahead.tested_days else f"{self.count(ahead.tested_days)} days"
-        tested = f"A holdout tested {days}: {self.percent(row['tested_share'])} of that amount."
-        if pd.isna(row["extrapolated_share"]) or ahead.observed_days is None:
-            return tested
-        return (
-            f"{tested} {self.percent(row['extrapolated_share'])} lies farther ahead than anybody was observed "
-            f"({self.count(ahead.observed_days)} days) and is extrapolated by the model's formula alone."
-        )
+        if ahead.tested_days:
+            share = self.percent(row["tested_share"])
+            answers = [self.text("equity.tested", days=self.count(ahead.tested_days), share=share)]
+        else:
+            answers = [self.text("equity.untested")]
+        if ahead.observed_days is not None and not pd.isna(row["extrapolated_share"]):
+            share, days = self.percent(row["extrapolated_share"]), self.count(ahead.observed_days)
+            answers.append(self.text("equity.extrapolated", share=share, days=days))
+        return answers
+
+    def _concentration(self) -> str:
+        spread = self.decisions.prospects.concentration
+        shares = {"of_1": self.percent(spread.top_shares[0.01]), "of_10": self.percent(spread.top_shares[0.1])}
+        return self.text("equity.concentration", **shares, half=self.percent(spread.half, 1))
 
     def _future(self, row: Mapping[Any, Any]) -> str:
-        years = self.settings.equity.acquisition_years
         if not row["customers"]:
-            return "No future customers are planned, so nothing is counted for them."
-        text = (
-            f"{self.count(row['customers'])} customers yet to be acquired over {years:g} years are worth "
-            f"{self.money(row['clv'])} more"
-        )
+            return self.text("equity.no_future")
+        years = self.numbers.plain(self.settings.equity.acquisition_years)
+        numbers = {"customers": self.count(row["customers"]), "years": years, "clv": self.money(row["clv"])}
         if pd.isna(row["acquisition_cost"]):
-            return f"{text}, before the cost of acquiring them, which is not known (decide.acquisition.costs)."
+            return self.text("equity.future_cost", **numbers)
         cost, net = self.money(row["acquisition_cost"]), self.money(row["net_margin"])
-        return f"{text}; acquiring them costs {cost}, which leaves {net}."
+        return self.text("equity.future", **numbers, cost=cost, net=net)
 
     def _by_horizon(self, main: pd.DataFrame) -> Table:
         shown = main[main["group"].isin(["present", "future", "all"])]
-        columns = {
-            "days ahead": "days", "customers": "group", "worth": ("money", "clv"),
-            "range": ("span", "clv_low", "clv_high"), "widened": ("span", "adjusted_low", "adjusted_high"),
-            "cost of acquisition": ("money", "acquisition_cost"), "net": ("money", "net_margin"),
-            "tested": ("percent", "tested_share"), "extrapolated": ("percent", "extrapolated_share"),
-        }  # fmt: skip
-        caption = (
-            "Range: if customers go on as they did. Widened: if they drift as much as totals may. Days: 0 to then."
-        )
-        return self.table(self._with_days(shown), caption, columns)
-
-    def _with_days(self, table: pd.DataFrame) -> pd.DataFrame:
-        return table.assign(days=[self.count(days) if days else "no end" for days in table["horizon_days"]])
+        shown = shown.assign(horizon=[self._days(days, "equity.no_end") for days in shown["horizon_days"]])
+        columns = {"horizon": "name", "group": "name", "worth": ("money", "clv"),
+                   "range": ("span", "clv_low", "clv_high"), "widened": ("span", "adjusted_low", "adjusted_high"),
+                   "cost_of_acquisition": ("money", "acquisition_cost"), "net_margin": "money",
+                   "tested_share": "percent", "extrapolated_share": "percent"}  # fmt: skip
+        return self.table(shown, self.text("equity.by_horizon"), columns)
 
     def _sensitivity(self) -> Table:
         table = self.decisions.prospects.equity
@@ -92,23 +91,16 @@ class WorthAnswers(AnswerParts):
             group = table[(table["discount_rate"] == rate) & (table["margin"] == margin)]
             by = group.set_index("horizon_days")["clv"].reindex(horizons)
             rows.append([Cell(self.percent(rate, 1)), Cell(self.percent(margin)), *map(self.numbers.money_cell, by)])
-        names = ["no end" if days == 0 else f"{self.count(days)} days" for days in horizons]
-        return Table("Worth of the present customers at other discount rates and margins.",
-                     ("discount rate", "margin", *names), rows)  # fmt: skip
+        titles = [self.text(f"columns.{name}") for name in ("discount_rate", "margin")]
+        titles += [self._days(days, "equity.no_end") for days in horizons]
+        return Table(self.text("equity.sensitivity"), titles, rows)
 
-    def _groups(self, main: pd.DataFrame, endless: int) -> Sequence[Table]:
-        columns = {"": "value", "customers": ("count", "customers"), "worth": ("money", "clv"),
-                   "widened": ("span", "adjusted_low", "adjusted_high"),
-                   "extrapolated": ("percent", "extrapolated_share")}  # fmt: skip
-        captions = {"tier": "By tier, without end." if endless == 0 else "By tier.",
-                    "cohort": "By month of the first purchase, the latest months."}  # fmt: skip
-        of = main[main["horizon_days"] == endless]
-        return [self.table(of[of["group"] == group].tail(MOST_ROWS), text, columns) for group, text in captions.items()]
-
-    def _caveats(self) -> Note:
-        return Note(
-            "Tested: the model's forecast of days that it was not fitted to, on this log. Not tested: that prices, "
-            "goods and marketing stay as they are after a sale; that customers leave no faster under a new owner; days "
-            "beyond the tested ones. Costs to serve, overheads and taxes are not taken off.",
-            "soft",
-        )
+    def _groups(self, main: pd.DataFrame, longest: int) -> Sequence[Table]:
+        columns = {"customers": "count", "worth": ("money", "clv"),
+                   "widened": ("span", "adjusted_low", "adjusted_high"), "extrapolated_share": "percent"}  # fmt: skip
+        of = main[main["horizon_days"] == longest]
+        tiers, cohorts = of[of["group"] == "tier"], of[of["group"] == "cohort"].tail(MOST_ROWS)
+        return [
+            self.table(tiers.assign(tier=tiers["value"]), self.text("equity.by_tier"), {"tier": "name", **columns}),
+            self.table(cohorts, self.text("equity.by_cohort"), {"cohort": ("month", "value"), **columns}),
+        ]

@@ -14,13 +14,15 @@ from .backtest import (
     DriftSettings,
     OriginSettings,
 )
+from .campaign import CampaignColumnSettings, CampaignSettings, MeasureSettings
 from .checks import SettingsError
-from .decide import REST, SEPARATORS, AcquisitionCostSettings, DecideSettings, OfferSettings, StageSettings
-from .fit import DEFAULT_PRIORS, FitSettings, Priors, PriorSettings, ScaleSettings, read_priors
+from .decide import REST, AcquisitionCostSettings, DecideSettings, OfferSettings, StageSettings
+from .fit import AUTO, DEFAULT_PRIORS, DEFAULT_SPEND, FitSettings, Priors, PriorSettings, ScaleSettings, read_priors
 from .forecast import EquitySettings, ForecastSettings
 from .jobs import (
     COMMANDS,
     BacktestJobSettings,
+    CampaignJobSettings,
     DecideJobSettings,
     PromoteSettings,
     RegistrySettings,
@@ -47,12 +49,13 @@ from .simulate import AcquisitionSettings, DirtSettings, RefundSettings, SeasonS
 from .window import AcquisitionWindowSettings, ObservedSettings, RfmSettings, RollingSettings
 
 __all__ = [
+    "AUTO",
     "BASELINES",
     "COMMANDS",
     "DEFAULT_PRIORS",
+    "DEFAULT_SPEND",
     "REST",
     "SCORE_COLUMNS",
-    "SEPARATORS",
     "AcquisitionCostSettings",
     "AcquisitionSettings",
     "AcquisitionWindowSettings",
@@ -61,6 +64,9 @@ __all__ = [
     "BaselineSettings",
     "BatchScoreSettings",
     "BoostingSettings",
+    "CampaignColumnSettings",
+    "CampaignJobSettings",
+    "CampaignSettings",
     "ColumnSettings",
     "CsvSettings",
     "DecideJobSettings",
@@ -73,6 +79,7 @@ __all__ = [
     "FitSettings",
     "ForecastSettings",
     "LimitSettings",
+    "MeasureSettings",
     "MovedLogSettings",
     "ObservedSettings",
     "OfferSettings",

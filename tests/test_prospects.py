@@ -18,7 +18,7 @@ from tenure.decide.bands import Widening, quantiles
 from tenure.decide.calendar import Month, age_in_months, months_between
 from tenure.decide.curves import by_periods, discounts, mean_discount
 from tenure.decide.equity import FutureCohorts, Money, View, concentration_of, views_of
-from tenure.decide.following import scale_up
+from tenure.decide.following import path_of, scale_up
 from tenure.decide.newcomers import Customer, days_of, simulate_newcomers
 from tenure.decide.observed import observed_silence
 from tenure.decide.past_forecasts import check_past, list_origins, read_past
@@ -519,3 +519,18 @@ def test_a_log_shorter_than_a_window_of_silence_has_no_past_churn() -> None:
 def test_a_plan_is_given_on_the_command_line() -> None:
     settings = compose_settings("decide", ["decide.forecast.new_customers={all: [100, 120.5]}"])
     assert settings.decide.forecast.new_customers == {"all": [100.0, 120.5]}
+
+
+def test_customers_who_are_not_simulated_have_the_chance_of_those_who_are(people: pd.DataFrame) -> None:
+    line, scorer = timeline(), Scorer(varied(400))
+    how = {"seed": 0, "threads": 1}
+    every = follow(scorer.posterior, people, line.ends, line.knots, **how)
+    rest = follow(scorer.posterior, people[100:], line.ends, line.knots, **how, outcomes=False)
+    some = follow(scorer.posterior, people[:100], line.ends, line.knots, **how)
+    assert rest.purchases.sum() == rest.spend.sum() == 0.0
+    np.testing.assert_allclose(some.expected_spend + rest.expected_spend, every.expected_spend, rtol=1e-9)
+    together = path_of(some, line)[0].with_others(path_of(rest, line)[0], 3.0)
+    year = line.ends <= 365
+    both = [paths[year].sum(axis=0) for paths in (together.purchases, every.purchases)]
+    assert both[0].mean() == pytest.approx(both[1].mean(), abs=5 * both[1].std() / 20)
+    assert both[0].std() == pytest.approx(both[1].std(), rel=0.25)

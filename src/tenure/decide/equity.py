@@ -140,7 +140,8 @@ class FutureCohorts:
         if observed:
             beyond = float((every - again(np.minimum(left, observed))).mean())
         squares = float((weights * np.exp(-view.delta * middles)).sum())
-        variance = (view.margin * self._spread(view)) ** 2 * squares
+        mean_left = INFINITE if view.horizon_days == INFINITE else max(round(float(left @ weights / weights.sum())), 1)
+        variance = (view.margin * self._spread(view.rate, mean_left)) ** 2 * squares
         means = (start + every) * self._factors
         outcomes = _gamma(means, variance, stream(self._seed, "decide.future_cohorts"))
         planned = start * self._factors
@@ -171,21 +172,21 @@ class FutureCohorts:
         at = np.minimum(left, customer.days[-1])
         return np.array([np.interp(at, customer.days, row) for row in summed])
 
-    def _spread(self, view: View) -> float:
+    def _spread(self, rate: float, days: int) -> float:
         """Return the standard deviation of one new customer's discounted spend around its expectation.
 
-        It hardly depends on the rate: that of the first view of a horizon serves all.
+        It hardly depends on the rate: the first that is asked for serves all.
         """
-        if view.horizon_days not in self._spreads:
-            horizon = {"to_infinity": True} if view.horizon_days == INFINITE else {"horizon_days": view.horizon_days}
+        if days not in self._spreads:
+            horizon = {"to_infinity": True} if days == INFINITE else {"horizon_days": days}
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")  # of horizons: the table says what was tested
                 new = self.scorer.new_customer(
-                    futures=MANY, discount_rate=view.rate, margin=1.0, level=0.5, seed=self._seed, **horizon
+                    futures=MANY, discount_rate=rate, margin=1.0, level=0.5, seed=self._seed, **horizon
                 )
             outcomes = new.outcomes.reshape(-1, self.scorer.draws)
-            self._spreads[view.horizon_days] = float(np.sqrt(((outcomes - new.expected) ** 2).mean()))
-        return self._spreads[view.horizon_days]
+            self._spreads[days] = float(np.sqrt(((outcomes - new.expected) ** 2).mean()))
+        return self._spreads[days]
 
 
 def acquired_days(view: View, days: int) -> int:

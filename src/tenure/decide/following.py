@@ -1,5 +1,6 @@
 """Follow a sample of the present customers through every joint future, cohort by cohort."""
 
+import math
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -8,7 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ..scorer import follow
+from ..scorer import Paths, follow
 from .curves import by_periods
 from .futures import Floats
 from .history import summary_columns
@@ -17,6 +18,7 @@ from .ranking import keys_of, sampled
 from .segments import names_of
 from .timeline import Timeline
 
+MOST_SIMULATED = 25_000  # of the followed customers; the others have expectations alone, which take a third of the time
 COHORT, TIER, HAS_BOUGHT = "_cohort", "_tier", "_has_bought"  # no column of a customer summary
 
 
@@ -40,6 +42,23 @@ class Path:
 
     def __add__(self, other: "Path") -> "Path":
         return Path(*(getattr(self, name) + getattr(other, name) for name in self.__dataclass_fields__))
+
+    def with_others(self, others: "Path", scale: float) -> "Path":
+        """Return these customers and others whose outcomes are not simulated: together `scale` times as many.
+
+        The chance of all is that of these, times the root of the scale.
+        """
+        root = np.sqrt(scale)
+        purchases = self.expected_purchases + others.expected_purchases
+        spend = self.expected_spend + others.expected_spend
+        return Path(
+            purchases + root * (self.purchases - self.expected_purchases),
+            spend + root * (self.spend - self.expected_spend),
+            purchases,
+            spend,
+            self.at_knots + others.at_knots,
+            scale * self.buyers,
+        )
 
     def scaled(self, name: str, scale: float) -> Floats:
         """Return joint futures of the customers whom the followed ones stand for, `scale` for each.
@@ -152,30 +171,46 @@ def follow_sample(
         each_discount: from the knots to the weights of a customer's residual spend.
         advance: called with the number of customers of each group that is done.
     """
-    table, timeline, scorer = sample.table(), sample.timeline, sample.question.scorer
+    table, timeline = sample.table(), sample.timeline
     followed = Followed(sampled=len(table))
     for name, number in sample.count(TIER).items():
         there = int((table[TIER] == name).sum())
         followed.scales[name] = number / there if there else 0.0
     weights, windows, of_cohort = each_discount(timeline.knots), timeline.windows, sample.count(COHORT)
-    how = {"seed": sample.question.params.seed, "threads": scorer.threads}
     for cohort, rows in table.groupby(COHORT, sort=True):
         own: Path | None = None
         for (of_tier, has_bought), cell in rows.groupby([TIER, HAS_BOUGHT], sort=True):
-            tier = str(of_tier)
-            customers = cell.drop(columns=[COHORT, TIER, HAS_BOUGHT])
-            paths = follow(scorer.posterior, customers, timeline.ends, timeline.knots, windows=windows, **how)
+            tier, customers = str(of_tier), cell.drop(columns=[COHORT, TIER, HAS_BOUGHT])
+            path, each = _follow_cell(customers, sample, min(1.0, MOST_SIMULATED / len(table)), windows)
             if has_bought:
-                paths.buyers[0] = 0.0  # they have bought in this month already
-            path = Path(
-                paths.purchases, paths.spend, by_periods(timeline.knots, paths.expected_purchases, timeline.ends),
-                by_periods(timeline.knots, paths.expected_spend, timeline.ends), paths.expected_spend, paths.buyers,
-            )  # fmt: skip
+                path.buyers[0] = 0.0  # they have bought in this month already
             own = path if own is None else own + path
             followed.tiers[tier] = followed.tiers[tier] + path if tier in followed.tiers else path
-            followed.residual.append(paths.each @ weights)
+            followed.residual.append(each @ weights)
             followed.weights.append(np.full(len(cell), followed.scales[tier]))
             advance(len(cell))
         if own is not None:
             yield str(cohort), own, of_cohort[str(cohort)] / len(rows)
     yield followed
+
+
+def _follow_cell(customers: pd.DataFrame, sample: Sample, share: float, windows: Any) -> tuple[Path, Floats]:
+    """Follow customers, a share of whom is simulated; return their sums and each one's expected spend by knot."""
+    timeline, scorer, seed = sample.timeline, sample.question.scorer, sample.question.params.seed
+    customers = customers.iloc[np.argsort(keys_of(customers["customer_id"]), kind="stable")]
+    number = math.ceil(share * len(customers) - 1e-9)
+    how = {"seed": seed, "threads": scorer.threads, "windows": windows}
+    path, each = path_of(follow(scorer.posterior, customers[:number], timeline.ends, timeline.knots, **how), timeline)
+    if number == len(customers):
+        return path, each
+    rest = follow(scorer.posterior, customers[number:], timeline.ends, timeline.knots, **how, outcomes=False)
+    others, of_others = path_of(rest, timeline)
+    return path.with_others(others, len(customers) / number), np.concatenate([each, of_others])
+
+
+def path_of(paths: Paths, timeline: Timeline) -> tuple[Path, Floats]:
+    """Return the sums over followed customers by period, and each one's expected spend by knot."""
+    knots, ends = timeline.knots, timeline.ends
+    purchases = by_periods(knots, paths.expected_purchases, ends)
+    spend = by_periods(knots, paths.expected_spend, ends)
+    return Path(paths.purchases, paths.spend, purchases, spend, paths.expected_spend, paths.buyers), paths.each

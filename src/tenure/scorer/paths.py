@@ -48,6 +48,7 @@ def follow(
     seed: int,
     threads: int,
     windows: NDArray[np.int64] | None = None,
+    outcomes: bool = True,
 ) -> Paths:
     """Simulate customers period by period.
 
@@ -59,9 +60,10 @@ def follow(
         seed: of the simulated outcomes.
         threads: how many.
         windows: the first and the last period of each window whose buyers are counted, shape (windows, 2).
+        outcomes: whether to simulate; else there are expectations alone, and what is simulated is 0.
     """
     params = Params(horizon_days=1, discount_rate=0.0, margin=1.0, seed=seed)  # the horizon is the last of the ends
-    request = ScoreRequest(params, ends, True, True, no_windows() if windows is None else windows, knots)
+    request = ScoreRequest(params, ends, True, outcomes, no_windows() if windows is None else windows, knots)
     summary = CustomerSummary.from_frame(customers)
     populations, one_group = SegmentPopulations(posterior).of(customers), np.zeros(len(customers), np.int64)
     output = score_batches(summary.table, populations, request, one_group, 1, threads=threads)

@@ -217,9 +217,12 @@ class CLV:
         Raises:
             DecideError: for costs of unknown channels, and a model without first orders.
         """
-        state, used = self._fitted(), replace(self._settings, rfm=RfmSettings(end=day_of(end, "end")))
+        state = self._fitted()
+        used = _carrying(replace(self._settings, rfm=RfmSettings(end=day_of(end, "end"))), state)
         read = read_log(collected(log, "log"), used)
-        return decisions_of(read, customers_of(read, used), state, settings or {}, self._params(params))
+        return decisions_of(
+            read, customers_of(read, used, with_orders=_is_fading(state)), state, settings or {}, self._params(params)
+        )
 
     def campaign(
         self,
@@ -331,9 +334,12 @@ class CLV:
         if customers is not None:
             return customers, customers
         log = read_log(data, self._settings, "data")
-        customers = customers_of(log, self._settings)
+        orders = self._settings.fit.needs_orders
+        customers = customers_of(log, self._settings, with_orders=orders)
         window = AcquisitionWindow.of(self._settings.rfm, log.transactions)
-        return customers, customers if window == EVERYONE else customers_of(log, self._settings, window)
+        if window == EVERYONE:
+            return customers, customers
+        return customers, customers_of(log, self._settings, window, with_orders=orders)
 
     def _fitted(self) -> Fitted:
         if self._state is None:
@@ -359,7 +365,7 @@ class CLV:
         if customers is None:
             window = RfmSettings(end=day_of(end, "end"))
             settings = _carrying(replace(self._settings, rfm=window), state)
-            customers = customers_of(read_log(data, settings, "customers"), settings)
+            customers = customers_of(read_log(data, settings, "customers"), settings, with_orders=_is_fading(state))
         require_units(customers, state, allow_unit_change=allow_unit_change)
         return state, customers
 
@@ -372,6 +378,11 @@ def _fit(customers: Customers, fitted: CustomerSummary, settings: TrainSettings)
     drifts = estimate_drifts({}, until, settings.backtest.drift, seed=settings.seed)
     compressed = CompressedSummary.of(fitted, settings.fit.segments)
     return Fitted(result.posterior, scorer, drifts, customers, FitResult(result, compressed, seed))
+
+
+def _is_fading(state: Fitted) -> bool:
+    """Return whether the spend model needs the order of purchases; that of an older version does not."""
+    return getattr(state.scorer, "delta", None) is not None
 
 
 def _carrying(settings: TrainSettings, state: Fitted) -> TrainSettings:

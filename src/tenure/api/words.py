@@ -74,6 +74,7 @@ class FitWords(WindowWords, total=False):
     target_accept: float
     joint_draws: int
     segment_spread: Table
+    delta_prior: Table
     no_repeat_buyers: str
     scale: Table
     priors: Any

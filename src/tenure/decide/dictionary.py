@@ -122,6 +122,7 @@ COHORTS: Sequence[Column] = (
 ACQUISITION: Sequence[Column] = (
     Column("channel", TEXT),
     Column("horizon_days", DAYS),
+    Column("population", TEXT),
     Column("customers", COUNT),
     Column("second_purchase_rate", SHARE),
     Column("first_order", MONEY),

@@ -10,6 +10,7 @@ from ..language import Language
 from ..scorer import Params
 from ..settings import DecideSettings
 from .history import Days
+from .segments import names_of
 
 
 @dataclass(frozen=True)
@@ -34,6 +35,12 @@ class Question:
     segments: tuple[str, ...] = ()
     reliability: pd.DataFrame | None = None
     top_hits: float | None = None
+
+    @property
+    def channel_columns(self) -> tuple[str, ...]:
+        """Return the columns whose values are the channels: that of the settings, or those of the model's segments."""
+        channel = self.settings.acquisition.channel
+        return names_of(self.scorer.posterior) if channel is None else (channel,)
 
     @property
     def language(self) -> Language:

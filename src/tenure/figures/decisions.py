@@ -7,7 +7,7 @@ import numpy as np
 from matplotlib import rc_context
 from matplotlib.figure import Figure
 
-from .style import ACTUAL, DASHES, DATA, INK, MODEL, STYLE, ends_of, new_canvas, shorten
+from .style import ACTUAL, CHAINS, DASHES, DATA, INK, MODEL, STYLE, ends_of, new_canvas, shorten
 
 if TYPE_CHECKING:
     from tenure.decide import Decisions
@@ -122,15 +122,23 @@ def _cohorts(decisions: "Decisions") -> Figure:
 def _acquisition(decisions: "Decisions") -> Figure:
     text = _text(decisions, "acquisition")
     figure, (axes,) = new_canvas(width=WIDTH, height=HEIGHT + 0.6)
-    new, level = decisions.new_customers, decisions.question.params.level
+    channels = decisions.acquisition.drop_duplicates("channel")
+    new, level = decisions.new_customers[channels["channel"].iloc[0]], decisions.question.params.level
     low, high = np.quantile(new.curve, ends_of(level), axis=0, method="inverted_cdf")
     axes.fill_between(new.days, low, high, color=MODEL, alpha=0.25, linewidth=0)
     axes.plot(new.days, new.curve.mean(axis=0), color=MODEL, label=text("average"))
-    costs = decisions.acquisition.drop_duplicates("channel").dropna(subset="acquisition_cost")
+    own = decisions.own_channels.head(MOST_CHANNELS)
+    colours = dict(zip(own["channel"], CHAINS[1:], strict=False))
+    for channel, colour in colours.items():
+        label = shorten(decisions.question.language.name("channel", channel)).replace("$", r"\$")
+        axes.plot(new.days, decisions.new_customers[channel].curve.mean(axis=0), color=colour, label=label)
+    costs = (own if len(own) else channels).dropna(subset="acquisition_cost")
     for at, row in enumerate(costs.head(MOST_CHANNELS).to_dict("records")):
         channel = shorten(decisions.question.language.name("channel", row["channel"]))
         label = _text(decisions, "acquisition", channel=channel)("cost").replace("$", r"\$")
-        axes.axhline(row["acquisition_cost"], color=ACTUAL, linestyle=DASHES[at % len(DASHES)], label=label)
+        # A channel's cost has the colour of its curve; the costs of one curve differ by their dashes.
+        colour, dashes = colours.get(row["channel"], ACTUAL), ":" if colours else DASHES[at % len(DASHES)]
+        axes.axhline(row["acquisition_cost"], color=colour, linestyle=dashes, label=label)
     axes.set(xlabel=text("days"), ylabel=_money(decisions, text("axis")), xlim=(0, new.days[-1]))
     axes.set_ylim(bottom=min(0.0, float(low.min())))
     axes.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=3)

@@ -32,7 +32,7 @@ class SpendingAnswers(AnswerParts):
         return [brings, *map(self._payback, with_cost.to_dict("records"))], [self._ceilings(), self._channels()]
 
     def _ceilings(self) -> Table:
-        """Return the ceilings by horizon; the model is of all channels, so that they are those of the first."""
+        """Return the ceilings by horizon, of all customers or, where all channels have the same, of the first."""
         table = self.decisions.acquisition
         table = table[table["channel"] == table["channel"].iloc[0]]
         endless = self.text("acquisition.endless")
@@ -48,10 +48,15 @@ class SpendingAnswers(AnswerParts):
         """Return what was observed of each channel, and how its cost compares with a new customer's margin."""
         table = self.decisions.acquisition
         longest = self.settings.acquisition.horizons_days[-1]
+        is_by_segment = len(self.decisions.own_channels) > 0
+        ratio = self.text("columns.ceiling", ratio=self.numbers.plain(self.settings.acquisition.ratio))
+        brings = {"brings": ("money", "clv"), "range_of_mean": ("span", "clv_mean_low", "clv_mean_high"),
+                  ratio: ("money", "ceiling")} if is_by_segment else {}  # fmt: skip
         columns = {"channel": "name", "customers": "count", "first_order": "money", "spend_365": "money",
-                   "second_purchase_rate": "percent", "acquisition_cost": "money", "clv_to_cost": "ratio",
+                   "second_purchase_rate": "percent", **brings, "acquisition_cost": "money", "clv_to_cost": "ratio",
                    "p_mean_above_cost": "percent", "p_customer_repays": "percent", "payback_days": "count"}  # fmt: skip
-        caption = self.text("acquisition.channels", days=self.count(longest))
+        text = "acquisition.segments" if is_by_segment else "acquisition.channels"
+        caption = self.text(text, days=self.count(longest))
         return self.table(table[table["horizon_days"] == longest], caption, columns)
 
     def _payback(self, row: Mapping[Any, Any]) -> str:

@@ -17,7 +17,7 @@ from .backtest import (
 from .campaign import CampaignColumnSettings, CampaignSettings, MeasureSettings
 from .checks import SettingsError
 from .decide import REST, AcquisitionCostSettings, DecideSettings, OfferSettings, StageSettings
-from .fit import DEFAULT_PRIORS, FitSettings, Priors, PriorSettings, ScaleSettings, read_priors
+from .fit import AUTO, DEFAULT_PRIORS, DEFAULT_SPEND, FitSettings, Priors, PriorSettings, ScaleSettings, read_priors
 from .jobs import (
     COMMANDS,
     BacktestJobSettings,
@@ -48,9 +48,11 @@ from .simulate import AcquisitionSettings, DirtSettings, RefundSettings, SeasonS
 from .window import AcquisitionWindowSettings, ObservedSettings, RfmSettings, RollingSettings
 
 __all__ = [
+    "AUTO",
     "BASELINES",
     "COMMANDS",
     "DEFAULT_PRIORS",
+    "DEFAULT_SPEND",
     "REST",
     "SCORE_COLUMNS",
     "AcquisitionCostSettings",

@@ -57,8 +57,9 @@ class AcquisitionCostSettings:
     """What acquired customers cost, and what a new one may cost.
 
     Args:
-        channel: name of the segment with each customer's channel, of transactions.segments; null: all are one channel.
-        costs: cost of one acquired customer by channel, 0 or more, such as {ads: 25}; without a channel {all: 25}.
+        channel: name of the segment with each customer's channel, of transactions.segments; null: the segments of the
+            model, and all customers are one channel where it has none.
+        costs: cost of one acquired customer by channel, 0 or more, such as {ads: 25}; all is of those not named.
         cost_segment: name of a segment with each customer's own cost, of transactions.segments; null: none.
         horizons_days: horizons of the ceilings in days, ascending, from 1 to 10,950; without end is always added.
         ratio: the clv of a new customer is to be at least so many times the cost, 1 or more.
@@ -73,9 +74,6 @@ class AcquisitionCostSettings:
     def __post_init__(self) -> None:
         for name, cost in self.costs.items():
             require(_is_money(cost), f"decide.acquisition.costs.{name}", "a cost of 0 or more", cost)
-        if self.channel is None:
-            rule = "{all: cost} without decide.acquisition.channel, which names the segment with the channels"
-            require(set(self.costs) <= {"all"}, "decide.acquisition.costs", rule, self.costs)
         days = self.horizons_days
         is_right = bool(days) and sorted(set(days)) == list(days) and days[0] >= 1 and days[-1] <= HORIZON_LIMIT_DAYS
         rule = f"days from 1 to {HORIZON_LIMIT_DAYS:,} in ascending order"

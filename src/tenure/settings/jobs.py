@@ -239,11 +239,6 @@ class DecideJobSettings:
         rate, rule = self.score.discount_rate, f"at least {LEAST_RATE:g}, as ceilings without a horizon need"
         require(rate >= LEAST_RATE, "score.discount_rate", rule, rate)
         require(0 <= self.seed < 2**63, "seed", "from 0 to 2^63 - 1", self.seed)
-        for name in ("channel", "cost_segment"):
-            segment = getattr(self.decide.acquisition, name)
-            rule = "the name of a segment, such as channel with transactions.segments.channel=first"
-            is_there = segment is None or segment in self.transactions.segments
-            require(is_there, f"decide.acquisition.{name}", rule, segment)
         since, end = self.decide.stages.since, self.rfm.end
         is_before = not (since and end) or since < end
         require(is_before, "decide.stages.since", f"before rfm.end ({end})", since)

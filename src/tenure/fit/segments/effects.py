@@ -7,13 +7,14 @@ import numpy as np
 from tenure.kernel_table import Floats
 from tenure.streams import stream
 
-from .inner import Inner, Segment, propose, quadrature
+from .inner import Inner, Segment, mean_ratio, propose, quadrature
 from .target import SegmentedTarget
 
 DEGREES = 7.0
 CANDIDATES = 6
-CHECKED = 64  # draws of the outer coordinates at which the integrals are compared
+CHECKED = 32  # draws of the outer coordinates at which the integrals are compared
 NODES = 9  # for each effect, of the integral that is compared with
+RATIO_NODES = 3  # of the mean ratio of the exact density to the evaluated one, which is nearly 1
 
 
 def draw_effects(target: SegmentedTarget, u: Floats, seed: int) -> list[Floats]:
@@ -26,7 +27,7 @@ def draw_effects(target: SegmentedTarget, u: Floats, seed: int) -> list[Floats]:
     def draw(at: int) -> Floats:
         inner = target.integral(at, u)
         rng = stream(seed, "fit.segments.effects", at)
-        return _resample(target.segments[at], population, spreads, inner, rng) * spreads
+        return _resample(target.segment(at), population, spreads, inner, rng) * spreads
 
     return target.for_each(draw)
 
@@ -42,16 +43,23 @@ def _resample(segment: Segment, u: Floats, spreads: Floats, inner: Inner, rng: n
     return chosen
 
 
-def inner_error(target: SegmentedTarget, u: Floats) -> float:
-    """Compute the error of Laplace's integrals: standard deviation over some draws, in nats, of all segments' sum.
+def inner_errors(target: SegmentedTarget, u: Floats) -> tuple[float, float]:
+    """Compute the error of the integrals and that of the densities that effects are drawn from, in nats.
 
-    A constant error would change no weight.
+    The first is the standard deviation over some draws of all segments' sum: a constant error would change no weight.
+    The second is that of one segment's log-density over its effects, of the segment where it is largest; zero unless
+    polynomials are in place of likelihoods.
     """
     some = u[np.linspace(0, len(u) - 1, min(CHECKED, len(u))).astype(int)]
-    return float(np.std(sum(target.for_each(partial(_difference, target, some)))))
+    integrals, densities = zip(*target.for_each(partial(_differences, target, some)), strict=True)
+    return float(np.std(sum(integrals))), max(densities)
 
 
-def _difference(target: SegmentedTarget, u: Floats, at: int) -> Floats:
+def _differences(target: SegmentedTarget, u: Floats, at: int) -> tuple[Floats, float]:
     population, spreads = target.split(u)
-    inner = target.integral(at, u)
-    return np.asarray(quadrature(target.segments[at], population, spreads, inner, NODES) - inner.log_integral)
+    inner, evaluated, exact = target.integral(at, u), target.segment(at), target.segments[at]
+    integral = quadrature(evaluated, population, spreads, inner, NODES) - inner.log_integral
+    if evaluated is exact:
+        return integral, 0.0
+    of_ratio, spread = mean_ratio(exact, evaluated, population, spreads, inner, RATIO_NODES)
+    return integral + of_ratio, spread

@@ -11,6 +11,8 @@ from tenure.fit.target import Target
 from tenure.kernel_table import Floats
 
 from .centred import Centred
+from .expansion import expand
+from .inner import Segment
 from .target import SegmentedTarget, Starts
 
 FIRST_SPREAD = 0.3
@@ -26,34 +28,56 @@ GOOD_PILOT = 0.5  # effective draws of a pilot, as a share
 
 
 @dataclass(frozen=True)
+class Proposal:
+    """A target in standardised coordinates, with starts that suit likely ones, and a proposal of them."""
+
+    centred: Centred
+    mode: Mode
+
+
+@dataclass(frozen=True)
 class Outer:
-    """Draws of a segmented target's coordinates, and the target with starts that suit them."""
+    """Draws of a segmented target's coordinates, and the target as it was evaluated."""
 
     target: SegmentedTarget
     draws: ImportanceDraws
 
 
-def sample_outer(target: SegmentedTarget, pooled: Target, *, draws: int, rng: np.random.Generator) -> Outer:
-    """Draw the coordinates: find the mode, adapt the proposal to samples around it, and sample again."""
-    centred, mode = _find(target, find_mode(pooled))
+def find_proposal(
+    target: SegmentedTarget, pooled: Target, *, rng: np.random.Generator, is_expanded: bool
+) -> Proposal:  # fmt: skip
+    """Find the mode, and adapt the proposal to samples around it, each drawn around those before, until one is good.
+
+    With `is_expanded`, polynomials are evaluated in place of likelihoods, and are fitted where the proposal is.
+    """
+    centred, mode = _find(target, find_mode(pooled), is_expanded)
     centred = replace(centred, target=_with_starts(centred, mode, rng))
-    mode = _adapt(centred, mode, rng)
+    for _ in range(MOST_PILOTS):
+        centred = _renewed(centred, mode)
+        pilot = importance_sample(centred, mode, draws=PILOT, oversample=1, rng=rng)
+        mode = Mode(pilot.u.mean(axis=0), _factor(np.cov(pilot.u.T)), mode.log_density)
+        if pilot.effective >= GOOD_PILOT * PILOT:
+            break
+    return Proposal(_renewed(centred, mode), mode)
+
+
+def _renewed(centred: Centred, mode: Mode) -> Centred:
+    """Return the target with polynomials around other coordinates, if it has any."""
+    if not centred.target.evaluated:
+        return centred
+    return replace(centred, target=expand_around(centred.target, centred.restore(_corners(mode))))
+
+
+def sample_outer(proposal: Proposal, *, draws: int, rng: np.random.Generator, nodes: int) -> Outer:
+    """Draw the coordinates, with the integrals over segments by some nodes."""
+    mode, target = proposal.mode, replace(proposal.centred.target, nodes=nodes)
+    centred = replace(proposal.centred, target=target)
     for _ in range(MOST_SAMPLES):
         sampled = importance_sample(centred, mode, draws=draws, oversample=1, rng=rng)
         if sampled.khat <= LIMIT:
             break
         mode = Mode(sampled.u.mean(axis=0), WIDER * _factor(np.cov(sampled.u.T)), mode.log_density)
-    return Outer(centred.target, replace(sampled, u=centred.restore(sampled.u)))
-
-
-def _adapt(centred: Centred, mode: Mode, rng: np.random.Generator) -> Mode:
-    """Return the centre and the scales of samples, each drawn around those of the one before, until one is good."""
-    for _ in range(MOST_PILOTS):
-        pilot = importance_sample(centred, mode, draws=PILOT, oversample=1, rng=rng)
-        mode = Mode(pilot.u.mean(axis=0), _factor(np.cov(pilot.u.T)), mode.log_density)
-        if pilot.effective >= GOOD_PILOT * PILOT:
-            break
-    return mode
+    return Outer(target, replace(sampled, u=centred.restore(sampled.u)))
 
 
 def _factor(covariance: Floats) -> Floats:
@@ -61,18 +85,44 @@ def _factor(covariance: Floats) -> Floats:
     return np.asarray(vectors * np.sqrt(np.maximum(values, 1e-12)))
 
 
-def _find(target: SegmentedTarget, pooled: Mode) -> tuple[Centred, Mode]:
+def _find(target: SegmentedTarget, pooled: Mode, is_expanded: bool) -> tuple[Centred, Mode]:
     """Find the mode in standardised coordinates; they are renewed once, where the first search ended."""
     u = np.concatenate([pooled.point, np.full(target.effects, np.log(FIRST_SPREAD))])
     scales = np.concatenate([np.sqrt((pooled.factor**2).sum(axis=1)), np.full(target.effects, 0.5)])
-    scales[target.places] = 1.0
-    factor = np.diag(scales)
+    factor, wide = np.diag(scales), scales.copy()
+    factor[target.places, target.places] = 1.0
+    wide[target.places] = np.hypot(scales[target.places], FIRST_SPREAD / np.sqrt(len(target.segments)))
+    corners = _corners(Mode(u, np.diag(wide), 0.0))
     for _ in range(2):
+        if is_expanded:
+            target = expand_around(target, corners)
         target = _restart(target, u)
         centred = Centred.around(target, u)
         mode = climb(centred, centred.standardise(u[None])[0], factor)
-        u, factor = centred.restore(mode.point[None])[0], mode.factor
+        u, factor, corners = centred.restore(mode.point[None])[0], mode.factor, centred.restore(_corners(mode))
     return centred, mode
+
+
+def _corners(mode: Mode) -> Floats:
+    """Return points around a mode whose mean and covariance are those of the normal distribution there."""
+    steps = np.sqrt(mode.point.size) * mode.factor.T
+    return np.concatenate([mode.point + steps, mode.point - steps])
+
+
+def expand_around(target: SegmentedTarget, corners: Floats) -> SegmentedTarget:
+    """Return the target with polynomials in place of likelihoods, around the coordinates at some points."""
+    population, spreads = target.split(corners)
+
+    def expanded(at: int) -> Segment:
+        inner, segment = target.integral(at, corners), target.segments[at]
+        own, places = population.copy(), np.ix_(target.places, target.places)
+        own[:, target.places] += spreads * inner.mode
+        scaled = spreads[:, :, None] * inner.factor
+        covariance = np.cov(own.T, ddof=0)
+        covariance[places] += np.mean(scaled @ scaled.transpose(0, 2, 1), axis=0)
+        return replace(segment, part=expand(segment.part, own.mean(axis=0), _factor(covariance)))
+
+    return replace(target, evaluated=tuple(target.for_each(expanded)))
 
 
 def _restart(target: SegmentedTarget, u: Floats) -> SegmentedTarget:

@@ -13,13 +13,17 @@ from tenure.fit.target import Target
 from tenure.kernel_table import Floats
 from tenure.streams import stream
 
-from .effects import draw_effects, inner_error
-from .outer import sample_outer
+from .effects import draw_effects, inner_errors
+from .outer import Proposal, find_proposal, sample_outer
 from .target import SegmentedTarget
 
 LEAST_EFFECTIVE = 0.1  # effective draws as a share
 LARGEST_ERROR = 0.5  # of the integrals, in nats
-MORE_NODES = (1, 5)  # of the quadrature, until the error is small
+LARGEST_EFFECTS_ERROR = 0.1  # of the log-density of a segment's effects: a tenth of a standard deviation at most
+MORE_NODES = (1, 3, 7)  # of the quadrature, until the error is small
+# Histories of all segments, from which on polynomials take less time; of fewer customers, the posterior is so wide that
+# polynomials are less exact.
+MANY = 2000
 FARTHEST = 30.0  # of an effect: beyond, a parameter would leave the bounds of the scorer
 
 
@@ -37,13 +41,15 @@ class SegmentedFit:
         target: the density of the population's coordinates and the spreads.
         sample: draws of these.
         error: of the integrals, in nats.
+        effects_error: of the densities that effects are drawn from, in nats.
         seconds: how long it took.
     """
 
     target: SegmentedTarget
     sample: ImportanceDraws
     error: float
-    seconds: float
+    effects_error: float
+    seconds: float = 0.0
 
     @property
     def numbers(self) -> dict[str, float]:
@@ -55,39 +61,54 @@ class SegmentedFit:
             "relative_ess": effective / draws,
             "segments": float(len(self.target.segments)),
             "segments_inner_error": self.error,
+            "segments_effects_error": self.effects_error,
             "segments_nodes": float(self.target.nodes),
+            "segments_expanded": float(bool(self.target.evaluated)),
             "sampling_seconds": self.seconds,
             "ess_per_second": effective / self.seconds,
         }
 
 
 def fit_segments(target: SegmentedTarget, pooled: Target, *, draws: int, seed: int) -> SegmentedFit:
-    """Draw the population's parameters and the spreads; `pooled` is the target without segments."""
-    start = time.perf_counter()
+    """Draw the population's parameters and the spreads; `pooled` is the target without segments.
+
+    Of many customers, polynomials are in place of the likelihoods; where they are not good enough, the likelihoods
+    themselves.
+    """
+    start, is_large = time.perf_counter(), target.histories >= MANY
+    for is_expanded in (True, False) if is_large else (False,):
+        rng = stream(seed, "fit.segments")
+        fit = _sample(find_proposal(target, pooled, rng=rng, is_expanded=is_expanded), draws, rng)
+        faults = _faults(fit)
+        if not faults:
+            return replace(fit, seconds=time.perf_counter() - start)
+    raise SegmentsError(
+        f"The segments of the model of {pooled.kind} cannot be fitted reliably: {'; '.join(faults)}. Take more "
+        "customers, merge small segments, or fit without fit.segments."
+    )
+
+
+def _sample(proposal: Proposal, draws: int, rng: np.random.Generator) -> SegmentedFit:
     for nodes in MORE_NODES:
-        outer = sample_outer(replace(target, nodes=nodes), pooled, draws=draws, rng=stream(seed, "fit.segments"))
-        error = inner_error(outer.target, outer.draws.u)
+        outer = sample_outer(proposal, draws=draws, rng=rng, nodes=nodes)
+        error, of_effects = inner_errors(outer.target, outer.draws.u)
         if error < LARGEST_ERROR:
             break
-    _refuse(pooled.kind, outer.draws, error)
-    return SegmentedFit(outer.target, outer.draws, error, time.perf_counter() - start)
+    return SegmentedFit(outer.target, outer.draws, error, of_effects)
 
 
-def _refuse(kind: str, sample: ImportanceDraws, error: float) -> None:
-    """Raise SegmentsError for draws that one of the two certificates refuses."""
-    faults = []
-    if not sample.khat <= LIMIT:
-        faults.append(f"k-hat of the importance weights is {sample.khat:.2f}, above {LIMIT}")
-    share = sample.effective / len(sample.u)
+def _faults(fit: SegmentedFit) -> list[str]:
+    """Return why draws are not reliable; empty where they are."""
+    faults, share = [], fit.sample.effective / len(fit.sample.u)
+    if not fit.sample.khat <= LIMIT:
+        faults.append(f"k-hat of the importance weights is {fit.sample.khat:.2f}, above {LIMIT}")
     if share < LEAST_EFFECTIVE:
         faults.append(f"the draws are worth {share:.0%} of independent ones, less than {LEAST_EFFECTIVE:.0%}")
-    if not error < LARGEST_ERROR:
-        faults.append(f"the integrals over segments have an error of {error:.2f}, above {LARGEST_ERROR}")
-    if faults:
-        raise SegmentsError(
-            f"The segments of the model of {kind} cannot be fitted reliably: {'; '.join(faults)}. Take more customers, "
-            "merge small segments, or fit without fit.segments."
-        )
+    if not fit.error < LARGEST_ERROR:
+        faults.append(f"the integrals over segments have an error of {fit.error:.2f}, above {LARGEST_ERROR}")
+    if not fit.effects_error < LARGEST_EFFECTS_ERROR:
+        faults.append(f"effects have an error of {fit.effects_error:.2f}, above {LARGEST_EFFECTS_ERROR}")
+    return faults
 
 
 def all_effects(target: SegmentedTarget, u: Floats, parts: Sequence[Target], seed: int) -> dict[str, Floats]:

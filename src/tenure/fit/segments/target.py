@@ -54,12 +54,14 @@ class SegmentedTarget(Target):
 
     Args:
         segments: those with data.
+        evaluated: the same, with polynomials in place of likelihoods; empty to evaluate `segments` themselves.
         starts: of the searches for effects.
         nodes: of the quadrature for each effect; 1 is Laplace's method.
     """
 
     segments: tuple[Segment, ...]
     starts: Starts
+    evaluated: tuple[Segment, ...] = ()
     nodes: int = 1
 
     @classmethod
@@ -70,7 +72,7 @@ class SegmentedTarget(Target):
         spreads = {name + SPREAD: _spread_of(pooled.spec, name) for name in varying}
         spec = replace(pooled.spec, quantities={**pooled.spec.quantities, **spreads})
         priors = {**pooled.priors, **dict.fromkeys(spreads, spread_prior)}
-        segments = tuple(Segment(part, places) for part in parts if not part.is_empty)
+        segments = tuple(Segment(part, places, part.table.count.size) for part in parts if not part.is_empty)
         starts = Starts.at_zero(len(spec.quantities), len(segments), len(varying))
         of_pooled = (pooled.kind, spec, pooled.likelihood, pooled.table, priors, pooled.scale)
         return cls(*of_pooled, segments=segments, starts=starts)
@@ -79,6 +81,11 @@ class SegmentedTarget(Target):
     def effects(self) -> int:
         """Count the quantities that vary between segments."""
         return len(self.spec.segment_effects)
+
+    @property
+    def histories(self) -> int:
+        """Count the distinct histories of all segments."""
+        return sum(one.histories for one in self.segments)
 
     @property
     def places(self) -> list[int]:
@@ -96,7 +103,7 @@ class SegmentedTarget(Target):
 
     def densities(self, u: Floats) -> Floats:
         """Compute the log-density at rows of coordinates, on all cores."""
-        total: Floats = np.sum([inner.log_integral for inner in self.integrals(u)], axis=0)
+        total: Floats = np.sum(self.for_each(lambda at: self.integral(at, u).log_integral), axis=0)
         return total + self.log_prior(u)
 
     def integrals(self, u: Floats) -> list[Inner]:
@@ -106,17 +113,25 @@ class SegmentedTarget(Target):
     def integral(self, at: int, u: Floats) -> Inner:
         """Integrate out one segment's effects."""
         population, spreads = self.split(u)
-        inner = integrate(self.segments[at], population, spreads, self.starts.of(at, u))
+        segment = self.segment(at)
+        inner = integrate(segment, population, spreads, self.starts.of(at, u))
         if self.nodes == 1:
             return inner
-        exact = quadrature(self.segments[at], population, spreads, inner, self.nodes)
-        return replace(inner, log_integral=exact)
+        return replace(inner, log_integral=quadrature(segment, population, spreads, inner, self.nodes))
+
+    def segment(self, at: int) -> Segment:
+        """Return a segment as it is evaluated."""
+        return self.evaluated[at] if self.evaluated else self.segments[at]
 
     def for_each[T](self, function: Callable[[int], T]) -> list[T]:
         """Return the results of a function of each segment's place, in order, on all cores."""
         cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+        places, shares = range(len(self.segments)), range(cores)
+        if cores == 1:
+            return [function(at) for at in places]
         with ThreadPoolExecutor(cores) as pool:
-            return list(pool.map(function, range(len(self.segments))))
+            parts = list(pool.map(lambda first: [function(at) for at in places[first::cores]], shares))
+        return [parts[at % cores][at // cores] for at in places]
 
 
 def _spread_of(spec: Spec, name: str) -> Quantity:

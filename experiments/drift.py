@@ -48,25 +48,25 @@ SCENARIOS = {
     "seasons 5%": lambda noise, rng: 0.05 * noise,
     "seasons 15%": lambda noise, rng: 0.15 * noise,
     "seasons 30%": lambda noise, rng: 0.30 * noise,
-    "yearly 20%": lambda noise, rng: 0.28 * np.sin(np.pi / 2 * np.arange(PERIODS) + rng.uniform(0, 2 * np.pi)),
-    "decline": lambda noise, rng: -0.10 * np.arange(PERIODS) + 0.05 * noise,
-    "jump": lambda noise, rng: np.log(0.7) * (np.arange(PERIODS) >= rng.integers(BEFORE, PERIODS)) + 0.05 * noise,
+    "yearly 20%": lambda noise, rng: 0.28 * np.sin(np.pi / 2 * np.arange(noise.size) + rng.uniform(0, 2 * np.pi)),
+    "decline": lambda noise, rng: -0.10 * np.arange(noise.size) + 0.05 * noise,
+    "jump": lambda noise, rng: np.log(0.7) * (np.arange(noise.size) >= rng.integers(BEFORE, noise.size)) + 0.05 * noise,
 }
 
 
-def log_demand(scenario, rng):
-    return SCENARIOS[scenario](rng.standard_normal(PERIODS), rng)
+def log_demand(scenario, rng, periods=PERIODS):
+    return SCENARIOS[scenario](rng.standard_normal(periods), rng)
 
 
 def day(period):
     return FIRST + timedelta(days=PERIOD * period)
 
 
-def ratios(scenario, seed) -> Iterator[tuple[PastError, float, np.ndarray]]:
+def ratios(scenario, seed, periods=PERIODS) -> Iterator[tuple[PastError, float, np.ndarray]]:
     """Yield each origin's past error, actual total and draws; the model forecasts the mean level so far."""
     rng = np.random.default_rng([seed, 2])
-    level = np.exp(log_demand(scenario, rng))
-    for at in range(BEFORE, PERIODS):
+    level = np.exp(log_demand(scenario, rng, periods))
+    for at in range(BEFORE, periods):
         actual = level[at] * np.exp(rng.normal(0.0, OWN))
         expected = level[:at].mean()
         totals = expected * np.exp(rng.normal(0.0, OWN, DRAWS))
@@ -80,14 +80,21 @@ def fits(scenario, seed) -> Iterator[tuple[PastError, float, np.ndarray]]:
         simulate(scenario, np.random.default_rng([seed, 1])).to_csv(path, index=False)
         settings = compose_settings("backtest", [*OVERRIDES, f"transactions.path={path}"])
         transactions = read(settings.transactions)
-    for origin in rolling_origins(settings.origins, FIRST, day(PERIODS) - timedelta(days=1)):
+    origins = rolling_origins(settings.origins, FIRST, day(PERIODS) - timedelta(days=1))
+    for past_errors, backtest in forecast_origins(transactions, settings, origins, seed):
+        purchases = backtest.purchases
+        yield past_errors["purchases"], purchases.actual.sum(), purchases.totals
+
+
+def forecast_origins(transactions, settings, origins, seed):
+    """Fit and forecast at every origin; yield its past errors by outcome, and its backtest."""
+    for origin in origins:
         window = split_log(transactions, origin.cutoff, origin.end)
         posterior = fit_models(window.calibration, settings.fit, seed=seed).posterior.thin(DRAWS)
         backtest, holdout = evaluate_holdout(
             transactions, window, Scorer(posterior), settings.backtest, level=settings.level, seed=seed
         )
-        purchases = backtest.purchases
-        yield holdout.past_errors["purchases"], purchases.actual.sum(), purchases.totals
+        yield holdout.past_errors, backtest
 
 
 def simulate(scenario, rng):

@@ -26,6 +26,7 @@ from tenure.transactions import read
 
 DRAWS = 1000
 UNFADED = {"gamma_gamma_fading": "gamma_gamma_transactions", "gamma_gamma_orders": "gamma_gamma_first_order"}
+GROUPS = ("x = 0", "x = 1, 2", "x > 2", "top decile")
 GIVEN = []
 VALUES = []
 
@@ -43,10 +44,11 @@ def main(arguments):
             )
             compare(f"{name} {first}", settings)
     print("| log, cut-off | model | p | f | delta | buyers | " + " | ".join(f"{level:.0%}" for level in LEVELS)
-          + " | x = 0 | x = 1, 2 | x > 2 | top decile | bias | CRPS | less means | less unfaded |")  # fmt: skip
+          + f" | {' | '.join(GROUPS)} | bias | CRPS | less means | less unfaded |")  # fmt: skip
     print("\n".join(["|---" * 18 + "|", *GIVEN]))
-    print("\n| log, cut-off | model | k-hat | fit | score | bias | CRPS of spend | less means | tails | of x = 0 |")
-    print("\n".join(["|---" * 10 + "|", *VALUES]))
+    print("\n| log, cut-off | model | k-hat | fit | score | bias | CRPS of spend | less means | tails | "
+          + " | ".join(GROUPS) + " |")  # fmt: skip
+    print("\n".join(["|---" * 13 + "|", *VALUES]))
 
 
 def compare(name, settings):
@@ -73,11 +75,10 @@ def spend_given_count(name, model, fitted, summary, holdout, before):
     counts, actual = holdout["purchases"].to_numpy(float)[paid], holdout["spend"].to_numpy()[paid]
     sums = draw_sums(fitted, summary.take(paid), counts)
     scores, forecast, x = crps(sums, actual), sums.mean(axis=1), summary.table["frequency"].to_numpy()[paid]
-    groups = (x == 0, (x > 0) & (x < 3), x > 2, forecast >= np.quantile(forecast, 0.9))
-    inside = [f"{100 * coverage(sums, actual, level).mean():.1f}" for level in LEVELS]
-    within = coverage(sums, actual, 0.90)
+    within = np.array([coverage(sums, actual, level) for level in LEVELS])
+    inside = [f"{100 * share:.1f}" for share in within.mean(axis=1)]
     numbers = [name, model, *(number_of(fitted, parameter) for parameter in ("p", "f", "delta")), f"{paid.size:,}"]
-    numbers += [*inside, *(f"{100 * within[group].mean():.0f}" for group in groups)]
+    numbers += [*inside, *(shares(within[:, group]) for group in groups(x, forecast))]
     numbers += [f"{100 * (forecast.sum() / actual.sum() - 1):+.0f}%", f"{scores.mean():.4g}"]
     others = [before.get("gamma_gamma"), before.get(UNFADED.get(model))]
     GIVEN.append("| " + " | ".join([*numbers, *(difference(scores, other) for other in others)]) + " |")
@@ -97,16 +98,23 @@ def spend_of_all(name, model, result, parts, before):
     scores, rng = crps(sums, actual), np.random.default_rng(4)
     below, equal = (sums < actual[:, None]).sum(axis=1), (sums == actual[:, None]).sum(axis=1)
     places = (below + rng.random(actual.size) * (equal + 1)) / (DRAWS + 1)
-    once = (table["frequency"] == 0).to_numpy()
-    tails = [
-        f"{100 * (places[rows] < 0.05).mean():.1f}/{100 * (places[rows] > 0.95).mean():.1f}"
-        for rows in (slice(None), once)
-    ]
+    members = (np.full(actual.size, True), *groups(table["frequency"].to_numpy(), sums.mean(axis=1)))
+    tails = [f"{100 * (places[one] < 0.05).mean():.1f}/{100 * (places[one] > 0.95).mean():.1f}" for one in members]
     khat = fitted.diagnostics.get("proposal_khat")
     numbers = [name, model, "NUTS" if khat is None else f"{khat:.2f}", f"{seconds:.1f} s", f"{took:.1f} s"]
     numbers += [f"{100 * (sums.mean(axis=1).sum() / actual.sum() - 1):+.1f}%", f"{scores.mean():.4g}"]
     VALUES.append("| " + " | ".join([*numbers, difference(scores, before.get("gamma_gamma")), *tails]) + " |")
     return scores
+
+
+def groups(x, forecast):
+    """Return the members of each of `GROUPS`."""
+    return x == 0, (x > 0) & (x < 3), x > 2, forecast >= np.quantile(forecast, 0.9)
+
+
+def shares(within):
+    """Return the coverage at each level, in percent, and the number of customers."""
+    return "/".join(f"{100 * share:.0f}" for share in within.mean(axis=1)) + f" ({within.shape[1]:,})"
 
 
 def draw_sums(fitted, summary, counts, seed=2):

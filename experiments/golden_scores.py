@@ -57,6 +57,8 @@ def posterior(purchases, spend="gamma_gamma"):
     }
     if spend != "gamma_gamma":
         draws["delta"] = np.full((1, DRAWS), ORDERS["delta"])
+    if spend == "gamma_gamma_fading":
+        draws["f"] = np.ones((1, DRAWS))
     return Posterior(draws, purchases, spend)
 
 
@@ -88,12 +90,24 @@ def scores():
     once = customers.assign(first_order_value=[0.0, 25.0, 1e9, *[30.0] * 9])
     summary = with_columns(once, ORDERS["delta"])
     parts += [
-        Scorer(posterior("bg_nbd", "gamma_gamma_orders"))
+        Scorer(posterior("bg_nbd", spend))
         .score(summary, **params)
-        .table.assign(purchases="bg_nbd, gamma_gamma_orders", question=at)
+        .table.assign(purchases=f"bg_nbd, {spend}", question=at)
+        for spend in ("gamma_gamma_orders", "gamma_gamma_fading")
+        for at, params in enumerate(PARAMS)
+    ]
+    parts += [
+        with_both().score(customers, **params).table.assign(purchases="bg_nbd, without columns", question=at)
         for at, params in enumerate(PARAMS)
     ]
     return pd.concat(parts).set_index(["purchases", "question", "customer_id"])
+
+
+def with_both():
+    """Return a scorer of fading evidence with draws for customers without the columns, a tenth lower in the mean."""
+    one, means = posterior("bg_nbd", "gamma_gamma_fading"), posterior("bg_nbd").draws
+    without = {"p": means["p"], "q": means["q"], "v": 0.9 * means["v"]}
+    return Scorer(replace(one, without_columns=without))
 
 
 def with_columns(customers, delta):

@@ -32,6 +32,7 @@ from tenure.summary import Orders
 
 PICTURE = Path(__file__).with_suffix(".png")
 MODELS = (*purchase.MODELS, *spend.MODELS)
+METHODS = ("laplace", "nuts")
 CUSTOMERS = 300
 DELTA = 0.8
 RANKED = 99  # thinned draws, nearly independent
@@ -141,40 +142,47 @@ def not_uniform(shares):
 
 def picture(tables):
     """Plot the difference from uniform of each quantity's ranks, one panel per model and method."""
-    figure = Figure(figsize=(10, 5.6), layout="constrained")
-    panels = figure.subplots(2, len(MODELS), sharex=True, sharey="row")
-    for row, method in zip(panels, ("laplace", "nuts"), strict=True):
-        for panel, model in zip(row, MODELS, strict=True):
-            shares = tables[model, method]
-            points, differences, low, high = curves(shares)
-            for name, curve in differences.items():
-                panel.plot(points, curve, linewidth=1.2, label=name.replace("_", " "))
-            panel.fill_between(points, low, high, color="0.9", linewidth=0)
-            panel.axhline(0, color="0.6", linewidth=0.8)
-            panel.set_title(f"{model.replace('_', ' ')}, {len(shares)} fits by {method}", fontsize=10)
-            panel.legend(fontsize=7, frameon=False, ncols=2)
+    columns = min(len(tables), 4)
+    rows = -(-len(tables) // columns)
+    figure = Figure(figsize=(3.3 * columns, 2.8 * rows), layout="constrained")
+    panels = figure.subplots(rows, columns, sharex=True, squeeze=False).ravel()
+    for panel, ((model, method), shares) in zip(panels, tables.items(), strict=False):
+        points, differences, low, high = curves(shares)
+        for name, curve in differences.items():
+            panel.plot(points, curve, linewidth=1.2, label=name.replace("_", " "))
+        panel.fill_between(points, low, high, color="0.9", linewidth=0)
+        panel.axhline(0, color="0.6", linewidth=0.8)
+        panel.set_title(f"{model}\n{len(shares)} fits by {method}", fontsize=10)
+        panel.legend(fontsize=7, frameon=False, ncols=2)
     figure.supxlabel("rank of the true parameters among the draws, as a share")
     figure.supylabel("share of fits with a lower rank, minus the uniform's")
     return figure
 
 
-def main(fits):
+def main(models, fits, customers, path):
     settings = compose_settings("train").fit
     tables = {}
-    for model in MODELS:
-        for method, count in fits.items():
-            tables[model, method] = rank_truths(model, replace(settings, method=method), count)
-    print("| model | method | fits | fell back to NUTS | quantities outside the band |\n|---|---|---|---|---|")
-    for (model, method), shares in tables.items():
-        fell_back = int((shares["method"] != method).sum())
-        outside = ", ".join(not_uniform(shares)) or "none"
-        print(f"| {model} | {method} | {len(shares)} | {fell_back} | {outside} |")
-    picture(tables).savefig(PICTURE, dpi=110)
+    print(
+        "| model | customers | method | fits | fell back to NUTS | quantities outside the band |\n" + "|---" * 6 + "|"
+    )
+    for model in models:
+        for method in METHODS:
+            if not fits[method]:
+                continue
+            shares = rank_truths(model, replace(settings, method=method), fits[method], customers=customers)
+            tables[model, method] = shares
+            fell_back = int((shares["method"] != method).sum())
+            outside = ", ".join(not_uniform(shares)) or "none"
+            print(f"| {model} | {customers:,} | {method} | {len(shares)} | {fell_back} | {outside} |", flush=True)
+    picture(tables).savefig(path, dpi=110)
 
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description="Run simulation-based calibration of the fits.")
+    parser.add_argument("--models", nargs="+", default=MODELS, choices=MODELS)
     parser.add_argument("--laplace", type=int, default=200, help="fits of each model by laplace")
     parser.add_argument("--nuts", type=int, default=50, help="fits of each model by nuts")
+    parser.add_argument("--customers", type=int, default=CUSTOMERS, help="of each simulated base")
+    parser.add_argument("--picture", type=Path, default=PICTURE, help="the file of the picture")
     arguments = parser.parse_args()
-    main({"laplace": arguments.laplace, "nuts": arguments.nuts})
+    main(arguments.models, vars(arguments), arguments.customers, arguments.picture)

@@ -61,9 +61,9 @@ def clv(log: pd.DataFrame) -> tenure.CLV:
 
 
 @pytest.fixture(scope="module")
-def summary(log: pd.DataFrame) -> pd.DataFrame:
-    """A summary in an order and with an index of its own."""
-    table = tenure.summarize(log, segments={"country": "first"})
+def summary(log: pd.DataFrame, clv: tenure.CLV) -> pd.DataFrame:
+    """A summary with the columns that the model needs, in an order and with an index of its own."""
+    table = tenure.summarize(log, delta=clv.scorer.delta, segments={"country": "first"})
     return table.sample(frac=1, random_state=1).set_index(np.arange(len(table)) * 7 + 3)
 
 
@@ -264,9 +264,10 @@ def test_customers_of_a_log_are_sorted_by_number(clv: tenure.CLV, log: pd.DataFr
     assert text.to_list() != ids.astype("str").to_list()
 
 
-def test_a_model_is_fitted_to_a_summary_too(log: pd.DataFrame, clv: tenure.CLV, summary: pd.DataFrame) -> None:
+def test_a_model_is_fitted_to_a_summary_too(log: pd.DataFrame, summary: pd.DataFrame) -> None:
     of_summary = tenure.CLV(**QUICK).fit(summary, as_of="2020-12-31")
-    for name, draws in clv.scorer.posterior.draws.items():
+    assert ": bg_nbd and gamma_gamma fitted to" in repr(of_summary)
+    for name, draws in tenure.CLV(spend_model="gamma_gamma", **QUICK).fit(log).scorer.posterior.draws.items():
         np.testing.assert_array_equal(of_summary.scorer.posterior.draws[name], draws)
     assert of_summary.posterior["posterior"].attrs["as_of"] == "2020-12-31"
     pd.testing.assert_index_equal(of_summary.score(horizon_days=30).frame.index, summary.index)
@@ -277,11 +278,27 @@ def test_a_model_is_fitted_to_a_summary_too(log: pd.DataFrame, clv: tenure.CLV, 
         of_summary.new_customer()
     with pytest.raises(SettingsError, match="as_of must be a date such as 1997-09-30, or None, got 'June'"):
         of_summary.fit(summary, as_of="June")
+    with pytest.raises(FitError, match="gamma_gamma_fading, which is fitted to customers' orders one by one"):
+        tenure.CLV(spend_model="gamma_gamma_fading", **QUICK).fit(summary)
+
+
+def test_a_summary_without_the_columns_is_scored_by_the_model_of_means(
+    log: pd.DataFrame, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    bare, clv = tenure.summarize(log), tenure.CLV(**QUICK).fit(log)
+    assert ": bg_nbd and gamma_gamma_fading fitted to" in repr(clv)
+    scores = clv.score(bare, horizon_days=30)
+    assert "the summary has no columns faded_frequency and faded_spend" in caplog.text
+    assert scores.without_columns == len(bare)
+    assert clv.score(log, horizon_days=30).without_columns == 0
+    clv.save(tmp_path / "model")
+    again = tenure.load(tmp_path / "model").score(bare, horizon_days=30)
+    pd.testing.assert_frame_equal(again.frame, scores.frame, check_exact=True)
 
 
 def test_scores_are_those_of_the_scorer_with_adjusted_totals(clv: tenure.CLV, log: pd.DataFrame) -> None:
     scores = clv.score(horizon_days=60, margin=0.5, seed=3)
-    table = tenure.summarize(log)
+    table = tenure.summarize(log, delta=clv.scorer.delta)
     by_hand = Scorer(clv.scorer.posterior).score(table, horizon_days=60, margin=0.5, seed=3)
     pd.testing.assert_frame_equal(scores.frame, by_hand.table, check_exact=True)
     assert clv._state is not None
@@ -310,7 +327,7 @@ def test_residual_and_new_customer(clv: tenure.CLV) -> None:
 
 def test_the_posterior_opens_in_arviz_and_diagnostics_are_those_of_the_review(clv: tenure.CLV) -> None:
     table = az.summary(clv.posterior, kind="stats")
-    assert set(table.index) == {"r", "alpha", "a", "b", "p", "q", "v"}
+    assert set(table.index) == {"r", "alpha", "a", "b", "p", "q", "v", "f", "delta"}
     assert {"/posterior", "/prior"} <= set(clv.posterior.groups)
     assert clv.diagnostics["purchases.proposal_khat"] < 0.7
     assert {"purchases.loo_elpd", "spend.prior_dominated"} <= set(clv.diagnostics)

@@ -4,6 +4,7 @@ from datetime import date, timedelta
 import numpy as np
 import pandas as pd
 import pytest
+from cases import few
 from scipy.stats import kstest
 
 from tenure.backtest import METRICS, Backtest, BacktestError, Forecast, Samples, measure_forecast, point_forecast
@@ -440,7 +441,8 @@ def test_fewer_than_thirty_show_no_gap_and_nobody_none_at_all() -> None:
     assert largest_gap(tabulate_reliability(np.full(30, 0.05), np.ones(30, bool)))[0] > 0.8
 
 
-@pytest.mark.parametrize("size", [300, 1000, 10_000])
+@pytest.mark.slow
+@pytest.mark.parametrize("size", few([300, 1000, 10_000], 1))
 def test_chance_alone_shows_a_gap_that_matters_once_in_two_hundred_times_at_most(size: int) -> None:
     """Forecasts that are right, many with little chance and few with much, as the base of a shop has them."""
     rng = np.random.default_rng(size)

@@ -105,6 +105,7 @@ def test_the_command_logs_a_run_per_origin_inside_one_with_the_tables(rolled: Ra
     pd.testing.assert_series_equal(held, totals["covers"], check_names=False)
 
 
+@pytest.mark.slow
 def test_the_command_leaves_the_store_alone_and_refuses_origins_that_do_not_fit(rolled: Ran, tmp_path: Path) -> None:
     assert rolled.left == ["mlflow.db", "mlflow.db.lock", "mlruns"]
     refused = command("backtest", "origins.horizons_days=[900]", folder=tmp_path)
@@ -113,6 +114,7 @@ def test_the_command_leaves_the_store_alone_and_refuses_origins_that_do_not_fit(
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.slow
 def test_a_burn_in_is_that_of_training(tmp_path: Path) -> None:
     import mlflow
 

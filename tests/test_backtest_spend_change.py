@@ -47,6 +47,7 @@ def test_a_customers_halves_are_compared_without_the_first_purchase_and_the_hold
     assert found["spend_change_se"] == pytest.approx(late / early * np.sqrt(2 * 2 * pull**2))
 
 
+@pytest.mark.slow
 def test_steady_spend_is_found_steady_as_often_as_its_error_says() -> None:
     found = [change_of(make_log(seed=seed)) for seed in range(25)]
     z = np.array([one["spend_change"] / one["spend_change_se"] for one in found])

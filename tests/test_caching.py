@@ -5,6 +5,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 KERNEL = """
 from tenure.caching import njit
 from {package}.helper import double
@@ -81,6 +83,7 @@ def run(folder: Path) -> tuple[float, int]:
     return float(value), int(hits)
 
 
+@pytest.mark.slow
 def test_a_cached_kernel_sees_an_edit_of_what_it_inlines(tmp_path: Path) -> None:
     write(tmp_path)
     assert run(tmp_path) == (20.5, 0)
@@ -96,6 +99,7 @@ def test_a_cached_kernel_sees_an_edit_of_what_it_inlines(tmp_path: Path) -> None
     assert run(tmp_path) == (40.5, 1)
 
 
+@pytest.mark.slow
 def test_a_helper_compiled_by_numba_itself_counts_too(tmp_path: Path) -> None:
     write(tmp_path)
     helper = tmp_path / "kernels" / "helper.py"
@@ -107,6 +111,7 @@ def test_a_helper_compiled_by_numba_itself_counts_too(tmp_path: Path) -> None:
     assert run(tmp_path) == (21.5, 0)
 
 
+@pytest.mark.slow
 def test_code_of_earlier_sources_does_not_pile_up(tmp_path: Path) -> None:
     write(tmp_path)
     run(tmp_path)

@@ -69,6 +69,7 @@ def asked(swept: Swept) -> list[str]:
 WRONG = "score.level=1.5"  # refused run by run, before anything heavy is imported
 
 
+@pytest.mark.slow
 def test_the_sweep_is_eight_runs_and_one_that_is_refused_stops_no_other(tmp_path: Path) -> None:
     refused = train("experiment=compare", WRONG, folder=tmp_path)
     assert asked(refused) == [
@@ -84,6 +85,7 @@ def test_the_sweep_is_eight_runs_and_one_that_is_refused_stops_no_other(tmp_path
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.slow
 def test_the_command_line_has_the_last_word_on_what_is_swept(tmp_path: Path) -> None:
     changed = train(
         "experiment=compare", "fit.purchase_model=mbg_nbd", "rfm.cutoff=2024-01-31,2024-02-29,2024-03-31",

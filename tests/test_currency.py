@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 import yaml  # type: ignore[import-untyped]
+from cases import few
 from logs import settings
 
 from tenure.errors import InputError
@@ -57,7 +58,7 @@ def pasted_rules(message: str) -> dict[str, ExcludeSettings]:
     return {name: ExcludeSettings(**rule) for name, rule in yaml.safe_load(text).items()}
 
 
-@pytest.mark.parametrize("other", ["O'R$", "a.b|c", "x\\y", "(€)"])
+@pytest.mark.parametrize("other", few(["O'R$", "a.b|c", "x\\y", "(€)"], 1))
 @pytest.mark.parametrize("column", ["cur, (code)", "a: b", 'the "cur"', "{cur}"])
 def test_what_the_message_says_to_paste_works_for_any_column(tmp_path: Path, column: str, other: str) -> None:
     quoted = column.replace('"', '""')

@@ -146,6 +146,7 @@ def test_the_backtest_says_how_many_of_the_best_tenth_were_in_the_list(
     assert f"{100 * hits:.0f}\u00a0% of the best tenth" in (decided[1] / "report.html").read_text()
 
 
+@pytest.mark.slow
 def test_an_existing_folder_is_not_replaced_and_nothing_is_left_of_a_refused_one(
     decided: tuple[Ran, Path], trained: Ran, tmp_path: Path
 ) -> None:

@@ -110,7 +110,11 @@ def test_the_nightly_script_does_not_score_before_the_feed(tmp_path: Path) -> No
 # ---- Python
 
 
-@pytest.mark.parametrize("path", WITH_PYTHON, ids=name_of)
+@pytest.mark.parametrize(
+    "path",
+    [pytest.param(path, marks=pytest.mark.slow) if path.stem == "python" else path for path in WITH_PYTHON],
+    ids=name_of,
+)
 def test_every_python_example_runs_and_its_numbers_are_right(
     path: Path, trained: Ran, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -182,6 +186,7 @@ def page(path: Path) -> Addresses:
     return addresses
 
 
+@pytest.mark.slow
 def test_no_page_of_the_documentation_holds_a_foreign_address(site: Path) -> None:
     pages = sorted(site.rglob("*.html"))
     assert {path.stem for path in PAGES} <= {path.stem for path in pages}

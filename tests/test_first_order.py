@@ -1,25 +1,29 @@
 """The first order as evidence on spend, and evidence that fades: orders, likelihood, scores, refusals."""
 
+import json
 import logging
 from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 import pytest
+from cases import few
 from logs import log_of, sales_log
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy.special import gammaln
 
-from tenure.fit import fit_models, maximum_likelihood
+import tenure
+from tenure.fit import FitError, fit_models, maximum_likelihood
 from tenure.fit.fading import highest
-from tenure.posterior import Posterior
+from tenure.posterior import Posterior, PosteriorError
 from tenure.registry import models
-from tenure.rfm import CompressedSummary, compress, stream_summary, summarize
+from tenure.rfm import CompressedSummary, compress, split_log, stream_summary, summarize
 from tenure.scorer import Scorer
+from tenure.settings import FitSettings, SettingsError
 from tenure.simulate import spend_process
 from tenure.spend.gamma_gamma.likelihood import Table as AmountsTable
 from tenure.spend.gamma_gamma.likelihood import kernel as amounts_kernel
-from tenure.spend.gamma_gamma_orders.likelihood import Table, kernel, pointwise
+from tenure.spend.gamma_gamma_orders.likelihood import Table, densities, density, kernel, pointwise
 from tenure.spend.order_evidence import EvidenceError
 from tenure.summary import COLUMNS, FADED, OPTIONAL, CustomerSummary, Orders, SummaryError
 
@@ -63,6 +67,17 @@ def test_orders_of_a_log_are_the_same_in_memory_in_parts_and_compressed():
         (10, 2, 1),
         (12, 0, 1),
     ]
+
+
+@pytest.mark.parametrize("with_orders", [True, False])
+def test_orders_are_kept_only_where_they_are_asked_for(with_orders):
+    log = sales_log(("a", 0, 10.0), ("a", 3, 30.0), ("b", 1, 10.0))
+    summary, split = summarize(log, with_orders=with_orders), split_log(log, "2020-01-02", with_orders=with_orders)
+    assert [(one.orders is not None) for one in (summary, split.calibration)] == [with_orders] * 2
+    pd.testing.assert_frame_equal(summary.table, summarize(log).table)
+    assert FitSettings().needs_orders
+    assert not FitSettings(segments=["country"]).needs_orders
+    assert not FitSettings(spend_model="gamma_gamma_transactions").needs_orders
 
 
 def test_left_truncated_customers_have_no_first_order():
@@ -185,6 +200,51 @@ def test_the_likelihood_is_that_of_each_order_given_those_before():
     assert float(value) == pytest.approx(sum(each), rel=1e-10)
 
 
+@pytest.mark.parametrize("model", [ALONE, FIRST_ORDER, FADING])
+def test_the_likelihood_is_the_sum_over_customers_at_any_scale_of_money(model):
+    """Products of amounts from 1e-90 to 1e90, whose logarithms the kernel takes, stay within the doubles."""
+    orders, rng = draw_customers(600), np.random.default_rng(5)
+    orders = replace(orders, count=rng.integers(1, 4, orders.first.size))
+    wide = replace(orders, amounts=orders.amounts * 10.0 ** rng.uniform(-90, 90, orders.amounts.size))
+    p, q, f = 2.0, 3.0, 1.0 if model == ALONE else 0.9
+    delta = 1.0 if model == FIRST_ORDER else 0.7
+    for some in (orders, wide, orders.scaled(1e-80), orders.scaled(1e80)):
+        some = some.without_first() if model == ALONE else some
+        for v in (1e-90, 30.0, 1e90):
+            values = {"p": p, "q": q, "v": v, "f": f, "delta": delta}
+            draws = {key: np.array([value]) for key, value in values.items()}
+            theta = np.array([p, q, v, f])[: 3 if model == ALONE else 4]
+            value, gradient = kernel(theta, *Table.of(some, delta=delta).arrays())
+            assert float(value) == pytest.approx(some.count @ pointwise(draws, some)[0], rel=1e-9)
+            assert np.isfinite(gradient).all()
+
+
+def test_values_without_the_gradient_are_the_same(calibration):
+    orders = CompressedSummary.of(calibration).orders.scaled(30.0)
+    for table, size in ((Table.of(orders, delta=0.9), 4), (Table.of(orders.without_first(), delta=1.0), 3)):
+        u, values = np.random.default_rng(6).normal(-0.3, 0.8, (20, size)), np.empty(20)
+        densities(values, u, *table.arrays())
+        assert_array_equal(values, [density(row, *table.arrays())[0] for row in u])
+
+
+def test_the_order_of_customers_changes_no_bit_of_the_likelihood():
+    orders, theta = draw_customers(300), np.array([2.0, 3.0, 30.0, 0.9])
+    mixed = orders.take(np.random.default_rng(8).permutation(300))
+    one, other = (kernel(theta, *Table.of(some.counted(), delta=0.8).arrays()) for some in (orders, mixed))
+    assert float(one[0]) == float(other[0])
+    assert_array_equal(one[1], other[1])
+
+
+def test_customers_with_equal_orders_count_as_often_as_they_are():
+    orders = draw_customers(60)
+    several = replace(orders, count=np.arange(60) % 4 + 1)
+    apart = orders.take(np.repeat(np.arange(60), several.count))
+    theta = np.array([2.0, 3.0, 30.0, 0.9])
+    one, other = (kernel(theta, *Table.of(some, delta=0.8).arrays()) for some in (several, apart))
+    assert_allclose(one[0], other[0], rtol=1e-12)
+    assert_allclose(one[1], other[1], rtol=1e-9)
+
+
 def test_a_density_integrates_to_one():
     """Of a repeat purchase after a first order, over all amounts."""
     z = np.exp(np.linspace(-12, 14, 40_001))
@@ -213,7 +273,7 @@ def as_base(orders):
     return CompressedSummary.of(CustomerSummary.from_frame(frame, orders=orders))
 
 
-@pytest.mark.parametrize(("model", "delta"), [(FIRST_ORDER, 1.0), (FADING, 0.8)])
+@pytest.mark.parametrize(("model", "delta"), few([(FIRST_ORDER, 1.0), (FADING, 0.8)], 1))
 def test_a_fit_recovers_the_process_of_orders(by_laplace, model, delta):
     """By its 99.9% credible intervals; delta within 0.05."""
     fitted = fit_models(as_base(draw_customers(4000, delta=delta)), replace(by_laplace, spend_model=model), seed=1)
@@ -242,6 +302,7 @@ def test_without_first_orders_the_fit_recovers_the_process_too(by_laplace):
     assert draws["delta"].flat[0] == pytest.approx(0.8, abs=0.05)
 
 
+@pytest.mark.slow
 def test_without_first_orders_among_the_data_a_first_order_is_no_evidence():
     frame = customers_of()
     one, other = (scorer_of(ALONE, f=1.0).expect(table) for table in (frame, frame.drop(columns="first_order_value")))
@@ -268,11 +329,10 @@ def test_maximum_likelihood_of_cdnow(calibration):
 
 def test_a_bare_summary_is_fitted_to_its_means(calibration, by_laplace, caplog):
     bare = CustomerSummary.from_frame(calibration.table, calibration.as_of)
-    for model in (FIRST_ORDER, FADING):
-        with caplog.at_level(logging.WARNING, "tenure"):
-            fitted = fit_models(bare, replace(by_laplace, spend_model=model), seed=1)
-        assert fitted.posterior.spend_model == "gamma_gamma"
-        assert f"gamma_gamma, fitted to mean spends, instead of {model}" in caplog.text
+    with caplog.at_level(logging.WARNING, "tenure"):
+        fitted = fit_models(bare, replace(by_laplace, spend_model=FIRST_ORDER), seed=1)
+    assert fitted.posterior.spend_model == "gamma_gamma"
+    assert f"gamma_gamma, fitted to mean spends, instead of {FIRST_ORDER}" in caplog.text
 
 
 def test_where_nobody_bought_again_the_posterior_is_the_prior(by_laplace):
@@ -344,7 +404,7 @@ def test_a_rows_numbers_depend_on_the_row_alone(model):
 
 
 @pytest.mark.parametrize("model", [FIRST_ORDER, FADING])
-@pytest.mark.parametrize(("days", "rate"), [(90, 0.0), (1_460, 5.0)])
+@pytest.mark.parametrize(("days", "rate"), few([(90, 0.0), (1_460, 5.0)], 1))
 def test_the_mean_of_simulated_spend_is_the_expectation(model, days, rate):
     values = {**PURCHASES, **SPEND, "f": 1.2, "delta": 0.8 if model == FADING else 1.0}
     draws = {key: np.full((1, 20_000), value) for key, value in values.items()}
@@ -379,10 +439,167 @@ def test_bare_repeat_buyers_are_refused_where_evidence_fades():
     with pytest.raises(EvidenceError, match=message) as caught:
         scorer.score(bare)
     assert caught.value.exit_code == 2
-    with pytest.raises(EvidenceError, match="no column faded_spend: "):
-        scorer.expect(customers_of().drop(columns=FADED[1]))
     once = bare[bare["frequency"] == 0]
     assert len(scorer.score(once).table) == len(once)  # who did not buy again has nothing that fades
+
+
+# ---- a summary without the columns
+
+
+def with_both(model=ALONE, draws=400):
+    """Return a posterior of fading evidence with draws for customers without the columns."""
+    of_fading = scorer_of(model, draws, **({"f": 1.0} if model == ALONE else {})).posterior
+    rng = np.random.default_rng(7)
+    without = {name: of_fading.draws[name] * np.exp(0.05 * rng.standard_normal((1, draws))) for name in ("p", "q", "v")}
+    return replace(of_fading, without_columns=without)
+
+
+def means_of(posterior):
+    """Return the posterior that scores customers without the columns, built apart."""
+    draws = {**{name: posterior.draws[name] for name in PURCHASES}, **posterior.without_columns}
+    return Posterior(draws, "bg_nbd", "gamma_gamma")
+
+
+BOTH = "the summary has no columns faded_frequency and faded_spend, which {} needs: all customers are scored with"
+
+
+@pytest.mark.parametrize("model", [ALONE, FADING])
+def test_without_the_columns_the_model_of_means_scores_and_says_so_once(model, caplog):
+    posterior, bare = with_both(model), customers_of().drop(columns=list(FADED))
+    scorer, means = Scorer(posterior), Scorer(means_of(posterior))
+    scores, expected = scorer.score(bare), means.score(bare)
+    pd.testing.assert_frame_equal(scores.table, expected.table, check_exact=True)
+    assert_array_equal(scores.totals.clv, expected.totals.clv)
+    assert (scores.without_columns, scores.table.attrs["without_columns"]) == (7, 7)
+    pd.testing.assert_frame_equal(scorer.expect(bare), means.expect(bare), check_exact=True)
+    assert_array_equal(scorer.simulate(bare).clv, means.simulate(bare).clv)
+    pd.testing.assert_frame_equal(scorer.residual(bare).table, means.residual(bare).table, check_exact=True)
+    assert caplog.text.count(BOTH.format(model)) == 1
+    assert "tenure.summarize(log, delta=0.8)" in caplog.text
+
+
+def test_the_columns_of_the_table_alone_decide_on_the_model():
+    """A row has the same scores in any part of a table, one without repeat buyers too."""
+    scorer, frame = Scorer(with_both()), customers_of()
+    for table in (frame, frame.drop(columns=list(FADED))):
+        whole = scorer.score(table).table
+        for at in range(len(table)):
+            alone = scorer.score(table.iloc[[at]]).table
+            pd.testing.assert_frame_equal(alone, whole.iloc[[at]].reset_index(drop=True), check_exact=True)
+    assert scorer.score(frame).without_columns == 0
+
+
+def test_with_the_columns_nothing_is_said_and_the_scores_are_those_of_the_model(caplog):
+    posterior, frame = with_both(), customers_of()
+    one, other = (Scorer(some).score(frame).table for some in (posterior, replace(posterior, without_columns=None)))
+    pd.testing.assert_frame_equal(one, other, check_exact=True)
+    assert not caplog.text
+
+
+@pytest.mark.parametrize("lost", FADED)
+@pytest.mark.parametrize("rows", [slice(None), slice(0, 2)])
+def test_one_of_the_two_columns_is_refused(lost, rows):
+    there = next(name for name in FADED if name != lost)
+    for scorer in (scorer_of(ALONE), Scorer(with_both())):
+        with pytest.raises(EvidenceError, match=f"has the column {there} and no column {lost}: .* needs both"):
+            scorer.score(customers_of().iloc[rows].drop(columns=lost))
+
+
+@pytest.mark.parametrize("rows", [[3], [2, 4, 5]])
+def test_columns_with_nulls_in_some_rows_are_refused(rows):
+    frame = customers_of()
+    frame.loc[rows, list(FADED)] = np.nan
+    message = f"{len(rows)} of 7 customers ha(s|ve) faded_frequency and faded_spend that are not both above 0 exactly"
+    with pytest.raises(SummaryError, match=message):
+        Scorer(with_both()).score(frame)
+
+
+def test_a_posterior_keeps_both_sets_of_draws_in_its_file_and_thinned(tmp_path):
+    posterior = with_both()
+    posterior.save(tmp_path / "posterior.npz")
+    read = Posterior.load(tmp_path / "posterior.npz")
+    thin = read.thin(100)
+    for name, array in posterior.without_columns.items():
+        assert_array_equal(read.without_columns[name], array)
+        assert_array_equal(thin.without_columns[name], array[:, ::4])
+    assert_array_equal(thin.draws["r"], posterior.draws["r"][:, ::4])
+    assert (tmp_path / "posterior.npz").stat().st_size < 60_000
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"spend_model": "gamma_gamma"}, "gamma_gamma needs no columns"),
+        ({"without_columns": {"p": np.full((1, 400), 2.0), "q": np.full((1, 400), 3.0)}}, "without columns it lacks v"),
+        ({"without_columns": {name: np.full((1, 9), 2.0) for name in "pqv"}}, "must share one shape"),
+        ({"without_columns": {name: np.full((1, 400), 0.5) for name in "pqv"}}, "draws of q are not between 1"),
+        ({"without_columns": {name: np.full((1, 400), 2.0) for name in "pqvf"}}, "it holds the unknown f"),
+    ],
+)
+def test_draws_without_columns_that_are_not_the_models_are_refused(changes, message):
+    posterior = with_both()
+    if "spend_model" in changes:
+        changes = {**changes, "draws": means_of(posterior).draws}
+    with pytest.raises(PosteriorError, match=message):
+        replace(posterior, **changes)
+
+
+@pytest.mark.parametrize("name", ["gamma_gamma_transactions", "bg_nbd", 7, None])
+def test_a_file_of_another_model_for_missing_columns_is_refused(tmp_path, name):
+    with_both().save(tmp_path / "good.npz")
+    with np.load(tmp_path / "good.npz") as file:
+        arrays = dict(file)
+    text = json.dumps({**json.loads(str(arrays.pop("about"))), "without_columns": name})
+    np.savez(tmp_path / "bad.npz", about=np.array(text), **arrays)
+    with pytest.raises(PosteriorError, match=r"its without_columns is .*, not gamma_gamma"):
+        Posterior.load(tmp_path / "bad.npz")
+
+
+def test_a_fit_has_draws_of_the_model_of_means_beside(by_laplace):
+    """Those that a fit of that model has, to within their errors."""
+    base = as_base(draw_customers(1500))
+    fading, means = (
+        fit_models(base, replace(by_laplace, spend_model=model), seed=1).posterior for model in (ALONE, "gamma_gamma")
+    )
+    assert means.without_columns is None
+    assert set(fading.without_columns) == {"p", "q", "v"}
+    for name, draws in fading.without_columns.items():
+        assert draws.shape == fading.draws["r"].shape
+        assert draws.mean() == pytest.approx(means.draws[name].mean(), abs=0.15 * means.draws[name].std())
+    assert_array_equal(fading.draws["r"], means.draws["r"])
+
+
+def test_the_default_is_fading_evidence_of_a_log_and_means_of_a_summary(by_laplace, caplog):
+    assert FitSettings().models == ("bg_nbd", ALONE)
+    assert FitSettings(segments=["country"]).models == ("bg_nbd", "gamma_gamma")
+    assert (FitSettings().resolved().spend_model, FitSettings(spend_model="auto").spend_model) == (ALONE, "auto")
+    quick, orders = replace(by_laplace, spend_model="auto", draws=200, joint_draws=200), draw_customers(300)
+    assert fit_models(as_base(orders), quick, seed=1).posterior.spend_model == ALONE
+    bare = replace(as_base(orders), orders=None)
+    with caplog.at_level(logging.INFO, "tenure"):
+        assert fit_models(bare, quick, seed=1).posterior.spend_model == "gamma_gamma"
+    assert "spend: gamma_gamma, fitted to mean spends, instead of gamma_gamma_fading: the amounts of" in caplog.text
+
+
+@pytest.mark.parametrize("model", [ALONE, FADING])
+def test_fading_evidence_that_is_asked_for_is_refused_for_a_summary(by_laplace, model):
+    bare = replace(as_base(draw_customers(300)), orders=None)
+    message = f"fit.spend_model is {model}, which is fitted to .* 300 customers are a summary without orders: fit the"
+    with pytest.raises(FitError, match=message) as caught:
+        fit_models(bare, replace(by_laplace, spend_model=model), seed=1)
+    assert caught.value.exit_code == 2
+
+
+def test_summarize_returns_the_columns_at_a_delta(calibration):
+    log = pd.DataFrame({"customer_id": ["a"] * 3 + ["b"], "amount": [9.0, 30.0, 20.0, 5.0]})
+    log["date"] = pd.to_datetime(["2020-01-01", "2020-01-05", "2020-01-09", "2020-01-02"])
+    table = tenure.summarize(log, delta=0.5).set_index("customer_id")
+    assert table.loc["a", list(FADED)].tolist() == [1.5, 35.0]
+    assert table.loc["b", list(FADED)].tolist() == [0.0, 0.0]
+    assert not set(FADED) & set(tenure.summarize(log))
+    for delta in (0.0, 1.5, float("nan"), "0.5"):
+        with pytest.raises(SettingsError, match="delta must be above 0 and at most 1"):
+            tenure.summarize(log, delta=delta)
 
 
 @pytest.mark.parametrize("delta", [0.79, 0.9, 1.0])

@@ -76,6 +76,7 @@ def test_importance_draws_are_those_of_the_sampler(calibration, fit_settings, fi
             assert abs(np.quantile(draws, level) - np.quantile(others, level)) < 4 * np.hypot(*errors), (name, level)
 
 
+@pytest.mark.slow
 def test_whitened_and_plain_coordinates_have_one_posterior(calibration, fit_settings, fitted):
     """PyMC's own sampler knows nothing of the mode, nor of the matrix that whitens there."""
     plain = fit_models(calibration, replace(fit_settings, sampler="pymc"), seed=7)

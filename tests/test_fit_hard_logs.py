@@ -6,6 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
+from cases import few
 
 from tenure.fit import FitError, check_fit, fit_models
 from tenure.jobs.compose import compose_settings
@@ -124,7 +125,7 @@ def test_a_hard_log_fits_by_nuts(name, settings):
     assert all(fitted.diagnostics.get(f"{model}.rhat_max", 1.0) < 1.02 for model in fitted.models)
 
 
-@pytest.mark.parametrize("name", LOGS)
+@pytest.mark.parametrize("name", few(LOGS, 4))
 def test_a_hard_log_fits_with_the_mbg_nbd(name, settings):
     fitted = fit_hard(name, settings, purchase_model="mbg_nbd")
     assert all(np.isfinite(draws).all() for draws in fitted.posterior.draws.values())

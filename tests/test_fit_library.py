@@ -59,6 +59,7 @@ def test_the_librarys_spend_distribution_is_in_order_of_the_ids(handed, calibrat
     assert np.corrcoef(drawn.values, means)[0, 1] > 0.9
 
 
+@pytest.mark.slow
 def test_the_librarys_leave_one_out_is_ours(handed, calibration):
     import arviz as az
     import pymc as pm

@@ -46,6 +46,7 @@ def test_weights_without_a_tail_are_left_alone_and_too_few_are_not_trusted():
     assert smooth(np.arange(10.0), 1.0) == np.inf
 
 
+@pytest.mark.slow
 def test_leave_one_out_equals_arviz_on_the_customers_themselves(calibration, fitted, loos):
     """Weighting before smoothing would leave whole histories out (on CDNOW that is off by 780)."""
     import arviz as az

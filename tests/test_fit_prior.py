@@ -156,6 +156,7 @@ def test_sensitivity_follows_a_refit_under_the_scaled_prior(base, settings):
     assert moved == pytest.approx(predicted, abs=0.02)
 
 
+@pytest.mark.slow
 def test_a_prior_that_the_log_contradicts_is_found(base, settings):
     """Spend of 581 to 2,268 beside a log whose mean is 36: a prior in units of the log, set without its scale."""
     fair = check_fit(fit_models(base, settings, seed=0), base, seed=0).metrics

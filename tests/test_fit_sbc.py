@@ -6,6 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import sbc
+from cases import few
 
 from tenure.fit.run import explore
 
@@ -26,7 +27,7 @@ def short(fit_settings):
 
 
 @pytest.mark.parametrize("model", ["bg_nbd", "gamma_gamma"])
-@pytest.mark.parametrize(("method", "fits"), [("laplace", 60), ("nuts", 10)])
+@pytest.mark.parametrize(("method", "fits"), few([("laplace", 60), ("nuts", 10)], 1))
 def test_ranks_of_the_truth_are_uniform(short, model, method, fits):
     shares = sbc.rank_truths(model, replace(short, method=method), fits, customers=150, seed=1)
     assert sbc.not_uniform(shares) == []
@@ -41,6 +42,7 @@ def test_ranks_of_the_truth_are_uniform_over_many_fits(fit_settings, model, meth
     assert sbc.not_uniform(shares) == []
 
 
+@pytest.mark.slow
 def test_draws_that_are_too_sure_are_caught(short, monkeypatch):
     def too_sure(*arguments, **named):
         fitted = explore(*arguments, **named)
@@ -52,6 +54,7 @@ def test_draws_that_are_too_sure_are_caught(short, monkeypatch):
     assert "density" in sbc.not_uniform(shares)
 
 
+@pytest.mark.slow
 def test_draws_that_are_off_centre_are_caught(short, monkeypatch):
     def off_centre(*arguments, **named):
         fitted = explore(*arguments, **named)
@@ -62,6 +65,7 @@ def test_draws_that_are_off_centre_are_caught(short, monkeypatch):
     assert "mean_spend" in sbc.not_uniform(shares)
 
 
+@pytest.mark.slow
 def test_a_scale_taken_from_the_log_would_spoil_the_calibration(short):
     """With few customers the prior counts, and it must not have been centred on their very spends."""
     by_importance = replace(short, method="laplace")

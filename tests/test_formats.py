@@ -13,6 +13,7 @@ import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from cases import few
 from logs import purchases, settings
 
 from tenure.output import OutputError, require_new_folder, require_writable
@@ -54,19 +55,22 @@ def faults(path: Path | str, **changes: Any) -> str:
 
 @pytest.mark.parametrize(
     ("stamp", "day"),
-    [
-        ("2024-03-10 01:30:00 -0500", "2024-03-10"),
-        ("2024-01-15 23:30:00 -05:00", "2024-01-15"),
-        ("2024-01-15 23:30:00.123456789 -05", "2024-01-15"),
-        ("2024-01-16 04:30:00 UTC", "2024-01-15"),
-        ("2024-01-16 04:30 utc", "2024-01-15"),
-        ("2024-01-16 04:30:00,5 Z", "2024-01-15"),
-        ("2024-01-16t04:30:00z", "2024-01-15"),
-        ("2024-01-16T04:30:00.25 GMT", "2024-01-15"),
-        ("2024-01-16T06:30 +02:00", "2024-01-15"),
-        ("2024-01-16 10:00:00 +0530", "2024-01-15"),
-        ("2024-01-16t23:59:59.999", "2024-01-16"),
-    ],
+    few(
+        [
+            ("2024-03-10 01:30:00 -0500", "2024-03-10"),
+            ("2024-01-15 23:30:00 -05:00", "2024-01-15"),
+            ("2024-01-15 23:30:00.123456789 -05", "2024-01-15"),
+            ("2024-01-16 04:30:00 UTC", "2024-01-15"),
+            ("2024-01-16 04:30 utc", "2024-01-15"),
+            ("2024-01-16 04:30:00,5 Z", "2024-01-15"),
+            ("2024-01-16t04:30:00z", "2024-01-15"),
+            ("2024-01-16T04:30:00.25 GMT", "2024-01-15"),
+            ("2024-01-16T06:30 +02:00", "2024-01-15"),
+            ("2024-01-16 10:00:00 +0530", "2024-01-15"),
+            ("2024-01-16t23:59:59.999", "2024-01-16"),
+        ],
+        4,
+    ),
 )
 def test_an_offset_may_follow_a_space(tmp_path: Path, stamp: str, day: str) -> None:
     text = f"customer_id;date;amount\na;{stamp};1\n"
@@ -102,18 +106,21 @@ def test_an_export_of_orders_with_offsets_and_line_breaks_is_read(tmp_path: Path
 
 @pytest.mark.parametrize(
     "text",
-    [
-        ",customer_id,date,amount\n0,a,2024-01-01,10\n",
-        "customer_id,date,amount,\na,2024-01-01,10,\n",
-        "customer_id,date,amount,\na,2024-01-01,10\n",
-        "customer_id,date,amount\na,2024-01-01,10,\n",
-        "customer_id,date,amount,,\na,2024-01-01,10,,\n",
-        'customer_id,date," ","",amount\na,2024-01-01,x,y,10\n',
-        "note,Note,NOTE,customer_id,date,amount\n1,2,3,a,2024-01-01,10\n",
-        "note,note,note (1),customer_id,date,amount\n1,2,3,a,2024-01-01,10\n",
-        "(column 1),,customer_id,date,amount\n1,2,a,2024-01-01,10\n",
-        "tenure_days,customer_id,date,amount\n1,a,2024-01-01,10\n",
-    ],
+    few(
+        [
+            ",customer_id,date,amount\n0,a,2024-01-01,10\n",
+            "customer_id,date,amount,\na,2024-01-01,10,\n",
+            "customer_id,date,amount,\na,2024-01-01,10\n",
+            "customer_id,date,amount\na,2024-01-01,10,\n",
+            "customer_id,date,amount,,\na,2024-01-01,10,,\n",
+            'customer_id,date," ","",amount\na,2024-01-01,x,y,10\n',
+            "note,Note,NOTE,customer_id,date,amount\n1,2,3,a,2024-01-01,10\n",
+            "note,note,note (1),customer_id,date,amount\n1,2,3,a,2024-01-01,10\n",
+            "(column 1),,customer_id,date,amount\n1,2,a,2024-01-01,10\n",
+            "tenure_days,customer_id,date,amount\n1,a,2024-01-01,10\n",
+        ],
+        4,
+    ),
 )
 def test_names_of_columns_that_are_not_used_do_not_matter(tmp_path: Path, text: str) -> None:
     assert rows(read_text(tmp_path, text)) == [("a", "2024-01-01", 10.0)]
@@ -165,19 +172,22 @@ def test_a_column_named_as_ours_is_refused(tmp_path: Path, name: str) -> None:
 
 @pytest.mark.parametrize(
     ("text", "name", "changes"),
-    [
-        ("sep=;\r\ncustomer_id;date;amount\r\na;2024-01-01;10\r\n", "log.csv", {}),
-        ('"sep=;"\ncustomer_id;date;amount\na;2024-01-01;10\n', "log.csv", {"separator": ","}),
-        ("\ufeffsep=\t\ncustomer_id\tdate\tamount\na\t2024-01-01\t10\n", "log.csv", {}),
-        ("customer_id\tdate\tamount\na\t2024-01-01\t10\n", "log.tsv", {}),
-        ("customer_id\tdate\tamount\na\t2024-01-01\t10\n", "log.TAB", {}),
-        ("customer_id\tdate\tamount\na\t2024-01-01\t10\n", "log.csv", {"separator": "\\t"}),
-        ("customer_id\tdate\tamount\na\t2024-01-01\t10\n", "log.txt", {"separator": "tab"}),
-        ("customer_id\tdate\tamount\na\t2024-01-01\t10\n", "log.txt", {"separator": "\\\\t"}),
-        ("customer_id,date,amount\na,2024-01-01,10\n", "log.tsv", {"separator": ","}),
-        ("\n\ncustomer_id,date,amount\na,2024-01-01,10\n", "log.csv", {}),
-        (",,\ncustomer_id,date,amount\na,2024-01-01,10\n", "log.csv", {}),
-    ],
+    few(
+        [
+            ("sep=;\r\ncustomer_id;date;amount\r\na;2024-01-01;10\r\n", "log.csv", {}),
+            ('"sep=;"\ncustomer_id;date;amount\na;2024-01-01;10\n', "log.csv", {"separator": ","}),
+            ("\ufeffsep=\t\ncustomer_id\tdate\tamount\na\t2024-01-01\t10\n", "log.csv", {}),
+            ("customer_id\tdate\tamount\na\t2024-01-01\t10\n", "log.tsv", {}),
+            ("customer_id\tdate\tamount\na\t2024-01-01\t10\n", "log.TAB", {}),
+            ("customer_id\tdate\tamount\na\t2024-01-01\t10\n", "log.csv", {"separator": "\\t"}),
+            ("customer_id\tdate\tamount\na\t2024-01-01\t10\n", "log.txt", {"separator": "tab"}),
+            ("customer_id\tdate\tamount\na\t2024-01-01\t10\n", "log.txt", {"separator": "\\\\t"}),
+            ("customer_id,date,amount\na,2024-01-01,10\n", "log.tsv", {"separator": ","}),
+            ("\n\ncustomer_id,date,amount\na,2024-01-01,10\n", "log.csv", {}),
+            (",,\ncustomer_id,date,amount\na,2024-01-01,10\n", "log.csv", {}),
+        ],
+        4,
+    ),
 )
 def test_the_separator_and_the_lines_before_the_header_are_found(
     tmp_path: Path, text: str, name: str, changes: dict[str, Any]
@@ -264,13 +274,20 @@ def test_lines_of_other_lengths_are_counted(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("text", "changes", "amounts"),
-    [
-        (HEAD + 'a,2024-01-01,"1,234.50"\nb,2024-02-01,10.00\n', {"thousands": ","}, [1234.5, 10.0]),
-        (HEAD + "a,2024-01-01,1\u202f234.50\nb,2024-02-01,1\u00a0234\n", {"thousands": " "}, [1234.5, 1234.0]),
-        (HEAD + "a,2024-01-01,1\u2019234.50\nb,2024-02-01,1'234\n", {"thousands": "'"}, [1234.5, 1234.0]),
-        (HEAD + 'a,2024-01-01,"1,234,567"\nb,2024-02-01,999\n', {"thousands": ","}, [1_234_567.0, 999.0]),
-        (HEAD + 'a,2024-01-01,"1,50"\nb,2024-02-01,"1.050,00"\n', {"decimal": ",", "thousands": "."}, [1.5, 1050.0]),
-    ],
+    few(
+        [
+            (HEAD + 'a,2024-01-01,"1,234.50"\nb,2024-02-01,10.00\n', {"thousands": ","}, [1234.5, 10.0]),
+            (HEAD + "a,2024-01-01,1\u202f234.50\nb,2024-02-01,1\u00a0234\n", {"thousands": " "}, [1234.5, 1234.0]),
+            (HEAD + "a,2024-01-01,1\u2019234.50\nb,2024-02-01,1'234\n", {"thousands": "'"}, [1234.5, 1234.0]),
+            (HEAD + 'a,2024-01-01,"1,234,567"\nb,2024-02-01,999\n', {"thousands": ","}, [1_234_567.0, 999.0]),
+            (
+                HEAD + 'a,2024-01-01,"1,50"\nb,2024-02-01,"1.050,00"\n',
+                {"decimal": ",", "thousands": "."},
+                [1.5, 1050.0],
+            ),
+        ],
+        2,
+    ),
 )
 def test_a_mark_that_is_the_separator_too_stands_in_quotes(
     tmp_path: Path, text: str, changes: dict[str, Any], amounts: list[float]
@@ -322,7 +339,7 @@ def with_signs(texts: list[str]) -> str:
     return "customer_id;date;amount\n" + "".join(lines)
 
 
-@pytest.mark.parametrize(("text", "amount"), AMOUNTS_WITH_SIGNS)
+@pytest.mark.parametrize(("text", "amount"), few(AMOUNTS_WITH_SIGNS, 6))
 def test_a_currency_s_sign_is_read_where_the_settings_say_so(tmp_path: Path, text: str, amount: float) -> None:
     log = read_text(tmp_path, with_signs([text]), separator=";", thousands=",", currency_signs=True)
     assert log.reconcile().amount == Decimal("100") + Decimal(str(amount))
@@ -337,24 +354,27 @@ def test_no_currency_s_sign_is_read_unless_the_settings_say_so(tmp_path: Path) -
 
 @pytest.mark.parametrize(
     "text",
-    [
-        "5 oops",
-        "5 usd",
-        "5 5 €",
-        "€5€€",
-        "€",
-        "(5",
-        "--5 €",
-        "e5",
-        "5 € x",
-        "5--",
-        "-5-",
-        "(5-)",
-        "12,-",
-        "€ 12,-",
-        "12.-",
-        "5+",
-    ],
+    few(
+        [
+            "5 oops",
+            "5 usd",
+            "5 5 €",
+            "€5€€",
+            "€",
+            "(5",
+            "--5 €",
+            "e5",
+            "5 € x",
+            "5--",
+            "-5-",
+            "(5-)",
+            "12,-",
+            "€ 12,-",
+            "12.-",
+            "5+",
+        ],
+        5,
+    ),
 )
 def test_what_is_no_sign_is_not_read(tmp_path: Path, text: str) -> None:
     path = written(tmp_path, f"customer_id;date;amount\na;2024-01-01;{text}\n")
@@ -383,7 +403,7 @@ def stamps(unit: str, value: int, zone: str | None = None) -> Any:
     return pa.array([value, 1_577_836_800 * second], pa.timestamp(unit, zone))
 
 
-@pytest.mark.parametrize("zone", [None, "UTC"])
+@pytest.mark.parametrize("zone", few([None, "UTC"], 1))
 @pytest.mark.parametrize(
     ("unit", "value"),
     [
@@ -555,7 +575,7 @@ WIDE = HEAD + "ann,2024-01-05,3.00\nbob,2024-01-06,4.50\n"
 
 
 @pytest.mark.parametrize("suffix", ["", ".gz"])
-@pytest.mark.parametrize("given", ["utf-8", "cp1252", "utf-16"])
+@pytest.mark.parametrize("given", few(["utf-8", "cp1252", "utf-16"], 1))
 @pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be", "utf-32-le", "utf-32-be", "utf-16", "utf-32"])
 def test_a_wide_text_is_read_by_the_encoding_that_the_message_names(
     tmp_path: Path, encoding: str, given: str, suffix: str

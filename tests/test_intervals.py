@@ -5,6 +5,7 @@ import logging
 import intervals
 import numpy as np
 import pytest
+from cases import few
 
 
 @pytest.fixture(autouse=True)
@@ -36,7 +37,8 @@ def farther_than_half_a_point(table):
     return found
 
 
-@pytest.mark.parametrize("purchases", intervals.CHANCES)
+@pytest.mark.slow
+@pytest.mark.parametrize("purchases", few(intervals.CHANCES, 1))
 def test_intervals_hold_what_they_say_on_a_few_bases(purchases):
     table = intervals.judge(intervals.measure(purchases, 8, seed=1))
     nominal = table.index.get_level_values("level")
@@ -53,6 +55,7 @@ def test_intervals_hold_what_they_say(purchases):
     assert farther_than_half_a_point(intervals.judge(intervals.measure(purchases, 200, seed=2))) == []
 
 
+@pytest.mark.slow
 def test_intervals_that_are_too_narrow_are_seen():
     def too_sure(drawn):
         centre = drawn.mean(axis=1, keepdims=True)
@@ -63,6 +66,7 @@ def test_intervals_that_are_too_narrow_are_seen():
     assert farther_than_half_a_point(table)
 
 
+@pytest.mark.slow
 def test_outcomes_that_are_too_many_are_seen():
     table = intervals.judge(intervals.measure("bg_nbd", 4, seed=1, spoil=lambda drawn: drawn * 1.3))
     assert farthest(table, ["everyone"]) > 6

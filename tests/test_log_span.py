@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from cases import few
 from logs import log_of, settings
 
 from tenure.transactions import Transactions, TransactionsError, read
@@ -39,7 +40,7 @@ def test_no_cut_of_the_sample_alarms() -> None:
     assert not alarms(sample_days())
 
 
-@pytest.mark.parametrize("strays", STRAYS)
+@pytest.mark.parametrize("strays", few(STRAYS, 3))
 @pytest.mark.parametrize("is_late", [False, True])
 def test_strays_of_the_sample_are_found(strays: list[int], is_late: bool) -> None:
     days = sample_days()

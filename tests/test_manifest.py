@@ -164,6 +164,7 @@ def test_untouched_versions_load_and_differ(store: Path) -> None:
     assert (second["clv"] > first["clv"]).all()
 
 
+@pytest.mark.slow
 def test_a_tracking_server_verifies_likewise(
     server: str, posterior: Posterior, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -47,6 +47,7 @@ def execute(asked: dict[str, str], names: list[str], ran: Ran, monkeypatch: pyte
     return shown
 
 
+@pytest.mark.slow
 def test_the_review_is_read_from_a_model_uri(trained: Ran, monkeypatch: pytest.MonkeyPatch) -> None:
     (shown,) = execute({"TENURE_REVIEW": "models:/clv@challenger"}, ["model_review"], trained, monkeypatch)
     for said in (

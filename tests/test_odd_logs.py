@@ -97,7 +97,6 @@ LOGS: dict[str, Callable[[], list[Sale]]] = {
     "nobody bought once only": no_one_time,
     "daily buyers": daily,
 }
-QUICK_LOGS = ("one price", "nobody in the holdout")
 HONEST = ("one price", "one price but for rounding")
 
 
@@ -120,9 +119,8 @@ def train(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., tupl
     return run
 
 
-@pytest.mark.parametrize(
-    "name", [pytest.param(name, marks=() if name in QUICK_LOGS else pytest.mark.slow) for name in LOGS]
-)
+@pytest.mark.parametrize("name", LOGS)
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore::tenure.scorer.HeavyTailWarning")
 def test_no_odd_log_fails_for_evidence_that_it_cannot_hold(
     name: str, train: Callable[..., tuple[Review, Trained]]
@@ -143,6 +141,7 @@ def some_free(sales: Sequence[Sale]) -> list[Sale]:
     return [(name, day, 0.0 if name.endswith("7") and day > first[name] else paid) for name, day, paid in sales]
 
 
+@pytest.mark.slow
 def test_free_repeat_buyers_are_counted_printed_and_a_finding(
     train: Callable[..., tuple[Review, Trained]], capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from cases import few
 from omegaconf import OmegaConf
 
 from tenure.jobs import app
@@ -62,7 +63,7 @@ def asked(settings: Any, key: str) -> Any:
     return settings
 
 
-@pytest.mark.parametrize("text", TEXTS)
+@pytest.mark.parametrize("text", few(TEXTS, 12))
 def test_a_text_setting_takes_what_is_typed(text: str) -> None:
     settings = compose_settings("score", [f"transactions.path={text}", f"+transactions.columns.date={text}"])
     assert (settings.transactions.path, settings.transactions.columns.date) == (text, text)
@@ -88,56 +89,59 @@ def test_entries_of_one_free_table_are_one_argument_so_that_a_sweep_keeps_them_a
 
 @pytest.mark.parametrize(
     ("name", "typed", "key", "value"),
-    [
-        ("train", "transactions.csv.separator=;", "transactions.csv.separator", ";"),
-        ("train", "transactions.csv.separator=','", "transactions.csv.separator", ","),
-        ("train", "transactions.csv.separator=,", "transactions.csv.separator", ","),
-        ("train", 'transactions.csv.separator=";"', "transactions.csv.separator", ";"),
-        ("train", "transactions.csv.separator='\\t'", "transactions.csv.separator", "\t"),
-        ("train", "transactions.csv.separator=\\t", "transactions.csv.separator", "\t"),
-        ("train", "transactions.csv.separator=\t", "transactions.csv.separator", "\t"),
-        ("train", "transactions.csv.separator=null", "transactions.csv.separator", None),
-        ("train", "registry.run_name='^C(.*)'", "registry.run_name", "^C(.*)"),
-        ("train", "registry.run_name=^C(.*)", "registry.run_name", "^C(.*)"),
-        ("train", "registry.run_name=of ${fit.purchase_model}", "registry.run_name", "of bg_nbd"),
-        ("train", "registry.run_name='null'", "registry.run_name", "null"),
-        ("score", "by=[Created (UTC), 'a, b', \"c\", country]", "by", ["Created (UTC)", "a, b", "c", "country"]),
-        ("score", "by=[]", "by", []),
-        (
-            "train",
-            "transactions.placeholders=[NaN, null, 007, -]",
-            "transactions.placeholders",
-            ["NaN", "null", "007", "-"],
-        ),
-        ("score", "residual=yes", "residual", True),
-        ("train", "fit.draws='2000'", "fit.draws", 2000),
-        ("train", "+fit.draws=2000", "fit.draws", 2000),
-        ("train", "++fit.draws=2_000", "fit.draws", 2000),
-        ("train", "fit.scale.money=null", "fit.scale.money", None),
-        ("train", "experiment=cdnow", "rfm.cutoff", "1997-09-30"),
-        ("train", "+experiment=cdnow", "fit.draws", 4000),
-        ("train", "+registry.tags={a: 1.50}", "registry.tags", {"a": "1.5"}),
-        ("train", "registry.tags.note=x, y", "registry.tags", {"note": "x, y"}),
-        ("train", "registry.tags.team.note=x", "registry.tags", {"team.note": "x"}),
-        (
-            "train",
-            "+transactions.segments.Shipping Country=mode",
-            "transactions.segments",
-            {"Shipping Country": "mode"},
-        ),
-        (
-            "simulate",
-            "simulate.segments.country={DE: 0.5, FR: 0.5}",
-            "simulate.segments.country",
-            {"DE": 0.5, "FR": 0.5},
-        ),
-    ],
+    few(
+        [
+            ("train", "transactions.csv.separator=;", "transactions.csv.separator", ";"),
+            ("train", "transactions.csv.separator=','", "transactions.csv.separator", ","),
+            ("train", "transactions.csv.separator=,", "transactions.csv.separator", ","),
+            ("train", 'transactions.csv.separator=";"', "transactions.csv.separator", ";"),
+            ("train", "transactions.csv.separator='\\t'", "transactions.csv.separator", "\t"),
+            ("train", "transactions.csv.separator=\\t", "transactions.csv.separator", "\t"),
+            ("train", "transactions.csv.separator=\t", "transactions.csv.separator", "\t"),
+            ("train", "transactions.csv.separator=null", "transactions.csv.separator", None),
+            ("train", "registry.run_name='^C(.*)'", "registry.run_name", "^C(.*)"),
+            ("train", "registry.run_name=^C(.*)", "registry.run_name", "^C(.*)"),
+            ("train", "registry.run_name=of ${fit.purchase_model}", "registry.run_name", "of bg_nbd"),
+            ("train", "registry.run_name='null'", "registry.run_name", "null"),
+            ("score", "by=[Created (UTC), 'a, b', \"c\", country]", "by", ["Created (UTC)", "a, b", "c", "country"]),
+            ("score", "by=[]", "by", []),
+            (
+                "train",
+                "transactions.placeholders=[NaN, null, 007, -]",
+                "transactions.placeholders",
+                ["NaN", "null", "007", "-"],
+            ),
+            ("score", "residual=yes", "residual", True),
+            ("train", "fit.draws='2000'", "fit.draws", 2000),
+            ("train", "+fit.draws=2000", "fit.draws", 2000),
+            ("train", "++fit.draws=2_000", "fit.draws", 2000),
+            ("train", "fit.scale.money=null", "fit.scale.money", None),
+            ("train", "experiment=cdnow", "rfm.cutoff", "1997-09-30"),
+            ("train", "+experiment=cdnow", "fit.draws", 4000),
+            ("train", "+registry.tags={a: 1.50}", "registry.tags", {"a": "1.5"}),
+            ("train", "registry.tags.note=x, y", "registry.tags", {"note": "x, y"}),
+            ("train", "registry.tags.team.note=x", "registry.tags", {"team.note": "x"}),
+            (
+                "train",
+                "+transactions.segments.Shipping Country=mode",
+                "transactions.segments",
+                {"Shipping Country": "mode"},
+            ),
+            (
+                "simulate",
+                "simulate.segments.country={DE: 0.5, FR: 0.5}",
+                "simulate.segments.country",
+                {"DE": 0.5, "FR": 0.5},
+            ),
+        ],
+        7,
+    ),
 )
 def test_a_setting_is_read_by_its_type(name: str, typed: str, key: str, value: object) -> None:
     assert asked(compose_settings(name, [typed]), key) == value
 
 
-@pytest.mark.parametrize("plus", ["", "+", "++"])
+@pytest.mark.parametrize("plus", few(["", "+", "++"], 1))
 @pytest.mark.parametrize("matches", ["'^test'", "^test"])
 def test_a_rule_that_leaves_rows_out_is_added_with_and_without_a_plus(plus: str, matches: str) -> None:
     rules = ["tests", "test orders", "Prüfung #1"]
@@ -185,6 +189,7 @@ def test_a_rule_is_added_field_by_field_and_taken_away() -> None:
         ("score", "output=null", "output takes a text, got null"),
         ("train", "registry.register=perhaps", "registry.register takes true or false or null, got 'perhaps'"),
         ("train", "transactions.csv=;", "transactions.csv takes settings in braces such as {name: value}, got ';'"),
+        ("train", "fit.priors=vague", "got 'vague'. Did you mean fit/priors=vague?"),
         ("train", "transactions.path=???", "transactions.path needs a value, got '???'"),
         ("train", "seed=${nope}", "seed takes a whole number, got '${nope}'"),
         ("train", "seed", "'seed' is no setting: write key=value"),
@@ -265,12 +270,18 @@ def test_every_default_can_be_typed(name: str) -> None:
 
 @pytest.mark.parametrize(
     ("experiment", "said"),
-    [
-        ("fit: {metod: x}", "error: there is no setting fit.metod. Did you mean fit.method? (in experiment/mine.yaml)"),
-        ("fit: {draws: many}", "error: fit.draws takes a whole number, got 'many' (in experiment/mine.yaml)"),
-        ("seed: ${oc.env:TENURE_NO_SUCH}", "error: a setting refers to TENURE_NO_SUCH, which has no value"),
-        ("fit: {draws: [}", "mine.yaml, line 2: "),
-    ],
+    few(
+        [
+            (
+                "fit: {metod: x}",
+                "error: there is no setting fit.metod. Did you mean fit.method? (in experiment/mine.yaml)",
+            ),
+            ("fit: {draws: many}", "error: fit.draws takes a whole number, got 'many' (in experiment/mine.yaml)"),
+            ("seed: ${oc.env:TENURE_NO_SUCH}", "error: a setting refers to TENURE_NO_SUCH, which has no value"),
+            ("fit: {draws: [}", "mine.yaml, line 2: "),
+        ],
+        1,
+    ),
 )
 def test_a_mistake_in_a_file_of_ones_own_is_said_in_one_line(tmp_path: Path, experiment: str, said: str) -> None:
     (tmp_path / "experiment").mkdir()

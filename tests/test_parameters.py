@@ -42,7 +42,8 @@ def test_no_name_stops_a_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     log = {**asdict(settings.transactions), "segments": dict.fromkeys(NAMES, "first")}
     log["exclude"] = dict.fromkeys(NAMES, rule)
     with registry.open_run(replace(settings.registry), "train", "seed: 0") as opened:
-        flat = registry.flat_settings({**asdict(settings), "transactions": log})
+        recorded = replace(settings, fit=settings.fit.resolved())
+        flat = registry.flat_settings({**asdict(recorded), "transactions": log})
         registry.log_record(Record(params=flat, shown=frozenset(flat)))
         table = pd.DataFrame({NAMES[4]: [1], "n": [2]}, index=pd.Index([NAMES[4]], name=NAMES[4]))
         registry.log_record(Record(tables={"scores/groups": table}))
@@ -51,7 +52,7 @@ def test_no_name_stops_a_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     assert json.loads(params["transactions.exclude"])["../up"] == rule
     assert params["transactions.segments.été"] == "first"
     assert params["fit.priors.bg_nbd.mean_rate.parameters.sigma"]
-    assert params["fit.priors.gamma_gamma.mean_spend.distribution"]
+    assert params["fit.priors.gamma_gamma_fading.mean_spend.distribution"]
     assert not [key for key in params if key.startswith("fit.priors.mbg_nbd")]  # a model that is not fitted
     page = registry.evidence(opened.info.run_id).file("scores/groups.html").read_text()
     assert page.count("&lt;script&gt;") == 3

@@ -20,6 +20,8 @@ from tenure.transactions import read
 DATA = Path(__file__).parent.parent / "data" / "cdnow_sample.csv"
 QUICK = ["fit.method=laplace", "fit.joint_draws=400", "backtest.baselines.names=[zero]"]
 
+pytestmark = pytest.mark.slow  # of a rolling backtest
+
 
 class Backtested(NamedTuple):
     """A folder with a backtest of six weeks at a time, and a model with its drift."""
@@ -54,13 +56,11 @@ def scored(
     return done.out, registry.evidence(done.run_id)
 
 
-@pytest.mark.slow
 def test_a_backtest_prints_how_to_register_its_drift(past: Backtested) -> None:
     settings = "'backtest.baselines.names=[zero,own_rate]' fit.joint_draws=400"
     assert f"tenure-train {settings} backtest.drift.source_run={past.backtest_id}\n" in past.backtest.out
 
 
-@pytest.mark.slow
 def test_a_version_says_what_its_totals_are_adjusted_by(past: Backtested) -> None:
     past.use()
     tags = registry.find_version("models:/clv@challenger").tags
@@ -71,13 +71,11 @@ def test_a_version_says_what_its_totals_are_adjusted_by(past: Backtested) -> Non
     assert drifts.source(42) == "estimated over 42 days, 5.0 periods"
 
 
-@pytest.mark.slow
 def test_the_holdout_is_not_adjusted_by_the_drift_of_other_horizons(past: Backtested) -> None:
     """It has 273 days, the origins 42; and of those only what had ended by the cut-off could count."""
     assert "widened for drift; the drift is assumed by default, not measured on this log" in past.train.out
 
 
-@pytest.mark.slow
 def test_totals_are_adjusted_by_the_drift_of_their_horizon(past: Backtested, tmp_path: Path) -> None:
     said, run = scored(past, tmp_path / "s.parquet", "model=models:/clv@challenger", "score.horizon_days=42")
     assert "90% adjusted*" in said
@@ -92,7 +90,6 @@ def test_totals_are_adjusted_by_the_drift_of_their_horizon(past: Backtested, tmp
         assert rolled.loc[outcome, "high"] * number["low"] < high
 
 
-@pytest.mark.slow
 def test_a_batch_job_has_the_totals_of_the_training(past: Backtested, tmp_path: Path) -> None:
     """Another process, the file of the registered model, the same customers and params: the same numbers."""
     said, run = scored(past, tmp_path / "s.parquet", run=command)
@@ -107,7 +104,6 @@ def test_a_batch_job_has_the_totals_of_the_training(past: Backtested, tmp_path: 
             )
 
 
-@pytest.mark.slow
 def test_groups_are_adjusted_and_customers_and_infinity_are_not(past: Backtested, tmp_path: Path) -> None:
     rng = np.random.default_rng(3)
     customers = pd.DataFrame({"customer_id": [f"c{at}" for at in range(300)], "T": rng.integers(300, 540, 300)})

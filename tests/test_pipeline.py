@@ -135,6 +135,7 @@ def test_a_part_that_fails_is_a_finding(log: Transactions, monkeypatch: pytest.M
     assert "baseline zero failed and is left out: ZeroDivisionError: no forecast today." in findings
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore::tenure.scorer.HeavyTailWarning")
 def test_two_evaluations_of_one_holdout_are_compared_and_others_refused(log: Transactions) -> None:
     one, other = (pipeline.evaluate(log, settings_of(f"fit.purchase_model={name}")) for name in ("bg_nbd", "mbg_nbd"))

@@ -30,7 +30,7 @@ RELAXED = [
 ]
 
 # Of few draws: that a mean may rest on one of them is said, and is not what is tested here.
-pytestmark = pytest.mark.filterwarnings("ignore::tenure.scorer.HeavyTailWarning")
+pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore::tenure.scorer.HeavyTailWarning")]
 
 type Run = Callable[..., int]
 
@@ -98,7 +98,6 @@ def test_training_that_passes_stands_against_the_champion_and_takes_its_place(pa
     assert list(run.table("promotion/comparison")["outcome"]) == ["purchases", "spend"]
 
 
-@pytest.mark.slow
 def test_the_command_rolls_back_and_promotes_again_by_the_figures(passed: registry.Version, store: Path) -> None:
     before = registry.find_version(passed.uri).tags
     assert promote_now("rollback=true", "reason=a wrong log") == 0
@@ -126,7 +125,6 @@ def test_what_is_champion_already_is_left_alone(passed: registry.Version, capsys
     assert registry.find_champion("clv") == champion
 
 
-@pytest.mark.slow
 def test_figures_that_say_no_are_logged_and_refuse_unless_a_person_gives_a_reason(
     passed: registry.Version, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -147,7 +145,6 @@ def test_figures_that_say_no_are_logged_and_refuse_unless_a_person_gives_a_reaso
     assert "promotion.spend.difference" in registry.find_version(passed.uri).tags
 
 
-@pytest.mark.slow
 def test_another_log_than_the_challengers_is_refused_and_a_reason_does_without_figures(
     passed: registry.Version, store: Path, caplog: pytest.LogCaptureFixture
 ) -> None:

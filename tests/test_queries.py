@@ -149,6 +149,7 @@ def test_a_query_reads_every_kind_of_log(log: Path, kind: str, monkeypatch: pyte
     assert list(purchases(log_read)["amount"]) == [5.0]
 
 
+@pytest.mark.slow
 def test_a_confined_query_still_works_beyond_its_memory(tmp_path: Path) -> None:
     size = 1_000_000
     ids = pa.array(range(size)).cast(pa.string())

@@ -9,6 +9,7 @@ from typing import Any
 import pandas as pd
 import pyarrow as pa
 import pytest
+from cases import few
 from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
@@ -107,6 +108,7 @@ ROWS: st.SearchStrategy[list[Row]] = st.lists(
 ).filter(lambda rows: any(row[2] >= 0 for row in rows))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("orders", [False, True])
 @quick
 @given(rows=ROWS, until=st.integers(0, 13))
@@ -120,6 +122,7 @@ def test_the_expression_nets_as_a_clerk_does(orders: bool, rows: list[Row], unti
     assert accounts[AFTER].rows == sum(row[1] > until for row in rows)
 
 
+@pytest.mark.slow
 @quick
 @given(rows=ROWS, cutoff=st.integers(0, 11))
 def test_nothing_dated_after_the_cut_off_changes_what_was_known_then(rows: list[Row], cutoff: int) -> None:
@@ -143,18 +146,21 @@ def test_nothing_dated_after_the_cut_off_changes_what_was_known_then(rows: list[
 
 @pytest.mark.parametrize(
     ("rows", "until", "wanted"),
-    [
-        ([("a", 0, 100, "1"), ("a", 5, 50, "2"), ("a", 6, -30, "1")], 6, {("a", 0): 70, ("a", 5): 50}),
-        ([("a", 0, 100, "1"), ("a", 5, 50, "2"), ("a", 5, -30, None)], 6, {("a", 0): 100, ("a", 5): 20}),
-        ([("a", 0, 100, "1"), ("a", 5, 50, "2"), ("a", 6, -70, None)], 6, {("a", 0): 80}),
-        ([("a", 0, 100, "1"), ("a", 5, 50, "2"), ("a", 6, -70, None)], 5, {("a", 0): 100, ("a", 5): 50}),
-        ([("a", 0, 100, "1"), ("a", 5, 50, "2"), ("a", 6, -120, "2")], 6, {("a", 0): 30}),
-        ([("a", 3, 100, "1"), ("a", 1, -40, "1")], 6, {("a", 3): 100}),
-        ([("a", 0, 100, "1"), ("b", 1, -40, "1")], 6, {("a", 0): 100}),
-        ([("a", 0, 0, "1")], 6, {("a", 0): 0}),
-        ([("a", 0, 0, "1"), ("a", 0, -5, None)], 6, {}),
-        ([("a", 0, 9, "1"), ("a", 0, 0, "1"), ("a", 0, -9, "1")], 6, {}),
-    ],
+    few(
+        [
+            ([("a", 0, 100, "1"), ("a", 5, 50, "2"), ("a", 6, -30, "1")], 6, {("a", 0): 70, ("a", 5): 50}),
+            ([("a", 0, 100, "1"), ("a", 5, 50, "2"), ("a", 5, -30, None)], 6, {("a", 0): 100, ("a", 5): 20}),
+            ([("a", 0, 100, "1"), ("a", 5, 50, "2"), ("a", 6, -70, None)], 6, {("a", 0): 80}),
+            ([("a", 0, 100, "1"), ("a", 5, 50, "2"), ("a", 6, -70, None)], 5, {("a", 0): 100, ("a", 5): 50}),
+            ([("a", 0, 100, "1"), ("a", 5, 50, "2"), ("a", 6, -120, "2")], 6, {("a", 0): 30}),
+            ([("a", 3, 100, "1"), ("a", 1, -40, "1")], 6, {("a", 3): 100}),
+            ([("a", 0, 100, "1"), ("b", 1, -40, "1")], 6, {("a", 0): 100}),
+            ([("a", 0, 0, "1")], 6, {("a", 0): 0}),
+            ([("a", 0, 0, "1"), ("a", 0, -5, None)], 6, {}),
+            ([("a", 0, 9, "1"), ("a", 0, 0, "1"), ("a", 0, -9, "1")], 6, {}),
+        ],
+        4,
+    ),
     ids=[
         "its own order",
         "the same day",
@@ -211,6 +217,7 @@ def test_a_cancellation_names_its_order_by_the_group_of_the_pattern() -> None:
 # ---- refunds without a customer
 
 
+@pytest.mark.slow
 @quick
 @given(
     rows=st.lists(
@@ -239,7 +246,7 @@ def test_refunds_without_a_customer_are_netted_as_a_clerk_does(rows: list[Any], 
 
 @pytest.mark.parametrize(
     ("rows", "until", "wanted"),
-    [
+    few([
         ([("a", 0, 100, "101"), ("a", 31, 40, "103"), (None, 40, -100, "101")], 40, {("a", 31): 40}),
         ([("a", 0, 100, "101"), ("a", 31, 40, "103"), (None, 40, -100, "101")], 39, {("a", 0): 100, ("a", 31): 40}),
         ([("a", 0, 100, "101.0"), ("a", 31, 40, "103"), ("nan", 40, -100, " 101 ")], 40, {("a", 31): 40}),
@@ -250,7 +257,7 @@ def test_refunds_without_a_customer_are_netted_as_a_clerk_does(rows: list[Any], 
         ([("a", 0, 100, "1"), (None, 1, 40, "2"), (None, 2, -40, "2")], 6, {("a", 0): 100}),
         ([("a", 0, 100, "1"), (None, 0, -40, "1")], 6, {("a", 0): 60}),
         ([("a", 0, 100, "1"), (None, 1, -40, None)], 6, {("a", 0): 100}),
-    ],
+    ], 4),
     ids=["its order", "not before its own day", "ids of the same number", "an order of two customers",
          "of two only later", "an order of several days", "never a later order", "a guest's order", "the same day",
          "no order"],
@@ -271,7 +278,7 @@ def test_a_cancellation_without_a_customer_names_its_order_by_the_group_of_the_p
     assert found_purchases(log(rows, cancellations="^C(.*)"), 9) == {("a", 0): 70, ("a", 5): 50}
 
 
-@pytest.mark.parametrize("orders", [[1001, 1002, 1001], [1001.0, None, 1001.0], ["1001", "x", "1001.00"]])
+@pytest.mark.parametrize("orders", few([[1001, 1002, 1001], [1001.0, None, 1001.0], ["1001", "x", "1001.00"]], 1))
 def test_order_ids_of_any_type_are_one(orders: list[Any]) -> None:
     frame = pd.DataFrame({"customer_id": ["a", "a", None], "date": pd.Timestamp("2020-01-01"), "amount": [9, 5, -9]})
     accounted = log_of(frame.assign(order_id=orders), order_id="order_id")

@@ -124,6 +124,7 @@ def test_a_model_of_the_installed_code_uses_it_and_compiles_nothing_again(
     )
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("cache")
 def test_two_versions_answer_with_their_own_code(add: Add, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     other = tmp_path / "other"

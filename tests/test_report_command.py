@@ -35,6 +35,7 @@ def test_the_run_holds_its_report_and_it_can_be_made_again_from_the_run_alone(ev
         assert base[f"{outcome}.mean_high"] < base[f"{outcome}.high"] < base[f"{outcome}.adjusted_high"]
 
 
+@pytest.mark.slow
 def test_the_report_is_written_again_by_a_command_of_a_model_and_of_a_failed_run(
     trained: Ran, failed: Ran, evidence: registry.Evidence, tmp_path: Path
 ) -> None:

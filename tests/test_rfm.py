@@ -155,6 +155,7 @@ def test_any_summary_equals_the_library_s(
     assert_equals_the_library(summarize(transactions, end), transactions, end, rfm_summary)
 
 
+@pytest.mark.slow
 @quick
 @given(sales=SALES, wait=st.integers(0, 59), length=st.integers(1, 40))
 def test_any_holdout_accounts_for_every_purchase_and_cent(sales: list[Sale], wait: int, length: int) -> None:
@@ -196,6 +197,7 @@ def test_sales_after_the_end_do_not_change_the_split(cdnow: Transactions) -> Non
     assert long.acquired_in_holdout == short.acquired_in_holdout
 
 
+@pytest.mark.slow
 @quick
 @given(sales=SALES)
 def test_a_base_repeated_by_its_counts_is_every_customer(sales: list[Sale]) -> None:
@@ -350,6 +352,7 @@ def test_the_grouped_base_of_cdnow_is_that_of_its_customers(cdnow: Transactions)
     same(compress(cdnow, CUTOFF), CompressedSummary.of(summarize(cdnow, CUTOFF)))
 
 
+@pytest.mark.slow
 @quick
 @given(sales=SALES, wait=st.integers(0, 70))
 def test_any_grouped_base_is_that_of_its_customers(sales: list[Sale], wait: int) -> None:

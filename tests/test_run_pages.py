@@ -10,6 +10,7 @@ from typing import Any
 
 import mlflow
 import pytest
+from cases import few
 from job_runs import Ran
 from runs import InFolder, write
 from stores import put_store
@@ -141,7 +142,7 @@ def test_a_training_shows_some_thirty_numbers_its_versions_in_a_file_and_what_it
 # ---- metrics of the registered model
 
 
-@pytest.mark.parametrize("has_log", [True, False])
+@pytest.mark.parametrize("has_log", few([True, False], 1))
 def test_metrics_are_bound_to_the_model_and_to_the_log(store: Path, posterior: Posterior, has_log: bool) -> None:
     with registry.open_run(compose_settings("train").registry, "train", "seed: 0") as run:
         if has_log:

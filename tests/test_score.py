@@ -201,6 +201,7 @@ def test_a_mean_may_lie_above_its_predictive_interval() -> None:
     assert row["clv"] > 0
 
 
+@pytest.mark.slow
 def test_outcomes_have_the_mean_that_is_expected() -> None:
     """Simulation and quadrature are two roads to one number, discounted too."""
     rows = [(0, 0, 10, 0.0), (1, 20, 30, 25.0), (12, 300, 330, 40.0), (40, 200, 210, 8.0), (3, 30, 300, 60.0)]

@@ -40,6 +40,7 @@ def test_a_log_is_scored_by_a_column_that_rides_along(
     assert "every row and every cent" in ran.out
 
 
+@pytest.mark.slow
 def test_scoring_without_a_champion_names_the_challenger_and_the_command(
     trained: Ran, evidence: registry.Evidence
 ) -> None:

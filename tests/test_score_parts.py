@@ -15,6 +15,7 @@ import numpy as np
 import pandas as pd
 import pyarrow.parquet as pq
 import pytest
+from cases import few
 
 from tenure import registry
 from tenure.batch import CustomerParts, PartFiles, ScoreFolder, Sums, divide
@@ -110,9 +111,7 @@ def test_a_folder_holds_parts_by_a_hash_of_the_id_and_a_file_is_made_of_the_same
 
 
 @pytest.mark.parametrize("output", ["folder/", "scores.parquet"])
-@pytest.mark.parametrize(
-    "at", [pytest.param(0, marks=pytest.mark.slow), 4, pytest.param(23, marks=pytest.mark.slow), 44]
-)
+@pytest.mark.parametrize("at", few([4, 0, 23, 44], 1))
 def test_a_full_disk_at_any_write_is_one_line_and_a_rerun_continues_to_the_same_bytes(
     model: str, customers: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, output: str, at: int
 ) -> None:
@@ -207,6 +206,7 @@ OTHERS = [
 ]
 
 
+@pytest.mark.slow
 def test_another_scoring_at_the_same_place_is_refused_and_names_what_differs(
     model: str, customers: Path, tmp_path: Path, summaries: pd.DataFrame
 ) -> None:
@@ -230,6 +230,7 @@ def test_another_scoring_at_the_same_place_is_refused_and_names_what_differs(
     assert other == bytes_of(tmp_path / "fresh")
 
 
+@pytest.mark.slow
 def test_equal_customers_in_another_format_are_the_same_input(
     model: str, customers: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -240,6 +241,7 @@ def test_equal_customers_in_another_format_are_the_same_input(
     assert written == []
 
 
+@pytest.mark.slow
 def test_a_file_is_replaced_by_another_scoring_unless_one_is_unfinished(
     model: str, customers: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -282,6 +284,7 @@ def test_parts_that_are_in_their_file_already_do_not_refuse_another_scoring(
     assert describe("scores.parquet")["params"]["seed"] == 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("output", ["folder/", "scores.parquet"])
 def test_a_second_job_is_refused_with_host_and_pid_and_a_dead_ones_lock_is_taken_over(
     model: str, customers: Path, tmp_path: Path, output: str
@@ -339,7 +342,7 @@ def divided(customers: pd.DataFrame, folder: Path, rows: int, suffix: str = "par
 
 
 @pytest.mark.parametrize("suffix", ["csv", "parquet"])
-@pytest.mark.parametrize("rows", [1, 3, 100, 699, 700, 5000])
+@pytest.mark.parametrize("rows", few([1, 3, 100, 699, 700, 5000], 2))
 def test_parts_are_a_function_of_the_ids_and_keep_types_and_order(
     tmp_path: Path, summaries: pd.DataFrame, suffix: str, rows: int
 ) -> None:

@@ -108,6 +108,7 @@ def score_all(count: int, rows: int, seed: int) -> int:
     return scored
 
 
+@pytest.mark.slow
 def test_no_number_is_impossible_for_thousands_of_customers() -> None:
     assert score_all(count=100, rows=200, seed=1) > 20_000
 

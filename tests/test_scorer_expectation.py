@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 import mpmath
 import numpy as np
 import pytest
+from cases import few
 
 from tenure.purchase.bg_nbd.intensity import (
     EQUATIONS,
@@ -73,7 +74,7 @@ def wide_cases(seed: int, count: int) -> Iterator[Case]:
 
 
 # Every case takes a second or so to compute exactly; the fast suite compares a fifth of them.
-thinned = pytest.mark.parametrize("step", [5, pytest.param(1, marks=pytest.mark.slow)])
+thinned = pytest.mark.parametrize("step", few([5, 1], 1))
 
 
 def positive_series(a: Any, b: Any, c: Any, w: Any) -> Any:

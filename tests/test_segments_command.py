@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 from job_runs import Ran, in_process, once
@@ -79,10 +80,23 @@ def test_the_model_is_small_and_holds_no_name_of_a_small_segment(segmented: Ran)
     assert not any(b"fair" in path.read_bytes() for path in files if path.suffix != ".py")
 
 
-def test_decisions_refuse_a_model_with_segments_by_name(segmented: Ran) -> None:
-    refused = in_process("decide", "model=models:/clv/1", "transactions.path=log.parquet", folder=segmented.folder)
-    assert refused.code == 2
-    assert "has segments, which decisions do not support" in refused.err
+def test_decisions_have_a_ceiling_for_each_segment(segmented: Ran) -> None:
+    words = ("decide", "model=models:/clv/1", "transactions.path=log.parquet")
+    unknown = in_process(*words, "decide.acquisition.costs={ads: 3, tv: 9}", folder=segmented.folder)
+    assert unknown.code == 2
+    assert "costs has 1 channel that no customer has ('tv')" in unknown.err
+    ran = in_process(*words, "decide.acquisition.costs={ads: 3, mail: 9}", folder=segmented.folder)
+    assert ran.code == 0, ran.err
+    assert "of segments without a name in the model" in ran.out
+    table = pd.read_csv(segmented.folder / "decisions" / "acquisition.csv").query("horizon_days == 365")
+    table = table.set_index("channel")
+    assert table["population"].to_dict() == {"all": "all", "ads": "ads", "fair": "(another segment)", "mail": "mail"}
+    (path,) = segmented.folder.rglob("new_customer/by_segment.csv")
+    of_training = pd.read_csv(path).set_index("segment").loc[["ads", "mail"]]
+    for name in ("clv", "clv_mean_low", "clv_mean_high"):
+        np.testing.assert_allclose(table.loc[["ads", "mail"], name], of_training[name], rtol=2e-3)
+    page = (segmented.folder / "decisions" / "report.html").read_text()
+    assert "The model distinguishes these channels." in page
 
 
 def test_a_backtest_refits_the_segments_at_each_origin(segmented: Ran) -> None:

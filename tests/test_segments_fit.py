@@ -160,12 +160,27 @@ def test_nuts_says_that_the_draws_are_by_importance_sampling(base):
     assert "segments: they are integrated out" in fitted.models["purchases"].note
 
 
+def test_the_default_spend_model_is_one_that_supports_segments(fitted: Fit) -> None:
+    assert QUICK.spend_model == "auto"
+    assert fitted.posterior.spend_model == "gamma_gamma"
+    assert fitted.posterior.without_columns is None
+    instead = "gamma_gamma, fitted to mean spends, instead of gamma_gamma_fading: it does not support fit.segments"
+    assert instead in fitted.models["spend"].note
+
+
+@pytest.mark.parametrize("model", ["gamma_gamma_fading", "gamma_gamma_orders"])
+def test_a_spend_model_without_segments_is_refused_by_name(model: str) -> None:
+    with pytest.raises(SettingsError, match=r"fit.spend_model with fit.segments must be one of auto, gamma_gamma, .*"):
+        replace(QUICK, spend_model=model)
+
+
 def test_draws_that_a_certificate_refuses_raise_an_error(base, monkeypatch):
     monkeypatch.setattr("tenure.fit.segments.run.LARGEST_ERROR", -1.0)
     with pytest.raises(SegmentsError, match=r"integrals over segments have an error of .* above -1"):
         fit_models(base, QUICK, seed=3)
 
 
+@pytest.mark.slow
 def test_a_large_inner_error_takes_more_nodes(base, monkeypatch):
     errors = iter([(0.6, 0.0), (0.1, 0.0), (0.1, 0.0)])  # of purchases twice, then of spend
     monkeypatch.setattr("tenure.fit.segments.run.inner_errors", lambda *_: next(errors))

@@ -13,6 +13,7 @@ import mlflow
 import pytest
 import requests
 import sqlalchemy
+from cases import few
 from mlflow import MlflowClient
 from mlflow.exceptions import MlflowException
 from servers import answering_server, closed_port, losing_server, silent_server
@@ -67,7 +68,7 @@ SERVERS: list[tuple[str, Callable[[], AbstractContextManager[str]], str]] = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("serve", "words"), [case[1:] for case in SERVERS], ids=[case[0] for case in SERVERS])
+@pytest.mark.parametrize(("serve", "words"), few([case[1:] for case in SERVERS], 3), ids=[case[0] for case in SERVERS])
 def test_a_server_that_does_not_serve_is_reported_in_seconds(
     serve: Callable[[], AbstractContextManager[str]], words: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -80,7 +81,7 @@ def test_a_server_that_does_not_serve_is_reported_in_seconds(
     assert f"http://ann:***@{address}" in str(refused)
 
 
-@pytest.mark.parametrize("scheme", ["postgresql", "postgresql+psycopg2", "mysql+pymysql"])
+@pytest.mark.parametrize("scheme", few(["postgresql", "postgresql+psycopg2", "mysql+pymysql"], 1))
 def test_a_database_that_refuses_is_reported_in_seconds(scheme: str) -> None:
     refused = refusal(f"{scheme}://ann:{SECRET}@{closed_port()}/mlflow?password={SECRET}")
     assert isinstance(refused, StoreUnreachableError)

@@ -84,6 +84,7 @@ def ask(address: str, frame: pd.DataFrame, **params: object) -> tuple[int, dict[
         return error.code, json.load(error)
 
 
+@pytest.mark.slow
 def test_a_served_model_answers_as_the_scorer_does(server: str, posterior: Posterior) -> None:
     status, answer = ask(server, registry.EXAMPLE, horizon_days=180, margin=0.4)
     assert status == 200

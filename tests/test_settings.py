@@ -9,6 +9,7 @@ from typing import Any, get_type_hints
 
 import pytest
 import yaml  # type: ignore[import-untyped]
+from cases import few
 from job_runs import command, in_process
 from omegaconf import OmegaConf
 
@@ -41,27 +42,30 @@ def test_a_wrong_setting_is_refused_before_any_data_is_read(tmp_path: Path, over
 
 @pytest.mark.parametrize(
     ("override", "key"),
-    [
-        ("score.horizon_days=0", "score.horizon_days"),
-        ("score.horizon_days=10951", "score.horizon_days"),
-        ("score.discount_rate=10", "score.discount_rate"),
-        ("score.margin=0", "score.margin"),
-        ("rfm.cutoff=19970930", "rfm.cutoff"),
-        ("rfm.end=1997-13-01", "rfm.end"),
-        ("fit.method=magic", "fit.method"),
-        ("fit.purchase_model=pareto", "fit.purchase_model"),
-        ("fit.sampler=stan", "fit.sampler"),
-        ("fit.no_repeat_buyers=guess", "fit.no_repeat_buyers"),
-        ("fit.chains=1", "fit.chains"),
-        ("fit.joint_draws=5000", "fit.joint_draws"),
-        ("fit.target_accept=1.0", "fit.target_accept"),
-        ("fit.scale.money=-1", "fit.scale.money"),
-        ("fit.priors.gamma_gamma.mean_spend.distribution=Normal", "fit.priors.gamma_gamma.mean_spend.distribution"),
-        ("fit.priors.bg_nbd.mean_rate.parameters.sigma=0", "fit.priors.bg_nbd.mean_rate.parameters.sigma"),
-        ("transactions.zero_amounts=maybe", "transactions.zero_amounts"),
-        ("seed=-1", "seed"),
-        ("review.checks.rhat.review=[2,1]", "review.checks.rhat.review"),
-    ],
+    few(
+        [
+            ("score.horizon_days=0", "score.horizon_days"),
+            ("score.horizon_days=10951", "score.horizon_days"),
+            ("score.discount_rate=10", "score.discount_rate"),
+            ("score.margin=0", "score.margin"),
+            ("rfm.cutoff=19970930", "rfm.cutoff"),
+            ("rfm.end=1997-13-01", "rfm.end"),
+            ("fit.method=magic", "fit.method"),
+            ("fit.purchase_model=pareto", "fit.purchase_model"),
+            ("fit.sampler=stan", "fit.sampler"),
+            ("fit.no_repeat_buyers=guess", "fit.no_repeat_buyers"),
+            ("fit.chains=1", "fit.chains"),
+            ("fit.joint_draws=5000", "fit.joint_draws"),
+            ("fit.target_accept=1.0", "fit.target_accept"),
+            ("fit.scale.money=-1", "fit.scale.money"),
+            ("fit.priors.gamma_gamma.mean_spend.distribution=Normal", "fit.priors.gamma_gamma.mean_spend.distribution"),
+            ("fit.priors.bg_nbd.mean_rate.parameters.sigma=0", "fit.priors.bg_nbd.mean_rate.parameters.sigma"),
+            ("transactions.zero_amounts=maybe", "transactions.zero_amounts"),
+            ("seed=-1", "seed"),
+            ("review.checks.rhat.review=[2,1]", "review.checks.rhat.review"),
+        ],
+        8,
+    ),
 )
 def test_settings_out_of_range_are_refused_with_their_full_key(override: str, key: str) -> None:
     with pytest.raises(InputError, match=key):

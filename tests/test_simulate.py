@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 import pyarrow.parquet as pq
 import pytest
+from cases import few
 from hydra.errors import HydraException
 from job_runs import in_process
 from omegaconf.errors import OmegaConfBaseException
@@ -526,56 +527,68 @@ def test_a_log_without_an_order_is_not_written(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("override", "message"),
-    [
-        ("simulate.customers=0", "simulate.customers must be from 1 to 1,000,000,000, got 0."),
-        ("simulate.start=1997-1-1", "simulate.start must be a date such as 1997-09-30, got '1997-1-1'."),
-        ("simulate.end=1996-12-31", "simulate.start must be no later than simulate.end (1996-12-31)"),
-        (
-            "simulate.end=2150-12-31",
-            "simulate.end must be within 30 years of the first acquisition, got '2150-12-31'.",
-        ),
-        ("simulate.start=1970-01-01", "simulate.start must be between 1980-01-01 and 2199-12-31"),
-        (
-            "simulate.acquisition.since=1997-01-02",
-            "simulate.acquisition.since must be no later than simulate.start (1997-01-01)",
-        ),
-        (
-            "simulate.acquisition.until=1998-07-01",
-            "simulate.acquisition.until must be from 1997-01-01 to simulate.end (1998-06-30)",
-        ),
-        ("simulate.acquisition.growth=-1", "simulate.acquisition.growth must be annual and effective, from -0.9 to 10"),
-        ("simulate.dates=hour", "simulate.dates must be day or time, got 'hour'."),
-        (
-            "simulate.truth.purchase_model=pareto",
-            "simulate.truth.purchase_model must be one of bg_nbd, mbg_nbd",
-        ),
-        ("simulate.truth.parameters.alpha=0", "simulate.truth.parameters.alpha must be from 1e-06 to 1e+09, got 0."),
-        ("simulate.truth.parameters.a=-0.1", "simulate.truth.parameters.a must be from 0 to 1e+09, got -0.1."),
-        ("simulate.truth.parameters.q=1", "simulate.truth.parameters.q must be from 1.000000001 to 1e+09, got 1."),
-        ("simulate.truth.parameters.r=nan", "simulate.truth.parameters.r must be from 1e-06 to 1e+09, got nan."),
-        (
-            "simulate.truth.parameters.r=1000",
-            "a customer who stays buys at most 5,000 times on average, got '17,613 times in 546 days'.",
-        ),
-        ("simulate.season.amplitude=1", "simulate.season.amplitude must be at least 0 and below 1, got 1.0."),
-        ("simulate.season.peak_day=366", "simulate.season.peak_day must be a day of the year, 1 to 365, got 366."),
-        ("simulate.refunds.share=1.5", "simulate.refunds.share must be a share, from 0 to 1, got 1.5."),
-        ("simulate.refunds.delay_days=-1", "simulate.refunds.delay_days must be from 0 to 3650, got -1.0."),
-        ("simulate.dirt.null_ids=-0.1", "simulate.dirt.null_ids must be a share, from 0 to 1, got -0.1."),
-        (
-            "+simulate.segments={amount: {a: 1.0}}",
-            "simulate.segments.amount must be a name other than customer_id, date",
-        ),
-        (
-            "+simulate.segments={land: {a: 0.5, b: 0.4}}",
-            "simulate.segments.land must be names with shares above 0 that add",
-        ),
-        ("output=' '", "output must be the path of a .parquet file, or of a new folder, got ' '."),
-        ("truth=truth.csv", "truth must be a path that ends in .parquet and is not output, or null, got 'truth.csv'."),
-        ("truth=simulated.parquet", "truth must be a path that ends in .parquet and is not output, or null"),
-        ("seed=-1", "seed must be from 0 to 2^63 - 1, got -1."),
-        ("simulate.dirt.typos=0.1", "there is no setting simulate.dirt.typos"),
-    ],
+    few(
+        [
+            ("simulate.customers=0", "simulate.customers must be from 1 to 1,000,000,000, got 0."),
+            ("simulate.start=1997-1-1", "simulate.start must be a date such as 1997-09-30, got '1997-1-1'."),
+            ("simulate.end=1996-12-31", "simulate.start must be no later than simulate.end (1996-12-31)"),
+            (
+                "simulate.end=2150-12-31",
+                "simulate.end must be within 30 years of the first acquisition, got '2150-12-31'.",
+            ),
+            ("simulate.start=1970-01-01", "simulate.start must be between 1980-01-01 and 2199-12-31"),
+            (
+                "simulate.acquisition.since=1997-01-02",
+                "simulate.acquisition.since must be no later than simulate.start (1997-01-01)",
+            ),
+            (
+                "simulate.acquisition.until=1998-07-01",
+                "simulate.acquisition.until must be from 1997-01-01 to simulate.end (1998-06-30)",
+            ),
+            (
+                "simulate.acquisition.growth=-1",
+                "simulate.acquisition.growth must be annual and effective, from -0.9 to 10",
+            ),
+            ("simulate.dates=hour", "simulate.dates must be day or time, got 'hour'."),
+            (
+                "simulate.truth.purchase_model=pareto",
+                "simulate.truth.purchase_model must be one of bg_nbd, mbg_nbd",
+            ),
+            (
+                "simulate.truth.parameters.alpha=0",
+                "simulate.truth.parameters.alpha must be from 1e-06 to 1e+09, got 0.",
+            ),
+            ("simulate.truth.parameters.a=-0.1", "simulate.truth.parameters.a must be from 0 to 1e+09, got -0.1."),
+            ("simulate.truth.parameters.q=1", "simulate.truth.parameters.q must be from 1.000000001 to 1e+09, got 1."),
+            ("simulate.truth.parameters.r=nan", "simulate.truth.parameters.r must be from 1e-06 to 1e+09, got nan."),
+            (
+                "simulate.truth.parameters.r=1000",
+                "a customer who stays buys at most 5,000 times on average, got '17,613 times in 546 days'.",
+            ),
+            ("simulate.season.amplitude=1", "simulate.season.amplitude must be at least 0 and below 1, got 1.0."),
+            ("simulate.season.peak_day=366", "simulate.season.peak_day must be a day of the year, 1 to 365, got 366."),
+            ("simulate.refunds.share=1.5", "simulate.refunds.share must be a share, from 0 to 1, got 1.5."),
+            ("simulate.refunds.delay_days=-1", "simulate.refunds.delay_days must be from 0 to 3650, got -1.0."),
+            ("simulate.dirt.null_ids=-0.1", "simulate.dirt.null_ids must be a share, from 0 to 1, got -0.1."),
+            (
+                "+simulate.segments={amount: {a: 1.0}}",
+                "simulate.segments.amount must be a name other than customer_id, date",
+            ),
+            (
+                "+simulate.segments={land: {a: 0.5, b: 0.4}}",
+                "simulate.segments.land must be names with shares above 0 that add",
+            ),
+            ("output=' '", "output must be the path of a .parquet file, or of a new folder, got ' '."),
+            (
+                "truth=truth.csv",
+                "truth must be a path that ends in .parquet and is not output, or null, got 'truth.csv'.",
+            ),
+            ("truth=simulated.parquet", "truth must be a path that ends in .parquet and is not output, or null"),
+            ("seed=-1", "seed must be from 0 to 2^63 - 1, got -1."),
+            ("simulate.dirt.typos=0.1", "there is no setting simulate.dirt.typos"),
+        ],
+        9,
+    ),
 )
 def test_a_wrong_setting_is_refused_with_its_full_key(override: str, message: str) -> None:
     with pytest.raises((SettingsError, OmegaConfBaseException, HydraException)) as refused:
@@ -602,6 +615,7 @@ def command(*arguments: str, folder: Path) -> subprocess.CompletedProcess[str]:
     return subprocess.run([script, *arguments], cwd=folder, capture_output=True, text=True, check=False)
 
 
+@pytest.mark.slow
 def test_the_command_says_what_it_wrote_and_what_comes_next(tmp_path: Path) -> None:
     asks = ["simulate=heavy", "simulate.customers=200", "simulate.refunds.share=0.1", "truth=truth.parquet", "seed=5"]
     done = command(*asks, folder=tmp_path)

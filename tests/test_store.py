@@ -412,6 +412,7 @@ def register(settings: RegistrySettings, posterior: Posterior, **tags: str) -> r
         )
 
 
+@pytest.mark.slow
 def test_an_interrupted_registration_is_used_nowhere_and_marked_once_its_process_is_dead(
     settings: RegistrySettings, posterior: Posterior, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -483,6 +484,7 @@ registry.load("models:/clv@champion")
 """
 
 
+@pytest.mark.slow
 def test_no_temporary_folder_outlives_a_command(tmp_path: Path) -> None:
     temporary = tmp_path / "tmp"
     temporary.mkdir()

@@ -101,6 +101,7 @@ def test_the_reason_why_nothing_was_registered_is_the_right_one(
     assert why_unregistered(verdict, register) == words
 
 
+@pytest.mark.slow
 def test_a_sweep_announces_each_run_and_ends_with_a_table_that_holds_the_refused_one(tmp_path: Path) -> None:
     log = tmp_path / "log.parquet"
     write_log(compose_settings("simulate", ["simulate.customers=600"]).simulate, str(log), seed=3)

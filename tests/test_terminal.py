@@ -12,6 +12,7 @@ import mlflow
 import numpy as np
 import pandas as pd
 import pytest
+from cases import few
 from omegaconf import OmegaConf
 
 from tenure import batch
@@ -98,7 +99,7 @@ def unread(*command: str, folder: Path) -> tuple[int, str]:
     return process.returncode, said
 
 
-@pytest.mark.parametrize("arguments", [["--help"], ["--version"], ["--cfg", "job"], ["-m", "seed=1,2"], []])
+@pytest.mark.parametrize("arguments", few([["--help"], ["--version"], ["--cfg", "job"], ["-m", "seed=1,2"], []], 2))
 def test_a_command_whose_output_nobody_reads_ends_without_a_trace(tmp_path: Path, arguments: list[str]) -> None:
     script = (
         "import sys; from tenure import commands; from tenure.jobs import app\n"

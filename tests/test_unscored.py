@@ -6,6 +6,7 @@ from typing import Any
 
 import pandas as pd
 import pytest
+from cases import few
 from logs import FIRST, log_of
 
 from tenure.settings import ExcludeSettings
@@ -50,7 +51,7 @@ def test_customers_who_come_later_and_later_refunds_depend_on_the_day() -> None:
     assert eighth.lines("fitted")[1] == "1 of 7 customers has no row up to 2020-01-09 and is not fitted."
 
 
-@pytest.mark.parametrize("day", range(10))
+@pytest.mark.parametrize("day", few(range(10), 3))
 def test_the_counts_add_up_to_the_customers_who_are_scored(day: int) -> None:
     accounted = log(ROWS, exclude=TESTS)
     until = FIRST + timedelta(day)
@@ -73,13 +74,13 @@ NAMED = [("ann", 30 + day, -10.0, f"C5{day:02d}") for day in range(30)]
 
 @pytest.mark.parametrize(
     ("cancelled", "pattern", "said"),
-    [
+    few([
         (OWN, "^C(.*)", "30 order ids, and of the orders that its group names none is in the log ('C900' names"),
         ([*OWN, NAMED[0]], "^C(.*)", "31 order ids, and of the orders that its group names 1 is in the log"),
         (NAMED, "^C5(.*)", "('C500' names '00')"),
         (NAMED, "^K(.*)", "it matches no order id of the log (an order id there: '500')"),
         (NAMED, "^X", "it matches no order id"),
-    ],
+    ], 2),
 )  # fmt: skip
 def test_a_pattern_of_cancellations_that_does_not_fit_the_log_is_a_warning(
     cancelled: list[Row], pattern: str, said: str, caplog: pytest.LogCaptureFixture

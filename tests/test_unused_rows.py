@@ -6,6 +6,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from cases import few
 from logs import settings
 
 from tenure.settings import ExcludeSettings
@@ -27,7 +28,7 @@ def fates(log: Transactions) -> dict[str, tuple[int, float]]:
 
 @pytest.mark.parametrize(
     ("rows", "changes", "fate", "amount"),
-    [
+    few([
         ("Total,,30,\n", {"exclude": {"totals": ExcludeSettings("customer_id", matches="^Total")}}, "left out: totals", 30),
         ("Grand total,not a day,1E9,\n", {"exclude": {"x": ExcludeSettings("customer_id", matches="total")}}, "left out: x", 1e9),
         ("a,,,test pending\n", {"exclude": TESTS}, "left out: tests (1 without a readable amount)", 0),
@@ -42,7 +43,7 @@ def fates(log: Transactions) -> dict[str, tuple[int, float]]:
         ("a,,4,C1\n", {"order_id": "note", "cancellations": "^C"}, "cancellations that give nothing back", 4),
         ("a,,,C1\n", {"order_id": "note", "cancellations": "^C"}, "cancellations that give nothing back (1 without a readable amount)", 0),
         (" , ,  ,\n", {"guests": "refuse"}, "blank rows", 0),
-    ],
+    ], 5),
 )  # fmt: skip
 def test_a_row_that_a_rule_leaves_out_need_not_be_readable(
     tmp_path: Path, rows: str, changes: dict[str, Any], fate: str, amount: float

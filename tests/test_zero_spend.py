@@ -122,6 +122,7 @@ def test_the_spend_fit_is_that_without_them_and_the_purchase_fit_counts_them(qui
     assert checked.loos["purchases"].count.sum() == grouped.customers
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("free", [((10, 20),), ((130, 140),), ((10, 20, 140, 300), (240, 241), (5, 260))])
 def test_every_baseline_meets_them_before_and_after_the_inner_cutoff(
     free: tuple[tuple[int, ...], ...], posterior: Posterior

@@ -70,6 +70,8 @@ class Spec:
         mean: the population's mean.
         options: whole numbers that set the model apart from others of its folder, by name.
         without_amounts: the model to fit where the amounts of single purchases are not at hand, which this one needs.
+        without_columns: the model, fitted beside this one, that scores a summary without the columns `summary.FADED`,
+            which this one needs. Empty where it needs none.
         on_orders: whether a spend model is fitted to the orders one by one.
         with_first_order: whether first orders are among them, so that customers may have `first_order_value`.
         plugged: parameters that are one number each in all draws, with the number where no fit changes it.
@@ -92,6 +94,7 @@ class Spec:
     mean: Mean
     options: Mapping[str, int] = field(default_factory=dict)
     without_amounts: str = ""
+    without_columns: str = ""
     on_orders: bool = False
     with_first_order: bool = False
     plugged: Mapping[str, float] = field(default_factory=dict)

@@ -43,6 +43,7 @@ SCORE_TOTALS: Final = "scores/totals"
 SCORE_GROUPS: Final = "scores/groups"
 SCORE_MONTHS: Final = "scores/months"  # table and figure
 
+CAMPAIGN: Final = "campaign"  # a folder of tables and the page, none of which names a customer
 DECISIONS: Final = "decisions"  # a folder of tables and the page, none of which names a customer
 
 NEW_BY_SEGMENT: Final = "new_customer/by_segment"

@@ -19,6 +19,7 @@ from .model_spec import Spec
 from .posterior_file import (
     EFFECT,
     REFUSED,
+    WITHOUT_COLUMNS,
     PosteriorError,
     PosteriorFileError,
     parameter_names,
@@ -49,6 +50,8 @@ class Posterior:
         spend_model: one of `spend.MODELS`.
         origin: method, scales and data window of the fit; JSON values only.
         segments: effects of segments on the population's parameters; None without segments.
+        without_columns: draws of the parameters of the spend model `Spec.without_columns`, as many, for customers
+            without the columns that the spend model needs; None where it needs none, or nothing was fitted for them.
     """
 
     draws: Mapping[str, NDArray[np.float64]]
@@ -56,6 +59,7 @@ class Posterior:
     spend_model: str
     origin: Mapping[str, Any] = field(default_factory=dict)
     segments: Segments | None = None
+    without_columns: Mapping[str, NDArray[np.float64]] | None = None
 
     def __post_init__(self) -> None:
         faults = unknown_models(self.purchase_model, self.spend_model)
@@ -65,8 +69,22 @@ class Posterior:
             if self.segments is not None and not faults:
                 faults += wrong_segments(self.segments, self.specs, self.draws[self.parameters[0]].shape)
         faults += _wrong_origin(self.origin)
+        if self.without_columns is not None and not faults:
+            faults += self._wrong_without_columns()
         if faults:
             raise PosteriorError(REFUSED + "; ".join(faults) + ".")
+
+    def _wrong_without_columns(self) -> list[str]:
+        """List what is wrong with the draws for customers without columns, beside draws that are right."""
+        if not self.specs[1].without_columns:
+            return [f"it has draws for customers without columns, and {self.spend_model} needs no columns"]
+        if self.segments is not None:
+            return ["it has segments, and draws for customers without columns, which have none"]
+        try:
+            self.for_missing_columns()
+        except PosteriorError as error:
+            return [f"for customers without columns {str(error).removeprefix(REFUSED).rstrip('.')}"]
+        return []
 
     @property
     def specs(self) -> tuple[Spec, Spec]:
@@ -97,11 +115,19 @@ class Posterior:
     def thin(self, count: int) -> "Posterior":
         """Return the posterior with `count` joint draws, as one chain."""
         wanted = min(count, self.size)
-        draws = {name: values[None, :] for name, values in self.joint(wanted).items()}
-        if self.segments is None:
-            return replace(self, draws=draws)
-        places = spread_evenly(self.draws[self.parameters[0]].shape, wanted)
-        return replace(self, draws=draws, segments=self.segments.take(*places))
+        chain, place = spread_evenly(self.draws[self.parameters[0]].shape, wanted)
+        draws = {name: self.draws[name] for name in self.parameters}
+        segments = None if self.segments is None else self.segments.take(chain, place)
+        without = None if self.without_columns is None else _taken(self.without_columns, chain, place)
+        return replace(self, draws=_taken(draws, chain, place), segments=segments, without_columns=without)
+
+    def for_missing_columns(self) -> "Posterior | None":
+        """Return the posterior for customers without the columns that the spend model needs; None without one."""
+        purchases, spend = self.specs
+        if self.without_columns is None:
+            return None
+        draws = {**{name: self.draws[name] for name in purchases.parameters}, **self.without_columns}
+        return Posterior(draws, self.purchase_model, spend.without_columns, self.origin)
 
     def shares(self) -> NDArray[np.float64]:
         """Return the share of the fit's customers by segment; the last is that of customers without a name."""
@@ -142,15 +168,18 @@ class Posterior:
 
     def save(self, path: str | PathLike[str]) -> None:
         """Write the posterior as `.npz`: an array per parameter and a JSON text."""
-        models = {"purchase_model": self.purchase_model, "spend_model": self.spend_model}
-        about_segments = {} if self.segments is None else {"segments": self.segments.about()}
-        about = json.dumps({**models, "origin": dict(self.origin), **about_segments}, sort_keys=True)
+        about: dict[str, Any] = {"purchase_model": self.purchase_model, "spend_model": self.spend_model}
+        about |= {"origin": dict(self.origin)} | ({} if self.segments is None else {"segments": self.segments.about()})
+        without = self.without_columns or {}
+        about |= {WITHOUT_COLUMNS: self.specs[1].without_columns} if without else {}
+        text = json.dumps(about, sort_keys=True)
         arrays: dict[str, Any] = {name: np.ascontiguousarray(self.draws[name], "<f8") for name in self.parameters}
         if self.segments is not None:
             effects = self.segments.effects.items()
             arrays |= {EFFECT + name: np.ascontiguousarray(array, "<f8") for name, array in effects}
+        arrays |= {f"{WITHOUT_COLUMNS}_{name}": np.ascontiguousarray(array, "<f8") for name, array in without.items()}
         with open(path, "wb") as file:
-            np.savez_compressed(file, about=np.array(about, f"<U{len(about)}"), **arrays)
+            np.savez_compressed(file, about=np.array(text, f"<U{len(text)}"), **arrays)
 
     @classmethod
     def load(cls, path: str | PathLike[str]) -> "Posterior":
@@ -159,9 +188,17 @@ class Posterior:
         Raises PosteriorFileError for any other file.
         """
         with uniform_errors(path):
-            draws, effects, about = read_file(path, MOST_DRAWS)
+            draws, effects, without, about = read_file(path, MOST_DRAWS)
             segments = Segments.of_about(about["segments"], effects) if "segments" in about else None
-            return cls(draws, about["purchase_model"], about["spend_model"], about["origin"], segments)
+            models = about["purchase_model"], about["spend_model"]
+            return cls(draws, *models, about["origin"], segments, without or None)
+
+
+def _taken(
+    draws: Mapping[str, NDArray[np.float64]], chain: NDArray[np.int64], place: NDArray[np.int64]
+) -> dict[str, NDArray[np.float64]]:
+    """Return some draws, as one chain."""
+    return {name: np.ascontiguousarray(array[chain, place])[None] for name, array in draws.items()}
 
 
 def spread_evenly(shape: tuple[int, ...], wanted: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:

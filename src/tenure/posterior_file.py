@@ -24,6 +24,8 @@ MOST_BYTES = 16_000_000
 ABOUT = {"purchase_model", "spend_model", "origin"}
 OF_SEGMENTS = {"names", "values", "customers", "first_orders"}
 EFFECT = "segment_effect_"  # starts the name of an array
+WITHOUT_COLUMNS = "without_columns"  # an entry of `about`, and the start of the names of arrays
+OPTIONAL = {"segments", WITHOUT_COLUMNS}
 ADVICE = "Restore it from where it was saved, or train again."
 REFUSED = "This is not a posterior: "
 
@@ -58,8 +60,8 @@ def uniform_errors(path: str | PathLike[str]) -> Iterator[None]:
 type Arrays = dict[str, NDArray[np.float64]]
 
 
-def read_file(path: str | PathLike[str], most_draws: int) -> tuple[Arrays, Arrays, dict[str, Any]]:
-    """Read a posterior's draws, the effects of its segments and its `about`.
+def read_file(path: str | PathLike[str], most_draws: int) -> tuple[Arrays, Arrays, Arrays, dict[str, Any]]:
+    """Read a posterior's draws, the effects of its segments, the draws without columns and its `about`.
 
     Every size is checked before anything is decompressed.
     """
@@ -68,17 +70,25 @@ def read_file(path: str | PathLike[str], most_draws: int) -> tuple[Arrays, Array
     with zipfile.ZipFile(path) as archive:
         about = _read_about(archive, most_draws)
         parameters = parameter_names(about["purchase_model"], about["spend_model"])
-        effects = _effects(about)
-        names = (*parameters, *effects)
+        effects, without = _effects(about), _without_columns(about)
+        names = (*parameters, *without, *effects)
         members = _members(archive, names)
         headers = {name: _read_header(archive, members[name], name, most_draws) for name in names}
-        shapes = {headers[name] for name in parameters}
+        shapes = {headers[name] for name in (*parameters, *without)}
         if len(shapes) > 1:
             raise PosteriorFileError(f"its parameters have different shapes: {sorted(shapes)}")
         _check_effects({headers[name] for name in effects}, shapes, about)
         read = {name: _read_data(archive, members[name]).reshape(headers[name]).astype(np.float64) for name in names}
         of_effects = {name.removeprefix(EFFECT): read[name] for name in effects}
-        return {name: read[name] for name in parameters}, of_effects, about
+        of_others = {name.removeprefix(f"{WITHOUT_COLUMNS}_"): read[name] for name in without}
+        return {name: read[name] for name in parameters}, of_effects, of_others, about
+
+
+def _without_columns(about: dict[str, Any]) -> tuple[str, ...]:
+    """Return the names of the arrays for customers without columns."""
+    if WITHOUT_COLUMNS not in about:
+        return ()
+    return tuple(f"{WITHOUT_COLUMNS}_{name}" for name in SPEND_MODELS[about[WITHOUT_COLUMNS]].parameters)
 
 
 def _effects(about: dict[str, Any]) -> tuple[str, ...]:
@@ -162,12 +172,17 @@ def _read_about(archive: zipfile.ZipFile, most_draws: int) -> dict[str, Any]:
         about = json.loads(str(_read_data(archive, member)[0]))
     except (ValueError, RecursionError) as error:
         raise PosteriorFileError(f"its `about` is not JSON: {error}") from None
-    if not isinstance(about, dict) or set(about) - {"segments"} != ABOUT:
-        raise PosteriorFileError(f"its `about` must have {', '.join(sorted(ABOUT))}, and nothing else but segments")
+    if not isinstance(about, dict) or set(about) - OPTIONAL != ABOUT:
+        others = " and ".join(sorted(OPTIONAL))
+        raise PosteriorFileError(f"its `about` must have {', '.join(sorted(ABOUT))}, and nothing else but {others}")
     if "segments" in about and not _are_segments(about["segments"]):
         raise PosteriorFileError(f"its segments must have {', '.join(sorted(OF_SEGMENTS))}: lists of one length")
     if faults := unknown_models(about["purchase_model"], about["spend_model"]):
         raise PosteriorFileError("; ".join(faults))
+    wanted = SPEND_MODELS[about["spend_model"]].without_columns
+    if WITHOUT_COLUMNS in about and (not wanted or about[WITHOUT_COLUMNS] != wanted):
+        named = ascii(about[WITHOUT_COLUMNS])[:50]
+        raise PosteriorFileError(f"its {WITHOUT_COLUMNS} is {named}, not {wanted or 'absent'}")
     return about
 
 

@@ -34,6 +34,7 @@ from numpy.typing import NDArray
 
 from .errors import InputError, Reason
 from .scorer import Scorer
+from .summary import FADED
 
 type Floats = NDArray[np.float64]
 
@@ -164,6 +165,7 @@ def _spread_alike(history: pd.DataFrame, clock: float, scorer: Scorer) -> bool:
     """Return whether the model, at that clock, spreads purchases over customers as they are spread."""
     times = np.quantile(np.repeat(history["T"], history["size"]), (np.arange(TIMES) + 0.5) / TIMES)
     new = pd.DataFrame({"customer_id": ["new"], "frequency": 0, "recency": 0, "T": 0, "monetary_value": 0.0})
+    new = new.assign(**dict.fromkeys(FADED, 0.0))
     simulated = []
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of a long horizon

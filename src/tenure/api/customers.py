@@ -61,8 +61,8 @@ class Customers:
     id_type: str = STRING
 
     def scored(self) -> CustomerSummary | pd.DataFrame:
-        """Return what a scorer takes: of a log the summary, which has its orders; otherwise what was given."""
-        return self.summary if self.summary.orders is not None else self.given
+        """Return what a scorer takes: of a log the summary, which may have its orders; otherwise what was given."""
+        return self.summary if self.is_log or self.summary.orders is not None else self.given
 
     def beside(self, table: pd.DataFrame) -> Any:
         """Return a row per customer in the kind that the caller gave: same order, index and type of the ids."""
@@ -121,9 +121,11 @@ def collected(data: object, name: str) -> object:
     return data if isinstance(data, str | PathLike | CustomerSummary) else Frame.of(data, name)
 
 
-def customers_of(log: Log, settings: TrainSettings, window: AcquisitionWindow = EVERYONE) -> Customers:
+def customers_of(
+    log: Log, settings: TrainSettings, window: AcquisitionWindow = EVERYONE, *, with_orders: bool
+) -> Customers:
     """Summarise the customers of a log at the end of observation, sorted by id: by number where ids are integers."""
-    summary = summarize(log.transactions, settings.rfm.end, window)
+    summary = summarize(log.transactions, settings.rfm.end, window, with_orders=with_orders)
     id_type = choose_type(log.transactions, settings.transactions.id_type)
     if id_type != STRING:
         order = summary.table.astype({ID: id_type})[ID].argsort(kind="stable")

@@ -53,13 +53,15 @@ def decisions_of(
     decide.refuse_names(transactions.segments)
     decide.require_model(state.scorer, "This model", checked)
     days = decide.Days.of(end, checked.horizon_days, settings)
-    histories = decide.stream_histories(transactions, days, customers.id_type, state.scorer.delta)
-    decide.require_costs(histories, settings, transactions.segments)
+    of_model = decide.names_of(state.posterior)
+    decide.require_cost_names(settings, transactions.segments, of_model)
     question = decide.Question(state.scorer, checked, settings, days, transactions.segments, *_backtest(state))
+    histories = decide.stream_histories(transactions, days, customers.id_type, state.scorer.delta)
+    decide.require_costs(histories, question)
     rows: list[pd.DataFrame] = []
-    result = decide.derive(histories, len(customers.summary.table), question, rows.append)
+    result = decide.derive(histories, question, rows.append)
     tables = {name.removesuffix(".csv"): customers.like(table) for name, table in result.tables().items()}
-    every = customers.like(pd.concat(rows, ignore_index=True))
+    every = customers.like(pd.concat(rows).sort_values("customer_id", ignore_index=True))
     return Decisions(customers=every, totals=decide.summary_of(result), params=question.score_params, **tables)
 
 

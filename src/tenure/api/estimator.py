@@ -16,8 +16,10 @@ from tenure.scorer import NewCustomer, ScoreError, Scorer, tabulate_new_customer
 from tenure.settings import RfmSettings, TrainSettings, carry_segments
 from tenure.summary import CustomerSummary
 from tenure.totals import estimate_drifts
+from tenure.transactions import choose_type
 
 from . import saved
+from .campaigns import Campaign, campaign_of
 from .customers import Customers, collected, customers_of, read_log, summary_of
 from .decisions import Decisions, decisions_of
 from .fitted import FitResult, Fitted, NotFittedError, require_units
@@ -215,9 +217,46 @@ class CLV:
         Raises:
             DecideError: for costs of unknown channels, and a model without first orders.
         """
-        state, used = self._fitted(), replace(self._settings, rfm=RfmSettings(end=day_of(end, "end")))
+        state = self._fitted()
+        used = _carrying(replace(self._settings, rfm=RfmSettings(end=day_of(end, "end"))), state)
         read = read_log(collected(log, "log"), used)
-        return decisions_of(read, customers_of(read, used), state, settings or {}, self._params(params))
+        return decisions_of(
+            read, customers_of(read, used, with_orders=_is_fading(state)), state, settings or {}, self._params(params)
+        )
+
+    def campaign(
+        self,
+        log: object,
+        customers: object = None,
+        *,
+        start: Day | None = None,
+        end: Day | None = None,
+        plan: bool = False,
+        settings: Mapping[str, Any] | None = None,
+        **params: Any,
+    ) -> Campaign:
+        """Measure a campaign, as `tenure-campaign` does, or with `plan=True` what it could find before it starts.
+
+        Args:
+            log: a purchase log, as `fit` takes it.
+            customers: a table with the columns `customer_id` and `arm`, or its path; None: all customers, of a plan.
+            start: the first day of the campaign; None: the day after the log, of a plan.
+            end: the last day that counts; None: the last day of the log.
+            plan: whether the campaign is still to come.
+            settings: settings of `campaign` that differ, such as `{"costs": {"mail": 1.2}, "segments": ["country"]}`.
+            **params: `margin` and `level`.
+
+        Raises:
+            CampaignError: for customers, arms and days that cannot be measured.
+        """
+        state, used = self._fitted(), _carrying(self._settings, self._fitted())
+        days = {name: day_of(day, name) for name, day in (("start", start), ("end", end)) if day is not None}
+        read = read_log(collected(log, "log"), replace(used, rfm=RfmSettings()))
+        id_type = choose_type(read.transactions, used.transactions.id_type)
+        return campaign_of(
+            read, customers, state, {**(settings or {}), **days}, params, used.transactions,
+            plan=plan, seed=self._settings.seed, id_type=id_type,
+        )  # fmt: skip
 
     def new_customer(self, *, to_infinity: bool = False, **params: Any) -> NewCustomer:
         """Compute the clv of a customer who is not yet acquired, first order included; `.table()` shows it.
@@ -301,9 +340,12 @@ class CLV:
         if customers is not None:
             return customers, customers
         log = read_log(data, self._settings, "data")
-        customers = customers_of(log, self._settings)
+        orders = self._settings.fit.needs_orders
+        customers = customers_of(log, self._settings, with_orders=orders)
         window = AcquisitionWindow.of(self._settings.rfm, log.transactions)
-        return customers, customers if window == EVERYONE else customers_of(log, self._settings, window)
+        if window == EVERYONE:
+            return customers, customers
+        return customers, customers_of(log, self._settings, window, with_orders=orders)
 
     def _fitted(self) -> Fitted:
         if self._state is None:
@@ -329,7 +371,7 @@ class CLV:
         if customers is None:
             window = RfmSettings(end=day_of(end, "end"))
             settings = _carrying(replace(self._settings, rfm=window), state)
-            customers = customers_of(read_log(data, settings, "customers"), settings)
+            customers = customers_of(read_log(data, settings, "customers"), settings, with_orders=_is_fading(state))
         require_units(customers, state, allow_unit_change=allow_unit_change)
         return state, customers
 
@@ -342,6 +384,11 @@ def _fit(customers: Customers, fitted: CustomerSummary, settings: TrainSettings)
     drifts = estimate_drifts({}, until, settings.backtest.drift, seed=settings.seed)
     compressed = CompressedSummary.of(fitted, settings.fit.segments)
     return Fitted(result.posterior, scorer, drifts, customers, FitResult(result, compressed, seed))
+
+
+def _is_fading(state: Fitted) -> bool:
+    """Return whether the spend model needs the order of purchases; that of an older version does not."""
+    return getattr(state.scorer, "delta", None) is not None
 
 
 def _carrying(settings: TrainSettings, state: Fitted) -> TrainSettings:

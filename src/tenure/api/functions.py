@@ -12,7 +12,7 @@ from tenure import pipeline
 from tenure.pipeline import StageFit
 from tenure.rfm import AcquisitionWindow, CompressedSummary
 from tenure.scorer import Scorer
-from tenure.settings import TrainSettings
+from tenure.settings import SettingsError, TrainSettings
 
 from . import saved
 from .customers import Customers, customers_of, read_log, typed_ids
@@ -25,15 +25,17 @@ RUN = "(runs:/)?[0-9a-f]{32}"
 OTHERS = "nor a model (models:/clv@champion, models:/clv/3), nor a run (runs:/ and the 32 digits of its id)"
 
 
-def summarize(log: object, **settings: Unpack[WindowWords]) -> Any:
+def summarize(log: object, *, delta: float | None = None, **settings: Unpack[WindowWords]) -> Any:
     """Return the customer summary of a purchase log, in the kind of table that came in, sorted by id.
 
     Columns: `customer_id` (type as in the log), `frequency` (repeat purchase days), `recency`, `T` (days),
-    `monetary_value` (mean spend per repeat purchase day), then the `segments`.
+    `monetary_value` (mean spend per repeat purchase day), `first_order_value`, then the `segments`; with `delta` also
+    `faded_frequency` and `faded_spend`.
 
     Args:
         log: one row per sale or refund: pandas, Polars, Arrow, a lazy frame, a DuckDB relation, an Ibis table; or the
             path of a file.
+        delta: of a model of fading evidence on spend, `clv.scorer.delta`, for the columns that such a model needs.
         **settings: how the log is read (`customer_id`, `date`, `amount`, ...), `end` (of observation; by default the
             last day of the log), and `burn_in_days` or `acquisition`.
 
@@ -44,10 +46,14 @@ def summarize(log: object, **settings: Unpack[WindowWords]) -> Any:
     Example:
         >>> summary = tenure.summarize(log, customer_id="client", end="1998-01-31")  # doctest: +SKIP
     """
+    if delta is not None and not (isinstance(delta, float | int) and 0 < delta <= 1):
+        raise SettingsError(f"delta must be above 0 and at most 1, or None, got {delta!r}.")
     used = settings_of(settings, WindowWords, "tenure.summarize")
     read = read_log(log, used)
-    customers = customers_of(read, used, AcquisitionWindow.of(used.rfm, read.transactions))
-    return customers.like(typed_ids(customers.given, customers.id_type))
+    window = AcquisitionWindow.of(used.rfm, read.transactions)
+    customers = customers_of(read, used, window, with_orders=delta is not None)
+    table = customers.given if delta is None else customers.summary.with_faded(delta).table
+    return customers.like(typed_ids(table, customers.id_type))
 
 
 @dataclass(frozen=True)
@@ -120,7 +126,7 @@ def train(log: object, *, cutoff: Day | None = None, **settings: Unpack[TrainWor
     read = read_log(log, used)
     result = pipeline.train(read.transactions, used)
     of_pipeline: Mapping[str, Any] = {one.name: getattr(result, one.name) for one in fields(result)}
-    return Training(**of_pipeline, settings=used, customers=customers_of(read, used))
+    return Training(**of_pipeline, settings=used, customers=customers_of(read, used, with_orders=used.fit.needs_orders))
 
 
 def load(path: str | PathLike[str]) -> CLV:

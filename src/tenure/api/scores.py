@@ -29,6 +29,8 @@ class Scores:
         extrapolated_share: the share of expected clv beyond the longest time that a customer was observed; None where
             the horizon does not reach so far.
         unstable_means: how many customers' mean clv rests on a few draws.
+        without_columns: how many customers lack the columns that the spend model needs (`faded_frequency`,
+            `faded_spend`), and are scored with the model that was fitted to mean spends: all of them, or none.
 
     Example:
         >>> import pandas as pd, tenure
@@ -45,6 +47,7 @@ class Scores:
     months: Any | None = None
     extrapolated_share: float | None = None
     unstable_means: int = 0
+    without_columns: int = 0
 
 
 def scores_of(result: scorer.Scores, customers: Customers, drifts: Drifts | None, *, with_end: bool = True) -> Scores:
@@ -69,6 +72,7 @@ def scores_of(result: scorer.Scores, customers: Customers, drifts: Drifts | None
         None if months is None else customers.like(months),
         result.extrapolated_share,
         result.unstable_means,
+        getattr(result, "without_columns", 0),  # the scorer of an older version has none
     )
 
 

@@ -75,6 +75,7 @@ class FitWords(WindowWords, total=False):
     joint_draws: int
     compare_segments: bool
     segment_spread: Table
+    delta_prior: Table
     no_repeat_buyers: str
     scale: Table
     priors: Any

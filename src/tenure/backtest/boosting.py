@@ -70,7 +70,7 @@ def forecast_by_boosting(
     period = min(horizon_days, (cutoff - transactions.first_day).days // 2)
     if period < 1:
         raise BacktestError(f"The calibration to {cutoff} has no earlier cut-off to fit a regression at.")
-    past = split_log(transactions, cutoff - timedelta(days=period), cutoff)
+    past = split_log(transactions, cutoff - timedelta(days=period), cutoff, with_orders=False)
     rng = stream(seed, "backtest.boosting.sample")
     size = len(past.holdout)
     chosen = rng.choice(size, min(size, settings.most_customers), replace=False)

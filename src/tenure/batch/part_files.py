@@ -95,7 +95,7 @@ class PartFiles:
         def totals(sums: Any, customers: int = about["customers"]) -> Totals:
             return Totals(customers, sums, about["most_clv"])
 
-        def scores(start: str, unstable: int = 0, free: int = 0, new: int = 0) -> Scores:
+        def scores(start: str, unstable: int = 0, free: int = 0, new: int = 0, without: int = 0) -> Scores:
             beyond, months = arrays.get(f"{start}extrapolated"), arrays.get(f"{start}months")
             at = about["groups"] if not start else []
             groups = {
@@ -114,9 +114,10 @@ class PartFiles:
                 unstable,
                 free,
                 new_segment_customers=new,
+                without_columns=without,
             )
 
-        counts = ("unstable_means", "free_repeat_buyers", "new_segment_customers")
+        counts = ("unstable_means", "free_repeat_buyers", "new_segment_customers", "without_columns")
         first = scores("", *(about[name] for name in counts))
         residual = scores("residual_") if "residual_totals" in arrays else None
         return Sums(first, residual, None if about["largest"] is None else Largest(*about["largest"]))
@@ -154,6 +155,7 @@ def _facts(sums: Sums, groups: Groups) -> dict[str, Any]:
         "unstable_means": scores.unstable_means,
         "free_repeat_buyers": scores.free_repeat_buyers,
         "new_segment_customers": scores.new_segment_customers,
+        "without_columns": scores.without_columns,
         "largest": None if largest is None else [_plain(largest.customer_id), largest.clv],
     }
 

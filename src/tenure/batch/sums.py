@@ -117,6 +117,7 @@ class Scored:
             "score.unstable_means": scores.unstable_means,
             "score.free_repeat_buyers": scores.free_repeat_buyers,
             "score.new_segment_customers": scores.new_segment_customers,
+            "score.without_columns": scores.without_columns,
             "score.extrapolated_share": scores.extrapolated_share,
             "score.residual_share_beyond": self.residual_beyond,
             "score.largest_clv_share": self.largest_share,
@@ -172,6 +173,7 @@ def merge(scores: Scores | None, more: Scores) -> Scores:
         unstable_means=scores.unstable_means + more.unstable_means,
         free_repeat_buyers=scores.free_repeat_buyers + more.free_repeat_buyers,
         new_segment_customers=scores.new_segment_customers + more.new_segment_customers,
+        without_columns=scores.without_columns + more.without_columns,
     )
 
 
@@ -196,6 +198,7 @@ def sums_of(scores: Any) -> Scores:
         getattr(scores, "unstable_means", 0),
         getattr(scores, "free_repeat_buyers", 0),
         new_segment_customers=getattr(scores, "new_segment_customers", 0),
+        without_columns=getattr(scores, "without_columns", 0),
     )
 
 

@@ -3,6 +3,6 @@
 Help and version are printed before anything heavy is imported.
 """
 
-from .entry import backtest, decide, main, promote, report, score, simulate, train
+from .entry import backtest, campaign, decide, main, promote, report, score, simulate, train
 
-__all__ = ["backtest", "decide", "main", "promote", "report", "score", "simulate", "train"]
+__all__ = ["backtest", "campaign", "decide", "main", "promote", "report", "score", "simulate", "train"]

@@ -31,6 +31,11 @@ def decide() -> None:
     _run("decide", sys.argv[1:])
 
 
+def campaign() -> None:
+    """Run `tenure-campaign`."""
+    _run("campaign", sys.argv[1:])
+
+
 def backtest() -> None:
     """Run `tenure-backtest`."""
     _run("backtest", sys.argv[1:])

@@ -142,6 +142,48 @@ PAGES: Mapping[str, Page] = {
         f"3 the training run's verdict is FAIL, 4 no such model, {LOST}",
         {"decide": "refill, shop: settings of conf/decide"},
     ),
+    "campaign": Page(
+        "measure a campaign against its control, or what one could find before it starts",
+        "Reads the campaign's customers with their arms (CSV or Parquet), the purchase log and a registered model, and"
+        " compares what each arm did from the start on with the control, adjusted for what the model expected at the"
+        " start. Writes a new folder: effects by arm and by segment (CSV), a row for each customer"
+        " (customers.parquet), a dictionary of every column, and a page for people (report.html).",
+        (
+            ("campaign.customers=mailing.csv campaign.start=2025-03-01", "up to the end of the log"),
+            (
+                "campaign.customers=mailing.csv campaign.start=2025-03-01 campaign.end=2025-05-31"
+                " 'campaign.costs={mail: 1.2}' 'campaign.segments=[country]' score.margin=0.35",
+                "with costs, by segment",
+            ),
+            ("campaign.customers=mailing.csv campaign.start=2025-03-01 campaign.control=null", "without a control"),
+            ("plan=true campaign.days=60 'campaign.shares={control: 0.2, mail: 0.8}'", "before it starts"),
+        ),
+        (
+            "model",
+            "output",
+            "plan",
+            "campaign.customers",
+            "campaign.columns.customer_id",
+            "campaign.columns.arm",
+            "campaign.columns.cost",
+            "campaign.segments",
+            "campaign.control",
+            "campaign.start",
+            "campaign.end",
+            "campaign.days",
+            "campaign.costs",
+            "campaign.shares",
+            "campaign.currency",
+            "campaign.locale",
+            *LOG,
+            "rfm.end",
+            "score.margin",
+            "score.level",
+            *END,
+        ),
+        f"3 the training run's verdict is FAIL, 4 no such model, {LOST}",
+        {},
+    ),
     "backtest": Page(
         "test the forecasts on the past, beside baselines, and estimate the drift of totals",
         "Fits at several cut-offs of one purchase log, forecasts from each, and compares the model with simpler"

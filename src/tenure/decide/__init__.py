@@ -6,12 +6,13 @@
 `decisions` tabulate, `dictionary` names every column. Each number comes from the model's scorer or its processes.
 """
 
-from .costs import require_costs
+from .costs import require_cost_names, require_costs
 from .decisions import NAMING_CUSTOMERS, Decisions, derive, summary_of
 from .futures import require_model
 from .history import Days, DecideError, refuse_names, stream_histories
+from .history_file import HistoryFile
 from .question import Question
-from .returns import ALL
+from .segments import ALL, names_of
 
 __all__ = [
     "ALL",
@@ -19,9 +20,12 @@ __all__ = [
     "Days",
     "DecideError",
     "Decisions",
+    "HistoryFile",
     "Question",
     "derive",
+    "names_of",
     "refuse_names",
+    "require_cost_names",
     "require_costs",
     "require_model",
     "stream_histories",

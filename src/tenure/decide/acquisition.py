@@ -156,22 +156,25 @@ def ceiling_row(ceiling: Ceiling, ratio: float, level: float, cost: float) -> di
 
 
 def tabulate_acquisition(
-    new: NewCustomers, channels: Mapping[str, Mapping[str, float]], level: float, settings: DecideSettings
+    new: Mapping[str, NewCustomers],
+    channels: Mapping[str, Mapping[str, Any]],
+    level: float,
+    settings: DecideSettings,
 ) -> pd.DataFrame:
     """Tabulate ceilings by channel and horizon.
 
     Args:
-        new: the margin of new customers, which are alike in all channels: the model is of all customers.
-        channels: by channel its `customers`, `cost` (or NaN) and what was observed of them.
+        new: the margin of new customers by channel.
+        channels: by channel its `population`, `customers`, `cost` (or NaN) and what was observed of them.
         level: of the intervals.
         settings: the ratio.
     """
     rows = []
     for channel, facts in channels.items():
         cost = facts["cost"]
-        paid = payback(new, cost, level) if not math.isnan(cost) else {}
+        paid = payback(new[channel], cost, level) if not math.isnan(cost) else {}
         observed = {name: value for name, value in facts.items() if name != "cost"}
-        for ceiling in new.ceilings:
+        for ceiling in new[channel].ceilings:
             row = ceiling_row(ceiling, settings.acquisition.ratio, level, cost)
             rows.append({"channel": channel, "horizon_days": ceiling.horizon_days, **observed, **row, **paid})
     table = pd.DataFrame(rows)

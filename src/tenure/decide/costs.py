@@ -5,29 +5,40 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from ..rfm import StreamedSummary
 from ..settings import DecideSettings
 from ..transactions import NO_SEGMENT
 from .futures import Floats
 from .history import DecideError
+from .history_file import HistoryFile
+from .question import Question
+from .segments import ALL, channels_of
+
+SHOWN = 3
 
 
-def cost_of(part: pd.DataFrame, settings: DecideSettings) -> Floats:
-    """Return what each customer cost to acquire; NaN where no cost is given."""
+def cost_of(part: pd.DataFrame, settings: DecideSettings, columns: Sequence[str] = ()) -> Floats:
+    """Return what each customer cost to acquire; NaN where no cost is given.
+
+    `columns` are those whose values are the channels.
+    """
     acquisition = settings.acquisition
-    costs = np.full(len(part), np.nan)
-    if acquisition.channel is not None:
-        costs = part[acquisition.channel].astype(object).map(acquisition.costs).to_numpy(np.float64)
-    elif acquisition.costs:
-        costs[:] = acquisition.costs["all"]
+    channels = pd.Series(channels_of(part, columns))
+    of_channel = channels.map(acquisition.costs).astype(np.float64)
+    costs = np.asarray(of_channel.fillna(acquisition.costs.get(ALL, np.nan)), np.float64)
     if acquisition.cost_segment is not None:
         own = pd.to_numeric(part[acquisition.cost_segment], errors="coerce").to_numpy(np.float64, na_value=np.nan)
         costs = np.where(np.isnan(own), costs, own)
     return costs
 
 
-def require_costs(histories: StreamedSummary, settings: DecideSettings, segments: Sequence[str]) -> None:
-    """Raise DecideError for segments that the log does not have, channels without a customer, and costs of no kind."""
+def require_cost_names(settings: DecideSettings, segments: Sequence[str], of_model: Sequence[str] = ()) -> None:
+    """Raise DecideError for segments that the log does not have, and for costs of channels where there are none.
+
+    Args:
+        settings: the costs.
+        segments: of the log.
+        of_model: the columns by which the model has segments.
+    """
     acquisition = settings.acquisition
     for key, name in (("channel", acquisition.channel), ("cost_segment", acquisition.cost_segment)):
         if name is not None and name not in segments:
@@ -36,31 +47,42 @@ def require_costs(histories: StreamedSummary, settings: DecideSettings, segments
                 f"decide.acquisition.{key} is {name!r}, which is no segment of the log. Its segments"
                 f" (transactions.segments): {there}."
             )
-    if acquisition.channel is not None and acquisition.costs:
-        _require_channels(histories, acquisition.channel, acquisition.costs)
+    names = sorted(set(acquisition.costs) - {ALL})
+    if names and acquisition.channel is None and not of_model:
+        raise DecideError(
+            f"decide.acquisition.costs names channels ({', '.join(map(repr, names[:SHOWN]))}), and nothing says which"
+            " customers they are of. Name the segment with the channels in decide.acquisition.channel, or give"
+            " {all: cost}."
+        )
+
+
+def require_costs(histories: HistoryFile, question: Question) -> None:
+    """Raise DecideError for costs of channels without a customer, and for customers' own costs that are none."""
+    acquisition = question.settings.acquisition
+    if set(acquisition.costs) - {ALL}:
+        _require_channels(histories, question.channel_columns, acquisition.costs)
     if acquisition.cost_segment is not None:
         _require_amounts(histories, acquisition.cost_segment)
 
 
-def _require_amounts(histories: StreamedSummary, name: str) -> None:
-    text = histories.table[name].cast("string")
-    amount = text.try_cast("float64")
-    is_wrong = (text != NO_SEGMENT) & (amount.isnull() | amount.isnan() | amount.isinf() | (amount < 0))
-    wrong = histories.table.filter(is_wrong)
-    number = int(wrong.count().to_pyarrow().as_py())
+def _require_amounts(histories: HistoryFile, name: str) -> None:
+    number, values = 0, set[str]()
+    for part in histories.parts():
+        text = part[name][part[name].notna() & (part[name] != NO_SEGMENT)].astype(str)
+        amount = pd.to_numeric(text, errors="coerce")
+        wrong = text[~(np.isfinite(amount) & (amount >= 0))]
+        number, values = number + len(wrong), {*values, *wrong}
+        values = set(sorted(values)[:SHOWN])
     if number:
-        values = wrong.select(name).distinct().order_by(name).limit(3).to_pyarrow().to_pylist()
-        first = ", ".join(repr(row[name]) for row in values)
         raise DecideError(
             f"decide.acquisition.cost_segment: {number:,} customers have a {name} that is no cost of 0 or more (first:"
-            f" {first}). Leave it empty where the cost is not known."
+            f" {', '.join(map(repr, sorted(values)))}). Leave it empty where the cost is not known."
         )
 
 
-def _require_channels(histories: StreamedSummary, name: str, costs: dict[str, float]) -> None:
-    values = histories.table.select(name).distinct().to_pyarrow().to_pylist()
-    there = sorted(str(row[name]) for row in values if row[name] != NO_SEGMENT)
-    unknown = sorted(set(costs) - set(there))
+def _require_channels(histories: HistoryFile, columns: Sequence[str], costs: dict[str, float]) -> None:
+    values = set[str]().union(*(pd.unique(channels_of(part, columns)) for part in histories.parts()))
+    there, unknown = sorted(values - {NO_SEGMENT}), sorted(set(costs) - values - {ALL})
     if unknown:
         shown, more = ", ".join(map(repr, there[:5])), ", ..." if len(there) > 5 else ""
         raise DecideError(

@@ -1,20 +1,23 @@
 """Derive all decisions from a model and a log: two passes over the customers, part by part."""
 
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 
-from ..rfm import StreamedSummary
-from .acquisition import NewCustomers, value_new_customers
+from ..scorer import NEW_SEGMENT
+from ..summary import FADED
+from .acquisition import NewCustomers
+from .channels import value_channels
 from .dictionary import DISAGREEMENTS, KEEP, tabulate_dictionary
 from .futures import Floats, simulate_blocks
-from .history import DecideError
+from .history_file import HistoryFile
 from .offers import Unreliable
 from .question import Question
 from .ranking import Ranking, Thresholds, keys_of, sampled
+from .segments import ALL, names_of
 from .sums import Sums
 from .tables import (
     tabulate_channels,
@@ -38,11 +41,12 @@ class Decisions:
         question: what they were derived with.
         worth: sums over the customer base.
         tiers, stages, cohorts, acquisition, returns, win_back, keep, disagreements, dictionary: the tables.
-        new_customers: the curve of a new customer's margin.
+        new_customers: what a new customer brings, by channel.
         gains: the total gain of the selected offers in each future.
         unreliable: ranges of p_purchase that the backtest found wrong.
         thresholds: what separates the tiers.
         unstable_means: customers whose mean rests on a few draws.
+        new_segment_customers: customers of a segment that the model does not name.
     """
 
     question: Question
@@ -56,11 +60,18 @@ class Decisions:
     keep: pd.DataFrame
     disagreements: pd.DataFrame
     dictionary: pd.DataFrame
-    new_customers: NewCustomers
+    new_customers: Mapping[str, NewCustomers]
     gains: Floats
     unreliable: list[Unreliable]
     thresholds: Thresholds
     unstable_means: int = 0
+    new_segment_customers: int = 0
+
+    @property
+    def own_channels(self) -> pd.DataFrame:
+        """Return the channels whose new customers the model distinguishes from others, the largest first."""
+        every = self.acquisition.drop_duplicates("channel")
+        return every[every["population"] != ALL].sort_values("customers", ascending=False, kind="stable")
 
     def tables(self) -> dict[str, pd.DataFrame]:
         """Return the tables by the names of their files."""
@@ -92,8 +103,7 @@ def summary_of(decisions: Decisions) -> dict[str, float]:
 
 
 def derive(
-    histories: StreamedSummary,
-    customers: int,
+    histories: HistoryFile,
     question: Question,
     sink: Sink,
     advance: Callable[[int], None] = lambda _: None,
@@ -102,21 +112,20 @@ def derive(
 
     Args:
         histories: of `stream_histories`.
-        customers: how many there are.
         question: what to derive them with.
         sink: takes the rows of `customers.parquet`.
         advance: called with the number of customers of each block that is done, in either pass.
     """
-    thresholds = _thresholds(histories, customers, question, advance)
-    new = value_new_customers(question.scorer, question.params, question.settings)
+    thresholds = _thresholds(histories, question, advance)
     sums = Sums(question, thresholds)
     for part in histories.parts():
         sink(sums.add(part, advance))
-    return _tabulate(sums, new)
+    return _tabulate(sums)
 
 
-def _tabulate(sums: Sums, new: NewCustomers) -> Decisions:
+def _tabulate(sums: Sums) -> Decisions:
     win_back, gains = tabulate_offers(sums)
+    new = value_channels(sums.question, sums.channels.sums)
     settings = sums.question.settings
     return Decisions(
         question=sums.question,
@@ -129,32 +138,32 @@ def _tabulate(sums: Sums, new: NewCustomers) -> Decisions:
         win_back=win_back,
         keep=tabulate_listed(sums.to_keep, KEEP),
         disagreements=tabulate_listed(sums.disagreeing, DISAGREEMENTS),
-        dictionary=tabulate_dictionary(list(settings.shares), sums.question.segments, settings.currency),
+        dictionary=tabulate_dictionary(list(settings.shares), sums.question.segments, sums.question.language),
         new_customers=new,
         gains=gains,
         unreliable=sums.unreliable,
         thresholds=sums.thresholds,
         unstable_means=sums.unstable_means,
+        new_segment_customers=sums.new_segment_customers,
     )
 
 
-def _thresholds(
-    histories: StreamedSummary, customers: int, question: Question, advance: Callable[[int], None]
-) -> Thresholds:
+def _thresholds(histories: HistoryFile, question: Question, advance: Callable[[int], None]) -> Thresholds:
     """Rank the customers of the sample in every future."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         newcomer = pd.DataFrame(
             {"customer_id": ["new"], "frequency": [0], "recency": [0], "T": [0], "monetary_value": [0.0]}
+        ).assign(
+            **dict.fromkeys(FADED, 0.0),  # no order is evidence: of the same model as the others
+            **dict.fromkeys(names_of(question.scorer.posterior), NEW_SEGMENT),
         )
         reference = float(question.scorer.expect(newcomer, **question.score_params)["clv"].iloc[0])
     ranking = Ranking(question.settings.shares, max(reference, 1e-300), question.scorer.draws)
     for part in histories.parts():
         keys = keys_of(part["customer_id"])
-        chosen = sampled(keys, customers, question.settings.threshold_customers)
+        chosen = sampled(keys, histories.customers, question.settings.threshold_customers)
         for block in simulate_blocks(question.scorer, part[chosen], question.score_params):
             ranking.add(block, keys[chosen][block.rows])
             advance(len(block.rows))
-    if not ranking.customers:
-        raise DecideError("There is no customer to decide on.")
     return ranking.thresholds()

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from ..bounds import LEAST_RATE
 from ..scorer import Params
 from .history import DecideError, summary_columns
+from .segments import names_of, places_of
 
 type Floats = NDArray[np.float64]
 type Ints = NDArray[np.int64]
@@ -27,6 +28,7 @@ class Block(NamedTuple):
         purchases: simulated purchases, shape (customers, draws).
         clv: simulated discounted margin, shape (customers, draws).
         unstable_means: `Scores.unstable_means`.
+        new_segment_customers: `Scores.new_segment_customers`.
     """
 
     rows: Ints
@@ -34,19 +36,21 @@ class Block(NamedTuple):
     purchases: NDArray[np.int32]
     clv: Floats
     unstable_means: int
+    new_segment_customers: int
 
 
 def simulate_blocks(scorer: Any, part: pd.DataFrame, params: Mapping[str, Any]) -> Iterator[Block]:
     """Yield the customers of a part in blocks, those of equal histories together, which share most of the work."""
-    order = np.lexsort((part["recency"], part["T"], part["frequency"]))
-    summary = part[summary_columns(part)]
+    order = np.lexsort((part["recency"], part["T"], part["frequency"], places_of(scorer.posterior, part)))
+    summary = part[[*summary_columns(part), *names_of(scorer.posterior)]]
     for start in range(0, len(order), BLOCK):
         rows = order[start : start + BLOCK]
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of horizons and heavy tails: once for all, by the caller
             scores = scorer.score(summary.iloc[rows], with_futures=True, **params)
         futures = scores.futures
-        yield Block(rows, scores.table, futures.purchases, futures.clv, scores.unstable_means)
+        of_new = getattr(scores, "new_segment_customers", 0)  # a model of an older version has none
+        yield Block(rows, scores.table, futures.purchases, futures.clv, scores.unstable_means, of_new)
 
 
 def require_model(scorer: Any, model: str, params: Params) -> None:
@@ -59,11 +63,6 @@ def require_model(scorer: Any, model: str, params: Params) -> None:
         raise DecideError(
             f"{model} scores with the code that it was registered with, which does not return simulated futures: train"
             " again with the installed version of tenure."
-        )
-    if getattr(scorer.posterior, "segments", None) is not None:
-        raise DecideError(
-            f"{model} has segments, which decisions do not support. Train without fit.segments; new_customer/by_segment"
-            " of a training has what a new customer of each segment is worth."
         )
     if scorer.posterior.origin.get("first_orders") is None:
         raise DecideError(

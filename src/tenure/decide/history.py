@@ -11,12 +11,14 @@ import pandas as pd
 import pyarrow as pa
 
 from ..errors import InputError
-from ..rfm import StreamedSummary, summary_query
-from ..settings import DecideSettings
+from ..rfm import summary_query
+from ..settings import DecideSettings, EngineSettings
 from ..summary import COLUMNS, OPTIONAL
-from ..transactions import Transactions
+from ..transactions import Transactions, working_folder
 from .dictionary import CUSTOMERS, TOP
+from .history_file import HistoryFile
 
+SHARE = 250_000  # customers of one query
 PART = 25_000  # customers in memory at once: each has fifty columns
 SINCE_DAYS = 90  # before the end of observation, where stages are compared with earlier ones
 # Spend within so many days after the first purchase, of customers who were observed for so long.
@@ -71,16 +73,33 @@ def summary_columns(part: pd.DataFrame) -> list[str]:
 
 
 def stream_histories(
-    transactions: Transactions, days: Days, id_type: str, delta: float | None = None
-) -> StreamedSummary:
+    transactions: Transactions,
+    days: Days,
+    id_type: str,
+    delta: float | None = None,
+    engine: EngineSettings | None = None,
+) -> HistoryFile:
     """Return the customer summary, the segments and the columns `FURTHER`, in parts.
 
-    `delta` is that of the model, of whose columns the summary has those of fading evidence too.
+    They are in a temporary file, so that the log is no longer needed. `delta` is that of the model, of whose columns
+    the summary has those of fading evidence too. `engine` names the folder of temporary files. Beyond `SHARE` customers
+    there are several queries, and ids are sorted within the customers of each.
+
+    Raises DecideError for a log without a customer.
     """
-    summary = summary_query(transactions, days.end, further=("historic_spend",), with_orders=delta is not None)
+    queries = (_query(share, days, id_type, with_orders=delta is not None) for share in transactions.shares(SHARE))
+    histories = HistoryFile.write(queries, PART, delta, days.end, working_folder(engine or EngineSettings()))
+    if not histories.customers:
+        raise DecideError("There is no customer to decide on.")
+    return histories
+
+
+def _query(transactions: Transactions, days: Days, id_type: str, *, with_orders: bool) -> Any:
+    """Return the histories of all customers of a log as an Ibis table."""
+    summary = summary_query(transactions, days.end, further=("historic_spend",), with_orders=with_orders)
     further = _further(transactions, days).join(transactions.returns(days.end), "customer_id")
-    table = summary.join(further, "customer_id").cache()
-    return StreamedSummary(table, days.end, id_type, rows=PART, delta=delta)
+    table = summary.join(further, "customer_id")
+    return table.mutate(customer_id=table["customer_id"].cast(id_type))
 
 
 def _further(transactions: Transactions, days: Days) -> Any:

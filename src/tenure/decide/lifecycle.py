@@ -4,7 +4,7 @@ Times come from the model's own P(purchase within h days) at a few horizons h, c
 with a part of the joint draws: a median of days needs no more.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -15,6 +15,7 @@ from scipy.interpolate import PchipInterpolator
 from ..settings import StageSettings
 from ..summary import FADED
 from .futures import Floats, Ints
+from .segments import columns_at, places_of, populations_of
 from .survival import Survival
 
 STAGES = ("new", "active", "inactive", "dormant")
@@ -25,6 +26,7 @@ POINTS = 12  # horizons between one day and the longest
 BISECTIONS = 20  # a millionth of a step
 YEARS_OF_SILENCE = 10
 type Bools = NDArray[np.bool_]
+type Compute = Callable[[Survival, NDArray[np.int64], Floats], Floats]
 
 
 def stage_of(since_first: Any, since_last: Any, settings: StageSettings) -> NDArray[np.object_]:
@@ -60,17 +62,18 @@ class Timing:
     def __init__(self, scorer: Any, horizon: int, settings: StageSettings) -> None:
         self.horizon, self.settings = horizon, settings
         self.few = type(scorer)(scorer.posterior.thin(min(DRAWS, scorer.draws)), threads=scorer.threads)
-        self.survival = Survival(self.few.posterior)
+        self.survivals = [Survival(population) for population in populations_of(self.few.posterior)]
         self.grid = grid_of(horizon)
         self.silences = grid_of(YEARS_OF_SILENCE * 365)
 
     def columns(self, part: pd.DataFrame, p_purchase: Floats, p_alive: Floats) -> dict[str, Any]:
         """Return the columns of a part: probabilities by window, the next order, and what silence means."""
         x, t_x, T = (part[name].to_numpy(np.int64) for name in ("frequency", "recency", "T"))
-        histories, inverse = _distinct(x, t_x, T)
-        later = self.survival.later(histories, np.array(WINDOWS, np.float64))[inverse]
+        places = places_of(self.few.posterior, part)
+        histories, inverse = _distinct(places, x, t_x, T)
+        later = self._by_place(Survival.later, histories, np.array(WINDOWS, np.float64))[inverse]
         every = sorted({*self.grid, *WINDOWS})
-        chances = self._chances(x, t_x, T, every)
+        chances = self._chances(places, x, t_x, T, every)
         within = {f"p_purchase_{days}": chances[:, every.index(days)] for days in WINDOWS}
         if self.horizon in WINDOWS:
             within[f"p_purchase_{self.horizon}"] = p_purchase  # of all draws
@@ -80,7 +83,7 @@ class Timing:
             f"next_order_{name}_days": np.where(is_expected, quantile(ahead, self.grid, level), np.nan)
             for name, level in (("median", 0.5), ("low", 0.1), ("high", 0.9))
         }
-        wait = quantile(self._chances(x, t_x, t_x, self.grid), self.grid, self.settings.overdue_share)
+        wait = quantile(self._chances(places, x, t_x, t_x, self.grid), self.grid, self.settings.overdue_share)
         silent = part["since_last"].to_numpy(np.int64)
         return {
             **within,
@@ -94,7 +97,7 @@ class Timing:
     def _alive_until(self, histories: NDArray[np.int64]) -> Floats:
         """Return the days of further silence after which P(alive) is below the level; NaN beyond ten years."""
         steps = np.array([0, *self.silences], np.float64)
-        alive = self.survival.after_silence(histories, steps)
+        alive = self._by_place(Survival.after_silence, histories, steps)
         below = alive < self.settings.alive_level
         at, days = np.argmax(below, axis=1), np.zeros(len(histories))
         rows = np.flatnonzero(below.any(axis=1) & (at > 0))
@@ -104,20 +107,29 @@ class Timing:
         days[~below.any(axis=1)] = np.nan
         return days
 
-    def _chances(self, x: Any, t_x: Any, T: Any, days: Sequence[int]) -> Floats:
+    def _by_place(self, compute: Compute, histories: NDArray[np.int64], days: Floats) -> Floats:
+        """Return what a method of `Survival` computes for each history, of place, x, t_x and T, and number of days."""
+        chances = np.empty((len(histories), days.size))
+        for place in np.unique(histories[:, 0]):
+            rows = histories[:, 0] == place
+            chances[rows] = compute(self.survivals[place], histories[rows, 1:], days)
+        return chances
+
+    def _chances(self, places: Ints, x: Any, t_x: Any, T: Any, days: Sequence[int]) -> Floats:
         """Return P(purchase within each number of days), shape (customers, days)."""
-        histories, inverse = _distinct(x, t_x, T)
-        x, t_x, T = histories.T
+        histories, inverse = _distinct(places, x, t_x, T)
+        places, x, t_x, T = histories.T
         columns = {"frequency": x, "recency": t_x, "T": T, "monetary_value": (x > 0) * 1.0}
         columns |= dict.fromkeys(FADED, (x > 0) * 1.0)  # no probability depends on spend
+        columns |= columns_at(self.few.posterior, places)
         summary = pd.DataFrame({"customer_id": [str(at) for at in range(len(x))], **columns})
         chances = [self.few.expect(summary, horizon_days=horizon, level=0.5)["p_purchase"] for horizon in days]
         return np.stack(chances, axis=1)[inverse]
 
 
-def _distinct(x: Any, t_x: Any, T: Any) -> tuple[NDArray[np.int64], Ints]:
-    """Return the distinct histories, in the order of x, and the place of each customer's."""
-    histories, inverse = np.unique(np.stack([x, t_x, T], axis=1), axis=0, return_inverse=True)
+def _distinct(places: Any, x: Any, t_x: Any, T: Any) -> tuple[NDArray[np.int64], Ints]:
+    """Return the distinct histories by segment, in the order of x, and the place of each customer's."""
+    histories, inverse = np.unique(np.stack([places, x, t_x, T], axis=1), axis=0, return_inverse=True)
     return histories, inverse.ravel()
 
 

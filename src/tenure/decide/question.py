@@ -6,9 +6,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from ..language import Language
 from ..scorer import Params
 from ..settings import DecideSettings
 from .history import Days
+from .segments import names_of
 
 
 @dataclass(frozen=True)
@@ -33,6 +35,17 @@ class Question:
     segments: tuple[str, ...] = ()
     reliability: pd.DataFrame | None = None
     top_hits: float | None = None
+
+    @property
+    def channel_columns(self) -> tuple[str, ...]:
+        """Return the columns whose values are the channels: that of the settings, or those of the model's segments."""
+        channel = self.settings.acquisition.channel
+        return names_of(self.scorer.posterior) if channel is None else (channel,)
+
+    @property
+    def language(self) -> Language:
+        """Return the texts and formats of the page."""
+        return Language(self.settings.locale, self.settings.currency)
 
     @property
     def score_params(self) -> dict[str, Any]:

@@ -8,8 +8,8 @@ import pandas as pd
 from .dictionary import RETURNS
 from .futures import Floats
 from .groups import GroupSums
+from .segments import ALL
 
-ALL = "all"  # of all customers
 MOST_VALUES = 100  # of a segment: one with more is no segment, but a mark of single customers
 
 

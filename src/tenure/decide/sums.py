@@ -18,7 +18,8 @@ from .lifecycle import Timing, disagreements, stage_of
 from .offers import Listed, by_clv, by_gain, evaluate_offer, observed_rates, offer_columns, unreliable_ranges
 from .question import Question
 from .ranking import Thresholds, keys_of
-from .returns import ALL, ReturnSums
+from .returns import ReturnSums
+from .segments import ALL, channels_of, names_of
 from .value import Worth, outcome_columns, value_columns
 
 OFFERS = ("highest_offer", "has_offer")
@@ -32,6 +33,7 @@ class Sums:
         question: what decisions are derived with.
         thresholds: what separates the tiers.
         unstable_means: customers whose mean rests on a few draws.
+        new_segment_customers: customers of a segment that the model does not name.
         hits: by tier, how many of the customers down to it are expected to be so by realised clv.
         moves: customers by their stage on the earlier day and their stage now.
     """
@@ -39,6 +41,7 @@ class Sums:
     question: Question
     thresholds: Thresholds
     unstable_means: int = 0
+    new_segment_customers: int = 0
     hits: dict[str, float] = field(default_factory=dict)
     moves: dict[tuple[str, str], int] = field(default_factory=dict)
 
@@ -66,7 +69,7 @@ class Sums:
         part = part.reset_index(drop=True)
         keys, groups = keys_of(part["customer_id"]), self._groups(part)
         scores, simulated, tops, tier = self._simulate(part, keys, groups, advance)
-        columns = value_columns(part, scores, self.question.params, self.question.settings) | simulated
+        columns = value_columns(part, scores, self.question) | simulated
         columns |= self._lifecycle(part, columns) | {"stage": groups["stage"], "tier": tier}
         rates = observed_rates(columns["p_purchase"], self.unreliable)
         offer = evaluate_offer(columns["p_purchase"], columns["clv"], self.question.settings.offer)
@@ -78,16 +81,13 @@ class Sums:
 
     def _groups(self, part: pd.DataFrame) -> dict[str, Any]:
         settings, end = self.question.settings, self.question.days.end
-        stages, channel = settings.stages, settings.acquisition.channel
+        stages = settings.stages
         first = [end - timedelta(int(days)) for days in part["since_first"]]
-        channels = np.full(len(part), ALL, object)
-        if channel is not None:
-            channels = part[channel].astype(str).to_numpy(object)
         return {
             "stage": stage_of(part["since_first"], part["since_last"], stages),
             "stage_before": stage_of(part["before_first"], part["before_last"], stages),
             "cohort": np.array([day.isoformat()[:7] for day in first], object),
-            "channel": channels,
+            "channel": channels_of(part, self.question.channel_columns),
         }
 
     def _simulate(
@@ -111,6 +111,7 @@ class Sums:
         rows = block.rows
         self.returns.add_futures(part.iloc[rows], block.clv)
         self.unstable_means += block.unstable_means
+        self.new_segment_customers += block.new_segment_customers
         self.worth.futures += block.clv.sum(axis=0)
         self.tiers.add_futures(tier[rows], block.clv)
         self.stages.add_futures(groups["stage"][rows], block.clv)
@@ -153,11 +154,13 @@ class Sums:
         further = self._further(part)
         self.cohorts.add(groups["cohort"], {**columns_of(rows), **further})
         self.channels.add(groups["channel"], further)
+        if names_of(self.question.scorer.posterior):
+            self.channels.add(np.full(len(part), ALL, object), further)
         self.returns.add(part, rows["clv"])
 
     def _further(self, part: pd.DataFrame) -> dict[str, Any]:
         """Return the columns that cohorts and channels sum: spend by age of those who were observed so long."""
-        cost = cost_of(part, self.question.settings)
+        cost = cost_of(part, self.question.settings, self.question.channel_columns)
         aged = {f"aged_{days}": (part["since_first"].to_numpy() >= days) * 1.0 for days in AGES}
         spends = {f"spend_{days}": part[f"spend_{days}"].to_numpy(np.float64) * aged[f"aged_{days}"] for days in AGES}
         return {
@@ -174,7 +177,8 @@ class Sums:
     def _list(self, part: pd.DataFrame, rows: pd.DataFrame, lift: Floats) -> None:
         """List the customers to win back, with what a simulation of their gain needs, to keep, and in doubt."""
         is_quiet = rows["stage"].isin(["inactive", "dormant"]).to_numpy()
-        summary = {name: part[name] for name in summary_columns(part)[1:]}
+        names = [*summary_columns(part)[1:], *names_of(self.question.scorer.posterior)]
+        summary = {name: part[name] for name in names}
         for listed, columns, is_in, further in (
             (self.to_win_back, WIN_BACK, is_quiet, summary),
             (self.to_keep, KEEP, ~is_quiet, {}),

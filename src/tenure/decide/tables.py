@@ -1,6 +1,6 @@
 """Tabulate the sums over all customers."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -16,6 +16,7 @@ from .history import AGES
 from .lifecycle import NEVER
 from .lifecycle import STAGES as STAGE_NAMES
 from .offers import Listed, simulate_gain, spend_budget
+from .segments import ALL, population_name
 from .sums import Sums
 
 
@@ -79,11 +80,14 @@ def tabulate_cohorts(sums: Sums) -> pd.DataFrame:
     return table[[column.name for column in COHORTS]]
 
 
-def tabulate_channels(sums: Sums, new: NewCustomers) -> pd.DataFrame:
-    """Return what a new customer may cost, by channel and horizon."""
-    records = sums.channels.table("channel").to_dict("records")
+def tabulate_channels(sums: Sums, new: Mapping[str, NewCustomers]) -> pd.DataFrame:
+    """Return what a new customer may cost, by channel and horizon; all customers come first."""
+    posterior, columns = sums.question.scorer.posterior, sums.question.channel_columns
+    order = sorted(sums.channels.sums, key=lambda channel: (channel != ALL, channel))
+    records = sums.channels.table("channel", order).to_dict("records")
     channels = {
         str(row["channel"]): {
+            "population": population_name(posterior, columns, str(row["channel"])),
             "cost": row["cost"] / row["has_cost"] if row["has_cost"] else np.nan,
             "customers": int(row["customers"]),
             "second_purchase_rate": row["returned_once"] / row["customers"],

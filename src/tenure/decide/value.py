@@ -8,9 +8,9 @@ import numpy as np
 import pandas as pd
 
 from ..scorer import Params
-from ..settings import DecideSettings
 from .costs import cost_of
 from .futures import Block, Floats
+from .question import Question
 
 YEAR = 365.0
 TOTALS = ("historic_spend", "historic_margin", "clv", "textbook_revenue", "recent_spend")
@@ -30,10 +30,11 @@ def textbook(spend: Any, orders: Any, since_first: Any, years: float) -> Floats:
     return np.asarray(average * (orders / observed) * years)
 
 
-def value_columns(part: pd.DataFrame, scores: pd.DataFrame, params: Params, settings: DecideSettings) -> dict[str, Any]:
+def value_columns(part: pd.DataFrame, scores: pd.DataFrame, question: Question) -> dict[str, Any]:
     """Return the columns of money of a part: past, ahead, both together, and after the cost of acquisition."""
+    params, settings = question.params, question.settings
     margin, spend = params.margin, part["historic_spend"].to_numpy(np.float64)
-    past, cost = margin * spend, cost_of(part, settings)
+    past, cost = margin * spend, cost_of(part, settings, question.channel_columns)
     revenue = textbook(spend, part["orders"], part["since_first"], settings.lifespan_years)
     ends = ("clv", "clv_low", "clv_high", "clv_mean_low", "clv_mean_high")
     lifetime = {f"lifetime_margin{end.removeprefix('clv')}": past + scores[end].to_numpy() for end in ends[:3]}

@@ -5,6 +5,7 @@ No figure names a customer, except `scored_examples`, which is for synthetic one
 and change no setting.
 """
 
+from .campaign import campaign_pictures
 from .customers import months, scored_examples
 from .decisions import decision_pictures
 from .drawing import draw, record_figures
@@ -18,6 +19,7 @@ from .training import fit_pictures, holdout_pictures
 __all__ = [
     "acquisitions",
     "by_frequency",
+    "campaign_pictures",
     "consequences",
     "deciles",
     "decision_pictures",

@@ -12,7 +12,8 @@ from .mode import maximum_likelihood
 from .nuts import Progress
 from .pareto import LIMIT as KHAT_LIMIT
 from .prior import Consequences, summarize_prior
-from .run import Fit, FitError, fit_models, prior_population, require_spend
+from .requirements import FitError, require_spend
+from .run import Fit, fit_models, prior_population
 
 __all__ = [
     "KHAT_LIMIT",

@@ -4,13 +4,14 @@ from collections.abc import Callable
 from typing import Protocol
 
 import numpy as np
-from scipy.optimize import minimize, minimize_scalar
+from scipy.optimize import minimize_scalar
+from scipy.special import xlog1py, xlogy
 
 from tenure.kernel_table import Floats
+from tenure.settings import PriorSettings
 
-# The prior of delta is Beta(PRIOR, 1), whose mode is 1: without evidence to the contrary nothing fades. Half of it is
-# above 0.84, and one in ten below 0.56.
-PRIOR = 4.0
+from .descent import descend, downhill
+
 LEAST = 0.05
 STEP = 1e-3  # of the search
 
@@ -22,16 +23,17 @@ class _Density(Protocol):
     def density(self, u: Floats) -> tuple[float, Floats]: ...
 
 
-def most_likely_delta(at: Callable[[float], _Density]) -> float:
+def most_likely_delta(at: Callable[[float], _Density], prior: PriorSettings) -> float:
     """Return the delta at which the highest density, times the prior of delta, is highest; `at` returns the target."""
+    alpha, beta = (prior.parameters[name] for name in ("alpha", "beta"))
     best: dict[str, Floats] = {}
 
     def top(delta: float) -> float:
         target = at(delta)
         start = best.get("u", np.zeros(len(target.names)))
-        lowest = minimize(lambda u: [-part for part in target.density(u)], start, jac=True, method="L-BFGS-B")
+        lowest = descend(downhill(target.density), start)
         best["u"] = lowest.x
-        return -float(lowest.fun) + (PRIOR - 1.0) * float(np.log(delta))
+        return -float(lowest.fun) + float(xlogy(alpha - 1.0, delta) + xlog1py(beta - 1.0, -delta))
 
     return highest(top)
 

@@ -1,5 +1,6 @@
 """Convert a fit to pymc-marketing: stock models with our draws, for the library's own plots and methods."""
 
+import logging
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -10,6 +11,8 @@ from tenure import purchase, spend
 from tenure.model_spec import NoLibraryModelError
 from tenure.posterior import Posterior
 from tenure.summary import CustomerSummary
+
+log = logging.getLogger("tenure")
 
 
 class LibraryModels(NamedTuple):
@@ -22,12 +25,20 @@ class LibraryModels(NamedTuple):
 def library_model(posterior: Posterior, summary: CustomerSummary) -> LibraryModels:
     """Build stock pymc-marketing models over the customers themselves, with our draws as their posterior.
 
-    They have one row per customer, customer ids among them: do not log them.
+    They have one row per customer, customer ids among them: do not log them. Where the library has no such spend model,
+    its Gamma-Gamma has the draws for customers without columns, if the posterior has any.
     """
     if posterior.segments is not None:
         raise NoLibraryModelError(
             "pymc-marketing has no model with segments. Fit without fit.segments for a stock model."
         )
+    without_columns = posterior.for_missing_columns()
+    if without_columns is not None:
+        log.warning(
+            "pymc-marketing has no %s: its model of spend has the draws of %s, fitted to mean spends",
+            posterior.spend_model, without_columns.spend_model,
+        )  # fmt: skip
+        posterior = without_columns
     customers = summary.table
     paid = (customers["frequency"] > 0) & (customers["monetary_value"] > 0)
     repeat = customers.loc[paid, ["customer_id", "frequency", "monetary_value"]]

@@ -2,23 +2,20 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
 import numpy as np
-from scipy.optimize import minimize
 
 from tenure import purchase, spend
 from tenure.kernel_table import Floats, HistoryTable
 from tenure.rfm import CompressedSummary
 from tenure.summary import CustomerSummary
 
+from .descent import descend, downhill, hessian
 from .fading import highest
 from .ridge import Density
 from .target import SpendRows, spend_spec
 
-type Downhill = Callable[[Floats], tuple[float, Floats]]
-STEP = 1e-4  # of the differences of exact gradients that give a Hessian
 FLATTEST = 1e-2  # curvature; a direction in which the density is level is given a standard deviation of 10
 
 
@@ -40,36 +37,15 @@ def find_mode(target: Density) -> Mode:
 
     Where the Hessian is not positive definite (a ridge) its eigenvalues are lifted, so that the scale stays wide there.
     """
-
-    def downhill(u: Floats) -> tuple[float, Floats]:
-        value, gradient = target.density(u)
-        return -value, -gradient
-
-    best = None
+    function, best = downhill(target.density), None
     for start in (0.0, -1.0):
-        result = _descend(downhill, np.full(len(target.names), start))
+        result = descend(function, np.full(len(target.names), start))
         if np.isfinite(result.fun) and (best is None or result.fun < best.fun):
             best = result
     if best is None:
         raise ModeError(f"No mode of the model of {target.kind} was found: the density is finite at neither start.")
-    values, vectors = np.linalg.eigh(_hessian(downhill, best.x))
+    values, vectors = np.linalg.eigh(hessian(function, best.x))
     return Mode(best.x, vectors / np.sqrt(np.maximum(values, FLATTEST)), -float(best.fun))
-
-
-def _descend(function: Downhill, start: Floats) -> Any:
-    """Find a minimum by Newton steps within a trust region, which neither ridges nor saddles mislead."""
-    return minimize(
-        function, start, jac=True, hess=partial(_hessian, function), method="trust-exact", options={"maxiter": 500}
-    )
-
-
-def _hessian(function: Downhill, point: Floats) -> Floats:
-    rows = [
-        (function(point + STEP * unit)[1] - function(point - STEP * unit)[1]) / (2 * STEP)
-        for unit in np.eye(point.size)
-    ]
-    matrix = np.array(rows)
-    return np.asarray(0.5 * (matrix + matrix.T))
 
 
 def maximum_likelihood(
@@ -119,10 +95,10 @@ def _most_likely_spend(base: CompressedSummary, model: str) -> dict[str, float]:
 
 
 def _climb(kernel: Callable[..., Any], table: HistoryTable, start: Floats) -> tuple[Floats, float]:
-    def downhill(log_theta: Floats) -> tuple[float, Floats]:
+    def function(log_theta: Floats) -> tuple[float, Floats]:
         theta = np.exp(log_theta)
         value, gradient = kernel(theta, *table.arrays())
         return -float(value), -gradient * theta
 
-    result = _descend(downhill, np.log(start))
+    result = descend(function, np.log(start))
     return np.exp(result.x), -float(result.fun)

@@ -8,12 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tenure.errors import InputError, Reason
 from tenure.kernel_table import Floats
 from tenure.posterior import Posterior, PosteriorError, Segments
 from tenure.purchase import MODELS as PURCHASE_MODELS
 from tenure.rfm import CompressedSummary, Spends
-from tenure.settings import FitSettings
+from tenure.settings import AUTO, FitSettings
 from tenure.spend import MODELS as SPEND_MODELS
 from tenure.streams import derive_seed, stream
 from tenure.summary import CustomerSummary
@@ -26,6 +25,7 @@ from .mode import find_mode
 from .nuts import Progress, sample
 from .pareto import LIMIT
 from .prior import draw_prior
+from .requirements import FitError, other_model, require_orders, require_spend
 from .ridge import straighten
 from .target import Target, purchase_target, spend_target
 
@@ -36,12 +36,6 @@ PRIOR_DRAWS = 2000
 # Effective draws of importance sampling as a share of the draws; with less, the fit falls back to NUTS.
 LEAST_EFFECTIVE = 0.25
 log = logging.getLogger("tenure")
-
-
-class FitError(InputError):
-    """A customer base that the models cannot be fitted to."""
-
-    reason = Reason.BAD_LOG
 
 
 @dataclass(frozen=True)
@@ -87,6 +81,7 @@ def fit_models(
     """
     base = data if isinstance(data, CompressedSummary) else CompressedSummary.of(data, settings.segments)
     require_spend(base.customers, base.repeat_buyers, base.paying_repeat_buyers, settings)
+    require_orders(base, settings)
     require_parts(base, settings)
     targets = (purchase_target(base, settings), spend_target(base, settings))
     effects: dict[str, Floats] = {}
@@ -112,11 +107,36 @@ def fit_models(
         "first_orders": None if base.first_orders is None else asdict(base.first_orders),
     }
     posterior = population(draws, (settings.purchase_model, targets[1].spec.name), origin)
+    posterior = replace(posterior, without_columns=_without_columns(posterior, base, settings, seed))
     if not effects:
         return Fit(posterior, models)
     # The effects are drawn beside the joint draws alone: 500 segments of all draws would not be worth their room.
     posterior = replace(posterior.thin(settings.joint_draws), segments=segments_of(base, effects))
     return Fit(posterior, models, segments_of(base, effects, with_unnamed=True))
+
+
+def _without_columns(
+    posterior: Posterior, base: CompressedSummary, settings: FitSettings, seed: int
+) -> dict[str, Floats] | None:
+    """Draw from the spend model for customers without the columns that the fitted one needs; None where it needs none.
+
+    By importance sampling, whose certificate is its own: nothing else judges these draws. Without it there are none,
+    and a summary without the columns is refused.
+    """
+    model = posterior.specs[1].without_columns
+    if not model:
+        return None
+    fit = replace(settings, spend_model=model, method="map" if settings.method == "map" else "laplace")
+    target = spend_target(base, fit)
+    fitted = explore(target, fit, derive_seed(seed, "fit.without_columns"))
+    if fitted.method == "nuts":
+        log.warning(
+            "spend: a summary without the columns of %s cannot be scored: %s", posterior.spend_model, fitted.note
+        )
+        return None
+    draws = {**posterior.draws, **fitted.draws}
+    within = population(draws, (posterior.purchase_model, model), posterior.origin).draws
+    return {name: within[name] for name in SPEND_MODELS[model].parameters}
 
 
 def _with_left_out(model: FittedModel, base: CompressedSummary, settings: FitSettings) -> FittedModel:
@@ -125,13 +145,10 @@ def _with_left_out(model: FittedModel, base: CompressedSummary, settings: FitSet
     is_on_amounts = bool(spec.without_amounts) and amounts is not None  # orders leave out the same days
     share = amounts.left_out / max(amounts.days, 1) if is_on_amounts and amounts is not None else 0.0
     note = model.note
-    if spec.name != settings.spend_model:
-        why = "the amounts of single purchases are not at hand"
-        if amounts is not None:
-            why = f"no repeat purchase day has an amount of {amounts.least:g} or more"
-        instead = f"{spec.name}, fitted to mean spends, instead of {settings.spend_model}: {why}"
+    instead = other_model(spec.name, base, settings)
+    if instead:
         note = "; ".join(filter(None, (instead, note)))
-        log.warning("spend: %s", instead)
+        log.log(logging.INFO if settings.spend_model == AUTO else logging.WARNING, "spend: %s", instead)
     return replace(model, diagnostics={**model.diagnostics, "left_out_share": share}, note=note)
 
 
@@ -139,9 +156,10 @@ def prior_population(data: CompressedSummary | CustomerSummary, settings: FitSet
     """Draw from the priors without a fit: the draws that a fit with this seed compares its posterior with."""
     base = data if isinstance(data, CompressedSummary) else CompressedSummary.of(data)
     draws: dict[str, Floats] = {}
-    for target in (purchase_target(base, settings), spend_target(base, settings)):
+    targets = (purchase_target(base, settings), spend_target(base, settings))
+    for target in targets:
         draws |= target.quantities(_draw_prior(target, _seed_of(target, seed))[None])
-    return population(draws, settings.models, {"method": "prior"})
+    return population(draws, (targets[0].spec.name, targets[1].spec.name), {"method": "prior"})
 
 
 def _draw_prior(target: Target, seed: int) -> Floats:
@@ -183,33 +201,6 @@ def _repeat_spend(spends: Spends) -> dict[str, float] | None:
     order = np.argsort(spends.mean[paid])
     middle = np.searchsorted(np.cumsum(spends.count[paid][order]), customers / 2)
     return {"median": float(spends.mean[paid][order][middle]), "customers": customers}
-
-
-def require_spend(customers: int, repeat_buyers: int, paying: int, settings: FitSettings) -> None:
-    """Raise FitError for customers of whom nobody paid for a repeat purchase, unless the settings allow it."""
-    if not customers:
-        raise FitError("There are no customers to fit to.")
-    if paying:
-        return
-    if repeat_buyers:
-        nobody = (
-            f"None of {repeat_buyers:,} repeat buyers paid for a repeat purchase: the amounts of all repeat purchases "
-            "are 0, so there are no data on spend"
-        )
-        remedy = (
-            "If they were paid otherwise, such as by gift cards or credits, name the column with the value of the "
-            "goods in transactions.columns.amount, or fill in that value by transactions.query"
-        )
-    else:
-        nobody = f"None of {customers:,} customers bought again, so there are no data on spend on repeat purchases"
-        remedy = "Take a longer log or a later rfm.cutoff"
-    if settings.no_repeat_buyers == "refuse":
-        raise FitError(
-            f"{nobody}. {remedy}; or use the prior for the spend with "
-            "fit.no_repeat_buyers=prior and a typical purchase value in fit.scale.money."
-        )
-    if settings.scale.money is None:
-        raise FitError(f"{nobody}, and fit.scale.money is not set: set it to the value of a typical purchase.")
 
 
 def explore(target: Target, settings: FitSettings, seed: int, progress: Progress | None = None) -> FittedModel:

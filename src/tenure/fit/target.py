@@ -253,7 +253,7 @@ def spend_target(base: CompressedSummary, settings: FitSettings, spec: Spec | No
 
     `spec` is that of the whole base, where these customers are one of its segments.
     """
-    spec = spec or spend_spec(base, settings.spend_model)
+    spec = spec or spend_spec(base, settings.models[1])
     likelihood, rows = spend.model_part(spec.name, "likelihood"), SpendRows.of(base, spec)
     mean_log = np.log(rows.mean) @ rows.customers / max(rows.customers.sum(), 1.0)
     scale = settings.scale.money or float(np.exp(mean_log))
@@ -264,5 +264,5 @@ def spend_target(base: CompressedSummary, settings: FitSettings, spec: Spec | No
         return Target("spend", spec, likelihood, table, priors, scale, {**spec.plugged, **delta})
 
     if spec.is_fading and rows.customers.size:
-        return at(delta=most_likely_delta(lambda delta: at(delta=delta)))
+        return at(delta=most_likely_delta(lambda delta: at(delta=delta), settings.delta_prior))
     return at(delta=1.0) if spec.on_orders else at()

@@ -51,6 +51,11 @@ def decide() -> None:
     _run("decide", _decide)
 
 
+def campaign() -> None:
+    """Run `tenure-campaign`."""
+    _run("campaign", _campaign)
+
+
 def backtest() -> None:
     """Run `tenure-backtest`."""
     _run("backtest", _backtest)
@@ -87,6 +92,12 @@ def _decide(settings: Any, config: str, *, is_sweep: bool) -> Result:
     from . import deciding
 
     return deciding.run(settings, config)
+
+
+def _campaign(settings: Any, config: str, *, is_sweep: bool) -> Result:
+    from . import campaigning
+
+    return campaigning.run(settings, config)
 
 
 def _simulate(settings: Any, config: str, *, is_sweep: bool) -> Result:

@@ -88,9 +88,9 @@ def _fitted(
     settings: BacktestJobSettings,
 ) -> Iterator[tuple[Origin, Split, Posterior]]:
     """Fit once at a cut-off, whatever the number of horizons."""
-    posterior: Posterior | None = None
+    posterior, with_orders = None, settings.fit.needs_orders
     for origin in origins:
-        at_origin = split_log(transactions, origin.cutoff, origin.end, window)
+        at_origin = split_log(transactions, origin.cutoff, origin.end, window, with_orders=with_orders)
         if posterior is None:
             start = time.perf_counter()
             seed = derive_seed(settings.seed, "tenure-backtest.fit", str(cutoff))

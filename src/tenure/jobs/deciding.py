@@ -10,9 +10,8 @@ from tenure import decide, paths, registry, report
 from tenure.batch import ScoreFile
 from tenure.output import atomic_folder, refuse_input, require_new_folder
 from tenure.record import Record, finite
-from tenure.rfm import StreamedSummary
 from tenure.scorer import Params
-from tenure.settings import DecideJobSettings
+from tenure.settings import DecideJobSettings, carry_segments
 from tenure.transactions import AccountedLog, Transactions, choose_type, input_files, read
 
 from . import console
@@ -27,32 +26,27 @@ log = logging.getLogger("tenure")
 def run(settings: DecideJobSettings, config: str) -> Result:
     """Derive the decisions, print them in short; return the result."""
     require_new_folder(settings.output)
-    decide.refuse_names(tuple(settings.transactions.segments))
     uri = registry.connect(settings.registry)
     loaded = registry.load(settings.model)
     model = model_of(loaded.about)
     verdict = require_verdict(loaded.about, accept_failed=settings.score.accept_failed)
+    of_model = decide.names_of(loaded.scorer.posterior)
+    carry_segments(settings.transactions, of_model, f"{model}, fitted by segments,")
+    decide.refuse_names(tuple(settings.transactions.segments))
+    decide.require_cost_names(settings.decide, tuple(settings.transactions.segments), of_model)
     decide.require_model(loaded.scorer, model, Params(**settings.score.params(), seed=settings.seed))
-    refuse_input(settings.output, input_files(settings.transactions))
-    with console.stage(f"read {settings.transactions.path}"):
-        transactions = read(settings.transactions, end=settings.rfm.end)
-    histories, question = _question(transactions, loaded, settings)
-    accounted = AccountedLog.of(transactions, histories.as_of, settings.transactions.normalize_ids)
-    console.print_reconciliation(accounted.reconciliation)
-    console.print_identities(accounted.identities)
-    with console.stage("check the customers"):
-        customers = Customers(histories, str(histories.as_of), accounted)
-        rows = check_customers(customers, loaded.scorer, settings.score)
-    name = deciding_name(settings, model, str(histories.as_of))
-    about = {"model": model, "verdict": verdict.value, "as_of": str(histories.as_of)}
+    histories, question, read_log = _read(loaded, settings)
+    as_of = str(histories.as_of)
+    name = deciding_name(settings, model, as_of)
+    about = {"model": model, "verdict": verdict.value, "as_of": as_of}
     with (
         atomic_folder(settings.output) as folder,
         registry.open_run(settings.registry, "decide", config, name) as opened,
     ):
         registry.log_record(settings_record(settings, "decide"))
-        registry.log_record(accounted.record("decisions"))
+        registry.log_record(read_log)
         start = time.perf_counter()
-        decisions = _write(folder, histories, rows, question, {**about, "run_id": opened.info.run_id})
+        decisions = _write(folder, histories, question, {**about, "run_id": opened.info.run_id})
         registry.log_record(_record(decisions, folder, model, time.perf_counter() - start))
     console.print_decisions(decisions, settings.output, opened.info.run_id, registry.ui_command(uri))
     totals = {"customers": decisions.worth.customers, **decide.summary_of(decisions)}
@@ -62,32 +56,49 @@ def run(settings: DecideJobSettings, config: str) -> Result:
     )
 
 
-def _question(
-    transactions: Transactions, loaded: registry.Loaded, settings: DecideJobSettings
-) -> tuple[StreamedSummary, decide.Question]:
-    """Return the customers' histories, and what is asked of them; raise an error for costs that fit no customer."""
-    end = date.fromisoformat(settings.rfm.end) if settings.rfm.end else transactions.last_day
-    params = Params(**settings.score.params(), seed=settings.seed)
-    days = decide.Days.of(end, params.horizon_days, settings.decide)
+def _read(loaded: registry.Loaded, settings: DecideJobSettings) -> tuple[decide.HistoryFile, decide.Question, Record]:
+    """Return the customers' histories, checked, what is asked of them, and the account of the log.
+
+    Nothing of the log stays in memory.
+    """
+    refuse_input(settings.output, input_files(settings.transactions))
+    with console.stage(f"read {settings.transactions.path}"):
+        transactions = read(settings.transactions, end=settings.rfm.end)
+    question = _question(transactions, loaded, settings)
     id_type = choose_type(transactions, settings.transactions.id_type, loaded.about.get("id_type"))
-    histories = decide.stream_histories(transactions, days, id_type, loaded.scorer.delta)
-    segments = tuple(settings.transactions.segments)
-    decide.require_costs(histories, settings.decide, segments)
+    with console.stage("summarize the customers"):
+        engine, delta = settings.transactions.engine, loaded.scorer.delta
+        histories = decide.stream_histories(transactions, question.days, id_type, delta, engine)
+    decide.require_costs(histories, question)
+    accounted = AccountedLog.of(transactions, histories.as_of, settings.transactions.normalize_ids)
+    console.print_reconciliation(accounted.reconciliation)
+    console.print_identities(accounted.identities)
+    with console.stage("check the customers"):
+        check_customers(Customers(histories, str(histories.as_of), accounted), loaded.scorer, settings.score)
+    return histories, question, accounted.record("decisions")
+
+
+def _question(transactions: Transactions, loaded: registry.Loaded, settings: DecideJobSettings) -> decide.Question:
+    """Return what is asked of the customers."""
     backtest = registry.backtest_of(loaded.about)
     if backtest[0] is None:
         log.warning("The model has no backtest in the store: no range of p_purchase is known to be unreliable.")
-    question = decide.Question(loaded.scorer, params, settings.decide, days, segments, *backtest)
-    return histories, question
+    params = Params(**settings.score.params(), seed=settings.seed)
+    end = date.fromisoformat(settings.rfm.end) if settings.rfm.end else transactions.last_day
+    days = decide.Days.of(end, params.horizon_days, settings.decide)
+    segments = tuple(settings.transactions.segments)
+    return decide.Question(loaded.scorer, params, settings.decide, days, segments, *backtest)
 
 
 def _write(
-    folder: Path, histories: StreamedSummary, rows: int, question: decide.Question, about: dict[str, Any]
+    folder: Path, histories: decide.HistoryFile, question: decide.Question, about: dict[str, Any]
 ) -> decide.Decisions:
     """Write the files of a folder, the page last."""
     output = ScoreFile(folder / CUSTOMERS)
-    with console.progress("decide", 2 * rows) as advance:
-        decisions = decide.derive(histories, rows, question, output.write, advance)
-    output.close({**about, "params": question.score_params, "customers": rows})
+    of_thresholds = min(histories.customers, question.settings.threshold_customers)
+    with console.progress("decide", of_thresholds + histories.customers) as advance:
+        decisions = decide.derive(histories, question, output.write, advance)
+    output.close({**about, "params": question.score_params, "customers": histories.customers})
     for name, table in decisions.tables().items():
         table.to_csv(folder / name, index=False, float_format="%.6g")
     with console.stage("write the page"):

@@ -104,6 +104,9 @@ def _read_one(argument: str, command: Command, reading: Reading) -> None:
             raise FaultError(f"{key} cannot be removed: set another value")
         reading.arguments.append(argument)
         return
+    group = key.replace(".", "/")
+    if group in command.groups and raw in command.options(group):
+        raise FaultError(f"{key} takes {described(place.hint)}, got {raw!r}. Did you mean {group}={raw}?")
     _hand_over(argument, key, place, _value(key, raw, parsed, place.hint, command), reading)
 
 

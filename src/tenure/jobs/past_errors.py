@@ -1,7 +1,6 @@
 """The past errors of totals that an earlier `tenure-backtest` measured on the same log with the same recipe."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
 from datetime import date
 
 from tenure import invocation, paths, registry
@@ -10,12 +9,14 @@ from tenure.settings import TrainSettings
 from tenure.totals import PastError
 from tenure.transactions import Transactions
 
+from .run_names import flat_of
+
 type PastErrors = Mapping[str, Sequence[PastError]]
 
 # Past errors belong to one recipe. The other settings of a backtest, such as the number of draws, do not change them.
 RECIPE = (
     "transactions.", "rfm.burn_in_days", "rfm.acquisition", "fit.purchase_model", "fit.spend_model",
-    "fit.segments", "fit.segment_spread.", "fit.no_repeat_buyers", "fit.scale.", "fit.priors.",
+    "fit.segments", "fit.segment_spread.", "fit.delta_prior.", "fit.no_repeat_buyers", "fit.scale.", "fit.priors.",
 )  # fmt: skip
 FREE = ("transactions.path", "transactions.engine.", "transactions.segments")  # the digest identifies the log
 SHOWN = 3
@@ -59,7 +60,7 @@ def _faults(run: registry.Evidence, settings: TrainSettings, transactions: Trans
         return [f"it has no {table}"]
     digest = run.tags.get("data.digest", "none")
     faults = [] if digest == transactions.digest else [f"its log is another, of digest {digest[:12]}"]
-    here = registry.flat_settings(asdict(settings))
+    here = flat_of(settings)
     keys = {key for key in {*here, *run.params} if key.startswith(RECIPE) and not key.startswith(FREE)}
     both = {*here} & {*run.params}  # the priors of another model differ with fit.purchase_model
     keys = {key for key in keys if key in both or not key.startswith("fit.priors.")}

@@ -2,7 +2,7 @@
 
 import shlex
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import date
 from itertools import takewhile
 from pathlib import Path
@@ -12,7 +12,14 @@ from omegaconf import OmegaConf
 
 from tenure.record import Record
 from tenure.registry import flat_settings
-from tenure.settings import BacktestJobSettings, DecideJobSettings, FitSettings, ScoreJobSettings, TrainSettings
+from tenure.settings import (
+    BacktestJobSettings,
+    CampaignJobSettings,
+    DecideJobSettings,
+    FitSettings,
+    ScoreJobSettings,
+    TrainSettings,
+)
 
 from .compose import compose_settings, shipped
 
@@ -69,9 +76,15 @@ def deciding_name(settings: DecideJobSettings, model: str, as_of: str) -> str:
     return f"decide {model.removeprefix('models:/')} {settings.score.horizon_days} days from {as_of}"
 
 
+def campaign_name(settings: CampaignJobSettings, model: str, start: str, end: str) -> str:
+    """Return the name of a campaign's results, such as `campaign clv/3 from 1998-03-01 to 1998-05-31`."""
+    plan = "plan of " if settings.plan else ""
+    return f"{plan}campaign {model.removeprefix('models:/')} from {start} to {end}"
+
+
 def settings_record(settings: Any, job: str) -> Record:
     """Return all settings of a job as params; those that differ from the shipped ones are shown in MLflow."""
-    params, defaults = flat_settings(asdict(settings)), flat_settings(asdict(compose_settings(job)))
+    params, defaults = flat_of(settings), flat_of(compose_settings(job))
     changed = {key for key, value in params.items() if defaults.get(key) != value and not key.startswith(FREE)}
     if isinstance(fit := getattr(settings, "fit", None), FitSettings):
         params["fit.priors"] = priors_name(fit)
@@ -80,9 +93,16 @@ def settings_record(settings: Any, job: str) -> Record:
     return Record(params=params, shown=frozenset(changed))
 
 
+def flat_of(settings: Any) -> dict[str, str]:
+    """Return all settings of a job, flat, with the name of the spend model that `auto` stands for."""
+    if isinstance(fit := getattr(settings, "fit", None), FitSettings):
+        settings = replace(settings, fit=fit.resolved())
+    return flat_settings(asdict(settings))
+
+
 def priors_name(settings: FitSettings) -> str:
     """Return the name of the priors of the fitted models in conf/fit/priors, or `own`."""
-    models = (settings.purchase_model, settings.spend_model)
+    models = settings.models
     priors = _numbers({model: asdict(settings)["priors"][model] for model in models})
     for file in sorted(Path(shipped("conf/fit/priors")).glob("*.yaml")):
         named = OmegaConf.to_container(OmegaConf.load(file))

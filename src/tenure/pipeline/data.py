@@ -59,7 +59,8 @@ class TrainingData:
 def prepare(transactions: Transactions, settings: TrainSettings) -> TrainingData:
     """Split a log at the cut-off and account for its rows, its ids its first weeks, and its waits."""
     window = AcquisitionWindow.of(settings.rfm, transactions)
-    at_cutoff = split_log(transactions, settings.rfm.cutoff, settings.rfm.end, window)
+    days, with_orders = settings.rfm, settings.fit.needs_orders
+    at_cutoff = split_log(transactions, days.cutoff, days.end, window, with_orders=with_orders)
     return TrainingData(
         AccountedLog.of(transactions, at_cutoff.end, settings.transactions.normalize_ids),
         window,

@@ -171,7 +171,7 @@ class _Trainer:
         calibration, metrics, review = judged.calibration, dict(judged.metrics), judged.review
         final, whole_log, refit_drift = None, None, dict[str, float]()
         if review.verdict is not Verdict.FAIL:
-            whole_log = summarize(self.data.transactions, split.end)
+            whole_log = summarize(self.data.transactions, split.end, with_orders=self.settings.fit.needs_orders)
             final = self._refit(whole_log)
             refit_drift = measure_refit_drift(calibration.posterior, final.posterior, split.horizon_days)
             self.observer.on_refit_drift(refit_drift)
@@ -199,7 +199,9 @@ class _Trainer:
         """Fit the customers of the acquisition window; the scores are of all customers."""
         if self.data.window == AcquisitionWindow():
             return self._fit(FINAL, whole_log)
-        return self._fit(FINAL, summarize(self.data.transactions, self.data.split.end, self.data.window))
+        with_orders, end = self.settings.fit.needs_orders, self.data.split.end
+        customers = summarize(self.data.transactions, end, self.data.window, with_orders=with_orders)
+        return self._fit(FINAL, customers)
 
     def _measure(self, posterior: Posterior) -> HoldoutReport:
         split, settings = self.data.split, self.settings

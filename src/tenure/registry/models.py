@@ -102,10 +102,11 @@ class Loaded:
         """Return a digest of the files of a registered model, or of the draws of a run."""
         if "run" not in self.about and TAG in self.about:
             return hashlib.sha256(self.about[TAG].encode()).hexdigest()
-        models = (self.scorer.posterior.purchase_model, self.scorer.posterior.spend_model)
-        digest = hashlib.sha256(" ".join(models).encode())
-        for name, draws in sorted(self.scorer.posterior.joint().items()):
-            digest.update(name.encode() + draws.tobytes())
+        posterior = self.scorer.posterior
+        digest = hashlib.sha256(f"{posterior.purchase_model} {posterior.spend_model}".encode())
+        for part in (posterior.joint(), getattr(posterior, "without_columns", None) or {}):
+            for name, draws in sorted(part.items()):
+                digest.update(name.encode() + draws.tobytes())
         return digest.hexdigest()
 
 

@@ -16,7 +16,7 @@ METRICS = (
     "base.purchases.expected", "base.clv.expected", "base.clv.adjusted_low", "base.clv.adjusted_high",
     "new_customer.clv", "review.failed", "review.to_review", "customers", "repeat_buyers", "horizon_days",
     "score.*", "total.*.expected", "total.*.low", "total.*.high", "total.*.adjusted_low", "total.*.adjusted_high",
-    "decide.*", "rolling.*", "promotion.customers", "promotion.purchases.*", "promotion.spend.*",
+    "decide.*", "campaign.*", "rolling.*", "promotion.customers", "promotion.purchases.*", "promotion.spend.*",
 )  # fmt: skip
 PARAMS = (
     "transactions.path", "transactions.zero_amounts", "transactions.guests", "rfm.cutoff", "rfm.end",
@@ -25,7 +25,7 @@ PARAMS = (
     "fit.target_accept",
     "score.horizon_days", "score.discount_rate", "score.margin", "score.level", "review.level", "seed",
     "origins.*", "level", "model", "output", "by", "by_month", "residual", "summary.path", "reason", "rollback",
-    "decide.*",
+    "decide.*", "campaign.*", "plan",
 )  # fmt: skip
 
 

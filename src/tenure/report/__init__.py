@@ -7,6 +7,7 @@ alone, and escapes everything that comes from a run. Notebooks use the same tabl
 
 from . import side_by_side
 from .base_forecast import base_forecast_section
+from .campaign import render_campaign
 from .decisions import render_decisions
 from .description import describe_findings
 from .fit import STAGES, diagnostics_table, last_stage, posterior_section, refit_drift_table
@@ -37,6 +38,7 @@ __all__ = [
     "refit_drift_table",
     "registration",
     "render",
+    "render_campaign",
     "render_decisions",
     "reproduce",
     "side_by_side",

@@ -13,7 +13,7 @@ from .tables import Cell, Table
 
 
 class AnswerParts:
-    """The formats of a page, for a family of questions.
+    """The texts and formats of a page, for a family of questions.
 
     Args:
         decisions: the tables and sums.
@@ -23,7 +23,7 @@ class AnswerParts:
     def __init__(self, decisions: Decisions, numbers: Numbers) -> None:
         self.decisions, self.numbers = decisions, numbers
         self.params, self.settings = decisions.question.params, decisions.question.settings
-        self.money, self.percent, self.count = numbers.money, numbers.percent, numbers.number
+        self.text, self.money, self.percent, self.count = numbers.text, numbers.money, numbers.percent, numbers.number
         self.days = self.count(self.params.horizon_days)
 
     def ends(self, futures: Any) -> tuple[float, float]:
@@ -32,13 +32,24 @@ class AnswerParts:
         return float(ordered[low]), float(ordered[high])
 
     def table(self, frame: pd.DataFrame, caption: str, columns: Mapping[str, Any]) -> Table:
-        """Return a table: by title the name of a column of texts, or a format and the columns that it takes."""
-        rows = []
-        for row in frame.to_dict("records"):
-            cells = []
-            for column in columns.values():
-                kind, *names = ("text", column) if isinstance(column, str) else column
-                values = [row[name] for name in names]
-                cells.append(Cell(str(values[0])) if kind == "text" else getattr(self.numbers, f"{kind}_cell")(*values))
-            rows.append(cells)
-        return Table(caption, tuple(columns), rows)
+        """Return a table.
+
+        Args:
+            frame: the rows.
+            caption: what to look for.
+            columns: by the key of the title in the section `columns` of the catalogue, or by the title itself: a format
+                and the columns of the frame that it takes, or only the format of the column of the same name.
+        """
+        formats = [(one, title) if isinstance(one, str) else one for title, one in columns.items()]
+        rows = [[self._cell(row, *one) for one in formats] for row in frame.to_dict("records")]
+        return Table(caption, [self._title(title) for title in columns], rows)
+
+    def _cell(self, row: Mapping[Any, Any], kind: str, *names: str) -> Cell:
+        if kind == "name":
+            return Cell(self.numbers.name(names[0], row[names[0]]))
+        cell: Cell = getattr(self.numbers, f"{kind}_cell")(*(row[name] for name in names))
+        return cell
+
+    def _title(self, title: str) -> str:
+        key = f"columns.{title}"
+        return self.text(key) if self.numbers.has(key) else title

@@ -6,18 +6,12 @@ from typing import Any, NamedTuple
 from tenure.decide import summary_of
 
 from .answer_parts import AnswerParts
-from .customer_answers import CustomerAnswers
+from .customer_answers import Answer, CustomerAnswers
 from .page import Part
 from .spending_answers import SpendingAnswers
 from .tables import Note
 
-READING = (
-    ("expected", "the average over all that may happen; most single customers are below or above it"),
-    ("range", "contains the actual amount with the stated probability, if customers go on as they did"),
-    ("margin", "the share of revenue that is kept, after the cost of goods"),
-    ("discount", "money that comes later counts less"),
-    ("files", "dictionary.csv explains every column of every file"),
-)
+READING = ("expected", "range", "margin", "discount", "files")
 
 
 class Section(NamedTuple):
@@ -35,39 +29,42 @@ class Answers(AnswerParts):
     def short(self, about: Mapping[str, Any]) -> list[Part]:
         """Return what all answers rest on, and the main numbers."""
         margin = self.params.margin
-        of_what = "revenue, as the margin is 1" if margin == 1 else f"margin, {self.percent(margin)} of revenue"
-        text = (
-            f"{self.count(self.decisions.worth.customers)} customers up to {about['as_of']}, and what is expected of "
-            f"them over the next {self.days} days. Future amounts are {of_what}, discounted at "
-            f"{self.percent(self.params.discount_rate, 1)} a year. A range in brackets contains the actual amount with "
-            f"probability {self.percent(self.params.level)}, if customers go on as they did."
+        of_margin = self.text("short.of_margin", margin=self.percent(margin))
+        rests_on = self.text(
+            "short.rests_on",
+            customers=self.count(self.decisions.worth.customers),
+            as_of=about["as_of"],
+            days=self.days,
+            of_what=self.text("short.of_revenue") if margin == 1 else of_margin,
+            rate=self.percent(self.params.discount_rate, 1),
+            level=self.percent(self.params.level),
         )
-        model = (
-            f"Model {about['model']}, verdict {about['verdict']}. It has no seasons, no campaigns, no new customers."
-        )
-        return [Note(text), self._main_numbers(), Note(model, "soft")]
+        model = self.text("short.model", model=about["model"], verdict=about["verdict"])
+        return [Note(rests_on), self._main_numbers(), Note(model, "soft")]
 
     def _main_numbers(self) -> list[tuple[str, str]]:
         numbers, money = summary_of(self.decisions), self.money
         best = self.decisions.tiers.iloc[0]
-        clv = self.numbers.span(numbers["clv_low"], numbers["clv_high"])
+        clv = {"clv": money(numbers["clv"]), "range": self.numbers.span(numbers["clv_low"], numbers["clv_high"])}
+        offers = {"offers": self.count(numbers["offers"]), "gain": money(numbers["offer_gain"])}
         return [
-            ("expected of all customers", f"{money(numbers['clv'])} ({clv})"),
-            (f"of that from the tier {best['tier']}", f"{self.percent(best['share_of_clv'])}"),
-            ("a new customer may cost", f"{money(numbers['ceiling'])} at most"),
-            ("offers that pay", f"{self.count(numbers['offers'])}, which gain {money(numbers['offer_gain'])}"),
+            (self.text("short.expected"), self.text("short.expected_value", **clv)),
+            (self.text("short.of_best", tier=best["tier"]), self.percent(best["share_of_clv"])),
+            (self.text("short.ceiling"), self.text("short.ceiling_value", ceiling=money(numbers["ceiling"]))),
+            (self.text("short.offers"), self.text("short.offers_value", **offers)),
         ]
 
     def sections(self) -> list[Section]:
         """Return the questions in order."""
         of_customers = CustomerAnswers(self.decisions, self.numbers)
         of_spending = SpendingAnswers(self.decisions, self.numbers)
-        return [
-            Section("value", "What are our customers worth, from the first to the last day?", *of_customers.value()),
-            Section("tiers", "Who are our best customers?", *of_customers.tiers()),
-            Section("stages", "Who is new, active, inactive or dormant?", *of_customers.stages()),
-            Section("cohorts", "How many customers come back?", *of_customers.cohorts()),
-            Section("acquisition", "What may a new customer cost?", *of_spending.acquisition()),
-            Section("win_back", "Whom is it worth to win back, or to keep?", *of_spending.win_back()),
-            Section("reading", "How to read these numbers", [], [list(READING)]),
-        ]
+        answers: dict[str, Answer] = {
+            "value": of_customers.value(),
+            "tiers": of_customers.tiers(),
+            "stages": of_customers.stages(),
+            "cohorts": of_customers.cohorts(),
+            "acquisition": of_spending.acquisition(),
+            "win_back": of_spending.win_back(),
+            "reading": ([], [[(self.text(f"reading.{word}"), self.text(f"reading.{word}_means")) for word in READING]]),
+        }
+        return [Section(name, self.text(f"questions.{name}"), *answer) for name, answer in answers.items()]

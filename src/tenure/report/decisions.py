@@ -1,5 +1,6 @@
 """The page of decisions, for people who have never seen a posterior. It names no customer."""
 
+import datetime as dt
 from collections.abc import Mapping
 from typing import Any
 
@@ -9,33 +10,6 @@ from .answers import Answers
 from .numbers import Numbers
 from .page import environment
 from .pictures import Picture, as_uri
-
-PICTURES = {
-    "value": (
-        "Margin so far and expected, by tier",
-        "The thin line is the range of what the tier brings together.",
-    ),
-    "tiers": (
-        "Share of customers, of spend so far and of expected margin",
-        "The longer the bars of the first tier, the more depends on few customers.",
-    ),
-    "stages": (
-        "Customers by stage, and how many are expected to buy",
-        "The dark part of a bar is expected to buy in the horizon.",
-    ),
-    "cohorts": (
-        "Share of customers who never came back, by month of the first purchase",
-        "Bars: so far. Dots: expected at the end of the horizon, with the range.",
-    ),
-    "acquisition": (
-        "What a new customer has brought by each day, on average",
-        "Where the curve crosses the line of a cost, that cost is repaid.",
-    ),
-    "win_back": (
-        "Expected gain of the offers, the best customers first",
-        "Where the curve falls, a further offer costs more than it gains.",
-    ),
-}
 
 
 def render_decisions(decisions: Decisions, figures: Mapping[str, Any], about: Mapping[str, Any]) -> str:
@@ -47,7 +21,13 @@ def render_decisions(decisions: Decisions, figures: Mapping[str, Any], about: Ma
         about: the `model`, its `verdict` and the day `as_of`.
     """
     settings = decisions.question.settings
-    answers = Answers(decisions, Numbers(settings.locale, settings.currency))
-    pictures = {name: Picture(as_uri(figure), *PICTURES[name]) for name, figure in figures.items()}
-    content = {"about": about, "short": answers.short(about), "sections": answers.sections(), "pictures": pictures}
-    return environment().get_template("decisions.html.j2").render(content)
+    numbers = Numbers(settings.locale, settings.currency)
+    about = {**about, "as_of": numbers.day(dt.date.fromisoformat(about["as_of"]))}
+    answers = Answers(decisions, numbers)
+    pictures = {
+        name: Picture(as_uri(figure), numbers.text(f"pictures.{name}.title"), numbers.text(f"pictures.{name}.look"))
+        for name, figure in figures.items()
+    }
+    content = {"short": answers.short(about), "sections": answers.sections(), "pictures": pictures}
+    titles = {name: numbers.text(f"page.{name}", as_of=about["as_of"]) for name in ("title", "heading")}
+    return environment().get_template("decisions.html.j2").render(language=numbers, **titles, **content)

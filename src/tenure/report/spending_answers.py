@@ -17,105 +17,106 @@ class SpendingAnswers(AnswerParts):
 
     def acquisition(self) -> Answer:
         """Return what a new customer may cost, and when the cost is repaid."""
-        table, ratio = self.decisions.acquisition, self.settings.acquisition.ratio
+        table = self.decisions.acquisition
         first = table.iloc[0]
-        mean = self.numbers.span(first["clv_mean_low"], first["clv_mean_high"])
-        answers = [
-            f"A new customer brings {self.money(first['clv'])} on average ({mean}) within "
-            f"{self.count(first['horizon_days'])} days, the first order included. If that is to be {ratio:g} times the "
-            f"cost, pay at most {self.money(first['ceiling'])}; to be cautious, {self.money(first['ceiling_low'])}."
-        ]
+        brings = self.text(
+            "acquisition.brings",
+            clv=self.money(first["clv"]),
+            range=self.numbers.span(first["clv_mean_low"], first["clv_mean_high"]),
+            days=self.count(first["horizon_days"]),
+            ratio=self.numbers.plain(self.settings.acquisition.ratio),
+            ceiling=self.money(first["ceiling"]),
+            ceiling_low=self.money(first["ceiling_low"]),
+        )
         with_cost = table.drop_duplicates("channel").dropna(subset="acquisition_cost")
-        answers += [self._payback(row) for row in with_cost.to_dict("records")]
-        return answers, [self._ceilings(), self._channels()]
+        return [brings, *map(self._payback, with_cost.to_dict("records"))], [self._ceilings(), self._channels()]
 
     def _ceilings(self) -> Table:
-        """Return the ceilings by horizon; the model is of all channels, so that they are those of the first."""
+        """Return the ceilings by horizon, of all customers or, where all channels have the same, of the first."""
         table = self.decisions.acquisition
         table = table[table["channel"] == table["channel"].iloc[0]]
-        caption = (
-            "By the days from the first order on. The range of the mean is of an average over many new customers; that "
-            "of one customer is far wider. Beyond the days over which the model was tested, it extrapolates."
-        )
-        endless = table.assign(days=[self.count(days) if days else "no end" for days in table["horizon_days"]])
-        columns = {
-            "days": "days", "brings": ("money", "clv"), "range of the mean": ("span", "clv_mean_low", "clv_mean_high"),
-            "range of one": ("span", "clv_low", "clv_high"),
-            f"ceiling at {self.settings.acquisition.ratio:g} to 1": ("money", "ceiling"),
-            "cautious": ("money", "ceiling_low"),
-        }  # fmt: skip
-        return self.table(endless, caption, columns)
+        endless = self.text("acquisition.endless")
+        table = table.assign(days=[self.count(days) if days else endless for days in table["horizon_days"]])
+        ratio = self.text("columns.ceiling", ratio=self.numbers.plain(self.settings.acquisition.ratio))
+        columns = {"days": "name", "brings": ("money", "clv"),
+                   "range_of_mean": ("span", "clv_mean_low", "clv_mean_high"),
+                   "range_of_one": ("span", "clv_low", "clv_high"), ratio: ("money", "ceiling"),
+                   "ceiling_low": "money"}  # fmt: skip
+        return self.table(table, self.text("acquisition.ceilings"), columns)
 
     def _channels(self) -> Table:
         """Return what was observed of each channel, and how its cost compares with a new customer's margin."""
         table = self.decisions.acquisition
         longest = self.settings.acquisition.horizons_days[-1]
-        caption = (
-            f"What a channel's customers did so far, and its cost against the margin of {self.count(longest)} days. "
-            "The model is of all customers: a channel whose customers differ needs a model of its own."
-        )
-        columns = {
-            "channel": "channel", "customers": ("count", "customers"), "first order": ("money", "first_order"),
-            "spend in 365 days": ("money", "spend_365"), "bought again": ("percent", "second_purchase_rate"),
-            "cost": ("money", "acquisition_cost"), "margin / cost": ("ratio", "clv_to_cost"),
-            "mean is above the cost": ("percent", "p_mean_above_cost"),
-            "customers who repay it": ("percent", "p_customer_repays"), "repaid on day": ("count", "payback_days"),
-        }  # fmt: skip
+        is_by_segment = len(self.decisions.own_channels) > 0
+        ratio = self.text("columns.ceiling", ratio=self.numbers.plain(self.settings.acquisition.ratio))
+        brings = {"brings": ("money", "clv"), "range_of_mean": ("span", "clv_mean_low", "clv_mean_high"),
+                  ratio: ("money", "ceiling")} if is_by_segment else {}  # fmt: skip
+        columns = {"channel": "name", "customers": "count", "first_order": "money", "spend_365": "money",
+                   "second_purchase_rate": "percent", **brings, "acquisition_cost": "money", "clv_to_cost": "ratio",
+                   "p_mean_above_cost": "percent", "p_customer_repays": "percent", "payback_days": "count"}  # fmt: skip
+        text = "acquisition.segments" if is_by_segment else "acquisition.channels"
+        caption = self.text(text, days=self.count(longest))
         return self.table(table[table["horizon_days"] == longest], caption, columns)
 
     def _payback(self, row: Mapping[Any, Any]) -> str:
-        channel = "A" if row["channel"] == ALL else f"Channel {row['channel']}: a"
-        start = f"{channel} cost of {self.money(row['acquisition_cost'])} is"
+        channel = row["channel"]
+        of_all = self.text("acquisition.of_all")
+        start = {
+            "subject": of_all if channel == ALL else self.text("acquisition.of_channel", channel=channel),
+            "cost": self.money(row["acquisition_cost"]),
+        }
         if pd.isna(row["payback_days"]):
             longest = self.count(self.settings.acquisition.horizons_days[-1])
             within = self.percent(row["p_payback_within"])
-            return f"{start} probably not repaid within {longest} days; the probability that it is: {within}."
-        high = "not within the longest horizon" if pd.isna(row["payback_high"]) else self.count(row["payback_high"])
+            return self.text("acquisition.not_repaid", **start, days=longest, probability=within)
         if row["payback_high"] == 0:
-            return f"{start} repaid by the first order on average."
-        low = self.count(row["payback_low"])
-        return f"{start} repaid after {self.count(row['payback_days'])} days on average ({low} to {high})."
+            return self.text("acquisition.repaid_at_once", **start)
+        never, high = self.text("acquisition.not_within"), row["payback_high"]
+        ends = {"low": self.count(row["payback_low"]), "high": never if pd.isna(high) else self.count(high)}
+        return self.text("acquisition.repaid", **start, days=self.count(row["payback_days"]), **ends)
 
     def win_back(self) -> Answer:
         """Return which offers pay, and what it may cost to keep a customer."""
         offer, table = self.settings.offer, self.decisions.win_back
-        chosen, (low, high) = table[table["is_selected"].astype(bool)], self.ends(self.decisions.gains)
-        points = f"{self.count(100 * offer.lift, 0 if round(100 * offer.lift, 6).is_integer() else 1)} points"
-        lift = f"{self.percent(offer.lift)} of itself" if offer.multiplicative else points
-        when = "when it is used" if offer.paid == "redemption" else "for each customer who gets it"
-        answer = (
-            f"An offer of {self.money(offer.cost)}, paid {when}, that raises the probability of a purchase by {lift} "
-            f"pays for {self.count(len(chosen))} of {self.count(len(table))} inactive and dormant customers. It costs "
-            f"{self.money(chosen['offer_cost'].sum())} and gains {self.money(chosen['offer_gain'].sum())} "
-            f"({self.numbers.span(low, high)})."
+        chosen = table[table["is_selected"].astype(bool)]
+        answer = self.text(
+            "win_back.offer",
+            cost=self.money(offer.cost),
+            when=self.text(f"win_back.on_{offer.paid}"),
+            lift=self._lift(),
+            selected=self.count(len(chosen)),
+            customers=self.count(len(table)),
+            total=self.money(chosen["offer_cost"].sum()),
+            gain=self.money(chosen["offer_gain"].sum()),
+            range=self.numbers.span(*self.ends(self.decisions.gains)),
         )
-        test = (
-            "The rise is an assumption: only a test with a control group measures it. Each customer is in win_back.csv."
-        )
-        return [answer, *self._apart(table), self._keep()], [self._offers(), Note(test, "soft")]
+        assumed = Note(self.text("win_back.assumed"), "soft")
+        return [answer, *self._apart(table), self._keep()], [self._offers(), assumed]
+
+    def _lift(self) -> str:
+        lift = self.settings.offer.lift
+        if self.settings.offer.multiplicative:
+            return self.text("win_back.of_itself", share=self.percent(lift))
+        decimals = 0 if round(100 * lift, 6).is_integer() else 1
+        return self.text("win_back.points", points=self.count(100 * lift, decimals))
 
     def _keep(self) -> str:
         """Return what it may cost to keep the customers who are still there."""
         table = self.decisions.stages.set_index("stage").loc[["new", "active"]]
         customers, clv = table["customers"].sum(), table["clv"].sum()
         if not customers:
-            return "There is no new or active customer to keep."
-        offers = (table["highest_offer"].fillna(0.0) * table["customers"]).sum() / customers
-        return (
-            f"To keep one of the {self.count(customers)} new and active customers, the same rise justifies at most "
-            f"{self.money(offers)} on average; more than {self.money(clv / customers)}, what such a customer is "
-            "expected to bring, is never justified. The list of each customer is keep.csv."
-        )
+            return self.text("win_back.nobody_to_keep")
+        offer = self.money((table["highest_offer"].fillna(0.0) * table["customers"]).sum() / customers)
+        return self.text("win_back.keep", customers=self.count(customers), offer=offer, clv=self.money(clv / customers))
 
     def _offers(self) -> Table:
         """Return the highest offers by stage."""
         stages = self.decisions.stages
-        table = stages.assign(each=stages["clv"] / stages["customers"].where(stages["customers"] > 0))
-        columns = {
-            "stage": "stage", "customers": ("count", "customers"), "expected to buy": ("count", "expected_buyers"),
-            "expected margin of one": ("money", "each"), "highest offer to one": ("money", "highest_offer"),
-        }  # fmt: skip
-        return self.table(table, "The highest offer is an average: at that cost an offer gains nothing.", columns)
+        table = stages.assign(clv_of_one=stages["clv"] / stages["customers"].where(stages["customers"] > 0))
+        columns = {"stage": "name", "customers": "count", "expected_buyers": "count", "clv_of_one": "money",
+                   "highest_offer": "money"}  # fmt: skip
+        return self.table(table, self.text("win_back.offers"), columns)
 
     def _apart(self, table: pd.DataFrame) -> list[str]:
         """Return a sentence on customers whose probabilities the backtest found wrong."""
@@ -123,11 +124,12 @@ class SpendingAnswers(AnswerParts):
         if not apart:
             return []
         ranges = "; ".join(
-            f"where {self.percent(one.low)} to {self.percent(one.high)} were predicted, "
-            f"{self.percent(one.observed, 1)} bought"
+            self.text(
+                "win_back.apart_range",
+                low=self.percent(one.low),
+                high=self.percent(one.high),
+                observed=self.percent(one.observed, 1),
+            )
             for one in self.decisions.unreliable
         )
-        return [
-            f"No gain is claimed for {self.count(apart)} customers, as the backtest found their probabilities wrong: "
-            f"{ranges}. They are at the end of the list."
-        ]
+        return [self.text("win_back.apart", customers=self.count(apart), ranges=ranges)]

@@ -5,7 +5,7 @@ Each result is one Ibis query on the log. `summary_query` is lazy and `stream_su
 """
 
 from .compressed import CompressedSummary, Histories, Spends, compress, histories
-from .customers import HISTORY, StreamedSummary, stream_summary, summarize, summary_query
+from .customers import HISTORY, StreamedSummary, stream_summary, summarize, summary_query, with_faded
 from .parts import LEAST_CUSTOMERS, MOST_SEGMENTS, Part
 from .regularity import MOST_K, Regularity, measure_regularity
 from .split import Split, daily_counts, split_log
@@ -40,4 +40,5 @@ __all__ = [
     "stream_summary",
     "summarize",
     "summary_query",
+    "with_faded",
 ]  # fmt: skip

@@ -46,16 +46,21 @@ def summary_query(
 
 
 def summarize(
-    transactions: Transactions, end: date | str | None = None, window: AcquisitionWindow = EVERYONE
+    transactions: Transactions,
+    end: date | str | None = None,
+    window: AcquisitionWindow = EVERYONE,
+    *,
+    with_orders: bool = True,
 ) -> CustomerSummary:
     """Return the customer summary at the end of observation (the log's last day if None), in memory.
 
     The first purchase counts neither in `frequency` nor in `monetary_value`. Later sales do not affect it. Customers
-    are sorted by id; the segments follow the five columns.
+    are sorted by id; the segments follow the five columns. The orders one by one, which some models of spend need,
+    take more room than all the rest.
     """
     last = end_of(transactions, end)
     least = transactions.least_amount(last)
-    customers = per_customer(transactions, last, window, least, with_orders=True)
+    customers = per_customer(transactions, last, window, least, with_orders=with_orders)
     segments = transactions.segment_values(last)
     customers = customers.mutate(**cohorts_of(transactions, customers))
     if segments is not None:
@@ -64,6 +69,7 @@ def summarize(
     refuse_nobody(len(table), window)
     first = table["first_order"].dropna().to_numpy(dtype=np.float64)
     firsts = FirstOrders(float(first.mean()), float(first.std()), first.size) if first.size else None
+    orders = Orders.of(table[FIRST_ORDER].to_numpy(np.float64), list(table[PAID]), least) if with_orders else None
     return CustomerSummary.from_frame(
         table,
         last,
@@ -71,7 +77,7 @@ def summarize(
         transactions.segments,
         amounts=Amounts.of(table, least),
         spending=table[list(SPENDING)].reset_index(drop=True),
-        orders=Orders.of(table[FIRST_ORDER].to_numpy(np.float64), list(table[PAID]), least),
+        orders=orders,
     )
 
 
@@ -98,17 +104,17 @@ class StreamedSummary:
         typed = self.table.mutate(customer_id=self.table["customer_id"].cast(self.id_type))
         for part in typed.order_by("customer_id").to_pyarrow_batches(chunk_size=self.rows):
             if part.num_rows:
-                yield self._with_faded(part.to_pandas())
-
-    def _with_faded(self, part: pd.DataFrame) -> pd.DataFrame:
-        if self.delta is None:
-            return part
-        orders = Orders.of(part[FIRST_ORDER].to_numpy(np.float64), list(part.pop(PAID)), 0.0)
-        return part.assign(**dict(zip(FADED, orders.faded(self.delta), strict=True)))
+                yield part.to_pandas() if self.delta is None else with_faded(part.to_pandas(), self.delta)
 
     def count(self) -> int:
         """Count the customers."""
         return int(self.table.count().to_pyarrow().as_py())
+
+
+def with_faded(part: pd.DataFrame, delta: float) -> pd.DataFrame:
+    """Return a part of a summary with the columns `summary.FADED` in place of the list `PAID`."""
+    orders = Orders.of(part[FIRST_ORDER].to_numpy(np.float64), list(part[PAID]), 0.0)
+    return part.drop(columns=PAID).assign(**dict(zip(FADED, orders.faded(delta), strict=True)))
 
 
 def stream_summary(

@@ -81,6 +81,8 @@ def split_log(
     cutoff: date | str | None = None,
     end: date | str | None = None,
     window: AcquisitionWindow = EVERYONE,
+    *,
+    with_orders: bool = True,
 ) -> Split:
     """Split a log at the end of the cut-off day: the customer summary before, purchases and spend after.
 
@@ -92,6 +94,7 @@ def split_log(
         cutoff: last day of calibration; half-way through the log if None.
         end: last day of the holdout; the log's last day if None.
         window: the customers to include; the others are counted and in neither table.
+        with_orders: whether the calibration has the orders one by one.
     """
     last = as_day(end, "rfm.end") if end is not None else transactions.last_day
     first = transactions.first_day
@@ -101,7 +104,7 @@ def split_log(
     if not first <= at < last:
         between = f"between the log's first purchase and the day before rfm.end ({last})"
         raise RfmError(f"rfm.cutoff must lie {between}, got {at}: {span(transactions)}.")
-    calibration = summarize(transactions, at, window)
+    calibration = summarize(transactions, at, window, with_orders=with_orders)
     later = transactions.purchases(last).filter(lambda table: table["date"] > at)
     bought = later.group_by("customer_id").aggregate(purchases=later.count(), spend=later["amount"].sum())
     sums = bought.mutate(spend=bought["spend"].cast("float64")).to_pandas()

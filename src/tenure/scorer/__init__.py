@@ -6,7 +6,7 @@ loaded in one process.
 """
 
 from ..counter_random import customer_keys
-from .by_segment import tabulate_new_customers
+from .by_segment import NEW_SEGMENT, tabulate_new_customers
 from .columns import COLUMNS, COUNTS, EXPECTED, RESIDUAL, TOTALS
 from .exact_sums import BINS
 from .groups import group, refuse_groups
@@ -19,6 +19,7 @@ __all__ = [
     "COLUMNS",
     "COUNTS",
     "EXPECTED",
+    "NEW_SEGMENT",
     "RESIDUAL",
     "TOTALS",
     "Futures",

@@ -32,13 +32,13 @@ def tabulate_new_customers(scorer: Scorer, **params: Any) -> pd.DataFrame:
         of_columns = dict(zip(segments.names, values, strict=True))
         rows.append({**of_columns, **_row(JOINED.join(values), customers, each[values])})
     table = pd.DataFrame(rows).sort_values("clv", ascending=False, kind="stable", ignore_index=True)
-    new = scorer.new_customer(segment=[NEW] * len(segments.names), **params)
+    new = scorer.new_customer(segment=[NEW_SEGMENT] * len(segments.names), **params)
     unnamed = max(int(scorer.posterior.origin.get("customers", 0)) - sum(segments.customers), 0)
-    last = pd.DataFrame([{**dict.fromkeys(segments.names, NEW), **_row(NEW, unnamed, new)}])
+    last = pd.DataFrame([{**dict.fromkeys(segments.names, NEW_SEGMENT), **_row(NEW_SEGMENT, unnamed, new)}])
     return pd.concat([table, last], ignore_index=True)[[*segments.names, *OF_SEGMENT]]
 
 
-NEW = "(another segment)"
+NEW_SEGMENT = "(another segment)"
 
 
 def _row(segment: str, customers: int | None, new: NewCustomer) -> dict[str, Any]:

@@ -139,6 +139,8 @@ class Scores:
         futures: every customer's outcomes, if requested.
         new_segment_customers: how many customers are of a segment that the fit did not have, or that has too few
             customers for a name; they are scored as of a new segment. 0 without segments.
+        without_columns: how many customers lack the columns that the spend model needs, and are scored with its
+            `without_columns`, which was fitted to mean spends: all of them, or none.
     """
 
     table: pd.DataFrame
@@ -152,6 +154,7 @@ class Scores:
     free_repeat_buyers: int = 0
     futures: "Futures | None" = None
     new_segment_customers: int = 0
+    without_columns: int = 0
 
     @property
     def extrapolated_share(self) -> float | None:

@@ -1,5 +1,6 @@
 """The scorer: from a posterior and customer summaries to scores."""
 
+import logging
 import math
 import os
 import warnings
@@ -13,7 +14,7 @@ from numpy.typing import NDArray
 
 from ..posterior import Posterior
 from ..streams import stream
-from ..summary import CustomerSummary
+from ..summary import FADED, CustomerSummary
 from .batching import KernelOutput, ScoreRequest, expect_new_customer, score_batches, sum_extrapolated, sum_months
 from .columns import COLUMNS, COUNTS, EXPECTED, RESIDUAL, SQUARES
 from .groups import group
@@ -29,6 +30,7 @@ from .segments import SegmentPopulations
 TO_INFINITY = 40.0
 UNSTABLE_MEANS = 0.1
 SHOWN = 3
+log = logging.getLogger("tenure")
 
 
 class HorizonWarning(UserWarning):
@@ -55,6 +57,8 @@ class Scorer:
         self.validated_horizon_days = validated_horizon_days
         self.threads = threads or _available_cores()
         self._segments = SegmentPopulations(posterior)
+        without, self._is_logged = posterior.for_missing_columns(), False
+        self._without_columns = None if without is None else SegmentPopulations(without)
 
     @property
     def draws(self) -> int:
@@ -95,14 +99,21 @@ class Scorer:
         summary, given = self._check(customers)
         keys, codes = group(given, by)
         futures = self._futures(len(summary.table)) if with_futures else None
-        populations = self._segments.of(given)
+        populations = self._populations(summary, given)
         output = self._run(summary.table, request, codes, len(keys), populations, advance=advance, futures=futures)
         frame = _frame(output.table, given, {name: name for name in COLUMNS})
         frame[list(COUNTS)] = frame[list(COUNTS)].astype("int64")
         groups = dict(zip(keys, output.groups, strict=True)) if by else {}
         scores = self._scores(frame, output, request, groups, tuple(by))
-        new = self._segments.count_new(populations)
-        return replace(scores, free_repeat_buyers=_count_free(summary), futures=futures, new_segment_customers=new)
+        new, without = self._segments.count_new(populations), self._count_without_columns(summary)
+        frame.attrs |= {"without_columns": without} if without else {}
+        return replace(
+            scores,
+            free_repeat_buyers=_count_free(summary),
+            futures=futures,
+            new_segment_customers=new,
+            without_columns=without,
+        )
 
     def expect(self, customers: pd.DataFrame | CustomerSummary, **params: Any) -> pd.DataFrame:
         """Return `customer_id` and the columns `EXPECTED` of `score`, the same to the bit, without simulating outcomes.
@@ -111,7 +122,7 @@ class Scorer:
         """
         request = self._request(params, outcomes=False)
         summary, given = self._check(customers)
-        output = self._run(summary.table, request, *_one_group(summary), self._segments.of(given))
+        output = self._run(summary.table, request, *_one_group(summary), self._populations(summary, given))
         frame = _frame(output.table, given, {name: name for name in EXPECTED})
         return self._scores(frame, output, request).table
 
@@ -134,7 +145,7 @@ class Scorer:
         request = self._request(params, horizon=TO_INFINITY / Params.of(params).delta)
         summary, given = self._check(customers)
         keys, codes = group(given, by)
-        populations = self._segments.of(given)
+        populations = self._populations(summary, given)
         output = self._run(summary.table, request, codes, len(keys), populations, advance=advance).without_counts()
         frame = _frame(output.table, given, RESIDUAL)
         groups = dict(zip(keys, output.groups, strict=True)) if by else {}
@@ -217,7 +228,7 @@ class Scorer:
         request = self._request(params)
         summary, given = self._check(customers)
         futures = self._futures(len(summary.table))
-        self._run(summary.table, request, *_one_group(summary), self._segments.of(given), futures=futures)
+        self._run(summary.table, request, *_one_group(summary), self._populations(summary, given), futures=futures)
         return futures
 
     def _futures(self, customers: int) -> Futures:
@@ -258,6 +269,28 @@ class Scorer:
         if isinstance(customers, CustomerSummary):
             return self.prepare(customers), customers.table
         return CustomerSummary.from_frame(customers), customers
+
+    def _populations(self, summary: CustomerSummary, given: pd.DataFrame) -> Populations:
+        """Return the draws of each customer; which model they are of depends on the columns of the summary alone."""
+        if self._without_columns is None or not self._count_without_columns(summary):
+            return self._segments.of(given)
+        if not self._is_logged:  # once, not for each part of a table
+            log.warning(
+                "the summary has no columns %s, which %s needs: all customers are scored with %s, fitted to the mean"
+                " spends of the same log, whose intervals of spend are less reliable. Score the purchase log"
+                " (tenure-score transactions.path=...), or add the columns by tenure.summarize(log, delta=%.6g)",
+                " and ".join(FADED),
+                self.posterior.spend_model,
+                self.posterior.specs[1].without_columns,
+                self.delta,
+            )
+            self._is_logged = True
+        return self._without_columns.of(given)
+
+    def _count_without_columns(self, summary: CustomerSummary) -> int:
+        """Count the customers who are scored with the model for customers without columns: all of a table, or none."""
+        is_bare = self._without_columns is not None and not set(FADED) & set(summary.table.columns)
+        return len(summary.table) if is_bare else 0
 
     def _request(
         self,

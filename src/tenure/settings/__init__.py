@@ -14,12 +14,14 @@ from .backtest import (
     DriftSettings,
     OriginSettings,
 )
+from .campaign import CampaignColumnSettings, CampaignSettings, MeasureSettings
 from .checks import SettingsError
-from .decide import REST, SEPARATORS, AcquisitionCostSettings, DecideSettings, OfferSettings, StageSettings
-from .fit import DEFAULT_PRIORS, FitSettings, Priors, PriorSettings, ScaleSettings, read_priors
+from .decide import REST, AcquisitionCostSettings, DecideSettings, OfferSettings, StageSettings
+from .fit import AUTO, DEFAULT_PRIORS, DEFAULT_SPEND, FitSettings, Priors, PriorSettings, ScaleSettings, read_priors
 from .jobs import (
     COMMANDS,
     BacktestJobSettings,
+    CampaignJobSettings,
     DecideJobSettings,
     PromoteSettings,
     RegistrySettings,
@@ -46,12 +48,13 @@ from .simulate import AcquisitionSettings, DirtSettings, RefundSettings, SeasonS
 from .window import AcquisitionWindowSettings, ObservedSettings, RfmSettings, RollingSettings
 
 __all__ = [
+    "AUTO",
     "BASELINES",
     "COMMANDS",
     "DEFAULT_PRIORS",
+    "DEFAULT_SPEND",
     "REST",
     "SCORE_COLUMNS",
-    "SEPARATORS",
     "AcquisitionCostSettings",
     "AcquisitionSettings",
     "AcquisitionWindowSettings",
@@ -60,6 +63,9 @@ __all__ = [
     "BaselineSettings",
     "BatchScoreSettings",
     "BoostingSettings",
+    "CampaignColumnSettings",
+    "CampaignJobSettings",
+    "CampaignSettings",
     "ColumnSettings",
     "CsvSettings",
     "DecideJobSettings",
@@ -70,6 +76,7 @@ __all__ = [
     "ExcludeSettings",
     "FitSettings",
     "LimitSettings",
+    "MeasureSettings",
     "MovedLogSettings",
     "ObservedSettings",
     "OfferSettings",

@@ -4,11 +4,9 @@ import math
 from dataclasses import dataclass, field
 
 from ..bounds import HORIZON_LIMIT_DAYS
+from ..language import is_locale
 from .checks import require, require_choice, require_day
 
-# The separators of thousands and of decimals by locale; a narrow space where a point would be misread.
-SEPARATORS = {"de": (".", ","), "en": (",", "."), "es": (".", ","), "fr": ("\u202f", ",")}
-LOCALES = tuple(SEPARATORS)
 PAID = ("contact", "redemption")
 TIERS = {"top": 0.1, "middle": 0.2}  # a default table would be merged with the user's own
 REST = "rest"  # the tier of the customers that no other tier has
@@ -59,8 +57,9 @@ class AcquisitionCostSettings:
     """What acquired customers cost, and what a new one may cost.
 
     Args:
-        channel: name of the segment with each customer's channel, of transactions.segments; null: all are one channel.
-        costs: cost of one acquired customer by channel, 0 or more, such as {ads: 25}; without a channel {all: 25}.
+        channel: name of the segment with each customer's channel, of transactions.segments; null: the segments of the
+            model, and all customers are one channel where it has none.
+        costs: cost of one acquired customer by channel, 0 or more, such as {ads: 25}; all is of those not named.
         cost_segment: name of a segment with each customer's own cost, of transactions.segments; null: none.
         horizons_days: horizons of the ceilings in days, ascending, from 1 to 10,950; without end is always added.
         ratio: the clv of a new customer is to be at least so many times the cost, 1 or more.
@@ -75,9 +74,6 @@ class AcquisitionCostSettings:
     def __post_init__(self) -> None:
         for name, cost in self.costs.items():
             require(_is_money(cost), f"decide.acquisition.costs.{name}", "a cost of 0 or more", cost)
-        if self.channel is None:
-            rule = "{all: cost} without decide.acquisition.channel, which names the segment with the channels"
-            require(set(self.costs) <= {"all"}, "decide.acquisition.costs", rule, self.costs)
         days = self.horizons_days
         is_right = bool(days) and sorted(set(days)) == list(days) and days[0] >= 1 and days[-1] <= HORIZON_LIMIT_DAYS
         rule = f"days from 1 to {HORIZON_LIMIT_DAYS:,} in ascending order"
@@ -132,7 +128,8 @@ class DecideSettings:
         order_cost: cost to serve one order, 0 or more; of new customers.
         active_day_cost: cost to keep one active customer for one day, 0 or more; of new customers.
         currency: symbol or code of the log's money on the page, such as € or EUR; null: none.
-        locale: how the page writes numbers: de, en, es or fr.
+        locale: how the page writes numbers and dates, such as en, fr, de or fr_CH, and its language where there are
+            texts in it: en or fr; the others have English texts.
         stages: lifecycle stages.
         acquisition: costs and ceilings of acquired customers.
         offer: an offer to win customers back.
@@ -160,7 +157,7 @@ class DecideSettings:
             require(_is_money(cost), f"decide.{name}", "a cost of 0 or more", cost)
         is_symbol = self.currency is None or (1 <= len(self.currency.strip()) <= 8 and self.currency.isprintable())
         require(is_symbol, "decide.currency", "a symbol or code of 1 to 8 characters, or null", self.currency)
-        require_choice("decide.locale", self.locale, LOCALES)
+        require(is_locale(self.locale), "decide.locale", "a locale such as en, fr, de or fr_CH", self.locale)
 
     @property
     def shares(self) -> dict[str, float]:

@@ -1,7 +1,7 @@
 """Settings of the fit: models, priors, inference."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, make_dataclass
+from dataclasses import dataclass, field, make_dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from ..bounds import MOST_DRAWS
@@ -12,6 +12,8 @@ from .checks import require, require_choice
 from .named import read_named
 
 DEFAULT_PRIORS = "weak"
+AUTO = "auto"
+DEFAULT_SPEND = "gamma_gamma_fading"  # where orders are at hand, and there are no segments
 POSITIVE = {
     "LogNormal": ("mu", "sigma"),
     "Gamma": ("alpha", "beta"),
@@ -25,7 +27,7 @@ SUMMARY_NAMES = ("customer_id", "frequency", "recency", "T", "monetary_value")  
 CHOICES = {
     "method": ("nuts", "laplace", "map"),
     "purchase_model": tuple(PURCHASE_MODELS),
-    "spend_model": tuple(SPEND_MODELS),
+    "spend_model": (AUTO, *SPEND_MODELS),
     "sampler": ("nutpie", "pymc"),
     "no_repeat_buyers": ("refuse", "prior"),
 }
@@ -130,10 +132,10 @@ class FitSettings:
         purchase_model: model of purchases and dropout. bg_nbd: a customer may leave after a repeat purchase; mbg_nbd:
             after the first purchase too; pareto_nbd: at any time; zi_bg_nbd: as bg_nbd, but a share pi0 of customers
             never returns after the first purchase.
-        spend_model: model of the spend per purchase. gamma_gamma: fitted to customers' mean spends, as published;
-            gamma_gamma_transactions: the same model fitted to the amounts of single purchase days, which only a log
-            has; gamma_gamma_fading: so that earlier ones count less; gamma_gamma_first_order: the first order is
-            evidence too; gamma_gamma_orders: both. A customer summary is fitted by gamma_gamma.
+        spend_model: model of the spend per purchase. auto: gamma_gamma_fading, and gamma_gamma with segments or of a
+            customer summary. gamma_gamma: fitted to customers' mean spends, as published; gamma_gamma_transactions: the
+            same model fitted to the amounts of single purchase days, which only a log has; gamma_gamma_fading: so that
+            earlier ones count less; gamma_gamma_first_order: the first order is evidence too; gamma_gamma_orders: both.
         sampler: program that runs nuts: nutpie, or pymc (PyMC's own, much slower).
         chains: chains of nuts, from 2 (R-hat compares chains) to 64.
         tune: warm-up steps of each chain, from 100 to 100,000. Few are enough: nuts starts at the mode, in coordinates
@@ -149,6 +151,8 @@ class FitSettings:
             each segment alone (clv_apart) would give a new customer, at the posterior mode.
         segment_spread: prior of the standard deviation, between segments, of the log of the mean rate and of the mean
             spend, and of the log odds of dropout.
+        delta_prior: prior of delta, what is left of earlier evidence on spend at each order; Beta. Its mode is 1, where
+            nothing fades.
         no_repeat_buyers: what to do without a paying repeat buyer. refuse: raise an error; prior: use the prior of the
             spend model, which needs fit.scale.money.
         scale: constants that take the units out of the priors.
@@ -157,7 +161,7 @@ class FitSettings:
 
     method: str = "nuts"
     purchase_model: str = "bg_nbd"
-    spend_model: str = "gamma_gamma"
+    spend_model: str = AUTO
     sampler: str = "nutpie"
     chains: int = 4
     tune: int = 500
@@ -167,6 +171,7 @@ class FitSettings:
     segments: list[str] = field(default_factory=list)
     compare_segments: bool = False
     segment_spread: PriorSettings = field(default_factory=lambda: PriorSettings("HalfNormal", {"sigma": 0.5}))
+    delta_prior: PriorSettings = field(default_factory=lambda: PriorSettings("Beta", {"alpha": 4.0, "beta": 1.0}))
     no_repeat_buyers: str = "refuse"
     scale: ScaleSettings = field(default_factory=ScaleSettings)
     priors: Priors = field(default_factory=read_priors)
@@ -185,6 +190,9 @@ class FitSettings:
         self.segment_spread.check("fit.segment_spread", POSITIVE)
         is_right = bool(self.segments) or not self.compare_segments
         require(is_right, "fit.compare_segments", "false without fit.segments", self.compare_segments)
+        self.delta_prior.check("fit.delta_prior", UNIT_INTERVAL)
+        for name, value in self.delta_prior.parameters.items():
+            require(value >= 1, f"fit.delta_prior.parameters.{name}", "at least 1, so that there is a mode", value)
         if self.segments:
             self._check_segments()
 
@@ -198,12 +206,23 @@ class FitSettings:
         require_choice("fit.sampler with fit.segments", self.sampler, ("nutpie",))
         for kind, models in (("purchase_model", PURCHASE_MODELS), ("spend_model", SPEND_MODELS)):
             supported = tuple(name for name, spec in models.items() if spec.segment_effects)
+            supported = (AUTO, *supported) if kind == "spend_model" else supported
             require_choice(f"fit.{kind} with fit.segments", getattr(self, kind), supported)
 
     @property
     def models(self) -> tuple[str, str]:
-        """Return the names of the purchase and the spend model."""
-        return self.purchase_model, self.spend_model
+        """Return the names of the purchase and the spend model, for customers whose orders are at hand."""
+        default = SPEND_MODELS[DEFAULT_SPEND].without_amounts if self.segments else DEFAULT_SPEND
+        return self.purchase_model, default if self.spend_model == AUTO else self.spend_model
+
+    @property
+    def needs_orders(self) -> bool:
+        """Return whether the spend model is fitted to customers' orders one by one."""
+        return SPEND_MODELS[self.models[1]].on_orders
+
+    def resolved(self) -> "FitSettings":
+        """Return the settings with the name of the spend model in place of `auto`, as a run records them."""
+        return replace(self, spend_model=self.models[1])
 
     def priors_of(self, model: str) -> dict[str, PriorSettings]:
         """Return the priors of a model by quantity, in the order of its coordinates."""

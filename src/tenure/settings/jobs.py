@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from ..bounds import LEAST_RATE, LEVEL
 from .backtest import BacktestSettings, OriginSettings
+from .campaign import CampaignSettings, MeasureSettings
 from .checks import require
 from .decide import DecideSettings
 from .fit import FitSettings
@@ -238,14 +239,45 @@ class DecideJobSettings:
         rate, rule = self.score.discount_rate, f"at least {LEAST_RATE:g}, as ceilings without a horizon need"
         require(rate >= LEAST_RATE, "score.discount_rate", rule, rate)
         require(0 <= self.seed < 2**63, "seed", "from 0 to 2^63 - 1", self.seed)
-        for name in ("channel", "cost_segment"):
-            segment = getattr(self.decide.acquisition, name)
-            rule = "the name of a segment, such as channel with transactions.segments.channel=first"
-            is_there = segment is None or segment in self.transactions.segments
-            require(is_there, f"decide.acquisition.{name}", rule, segment)
         since, end = self.decide.stages.since, self.rfm.end
         is_before = not (since and end) or since < end
         require(is_before, "decide.stages.since", f"before rfm.end ({end})", since)
+
+
+@dataclass
+class CampaignJobSettings:
+    """The settings of `tenure-campaign`.
+
+    Args:
+        model: model to measure with: by alias (models:/clv@champion), by number (models:/clv/3, models:/clv/latest) or
+            of a training run (runs:/ and its id).
+        output: path of a new folder; an atomic write: complete or absent.
+        plan: whether the campaign is still to come: compute the smallest effect that it could find.
+        transactions: the purchase log.
+        rfm: the end of observation.
+        score: margin and level.
+        campaign: customers, arms, days and costs.
+        registry: store and experiment.
+        seed: seed of the simulated outcomes, from 0 to 2^63 - 1.
+        result: the file that describes how the command ended.
+    """
+
+    model: str = CHAMPION
+    output: str = "campaign"
+    plan: bool = False
+    transactions: TransactionsSettings = field(default_factory=TransactionsSettings)
+    rfm: ObservedSettings = field(default_factory=ObservedSettings)
+    score: MeasureSettings = field(default_factory=MeasureSettings)
+    campaign: CampaignSettings = field(default_factory=CampaignSettings)
+    registry: RegistrySettings = field(default_factory=RegistrySettings)
+    seed: int = 0
+    result: ResultSettings = field(default_factory=ResultSettings)
+
+    def __post_init__(self) -> None:
+        is_model = re.fullmatch(f"{MODEL}|{RUN}", self.model) is not None
+        require(is_model, "model", MODEL_RULE, self.model)
+        require(self.output.strip() != "", "output", "the path of a new folder", self.output)
+        require(0 <= self.seed < 2**63, "seed", "from 0 to 2^63 - 1", self.seed)
 
 
 @dataclass
@@ -341,6 +373,7 @@ COMMANDS: Mapping[str, type] = {
     "train": TrainSettings,
     "score": ScoreJobSettings,
     "decide": DecideJobSettings,
+    "campaign": CampaignJobSettings,
     "simulate": SimulateJobSettings,
     "promote": PromoteSettings,
     "backtest": BacktestJobSettings,

@@ -51,6 +51,12 @@ def evidence_of(customers: pd.DataFrame, spec: Spec, delta: float) -> Evidence:
 
 def _faded(customers: pd.DataFrame, spec: Spec, delta: float, repeats: Any) -> tuple[Any, Any]:
     missing = [name for name in FADED if name not in customers]
+    if len(missing) == 1:
+        there = next(name for name in FADED if name in customers)
+        raise EvidenceError(
+            f"The summary has the column {there} and no column {missing[0]}: {spec.name} needs both. Add"
+            f" {missing[0]}, computed with delta = {delta:.6g}, or leave {there} out."
+        )
     if missing and (repeats > 0).any():
         raise EvidenceError(
             f"{np.count_nonzero(repeats):,} of {len(repeats):,} customers paid for repeat purchases, and the summary"

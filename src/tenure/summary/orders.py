@@ -55,7 +55,10 @@ class Orders:
         return np.diff(self.starts)
 
     def counted(self) -> Orders:
-        """Return distinct customers with their counts, without negligible days and those who have no others."""
+        """Return distinct customers with their counts, without negligible days and those who have no others.
+
+        Sorted by their orders, so that a fit does not depend on the order of customers.
+        """
         first = np.where(self.first >= self.least, self.first, 0.0)
         kept = self.amounts >= self.least
         repeats = np.add.reduceat(np.append(kept, 0), self.starts[:-1]) * (self.repeats > 0)
@@ -65,6 +68,8 @@ class Orders:
         once = np.flatnonzero((orders.repeats == 0) & (first > 0))
         values, counts = np.unique(first[once], return_inverse=True)
         again = orders.take(np.flatnonzero(orders.repeats > 0))
+        keys = (*again.faded(0.5), again.faded(1.0)[1], again.first, again.repeats)
+        again = again.take(np.lexsort(keys))
         grouped = np.bincount(counts, weights=self.count[once], minlength=values.size).astype(np.int64)
         none = np.zeros(values.size, np.int64)
         return replace(

@@ -8,6 +8,7 @@ steps. Only `source`, `engine` and `dialect` depend on DuckDB; the rest are Ibis
 """
 
 from .accounted import AccountedLog
+from .engine import working_folder
 from .fault import TransactionsError
 from .files import find as input_files
 from .identities import Identities, find_identities
@@ -22,4 +23,5 @@ __all__ = [
     "CANONICAL", "INTEGER", "MISSING", "NO_SEGMENT", "STRING", "TEXT", "AccountedLog", "IdTypeError", "Identities",
     "Line", "Reconciliation", "StrayRefunds", "Transactions", "TransactionsError", "Unscored", "choose_type",
     "find_identities", "input_files", "kind_of", "of_frame", "of_table", "read", "refuse_others",
+    "working_folder",
 ]  # fmt: skip

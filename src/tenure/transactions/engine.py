@@ -42,12 +42,7 @@ class UntidyError(TransactionsError):
 
 def connect(engine: EngineSettings) -> tuple[Any, Path]:
     """Start DuckDB in a temporary folder, with the memory limit of the settings."""
-    try:
-        _remove_leftovers(Path(engine.temp_directory or tempfile.gettempdir()))
-        mine = f"{_LEFT}{socket.gethostname()}-{os.getpid()}-"
-        folder = tempfile.TemporaryDirectory(prefix=mine, dir=engine.temp_directory, ignore_cleanup_errors=True)
-    except OSError as error:
-        raise TransactionsError("transactions.engine.temp_directory", f"{error}.") from error
+    folder = working_folder(engine)
     threads = {} if engine.threads is None else {"threads": engine.threads}
     connection = ibis.duckdb.connect(
         Path(folder.name) / "log.duckdb",
@@ -63,6 +58,16 @@ def connect(engine: EngineSettings) -> tuple[Any, Path]:
         connection, folder.cleanup
     )  # tables refer to their connection, so it lives as long as the last of them
     return connection, Path(folder.name)
+
+
+def working_folder(engine: EngineSettings) -> tempfile.TemporaryDirectory[str]:
+    """Create a temporary folder for rows of a log; a later process removes it should this one be killed."""
+    try:
+        _remove_leftovers(Path(engine.temp_directory or tempfile.gettempdir()))
+        mine = f"{_LEFT}{socket.gethostname()}-{os.getpid()}-"
+        return tempfile.TemporaryDirectory(prefix=mine, dir=engine.temp_directory, ignore_cleanup_errors=True)
+    except OSError as error:
+        raise TransactionsError("transactions.engine.temp_directory", f"{error}.") from error
 
 
 def _remove_leftovers(parent: Path) -> None:

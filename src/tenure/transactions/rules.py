@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import re
 import shlex
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
@@ -54,6 +54,11 @@ class Rows:
     table: Any
     faults: list[Fault]
     fates: tuple[str, ...]
+
+    def viewed(self, connection: Any) -> Rows:
+        """Return the same rows by a view of the engine: each query of them is then short to translate."""
+        view = connection.create_view(ibis.util.gen_name("tenure_judged"), self.table)
+        return replace(self, table=view)
 
     def kept(self, *, are_all: bool) -> Any:
         """Return the used rows, with the read columns under their plain names.

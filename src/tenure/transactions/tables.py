@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
@@ -47,6 +47,21 @@ class Tables:
             (refunded,) = _row(self.refunds.aggregate(last=self.refunds["date"].max()))
             last = max(last, refunded)
         return first, last
+
+    def of_share(self, number: int, shares: int) -> Tables:
+        """Return the rows of one of several shares of the customers, by a hash of their ids."""
+
+        def some(table: Any) -> Any:
+            place = table["customer_id"].hash() % shares  # it has the sign of the hash
+            return table.filter((place + shares) % shares == number)
+
+        given = {"refunds": self.refunds, "orders": self.orders, "acquired": self.acquired}
+        return replace(
+            self,
+            sales=some(self.sales),
+            segments={name: (some(table), rule) for name, (table, rule) in self.segments.items()},
+            **{name: None if table is None else some(table) for name, table in given.items()},
+        )
 
     def day_counts(self) -> pd.DataFrame:
         """Return `date`, `rows` and `customers` of every day with rows, in order.

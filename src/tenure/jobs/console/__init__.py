@@ -1,6 +1,7 @@
 """What a person reads in the terminal: results on stdout, progress on stderr."""
 
 from .backtest import print_backtest
+from .campaign import print_campaign
 from .data import print_identities, print_reconciliation, print_unscored, print_window
 from .decisions import print_decisions
 from .promotion import print_promotion
@@ -12,6 +13,7 @@ from .training import print_training, why_unregistered
 __all__ = [
     "is_terminal",
     "print_backtest",
+    "print_campaign",
     "print_decisions",
     "print_identities",
     "print_line",

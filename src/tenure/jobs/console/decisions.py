@@ -46,6 +46,11 @@ def print_decisions(decisions: "Decisions", output: str, run_id: str, ui: str) -
         out.print(
             f"[yellow]{decisions.unstable_means:,} customers have an unstable mean: it rests on few draws.[/yellow]"
         )
+    if decisions.new_segment_customers:
+        out.print(
+            f"{decisions.new_segment_customers:,} customers are of segments without a name in the model: they have the"
+            " forecast of a new segment."
+        )
     out.print(
         f"Written: [bold]{plain(output)}[/bold]; the page is report.html, the columns are in dictionary.csv", end=""
     )

@@ -11,6 +11,7 @@ from rich.console import Console
 from tenure.outcomes import OUTCOMES
 from tenure.review import Verdict
 from tenure.settings import ScoreJobSettings
+from tenure.summary import FADED
 
 from .terminal import new_table, plain, print_run, stdout
 
@@ -148,6 +149,11 @@ def _print_cautions(out: Console, scored: "Scored") -> None:
         out.print(
             f"{scores.new_segment_customers:,} of {customers} are of segments without a name in the model: new ones,"
             " or of too few customers. They are scored as of a new segment."
+        )
+    if scores.without_columns:
+        out.print(
+            f"[yellow]{scores.without_columns:,} of {customers} lack the columns {' and '.join(FADED)}: they are scored"
+            " with the model that was fitted to mean spends.[/yellow]"
         )
 
 

@@ -2,7 +2,8 @@
 
 An order z after evidence (c, b) has the density of Gamma(p, nu) with nu ~ Gamma(1 + c, b). Of an order after k others
 c = delta^k (q - 1) + p w and b = delta^k v + y + u / f: w, y and u are sums of weights, of repeat purchases and of
-the first order. At a given delta they are data, and w depends on k alone.
+the first order. At a given delta they are data, and w depends on k alone. Of the orders after k others only the sums of
+log b and of log(b + z) are needed, so the logarithm is taken of products over many orders.
 """
 
 import math
@@ -20,49 +21,56 @@ from ...summary import Orders
 from ..gamma_gamma.likelihood import ROUNDING, digamma, log_gamma_ratio
 from ..gamma_gamma.likelihood import to_parameters as to_gamma_gamma
 
+LARGEST = 690.0  # log of a product that the doubles hold, and of its inverse
+LONGEST = 256.0  # factors of one product, whose rounding adds up
+
 
 @dataclass(frozen=True)
 class Table(KernelTable):
-    """Orders by the number k of earlier orders of the customer; money in any one unit.
+    """Orders in groups by the number k of earlier orders of the customer; money in any one unit.
 
-    Group g has the orders from `starts[g]` to `starts[g + 1]`, made by `customers[g]` customers, and the weights
-    `left[g]`, delta^k, and `weight[g]`, w. `spent` is y, `first` is u, `amount` the order, `is_first` whether it is the
-    customer's first, and `count` the number of customers. `sums` has what no parameter enters: the sum of log amounts,
-    and that of the logs of customers' numbers of orders, by customers.
+    Group g has the orders from `starts[g]` to `starts[g + 1]`, each made by `count[g]` customers, and the weights
+    `left[g]`, delta^k, and `weight[g]`, w; `is_later[g]` where k > 0. `spent` is y, `first` is u, `amount` the order;
+    a customer's first order is in `first`, and its amount is 0. `ends[g]` has the least y, and the largest y + amount
+    and u, of the group. `sums` has what no parameter enters: the sum of log amounts, the number of first orders, the
+    sum of the logs of customers' numbers of orders, and that of customers.
     """
 
     starts: NDArray[np.int64]
-    customers: Floats
+    count: Floats
     left: Floats
     weight: Floats
+    is_later: NDArray[np.bool_]
+    ends: Floats
     spent: Floats
     first: Floats
     amount: Floats
-    is_first: NDArray[np.bool_]
-    count: Floats
     sums: Floats
 
     @classmethod
     def of(cls, orders: Orders, *, delta: float) -> "Table":
         """Build the table from customers' orders."""
+        orders = orders.take(np.lexsort((orders.first > 0, orders.count)))
         rows = [*_by_number(orders, delta)]
-        sizes = [row[0].size for row in rows]
         spent, first, amount, is_first, count = (
             np.concatenate(parts) if parts else np.empty(0) for parts in (zip(*rows, strict=True) if rows else [()] * 5)
         )
-        k = np.arange(len(rows), dtype=float)
-        customers = np.array([row[4].sum() for row in rows])
-        number = orders.repeats + (orders.first > 0)
-        logs = np.array([count @ np.log(amount), orders.count @ np.log(np.maximum(number, 1)), orders.count.sum()])
-        left = delta**k
-        weight = k if delta == 1.0 else (1.0 - left) / (1.0 - delta)
-        starts = np.append(0, np.cumsum(sizes, dtype=np.int64)).astype(np.int64)
-        return cls(starts, customers, left, weight, spent, first, amount, is_first.astype(bool), count, logs)
+        k = np.repeat(np.arange(len(rows)), [row[0].size for row in rows])
+        is_new = (np.diff(k) != 0) | (np.diff(count) != 0) | (np.diff(is_first) != 0)
+        starts = np.unique(np.concatenate([[0], np.flatnonzero(is_new) + 1, [k.size]])).astype(np.int64)
+        at, number = starts[:-1], orders.repeats + (orders.first > 0)
+        sums = [count @ np.log(amount), count @ is_first, orders.count @ np.log(np.maximum(number, 1))]
+        first, amount = np.where(is_first, amount, first), np.where(is_first, 0.0, amount)
+        ends = [np.minimum.reduceat(spent, at), *(np.maximum.reduceat(each, at) for each in (spent + amount, first))]
+        left = delta ** k[at].astype(float)
+        weight = k[at].astype(float) if delta == 1.0 else (1.0 - left) / (1.0 - delta)
+        groups = (starts, count[at], left, weight, k[at] > 0, np.column_stack(ends))
+        return cls(*groups, spent, first, amount, np.array([*sums, orders.count.sum()], float))
 
     @property
     def typical_x(self) -> float:
         """Return the geometric mean of the numbers of orders."""
-        return float(np.exp(self.sums[1] / self.sums[2]))
+        return float(np.exp(self.sums[2] / self.sums[3]))
 
 
 def _by_number(orders: Orders, delta: float) -> Any:
@@ -81,41 +89,86 @@ def _by_number(orders: Orders, delta: float) -> Any:
 
 
 @njit(nogil=True)
-def kernel(theta, starts, customers, left, weight, spent, first, amount, is_first, count, sums):
+def kernel(theta, starts, count, left, weight, is_later, ends, spent, first, amount, sums):
     """Sum the log-likelihood over orders, with its gradient in (p, q, v, f), or (p, q, v) where f is 1.
 
     Returns a 0-d array and an array of the shape of theta.
     """
+    table = (starts, count, left, weight, is_later, ends, spent, first, amount, sums)
+    value, gradient = _sum(theta, True, *table)
+    return np.asarray(value), gradient
+
+
+@njit(nogil=True)
+def _sum(theta, is_sloped, starts, count, left, weight, is_later, ends, spent, first, amount, sums):
+    """Sum the log-likelihood over orders, with its gradient where it `is_sloped`: the value alone takes a third."""
     if not are_positive(theta) or theta[1] <= 1.0:
-        return np.asarray(-np.inf), np.zeros(theta.size)
+        return -np.inf, np.zeros(theta.size)
     p, q, v, f = theta[0], theta[1], theta[2], theta[3] if theta.size > 3 else 1.0
-    total, d_p, d_q, d_v, d_f = -sums[0], 0.0, 0.0, 0.0, 0.0
-    psi = digamma(p)
+    log_orders, psi = sums[0] - sums[1] * math.log(f), digamma(p)  # first orders as later ones
+    total, d_p, d_q, d_v, d_f = p * log_orders - sums[0], log_orders, 0.0, 0.0, -p * sums[1] / f
     for g in range(left.size):
-        shape = 1.0 + left[g] * (q - 1.0) + p * weight[g]  # of nu
-        slope, direct, of_level = 0.0, 0.0, 0.0  # in shape, in p beside it, and in left * v
-        for i in range(starts[g], starts[g + 1]):
-            scale = left[g] * v + spent[i] + first[i] / f
-            z = amount[i] / f if is_first[i] else amount[i]
-            of_scale, of_order = math.log1p(z / scale), math.log1p(scale / z)
-            total -= count[i] * (shape * of_scale + p * of_order)
-            slope -= count[i] * of_scale
-            direct -= count[i] * of_order
-            level = count[i] * (shape * z - p * scale) / (scale * (scale + z))
-            of_level += level
-            d_f += level * (scale / f if is_first[i] else -first[i] / (f * f))
-        both = digamma(shape + p)
-        total += customers[g] * log_gamma_ratio(p, shape)
-        slope += customers[g] * (both - digamma(shape))
-        d_p += weight[g] * slope + direct + customers[g] * (both - psi)
-        d_q += left[g] * slope
-        d_v += left[g] * of_level
-    return np.asarray(total), np.array([d_p, d_q, d_v, d_f])[: theta.size]
+        shape, base = 1.0 + left[g] * (q - 1.0) + p * weight[g], left[g] * v  # of nu; what is left of v in b
+        at = slice(starts[g], starts[g + 1])
+        orders = base, 1.0 / f, is_later[g], spent[at], first[at], amount[at]
+        size, most = starts[g + 1] - starts[g], _longest(base + ends[g, 0], base + ends[g, 1] + ends[g, 2] / f)
+        before, after = _log_sums(most, *orders)
+        total += count[g] * (size * log_gamma_ratio(p, shape) + shape * before - (shape + p) * after)
+        if is_sloped:
+            both = digamma(shape + p)
+            slope = size * (both - digamma(shape)) + before - after  # in shape
+            of_before, of_after, first_before, first_after = _inverse_sums(*orders)
+            d_p += count[g] * (weight[g] * slope + size * (both - psi) - after)
+            d_q += count[g] * left[g] * slope
+            d_v += count[g] * left[g] * (shape * of_before - (shape + p) * of_after)
+            d_f -= count[g] * (shape * first_before - (shape + p) * first_after) / (f * f)
+    return total, np.array([d_p, d_q, d_v, d_f])[: theta.size]
+
+
+@njit()
+def _longest(low, high):
+    """Return how many factors between two numbers a product may have so that it stays within the doubles."""
+    farthest = max(abs(math.log(low)), abs(math.log(high)), LARGEST / LONGEST)
+    return max(int(LARGEST / farthest), 1)
+
+
+@njit()
+def _log_sums(most, base, inverse_f, is_later, spent, first, amount):
+    """Sum log b and log(b + z) over the orders of a group, by products of at most so many factors."""
+    before, after = 0.0, 0.0
+    for start in range(0, spent.size, most):
+        of_before, of_after = 1.0, 1.0
+        for i in range(start, min(start + most, spent.size)):
+            b = base + spent[i] + first[i] * inverse_f
+            of_before *= b
+            of_after *= b + amount[i]
+        before += math.log(of_before)
+        after += math.log(of_after)
+    return before if is_later else spent.size * math.log(base), after
+
+
+@njit()
+def _inverse_sums(base, inverse_f, is_later, spent, first, amount):
+    """Sum 1 / b and 1 / (b + z) over the orders of a group, and both times u."""
+    before, after, first_before, first_after = 0.0, 0.0, 0.0, 0.0
+    for i in range(spent.size):
+        b = base + spent[i] + first[i] * inverse_f
+        of_before, of_after = 1.0 / b, 1.0 / (b + amount[i])
+        before += of_before
+        after += of_after
+        first_before += first[i] * of_before
+        first_after += first[i] * of_after
+    return (before, after, first_before, first_after) if is_later else (spent.size / base, after, 0.0, first_after)
 
 
 @njit(nogil=True)
 def density(u, *table):
     """Compute the log-likelihood and its gradient at u: logs of mean, variation within and between, and f if any."""
+    return _density(u, True, *table)
+
+
+@njit(nogil=True)
+def _density(u, is_sloped, *table):
     gradient = np.zeros(u.size)
     if not are_near(u):
         return -np.inf, gradient
@@ -124,22 +177,22 @@ def density(u, *table):
     theta = np.array([p, 1.0 + q_less_one, v, 1.0])[: u.size]
     if u.size > 3:
         theta[3] = math.exp(u[3])
-    value, slope = kernel(theta, *table)
-    if not np.isfinite(value.item()):
+    value, slope = _sum(theta, is_sloped, *table)
+    if not np.isfinite(value):
         return -np.inf, gradient
     gradient[0] = slope[2] * v
     gradient[1] = 2.0 * (slope[2] * v - slope[0] * p) * (1.0 - ROUNDING / within)
     gradient[2] = -2.0 * (slope[1] * q_less_one + slope[2] * v) * (1.0 - ROUNDING / between)
     if u.size > 3:
         gradient[3] = slope[3] * theta[3]
-    return value.item(), gradient
+    return value, gradient
 
 
 @njit(nogil=True)
 def densities(out, u, *table):
     """Compute the log-likelihood at rows of coordinates."""
     for i in range(u.shape[0]):
-        out[i] = density(u[i], *table)[0]
+        out[i] = _density(u[i], False, *table)[0]
 
 
 def to_parameters(u: Floats, scale: float) -> dict[str, Floats]:

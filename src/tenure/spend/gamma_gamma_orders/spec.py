@@ -25,6 +25,7 @@ def _spec(name: str, label: str, *, with_first_order: bool, is_fading: bool) -> 
         start=(*GAMMA_GAMMA.start, *(1.0 for _ in first)),
         mean=GAMMA_GAMMA.mean,
         without_amounts=GAMMA_GAMMA.name,
+        without_columns=GAMMA_GAMMA.name if is_fading else "",
         on_orders=True,
         with_first_order=with_first_order,
         plugged={"delta": 1.0} if with_first_order else {"f": 1.0, "delta": 1.0},

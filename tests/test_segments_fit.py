@@ -160,6 +160,20 @@ def test_nuts_says_that_the_draws_are_by_importance_sampling(base):
     assert "segments: they are integrated out" in fitted.models["purchases"].note
 
 
+def test_the_default_spend_model_is_one_that_supports_segments(fitted: Fit) -> None:
+    assert QUICK.spend_model == "auto"
+    assert fitted.posterior.spend_model == "gamma_gamma"
+    assert fitted.posterior.without_columns is None
+    instead = "gamma_gamma, fitted to mean spends, instead of gamma_gamma_fading: it does not support fit.segments"
+    assert instead in fitted.models["spend"].note
+
+
+@pytest.mark.parametrize("model", ["gamma_gamma_fading", "gamma_gamma_orders"])
+def test_a_spend_model_without_segments_is_refused_by_name(model: str) -> None:
+    with pytest.raises(SettingsError, match=r"fit.spend_model with fit.segments must be one of auto, gamma_gamma, .*"):
+        replace(QUICK, spend_model=model)
+
+
 def test_draws_that_a_certificate_refuses_raise_an_error(base, monkeypatch):
     monkeypatch.setattr("tenure.fit.segments.run.LARGEST_ERROR", -1.0)
     with pytest.raises(SegmentsError, match=r"integrals over segments have an error of .* above -1"):
@@ -341,6 +355,7 @@ def test_a_file_whose_segments_are_damaged_is_refused(fitted, tmp_path):
         ({"segments": ["a", "b", "c", "d"]}, "up to 3 different"),
         ({"segments": [" "]}, "up to 3 different"),
         ({"segments": ["T"]}, "up to 3 different"),
+        ({"segments": [], "compare_segments": True}, "fit.compare_segments must be false without fit.segments"),
         ({"segment_spread": PriorSettings("Beta", {"alpha": 1.0, "beta": 1.0})}, "fit.segment_spread.distribution"),
     ],
 )

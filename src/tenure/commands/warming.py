@@ -52,12 +52,13 @@ def compile_model(name: str) -> None:
 
 
 def _score(posterior: Posterior, customers: CustomerSummary) -> None:
-    few = CustomerSummary.from_frame(customers.table.head(CUSTOMERS))
     scorer = Scorer(posterior)
-    scorer.score(few, by_month=True)
-    scorer.expect(few)
-    scorer.residual(few)
-    scorer.simulate(few)
+    # With the columns that the spend model needs, and without, which another model scores.
+    for few in (customers.take(np.arange(CUSTOMERS)), CustomerSummary.from_frame(customers.table.head(CUSTOMERS))):
+        scorer.score(few, by_month=True)
+        scorer.expect(few)
+        scorer.residual(few)
+        scorer.simulate(few)
     scorer.expected_new_customer(np.array([30.0]))
     Survival(posterior).new_customer(np.array([30.0]))
 

@@ -59,7 +59,7 @@ def other_model(model: str, base: CompressedSummary, settings: FitSettings) -> s
         return ""
     why, single = "the amounts of single purchases are not at hand", base.orders if wanted.on_orders else base.amounts
     if is_auto and settings.segments:
-        why = "which does not support fit.segments"
+        why = "it does not support fit.segments"
     elif single is not None:
         why = f"no repeat purchase day has an amount of {single.least:g} or more"
     return f"{model}, fitted to mean spends, instead of {wanted.name}: {why}"

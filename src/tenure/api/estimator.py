@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from tenure.fit import LibraryModels, library_model, prior_population, summarize_prior
-from tenure.pipeline import Evaluation, evaluate, fit_whole
+from tenure.pipeline import Evaluation, evaluate, fit_whole, tabulate_segments
 from tenure.rfm import EVERYONE, AcquisitionWindow, CompressedSummary
 from tenure.scorer import NewCustomer, ScoreError, Scorer, tabulate_new_customers
 from tenure.settings import RfmSettings, TrainSettings, carry_segments
@@ -165,7 +165,7 @@ class CLV:
         state, given = self._customers(customers, as_of, end, allow_unit_change)
         further: dict[str, Any] = {"by": _listed(by)} if by else {}  # a model's own scorer may be an older one
         further |= {"by_month": True} if by_month else {}
-        result = state.scorer.score(given.scored(), **further, **self._params(params))
+        result = state.scorer.score(given.scored(_delta_of(state)), **further, **self._params(params))
         return scores_of(result, given, state.drifts)
 
     def expect(
@@ -182,7 +182,7 @@ class CLV:
         The table has no predictive intervals, and is of the kind that came in. Arguments are those of `score`.
         """
         state, given = self._customers(customers, as_of, end, allow_unit_change)
-        return given.beside(state.scorer.expect(given.scored(), **self._params(params)))
+        return given.beside(state.scorer.expect(given.scored(_delta_of(state)), **self._params(params)))
 
     def residual(
         self,
@@ -200,7 +200,7 @@ class CLV:
         """
         state, given = self._customers(customers, as_of, end, allow_unit_change)
         further: dict[str, Any] = {"by": _listed(by)} if by else {}
-        result = state.scorer.residual(given.scored(), **further, **self._params(params))
+        result = state.scorer.residual(given.scored(_delta_of(state)), **further, **self._params(params))
         return scores_of(result, given, state.drifts, with_end=False)
 
     def decide(
@@ -221,7 +221,11 @@ class CLV:
         used = _carrying(replace(self._settings, rfm=RfmSettings(end=day_of(end, "end"))), state)
         read = read_log(collected(log, "log"), used)
         return decisions_of(
-            read, customers_of(read, used, with_orders=_is_fading(state)), state, settings or {}, self._params(params)
+            read,
+            customers_of(read, used, with_orders=_delta_of(state) is not None),
+            state,
+            settings or {},
+            self._params(params),
         )
 
     def campaign(
@@ -268,9 +272,15 @@ class CLV:
     def new_customers(self, **params: Any) -> pd.DataFrame:
         """Return the clv of a new customer of each segment: a table of `scorer.tabulate_new_customers`.
 
+        With `compare_segments=True` of the class it has also what one population (`clv_pooled`) and a fit of each
+        segment alone (`clv_apart`) would give; a loaded model, which has no customers, has neither.
+
         Raises ScoreError for a model of a summary, which has no first orders.
         """
-        return tabulate_new_customers(self._fitted().scorer, **self._params(params))
+        state = self._fitted()
+        if state.result is None:
+            return tabulate_new_customers(state.scorer, **self._params(params))
+        return tabulate_segments(state.scorer, state.result.compressed, self._settings.fit, self._params(params))
 
     def backtest(self, log: object, cutoff: Day | None = None, **settings: Unpack[FitWords]) -> Evaluation:
         """Fit the days up to a cut-off, forecast the days after it, and judge the forecast.
@@ -365,7 +375,9 @@ class CLV:
         if customers is None:
             window = RfmSettings(end=day_of(end, "end"))
             settings = _carrying(replace(self._settings, rfm=window), state)
-            customers = customers_of(read_log(data, settings, "customers"), settings, with_orders=_is_fading(state))
+            customers = customers_of(
+                read_log(data, settings, "customers"), settings, with_orders=_delta_of(state) is not None
+            )
         require_units(customers, state, allow_unit_change=allow_unit_change)
         return state, customers
 
@@ -380,9 +392,10 @@ def _fit(customers: Customers, fitted: CustomerSummary, settings: TrainSettings)
     return Fitted(result.posterior, scorer, drifts, customers, FitResult(result, compressed, seed))
 
 
-def _is_fading(state: Fitted) -> bool:
-    """Return whether the spend model needs the order of purchases; that of an older version does not."""
-    return getattr(state.scorer, "delta", None) is not None
+def _delta_of(state: Fitted) -> float | None:
+    """Return what is left of earlier evidence on spend at each order; None of a scorer of an older version."""
+    delta: float | None = getattr(state.scorer, "delta", None)
+    return delta
 
 
 def _carrying(settings: TrainSettings, state: Fitted) -> TrainSettings:

@@ -88,7 +88,7 @@ def transactions_of(shop: Shop) -> Transactions:
 def derive(shop: Shop, seed: int) -> decide.Decisions:
     """Fit a base and derive its decisions, without drift, of which there is none."""
     transactions, end = transactions_of(shop), shop.end.date()
-    fit = fit_models(summarize(transactions, end), FitSettings(method="laplace"), seed=seed)
+    fit = fit_models(summarize(transactions, end), FitSettings(method="laplace", spend_model="gamma_gamma"), seed=seed)
     scorer, params = Scorer(fit.posterior.thin(DRAWS)), Params(HORIZON, RATE, MARGIN, LEVEL, seed)
     forecast = ForecastSettings(new_customers={"all": shop.plan()}, origins=0)
     settings = DecideSettings(

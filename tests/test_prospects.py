@@ -214,6 +214,7 @@ def test_a_plan_by_the_recent_rate_is_as_uncertain_as_such_plans_were() -> None:
     wild = steady * np.repeat(np.exp(0.8 * rng.standard_normal(10)), 90)
     calm, rough = (plan_errors(acquired, 90, 90, END, 0) for acquired in (steady, wild))
     assert np.quantile(np.abs(rough), 0.9) > 2.5 * np.quantile(np.abs(calm), 0.9)
+    assert plan_errors(np.repeat([0.0, 3.0, 0.0], 200), 90, 90, END, 0).std() > 0.1  # nothing planned at times
     assert plan_errors(np.zeros(30), 90, 365, END, 0).std() > 0.1  # the prior's: nothing to compare
 
 

@@ -96,11 +96,13 @@ def plan_errors(acquired: Floats, recent: int, horizon: int, end: date, seed: in
     ahead = max(min(horizon, acquired.size // 3), 1)
     errors = []
     for back in range(ahead, acquired.size - recent + 1, STEP_DAYS):
-        planned = acquired[back : back + recent].mean() * ahead
+        planned = float(acquired[back : back + recent].mean()) * ahead
+        if not planned > 0:
+            continue
         cutoff = end - timedelta(back)
-        chance = planned * np.exp(np.array([-1.0, 1.0]) / np.sqrt(max(2.0 * planned, 1e-9)))
+        chance = planned * np.exp(np.array([-1.0, 1.0]) / np.sqrt(2.0 * planned))
         actual = float(acquired[back - ahead : back].sum())
-        error = PastError.of(actual, float(planned), chance, cutoff=cutoff, end=cutoff + timedelta(ahead))
+        error = PastError.of(actual, planned, chance, cutoff=cutoff, end=cutoff + timedelta(ahead))
         errors += [] if error is None else [error]
     rng = stream(seed, "decide.plan_errors")
     return estimate_drift(errors, end, DriftSettings(), draws=DRAWS, rng=rng).logs

@@ -35,7 +35,8 @@ SPREADS = {"rate": 0.4, "dropout": 0.4, "spend": 0.3}
 RATE, DROPOUT, SPEND = 0.006, 0.3, 30.0
 FIT = FitSettings(method="laplace", draws=500, joint_draws=1000, segments=["segment"], spend_model="gamma_gamma")
 RECOVERY = replace(FIT, draws=250, joint_draws=500)
-CALIBRATION = replace(FIT, draws=250, joint_draws=100, scale=ScaleSettings(time_days=300.0, money=30.0))
+FINE = 100  # units of time in a day, of simulation-based calibration: whole days would bias frequent purchases
+CALIBRATION = replace(FIT, draws=250, joint_draws=100, scale=ScaleSettings(time_days=300.0 * FINE, money=30.0))
 VARYING = ("mean_rate", "dropout_mean", "mean_spend")
 
 
@@ -63,12 +64,12 @@ def draw_base(segments, size, rng, of_spreads=1.0):
     return frame, np.array(values)
 
 
-def summaries_of(truth, size, rng):
+def summaries_of(truth, size, rng, unit=1):
     """Simulate the customer summaries of one segment."""
     process = model_part("bg_nbd", "process").Process(
         **{name: truth[name] for name in ("r", "alpha", "a", "b")}, chances=0
     )
-    T = rng.integers(150, 500, size)
+    T = unit * rng.integers(150, 500, size)
     x, t_x = process.draw_histories(T.astype(float), rng)
     recency = np.minimum(np.maximum(np.ceil(t_x).astype(int), x), T)
     x = np.minimum(x, recency)
@@ -169,7 +170,7 @@ def draw_from_prior(rng, segments=10, size=60):
             **model_part("bg_nbd", "likelihood").to_parameters(u[:4], CALIBRATION.scale.time_days),
             **spend_part("gamma_gamma", "likelihood").to_parameters(u[4:], CALIBRATION.scale.money),
         }
-        parts.append(summaries_of(own, size, rng).assign(segment=f"s{at:03}"))
+        parts.append(summaries_of(own, size, rng, FINE).assign(segment=f"s{at:03}"))
     frame = pd.concat(parts, ignore_index=True)
     frame.insert(0, "customer_id", [f"c{at}" for at in range(len(frame))])
     return frame, truth

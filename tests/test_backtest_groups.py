@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from tenure.backtest import describe_groups, tabulate_groups
+from tenure.backtest import GROUP_METRICS, describe_groups, measure_groups, tabulate_groups
 from tenure.backtest.groups import GROUP_COLUMNS, LEAST_CUSTOMERS, ONE_TIME, REPEAT, REST
 from tenure.backtest.outcome import Outcome
 
@@ -83,3 +83,72 @@ def test_coverage_is_the_share_of_the_group_inside_its_intervals():
     pit = np.where(frame["frequency"] == 0, 0.01, 0.5)
     table = tabulate_groups(Measured(actual, expected, pit), frame).set_index(["group", "outcome"])["coverage_90"]
     assert (table[ONE_TIME, "spend"], table[REPEAT, "spend"]) == (0.0, 1.0)
+
+
+def metrics_of(actual, expected, frame, pit=None):
+    return measure_groups(tabulate_groups(Measured(actual, expected, pit), frame, ["channel"]))
+
+
+def test_a_bias_of_one_time_buyers_that_repeat_buyers_cancel_is_measured():
+    frame, actual, expected = customers(4000)
+    once = frame["frequency"].to_numpy() == 0
+    expected = np.where(once, 1.7 * expected, 0.65 * expected)
+    metrics = metrics_of(actual, expected, frame)
+    assert 0.5 < metrics["purchases.one_time.bias_beyond_chance"] < 0.7
+    assert -0.35 < metrics["spend.repeat.bias_beyond_chance"] < -0.2
+    assert abs(metrics["purchases.segments.bias_beyond_chance"]) < 0.05
+
+
+@pytest.mark.parametrize("times", [0.5, 1.6])
+def test_the_segment_that_is_most_wrong_is_measured_on_its_side(times):
+    frame, actual, expected = customers(4000)
+    expected = np.where(frame["channel"] == "mail", times * expected, expected)
+    metrics = metrics_of(actual, expected, frame)
+    assert metrics["segments_compared"] == 3
+    assert metrics["spend.segments.bias_beyond_chance"] == pytest.approx(times - 1, abs=0.25)
+    assert metrics["spend.segments.coverage_beyond_chance"] >= 0
+
+
+def test_a_segment_whose_intervals_do_not_cover_is_measured():
+    frame, actual, expected = customers(4000)
+    pit = np.where((frame["channel"] == "shop") & (np.arange(4000) % 3 == 0), 0.001, 0.5)
+    metrics = metrics_of(actual, expected, frame, pit)
+    assert -0.25 < metrics["purchases.segments.coverage_beyond_chance"] < -0.15
+
+
+def test_a_group_that_bought_nothing_is_measured_relative_to_its_forecast():
+    frame, actual, expected = customers(4000)
+    metrics = metrics_of(np.where(frame["frequency"] == 0, 0.0, actual), expected, frame)
+    assert metrics["purchases.one_time.bias_beyond_chance"] > 0.8
+
+
+def test_a_right_forecast_has_no_group_beyond_the_limit():
+    for seed in range(30):
+        frame, actual, expected = customers(600, seed)
+        metrics = metrics_of(actual, expected, frame)
+        assert all(abs(value) < 0.1 for name, value in metrics.items() if name.endswith("bias_beyond_chance"))
+
+
+def test_without_segments_none_is_compared():
+    frame = pd.DataFrame({"frequency": np.ones(30, int)})
+    metrics = measure_groups(tabulate_groups(Measured(np.zeros(30), np.zeros(30)), frame))
+    assert metrics.pop("segments_compared") == 0
+    assert {value for name, value in metrics.items() if ".segments." in name} == {0.0}
+    assert np.isnan(metrics["spend.one_time.coverage_beyond_chance"])  # there are none
+
+
+def test_every_metric_of_groups_is_measured():
+    frame, actual, expected = customers(400)
+    assert tuple(sorted(metrics_of(actual, expected, frame))) == tuple(sorted(GROUP_METRICS))
+
+
+def test_a_forecast_that_is_no_number_leaves_no_metric_that_passes():
+    frame, actual, expected = customers(400)
+    expected[frame["channel"] == "mail"] = np.nan
+    assert np.isnan(metrics_of(actual, expected, frame)["purchases.segments.bias_beyond_chance"])
+
+
+def test_segments_that_cover_too_much_do_not_hide_one_that_covers_too_little():
+    frame, actual, expected = customers(4000)
+    pit = np.where(frame["channel"] == "shop", np.where(np.arange(4000) % 4 == 0, 0.001, 0.5), 0.5)
+    assert metrics_of(actual, expected, frame, pit)["spend.segments.coverage_beyond_chance"] < -0.08

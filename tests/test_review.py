@@ -13,7 +13,7 @@ from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from scipy import stats
 
-from tenure.backtest import METRICS
+from tenure.backtest import GROUP_METRICS, METRICS
 from tenure.backtest.stationarity import REFIT_METRICS, SPEND_METRICS
 from tenure.failures import Failure
 from tenure.review import Check, Review, Verdict, judge
@@ -157,7 +157,7 @@ def test_every_judged_metric_is_one_that_a_run_measures() -> None:
     named = {metric for _, metric in judged()}
     counts = {count for limit in SETTINGS.checks.values() for count in limit.when}
     counts |= {metric for limit in SETTINGS.checks.values() for metric in limit.numbers.values()}
-    assert (named | counts) - of_fits <= {*METRICS, *of_the_log, *compared}
+    assert (named | counts) - of_fits <= {*METRICS, *GROUP_METRICS, *of_the_log, *compared}
     assert of_fits <= named
 
 
@@ -521,3 +521,30 @@ def test_a_limit_is_changed_from_the_command_line() -> None:
 def test_an_unknown_key_or_a_wrong_type_is_refused(change: str) -> None:
     with pytest.raises(OmegaConfBaseException):
         read_settings(change)
+
+
+@pytest.mark.parametrize(
+    ("metric", "value", "finding"),
+    [
+        (
+            "purchases.one_time.bias_beyond_chance",
+            0.71,
+            "For one-time buyers the forecast of purchases is too high, by",
+        ),
+        ("spend.repeat.bias_beyond_chance", -0.3, "For repeat buyers the forecast of spend is too low, by 30%"),
+        ("spend.segments.bias_beyond_chance", 0.2, "For customers of one segment the forecast of spend is too high"),
+        ("purchases.segments.coverage_beyond_chance", -0.1, "covers 10% fewer of them than it should"),
+    ],
+)
+def test_a_group_that_is_wrong_is_a_finding_of_the_review(metric: str, value: float, finding: str) -> None:
+    review = judge({**good_metrics(), metric: value}, SETTINGS.checks, fits=FITS)
+    assert review.verdict is Verdict.REVIEW
+    (concern,) = review.concerns
+    assert finding in concern.finding
+    within = judge({**good_metrics(), metric: math.copysign(0.04, value)}, SETTINGS.checks, fits=FITS)
+    assert within.verdict is Verdict.PASS
+
+
+def test_segments_are_not_judged_where_there_are_none() -> None:
+    metrics = {**good_metrics(), "segments_compared": 0.0, "spend.segments.bias_beyond_chance": 0.9}
+    assert judge(metrics, SETTINGS.checks, fits=FITS).verdict is Verdict.PASS

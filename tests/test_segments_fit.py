@@ -355,6 +355,7 @@ def test_a_file_whose_segments_are_damaged_is_refused(fitted, tmp_path):
         ({"segments": ["a", "b", "c", "d"]}, "up to 3 different"),
         ({"segments": [" "]}, "up to 3 different"),
         ({"segments": ["T"]}, "up to 3 different"),
+        ({"segments": [], "compare_segments": True}, "fit.compare_segments must be false without fit.segments"),
         ({"segment_spread": PriorSettings("Beta", {"alpha": 1.0, "beta": 1.0})}, "fit.segment_spread.distribution"),
     ],
 )

@@ -11,11 +11,12 @@ import tenure
 from tenure.fit import fit_models
 from tenure.fit.predictive import by_segment
 from tenure.model_spec import NoLibraryModelError
+from tenure.pipeline import tabulate_segments
 from tenure.posterior import Posterior
 from tenure.rfm import CompressedSummary
 from tenure.scorer import ScoreError, Scorer, tabulate_new_customers
 from tenure.settings import SettingsError
-from tenure.summary import SummaryError
+from tenure.summary import FirstOrders, SummaryError
 
 
 @pytest.fixture(scope="module")
@@ -126,6 +127,41 @@ def test_without_segments_the_table_has_one_row(posterior):
     assert list(table["segment"]) == ["all"]
 
 
+@pytest.mark.parametrize("is_compared", [False, True])
+def test_pooled_and_apart_estimates_are_beside_the_segments_on_request(posterior, frame, is_compared):
+    settings = replace(QUICK, compare_segments=is_compared)
+    base = CompressedSummary.of(summary(frame), ["channel"])
+    base = replace(
+        base,
+        first_orders=FirstOrders(30.0, 20.0, 647),
+        parts=tuple(replace(part, base=replace(part.base, first_orders=FirstOrders(30.0, 20.0, 40)))
+                    for part in base.parts),
+    )  # fmt: skip
+    table = tabulate_segments(Scorer(posterior), base, settings, {"horizon_days": 365}).set_index("segment")
+    if not is_compared:
+        assert not {"clv_pooled", "clv_apart"} & set(table)
+        return
+    assert table["clv_pooled"].nunique() == 1
+    assert table.loc["ads", "clv_apart"] < table["clv_pooled"].iloc[0] < table.loc["mail", "clv_apart"]
+    for name in ("ads", "mail"):  # of 300 customers each: little is borrowed
+        assert table.loc[name, "clv_apart"] == pytest.approx(table.loc[name, "clv"], rel=0.35)
+    assert np.isnan(table.loc["(another segment)", "clv_apart"])
+
+
+def test_a_segment_that_cannot_be_fitted_alone_has_no_estimate_apart(posterior, frame):
+    frame = frame.copy()
+    is_shop = frame["channel"] == "shop"
+    frame.loc[is_shop, ["frequency", "recency"]] = 0
+    frame.loc[is_shop, "monetary_value"] = 0.0
+    base = replace(CompressedSummary.of(summary(frame), ["channel"]), first_orders=FirstOrders(30.0, 20.0, 647))
+    parts = tuple(replace(part, base=replace(part.base, first_orders=base.first_orders)) for part in base.parts)
+    settings = replace(QUICK, compare_segments=True)
+    params = {"horizon_days": 365}
+    table = tabulate_segments(Scorer(posterior), replace(base, parts=parts), settings, params).set_index("segment")
+    assert np.isnan(table.loc["shop", "clv_apart"])
+    assert np.isfinite(table.loc["ads", "clv_apart"])
+
+
 # ---- others who use a posterior
 
 
@@ -174,10 +210,12 @@ def test_a_model_with_segments_is_fitted_scored_saved_and_loaded(tmp_path):
             columns = {"date": dates.date.astype(str), "amount": amounts.round(2), "channel": channel}
             rows.append(pd.DataFrame({"customer_id": f"{channel}{customer}", **columns}))
     log = pd.concat(rows, ignore_index=True)
-    clv = tenure.CLV(segments=["channel"], method="laplace", draws=250, joint_draws=200).fit(log)
+    words = {"segments": ["channel"], "method": "laplace", "draws": 250, "joint_draws": 200}
+    clv = tenure.CLV(**words, compare_segments=True).fit(log)
     scores = clv.score(by=["channel"])
     new = clv.new_customers(horizon_days=180).set_index("segment")
     assert new.loc["mail", "clv"] > 2 * new.loc["ads", "clv"]
+    assert new.loc["ads", "clv_apart"] < new.loc["ads", "clv_pooled"] < new.loc["mail", "clv_apart"]
     assert clv.new_customer(segment=["mail"]).table()["clv"][0] > clv.new_customer().table()["clv"][0]
     clv.save(tmp_path / "model")
     loaded = tenure.load(tmp_path / "model")

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from tenure.fit import LibraryModels, library_model, prior_population, summarize_prior
-from tenure.pipeline import Evaluation, evaluate, fit_whole
+from tenure.pipeline import Evaluation, evaluate, fit_whole, tabulate_segments
 from tenure.rfm import EVERYONE, AcquisitionWindow, CompressedSummary
 from tenure.scorer import NewCustomer, ScoreError, Scorer, tabulate_new_customers
 from tenure.settings import RfmSettings, TrainSettings, carry_segments
@@ -268,9 +268,15 @@ class CLV:
     def new_customers(self, **params: Any) -> pd.DataFrame:
         """Return the clv of a new customer of each segment: a table of `scorer.tabulate_new_customers`.
 
+        With `compare_segments=True` of the class it has also what one population (`clv_pooled`) and a fit of each
+        segment alone (`clv_apart`) would give; a loaded model, which has no customers, has neither.
+
         Raises ScoreError for a model of a summary, which has no first orders.
         """
-        return tabulate_new_customers(self._fitted().scorer, **self._params(params))
+        state = self._fitted()
+        if state.result is None:
+            return tabulate_new_customers(state.scorer, **self._params(params))
+        return tabulate_segments(state.scorer, state.result.compressed, self._settings.fit, self._params(params))
 
     def backtest(self, log: object, cutoff: Day | None = None, **settings: Unpack[FitWords]) -> Evaluation:
         """Fit the days up to a cut-off, forecast the days after it, and judge the forecast.

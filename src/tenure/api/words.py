@@ -73,6 +73,7 @@ class FitWords(WindowWords, total=False):
     draws: int
     target_accept: float
     joint_draws: int
+    compare_segments: bool
     segment_spread: Table
     delta_prior: Table
     no_repeat_buyers: str

@@ -3,7 +3,7 @@
 from .baselines import BASELINES, BaselineInputs
 from .comparison import compare_forecasts, compare_measures, comparison_metrics, list_wins
 from .forecast import Forecast, Samples, model_forecast, point_forecast
-from .groups import describe_groups, tabulate_groups
+from .groups import GROUP_METRICS, describe_groups, measure_groups, tabulate_groups
 from .holdout import Holdout, evaluate_holdout
 from .measurement import Backtest, measure_forecast
 from .metrics import METRICS
@@ -15,6 +15,7 @@ from .tracking import track_purchases
 
 __all__ = [
     "BASELINES",
+    "GROUP_METRICS",
     "METRICS",
     "Backtest",
     "BacktestError",
@@ -33,6 +34,7 @@ __all__ = [
     "evaluate_holdout",
     "list_wins",
     "measure_forecast",
+    "measure_groups",
     "measure_refit_drift",
     "measure_spend_change",
     "model_forecast",

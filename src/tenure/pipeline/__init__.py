@@ -3,6 +3,7 @@
 from .data import TrainingData, prepare
 from .holdout import HoldoutReport, measure_holdout
 from .results import Evaluation, StageFit, Training, record_base_forecast, record_new_customer
+from .segment_estimates import tabulate_segments
 from .training import CALIBRATION, FINAL, Observer, evaluate, fit_whole, train
 
 __all__ = [
@@ -20,5 +21,6 @@ __all__ = [
     "prepare",
     "record_base_forecast",
     "record_new_customer",
+    "tabulate_segments",
     "train",
 ]

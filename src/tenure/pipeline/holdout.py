@@ -14,6 +14,7 @@ from tenure.backtest import (
     describe_groups,
     evaluate_holdout,
     list_wins,
+    measure_groups,
     tabulate_groups,
     track_purchases,
 )
@@ -53,14 +54,14 @@ class HoldoutReport:
 
     @property
     def metrics(self) -> dict[str, float]:
-        """Return the metrics of the holdout."""
-        return self.holdout.metrics
+        """Return the metrics of the holdout, and those of groups of customers."""
+        return {**self.holdout.metrics, **measure_groups(self.groups)}
 
     def record(self) -> Record:
         """Return the metrics, the tables, and the wins of baselines."""
         backtest, holdout = self.backtest, self.holdout
-        defined = finite(holdout.metrics)
-        undefined = ", ".join(sorted(set(holdout.metrics) - set(defined)))
+        defined = finite(self.metrics)
+        undefined = ", ".join(sorted(set(self.metrics) - set(defined)))
         tags = {"baselines.wins": "; ".join(list_wins(holdout.comparison)) or "none"}
         tags |= {"metrics.undefined": undefined} if undefined else {}
         tags["groups.finding"] = describe_groups(self.groups)

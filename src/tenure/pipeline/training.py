@@ -14,7 +14,7 @@ from tenure.posterior import Posterior
 from tenure.record import add_prefix
 from tenure.review import Verdict, judge
 from tenure.rfm import AcquisitionWindow, CompressedSummary, summarize
-from tenure.scorer import NewCustomer, Scorer, tabulate_new_customers
+from tenure.scorer import NewCustomer, Scorer
 from tenure.settings import SettingsError, TrainSettings
 from tenure.streams import derive_seed
 from tenure.summary import CustomerSummary
@@ -24,6 +24,7 @@ from tenure.transactions import Transactions
 from .data import TrainingData, prepare
 from .holdout import HoldoutReport, measure_holdout
 from .results import Evaluation, Forecasts, StageFit, Training
+from .segment_estimates import tabulate_segments
 
 CALIBRATION, FINAL = "calibration", "final"
 
@@ -234,7 +235,7 @@ class _Trainer:
         scorer, params = Scorer(final.posterior.thin(self.settings.fit.joint_draws)), asdict(self.settings.score)
         new_customer = scorer.new_customer(**params, seed=self.settings.seed)
         self.observer.on_new_customer(new_customer)
-        by_segment = self._new_customers(scorer, params)
+        by_segment = self._new_customers(scorer, final, params)
         if by_segment is not None:
             self.observer.on_new_customers_by_segment(by_segment)
         customers, days = len(whole_log.table), self.settings.score.horizon_days
@@ -245,8 +246,10 @@ class _Trainer:
             self.observer.on_base_forecast(base, drifts)
         return Forecasts(new_customer, base, by_segment)
 
-    def _new_customers(self, scorer: Scorer, params: Mapping[str, Any]) -> pd.DataFrame | None:
+    def _new_customers(self, scorer: Scorer, final: StageFit, params: Mapping[str, Any]) -> pd.DataFrame | None:
         """Tabulate new customers by segment; None without segments."""
-        if not self.settings.fit.segments:
+        fit = self.settings.fit
+        if not fit.segments:
             return None
-        return tabulate_new_customers(scorer, **params, seed=self.settings.seed)
+        base = CompressedSummary.of(final.summary, fit.segments)
+        return tabulate_segments(scorer, base, fit, {**params, "seed": self.settings.seed})

@@ -147,6 +147,8 @@ class FitSettings:
             rate, dropout and mean spend vary between segments around the population's. Also acquisition_month,
             acquisition_quarter and acquisition_year. Several columns make a segment of each combination. With segments,
             nuts and laplace both draw by importance sampling, with the segments integrated out.
+        compare_segments: whether new_customer/by_segment.csv also has what one population (clv_pooled) and a fit of
+            each segment alone (clv_apart) would give a new customer, at the posterior mode.
         segment_spread: prior of the standard deviation, between segments, of the log of the mean rate and of the mean
             spend, and of the log odds of dropout.
         delta_prior: prior of delta, what is left of earlier evidence on spend at each order; Beta. Its mode is 1, where
@@ -167,6 +169,7 @@ class FitSettings:
     target_accept: float = 0.9
     joint_draws: int = 1000
     segments: list[str] = field(default_factory=list)
+    compare_segments: bool = False
     segment_spread: PriorSettings = field(default_factory=lambda: PriorSettings("HalfNormal", {"sigma": 0.5}))
     delta_prior: PriorSettings = field(default_factory=lambda: PriorSettings("Beta", {"alpha": 4.0, "beta": 1.0}))
     no_repeat_buyers: str = "refuse"
@@ -185,6 +188,8 @@ class FitSettings:
         is_right = 0.5 <= self.target_accept < 1
         require(is_right, "fit.target_accept", "at least 0.5 and below 1", self.target_accept)
         self.segment_spread.check("fit.segment_spread", POSITIVE)
+        is_right = bool(self.segments) or not self.compare_segments
+        require(is_right, "fit.compare_segments", "false without fit.segments", self.compare_segments)
         self.delta_prior.check("fit.delta_prior", UNIT_INTERVAL)
         for name, value in self.delta_prior.parameters.items():
             require(value >= 1, f"fit.delta_prior.parameters.{name}", "at least 1, so that there is a mode", value)

@@ -16,6 +16,7 @@ from .review import print_review
 from .terminal import new_table, plain, print_run, stdout
 
 SHOWN_SEGMENTS = 20
+OTHER_ESTIMATES = {"clv_pooled": "by one population", "clv_apart": "by its own fit"}
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -89,12 +90,15 @@ def _by_segment(table: "pd.DataFrame", level: float) -> Table:
     shown = min(len(table), SHOWN_SEGMENTS)
     more = f", {shown} of {len(table)} segments" if shown < len(table) else ""
     ends = (f"{level:.0%} credible of the mean", f"{level:.0%} predictive", "of which first order")
+    others = {name: title for name, title in OTHER_ESTIMATES.items() if name in table}
     by_segment = new_table(
-        f"\nA new customer by segment{more}", "segment", "customers", "clv", *ends, "without a repeat purchase"
-    )
+        f"\nA new customer by segment{more}", "segment", "customers", "clv", *ends, "without a repeat purchase",
+        *others.values(),
+    )  # fmt: skip
     for row in table.head(shown).to_dict("records"):
         spans = (f"{row[f'clv{kind}_low']:,.2f} to {row[f'clv{kind}_high']:,.2f}" for kind in ("_mean", ""))
-        numbers = (f"{row['first_order']:,.2f}", f"{row['share_without_repeat']:.0%}")
+        numbers = [f"{row['first_order']:,.2f}", f"{row['share_without_repeat']:.0%}"]
+        numbers += ["" if np.isnan(row[name]) else f"{row[name]:,.2f}" for name in others]
         by_segment.add_row(plain(row["segment"]), f"{row['customers']:,}", f"{row['clv']:,.2f}", *spans, *numbers)
     return by_segment
 

@@ -571,7 +571,7 @@ def test_the_dictionary_has_every_column(shop: Any) -> None:
 @pytest.mark.slow
 def test_200_campaigns_reject_at_their_level_and_cover_a_true_uplift() -> None:
     """Each base has a truth of its own, which the model does not have: experiments/campaigns.md."""
-    table = experiment.measure(bases=200, customers=1000).set_index(["case", "outcome"])
+    table = experiment.measure(bases=200, customers=2000).set_index(["case", "outcome"])
     assert len(table) == 8
     for (case, outcome), row in table.iterrows():
         if case == "a true uplift":

@@ -60,7 +60,7 @@ class ScoringModel:
         state, given = self._customers(customers, as_of, end, allow_unit_change)
         further: dict[str, Any] = {"by": _listed(by)} if by else {}  # a model's own scorer may be an older one
         further |= {"by_month": True} if by_month else {}
-        result = state.scorer.score(given.scored(), **further, **self._params(params))
+        result = state.scorer.score(given.scored(_delta_of(state)), **further, **self._params(params))
         return scores_of(result, given, state.drifts)
 
     def expect(
@@ -77,7 +77,7 @@ class ScoringModel:
         The table has no predictive intervals, and is of the kind that came in. Arguments are those of `score`.
         """
         state, given = self._customers(customers, as_of, end, allow_unit_change)
-        return given.beside(state.scorer.expect(given.scored(), **self._params(params)))
+        return given.beside(state.scorer.expect(given.scored(_delta_of(state)), **self._params(params)))
 
     def residual(
         self,
@@ -95,7 +95,7 @@ class ScoringModel:
         """
         state, given = self._customers(customers, as_of, end, allow_unit_change)
         further: dict[str, Any] = {"by": _listed(by)} if by else {}
-        result = state.scorer.residual(given.scored(), **further, **self._params(params))
+        result = state.scorer.residual(given.scored(_delta_of(state)), **further, **self._params(params))
         return scores_of(result, given, state.drifts, with_end=False)
 
     def decide(
@@ -116,7 +116,11 @@ class ScoringModel:
         used = _carrying(replace(self._settings, rfm=RfmSettings(end=day_of(end, "end"))), state)
         read = read_log(collected(log, "log"), used)
         return decisions_of(
-            read, customers_of(read, used, with_orders=_is_fading(state)), state, settings or {}, self._params(params)
+            read,
+            customers_of(read, used, with_orders=_delta_of(state) is not None),
+            state,
+            settings or {},
+            self._params(params),
         )
 
     def campaign(
@@ -234,14 +238,17 @@ class ScoringModel:
         if customers is None:
             window = RfmSettings(end=day_of(end, "end"))
             settings = _carrying(replace(self._settings, rfm=window), state)
-            customers = customers_of(read_log(data, settings, "customers"), settings, with_orders=_is_fading(state))
+            customers = customers_of(
+                read_log(data, settings, "customers"), settings, with_orders=_delta_of(state) is not None
+            )
         require_units(customers, state, allow_unit_change=allow_unit_change)
         return state, customers
 
 
-def _is_fading(state: Fitted) -> bool:
-    """Return whether the spend model needs the order of purchases; that of an older version does not."""
-    return getattr(state.scorer, "delta", None) is not None
+def _delta_of(state: Fitted) -> float | None:
+    """Return what is left of earlier evidence on spend at each order; None of a scorer of an older version."""
+    delta: float | None = getattr(state.scorer, "delta", None)
+    return delta
 
 
 def _carrying(settings: TrainSettings, state: Fitted) -> TrainSettings:

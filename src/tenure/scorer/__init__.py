@@ -11,6 +11,7 @@ from .columns import COLUMNS, COUNTS, EXPECTED, RESIDUAL, TOTALS
 from .exact_sums import BINS
 from .groups import group, refuse_groups
 from .params import Params, ScoreError
+from .paths import Paths, follow
 from .results import Futures, Months, NewCustomer, Scores, Totals
 from .score import HeavyTailWarning, HorizonWarning, Scorer
 
@@ -28,11 +29,13 @@ __all__ = [
     "Months",
     "NewCustomer",
     "Params",
+    "Paths",
     "ScoreError",
     "Scorer",
     "Scores",
     "Totals",
     "customer_keys",
+    "follow",
     "group",
     "refuse_groups",
     "tabulate_new_customers",

@@ -441,7 +441,7 @@ def run(log: Any = LOG, posterior: Posterior | None = None, **changes: Any) -> t
     parts: list[pd.DataFrame] = []
     streamed = decide.stream_histories(log, days, "string")
     question = decide.Question(scorer, params, settings, days, log.segments)
-    decisions = decide.derive(streamed, question, parts.append)
+    decisions = decide.derive(streamed, decide.observe(log, streamed, question), question, parts.append)
     return decisions, pd.concat(parts, ignore_index=True)
 
 

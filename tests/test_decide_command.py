@@ -15,8 +15,9 @@ from tenure.output import describe
 ROOT = Path(__file__).parent.parent
 MODEL = "model=models:/clv@challenger"
 FILES = [
-    "acquisition.csv", "cohorts.csv", "customers.parquet", "dictionary.csv", "disagreements.csv", "keep.csv",
-    "report.html", "returns.csv", "stages.csv", "tiers.csv", "win_back.csv",
+    "acquisition.csv", "churn.csv", "cohorts.csv", "customers.parquet", "dictionary.csv", "disagreements.csv",
+    "equity.csv", "forecast.csv", "keep.csv", "past_forecasts.csv", "report.html", "retention.csv", "returns.csv",
+    "stages.csv", "tiers.csv", "win_back.csv",
 ]  # fmt: skip
 
 
@@ -112,10 +113,11 @@ def test_the_page_answers_question_by_question_and_loads_nothing(decided: tuple[
     text = (decided[1] / "report.html").read_text()
     page = Page(text)
     assert page.sections == [
-        "short", "value", "tiers", "stages", "cohorts", "acquisition", "win_back", "reading",
+        "short", "value", "tiers", "stages", "cohorts", "acquisition", "win_back", "forecast", "retention", "equity",
+        "reading",
     ]  # fmt: skip
     assert all(load.startswith(("data:image/png;base64,", "#")) for load in page.loads)
-    assert sum(load.startswith("data:") for load in page.loads) == 6
+    assert sum(load.startswith("data:") for load in page.loads) == 9
     assert not {"script", "link", "iframe", "object", "embed"} & set(page.tags)
     for word in ("http://", "https://", "@import", "url("):
         assert word not in text

@@ -22,7 +22,8 @@ class Decisions:
 
     Attributes:
         customers: a row per customer, sorted by id.
-        tiers, stages, cohorts, acquisition, returns, win_back, keep, disagreements: the tables of `tenure-decide`.
+        tiers, stages, cohorts, acquisition, returns, win_back, keep, disagreements, forecast, retention, churn, equity,
+            past_forecasts: the tables of `tenure-decide`.
         dictionary: every column with its unit and meaning.
         totals: the main numbers by name.
         params: horizon, discount rate, margin, level and seed that were used.
@@ -37,6 +38,11 @@ class Decisions:
     win_back: Any
     keep: Any
     disagreements: Any
+    forecast: Any
+    retention: Any
+    churn: Any
+    equity: Any
+    past_forecasts: Any
     dictionary: Any
     totals: Mapping[str, float]
     params: Mapping[str, Any]
@@ -55,11 +61,13 @@ def decisions_of(
     days = decide.Days.of(end, checked.horizon_days, settings)
     of_model = decide.names_of(state.posterior)
     decide.require_cost_names(settings, transactions.segments, of_model)
-    question = decide.Question(state.scorer, checked, settings, days, transactions.segments, *_backtest(state))
+    question = decide.Question(state.scorer, checked, settings, days, transactions.segments, *_backtest(state),
+                               state.drifts)  # fmt: skip
     histories = decide.stream_histories(transactions, days, customers.id_type, state.scorer.delta)
     decide.require_costs(histories, question)
+    decide.require_plan(histories, question)
     rows: list[pd.DataFrame] = []
-    result = decide.derive(histories, question, rows.append)
+    result = decide.derive(histories, decide.observe(transactions, histories, question), question, rows.append)
     tables = {name.removesuffix(".csv"): customers.like(table) for name, table in result.tables().items()}
     every = customers.like(pd.concat(rows).sort_values("customer_id", ignore_index=True))
     return Decisions(customers=every, totals=decide.summary_of(result), params=question.score_params, **tables)

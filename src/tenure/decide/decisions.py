@@ -1,4 +1,4 @@
-"""Derive all decisions from a model and a log: two passes over the customers, part by part."""
+"""Derive all decisions from a model and a log: two passes over the customers, part by part, and one over a sample."""
 
 import warnings
 from collections.abc import Callable, Mapping
@@ -12,9 +12,14 @@ from ..summary import FADED
 from .acquisition import NewCustomers
 from .channels import value_channels
 from .dictionary import DISAGREEMENTS, KEEP, tabulate_dictionary
+from .following import Sample
 from .futures import Floats, simulate_blocks
 from .history_file import HistoryFile
+from .observation import Observed
 from .offers import Unreliable
+from .plan import plan_of
+from .prospects import TABLES as TABLES_AHEAD
+from .prospects import Ahead, Clock, Prospects
 from .question import Question
 from .ranking import Ranking, Thresholds, keys_of, sampled
 from .segments import ALL, names_of
@@ -27,6 +32,7 @@ from .tables import (
     tabulate_stages,
     tabulate_tiers,
 )
+from .timeline import Timeline
 from .value import Worth
 
 type Sink = Callable[[pd.DataFrame], None]
@@ -45,6 +51,7 @@ class Decisions:
         gains: the total gain of the selected offers in each future.
         unreliable: ranges of p_purchase that the backtest found wrong.
         thresholds: what separates the tiers.
+        prospects: what lies ahead of the customer base.
         unstable_means: customers whose mean rests on a few draws.
         new_segment_customers: customers of a segment that the model does not name.
     """
@@ -64,6 +71,7 @@ class Decisions:
     gains: Floats
     unreliable: list[Unreliable]
     thresholds: Thresholds
+    prospects: Prospects
     unstable_means: int = 0
     new_segment_customers: int = 0
 
@@ -78,7 +86,8 @@ class Decisions:
         names = (
             "tiers", "stages", "cohorts", "acquisition", "returns", "win_back", "keep", "disagreements", "dictionary",
         )  # fmt: skip
-        return {f"{name}.csv": getattr(self, name) for name in names}
+        ahead = {f"{name}.csv": getattr(self.prospects, name) for name in TABLES_AHEAD}
+        return {**{f"{name}.csv": getattr(self, name) for name in names}, **ahead}
 
 
 def summary_of(decisions: Decisions) -> dict[str, float]:
@@ -104,6 +113,7 @@ def summary_of(decisions: Decisions) -> dict[str, float]:
 
 def derive(
     histories: HistoryFile,
+    observed: Observed,
     question: Question,
     sink: Sink,
     advance: Callable[[int], None] = lambda _: None,
@@ -112,18 +122,29 @@ def derive(
 
     Args:
         histories: of `stream_histories`.
+        observed: the past of the log.
         question: what to derive them with.
         sink: takes the rows of `customers.parquet`.
-        advance: called with the number of customers of each block that is done, in either pass.
+        advance: called with the number of customers of each block that is done, in each of three passes.
     """
-    thresholds = _thresholds(histories, question, advance)
-    sums = Sums(question, thresholds)
+    clock, params, settings = Clock(), question.params, question.settings
+    with clock.part("tiers"):
+        thresholds = _thresholds(histories, question, advance)
+    tested = (question.scorer.observed_days, question.scorer.validated_horizon_days)
+    timeline = Timeline.of(question.days.end, params, settings, tested)
+    sums, sample = Sums(question, thresholds), Sample(question, histories.customers, timeline)
     for part in histories.parts():
-        sink(sums.add(part, advance))
-    return _tabulate(sums)
+        with clock.part("customers"):
+            rows = sums.add(part, advance)
+        sink(rows)
+        sample.add(part, rows["tier"], rows["first_purchase"].astype(str).str[:7])
+    ahead = Ahead(observed, sample, plan_of(histories, question, timeline.horizon), clock)
+    prospects = ahead.prospects(advance)
+    with clock.part("acquisition"):
+        return _tabulate(sums, prospects)
 
 
-def _tabulate(sums: Sums) -> Decisions:
+def _tabulate(sums: Sums, prospects: Prospects) -> Decisions:
     win_back, gains = tabulate_offers(sums)
     new = value_channels(sums.question, sums.channels.sums)
     settings = sums.question.settings
@@ -143,6 +164,7 @@ def _tabulate(sums: Sums) -> Decisions:
         gains=gains,
         unreliable=sums.unreliable,
         thresholds=sums.thresholds,
+        prospects=prospects,
         unstable_means=sums.unstable_means,
         new_segment_customers=sums.new_segment_customers,
     )

@@ -16,7 +16,7 @@ class Column(NamedTuple):
 
 
 MONEY, SHARE, DAYS, COUNT, TEXT, DATE = "money", "share", "days", "count", "text", "date"
-FLAG, RATIO = "flag", "ratio"
+FLAG, RATIO, NUMBER = "flag", "ratio", "number"
 CUSTOMERS: Sequence[Column] = (
     Column("customer_id", TEXT),
     Column("first_purchase", DATE),
@@ -203,10 +203,89 @@ DISAGREEMENTS: Sequence[Column] = (
     Column("p_purchase", SHARE),
     Column("clv", MONEY),
 )
+FORECAST: Sequence[Column] = (
+    Column("month", TEXT),
+    Column("first_day", DATE),
+    Column("last_day", DATE),
+    Column("is_forecast", FLAG),
+    Column("customers", TEXT),
+    Column("new_customers", COUNT),
+    Column("purchases", COUNT),
+    Column("purchases_low_50", COUNT),
+    Column("purchases_high_50", COUNT),
+    Column("purchases_low_90", COUNT),
+    Column("purchases_high_90", COUNT),
+    Column("revenue", MONEY),
+    Column("revenue_low_50", MONEY),
+    Column("revenue_high_50", MONEY),
+    Column("revenue_low_90", MONEY),
+    Column("revenue_high_90", MONEY),
+    Column("discounted_margin", MONEY),
+    Column("discounted_margin_low_50", MONEY),
+    Column("discounted_margin_high_50", MONEY),
+    Column("discounted_margin_low_90", MONEY),
+    Column("discounted_margin_high_90", MONEY),
+)
+RETENTION: Sequence[Column] = (
+    Column("cohort", TEXT),
+    Column("month", TEXT),
+    Column("age", COUNT),
+    Column("status", TEXT),
+    Column("customers", COUNT),
+    Column("retention", SHARE),
+    Column("retention_low", SHARE),
+    Column("retention_high", SHARE),
+    Column("purchases", COUNT),
+    Column("purchases_low", COUNT),
+    Column("purchases_high", COUNT),
+    Column("revenue", MONEY),
+    Column("revenue_low", MONEY),
+    Column("revenue_high", MONEY),
+)
+CHURN: Sequence[Column] = (
+    Column("date", DATE),
+    Column("window_days", DAYS),
+    Column("is_expected", FLAG),
+    Column("customers", COUNT),
+    Column("churn", SHARE),
+    Column("churn_low", SHARE),
+    Column("churn_high", SHARE),
+)
+EQUITY: Sequence[Column] = (
+    Column("group", TEXT),
+    Column("value", TEXT),
+    Column("horizon_days", DAYS),
+    Column("discount_rate", SHARE),
+    Column("margin", SHARE),
+    Column("customers", COUNT),
+    Column("clv", MONEY),
+    Column("clv_low", MONEY),
+    Column("clv_high", MONEY),
+    Column("adjusted_low", MONEY),
+    Column("adjusted_high", MONEY),
+    Column("acquisition_cost", MONEY),
+    Column("net_margin", MONEY),
+    Column("tested_share", SHARE),
+    Column("extrapolated_share", SHARE),
+)
+PAST_FORECASTS: Sequence[Column] = (
+    Column("origin", DATE),
+    Column("month", TEXT),
+    Column("outcome", TEXT),
+    Column("actual", NUMBER),
+    Column("expected", NUMBER),
+    Column("low_50", NUMBER),
+    Column("high_50", NUMBER),
+    Column("low_90", NUMBER),
+    Column("high_90", NUMBER),
+    Column("covers_50", FLAG),
+    Column("covers_90", FLAG),
+)
 TABLES = {
     "customers.parquet": CUSTOMERS, "tiers.csv": TIERS, "stages.csv": STAGES, "cohorts.csv": COHORTS,
     "acquisition.csv": ACQUISITION, "returns.csv": RETURNS, "win_back.csv": WIN_BACK, "keep.csv": KEEP,
-    "disagreements.csv": DISAGREEMENTS,
+    "disagreements.csv": DISAGREEMENTS, "forecast.csv": FORECAST, "retention.csv": RETENTION, "churn.csv": CHURN,
+    "equity.csv": EQUITY, "past_forecasts.csv": PAST_FORECASTS,
 }  # fmt: skip
 
 

@@ -9,6 +9,7 @@ import pandas as pd
 from ..language import Language
 from ..scorer import Params
 from ..settings import DecideSettings
+from ..totals import Drifts
 from .history import Days
 from .segments import names_of
 
@@ -26,6 +27,7 @@ class Question:
         reliability: the reliability table of the model's backtest; None where there is none.
         top_hits: the share of the best tenth that was in the tenth with the highest expectations there; None where that
             was not measured.
+        drifts: of the model's totals; None where it has none.
     """
 
     scorer: Any
@@ -35,6 +37,7 @@ class Question:
     segments: tuple[str, ...] = ()
     reliability: pd.DataFrame | None = None
     top_hits: float | None = None
+    drifts: Drifts | None = None
 
     @property
     def channel_columns(self) -> tuple[str, ...]:

@@ -12,7 +12,7 @@ from ..scorer import Params
 from ..spend import MODELS as SPEND_MODELS
 from ..spend import model_part as spend_part
 from ..streams import stream
-from .futures import Floats
+from .futures import Floats, Ints
 
 LONGEST = 36_500.0  # days; without end is a century, unless more than a hundredth of a late payment counts then
 LEAST_DISCOUNT = 0.01
@@ -61,14 +61,40 @@ def simulate_single(
     joint = posterior.joint()
     margins = []
     for draw in range(posterior.size):
-        purchase = _process(PURCHASE_MODELS, purchase_part, posterior.purchase_model, joint, draw)
-        spend = _process(SPEND_MODELS, spend_part, posterior.spend_model, joint, draw)
-        parameters = {name: float(values[draw]) for name, values in joint.items()}
-        mean = SPEND_MODELS[posterior.spend_model].mean.value(parameters)
+        purchase, spend, mean = _population(posterior, joint, draw)
         margins.append(_simulate(purchase, spend, float(first_margin[draw]) / mean, params, costs, ends, each, rng))
     yield from np.concatenate(margins, axis=1)
     if not has_end:
         yield np.empty(0)
+
+
+def simulate_orders(
+    posterior: Any, first_spend: Floats, spans: Floats, rng: np.random.Generator
+) -> Iterator[tuple[Ints, Floats, Floats, Floats]]:
+    """Yield, draw by draw, the repeat purchases of new customers: who makes each, when, its spend; and first orders.
+
+    Args:
+        posterior: the population, draw by draw.
+        first_spend: expected spend of a first order by draw.
+        spans: days for which each customer is followed, shape (customers,); 0 for none.
+        rng: of the futures.
+    """
+    joint, lasting = posterior.joint(), np.flatnonzero(spans > 0)
+    for draw in range(posterior.size):
+        purchase, spend, mean = _population(posterior, joint, draw)
+        state = spend.draw_state(spans.size, rng)
+        firsts = float(first_spend[draw]) / mean * spend.draw_sums(state, np.ones(spans.size), rng)
+        bought = purchase.draw_purchases(purchase.draw_state(lasting.size, rng), spans[lasting], rng)
+        owner = np.repeat(lasting, bought.counts)
+        yield owner, bought.times * spans[owner], spend.draw_sums(state[owner], np.ones(owner.size), rng), firsts
+
+
+def _population(posterior: Any, joint: Any, draw: int) -> tuple[Any, Any, float]:
+    """Return the generative processes of one draw, and the mean spend of a purchase."""
+    purchase = _process(PURCHASE_MODELS, purchase_part, posterior.purchase_model, joint, draw)
+    spend = _process(SPEND_MODELS, spend_part, posterior.spend_model, joint, draw)
+    parameters = {name: float(values[draw]) for name, values in joint.items()}
+    return purchase, spend, SPEND_MODELS[posterior.spend_model].mean.value(parameters)
 
 
 def _simulate(

@@ -1,12 +1,14 @@
 """Decisions: value by tier, stages, cohorts, a new customer's curve, offers."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
 from matplotlib import rc_context
 from matplotlib.figure import Figure
 
+from .prospects import plot_equity, plot_forecast, plot_retention
 from .style import ACTUAL, CHAINS, DASHES, DATA, INK, MODEL, STYLE, ends_of, new_canvas, shorten
 
 if TYPE_CHECKING:
@@ -18,9 +20,12 @@ WIDTH, HEIGHT, MOST_COHORTS, MOST_CHANNELS = 6.5, 3.0, 36, 6
 
 def decision_pictures(decisions: "Decisions") -> dict[str, Figure]:
     """Plot the pictures of the page by the name of their section."""
-    drawers = {
+    drawers: dict[str, Callable[[Decisions], Figure]] = {
         "value": _value, "tiers": _tiers, "stages": _stages, "cohorts": _cohorts, "acquisition": _acquisition,
         "win_back": _win_back,
+        "forecast": lambda each: plot_forecast(each, _text(each, "forecast"), _numbers(each), partial(_money, each)),
+        "retention": lambda each: plot_retention(each, _text(each, "retention")),
+        "equity": lambda each: plot_equity(each, _text(each, "equity"), _numbers(each), partial(_money, each)),
     }  # fmt: skip
     with rc_context({**STYLE, "figure.dpi": 160}):
         return {name: drawer(decisions) for name, drawer in drawers.items()}

@@ -35,7 +35,7 @@ def run(settings: DecideJobSettings, config: str) -> Result:
     decide.refuse_names(tuple(settings.transactions.segments))
     decide.require_cost_names(settings.decide, tuple(settings.transactions.segments), of_model)
     decide.require_model(loaded.scorer, model, Params(**settings.score.params(), seed=settings.seed))
-    histories, question, read_log = _read(loaded, settings)
+    histories, observed, question, read_log = _read(loaded, settings)
     as_of = str(histories.as_of)
     name = deciding_name(settings, model, as_of)
     about = {"model": model, "verdict": verdict.value, "as_of": as_of}
@@ -46,7 +46,7 @@ def run(settings: DecideJobSettings, config: str) -> Result:
         registry.log_record(settings_record(settings, "decide"))
         registry.log_record(read_log)
         start = time.perf_counter()
-        decisions = _write(folder, histories, question, {**about, "run_id": opened.info.run_id})
+        decisions = _write(folder, histories, observed, question, {**about, "run_id": opened.info.run_id})
         registry.log_record(_record(decisions, folder, model, time.perf_counter() - start))
     console.print_decisions(decisions, settings.output, opened.info.run_id, registry.ui_command(uri))
     totals = {"customers": decisions.worth.customers, **decide.summary_of(decisions)}
@@ -56,7 +56,9 @@ def run(settings: DecideJobSettings, config: str) -> Result:
     )
 
 
-def _read(loaded: registry.Loaded, settings: DecideJobSettings) -> tuple[decide.HistoryFile, decide.Question, Record]:
+def _read(
+    loaded: registry.Loaded, settings: DecideJobSettings
+) -> tuple[decide.HistoryFile, decide.Observed, decide.Question, Record]:
     """Return the customers' histories, checked, what is asked of them, and the account of the log.
 
     Nothing of the log stays in memory.
@@ -70,12 +72,15 @@ def _read(loaded: registry.Loaded, settings: DecideJobSettings) -> tuple[decide.
         engine, delta = settings.transactions.engine, loaded.scorer.delta
         histories = decide.stream_histories(transactions, question.days, id_type, delta, engine)
     decide.require_costs(histories, question)
+    decide.require_plan(histories, question)
     accounted = AccountedLog.of(transactions, histories.as_of, settings.transactions.normalize_ids)
     console.print_reconciliation(accounted.reconciliation)
     console.print_identities(accounted.identities)
     with console.stage("check the customers"):
         check_customers(Customers(histories, str(histories.as_of), accounted), loaded.scorer, settings.score)
-    return histories, question, accounted.record("decisions")
+    with console.stage("read the past"):
+        observed = decide.observe(transactions, histories, question)
+    return histories, observed, question, accounted.record("decisions")
 
 
 def _question(transactions: Transactions, loaded: registry.Loaded, settings: DecideJobSettings) -> decide.Question:
@@ -87,17 +92,23 @@ def _question(transactions: Transactions, loaded: registry.Loaded, settings: Dec
     end = date.fromisoformat(settings.rfm.end) if settings.rfm.end else transactions.last_day
     days = decide.Days.of(end, params.horizon_days, settings.decide)
     segments = tuple(settings.transactions.segments)
-    return decide.Question(loaded.scorer, params, settings.decide, days, segments, *backtest)
+    return decide.Question(loaded.scorer, params, settings.decide, days, segments, *backtest, loaded.drifts)
 
 
 def _write(
-    folder: Path, histories: decide.HistoryFile, question: decide.Question, about: dict[str, Any]
+    folder: Path,
+    histories: decide.HistoryFile,
+    observed: decide.Observed,
+    question: decide.Question,
+    about: dict[str, Any],
 ) -> decide.Decisions:
     """Write the files of a folder, the page last."""
     output = ScoreFile(folder / CUSTOMERS)
     of_thresholds = min(histories.customers, question.settings.threshold_customers)
-    with console.progress("decide", of_thresholds + histories.customers) as advance:
-        decisions = decide.derive(histories, question, output.write, advance)
+    most = question.settings.forecast.sample_customers or histories.customers
+    followed = min(histories.customers, most)
+    with console.progress("decide", of_thresholds + histories.customers + followed) as advance:
+        decisions = decide.derive(histories, observed, question, output.write, advance)
     output.close({**about, "params": question.score_params, "customers": histories.customers})
     for name, table in decisions.tables().items():
         table.to_csv(folder / name, index=False, float_format="%.6g")
@@ -118,8 +129,9 @@ def _record(decisions: decide.Decisions, folder: Path, model: str, seconds: floa
         if name not in decide.NAMING_CUSTOMERS
     }
     metrics = {f"decide.{name}": float(value) for name, value in decide.summary_of(decisions).items()}
+    parts = {f"decide.seconds.{name.replace(' ', '_')}": value for name, value in decisions.prospects.seconds.items()}
     return Record(
-        metrics=finite({"decide.seconds": seconds, "decide.customers": decisions.worth.customers, **metrics}),
+        metrics=finite({"decide.seconds": seconds, "decide.customers": decisions.worth.customers, **metrics, **parts}),
         tags={"model": model},
         tables=tables,
         files={f"{paths.DECISIONS}/{PAGE}": page},

@@ -8,8 +8,10 @@ from tenure.decide import summary_of
 from .answer_parts import AnswerParts
 from .customer_answers import Answer, CustomerAnswers
 from .page import Part
+from .prospect_answers import ProspectAnswers
 from .spending_answers import SpendingAnswers
 from .tables import Note
+from .worth_answers import WorthAnswers
 
 READING = ("expected", "range", "margin", "discount", "files")
 
@@ -58,6 +60,8 @@ class Answers(AnswerParts):
         """Return the questions in order."""
         of_customers = CustomerAnswers(self.decisions, self.numbers)
         of_spending = SpendingAnswers(self.decisions, self.numbers)
+        ahead = ProspectAnswers(self.decisions, self.numbers)
+        worth = WorthAnswers(self.decisions, self.numbers)
         answers: dict[str, Answer] = {
             "value": of_customers.value(),
             "tiers": of_customers.tiers(),
@@ -65,6 +69,9 @@ class Answers(AnswerParts):
             "cohorts": of_customers.cohorts(),
             "acquisition": of_spending.acquisition(),
             "win_back": of_spending.win_back(),
+            "forecast": ahead.forecast(),
+            "retention": ahead.retention(),
+            "equity": worth.equity(),
             "reading": ([], [[(self.text(f"reading.{word}"), self.text(f"reading.{word}_means")) for word in READING]]),
         }
         return [Section(name, self.text(f"questions.{name}"), *answer) for name, answer in answers.items()]

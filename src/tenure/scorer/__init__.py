@@ -12,6 +12,7 @@ from .exact_sums import BINS
 from .frames import HeavyTailWarning
 from .groups import group, refuse_groups
 from .params import Params, ScoreError
+from .paths import Paths, follow
 from .results import Futures, Months, NewCustomer, Scores, Totals
 from .score import HorizonWarning, Scorer
 
@@ -29,11 +30,13 @@ __all__ = [
     "Months",
     "NewCustomer",
     "Params",
+    "Paths",
     "ScoreError",
     "Scorer",
     "Scores",
     "Totals",
     "customer_keys",
+    "follow",
     "group",
     "refuse_groups",
     "tabulate_new_customers",

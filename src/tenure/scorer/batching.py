@@ -3,7 +3,7 @@
 import math
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from queue import SimpleQueue
 from typing import Any
 
@@ -24,14 +24,24 @@ from .results import Futures, Months, Totals
 MONTH = 365.0 / 12.0
 
 
+def no_windows() -> NDArray[np.int64]:
+    """Return no window of periods."""
+    return np.zeros((0, 2), np.int64)
+
+
 @dataclass(frozen=True)
 class ScoreRequest:
-    """A request: params, last days of periods, and whether months and outcomes are wanted."""
+    """A request: params, last days of periods, whether months and outcomes are wanted, windows of periods.
+
+    `knots` are the last days of the periods of expectations, where these are fewer; see `kernel.Question`.
+    """
 
     params: Params
     ends: Floats
     with_months: bool = False
     with_outcomes: bool = True
+    windows: NDArray[np.int64] = field(default_factory=no_windows)
+    knots: Floats | None = None
 
     @classmethod
     def of(
@@ -50,9 +60,11 @@ class ScoreRequest:
         """Return the request in the kernel's terms."""
         params = self.params
         low, high = interval_ranks(draws.size, params.level)
-        margin, prepared = float(params.margin), draws.prepare(self.ends, params.delta)
+        knots = self.ends if self.knots is None else self.knots
+        margin, prepared = float(params.margin), draws.prepare(knots, params.delta)
         roundings = rounding_of(1.0), rounding_of(margin * draws.mean_spend)
-        return Question(self.ends, params.delta, margin, *roundings, prepared, low, high, self.with_outcomes)
+        to_do: tuple[Any, ...] = (prepared, low, high, self.with_outcomes, self.windows, knots)
+        return Question(self.ends, params.delta, margin, *roundings, *to_do)
 
     @property
     def periods(self) -> int:
@@ -62,21 +74,23 @@ class ScoreRequest:
 
 @dataclass(frozen=True)
 class KernelOutput:
-    """Output of the kernel: rows by customer, expectations by customer and period, and the sums of groups."""
+    """Output of the kernel: rows, expectations by customer and period, sums of groups, buyers of windows."""
 
     table: Floats
     paths: Floats
     groups: list[Totals]
     by_period: Floats
+    buyers: Floats
 
     @classmethod
-    def empty(cls, customers: int, periods: int, groups: int, draws: int) -> "KernelOutput":
+    def empty(cls, customers: int, periods: int, groups: int, draws: int, windows: int = 0) -> "KernelOutput":
         """Return the output before any customer is scored."""
         return cls(
             np.empty((customers, WIDTH)),
             np.zeros((2, customers, periods)),
             [Totals.empty(draws) for _ in range(groups)],
             np.zeros((len(TOTALS), BINS, periods, draws)),
+            np.zeros((windows, draws)),
         )
 
     def without_counts(self) -> "KernelOutput":
@@ -108,18 +122,18 @@ def score_batches(
     draws, places = populations.draws[0], populations.places
     cells = codes * len(populations.draws) + places
     order = np.lexsort((t_x, T, x, cells))
-    output = KernelOutput.empty(len(customers), request.periods, groups, draws.size)
+    output = KernelOutput.empty(len(customers), request.periods, groups, draws.size, len(request.windows))
     question, rows_of = request.question(draws), Customers(x, t_x, T, draws.evidence_of(customers), keys)
     most_clv = limit_of(question.of_clv)
     kept = futures or Futures(np.empty((0, 0), np.int32), np.empty((0, 0)))
     caches: SimpleQueue[tuple[int, Cache]] = SimpleQueue()
     for _ in range(threads):
-        caches.put((-1, draws.allocate_cache(request.ends.size)))
+        caches.put((-1, draws.allocate_cache(question.knots.size)))
 
-    def score(span: tuple[int, int]) -> tuple[int, int, Floats, Floats]:
+    def score(span: tuple[int, int]) -> tuple[int, int, Floats, Floats, Floats]:
         rows, sums = order[slice(*span)], np.zeros((len(TOTALS), BINS, draws.size))
-        by_period = np.zeros(output.by_period.shape)
-        outputs = Outputs(output.table, sums, output.paths, by_period, kept.purchases, kept.clv)
+        by_period, buyers = np.zeros(output.by_period.shape), np.zeros(output.buyers.shape)
+        outputs = Outputs(output.table, sums, output.paths, by_period, kept.purchases, kept.clv, buyers)
         (before, cache), place = caches.get(), int(places[rows[0]])
         if before != place:
             cache.x[0] = -1.0  # what is kept is of another population
@@ -127,11 +141,12 @@ def score_batches(
             score_block(rows, rows_of, populations.draws[place].population, question, cache, outputs)
         finally:
             caches.put((place, cache))
-        return int(codes[rows[0]]), rows.size, sums, by_period
+        return int(codes[rows[0]]), rows.size, sums, by_period, buyers
 
-    for at, rows, sums, by_period in _in_order(score, blocks(cells), threads):
+    for at, rows, sums, by_period, buyers in _in_order(score, blocks(cells), threads):
         output.groups[at] += Totals(rows, sums, most_clv)
         np.add(output.by_period, by_period, out=output.by_period)
+        np.add(output.buyers, buyers, out=output.buyers)
         if advance is not None:
             advance(rows)
     return output
@@ -145,10 +160,10 @@ def expect_new_customer(draws: Draws, ends: Floats) -> tuple[Floats, Floats]:
     """
     cache, zero = draws.allocate_cache(ends.size), np.zeros(1)
     roundings = rounding_of(1.0), rounding_of(1.0)
-    question = Question(ends, 0.0, 1.0, *roundings, draws.prepare(ends, 0.0), 0, 0, with_outcomes=False)
+    question = Question(ends, 0.0, 1.0, *roundings, draws.prepare(ends, 0.0), 0, 0, False, no_windows(), ends)
     output, none = KernelOutput.empty(1, 0, 0, draws.size), Futures(np.empty((0, 0), np.int32), np.empty((0, 0)))
     sums = np.zeros((len(TOTALS), BINS, draws.size))
-    outputs = Outputs(output.table, sums, output.paths, output.by_period, none.purchases, none.clv)
+    outputs = Outputs(output.table, sums, output.paths, output.by_period, none.purchases, none.clv, output.buyers)
     customer = Customers(zero, zero, zero, Evidence(zero, zero, zero, zero), np.zeros(1, np.uint64))
     score_block(np.zeros(1, np.int64), customer, draws.population, question, cache, outputs)
     return cache.plain * cache.alive[:, None], cache.chance

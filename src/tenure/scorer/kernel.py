@@ -58,6 +58,8 @@ class Question(NamedTuple):
         low: rank of an interval's lower end among sorted draws.
         high: rank of its upper end.
         with_outcomes: whether to simulate.
+        windows: the first and the last period of each window whose buyers are counted, shape (windows, 2).
+        knots: last days of the periods of expectations, as `ends` or fewer; the last is the horizon too.
     """
 
     ends: Floats
@@ -69,6 +71,8 @@ class Question(NamedTuple):
     low: int
     high: int
     with_outcomes: bool
+    windows: Ints
+    knots: Floats
 
 
 class Outputs(NamedTuple):
@@ -82,6 +86,7 @@ class Outputs(NamedTuple):
         total_paths: the same by period, shape (4, BINS, periods, draws).
         counts: simulated counts, shape (customers, draws); (0, 0) if not wanted.
         values: simulated values, alike.
+        buyers: customers with a purchase in each window, shape (windows, draws).
     """
 
     table: Floats
@@ -90,6 +95,7 @@ class Outputs(NamedTuple):
     total_paths: Floats
     counts: NDArray[np.int32]
     values: Floats
+    buyers: Floats
 
 
 class Cache(NamedTuple):
@@ -119,8 +125,9 @@ class Cache(NamedTuple):
 
 
 class Scratch(NamedTuple):
-    """Room for one customer's draws: values and outcomes, who buys, what puts them in order."""
+    """Room for one customer's draws: spend of a purchase, values, outcomes, who buys, what puts them in order."""
 
+    spends: Floats
     values: Floats
     counts: Floats
     outcomes: Floats
@@ -146,8 +153,8 @@ def allocate_cache(purchase_workspace: Any, spend_workspace: Any, draws: int, pe
 @njit()
 def _scratch(draws, periods):
     return Scratch(
-        np.empty(draws), np.empty(draws), np.empty(draws), np.zeros((2, periods)), np.zeros(1, np.uint64),
-        np.zeros(draws, np.uint64), np.zeros(draws + 1, np.int64), np.zeros(draws, np.int64),
+        np.empty(draws), np.empty(draws), np.empty(draws), np.empty(draws), np.zeros((2, periods)),
+        np.zeros(1, np.uint64), np.zeros(draws, np.uint64), np.zeros(draws + 1, np.int64), np.zeros(draws, np.int64),
         np.zeros(BUCKETS, np.int64),
     )  # fmt: skip
 
@@ -187,7 +194,7 @@ def _evidence_of(i, evidence):
 def _expect_if_active(x, T, population, question, cache):
     """Compute what customers of one x and T share."""
     purchase.expect_if_active(
-        x, T, question.ends, question.delta, question.prepared, population.purchase, cache.purchase, cache.plain,
+        x, T, question.knots, question.delta, question.prepared, population.purchase, cache.purchase, cache.plain,
         cache.discounted, cache.buying,
     )  # fmt: skip
 
@@ -235,6 +242,7 @@ def _expect(i, evidence, question, cache, scratch, outputs):
     sum_spend, sum_value, sum_squares = 0.0, 0.0, 0.0
     for s in range(draws):
         expected_spend = spend.expect_spend(s, evidence, cache.spend)
+        scratch.spends[s] = expected_spend
         values[s] = cache.worth[s] * expected_spend
         sum_spend += expected_spend
         sum_value += values[s]
@@ -242,8 +250,8 @@ def _expect(i, evidence, question, cache, scratch, outputs):
         coarse, fine = split(values[s], question.of_clv)
         sums[0, s] += coarse
         sums[1, s] += fine
-    for period in range(outputs.total_paths.shape[2]):
-        _expect_period(i, period, evidence, question, cache, outputs)
+    for period in range(min(outputs.total_paths.shape[2], question.knots.size)):
+        _expect_period(i, period, question, cache, scratch.spends, outputs)
     row = outputs.table[i]
     row[columns.P_ALIVE], row[columns.P_PURCHASE] = cache.sums[0] / draws, cache.sums[1] / draws
     row[columns.EXPECTED_PURCHASES], row[columns.EXPECTED_SPEND] = cache.sums[2] / draws, sum_spend / draws
@@ -254,7 +262,7 @@ def _expect(i, evidence, question, cache, scratch, outputs):
 
 
 @njit()
-def _expect_period(i, period, evidence, question, cache, outputs):
+def _expect_period(i, period, question, cache, spends, outputs):
     """Add one customer's expectations over one period: what is expected until its end, less until its start."""
     sum_purchases, sum_value, margin = 0.0, 0.0, question.margin
     of_purchases = outputs.total_paths[columns.TOTAL_EXPECTED_PURCHASES]
@@ -265,7 +273,7 @@ def _expect_period(i, period, evidence, question, cache, outputs):
             purchases = max(purchases - cache.plain[s, period - 1], 0.0)
             value = max(value - cache.discounted[s, period - 1], 0.0)
         purchases *= cache.alive[s]
-        value *= margin * cache.alive[s] * spend.expect_spend(s, evidence, cache.spend)
+        value *= margin * cache.alive[s] * spends[s]
         sum_purchases += purchases
         sum_value += value
         _add(purchases, question.of_purchases, of_purchases[:, period], s)
@@ -318,9 +326,22 @@ def _simulate_one(i, k, customers, population, question, cache, scratch, outputs
     outputs.totals[columns.TOTAL_PURCHASES, 0, s] += count  # whole numbers: their sums are exact as they are
     _add(scratch.outcomes[k], question.of_clv, outputs.totals[columns.TOTAL_CLV], s)
     for period in range(by_period.shape[1]):
+        if by_period[0, period] == 0.0:
+            continue
         outputs.total_paths[columns.TOTAL_PURCHASES, 0, period, s] += by_period[0, period]
         value = question.margin * by_period[1, period]
         _add(value, question.of_clv, outputs.total_paths[columns.TOTAL_CLV, :, period], s)
+    _count_windows(s, by_period, question.windows, outputs.buyers)
+
+
+@njit()
+def _count_windows(s, by_period, windows, buyers):
+    """Add one customer to the buyers of the windows with a purchase in this draw."""
+    for window in range(windows.shape[0]):
+        for period in range(windows[window, 0], windows[window, 1] + 1):
+            if by_period[0, period] > 0.0:
+                buyers[window, s] += 1.0
+                break
 
 
 @njit()

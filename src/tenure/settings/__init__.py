@@ -18,6 +18,7 @@ from .campaign import CampaignColumnSettings, CampaignSettings, MeasureSettings
 from .checks import SettingsError
 from .decide import REST, AcquisitionCostSettings, DecideSettings, OfferSettings, StageSettings
 from .fit import AUTO, DEFAULT_PRIORS, DEFAULT_SPEND, FitSettings, Priors, PriorSettings, ScaleSettings, read_priors
+from .forecast import EquitySettings, ForecastSettings
 from .jobs import COMMANDS, BacktestJobSettings, SimulateJobSettings, TrainSettings
 from .log import (
     ColumnSettings,
@@ -64,8 +65,10 @@ __all__ = [
     "DirtSettings",
     "DriftSettings",
     "EngineSettings",
+    "EquitySettings",
     "ExcludeSettings",
     "FitSettings",
+    "ForecastSettings",
     "LimitSettings",
     "MeasureSettings",
     "MovedLogSettings",

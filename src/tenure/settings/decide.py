@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from ..bounds import HORIZON_LIMIT_DAYS
 from ..language import is_locale
 from .checks import require, require_choice, require_day
+from .forecast import EquitySettings, ForecastSettings
 
 PAID = ("contact", "redemption")
 TIERS = {"top": 0.1, "middle": 0.2}  # a default table would be merged with the user's own
@@ -133,6 +134,8 @@ class DecideSettings:
         stages: lifecycle stages.
         acquisition: costs and ceilings of acquired customers.
         offer: an offer to win customers back.
+        forecast: of the customer base by month, and of its cohorts.
+        equity: worth of the customer base.
     """
 
     tiers: dict[str, float] = field(default_factory=dict)
@@ -145,6 +148,8 @@ class DecideSettings:
     stages: StageSettings = field(default_factory=StageSettings)
     acquisition: AcquisitionCostSettings = field(default_factory=AcquisitionCostSettings)
     offer: OfferSettings = field(default_factory=OfferSettings)
+    forecast: ForecastSettings = field(default_factory=ForecastSettings)
+    equity: EquitySettings = field(default_factory=EquitySettings)
 
     def __post_init__(self) -> None:
         self._require_tiers()

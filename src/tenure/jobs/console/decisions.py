@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pandas as pd
 
 from tenure.decide import summary_of
@@ -42,6 +43,7 @@ def print_decisions(decisions: "Decisions", output: str, run_id: str, ui: str) -
         f"\n{numbers['offers']:,.0f} offers for an expected cost of {numbers['offer_cost']:,.0f}: expected gain"
         f" {numbers['offer_gain']:,.0f} ({numbers['offer_gain_low']:,.0f} to {numbers['offer_gain_high']:,.0f})"
     )
+    _print_ahead(decisions)
     if decisions.unstable_means:
         out.print(
             f"[yellow]{decisions.unstable_means:,} customers have an unstable mean: it rests on few draws.[/yellow]"
@@ -55,6 +57,20 @@ def print_decisions(decisions: "Decisions", output: str, run_id: str, ui: str) -
         f"Written: [bold]{plain(output)}[/bold]; the page is report.html, the columns are in dictionary.csv", end=""
     )
     print_run(run_id, ui)
+
+
+def _print_ahead(decisions: "Decisions") -> None:
+    ahead = decisions.prospects
+    table = ahead.forecast[ahead.forecast["is_forecast"] & (ahead.forecast["customers"] == "all")]
+    low, high = np.quantile(ahead.totals["spend"], [0.05, 0.95])
+    stdout().print(
+        f"\nForecast to {table['last_day'].iloc[-1]}: revenue {table['revenue'].sum():,.0f} (90%: {low:,.0f} to"
+        f" {high:,.0f}), of {table['new_customers'].sum():,.0f} new customers too; drift {plain(ahead.drift)}"
+    )
+    if ahead.sampled < decisions.worth.customers:
+        stdout().print(f"From a sample of {ahead.sampled:,} customers: standard error {ahead.error:.1%}")
+    seconds = ", ".join(f"{name} {value:.0f}" for name, value in ahead.seconds.items())
+    stdout().print(f"Seconds: {seconds}")
 
 
 def _rows(table: pd.DataFrame) -> Iterator[Any]:

@@ -28,7 +28,14 @@ LONG_MODULE = 300
 SUFFIXES = (".py", ".j2", ".yaml")
 MODEL_NAME = re.compile(r"(?<![a-z])m?bg_?nbd|pareto_?nbd|gamma_?gamma|BG/NBD|Pareto/NBD|Gamma-Gamma", re.IGNORECASE)
 MODEL_FOLDERS = ("src/tenure/purchase/", "src/tenure/spend/")
-COMMAND = "import sys; sys.argv[:] = ['tenure-{0}', '--help']; from tenure.commands import {0}; {0}()"
+# The entry points of the older tree are in `tenure.jobs`.
+COMMAND = """
+import sys
+from importlib.util import find_spec
+sys.argv[:] = ["tenure-{0}", "--help"]
+module = "tenure.commands" if find_spec("tenure.commands") else "tenure.jobs"
+getattr(__import__(module, fromlist=["{0}"]), "{0}")()
+"""
 IMPORTS = {
     "`import tenure`": "import tenure",
     "`import tenure.settings`": "import tenure.settings",

@@ -6,9 +6,9 @@ import subprocess
 import sys
 import typing
 from collections.abc import Mapping
-from dataclasses import fields
+from dataclasses import fields, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import arviz as az
 import numpy as np
@@ -294,6 +294,27 @@ def test_a_summary_without_the_columns_is_scored_by_the_model_of_means(
     clv.save(tmp_path / "model")
     again = tenure.load(tmp_path / "model").score(bare, horizon_days=30)
     pd.testing.assert_frame_equal(again.frame, scores.frame, check_exact=True)
+
+
+def test_a_scorer_gets_a_table_which_the_own_code_of_a_model_can_read(clv: tenure.CLV, log: pd.DataFrame) -> None:
+    """Its classes are not the installed ones."""
+    given: list[object] = []
+    state = clv._state
+    assert state is not None
+
+    class Own:
+        delta = state.scorer.delta
+
+        def score(self, customers: object, **params: Any) -> Any:
+            given.append(customers)
+            return state.scorer.score(customers, **params)
+
+    own = tenure.CLV.of(replace(state, scorer=cast(Any, Own())))
+    expected = state.scorer.score(tenure.summarize(log, delta=Own.delta), horizon_days=30)
+    for scores in (own.score(horizon_days=30), own.score(log, horizon_days=30)):
+        pd.testing.assert_frame_equal(scores.frame, expected.table, check_exact=True)
+    assert [type(table) for table in given] == [pd.DataFrame, pd.DataFrame]
+    assert all({"faded_frequency", "faded_spend"} <= set(cast(pd.DataFrame, table)) for table in given)
 
 
 def test_scores_are_those_of_the_scorer_with_adjusted_totals(clv: tenure.CLV, log: pd.DataFrame) -> None:

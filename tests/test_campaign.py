@@ -520,6 +520,21 @@ def test_a_plan_is_what_the_campaign_then_finds(shop: Any) -> None:
     assert "is found with probability 80%" in page
 
 
+def test_the_past_corrects_a_plan_whose_customers_bought_nothing_then(shop: Any) -> None:
+    """Customers who were chosen for their silence had no spread in it: all customers of the log are the guide."""
+    log, last, _, question = shop
+    brief = replace(question, settings=CampaignSettings(days=60))
+    every = plan_campaign(log, last, None, brief).customers
+    bought = log.purchases(last)
+    recent = bought.filter(bought["date"] > last - timedelta(60)).to_pandas()["customer_id"]
+    silent = every.loc[~every["customer_id"].isin(set(recent)), ["customer_id", "arm"]]
+    plan = plan_campaign(log, last, silent, brief).campaign
+    rows = plan.set_index(["outcome", "source"])["smallest_effect"].unstack()
+    assert (rows["past"] / rows["simulated"]).between(0.5, 2.0).all()
+    same = Spread(2.0, 4.0, 3.0, "simulated").scaled(Spread(1.0, 2.0, 2.0, ""), Spread(2.0, 3.0, 1.0, ""))
+    assert same == Spread(4.0, 6.0, 1.5, "past")
+
+
 def results(shop: Any, locale: str) -> Campaign:
     log, last, table, question = shop
     table = table.assign(place=np.where(np.arange(len(table)) % 2, "Lyon", "Nice"))
@@ -556,7 +571,7 @@ def test_the_dictionary_has_every_column(shop: Any) -> None:
 @pytest.mark.slow
 def test_200_campaigns_reject_at_their_level_and_cover_a_true_uplift() -> None:
     """Each base has a truth of its own, which the model does not have: experiments/campaigns.md."""
-    table = experiment.measure(bases=200, customers=1000).set_index(["case", "outcome"])
+    table = experiment.measure(bases=200, customers=2000).set_index(["case", "outcome"])
     assert len(table) == 8
     for (case, outcome), row in table.iterrows():
         if case == "a true uplift":

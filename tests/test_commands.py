@@ -116,7 +116,7 @@ def test_help_and_settings_import_nothing_heavy() -> None:
         (["settings", "score", "marign"], "Did you mean margin?"),
         (
             ["settings", "scoer", "margin"],
-            "takes a command (train, score, decide, backtest, promote, report, simulate)",
+            "takes a command (train, score, decide, campaign, backtest, promote, report, simulate)",
         ),
         (["warm", "bg"], "there is no purchase model 'bg'. The models are: bg_nbd, mbg_nbd, pareto_nbd, zi_bg_nbd"),
         (["train", "--foo"], "unrecognized arguments: --foo. A setting is key=value; "),
@@ -156,7 +156,7 @@ def test_settings_are_listed_by_command_and_by_pattern() -> None:
         "score.margin=1.0",
         "    a number: share of spend that is kept, above 0 and at most 1.",
     ]
-    assert "score.margin=1.0  (train, score, decide)" in listing.list_settings(["margin"])
+    assert "score.margin=1.0  (train, score, decide, campaign)" in listing.list_settings(["margin"])
     assert listing.list_settings(["score", "Score.*"]) == listing.list_settings(["score", "score."])
     assert listing.list_settings(["score", "score.margin=0.3"]) == listing.list_settings(["score", "score.margin"])
     assert listing.list_settings([]).count("\ntransactions.path=") == 1  # two commands: one is another setting

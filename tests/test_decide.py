@@ -179,6 +179,7 @@ def test_a_customer_who_is_neither_new_nor_silent_has_bought_twice() -> None:
     settings = StageSettings(new_days=30, inactive_days=45, dormant_days=100)
     first, last = (part.ravel() for part in np.meshgrid(np.arange(200), np.arange(200)))
     once = stage_of(first, first, settings)
+    assert set(once[first < 45]) == {"new"}  # between 30 and 45 days too: one purchase makes nobody active
     assert set(once[first >= 45]) == {"inactive", "dormant"}
     stages = stage_of(first[last <= first], last[last <= first], settings)
     assert set(stages) == {"new", "active", "inactive", "dormant"}

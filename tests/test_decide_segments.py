@@ -105,6 +105,14 @@ def test_costs_of_a_segment_without_customers_are_refused() -> None:
     )
 
 
+def test_a_segment_with_the_name_of_all_customers_is_refused() -> None:
+    log, settings = sales("ads mail all shop mail ads"), DecideSettings()
+    days = decide.Days.of(log.last_day, 365, settings)
+    question = decide.Question(Scorer(segmented()), Params(365, 0.1, 0.5, 0.9, 0), settings, days, log.segments)
+    with pytest.raises(decide.DecideError, match="The value 'all' of channel is what stands for all customers"):
+        decide.require_costs(decide.stream_histories(log, days, "string"), question)
+
+
 @pytest.mark.parametrize(
     ("columns", "channel", "shares"),
     [

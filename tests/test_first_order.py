@@ -3,6 +3,7 @@
 import json
 import logging
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -617,6 +618,13 @@ def test_a_summary_of_a_log_has_the_columns(calibration):
     pd.testing.assert_frame_equal(one, scorer.expect(few.with_faded(0.8).table), check_exact=True)
     with pytest.raises(EvidenceError):
         scorer.expect(few.table)
+
+
+def test_a_summary_of_another_version_of_the_class_is_scored(calibration):
+    """A registered model's own code gets summaries of the installed class."""
+    scorer, few = scorer_of(FADING), calibration.take(np.arange(40))
+    other = SimpleNamespace(table=few.table, with_faded=few.with_faded)
+    pd.testing.assert_frame_equal(scorer.expect(other), scorer.expect(few), check_exact=True)
 
 
 def test_a_new_customers_first_order_is_evidence():

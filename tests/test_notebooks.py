@@ -5,12 +5,13 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
+import pandas as pd
 import pytest
 from job_runs import MARK, Ran
 from words import retired_words
 
 ROOT = Path(__file__).parent.parent
-NOTEBOOKS = [ROOT / "notebooks" / f"{name}.ipynb" for name in ("model_review", "compare_runs")]
+NOTEBOOKS = [ROOT / "notebooks" / f"{name}.ipynb" for name in ("model_review", "compare_runs", "customer_value")]
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
@@ -60,6 +61,27 @@ def test_the_review_is_read_from_a_model_uri(trained: Ran, monkeypatch: pytest.M
         assert said in shown, said
     assert "Not logged" not in shown
     assert shown.count('"image/png"') == 6  # weeks, places, probabilities, deciles, frequencies, synthetic customers
+
+
+@pytest.mark.slow
+def test_customers_are_valued_from_a_name_and_a_log(
+    trained: Ran, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    log = trained.folder.with_name(f"{trained.folder.name}_log.csv")
+    asked = {
+        "TENURE_MODEL": "models:/clv@challenger",
+        "TENURE_LOG": str(log),
+        "TENURE_LIST": str(tmp_path / "list.csv"),
+    }
+    (shown,) = execute(asked, ["customer_value"], trained, monkeypatch)
+    for said in ("**2,357 customers**, `models:/clv@challenger`, verdict REVIEW", "expected_hits", "offer_gain"):
+        assert said in shown, said
+    assert "simulated" in shown
+    assert shown.count('"image/png"') == 1
+    chosen = pd.read_csv(tmp_path / "list.csv")
+    assert len(chosen) > 100
+    assert set(chosen["stage"]) == {"inactive", "dormant"}
+    assert (chosen["p_purchase"] >= 0.2).all()
 
 
 @pytest.fixture

@@ -3,6 +3,7 @@
 It prints nothing and needs no MLflow, except to load a registered model.
 """
 
+from .campaigns import Campaign
 from .decisions import Decisions
 from .estimator import CLV
 from .fitted import NotFittedError, UnitWarning
@@ -12,6 +13,7 @@ from .scores import Scores
 
 __all__ = [
     "CLV",
+    "Campaign",
     "Decisions",
     "NotFittedError",
     "SavedModelError",

@@ -60,9 +60,14 @@ class Customers:
     is_log: bool = False
     id_type: str = STRING
 
-    def scored(self) -> CustomerSummary | pd.DataFrame:
-        """Return what a scorer takes: of a log the summary, which may have its orders; otherwise what was given."""
-        return self.summary if self.is_log or self.summary.orders is not None else self.given
+    def scored(self, delta: float | None) -> pd.DataFrame:
+        """Return the table that a scorer takes; with `delta`, of its model, the columns of fading evidence of a log.
+
+        A table, as a registered model's own code does not have the installed class of summaries.
+        """
+        if delta is None or self.summary.orders is None:
+            return self.given
+        return self.summary.with_faded(delta).table
 
     def beside(self, table: pd.DataFrame) -> Any:
         """Return a row per customer in the kind that the caller gave: same order, index and type of the ids."""

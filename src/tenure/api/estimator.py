@@ -165,7 +165,7 @@ class CLV:
         state, given = self._customers(customers, as_of, end, allow_unit_change)
         further: dict[str, Any] = {"by": _listed(by)} if by else {}  # a model's own scorer may be an older one
         further |= {"by_month": True} if by_month else {}
-        result = state.scorer.score(given.scored(), **further, **self._params(params))
+        result = state.scorer.score(given.scored(_delta_of(state)), **further, **self._params(params))
         return scores_of(result, given, state.drifts)
 
     def expect(
@@ -182,7 +182,7 @@ class CLV:
         The table has no predictive intervals, and is of the kind that came in. Arguments are those of `score`.
         """
         state, given = self._customers(customers, as_of, end, allow_unit_change)
-        return given.beside(state.scorer.expect(given.scored(), **self._params(params)))
+        return given.beside(state.scorer.expect(given.scored(_delta_of(state)), **self._params(params)))
 
     def residual(
         self,
@@ -200,7 +200,7 @@ class CLV:
         """
         state, given = self._customers(customers, as_of, end, allow_unit_change)
         further: dict[str, Any] = {"by": _listed(by)} if by else {}
-        result = state.scorer.residual(given.scored(), **further, **self._params(params))
+        result = state.scorer.residual(given.scored(_delta_of(state)), **further, **self._params(params))
         return scores_of(result, given, state.drifts, with_end=False)
 
     def decide(
@@ -221,7 +221,11 @@ class CLV:
         used = _carrying(replace(self._settings, rfm=RfmSettings(end=day_of(end, "end"))), state)
         read = read_log(collected(log, "log"), used)
         return decisions_of(
-            read, customers_of(read, used, with_orders=_is_fading(state)), state, settings or {}, self._params(params)
+            read,
+            customers_of(read, used, with_orders=_delta_of(state) is not None),
+            state,
+            settings or {},
+            self._params(params),
         )
 
     def campaign(
@@ -371,7 +375,9 @@ class CLV:
         if customers is None:
             window = RfmSettings(end=day_of(end, "end"))
             settings = _carrying(replace(self._settings, rfm=window), state)
-            customers = customers_of(read_log(data, settings, "customers"), settings, with_orders=_is_fading(state))
+            customers = customers_of(
+                read_log(data, settings, "customers"), settings, with_orders=_delta_of(state) is not None
+            )
         require_units(customers, state, allow_unit_change=allow_unit_change)
         return state, customers
 
@@ -386,9 +392,10 @@ def _fit(customers: Customers, fitted: CustomerSummary, settings: TrainSettings)
     return Fitted(result.posterior, scorer, drifts, customers, FitResult(result, compressed, seed))
 
 
-def _is_fading(state: Fitted) -> bool:
-    """Return whether the spend model needs the order of purchases; that of an older version does not."""
-    return getattr(state.scorer, "delta", None) is not None
+def _delta_of(state: Fitted) -> float | None:
+    """Return what is left of earlier evidence on spend at each order; None of a scorer of an older version."""
+    delta: float | None = getattr(state.scorer, "delta", None)
+    return delta
 
 
 def _carrying(settings: TrainSettings, state: Fitted) -> TrainSettings:

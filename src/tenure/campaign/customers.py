@@ -218,7 +218,7 @@ def normalized(table: pd.DataFrame, log: Transactions, forms: Sequence[str]) -> 
 
 
 def assign(present: Sequence[str], settings: CampaignSettings, rng: np.random.Generator) -> pd.DataFrame:
-    """Assign all customers at random to the planned arms, for a plan without a table of customers."""
+    """Draw the arms of all customers at random, by the planned shares, for a plan without a table of customers."""
     shares = settings.shares or {settings.control or CONTROL: 0.5, TREATED: 0.5}
     table = pd.DataFrame({"customer_id": pd.Series(list(present), dtype="str")})
     sizes = np.diff(np.round(np.cumsum([0.0, *shares.values()]) * len(table)).astype(int))

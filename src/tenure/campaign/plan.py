@@ -1,7 +1,7 @@
 """What a campaign of some length could find, before it starts: the smallest detectable effect.
 
-The spread of outcomes comes from the model's simulated futures, and, where the log is long enough, from the days just
-before as well: as many, with what was expected of them at their start.
+The spread of outcomes comes from the model's simulated futures. Where the log is long enough, it is also corrected by
+what happened in as many days just before, compared with the simulated futures of these days.
 """
 
 from collections.abc import Iterator, Sequence
@@ -34,6 +34,12 @@ class Spread(NamedTuple):
     left: float
     source: str
 
+    def scaled(self, simulated: "Spread", happened: "Spread") -> "Spread":
+        """Return a spread that is as much larger as what happened in the past was than its simulated futures."""
+        pairs = zip(self[:3], simulated[:3], happened[:3], strict=True)
+        mean, sd, left = (own * after / before if before > 0 else own for own, before, after in pairs)
+        return Spread(mean, sd, left, "past")
+
 
 def simulated_spreads(
     scorer: Any, customers: CustomerSummary, expected: pd.DataFrame, days: int, level: float, seed: int
@@ -46,7 +52,7 @@ def simulated_spreads(
         futures = scorer.simulate(customers.take(at), **params)
         for name, values in (("purchases", futures.purchases), ("spend", futures.clv)):
             sums[name].add(expected[f"expected_{name}"].to_numpy()[at], values)
-    return {name: one.spread() for name, one in sums.items()}
+    return {name: one.spread("simulated") for name, one in sums.items()}
 
 
 def past_spreads(expected: pd.DataFrame, actual: pd.DataFrame) -> dict[str, Spread]:
@@ -73,7 +79,7 @@ class _Sums:
         self.yy += (outcomes.astype(np.float64) ** 2).sum(axis=0)
         self.xy += expected @ outcomes
 
-    def spread(self, source: str = "simulated") -> Spread:
+    def spread(self, source: str) -> Spread:
         n = self.size
         var_x = self.xx / n - (self.x / n) ** 2
         var_y = self.yy / n - (self.y / n) ** 2

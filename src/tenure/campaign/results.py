@@ -1,6 +1,6 @@
 """A campaign's results, from a log, a model and the table of its customers."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from typing import Any
@@ -186,7 +186,7 @@ def plan_campaign(
     before = before.take(match(table, present, log, settings))
     expected = expectations(question.scorer, before, window.days, params.level)
     spreads = [simulated_spreads(question.scorer, before, expected, window.days, params.level, seed)]
-    past = _past(log, table, window, question)
+    past = _past(log, window, spreads[0], question)
     sizes = table["arm"].value_counts()
     result = plan_table(sizes, arms, [*spreads, *past], settings, params.margin)
     shares = pd.DataFrame({"arm": sizes.index, "customers": sizes.to_numpy(), "share": sizes.to_numpy() / len(table)})
@@ -196,15 +196,22 @@ def plan_campaign(
     )  # fmt: skip
 
 
-def _past(log: Transactions, table: pd.DataFrame, window: Window, question: Question) -> list[dict[str, Spread]]:
-    """Return the spread in as many days before; nothing where the log is too short."""
+def _past(
+    log: Transactions, window: Window, simulated: Mapping[str, Spread], question: Question
+) -> list[dict[str, Spread]]:
+    """Return the spread that as many days before suggest; nothing where the log is too short.
+
+    All customers of the log are compared with their own simulated futures there. The campaign's may have been chosen
+    for what they did in those days, so their own days are no guide.
+    """
     start = window.start - timedelta(window.days)
     if start - timedelta(1) <= log.first_day:
         return []
     earlier = summary_before(log, start - timedelta(1))
-    places = np.flatnonzero(earlier.table["customer_id"].isin(set(table["customer_id"])))
-    if places.size < LEAST_PAST:
+    if len(earlier.table) < LEAST_PAST:
         return []
-    earlier = earlier.take(places)
-    expected = expectations(question.scorer, earlier, window.days, question.params.level)
-    return [past_spreads(expected, actual(log, earlier.table["customer_id"], start, window.eve))]
+    params, seed = question.params, question.seed
+    expected = expectations(question.scorer, earlier, window.days, params.level)
+    then = simulated_spreads(question.scorer, earlier, expected, window.days, params.level, seed)
+    happened = past_spreads(expected, actual(log, earlier.table["customer_id"], start, window.eve))
+    return [{name: spread.scaled(then[name], happened[name]) for name, spread in simulated.items()}]

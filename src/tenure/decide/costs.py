@@ -11,7 +11,7 @@ from .futures import Floats
 from .history import DecideError
 from .history_file import HistoryFile
 from .question import Question
-from .segments import ALL, channels_of
+from .segments import ALL, channels_of, names_of
 
 SHOWN = 3
 
@@ -58,9 +58,16 @@ def require_cost_names(settings: DecideSettings, segments: Sequence[str], of_mod
 
 def require_costs(histories: HistoryFile, question: Question) -> None:
     """Raise DecideError for costs of channels without a customer, and for customers' own costs that are none."""
-    acquisition = question.settings.acquisition
-    if set(acquisition.costs) - {ALL}:
-        _require_channels(histories, question.channel_columns, acquisition.costs)
+    acquisition, columns = question.settings.acquisition, question.channel_columns
+    is_segmented = bool(names_of(question.scorer.posterior))
+    if is_segmented or set(acquisition.costs) - {ALL}:
+        values = set[str]().union(*(pd.unique(channels_of(part, columns)) for part in histories.parts()))
+        _require_channels(values, acquisition.costs)
+        if is_segmented and columns and ALL in values:
+            raise DecideError(
+                f"The value {ALL!r} of {', '.join(columns)} is what stands for all customers together: give it another"
+                " name in the log."
+            )
     if acquisition.cost_segment is not None:
         _require_amounts(histories, acquisition.cost_segment)
 
@@ -80,8 +87,7 @@ def _require_amounts(histories: HistoryFile, name: str) -> None:
         )
 
 
-def _require_channels(histories: HistoryFile, columns: Sequence[str], costs: dict[str, float]) -> None:
-    values = set[str]().union(*(pd.unique(channels_of(part, columns)) for part in histories.parts()))
+def _require_channels(values: set[str], costs: dict[str, float]) -> None:
     there, unknown = sorted(values - {NO_SEGMENT}), sorted(set(costs) - values - {ALL})
     if unknown:
         shown, more = ", ".join(map(repr, there[:5])), ", ..." if len(there) > 5 else ""

@@ -32,11 +32,11 @@ type Compute = Callable[[Survival, NDArray[np.int64], Floats], Floats]
 def stage_of(since_first: Any, since_last: Any, settings: StageSettings) -> NDArray[np.object_]:
     """Return the stage of customers by the days since their first and their last purchase.
 
-    The first that applies: dormant, new, inactive, else active. An active customer has at least two purchases: the
-    first is older than `new_days`, the last newer than `inactive_days`. Days below 0: no purchase yet.
+    The first that applies: dormant, new, inactive, else active if there are two purchase days, and new if there is one
+    (which `new_days` below `inactive_days` leave open). Days below 0: no purchase yet.
     """
     first, last = np.asarray(since_first), np.asarray(since_last)
-    stages = np.full(first.shape, "active", object)
+    stages = np.where(first > last, "active", "new").astype(object)
     stages[last >= settings.inactive_days] = "inactive"
     stages[first < settings.new_days] = "new"
     stages[last >= settings.dormant_days] = "dormant"

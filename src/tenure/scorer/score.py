@@ -266,9 +266,10 @@ class Scorer:
         return customers if self.delta is None else customers.with_faded(self.delta)
 
     def _check(self, customers: pd.DataFrame | CustomerSummary) -> tuple[CustomerSummary, pd.DataFrame]:
-        if isinstance(customers, CustomerSummary):
-            return self.prepare(customers), customers.table
-        return CustomerSummary.from_frame(customers), customers
+        if isinstance(customers, pd.DataFrame):
+            return CustomerSummary.from_frame(customers), customers
+        # Of the installed class, maybe, which is not that of a registered model's own code.
+        return self.prepare(customers), customers.table
 
     def _populations(self, summary: CustomerSummary, given: pd.DataFrame) -> Populations:
         """Return the draws of each customer; which model they are of depends on the columns of the summary alone."""

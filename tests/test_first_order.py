@@ -17,7 +17,7 @@ import tenure
 from tenure.fit import FitError, fit_models, maximum_likelihood
 from tenure.fit.fading import highest
 from tenure.posterior import Posterior, PosteriorError
-from tenure.registry import models
+from tenure.registry import packing
 from tenure.rfm import CompressedSummary, compress, split_log, stream_summary, summarize
 from tenure.scorer import Scorer
 from tenure.settings import FitSettings, SettingsError
@@ -638,11 +638,11 @@ def test_a_new_customers_first_order_is_evidence():
 
 
 def test_the_signature_of_a_model_lists_the_columns_as_optional():
-    inputs = models._signature(scorer_of(FADING).posterior).inputs
+    inputs = packing.signature_of(scorer_of(FADING).posterior).inputs
     assert {column.name: column.required for column in inputs} == dict.fromkeys(COLUMNS, True) | dict.fromkeys(
         OPTIONAL, False
     )
-    example = models._example(scorer_of(FADING).posterior)
+    example = packing.example_of(scorer_of(FADING).posterior)
     assert len(scorer_of(FADING).score(example).table) == len(example)
-    assert list(models._example(scorer_of(ALONE).posterior))[5:] == list(FADED)
-    assert list(models._example(scorer_of("gamma_gamma").posterior)) == list(COLUMNS)
+    assert list(packing.example_of(scorer_of(ALONE).posterior))[5:] == list(FADED)
+    assert list(packing.example_of(scorer_of("gamma_gamma").posterior)) == list(COLUMNS)

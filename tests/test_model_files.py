@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 import tenure.scorer
-from tenure.registry import model_code, models
+from tenure.registry import model_code, packing
 
 
 @pytest.fixture
@@ -61,7 +61,7 @@ def installed(tmp_path: Path) -> Path:
     """Copy the installed code as a registration does."""
     folder = tmp_path / "packed"
     folder.mkdir()
-    models.pack_code(folder)
+    packing.pack_code(folder)
     return folder / "code"
 
 

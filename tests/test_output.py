@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,6 @@ import pandas as pd
 import pytest
 from logs import CDNOW, settings
 
-from tenure import output
 from tenure.batch import ScoreFile
 from tenure.jobs.scoring import kept_if_lost
 from tenure.output import (
@@ -105,7 +105,7 @@ def test_of_two_that_begin_the_first_goes_on(tmp_path: Path) -> None:
 def test_a_file_that_is_taken_for_a_leftover_before_it_is_locked_is_made_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    path, make = str(tmp_path / "scores.parquet"), output.tempfile.mkstemp
+    path, make = str(tmp_path / "scores.parquet"), tempfile.mkstemp
     made = []
 
     def looked_at(**asked: Any) -> tuple[int, str]:
@@ -114,7 +114,7 @@ def test_a_file_that_is_taken_for_a_leftover_before_it_is_locked_is_made_again(
             require_writable(path)
         return made[-1]
 
-    monkeypatch.setattr(output.tempfile, "mkstemp", looked_at)
+    monkeypatch.setattr(tempfile, "mkstemp", looked_at)
     with atomic_file(path) as partial:
         partial.write_text("whole")
     assert len(made) == 2

@@ -25,7 +25,7 @@ from tenure.fit.target import purchase_target, spend_target
 from tenure.jobs.compose import compose_settings
 from tenure.model_spec import NoLibraryModelError
 from tenure.posterior import Posterior
-from tenure.registry import models
+from tenure.registry import packing
 from tenure.rfm import CompressedSummary
 from tenure.scorer import Scorer
 from tenure.settings import PriorSettings
@@ -190,7 +190,7 @@ def test_a_spec_says_what_others_need(name):
 
 def test_only_spec_scoring_and_futures_travel_in_the_registered_model(tmp_path):
     """With their helpers; what fits and simulates stays, and so does every library but NumPy, pandas and Numba."""
-    models._pack(posterior_of("bg_nbd"), None, tmp_path)
+    packing.pack(posterior_of("bg_nbd"), None, tmp_path)
     files = {path.relative_to(tmp_path / "code").as_posix() for path in (tmp_path / "code").rglob("*.py")}
     for package, specs in (("purchase", purchase.MODELS), ("spend", spend.MODELS)):
         for folder in {spec.folder for spec in specs.values()}:

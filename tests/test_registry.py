@@ -18,7 +18,7 @@ from stores import put_store
 from tenure import registry
 from tenure.posterior import Posterior
 from tenure.record import Dataset, Record
-from tenure.registry import models
+from tenure.registry import packing
 from tenure.registry.aliases import NoModelError, find_version
 from tenure.registry.store import client
 from tenure.scorer import Scorer
@@ -102,10 +102,10 @@ def test_the_model_answers_by_the_purchase_model_of_its_posterior(add: Add, post
 def older(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Register code that differs from the installed one, as that of an earlier version does."""
     other = tmp_path / "other"
-    shutil.copytree(models.PACKAGE, other, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copytree(packing.PACKAGE, other, ignore=shutil.ignore_patterns("__pycache__"))
     errors = other / "errors.py"
     errors.write_text(f"# An earlier version.\n{errors.read_text()}")
-    monkeypatch.setattr(models, "PACKAGE", other)
+    monkeypatch.setattr(packing, "PACKAGE", other)
     return other
 
 
@@ -128,11 +128,11 @@ def test_a_model_of_the_installed_code_uses_it_and_compiles_nothing_again(
 @pytest.mark.usefixtures("cache")
 def test_two_versions_answer_with_their_own_code(add: Add, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     other = tmp_path / "other"
-    shutil.copytree(models.PACKAGE, other, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copytree(packing.PACKAGE, other, ignore=shutil.ignore_patterns("__pycache__"))
     columns = other / "scorer" / "columns.py"
     columns.write_text(columns.read_text().replace('"clv_mean_high"', '"clv_mean_top"'))
     add("PASS")
-    monkeypatch.setattr(models, "PACKAGE", other)
+    monkeypatch.setattr(packing, "PACKAGE", other)
     add("PASS")
     loaded = [mlflow.pyfunc.load_model(f"models:/clv/{number}") for number in (1, 2)]
     answers = [model.predict(CUSTOMERS) for model in [*loaded, loaded[0]]]

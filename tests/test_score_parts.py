@@ -126,7 +126,7 @@ def test_a_full_disk_at_any_write_is_one_line_and_a_rerun_continues_to_the_same_
         fsync(handle)
 
     with monkeypatch.context() as patch:
-        patch.setattr("tenure.output.os.fsync", full)
+        patch.setattr(os, "fsync", full)
         with pytest.raises(OSError, match="No space left") as refused:
             score(model, customers, synced, "by=[country]")
     assert "The disk is full" in str(disk_fault(refused.value))

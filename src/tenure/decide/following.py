@@ -164,7 +164,7 @@ class Followed:
 def follow_sample(
     sample: Sample, each_discount: Callable[[Floats], Floats], advance: Callable[[int], None] = lambda _: None
 ) -> Iterator[tuple[str, Path, float] | Followed]:
-    """Simulate the sample; yield each cohort with its sums and its scale, and last all of it.
+    """Yield each cohort of the sample with its sums and its scale, and last all of it.
 
     Args:
         sample: the customers.
@@ -195,7 +195,7 @@ def follow_sample(
 
 
 def _follow_cell(customers: pd.DataFrame, sample: Sample, share: float, windows: Any) -> tuple[Path, Floats]:
-    """Simulate a share of some customers; return the sums of all and each one's expected spend by knot."""
+    """Return the sums of customers, a share of whom is simulated, and each one's expected spend by knot."""
     timeline, scorer, seed = sample.timeline, sample.question.scorer, sample.question.params.seed
     customers = customers.iloc[np.argsort(keys_of(customers["customer_id"]), kind="stable")]
     number = math.ceil(share * len(customers) - 1e-9)

@@ -27,12 +27,9 @@ def tabulate_segments(
     table = tabulate_new_customers(scorer, **params)
     if not (settings.compare_segments and base.parts):
         return table
-    models: dict[str, Any] = {
-        "purchase_model": scorer.posterior.purchase_model,
-        "spend_model": scorer.posterior.spend_model,
-    }
-    point: dict[str, Any] = {"method": "map", "chains": 2, "draws": 100, "joint_draws": 100}
-    plain = replace(settings, segments=[], compare_segments=False, **models, **point)
+    posterior = scorer.posterior
+    plain = replace(settings, purchase_model=posterior.purchase_model, spend_model=posterior.spend_model)
+    plain = replace(plain, segments=[], compare_segments=False, method="map", chains=2, draws=100, joint_draws=100)
     apart = {JOINED.join(part.values): _clv(part.base, plain, params) for part in base.parts if part.is_named}
     table[POOLED] = _clv(replace(base, parts=(), segment_names=()), plain, params)
     table[APART] = table["segment"].map(apart)

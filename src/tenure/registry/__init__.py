@@ -13,7 +13,8 @@ from .aliases import (
 )
 from .errors import RegistryError, StoreDamagedError, StoreMissingError, StoreUnreachableError, in_words
 from .manifest import ModelFilesError, verify
-from .models import EXAMPLE, Loaded, Registered, load, register
+from .models import Loaded, Registered, load, register
+from .packing import EXAMPLE
 from .reading import Evidence, backtest_of, evidence
 from .runs import bind_metrics, describe, flat_settings, log_record
 from .store import connect, find_store, open_origin, open_run, present_store, ui_command, use

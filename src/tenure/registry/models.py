@@ -3,29 +3,20 @@
 import hashlib
 import logging
 import re
-import shutil
 import tempfile
 import warnings
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import date
-from importlib.metadata import version
 from pathlib import Path
-from typing import Any
 
 import mlflow
-import pandas as pd
 from mlflow.exceptions import MlflowException
-from mlflow.models import ModelSignature
-from mlflow.types import ColSpec, ParamSchema, ParamSpec, Schema
-from mlflow.types.schema import AnyType
 
 from tenure import paths
 from tenure.posterior import Posterior
 from tenure.review import Verdict
-from tenure.scorer import COLUMNS as SCORES
-from tenure.scorer import COUNTS, Params, Scorer
-from tenure.summary import COLUMNS, FADED, FIRST_ORDER, OPTIONAL
+from tenure.scorer import Scorer
 from tenure.totals import Drifts
 
 from .aliases import (
@@ -43,34 +34,16 @@ from .completeness import REGISTRATION, begin, finish
 from .downloads import new_folder
 from .errors import RegistryError, one_line, raise_if_lost, where
 from .manifest import TAG, digest_tags, fetch
+from .packing import default_params, example_of, pack, requirements, signature_of
 from .runs import bind_metrics
 from .store import JOB, client
 
 log = logging.getLogger("tenure")
-PACKAGE = Path(__file__).resolve().parents[1]
-# What travels inside the model, with relative imports among themselves only.
-TRAVELS = (
-    "bounds.py", "caching.py", "errors.py", "streams.py", "summary", "model_spec.py", "counter_random.py",
-    "compiled_dispatch.py", "posterior.py", "posterior_file.py", "posterior_segments.py", "purchase", "spend", "scorer",
-)  # fmt: skip
-STAYS = (  # of the models
-    "__pycache__", "likelihood.py", "process.py", "pymc.py", "protocol.py", "poisson_times.py", "survival.py",
-)  # fmt: skip
 POSTERIORS = (paths.posterior("final"), paths.posterior("calibration"))  # of a run, the last first
 ABOUT = "Customer lifetime value by Tenure: scores each customer summary with its expected clv and intervals."
 HOW_TO_LOAD = """Score a log with `tenure-score model=models:/{name}@champion`, or in Python with
 `tenure.load("models:/{name}@champion").scorer.score(summary)`. The champion is the version to use; a challenger waits
 for a review or a comparison (`tenure-promote`). Totals come from `scores.totals`: never add up customers' intervals."""
-REQUIREMENTS = ("mlflow", "numba", "numpy", "pandas")
-EXAMPLE = pd.DataFrame(
-    {
-        "customer_id": ["once", "regular", "slipping", "new"],
-        "frequency": [0, 12, 9, 0],
-        "recency": [0, 350, 120, 0],
-        "T": [300, 360, 365, 0],
-        "monetary_value": [0.0, 32.5, 48.0, 0.0],
-    }
-)
 
 
 @dataclass(frozen=True)
@@ -127,15 +100,16 @@ def register(
     beside the posterior: the scorer, which scores customers one by one, does not use them. `note` describes the
     version.
     """
+    params = {**default_params(), "horizon_days": min(365, validated_horizon_days)}
     with tempfile.TemporaryDirectory() as folder:
-        artifacts = _pack(posterior, drifts, Path(folder))
+        artifacts = pack(posterior, drifts, Path(folder))
         info = mlflow.pyfunc.log_model(
             name=name,
             python_model=str(Path(__file__).with_name("model_code.py")),
             artifacts=artifacts,
-            signature=_signature(posterior),
-            input_example=(_example(posterior), {**_defaults(), "horizon_days": min(365, validated_horizon_days)}),
-            pip_requirements=[f"{package}=={version(package)}" for package in REQUIREMENTS],
+            signature=signature_of(posterior),
+            input_example=(example_of(posterior), params),
+            pip_requirements=requirements(),
             model_config={"validated_horizon_days": validated_horizon_days},
             tags={"run_id": run_id, "verdict": verdict},
             step=1,  # MLflow copies the metrics of this step to the model, without their dataset; ours are at step 0
@@ -243,67 +217,3 @@ def _holdout_days(tags: Mapping[str, str]) -> int | None:
     if not {"cutoff", "end"} <= set(tags):
         return None
     return (date.fromisoformat(tags["end"]) - date.fromisoformat(tags["cutoff"])).days
-
-
-def pack_code(folder: Path) -> Path:
-    """Copy what travels inside the model into a package `code` in a folder; return its path."""
-    code = folder / "code"
-    code.mkdir()
-    (code / "__init__.py").write_text(
-        '"""The scorer, as it was when this model was registered."""\n\n'
-        "from . import posterior, scorer, summary  # noqa: F401\n"
-    )
-    for name in TRAVELS:
-        source = PACKAGE / name
-        if source.is_dir():
-            shutil.copytree(source, code / name, ignore=shutil.ignore_patterns(*STAYS))
-        else:
-            shutil.copy(source, code / name)
-    return code
-
-
-def _pack(posterior: Posterior, drifts: Drifts | None, folder: Path) -> dict[str, str]:
-    code = pack_code(folder)
-    posterior.save(folder / "posterior.npz")
-    packed = {"code": str(code), "posterior": str(folder / "posterior.npz")}
-    if drifts is not None:
-        drifts.save(folder / "drift.npz")
-        packed["drifts"] = str(folder / "drift.npz")
-    return packed
-
-
-def _example(posterior: Posterior) -> pd.DataFrame:
-    """Return synthetic customers with the columns that the models use, of the first segment where there are any."""
-    spec, columns, segments = posterior.specs[1], dict[str, Any](), posterior.segments
-    if segments is not None:
-        first = segments.values[0] if segments.values else ["(none)"] * len(segments.names)
-        columns |= dict(zip(segments.names, first, strict=True))
-    if spec.with_first_order:
-        columns[FIRST_ORDER] = [41.0, 30.0, 52.5, 25.0]
-    if spec.is_fading:
-        delta, mean = float(posterior.draws["delta"].flat[0]), EXAMPLE["monetary_value"]
-        weights = [float(sum(delta**later for later in range(number))) for number in EXAMPLE["frequency"]]
-        columns |= dict(zip(FADED, (weights, mean * weights), strict=True))
-    return EXAMPLE.assign(**columns)
-
-
-def _defaults() -> dict[str, Any]:
-    return asdict(Params())
-
-
-def _signature(posterior: Posterior) -> ModelSignature:
-    # Optional for MLflow: the scorer's own error names those that are missing, and what to do.
-    names = () if posterior.segments is None else posterior.segments.names
-    segments = [ColSpec(AnyType(), name, required=False) for name in names]
-    kinds = {int: "long", float: "double"}
-    outputs = [ColSpec("long" if column in COUNTS else "double", column) for column in SCORES]
-    return ModelSignature(
-        # Any type: MLflow would refuse whole numbers in a column of doubles; the scorer checks the types.
-        inputs=Schema(
-            [ColSpec(AnyType(), column) for column in COLUMNS]
-            + [ColSpec(AnyType(), column, required=False) for column in OPTIONAL]
-            + segments
-        ),
-        outputs=Schema([ColSpec("string", "customer_id"), *outputs]),
-        params=ParamSchema([ParamSpec(name, kinds[type(value)], value) for name, value in _defaults().items()]),
-    )

@@ -9,11 +9,12 @@ from ..counter_random import customer_keys
 from .by_segment import NEW_SEGMENT, tabulate_new_customers
 from .columns import COLUMNS, COUNTS, EXPECTED, RESIDUAL, TOTALS
 from .exact_sums import BINS
+from .frames import HeavyTailWarning
 from .groups import group, refuse_groups
 from .params import Params, ScoreError
 from .paths import Paths, follow
 from .results import Futures, Months, NewCustomer, Scores, Totals
-from .score import HeavyTailWarning, HorizonWarning, Scorer
+from .score import HorizonWarning, Scorer
 
 __all__ = [
     "BINS",

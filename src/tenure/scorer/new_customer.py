@@ -1,16 +1,20 @@
-"""First orders, which the spend model does not describe: it is a model of repeat purchases."""
+"""New customers. The spend model, a model of repeat purchases, does not describe their first orders."""
 
+import math
 from collections.abc import Iterable, Iterator
-from dataclasses import replace
+from dataclasses import asdict, replace
 
 import numpy as np
+import pandas as pd
 
 from ..posterior import Posterior
-from ..summary import FirstOrders
+from ..streams import stream
+from ..summary import CustomerSummary, FirstOrders
+from .batching import ScoreRequest, score_batches
 from .kernel import Floats
-from .models import Draws
+from .models import Draws, Populations
 from .params import ScoreError
-from .results import NewCustomer
+from .results import NewCustomer, Totals
 
 
 def first_orders(posterior: Posterior) -> FirstOrders:
@@ -55,3 +59,26 @@ def value_first_orders(
     means = np.abs(means)
     first, populations = draws.draw_first_orders(means, repeats, rng)
     return means, first, populations
+
+
+def value_new_customer(
+    draws: Draws, orders: FirstOrders, request: ScoreRequest, *, futures: int, threads: int
+) -> NewCustomer:
+    """Compute the value of a new customer of one segment; segments share the random numbers."""
+    margin, repeats = request.params.margin, math.ceil(futures / draws.size)
+    rng = stream(request.params.seed, "scorer.new_customer")
+    means, first, updated = value_first_orders(draws, orders, repeats, rng)
+    expected = _totals(request, 0, draws, threads).expected_clv + margin * means
+    outcomes, purchases = np.empty((2, repeats, draws.size))
+    for repeat, population in enumerate(updated):
+        totals = _totals(request, repeat + 1, population, threads)
+        outcomes[repeat], purchases[repeat] = totals.clv + margin * first[repeat], totals.purchases
+    return NewCustomer(outcomes.ravel(), expected, margin * means, asdict(request.params), purchases.ravel())
+
+
+def _totals(request: ScoreRequest, number: int, draws: Draws, threads: int) -> Totals:
+    """Score one customer right after the first order."""
+    row = {"customer_id": [f"new {number}"], "frequency": 0, "recency": 0, "T": 0, "monetary_value": 0.0}
+    acquired = CustomerSummary.from_frame(pd.DataFrame(row)).table
+    codes, one = np.zeros(len(acquired), np.int64), Populations.of_one(draws, 1)
+    return score_batches(acquired, one, request, codes, 1, threads=threads).groups[0]

@@ -86,6 +86,18 @@ def refuse_no_end(params: Mapping[str, Any]) -> None:
         raise ScoreError(f"A value to infinity needs a discount_rate of at least {LEAST_RATE:g} a year, got {rate!r}.")
 
 
+def require_draws(level: float, draws: int) -> None:
+    """Raise ScoreError for a level with too few draws in its tails."""
+    # Less 1e-9 before rounding up: 10 / (1 - 0.9) is 100.00000000000003 in binary.
+    least = math.ceil(10 / (1 - level) - 1e-9)
+    if draws < least:
+        most = math.floor(1000 - 10_000 / draws) / 1000
+        raise ScoreError(
+            f"level {level} leaves fewer than five of {draws:,} draws in each tail; "
+            f"at least {least:,} draws are needed, or a level of at most {most}."
+        )
+
+
 def _is_whole(value: object) -> bool:
     return isinstance(value, int | np.integer) and not isinstance(value, bool)
 

@@ -1,11 +1,9 @@
 """The scorer: from a posterior and customer summaries to scores."""
 
-import logging
-import math
 import os
 import warnings
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -14,31 +12,26 @@ from numpy.typing import NDArray
 
 from ..posterior import Posterior
 from ..streams import stream
-from ..summary import FADED, CustomerSummary
-from .batching import KernelOutput, ScoreRequest, expect_new_customer, score_batches, sum_extrapolated, sum_months
-from .columns import COLUMNS, COUNTS, EXPECTED, RESIDUAL, SQUARES
+from ..summary import CustomerSummary
+from .bare import BarePopulations
+from .batching import KernelOutput, ScoreRequest, expect_new_customer, score_batches
+from .columns import COLUMNS, COUNTS, EXPECTED, RESIDUAL
+from .frames import count_free, frame_of, scores_of
 from .groups import group
 from .kernel import Floats
 from .models import Draws, Populations
-from .new_customer import first_orders, mix, value_first_orders
-from .params import Params, ScoreError, refuse_no_end
-from .results import Futures, NewCustomer, Scores, Totals
+from .new_customer import first_orders, mix, value_new_customer
+from .params import Params, refuse_no_end, require_draws
+from .results import Futures, NewCustomer, Scores
 from .segments import SegmentPopulations
 
 # Days until the discount is e^-40, in units of 1 / delta. No larger share of a value lies beyond, since the intensity
 # of purchases never rises.
 TO_INFINITY = 40.0
-UNSTABLE_MEANS = 0.1
-SHOWN = 3
-log = logging.getLogger("tenure")
 
 
 class HorizonWarning(UserWarning):
     """The horizon is longer than any that was validated on a holdout."""
-
-
-class HeavyTailWarning(UserWarning):
-    """Some means rest on a few draws of the population."""
 
 
 class Scorer:
@@ -57,8 +50,7 @@ class Scorer:
         self.validated_horizon_days = validated_horizon_days
         self.threads = threads or _available_cores()
         self._segments = SegmentPopulations(posterior)
-        without, self._is_logged = posterior.for_missing_columns(), False
-        self._without_columns = None if without is None else SegmentPopulations(without)
+        self._bare = BarePopulations(posterior, self.delta)
 
     @property
     def draws(self) -> int:
@@ -101,15 +93,15 @@ class Scorer:
         futures = self._futures(len(summary.table)) if with_futures else None
         populations = self._populations(summary, given)
         output = self._run(summary.table, request, codes, len(keys), populations, advance=advance, futures=futures)
-        frame = _frame(output.table, given, {name: name for name in COLUMNS})
+        frame = frame_of(output.table, given, {name: name for name in COLUMNS})
         frame[list(COUNTS)] = frame[list(COUNTS)].astype("int64")
         groups = dict(zip(keys, output.groups, strict=True)) if by else {}
-        scores = self._scores(frame, output, request, groups, tuple(by))
-        new, without = self._segments.count_new(populations), self._count_without_columns(summary)
+        scores = scores_of(frame, output, request, groups, tuple(by), draws=self.draws, observed=self.observed_days)
+        new, without = self._segments.count_new(populations), self._bare.count(summary)
         frame.attrs |= {"without_columns": without} if without else {}
         return replace(
             scores,
-            free_repeat_buyers=_count_free(summary),
+            free_repeat_buyers=count_free(summary),
             futures=futures,
             new_segment_customers=new,
             without_columns=without,
@@ -123,8 +115,8 @@ class Scorer:
         request = self._request(params, outcomes=False)
         summary, given = self._check(customers)
         output = self._run(summary.table, request, *_one_group(summary), self._populations(summary, given))
-        frame = _frame(output.table, given, {name: name for name in EXPECTED})
-        return self._scores(frame, output, request).table
+        frame = frame_of(output.table, given, {name: name for name in EXPECTED})
+        return scores_of(frame, output, request, draws=self.draws, observed=self.observed_days).table
 
     def residual(
         self,
@@ -147,9 +139,9 @@ class Scorer:
         keys, codes = group(given, by)
         populations = self._populations(summary, given)
         output = self._run(summary.table, request, codes, len(keys), populations, advance=advance).without_counts()
-        frame = _frame(output.table, given, RESIDUAL)
+        frame = frame_of(output.table, given, RESIDUAL)
         groups = dict(zip(keys, output.groups, strict=True)) if by else {}
-        return self._scores(frame, output, request, groups, tuple(by))
+        return scores_of(frame, output, request, groups, tuple(by), draws=self.draws, observed=self.observed_days)
 
     def new_customer(
         self,
@@ -205,23 +197,8 @@ class Scorer:
     def _new_customer_of(self, at: int, request: ScoreRequest, futures: int, *, to_infinity: bool) -> NewCustomer:
         """Compute the value of a new customer of one segment; segments share the random numbers."""
         orders, draws = first_orders(self._segments.posterior(at)), self._segments.draws[at]
-        margin, repeats = request.params.margin, math.ceil(futures / self.draws)
-        rng = stream(request.params.seed, "scorer.new_customer")
-        means, first, updated = value_first_orders(draws, orders, repeats, rng)
-        expected = self._new_customer_totals(request, 0, draws).expected_clv + margin * means
-        outcomes, purchases = np.empty((2, repeats, self.draws))
-        for repeat, population in enumerate(updated):
-            totals = self._new_customer_totals(request, repeat + 1, population)
-            outcomes[repeat], purchases[repeat] = totals.clv + margin * first[repeat], totals.purchases
-        used = {**asdict(request.params), **({"horizon_days": None} if to_infinity else {})}
-        return NewCustomer(outcomes.ravel(), expected, margin * means, used, purchases.ravel())
-
-    def _new_customer_totals(self, request: ScoreRequest, number: int, draws: Draws) -> Totals:
-        """Score one customer right after the first order."""
-        row = {"customer_id": [f"new {number}"], "frequency": 0, "recency": 0, "T": 0, "monetary_value": 0.0}
-        acquired = CustomerSummary.from_frame(pd.DataFrame(row))
-        one = Populations.of_one(draws, 1)
-        return self._run(acquired.table, request, *_one_group(acquired), one).groups[0]
+        one = value_new_customer(draws, orders, request, futures=futures, threads=self.threads)
+        return replace(one, params={**one.params, "horizon_days": None}) if to_infinity else one
 
     def simulate(self, customers: pd.DataFrame | CustomerSummary, **params: Any) -> Futures:
         """Simulate every customer's purchases and value in every future; for as many as memory holds."""
@@ -273,25 +250,8 @@ class Scorer:
 
     def _populations(self, summary: CustomerSummary, given: pd.DataFrame) -> Populations:
         """Return the draws of each customer; which model they are of depends on the columns of the summary alone."""
-        if self._without_columns is None or not self._count_without_columns(summary):
-            return self._segments.of(given)
-        if not self._is_logged:  # once, not for each part of a table
-            log.warning(
-                "the summary has no columns %s, which %s needs: all customers are scored with %s, fitted to the mean"
-                " spends of the same log, whose intervals of spend are less reliable. Score the purchase log"
-                " (tenure-score transactions.path=...), or add the columns by tenure.summarize(log, delta=%.6g)",
-                " and ".join(FADED),
-                self.posterior.spend_model,
-                self.posterior.specs[1].without_columns,
-                self.delta,
-            )
-            self._is_logged = True
-        return self._without_columns.of(given)
-
-    def _count_without_columns(self, summary: CustomerSummary) -> int:
-        """Count the customers who are scored with the model for customers without columns: all of a table, or none."""
-        is_bare = self._without_columns is not None and not set(FADED) & set(summary.table.columns)
-        return len(summary.table) if is_bare else 0
+        bare = self._bare.of(summary, given)
+        return self._segments.of(given) if bare is None else bare
 
     def _request(
         self,
@@ -302,14 +262,7 @@ class Scorer:
         outcomes: bool = True,
     ) -> ScoreRequest:
         checked = Params.of(params)
-        # Less 1e-9 before rounding up: 10 / (1 - 0.9) is 100.00000000000003 in binary.
-        least = math.ceil(10 / (1 - checked.level) - 1e-9)
-        if self.draws < least:
-            most = math.floor(1000 - 10_000 / self.draws) / 1000
-            raise ScoreError(
-                f"level {checked.level} leaves fewer than five of {self.draws:,} draws in each tail; "
-                f"at least {least:,} draws are needed, or a level of at most {most}."
-            )
+        require_draws(checked.level, self.draws)
         limit = self.validated_horizon_days
         if limit is not None and horizon is None and checked.horizon_days > limit:
             warnings.warn(
@@ -334,43 +287,6 @@ class Scorer:
             customers, populations, request, codes, groups, threads=self.threads, futures=futures, advance=advance
         )
 
-    def _scores(
-        self,
-        frame: pd.DataFrame,
-        output: KernelOutput,
-        request: ScoreRequest,
-        groups: Mapping[tuple[Any, ...], Totals] | None = None,
-        by: tuple[str, ...] = (),
-    ) -> Scores:
-        """Build the scores; params and warnings are in the frame's `attrs` too."""
-        totals = sum(output.groups, start=Totals.empty(self.draws))
-        extrapolated = sum_extrapolated(output, request, self.observed_days, totals)
-        unstable_means = self._unstable_means(frame, output.table)
-        frame.attrs["params"] = asdict(request.params)
-        frame.attrs |= {"unstable_means": unstable_means} if unstable_means else {}
-        months = sum_months(output, request, totals) if request.with_months else None
-        scores = Scores(frame, totals, request.params, groups or {}, by, months, extrapolated, unstable_means)
-        share = scores.extrapolated_share
-        frame.attrs |= {} if share is None else {"extrapolated_share": share}
-        return scores
-
-    def _unstable_means(self, frame: pd.DataFrame, table: Floats) -> int:
-        """Count the customers whose mean value rests on a few draws (`Scores.unstable_means`), with a warning."""
-        means = table[:, COLUMNS.index("clv")]
-        with np.errstate(invalid="ignore", divide="ignore"):
-            spread = table[:, SQUARES] / (self.draws * means * means) - 1.0
-        unstable = np.flatnonzero(spread > UNSTABLE_MEANS * UNSTABLE_MEANS * self.draws)
-        if unstable.size:
-            first = ", ".join(repr(name) for name in frame["customer_id"].iloc[unstable[:SHOWN]])
-            warnings.warn(
-                f"The mean values of {unstable.size:,} of {len(table):,} customers (first: {first}) rest on a few "
-                f"draws of the population: their standard error is above {UNSTABLE_MEANS:.0%}. Take more draws, a "
-                "shorter horizon, or the intervals instead of the mean.",
-                HeavyTailWarning,
-                stacklevel=4,
-            )
-        return int(unstable.size)
-
 
 def _available_cores() -> int:
     if hasattr(os, "sched_getaffinity"):
@@ -380,14 +296,3 @@ def _available_cores() -> int:
 
 def _one_group(summary: CustomerSummary) -> tuple[NDArray[np.int64], int]:
     return np.zeros(len(summary.table), np.int64), 1
-
-
-def _frame(table: Floats, given: pd.DataFrame, names: Mapping[str, str]) -> pd.DataFrame:
-    """Build a frame of some columns of the table, by the names to show, after the ids as given."""
-    frame = pd.DataFrame({shown: table[:, COLUMNS.index(name)] for name, shown in names.items()})
-    frame.insert(0, "customer_id", given["customer_id"].to_numpy())
-    return frame
-
-
-def _count_free(summary: CustomerSummary) -> int:
-    return int(((summary.table["frequency"] > 0) & (summary.table["monetary_value"] == 0)).sum())

@@ -19,19 +19,7 @@ from .checks import SettingsError
 from .decide import REST, AcquisitionCostSettings, DecideSettings, OfferSettings, StageSettings
 from .fit import AUTO, DEFAULT_PRIORS, DEFAULT_SPEND, FitSettings, Priors, PriorSettings, ScaleSettings, read_priors
 from .forecast import EquitySettings, ForecastSettings
-from .jobs import (
-    COMMANDS,
-    BacktestJobSettings,
-    CampaignJobSettings,
-    DecideJobSettings,
-    PromoteSettings,
-    RegistrySettings,
-    ReportJobSettings,
-    ResultSettings,
-    ScoreJobSettings,
-    SimulateJobSettings,
-    TrainSettings,
-)
+from .jobs import COMMANDS, BacktestJobSettings, SimulateJobSettings, TrainSettings
 from .log import (
     ColumnSettings,
     CsvSettings,
@@ -41,7 +29,10 @@ from .log import (
     SummarySettings,
     TransactionsSettings,
 )
+from .model_jobs import CampaignJobSettings, DecideJobSettings, PromoteSettings, ReportJobSettings, ScoreJobSettings
 from .named import read_named, shipped
+from .registry import RegistrySettings
+from .result import ResultSettings
 from .review import LimitSettings, ReviewSettings, ReviewSettingsError, read_review
 from .score import SCORE_COLUMNS, BatchScoreSettings, ScoreSettings, TrustedScoreSettings
 from .segments import carry_segments

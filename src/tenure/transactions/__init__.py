@@ -2,9 +2,9 @@
 
 `files` and `source` open the log; `cells` reads ids and amounts, `days` reads dates; `rules` assigns each row its fate;
 `orders` matches refunds to the customers of their orders; `cancelled` checks their pattern; `currencies` refuses
-several currencies; `refunds` nets; `reconciliation` adds up; `unscored` counts customers without a purchase; `ids`
-chooses the type of customer ids; `identities` finds suspicious ids; `log` runs these
-steps. Only `source`, `engine` and `dialect` depend on DuckDB; the rest are Ibis expressions.
+several currencies, `refusals` rows that cannot be used; `refunds` nets; `reconciliation` adds up; `unscored` counts
+customers without a purchase; `ids` chooses the type of customer ids; `identities` finds suspicious ids; `log` runs
+these steps. Only `source`, `engine` and `dialect` depend on DuckDB; the rest are Ibis expressions.
 """
 
 from .accounted import AccountedLog

@@ -13,9 +13,10 @@ import ibis
 from . import currencies, ids, orders, refunds, rules
 from .cancelled import check_cancellations
 from .engine import UntidyError, in_words
-from .fault import SHOWN, TransactionsError, describe
+from .fault import TransactionsError
 from .reconciliation import AFTER, Line, Reconciliation, StrayRefunds, lines_of
-from .source import FILE, ROW, Source, number, open_source
+from .refusals import refuse_acquisitions, refuse_faults
+from .source import Source, number, open_source
 from .span_check import check_span
 from .tables import Tables, materialize
 from .unscored import Unscored, count_excluded, count_unscored
@@ -181,7 +182,7 @@ def _accounted(source: Source, end: date | str | None, today: date | None) -> Tr
         owners = source.connection.create_table(ibis.util.gen_name("tenure_owners"), orders.owners(log_rows), temp=True)
         log_rows = rules.judge(source.table, source.settings, owners=owners)
         facts = _facts(log_rows)
-    _refuse_faults(source, log_rows, facts, owners)
+    refuse_faults(source, log_rows, facts, owners)
     currencies.refuse_several(source, log_rows)
     are_all = facts["rows"] == facts["sales"] + facts["refunds"]
     if are_all and not facts["untidy"]:
@@ -192,7 +193,7 @@ def _accounted(source: Source, end: date | str | None, today: date | None) -> Tr
     if not facts["sales"]:
         raise TransactionsError(source.name, "there is no sale in it.")
     check_span(source, tables, end=end, today=today)
-    _refuse_acquisitions(source, tables)
+    refuse_acquisitions(source, tables)
     check_cancellations(source, log_rows)
     first, last = tables.span()
     left_out = [
@@ -250,51 +251,6 @@ def _faults_used(log_rows: rules.Rows) -> dict[str, Any]:
 
 def _money(value: Decimal | None) -> Decimal:
     return Decimal(0) if value is None else Decimal(value)
-
-
-def _refuse_faults(source: Source, log_rows: rules.Rows, facts: dict[str, Any], owners: Any | None) -> None:
-    """Raise TransactionsError for used rows that cannot be read."""
-    if not facts["rows"]:
-        raise TransactionsError(source.name, "has no rows.")
-    wrong = [at for at in range(len(log_rows.faults)) if facts[f"fault_{at}"]]
-    if not wrong:
-        return
-    placed = rules.judge(source.numbered, source.settings, owners=owners).table
-    used = placed.filter(placed["tenure_fate"] == len(log_rows.fates) - 1)
-    messages = []
-    for at in wrong:
-        fault = log_rows.faults[at]
-        rows = used.filter(used[f"tenure_fault_{at}"]).order_by([FILE, ROW]).limit(SHOWN)
-        value = rows[fault.column]
-        # Python has no days beyond the year 9999: show text.
-        shown = value.cast("string") if value.type().is_temporal() else value
-        first = rows.select(file=rows[FILE], row=rows[ROW], value=shown).to_pyarrow().to_pylist()
-        places = [(source.place(row["file"], row["row"]), row["value"]) for row in first]
-        messages.append(describe(fault, facts[f"fault_{at}"], facts["rows"], places))
-    raise TransactionsError(source.name, *messages)
-
-
-def _refuse_acquisitions(source: Source, tables: Tables) -> None:
-    """Raise TransactionsError for customers with different dates of acquisition, or one after their first sale."""
-    wrong = tables.contradictions()
-    if wrong is None:
-        return
-    messages = []
-    for is_wrong, what in (
-        ("is_twice", "more than one date of acquisition"),
-        ("is_late", "a date of acquisition after their first sale"),
-    ):
-        customers = wrong.filter(wrong[is_wrong])
-        number = int(customers.count().to_pyarrow().as_py())
-        if number:
-            first = customers.order_by("customer_id").limit(SHOWN)["customer_id"].to_list()
-            shown = ", ".join(map(repr, first))
-            messages.append(
-                f"{number:,} {'customer has' if number == 1 else 'customers have'} {what} (first: {shown})."
-                " transactions.columns.acquired is one day per customer, of the first purchase ever."
-            )
-    if messages:
-        raise TransactionsError(source.name, *messages)
 
 
 def _duplicates(source: Source, log_rows: rules.Rows, tables: Tables) -> int:

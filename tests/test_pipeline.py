@@ -110,7 +110,7 @@ def test_a_calibration_that_fails_is_not_refitted(log: Transactions) -> None:
 def test_what_was_found_before_a_stage_fails_has_been_handed_over(
     log: Transactions, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def interrupt(*_: Any) -> None:
+    def interrupt(*_: Any, **__: Any) -> None:
         raise KeyboardInterrupt
 
     monkeypatch.setattr("tenure.pipeline.training.judge", passing)

@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from ..settings import CampaignSettings
+from ..streams import stream
 from ..summary import CustomerSummary
 from .estimate import smallest_effect
 
@@ -45,7 +46,7 @@ def simulated_spreads(
     scorer: Any, customers: CustomerSummary, expected: pd.DataFrame, days: int, level: float, seed: int
 ) -> dict[str, Spread]:
     """Return the spread of purchases and spend in a typical one of the model's futures."""
-    rows = np.random.default_rng(seed).permutation(len(expected))[:MOST]
+    rows = stream(seed, "campaign.plan").permutation(len(expected))[:MOST]
     sums = {name: _Sums(scorer.draws) for name in ("purchases", "spend")}
     params = {"horizon_days": days, "discount_rate": 0.0, "margin": 1.0, "level": level, "seed": seed}
     for at in _blocks(rows):

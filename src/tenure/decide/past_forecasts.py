@@ -124,7 +124,7 @@ def check_past(past: Sequence[PastBase], question: Question, observed: pd.DataFr
 def _check(base: PastBase, question: Question, observed: pd.DataFrame) -> list[dict[str, Any]]:
     from ..fit import fit_models  # noqa: PLC0415 (takes a second to import)
 
-    origin, seed = base.origin, derive_seed(question.params.seed, f"decide.past.{base.origin.day}")
+    origin, seed = base.origin, derive_seed(question.params.seed, "decide.past", str(base.origin.day))
     posterior = question.scorer.posterior
     names = {"purchase_model": posterior.purchase_model, "spend_model": posterior.spend_model}
     fit = fit_models(base.customers, FitSettings(method="laplace", **names), seed=seed)

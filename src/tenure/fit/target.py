@@ -179,6 +179,8 @@ class Target:
 def spend_spec(base: CompressedSummary, model: str) -> Spec:
     """Return the spec of a spend model, or of the one for customers whose single amounts are not at hand."""
     spec = spend.MODELS[model]
+    if spec.on_orders and base.orders is None:
+        return spend.MODELS[spec.without_amounts]
     # Where nobody paid for a repeat purchase there is nothing to fit, and either model is the prior.
     if not spec.without_amounts or base.spends.count.size == 0:
         return spec

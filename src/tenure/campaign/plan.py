@@ -46,7 +46,7 @@ def simulated_spreads(
     scorer: Any, customers: CustomerSummary, expected: pd.DataFrame, days: int, level: float, seed: int
 ) -> dict[str, Spread]:
     """Return the spread of purchases and spend in a typical one of the model's futures."""
-    rows = stream(seed, "campaign.plan").permutation(len(expected))[:MOST]
+    rows = stream(seed, "campaign.plan_sample").permutation(len(expected))[:MOST]
     sums = {name: _Sums(scorer.draws) for name in ("purchases", "spend")}
     params = {"horizon_days": days, "discount_rate": 0.0, "margin": 1.0, "level": level, "seed": seed}
     for at in _blocks(rows):

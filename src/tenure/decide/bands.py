@@ -46,7 +46,7 @@ class Widening:
 
 def _factors(drifts: Drifts, outcome: str, horizon: int, draws: int, seed: int) -> Floats:
     logs = drifts.over(outcome, horizon).logs
-    shuffled = stream(seed, f"decide.drift.{outcome}").permutation(np.resize(logs, max(draws, logs.size)))
+    shuffled = stream(seed, "decide.drift", outcome).permutation(np.resize(logs, max(draws, logs.size)))
     with np.errstate(over="ignore"):  # a heavy tail may contain draws beyond any float, and beyond any interval
         return np.asarray(np.exp(shuffled))
 

@@ -55,7 +55,7 @@ def other_model(model: str, base: CompressedSummary, settings: FitSettings) -> s
     """Return why another spend model than that of the settings was fitted; empty where it was not."""
     is_auto = settings.spend_model == AUTO
     wanted = SPEND_MODELS[DEFAULT_SPEND if is_auto else settings.spend_model]
-    if model == wanted.name:
+    if model == wanted.name or not base.spends.count.size:  # where nobody bought again, any model is its prior
         return ""
     why, single = "the amounts of single purchases are not at hand", base.orders if wanted.on_orders else base.amounts
     if is_auto and settings.segments:

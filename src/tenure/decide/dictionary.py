@@ -157,12 +157,14 @@ RETURNS: Sequence[Column] = (
     Column("lost_clv_low", MONEY),
     Column("lost_clv_high", MONEY),
 )
-WIN_BACK: Sequence[Column] = (
+_LISTED = (
     Column("rank", COUNT),
     Column("customer_id", TEXT),
     Column("stage", TEXT),
     Column("last_purchase", DATE),
     Column("historic_spend", MONEY),
+)
+_OFFER = (
     Column("p_purchase", SHARE),
     Column("margin_if_purchase", MONEY),
     Column("lift", SHARE),
@@ -170,25 +172,19 @@ WIN_BACK: Sequence[Column] = (
     Column("break_even_lift", SHARE),
     Column("offer_gain", MONEY),
     Column("offer_cost", MONEY),
+)
+WIN_BACK: Sequence[Column] = (
+    *_LISTED,
+    *_OFFER,
     Column("is_selected", FLAG),
     Column("observed_rate", SHARE),
 )
 KEEP: Sequence[Column] = (
-    Column("rank", COUNT),
-    Column("customer_id", TEXT),
-    Column("stage", TEXT),
-    Column("last_purchase", DATE),
-    Column("historic_spend", MONEY),
+    *_LISTED,
     Column("is_overdue", FLAG),
     Column("p_alive_365", SHARE),
     Column("clv", MONEY),
-    Column("p_purchase", SHARE),
-    Column("margin_if_purchase", MONEY),
-    Column("lift", SHARE),
-    Column("highest_offer", MONEY),
-    Column("break_even_lift", SHARE),
-    Column("offer_gain", MONEY),
-    Column("offer_cost", MONEY),
+    *_OFFER,
     Column("observed_rate", SHARE),
 )
 DISAGREEMENTS: Sequence[Column] = (

@@ -130,7 +130,7 @@ def part_numbers(ids: "pd.Series[str]", parts: int) -> NDArray[np.int64]:
     """
     if parts == 1:
         return np.zeros(len(ids), np.int64)
-    digests = b"".join(hashlib.md5(text.encode(), usedforsecurity=False).digest()[:4] for text in ids)
+    digests = b"".join(hashlib.md5(text.encode(), usedforsecurity=False).digest()[:4] for text in ids.tolist())
     return (np.frombuffer(digests, ">u4").astype(np.uint64) * np.uint64(parts) >> np.uint64(32)).astype(np.int64)
 
 
@@ -190,7 +190,7 @@ class _Digest:
 
     def add(self, part: pd.DataFrame, customers: pd.DataFrame, further: Sequence[str]) -> None:
         """Add the rows of a part."""
-        texts = "\0".join([*customers["customer_id"], ""])
+        texts = "\0".join([*customers["customer_id"].tolist(), ""])
         self._update(f"customer_id {_kind(part['customer_id'])}", texts.encode())
         for name in customers.columns[1:]:
             self._update(name, customers[name].to_numpy().tobytes())

@@ -110,6 +110,32 @@ def test_a_folder_holds_parts_by_a_hash_of_the_id_and_a_file_is_made_of_the_same
         assert result.run_id.encode() not in content
 
 
+@pytest.mark.slow
+def test_part_sizes_and_threads_change_no_bit_of_scores_totals_groups_and_months(
+    model: str, tmp_path: Path, summaries: pd.DataFrame, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Six parts by one thread, by two and by seven, and one part, in other orders of the customers."""
+    base = pd.concat([summaries.assign(customer_id=summaries["customer_id"] + f"-{copy}") for copy in range(8)])
+    base = base.assign(country=np.where(base["T"] < 300, "DE", None), customer=base["customer_id"].str[-1])
+    request = ["by=[country,customer]", "by_month=true", "residual=true", "seed=5"]
+    results = []
+    for threads, rows, output in ((1, 1_000, "a/"), (2, 1_000, "b.parquet"), (7, 1_000, "c/"), (2, 250_000, "d/")):
+        monkeypatch.setattr("tenure.scorer.score._available_cores", lambda threads=threads: threads)
+        base.sample(frac=1.0, random_state=threads).to_parquet("customers.parquet")
+        result = score(model, Path("customers.parquet"), output, f"score.part_rows={rows}", *request)
+        evidence = registry.evidence(result.run_id)
+        tables = [evidence.table(f"scores/{name}") for name in ("totals", "groups", "months")]
+        rows_of = pd.read_parquet(tmp_path / output).sort_values("customer_id", ignore_index=True)
+        results.append((result.totals, [rows_of, *tables]))
+    assert len(list((tmp_path / "a").glob("*.parquet"))) == 6
+    assert len(list((tmp_path / "d").glob("*.parquet"))) == 1
+    assert len(results[0][1][2]) == 2 * 2 * 8  # of purchases and clv, by country and the last digit
+    for totals, tables in results[1:]:
+        assert totals == results[0][0]
+        for table, first in zip(tables, results[0][1], strict=True):
+            pd.testing.assert_frame_equal(table, first, check_exact=True)
+
+
 @pytest.mark.parametrize("output", ["folder/", "scores.parquet"])
 @pytest.mark.parametrize("at", few([4, 0, 23, 44], 1))
 def test_a_full_disk_at_any_write_is_one_line_and_a_rerun_continues_to_the_same_bytes(

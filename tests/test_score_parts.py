@@ -3,10 +3,10 @@
 import errno
 import json
 import os
-import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+import threading
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -25,12 +25,13 @@ from tenure.jobs import scoring
 from tenure.jobs.compose import compose_settings
 from tenure.jobs.ending import disk_fault
 from tenure.output import OutputError, describe, refuse_input
-from tenure.posterior import Posterior
+from tenure.scorer import Scorer
 from tenure.settings import SettingsError
 from tenure.summary import SummaryError
 from tenure.summary_file import SummaryCheck, SummaryFile
 
 PARTS = 7
+DISK = OSError(errno.EIO, "Input/output error")
 HOLD_AND_WAIT = """
 import sys
 from tenure.batch import ScoreFolder
@@ -41,21 +42,8 @@ with ScoreFolder(sys.argv[1]).locked():
 
 
 @pytest.fixture
-def model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, posterior: Posterior, empty_store: Path) -> Iterator[str]:
-    """Log a training run with a posterior in a store of its own; return its URI."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
-    before = mlflow.get_tracking_uri()
-    shutil.copy(empty_store, tmp_path / "mlflow.db")
-    registry.use(f"sqlite:///{tmp_path / 'mlflow.db'}")
-    mlflow.set_experiment("tenure")
-    with mlflow.start_run() as run:
-        mlflow.set_tags({"job": "train", "verdict": "PASS"})
-        dated = Posterior(posterior.draws, "bg_nbd", "gamma_gamma", {"observed_days": 200})
-        dated.save(tmp_path / "calibration.npz")
-        mlflow.log_artifact(str(tmp_path / "calibration.npz"), "posterior")
-    yield f"runs:/{run.info.run_id}"
-    registry.use(before)
+def model(logged_model: str) -> str:
+    return logged_model
 
 
 @pytest.fixture
@@ -166,6 +154,53 @@ def test_a_full_disk_at_any_write_is_one_line_and_a_rerun_continues_to_the_same_
     client = mlflow.MlflowClient()
     assert client.get_run(scored.run_id).info.status == "FINISHED"
     assert not client.search_runs(["1"], "attributes.status = 'RUNNING'")
+
+
+@pytest.mark.parametrize(
+    ("owner", "method", "error"),
+    [
+        (CustomerParts, "_read_file", DISK),  # reads the fourth part while the third one is scored
+        (Scorer, "score", KeyboardInterrupt()),
+        pytest.param(PartFiles, "write", DISK, marks=pytest.mark.slow),
+        pytest.param(Scorer, "score", DISK, marks=pytest.mark.slow),
+        pytest.param(PartFiles, "write", KeyboardInterrupt(), marks=pytest.mark.slow),
+    ],
+)
+def test_an_end_in_reading_scoring_or_writing_keeps_the_parts_before_and_a_rerun_continues(
+    model: str,
+    customers: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    owner: type,
+    method: str,
+    error: BaseException,
+) -> None:
+    call, calls = getattr(owner, method), [0]
+
+    def ending(self: Any, *arguments: Any, **named: Any) -> Any:
+        calls[0] += is_scoring[0]
+        if calls[0] > 3:
+            raise error
+        return call(self, *arguments, **named)
+
+    def begun(*arguments: Any) -> Any:  # what is read before are checks
+        is_scoring[0] = True
+        return score_parts(*arguments)
+
+    is_scoring, score_parts = [False], scoring.score_parts
+    with monkeypatch.context() as patch:
+        patch.setattr(owner, method, ending)
+        patch.setattr(scoring, "score_parts", begun)
+        with pytest.raises(type(error)):
+            score(model, customers, "folder/")
+    assert not [one.name for one in threading.enumerate() if one.name.startswith(("read", "write"))]
+    assert len(list((tmp_path / "folder").glob("*.parquet"))) == 3
+    assert not (tmp_path / "folder" / "_tenure" / "customers").exists()
+    written = count_writes(monkeypatch)
+    score(model, customers, "folder/")
+    assert written == [3, 4, 5, 6]
+    score(model, customers, "whole/")
+    assert bytes_of(tmp_path / "folder") == bytes_of(tmp_path / "whole")
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,9 @@
 A part is a function of the ids and of the number of parts alone: the first four bytes of the MD5 of an id's text, as a
 share of 2^32. Parts are about equally large, equal ids are in one part, and customers keep their order within it. The
 table is read once and copied to temporary files, each of which holds one or several neighbouring parts.
+
+Where ids are hashed, that is done first: parts are of hashed ids, and sorted by them, so that neither a part nor a
+place in it depends on an id in clear.
 """
 
 import hashlib
@@ -18,6 +21,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from ..frames import NULLABLE
+from ..id_hashing import IdHashing
 from ..summary import Fault, canonical_ids, repeated
 from ..summary_file import SHOWN, SummaryCheck, SummaryParts
 
@@ -38,6 +42,7 @@ class CustomerParts:
         digest: sha256 of the table: ids with their type, and numbers; the same however it was read.
         further: sha256 of the values of each further column.
         groups: values of the columns to total by, in a fixed order.
+        hashing: of the ids; None where they are as in the table.
     """
 
     folder: Path
@@ -47,6 +52,7 @@ class CustomerParts:
     digest: str = ""
     further: dict[str, str] = field(default_factory=dict)
     groups: list[tuple[Any, ...]] = field(default_factory=list)
+    hashing: IdHashing | None = None
 
     @property
     def customers(self) -> int:
@@ -70,7 +76,9 @@ class CustomerParts:
             rows = self._read_file(file)
             for number in self._parts_of(file):
                 if number in wanted:
-                    yield number, rows[rows[PART] == number].drop(columns=PART).reset_index(drop=True)
+                    part = rows[rows[PART] == number].drop(columns=PART)
+                    ordered = part if self.hashing is None else part.sort_values("customer_id")
+                    yield number, ordered.reset_index(drop=True)
 
     def file_of(self, number: int) -> int:
         """Return the temporary file that holds a part."""
@@ -90,7 +98,12 @@ class CustomerParts:
 
 
 def divide(
-    summary: SummaryParts, folder: Path, part_rows: int, check: SummaryCheck, further: Sequence[str] = ()
+    summary: SummaryParts,
+    folder: Path,
+    part_rows: int,
+    check: SummaryCheck,
+    further: Sequence[str] = (),
+    hashing: IdHashing | None = None,
 ) -> CustomerParts:
     """Check the customers of a table and divide them into parts of about `part_rows`.
 
@@ -100,16 +113,20 @@ def divide(
         part_rows: customers of a part, on average at most.
         check: which has the columns to total by.
         further: columns to keep, where the table has them, beside those of a customer summary and those to total by.
+        hashing: of the ids; None to leave them as they are.
 
     Raises SummaryError with every broken rule of the table, ScoreError for groups that cannot be built.
     """
     parts = max(1, math.ceil(summary.count() / part_rows))
-    divided = CustomerParts(folder, parts, np.zeros(parts, np.int64), check)
+    divided = CustomerParts(folder, parts, np.zeros(parts, np.int64), check, hashing=hashing)
     digest, writer = _Digest(), _Writer(divided)
     try:
         for part in summary.parts():
             customers = check.add(part)
             if customers is not None and len(part):
+                if hashing is not None:
+                    customers = hashing.replace(customers)
+                    part = part.assign(customer_id=customers["customer_id"].array)
                 wanted = dict.fromkeys((*check.by, *further))
                 kept = [name for name in wanted if name in part and name not in customers]
                 digest.add(part, customers, kept)

@@ -74,10 +74,10 @@ def job(settings):
         scoring.run(settings, "")
 
 
-def measured(function, *arguments):
+def measured(function, *arguments, **named):
     """Return the seconds and the CPU seconds of a call."""
     start, cpu = time.perf_counter(), time.process_time()
-    function(*arguments)
+    function(*arguments, **named)
     return time.perf_counter() - start, time.process_time() - cpu
 
 
@@ -134,11 +134,10 @@ def exact_sums(draws):
         scorers["ordinary"] = ordinary_scorer(folder, draws)
         for by_month in (False, True):
             cpu = {name: [] for name in scorers}
-            for time_number in range(TIMES + 1):
+            for _ in range(TIMES + 1):
                 for name, scorer in scorers.items():
-                    seconds = measured(lambda one=scorer: one.score(customers, by_month=by_month))[1]
-                    if time_number:  # the first time compiles
-                        cpu[name].append(seconds)
+                    cpu[name].append(measured(scorer.score, customers, by_month=by_month)[1])
+            cpu = {name: several[1:] for name, several in cpu.items()}  # the first time compiles
             lowest = {name: min(several) for name, several in cpu.items()}
             print(
                 f"{FEW:,} customers{' by month' if by_month else ''}, one thread, the lowest of {TIMES}:"

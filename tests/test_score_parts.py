@@ -3,9 +3,11 @@
 import errno
 import json
 import os
+import signal
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -201,6 +203,37 @@ def test_an_end_in_reading_scoring_or_writing_keeps_the_parts_before_and_a_rerun
     assert written == [3, 4, 5, 6]
     score(model, customers, "whole/")
     assert bytes_of(tmp_path / "folder") == bytes_of(tmp_path / "whole")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("number", "word"), [(signal.SIGTERM, "terminated"), (signal.SIGINT, "interrupted")])
+def test_a_signal_ends_the_command_with_one_line_and_a_rerun_continues(
+    model: str, customers: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: signal.Signals, word: str
+) -> None:
+    line = [f"model={model}", f"summary.path={customers}", "output=folder/", "score.part_rows=10"]
+    process = subprocess.Popen(
+        [str(Path(sys.executable).with_name("tenure-score")), *line],
+        env=os.environ | {"MLFLOW_TRACKING_URI": f"sqlite:///{tmp_path / 'mlflow.db'}"},
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+    def parts() -> int:
+        return len(list((tmp_path / "folder").glob("part-*.parquet")))
+
+    while parts() < 5 and process.poll() is None:
+        time.sleep(0.01)
+    process.send_signal(number)
+    said = process.communicate(timeout=60)[1]
+    assert process.returncode == 128 + number, said
+    assert said.splitlines()[-1].startswith(f"{word}: ")
+    assert "Traceback" not in said
+    done = parts()
+    assert done >= 5
+    assert not (tmp_path / "folder" / "_tenure" / "customers").exists()
+    written = count_writes(monkeypatch)
+    score(model, customers, "folder/", "score.part_rows=10")
+    assert 0 < len(written) == parts() - done
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from one that has imported everything.
 and seconds. `score_rate.py` compares its rate with that of the scorer alone.
 
     uv run python experiments/score_parts.py kills [--points 100]
-    uv run python experiments/score_parts.py sizes [--customers 1000000 10000000] [--draws 100]
+    uv run python experiments/score_parts.py sizes [--customers 1000000 10000000] [--draws 100] [--outputs folder/]
 """
 
 import argparse
@@ -213,7 +213,7 @@ def measure(folder, model, customers, output):
     print(json.dumps({**cost, "peak": peak(), "customers": result.customers}))
 
 
-def sizes(counts, draws, outputs=("folder/", "scores.parquet")):
+def sizes(counts, draws, outputs):
     print("| customers | output | peak MB | CPU us a customer | seconds |\n|---|---|---|---|---|")
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
@@ -245,6 +245,7 @@ if __name__ == "__main__":
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--customers", nargs="+", type=int, default=[1_000_000, 10_000_000])
     parser.add_argument("--draws", type=int, default=100)
+    parser.add_argument("--outputs", nargs="+", default=["folder/", "scores.parquet"])
     parser.add_argument("--measure", nargs=4, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.measure:
@@ -253,4 +254,4 @@ if __name__ == "__main__":
         table, left = kills(arguments.points, arguments.seed)
         print_kills(table, left)
     else:
-        sizes(arguments.customers, arguments.draws)
+        sizes(arguments.customers, arguments.draws, arguments.outputs)

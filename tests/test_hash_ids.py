@@ -209,9 +209,9 @@ def test_integers_and_texts_are_one_input_and_temporary_files_have_hashed_ids(
         assert part["customer_id"].is_monotonic_increasing
 
 
-def test_duplicates_are_found_by_their_hashes(tmp_path: Path, summaries: pd.DataFrame) -> None:
+def test_duplicates_are_found_by_their_hashes_and_named_in_clear(tmp_path: Path, summaries: pd.DataFrame) -> None:
     twice = summaries.assign(customer_id=[7, *range(100, 798), 7])
-    with pytest.raises(SummaryError, match=f"1 customer ids are on more than one row .first: '{hashed('7')}'"):
+    with pytest.raises(SummaryError, match=r"1 customer ids are on more than one row \(first: '7'\)"):
         divided(tmp_path / "parts", twice, IdHashing(SALT.encode()))
 
 

@@ -133,7 +133,7 @@ def divide(
                 writer.write(part, customers, kept)
     finally:
         writer.close()
-    check.require_valid(() if check.faults else _duplicates(divided))
+    check.require_valid(() if check.faults else _duplicates(divided, summary))
     divided.digest, divided.further = digest.result(), digest.further
     divided.groups = sorted(check.groups, key=lambda key: [(pd.isna(one), str(one)) for one in key])
     return divided
@@ -234,11 +234,23 @@ def _kind(ids: "pd.Series[Any]") -> str:
     return "integer" if pd.api.types.is_integer_dtype(ids.dtype) else "text"
 
 
-def _duplicates(divided: CustomerParts) -> list[Fault]:
+def _duplicates(divided: CustomerParts, summary: SummaryParts) -> list[Fault]:
     """Find ids that are in more than one row: those of equal ids are in one part."""
     count, first = 0, list[str]()
     for _, part in divided.read(divided.numbers):
         ids = canonical_ids(part["customer_id"])
         names = ids[ids.duplicated(keep=False)].unique()
-        count, first = count + len(names), [*first, *(repr(str(name)) for name in names)][:SHOWN]
-    return [repeated(count, first)] if count else []
+        count, first = count + len(names), [*first, *map(str, names)][:SHOWN]
+    if count and divided.hashing is not None:
+        first = _in_clear(first, summary, divided.hashing)
+    return [repeated(count, [repr(name) for name in first])] if count else []
+
+
+def _in_clear(hashes: Sequence[str], summary: SummaryParts, hashing: IdHashing) -> list[str]:
+    """Return the ids of some hashes, for a message: nobody can look for the hashes in a table."""
+    names: dict[str, str] = {}
+    for part in summary.parts():
+        ids = canonical_ids(part["customer_id"])
+        hashed = hashing.hash(ids)
+        names |= dict(zip(hashed[hashed.isin(hashes)], ids[hashed.isin(hashes)], strict=True))
+    return [names[one] for one in hashes]

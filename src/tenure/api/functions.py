@@ -10,7 +10,7 @@ from typing import Any, Unpack
 
 from tenure import pipeline
 from tenure.pipeline import StageFit
-from tenure.rfm import AcquisitionWindow, CompressedSummary
+from tenure.rfm import AcquisitionWindow
 from tenure.scorer import Scorer
 from tenure.settings import SettingsError, TrainSettings
 
@@ -94,9 +94,7 @@ class Training(pipeline.Training):
 def _model(training: Training, final: StageFit) -> CLV:
     posterior, joint = final.posterior, training.settings.fit.joint_draws
     scorer = Scorer(posterior.thin(joint), validated_horizon_days=training.data.split.horizon_days)
-    result = FitResult(
-        final.report.fit, CompressedSummary.of(final.summary, training.settings.fit.segments), final.seed
-    )
+    result = FitResult(final.report.fit, final.base, final.seed)
     about = {"verdict": training.verdict.value, "cutoff": str(training.data.split.cutoff)}
     return CLV.of(Fitted(posterior, scorer, training.drifts, training.customers, result, about))
 

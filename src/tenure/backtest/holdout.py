@@ -19,6 +19,7 @@ from tenure.totals.adjusted import adjusted_metrics
 from tenure.totals.drift import DRAWS, is_near
 from tenure.transactions import Transactions
 
+from .base_totals import forecast_totals
 from .baselines import BASELINES, BaselineInputs
 from .comparison import compare_forecasts, comparison_metrics
 from .forecast import model_forecast
@@ -67,6 +68,8 @@ def evaluate_holdout(
 ) -> tuple[Backtest, Holdout]:
     """Forecast a holdout by the model and by the baselines, and measure all; return the model's backtest too.
 
+    Where the split has a sample of the customers, these are measured; the model's totals are of all customers.
+
     Args:
         transactions: the log; forecasts use the days up to the cut-off.
         split: the calibration window and the holdout.
@@ -80,9 +83,12 @@ def evaluate_holdout(
     """
     common: dict[str, Any] = {"horizon_days": split.horizon_days, "seed": seed}
     forecast = model_forecast(scorer, split.calibration, level=level, **common)
-    model = measure_forecast(split, forecast, level=level, rng=stream(seed, "backtest.measure", forecast.name))
+    rng = stream(seed, "backtest.measure", forecast.name)
+    totals = None if split.everyone is None else forecast_totals(scorer, split, level=level, seed=seed)
+    model = measure_forecast(split, forecast, level=level, rng=rng, totals=totals)
+    judged = split.judged_log(transactions)
     inputs = BaselineInputs(
-        transactions,
+        judged,
         split.calibration,
         posterior=scorer.posterior,
         draws=scorer.draws,
@@ -105,7 +111,7 @@ def evaluate_holdout(
         drifts,
         adjusted,
         {name: error for name, error in new_errors.items() if error is not None},
-        measure_spend_change(transactions, split),
+        measure_spend_change(judged, split),
     )
 
 
@@ -137,11 +143,10 @@ def _estimate_drifts(
 def _adjusted_metrics(
     model: Backtest, name: str, drift: Drift, level: float, rng: np.random.Generator
 ) -> dict[str, float]:
-    outcome = model.outcome(name)
-    return adjusted_metrics(outcome.actual.sum(), outcome.totals, drift, level=level, rng=rng)
+    total = model.outcome(name).total
+    return adjusted_metrics(total.actual, total.draws, drift, level=level, rng=rng)
 
 
 def _past_error(model: Backtest, name: str, split: Split) -> PastError | None:
-    outcome = model.outcome(name)
-    actual, expected = outcome.actual.sum(), outcome.expected.sum()
-    return PastError.of(actual, expected, outcome.totals, cutoff=split.cutoff, end=split.end)
+    total = model.outcome(name).total
+    return PastError.of(total.actual, total.expected, total.draws, cutoff=split.cutoff, end=split.end)

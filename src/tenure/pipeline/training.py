@@ -99,10 +99,10 @@ def evaluate(
     return _trainer(transactions, settings, None, None, failures, observer).evaluate()
 
 
-def fit_whole(summary: CustomerSummary, settings: TrainSettings) -> tuple[Fit, int]:
+def fit_whole(base: CompressedSummary, settings: TrainSettings) -> tuple[Fit, int]:
     """Fit customers as the refit of `train` fits those of the whole log; return the fit and its seed."""
     seed = _seed_of(FINAL, settings)
-    return fit_models(summary, settings.fit, seed=seed), seed
+    return fit_models(base, settings.fit, seed=seed), seed
 
 
 def _seed_of(stage: str, settings: TrainSettings) -> int:

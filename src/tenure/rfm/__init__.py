@@ -8,12 +8,12 @@ unless customers are many: then it loads a sample of them, and `LogCustomers` yi
 from .compressed import CompressedSummary, Histories, Spends, histories
 from .customers import HISTORY, StreamedSummary, stream_summary, summarize, summary_query, with_faded
 from .log_customers import Counts, LogCustomers, compress
-from .merge import merge
+from .merged import merge
 from .parts import LEAST_CUSTOMERS, MOST_SEGMENTS, Part
 from .regularity import MOST_K, Regularity, measure_regularity
 from .split import Split, daily_counts, split_log
 from .truncation import EARLY_WEEKS, LEAST_WEEKS, Truncation, find_truncation
-from .window import EVERYONE, AcquisitionWindow, LeftOut, RfmError
+from .window import EVERYONE, AcquisitionWindow, LeftOut, RfmError, end_of
 
 __all__ = [
     "EARLY_WEEKS",
@@ -38,6 +38,7 @@ __all__ = [
     "Truncation",
     "compress",
     "daily_counts",
+    "end_of",
     "find_truncation",
     "histories",
     "measure_regularity",

@@ -12,7 +12,7 @@ from ..summary import CustomerSummary
 from ..transactions import Transactions
 from .compressed import CompressedSummary
 from .customers import per_customer, summarize, summarize_any
-from .merge import merge
+from .merged import merge
 from .window import EVERYONE, AcquisitionWindow, end_of, first_purchases_of, is_in_window, refuse_nobody
 
 SHARE = 250_000  # customers of a share

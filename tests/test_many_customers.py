@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from dataclasses import fields, replace
 from datetime import date
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import ibis
 import numpy as np
@@ -18,12 +19,14 @@ from logs import FIRST, log_of, sales_log, settings
 
 import tenure
 from tenure import pipeline
-from tenure.backtest import model_forecast
+from tenure.backtest import Origin, model_forecast, roll_up
 from tenure.backtest.base_totals import forecast_totals
 from tenure.fit import fit_models
+from tenure.jobs import console
 from tenure.jobs.compose import compose_settings
 from tenure.posterior import Posterior
 from tenure.promote import compare_recipes
+from tenure.report import origin
 from tenure.review import judge
 from tenure.rfm import (
     EVERYONE,
@@ -37,7 +40,7 @@ from tenure.rfm import (
     summarize,
 )
 from tenure.scorer import Scorer
-from tenure.settings import FitSettings, SettingsError, TrainSettings
+from tenure.settings import DriftSettings, FitSettings, SettingsError, TrainSettings
 from tenure.summary import CustomerSummary, Orders
 from tenure.totals import Drift, Drifts, forecast_base
 from tenure.transactions import Transactions, read
@@ -306,19 +309,42 @@ def lengths(monkeypatch: pytest.MonkeyPatch) -> list[int]:
 
 
 @pytest.mark.filterwarnings("ignore::tenure.scorer.HeavyTailWarning")
-def test_a_training_of_many_makes_no_table_of_all(log: Transactions, lengths: list[int]) -> None:
+def test_a_training_of_many_makes_no_table_of_all(
+    log: Transactions, lengths: list[int], capsys: pytest.CaptureFixture[str]
+) -> None:
     training = train(log, f"backtest.judge_customers={MOST}", "backtest.baselines.names=[last_period]")
     assert training.forecasts is not None
-    assert training.forecasts.base["customers"] > SIZE
+    assert training.forecasts.base["customers"] > 300
     assert len(lengths) > 10
-    assert max(lengths) < 220 < SIZE  # a sample, a share, or the days of the log
+    assert max(lengths) < 220  # a sample, a share, or the days of the log
+    assert_named(training, capsys)
+
+
+def assert_named(training: pipeline.Training, capsys: pytest.CaptureFixture[str]) -> None:
+    """Check that what is printed of a training, a backtest and a report names the sample and the customers."""
+    split, holdout = training.data.split, training.holdout.holdout
+    judged, customers = len(split.calibration.table), split.counts.customers
+    rolling = roll_up({Origin(split.cutoff, split.horizon_days): holdout}, DriftSettings(), level=0.9, seed=0)
+    assert set(rolling.totals["judged"]) == {judged}
+    assert set(rolling.totals["customers"]) == {customers}
+    console.print_backtest(rolling, "0" * 32, 0.9, "mlflow ui")
+    assert f"judged on samples of {judged} customers, by a hash of their ids; totals are of all" in printed(capsys)
+    console.print_window(split, training.data.window, None)
+    assert f"{customers} customers to {CUTOFF}" in printed(capsys)
+    evidence = cast(Any, SimpleNamespace(metrics=training.metrics, tags={}, params={}))
+    card = dict(origin.card(evidence))["customers judged"]
+    assert card.startswith(f"{judged}, a sample of {customers} by a hash of their ids, of whom ")
+
+
+def printed(capsys: pytest.CaptureFixture[str]) -> str:
+    return " ".join(capsys.readouterr().out.split())
 
 
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore::tenure.scorer.HeavyTailWarning")
 def test_a_training_of_many_has_the_fits_and_totals_of_all(log: Transactions, lengths: list[int]) -> None:
     whole = train(log)
-    assert max(lengths) > SIZE
+    assert max(lengths) > 300
     lengths.clear()
     many = train(log, f"backtest.judge_customers={MOST}")
     assert max(lengths) < 220

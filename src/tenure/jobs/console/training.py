@@ -106,7 +106,9 @@ def _by_segment(table: "pd.DataFrame", level: float) -> Table:
 def _holdout(holdout: "Holdout", split: "Split") -> Table:
     metrics = holdout.metrics
     level = f"{metrics['level']:.0%}"
-    who = f"{split.counts.customers:,} customers" + ("" if split.everyone is None else f"; coverage of {split.judged}")
+    who = f"{split.counts.customers:,} customers"
+    if split.everyone is not None:
+        who = f"totals of {who}, coverage of a sample of {len(split.calibration.table):,}"
     title = f"\nHoldout, {split.horizon_days} days to {split.end}: {who}"
     intervals = (f"{level} predictive of the total", "covers", "adjusted*", "covers")
     table = new_table(title, "", "actual", "expected", *intervals, "bias", f"{level} coverage (randomised PIT)")

@@ -15,7 +15,7 @@ from ..rfm import summary_query
 from ..settings import DecideSettings, EngineSettings
 from ..summary import COLUMNS, OPTIONAL
 from ..transactions import Transactions, working_folder
-from .dictionary import CUSTOMERS, TOP
+from .columns import CUSTOMERS, TOP
 from .history_file import HistoryFile
 
 SHARE = 250_000  # customers of one query

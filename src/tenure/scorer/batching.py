@@ -13,12 +13,14 @@ from numpy.typing import NDArray
 
 from ..counter_random import customer_keys
 from ..spend.order_evidence import Evidence
+from .arrays import Cache, Customers, Floats, Outputs, Question
 from .columns import TOTALS, WIDTH
 from .exact_sums import BINS, limit_of, rounding_of
 from .groups import blocks
-from .kernel import Cache, Customers, Floats, Outputs, Question, interval_ranks, score_block
+from .kernel import score_block
 from .models import Draws, Populations
 from .params import Params
+from .quantiles import interval_ranks
 from .results import Futures, Months, Totals
 
 MONTH = 365.0 / 12.0

@@ -1,7 +1,7 @@
 """The model's totals of a holdout over all customers, where those that are measured one by one are a sample of them."""
 
 import warnings
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from tenure.rfm import Split
@@ -11,15 +11,18 @@ from tenure.summary import CustomerSummary
 from .outcome import Total
 
 
-def forecast_totals(scorer: Scorer, split: Split, *, level: float, seed: int) -> dict[str, Total]:
+def forecast_totals(
+    scorer: Scorer, split: Split, *, level: float, seed: int, advance: Callable[[int], None] | None = None
+) -> dict[str, Total]:
     """Forecast the totals of the holdout, by outcome, share by share of all customers.
 
-    Draws are joint and equal those of `model_forecast`, undiscounted and at full margin.
+    Draws are joint and equal those of `model_forecast`, undiscounted and at full margin. `advance` is called with
+    numbers of customers that are done.
     """
     if split.everyone is None:
         raise ValueError("All customers of the split are measured.")
     params: dict[str, Any] = {"horizon_days": split.horizon_days, "discount_rate": 0.0, "margin": 1.0, "level": level}
-    totals, *largest = _sum(scorer, split.everyone.shares(), {**params, "seed": seed})
+    totals, *largest = _sum(scorer, split.everyone.shares(), {**params, "seed": seed, "advance": advance})
     actual, (purchases, spend) = split.totals, largest
     return {
         "purchases": Total(

@@ -1,6 +1,6 @@
 """The evaluation of one holdout: the model and its baselines on the same customers and days, and totals with drift."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field
 from typing import Any
@@ -65,6 +65,7 @@ def evaluate_holdout(
     seed: int,
     past_errors: Mapping[str, Sequence[PastError]] | None = None,
     failures: Failures | None = None,
+    advance: Callable[[int], None] | None = None,
 ) -> tuple[Backtest, Holdout]:
     """Forecast a holdout by the model and by the baselines, and measure all; return the model's backtest too.
 
@@ -80,11 +81,14 @@ def evaluate_holdout(
         past_errors: by outcome, of other origins; the drift is estimated from those of about this horizon that ended
             by the cut-off.
         failures: records the baselines that fail, which are then left out; without it they raise.
+        advance: called with numbers of customers whose totals are forecast, where they are not measured one by one.
     """
     common: dict[str, Any] = {"horizon_days": split.horizon_days, "seed": seed}
     forecast = model_forecast(scorer, split.calibration, level=level, **common)
     rng = stream(seed, "backtest.measure", forecast.name)
-    totals = None if split.everyone is None else forecast_totals(scorer, split, level=level, seed=seed)
+    totals = None
+    if split.everyone is not None:
+        totals = forecast_totals(scorer, split, level=level, seed=seed, advance=advance)
     model = measure_forecast(split, forecast, level=level, rng=rng, totals=totals)
     judged = split.judged_log(transactions)
     inputs = BaselineInputs(

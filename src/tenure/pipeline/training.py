@@ -209,7 +209,8 @@ class _Trainer:
     def _measure(self, posterior: Posterior) -> HoldoutReport:
         split, settings = self.data.split, self.settings
         baselines = len(settings.backtest.baselines.names)
-        with self.observer.stage(f"backtest over {split.horizon_days} days, beside {baselines} baselines"):
+        with self.observer.stage(f"backtest over {split.horizon_days} days, beside {baselines} baselines") as progress:
+            advance = None if progress is None else _advance(progress, split.counts.customers)
             holdout = measure_holdout(
                 self.data.transactions,
                 split,
@@ -220,6 +221,7 @@ class _Trainer:
                 level=settings.review.level,
                 seed=derive_seed(settings.seed, "tenure-train.holdout"),
                 failures=self.failures,
+                advance=advance,
             )
             self.observer.on_holdout(holdout)
         return holdout

@@ -80,7 +80,7 @@ class LogCustomers:
         if not self.are_many:
             yield self.summary
             return
-        for share in self.transactions.shares(SHARE):
+        for share in self._shares:
             summary = summarize_any(share, self.end, self.window, self._least, with_orders=self.with_orders)
             if len(summary.table):
                 yield summary
@@ -90,7 +90,7 @@ class LogCustomers:
         """Count all customers."""
         if not self.are_many:
             return Counts.of(self.summary)
-        each = [self._count(share) for share in self.transactions.shares(SHARE)]
+        each = [self._count(share) for share in self._shares]
         return Counts(*(sum(numbers) for numbers in zip(*each, strict=True)))
 
     def compress(self, segments: Sequence[str] = ()) -> CompressedSummary:
@@ -113,6 +113,10 @@ class LogCustomers:
         )
         (row,) = sums.to_pyarrow().to_pylist()
         return Counts(**row)
+
+    @cached_property
+    def _shares(self) -> tuple[Transactions, ...]:
+        return tuple(self.transactions.shares(SHARE))
 
     @cached_property
     def _least(self) -> float:

@@ -99,7 +99,7 @@ class _EvidenceLog(pipeline.Observer):
     def on_fit(self, fitted: StageFit) -> None:
         """Log a fit, its diagnostics and its pictures."""
         for warning in fitted.report.warnings:
-            log.warning("%s", warning)
+            log.warning("%s fit: %s", fitted.stage, warning)
         level = self.settings.review.level
         with stage(f"draw and log {fitted.stage} diagnostics"):
             registry.log_record(fitted.report.record(fitted.stage, level), under=fitted.stage)

@@ -15,13 +15,13 @@ from .identities import Identities, find_identities
 from .ids import CANONICAL, INTEGER, STRING, TEXT, IdTypeError, choose_type, kind_of, refuse_others
 from .log import Transactions, of_table, read
 from .memory import of_frame
-from .reconciliation import MISSING, Line, Reconciliation, StrayRefunds
+from .reconciliation import MISSING, Line, Reconciliation, StrayRefunds, repeats_text
 from .rules import NO_SEGMENT
 from .unscored import Unscored
 
 __all__ = [
     "CANONICAL", "INTEGER", "MISSING", "NO_SEGMENT", "STRING", "TEXT", "AccountedLog", "IdTypeError", "Identities",
     "Line", "Reconciliation", "StrayRefunds", "Transactions", "TransactionsError", "Unscored", "choose_type",
-    "find_identities", "input_files", "kind_of", "of_frame", "of_table", "read", "refuse_others",
+    "find_identities", "input_files", "kind_of", "of_frame", "of_table", "read", "refuse_others", "repeats_text",
     "working_folder",
 ]  # fmt: skip

@@ -39,7 +39,7 @@ def print_training(trained: "Trained", settings: TrainSettings, ui: str, report:
     out.print()
     out.print(_parameters(last.fit, window, settings.review.level))
     for warning in last.warnings:
-        out.print(f"[yellow]{plain(warning)}[/yellow]")
+        out.print(f"[yellow]The fit to {window}: {plain(warning)}.[/yellow]")
     if training.forecasts is not None:
         out.print(_new_customer(training.forecasts.new_customer))
         if training.forecasts.by_segment is not None:

@@ -5,12 +5,13 @@ from dataclasses import dataclass, field
 
 from ..bounds import LEAST_RATE
 from .campaign import CampaignSettings, MeasureSettings
-from .checks import require
+from .checks import require, require_choice
 from .decide import DecideSettings
 from .log import MovedLogSettings, SummarySettings, TransactionsSettings
 from .registry import RegistrySettings
 from .result import ResultSettings
 from .score import DAY_COLUMNS, LOG_COLUMNS, BatchScoreSettings, TrustedScoreSettings
+from .spark import ENGINES, LOCAL, SPARK, SparkSettings
 from .window import ObservedSettings
 
 MODEL = "models:/[^/@]+(@[^/@]+|/[^/@]+)"  # the registry refuses other texts
@@ -33,6 +34,8 @@ class ScoreJobSettings:
         by: columns to total by, such as [country]: of summary.path, or named in transactions.segments.
         by_month: whether to add purchases and clv by month: columns of lists, and a table of totals.
         residual: whether to add the clv without a horizon: columns residual_clv, residual_low, residual_high and so on.
+        engine: where customers are scored. local: on this machine; spark: in the executors of a Spark cluster.
+        spark: the Spark session of engine=spark.
         transactions: the purchase log.
         summary: a customer summary to score instead of a log.
         rfm: the end of observation.
@@ -48,6 +51,8 @@ class ScoreJobSettings:
     by: list[str] = field(default_factory=list)
     by_month: bool = False
     residual: bool = False
+    engine: str = LOCAL
+    spark: SparkSettings = field(default_factory=SparkSettings)
     transactions: TransactionsSettings = field(default_factory=TransactionsSettings)
     summary: SummarySettings = field(default_factory=SummarySettings)
     rfm: ObservedSettings = field(default_factory=ObservedSettings)
@@ -64,13 +69,16 @@ class ScoreJobSettings:
         rate, rule = self.score.discount_rate, f"at least {LEAST_RATE:g} with residual=true, which has no other end"
         require(not self.residual or rate >= LEAST_RATE, "score.discount_rate", rule, rate)
         require(0 <= self.seed < 2**63, "seed", "from 0 to 2^63 - 1", self.seed)
-        if self.summary.path is not None:
+        require_choice("engine", self.engine, ENGINES)
+        is_right = self.summary.table is None or self.engine == SPARK
+        require(is_right, "summary.table", "null unless engine=spark, whose tables it names", self.summary.table)
+        if self.summary.source is not None:
             self._require_summary_columns()
 
     def _require_summary_columns(self) -> None:
         """Raise SettingsError for columns of `score.columns` that a customer summary does not have."""
         unknown = [name for name in self.score.columns if name in LOG_COLUMNS]
-        rule = f"without {', '.join(unknown)} for summary.path: a summary has no first order, so score a purchase log"
+        rule = f"without {', '.join(unknown)} for a summary, which has no first order: score a purchase log"
         require(not unknown, "score.columns", rule, self.score.columns)
         dated = [name for name in self.score.columns if name in DAY_COLUMNS]
         rule = f"the day up to which the summary counts, which {', '.join(dated)} of score.columns needs"

@@ -1,6 +1,5 @@
 """Scoring in the executors of a Spark cluster."""
 
-import hashlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import reduce
@@ -10,10 +9,10 @@ from typing import Any
 from tenure.batch import PartFiles, ScoreFolder, Sums
 from tenure.errors import InputError
 from tenure.registry import Loaded, example_of, model_files
-from tenure.rfm import HISTORY
+from tenure.rfm import HISTORY, PAID, end_of
 from tenure.scorer import RESIDUAL, Scorer
 from tenure.settings import SPARK, ScoreJobSettings
-from tenure.transactions import AccountedLog
+from tenure.transactions import AccountedLog, choose_type
 
 from . import console
 from .customers import compare_units
@@ -43,8 +42,9 @@ class SparkEngine:
     def __init__(
         self, session: Any, settings: ScoreJobSettings, loaded: Loaded, folder: ScoreFolder, segments: Sequence[str]
     ) -> None:
-        self.session, self.settings, self.folder, self.segments = session, settings, folder, segments
-        self.scorer = loaded.scorer
+        self.session, self.settings, self.segments = session, settings, segments
+        self.loaded, self.scorer, self.scratch = loaded, loaded.scorer, folder.customers
+        is_log = settings.summary.source is None
         model, digest = spark.pack_model(model_files(loaded))
         self.work = spark.Work(
             model,
@@ -53,6 +53,7 @@ class SparkEngine:
             tuple(settings.by),
             by_month=settings.by_month,
             residual=RESIDUAL if settings.residual else {},
+            delta=getattr(loaded.scorer, "delta", None) if is_log else None,
             rows=settings.score.part_rows,
         )
         self.as_of: str | None = None
@@ -61,22 +62,47 @@ class SparkEngine:
         self.further: dict[str, str] = {}
 
     def read(self) -> None:
-        """Read the customers: a Parquet file that the executors see, or a table."""
-        summary = self.settings.summary
-        self.frame = spark.read_summary(self.session, summary)
+        """Read the customers: of a summary or a log, in Parquet files that the executors see or in a table."""
+        spark.require_shared(self.session, self.scratch, self.settings.output, self.work.digest)
+        with spark.watched(self.session, self.settings.spark.patience_seconds, self.scratch):
+            if self.settings.summary.source is not None:
+                self._read_summary()
+            else:
+                self._read_log()
+
+    def _read_summary(self) -> None:
+        summary, id_type = self.settings.summary, self.settings.transactions.id_type
+        self.frame = spark.with_id_type(spark.read_summary(self.session, summary), id_type)
         self.as_of = summary.as_of
+
+    def _read_log(self) -> None:
+        settings, session, scratch = self.settings, self.session, self.scratch
+        log = settings.transactions
+        with console.stage(f"read {log.table or log.path} on Spark"):
+            transactions = spark.read_log(session, log, scratch, settings.rfm.end)
+            last = end_of(transactions, settings.rfm.end)
+            id_type = choose_type(transactions, log.id_type, self.loaded.about.get("id_type"))
+            further, with_orders = self.further_columns, self.work.delta is not None
+            self.frame = spark.summarize_log(
+                session, transactions, last, scratch, id_type=id_type, further=further, with_orders=with_orders
+            )
+            self.as_of = str(last)
+            self.log = AccountedLog.of(transactions, last, log.normalize_ids)
+
+    @property
+    def further_columns(self) -> list[str]:
+        """Return the columns of a customer's history that follow the scores."""
+        return [name for name in self.settings.score.columns if name in HISTORY]
 
     def divide(self) -> "SparkEngine":
         """Check the customers and the units of their money and time in the executors."""
-        settings = self.settings
-        spark.require_shared(self.session, self.folder.customers, settings.output, self.work.digest)
-        further = [name for name in settings.score.columns if name in HISTORY]
+        settings, further = self.settings, self.further_columns
+        further += [PAID] if self.work.delta is not None else []
         with (
             spark.in_words("The customers could not be checked on Spark"),
-            spark.watched(self.session, settings.spark.patience_seconds),
+            spark.watched(self.session, settings.spark.patience_seconds, self.scratch) as advance,
         ):
-            frame = spark.with_id_type(self.frame, settings.transactions.id_type)
-            self.checked = spark.check_customers(frame, self.work, self.segments, further)
+            self.checked = spark.check_customers(self.frame, self.work, self.segments, further, advance)
         compare_units(self.checked.seen, self, self.scorer, settings.score)
         return self
 
@@ -88,7 +114,7 @@ class SparkEngine:
     @property
     def digest(self) -> str:
         """Return a digest of the table."""
-        return hashlib.sha256(self.checked.digest.encode()).hexdigest()
+        return self.checked.digest
 
     @property
     def groups(self) -> list[tuple[Any, ...]]:
@@ -105,9 +131,9 @@ class SparkEngine:
             return done
         files.reopen()
         kept = spark.columns_of(self.checked.frame, self.settings.score, about)
-        scratch = self.folder.customers / "spark"
+        place = self.scratch / "spark"
         with console.stage("score on Spark"):
-            written = spark.write_scores(self.session, self.checked, kept, self.work, self.settings.spark, scratch)
+            written = spark.write_scores(self.session, self.checked, kept, self.work, self.settings.spark, place)
         with console.stage("take over the scores"):
             each = [self._take_over(part, files) for part in written]
         self.numbers = [part.number for part in written]

@@ -5,12 +5,12 @@ Each result is one Ibis query on the log. `summary_query` is lazy and `stream_su
 """
 
 from .compressed import CompressedSummary, Histories, Spends, compress, histories
-from .customers import HISTORY, StreamedSummary, stream_summary, summarize, summary_query, with_faded
+from .customers import HISTORY, PAID, StreamedSummary, stream_summary, summarize, summary_query, with_faded
 from .parts import LEAST_CUSTOMERS, MOST_SEGMENTS, Part
 from .regularity import MOST_K, Regularity, measure_regularity
 from .split import Split, daily_counts, split_log
 from .truncation import EARLY_WEEKS, LEAST_WEEKS, Truncation, find_truncation
-from .window import EVERYONE, AcquisitionWindow, LeftOut, RfmError
+from .window import EVERYONE, AcquisitionWindow, LeftOut, RfmError, end_of
 
 __all__ = [
     "EARLY_WEEKS",
@@ -20,6 +20,7 @@ __all__ = [
     "LEAST_WEEKS",
     "MOST_K",
     "MOST_SEGMENTS",
+    "PAID",
     "AcquisitionWindow",
     "CompressedSummary",
     "Histories",
@@ -33,6 +34,7 @@ __all__ = [
     "Truncation",
     "compress",
     "daily_counts",
+    "end_of",
     "find_truncation",
     "histories",
     "measure_regularity",

@@ -24,7 +24,7 @@ class SparkSettings:
         config: further settings of the session by name, such as {spark.executor.memory: 4g}; no passwords or keys.
         partitions: into how many partitions customers are divided, from 1 up; null: one for each 100,000 customers. It
             changes no number.
-        patience_seconds: how long to wait, from 10 up, while no task writes anything, as when all executors are lost.
+        patience_seconds: how long to wait, from 10 up, while nothing happens, as when all executors are lost.
     """
 
     master: str | None = None

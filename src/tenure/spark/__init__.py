@@ -8,6 +8,7 @@ from .columns import columns_of
 from .customers import SparkCustomers, check_customers, read_summary, with_id_type
 from .errors import SparkError, in_words
 from .executor import Work
+from .log import read_log, summarize_log
 from .scoring import WrittenPart, pack_model, partitions_of, require_shared, write_scores
 from .session import open_session, watched
 
@@ -22,8 +23,10 @@ __all__ = [
     "open_session",
     "pack_model",
     "partitions_of",
+    "read_log",
     "read_summary",
     "require_shared",
+    "summarize_log",
     "watched",
     "with_id_type",
     "write_scores",

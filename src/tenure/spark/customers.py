@@ -1,7 +1,8 @@
 """Customer summaries as a Spark data frame: read, checked, counted. No row comes to the driver."""
 
+import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -97,7 +98,7 @@ def with_id_type(frame: DataFrame, setting: str | None) -> DataFrame:
 
 
 def check_customers(
-    frame: DataFrame, work: Work, segments: Sequence[str], further: Sequence[str] = ()
+    frame: DataFrame, work: Work, segments: Sequence[str], further: Sequence[str], advance: Callable[[], None]
 ) -> SparkCustomers:
     """Check every customer in the executors, and count them.
 
@@ -106,6 +107,7 @@ def check_customers(
         work: with the model, whose rules of a customer summary are those of the check, and the columns to total by.
         segments: columns by which the model has segments.
         further: columns to keep, where the table has them.
+        advance: called after each query.
 
     Raises SummaryError with every broken rule of the table, ScoreError for groups that cannot be built.
     """
@@ -114,13 +116,18 @@ def check_customers(
     frame = frame.select(*map(quoted, dict.fromkeys([*COLUMNS, *present, *work.by, *segments])))
     faults = frame.mapInArrow(partial(check, work), f"{FAULTS} string")
     broken = [_fault(*fault) for row in faults.collect() for fault in json.loads(row[0])]
-    customers, digest = _count(frame)
+    advance()
+    customers, digest = digest_of(frame)
+    advance()
     broken = broken or _duplicates(frame)
     if broken:
         raise SummaryError.of(broken, customers)
     if not customers:
         raise SparkTableError("There are no customers to score.")
-    return SparkCustomers(frame, customers, digest, _groups(frame, work.by), _seen(frame))
+    advance()
+    groups = _groups(frame, work.by)
+    advance()
+    return SparkCustomers(frame, customers, digest, groups, _seen(frame))
 
 
 def quoted(name: str) -> Column:
@@ -144,12 +151,12 @@ def _fault(text: str, number: int, first: list[str]) -> Fault:
     return Fault(text, number, tuple(first))
 
 
-def _count(frame: DataFrame) -> tuple[int, str]:
+def digest_of(frame: DataFrame) -> tuple[int, str]:
     """Count the rows, and return a digest of them that does not depend on their order."""
     key = F.xxhash64(*(quoted(name) for name in frame.columns))
     row = frame.agg(F.count(F.lit(1)), F.bit_xor(key), F.sum(key.cast("decimal(20,0)"))).collect()[0]
     kinds = ", ".join(f"{name} {kind}" for name, kind in frame.dtypes)
-    return row[0], f"{row[1]} {row[2]} {kinds}"
+    return row[0], hashlib.sha256(f"{row[0]} {row[1]} {row[2]} {kinds}".encode()).hexdigest()
 
 
 def _duplicates(frame: DataFrame) -> list[Fault]:

@@ -32,6 +32,7 @@ KEPT = "_tenure_models"  # where a process keeps its models: this module is rebu
 CHUNK = 50_000  # rows that are handed to Spark at a time
 SUMS = "sums"  # a column: null, but in the last row of a partition, which has its sums and no customer
 FAULTS = "faults"  # the column of the check
+PAID = "paid"  # of customers of a log: a list of the amounts of paid purchase days, the first included
 COUNTED = ("unstable_means", "free_repeat_buyers", "new_segment_customers", "without_columns")
 type Arrays = dict[str, Any]
 type Counts = dict[str, int]
@@ -50,6 +51,7 @@ class Work:
         by_month: whether to add months.
         residual: by the names of the scores, the names of those to infinity; empty for none.
         kept: columns of the input that follow the scores, by their names there.
+        delta: at which a model's evidence on spend fades, where the customers are of a log; None: where it does not.
         rows: customers that are scored at a time, at least.
         schema: of the rows that are returned.
     """
@@ -62,17 +64,19 @@ class Work:
     by_month: bool = False
     residual: Mapping[str, str] = field(default_factory=dict)
     kept: Mapping[str, str] = field(default_factory=dict)
+    delta: float | None = None
     rows: int = 250_000
     schema: pa.Schema | None = None
 
 
 def check(work: Work, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
     """Yield the broken rules of the customers of a partition, as JSON: text, number of rows, names of the first."""
-    package = _package(_scorer_of(work))
+    scorer = _scorer_of(work)
+    package = _package(scorer)
     for table in _gathered(batches, work.rows):
         faults: Sequence[Any] = ()
         try:
-            package.CustomerSummary.from_frame(_frame(table))
+            package.CustomerSummary.from_frame(_frame(work, scorer, table))
         except package.SummaryError as error:
             faults = error.by_rule or [(str(error), 0, ())]
         if faults:
@@ -166,7 +170,7 @@ class _Sums:
 
 def _scored(work: Work, scorer: Any, table: pa.Table, partition: _Sums) -> pa.Table:
     """Score some customers and add their sums; return their rows."""
-    frame = _frame(table)
+    frame = _frame(work, scorer, table)
     further: dict[str, Any] = {"by": work.by} if work.by else {}
     further |= {"by_month": True} if work.by_month else {}
     scores = scorer.score(frame, **further, **work.params)
@@ -201,8 +205,15 @@ def _gathered(batches: Iterable[pa.RecordBatch], rows: int) -> Iterator[pa.Table
         yield pa.Table.from_batches(waiting)
 
 
-def _frame(table: pa.Table) -> pd.DataFrame:
-    return pd.DataFrame(table.to_pandas(types_mapper=nullable().get))
+def _frame(work: Work, scorer: Any, table: pa.Table) -> pd.DataFrame:
+    """Return customers as a file of them is read on one machine, those of a log with their faded evidence on spend."""
+    frame = pd.DataFrame(table.to_pandas(types_mapper=nullable().get))
+    if work.delta is None:
+        return frame
+    package = _package(scorer)
+    first = frame[package.FIRST_ORDER].to_numpy(np.float64)
+    faded = package.Orders.of(first, list(frame[PAID]), 0.0).faded(work.delta)
+    return frame.drop(columns=PAID).assign(**dict(zip(package.FADED, faded, strict=True)))
 
 
 def _package(scorer: Any) -> Any:

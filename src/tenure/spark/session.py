@@ -5,7 +5,7 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -76,17 +76,21 @@ def _silenced() -> Iterator[None]:
 
 
 @contextmanager
-def watched(session: SparkSession, seconds: int, folder: Path | None = None) -> Iterator[None]:
-    """Interrupt the work of a session, with an error, after so long a time in which nothing changes in a folder.
+def watched(session: SparkSession, seconds: int, folder: Path) -> Iterator[Callable[[], None]]:
+    """Interrupt the work of a session, with an error, after so long a time in which nothing happens.
 
-    Spark itself waits for ever for executors that are lost. Without a folder, the time is that of the whole work.
+    Spark itself waits for ever for executors that are lost. What happens is a change in a folder, to which tasks write,
+    or a call of the function that this yields.
     """
-    ended, given_up = threading.Event(), threading.Event()
+    ended, given_up, steps = threading.Event(), threading.Event(), [0]
+
+    def advance() -> None:
+        steps[0] += 1
 
     def watch() -> None:
-        last, since = _state(folder), time.monotonic()
+        last, since = (_state(folder), steps[0]), time.monotonic()
         while not ended.wait(seconds / LOOKS):
-            state, now = _state(folder), time.monotonic()
+            state, now = (_state(folder), steps[0]), time.monotonic()
             if state != last:
                 last, since = state, now
             elif now - since > seconds:
@@ -97,11 +101,11 @@ def watched(session: SparkSession, seconds: int, folder: Path | None = None) -> 
     watcher = threading.Thread(target=watch, name="watch", daemon=True)
     watcher.start()
     try:
-        yield
+        yield advance
     except Exception as error:
         if given_up.is_set():
             raise SparkError(
-                f"The Spark job was stopped: for {seconds:,} seconds none of its tasks wrote anything. Are there"
+                f"The Spark job was stopped: for {seconds:,} seconds none of its tasks has finished. Are there"
                 " executors, and are they alive? spark.patience_seconds is how long to wait."
             ) from error
         raise
@@ -110,10 +114,8 @@ def watched(session: SparkSession, seconds: int, folder: Path | None = None) -> 
         watcher.join()
 
 
-def _state(folder: Path | None) -> frozenset[tuple[str, int]]:
+def _state(folder: Path) -> frozenset[tuple[str, int]]:
     """Return the files of a folder with their sizes."""
-    if folder is None:
-        return frozenset()
     files = []
     for path in folder.rglob("*"):
         with suppress(OSError):  # removed meanwhile

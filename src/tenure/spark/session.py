@@ -1,6 +1,7 @@
 """The Spark session: opened, watched, closed. Only what Spark Connect has too is used: data frames, no context."""
 
 import os
+import shutil
 import signal
 import sys
 import threading
@@ -28,6 +29,7 @@ def open_session(settings: SparkSettings) -> Iterator[SparkSession]:
     Raises SparkError where there is none, or no cluster answers.
     """
     is_own = settings.master is not None or settings.remote is not None
+    _require_java(settings)
     with in_words("The Spark session cannot be opened"):
         session = _open(settings)
     try:
@@ -52,13 +54,19 @@ def _open(settings: SparkSettings) -> SparkSession:
         builder = builder.config(name, value)
     before = signal.getsignal(signal.SIGINT)
     try:
-        if QUIET in settings.config or "spark.log.level" in os.environ:
+        if QUIET in settings.config:
             return builder.getOrCreate()
         with _silenced():
             return builder.config(QUIET, "OFF").getOrCreate()
     finally:
         with suppress(ValueError):  # not the main thread
             signal.signal(signal.SIGINT, before)  # Spark replaces it
+
+
+def _require_java(settings: SparkSettings) -> None:
+    starts = settings.master is not None or (settings.remote or "").startswith("local")
+    if starts and "JAVA_HOME" not in os.environ and shutil.which("java") is None:
+        raise SparkError("There is no Java, which Spark needs: install version 17, or use spark.remote=sc://host:port.")
 
 
 @contextmanager

@@ -6,7 +6,7 @@ saved as Parquet. They are not part of this repository:
     uv run python experiments/online_retail.py LINES.parquet SALES.csv
 
 Lines without a customer are left out; cancellations and returns are netted within the customer's day, and a day whose
-net is zero or below is no purchase.
+net is zero or below is no purchase. The country is that of the day's first line.
 """
 
 import sys
@@ -22,9 +22,11 @@ def main(lines_path: str, sales_path: str) -> None:
             "customer_id": named["Customer ID"].astype("int64"),
             "date": named["InvoiceDate"].dt.strftime("%Y-%m-%d"),
             "amount": named["Quantity"] * named["Price"],
+            "country": named["Country"],
         }
     )
-    days = sales.groupby(["customer_id", "date"], as_index=False)["amount"].sum().round(2)
+    days = sales.groupby(["customer_id", "date"], as_index=False).agg({"amount": "sum", "country": "first"})
+    days["amount"] = days["amount"].round(2)
     bought = days[days["amount"] > 0]
     bought.to_csv(sales_path, index=False)
     print(f"{len(lines) - len(named):,} of {len(lines):,} lines have no customer.")

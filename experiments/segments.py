@@ -221,7 +221,8 @@ def measure_cost():
 
 def compare_log(place, segment, others):
     path, _, cutoff = place.partition("@")
-    fixed = ["fit.method=laplace", "backtest.baselines.names=[zero]", f"transactions.path={path}"]
+    fixed = ["fit.method=laplace", "fit.spend_model=gamma_gamma"]  # the default spend model has no segments
+    fixed += ["backtest.baselines.names=[zero]", f"transactions.path={path}"]
     backtests = []
     print("| log | fit | CRPS of purchases | CRPS of spend | bias of purchases | bias of spend |")
     print("|---|---|---|---|---|---|")

@@ -10,7 +10,7 @@ from populations import CHANCES
 
 from tenure.posterior import Posterior
 from tenure.scorer import COLUMNS, EXPECTED, HorizonWarning, Params, ScoreError, Scorer
-from tenure.scorer.kernel import interval_ranks
+from tenure.scorer.quantiles import interval_ranks
 from tenure.summary import SummaryError
 
 CONTRACT = [

@@ -10,7 +10,7 @@ from segmented import CHANNELS, QUICK, TINY, customers, summary
 
 from tenure.fit import Fit, FitError, check_fit, fit_models
 from tenure.fit.segments import SegmentedTarget, SegmentsError, all_effects, shrink_first_orders
-from tenure.fit.segments.inner import integrate, quadrature
+from tenure.fit.segments.inner import Inner, Segment, integrate, mean_ratio, quadrature
 from tenure.fit.target import purchase_target, spend_target
 from tenure.posterior import Posterior, PosteriorError, PosteriorFileError
 from tenure.purchase import MODELS
@@ -86,6 +86,25 @@ def test_the_integral_over_a_segments_effects_is_that_of_brute_force(kind, base)
     exact = np.log(exact) + top - 0.5 * target.effects * np.log(2 * np.pi)
     assert quadrature(segment, u, spreads, inner, 15)[0] == pytest.approx(exact, abs=1e-4)
     assert inner.log_integral[0] == pytest.approx(exact, abs=0.1)  # by Laplace's method
+
+
+class Parabola:
+    """A log-likelihood of one coordinate."""
+
+    def __init__(self, curvature: float) -> None:
+        self.curvature = curvature
+
+    def likelihoods(self, u):
+        return -0.5 * self.curvature * u[:, 0] ** 2, -self.curvature * u
+
+
+def test_a_ratio_beyond_the_floats_where_the_density_vanishes_is_no_error():
+    """At the outer of three nodes one density is exp(-1500) of the other: the mean is that of the middle one alone."""
+    exact, evaluated = (Segment(Parabola(curvature), (0,), 1) for curvature in (0.0, 1000.0))
+    inner = Inner(np.zeros(1), np.zeros((1, 1)), np.ones((1, 1, 1)))
+    of_ratio, spread = mean_ratio(exact, evaluated, np.zeros((1, 1)), np.ones((1, 1)), inner, 3)
+    assert of_ratio == pytest.approx(np.log(1.5), rel=1e-12)  # the middle node has two thirds of the weight
+    assert spread == pytest.approx(0.0, abs=1e-12)
 
 
 def test_a_segment_without_data_has_the_effects_of_a_new_one():

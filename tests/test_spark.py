@@ -355,7 +355,7 @@ def test_a_job_without_pyspark_says_what_to_install(monkeypatch: pytest.MonkeyPa
     monkeypatch.setitem(sys.modules, "pyspark", None)
     settings = compose_settings("score", ["engine=spark", "summary.path=customers.parquet"])
     with pytest.raises(InputError, match="uv sync --group spark"):
-        engine_of(settings, None, None, ())
+        engine_of(settings, None, None, (), None)
 
 
 def test_only_the_api_that_spark_connect_has_is_used_and_nothing_else_imports_spark() -> None:
@@ -381,6 +381,7 @@ def test_only_the_api_that_spark_connect_has_is_used_and_nothing_else_imports_sp
         (["spark.partitions=0"], "spark.partitions must be from 1 up"),
         (["spark.patience_seconds=1"], "from 10 up"),
         (["summary.table=shop.customers"], "null unless engine=spark"),
+        (["engine=spark", "hash_ids=true"], "would show the salt"),
         (["engine=spark", "summary.path=a.parquet", "summary.table=b"], "null if summary.path is set"),
         (["engine=spark", "summary.table=b", "score.columns=[as_of]"], r"summary\.as_of must be the day"),
         (["engine=spark", "score.horizon=365"], "there is no setting score.horizon"),

@@ -11,7 +11,8 @@ from ..scorer import NEW_SEGMENT
 from ..summary import FADED
 from .acquisition import NewCustomers
 from .channels import value_channels
-from .dictionary import DISAGREEMENTS, KEEP, tabulate_dictionary
+from .columns import DISAGREEMENTS, KEEP
+from .dictionary import tabulate_dictionary
 from .following import Sample
 from .futures import Floats, simulate_blocks
 from .history_file import HistoryFile

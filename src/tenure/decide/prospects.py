@@ -15,8 +15,8 @@ import pandas as pd
 from ..settings import REST
 from . import equity
 from .bands import Widening, drifts_of
+from .columns import CHURN, EQUITY, FORECAST, PAST_FORECASTS, RETENTION
 from .curves import discounts, mean_discount
-from .dictionary import CHURN, EQUITY, FORECAST, PAST_FORECASTS, RETENTION
 from .equity import (
     Concentration,
     FutureCohorts,

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 import pandas as pd
 
-from .dictionary import RETURNS
+from .columns import RETURNS
 from .futures import Floats
 from .groups import GroupSums
 from .segments import ALL

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from .columns import CUSTOMERS, DISAGREEMENTS, KEEP, TOP, WIN_BACK
 from .costs import cost_of
-from .dictionary import CUSTOMERS, DISAGREEMENTS, KEEP, TOP, WIN_BACK
 from .futures import Block, Floats, simulate_blocks
 from .groups import GroupSums
 from .history import AGES, summary_columns, to_dates

@@ -9,7 +9,7 @@ import pandas as pd
 from ..settings import REST
 from ..streams import stream
 from .acquisition import NewCustomers, tabulate_acquisition
-from .dictionary import ACQUISITION, COHORTS, STAGES, TIERS, WIN_BACK, Column
+from .columns import ACQUISITION, COHORTS, STAGES, TIERS, WIN_BACK, Column
 from .futures import Floats, simulate_blocks
 from .groups import GroupSums
 from .history import AGES

@@ -6,6 +6,7 @@ from typing import Any, Protocol
 
 from tenure import registry
 from tenure.batch import PartFiles, ScoreFolder, Sums
+from tenure.id_hashing import IdHashing
 from tenure.settings import SPARK, ScoreJobSettings
 from tenure.transactions import AccountedLog
 
@@ -26,6 +27,10 @@ class Parts(Protocol):
     @property
     def groups(self) -> list[tuple[Any, ...]]:
         """Return the values of the columns to total by."""
+
+    @property
+    def hashing(self) -> IdHashing | None:
+        """Return the hashing of the ids; None where they are as in the input."""
 
     @property
     def customers(self) -> int:
@@ -61,11 +66,15 @@ class Engine(Protocol):
 
 
 def engine_of(
-    settings: ScoreJobSettings, loaded: registry.Loaded, folder: ScoreFolder, segments: Sequence[str]
+    settings: ScoreJobSettings,
+    loaded: registry.Loaded,
+    folder: ScoreFolder,
+    segments: Sequence[str],
+    hashing: IdHashing | None,
 ) -> AbstractContextManager[Engine]:
     """Return the engine of the settings, which is open within the block."""
     if settings.engine != SPARK:
-        return nullcontext(LocalEngine(settings, loaded, folder, segments))
+        return nullcontext(LocalEngine(settings, loaded, folder, segments, hashing))
     from .spark_engine import open_engine  # noqa: PLC0415 (an optional dependency)
 
     return open_engine(settings, loaded, folder, segments)

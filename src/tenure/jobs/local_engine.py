@@ -5,6 +5,7 @@ from typing import Any
 
 from tenure import registry, units
 from tenure.batch import CustomerParts, PartFiles, ScoreFolder, Sums, divide
+from tenure.id_hashing import IdHashing
 from tenure.rfm import HISTORY
 from tenure.settings import ScoreJobSettings
 from tenure.summary_file import SummaryCheck
@@ -18,9 +19,15 @@ class LocalEngine:
     """Scoring on this machine."""
 
     def __init__(
-        self, settings: ScoreJobSettings, loaded: registry.Loaded, folder: ScoreFolder, segments: Sequence[str]
+        self,
+        settings: ScoreJobSettings,
+        loaded: registry.Loaded,
+        folder: ScoreFolder,
+        segments: Sequence[str],
+        hashing: IdHashing | None,
     ) -> None:
-        self.settings, self.loaded, self.folder, self.segments = settings, loaded, folder, segments
+        self.settings, self.loaded, self.folder = settings, loaded, folder
+        self.segments, self.hashing = segments, hashing
         self.as_of: str | None = None
         self.log: AccountedLog | None = None
 
@@ -35,7 +42,8 @@ class LocalEngine:
         further = [name for name in settings.score.columns if name in HISTORY]
         further += [name for name in self.segments if name not in settings.by]
         check = SummaryCheck(settings.by, seen, self.segments)
-        self.parts = divide(self.customers.summary, self.folder.customers, settings.score.part_rows, check, further)
+        rows, folder = settings.score.part_rows, self.folder.customers
+        self.parts = divide(self.customers.summary, folder, rows, check, further, self.hashing)
         compare_units(seen, self.customers, self.loaded.scorer, settings.score)
         return self.parts
 

@@ -13,6 +13,7 @@ from typing import Any
 from tenure import invocation, paths, registry
 from tenure.batch import PartFiles, Scored, ScoreFolder, join
 from tenure.errors import InputError, Reason
+from tenure.id_hashing import hashing_of
 from tenure.output import atomic_file, is_described, keep, refuse_input
 from tenure.record import Record
 from tenure.review import Verdict
@@ -38,7 +39,7 @@ class FailedReviewError(InputError):
 
 def run(settings: ScoreJobSettings, config: str) -> Result:
     """Score and print the totals; return the result."""
-    folder = ScoreFolder(settings.output)
+    folder, hashing = ScoreFolder(settings.output), hashing_of(settings.hash_ids)
     folder.require_writable()
     if settings.summary.table is None:
         refuse_input(settings.output, [settings.summary.path or settings.transactions.path])
@@ -49,7 +50,7 @@ def run(settings: ScoreJobSettings, config: str) -> Result:
     require_supported(loaded.scorer, settings, model)
     segments = segments_of(loaded.scorer)
     carry_segments(settings.transactions, segments, f"{model}, fitted by segments,")
-    with folder.locked(), engine_of(settings, loaded, folder, segments) as engine:
+    with folder.locked(), engine_of(settings, loaded, folder, segments, hashing) as engine:
         engine.read()
         if engine.log is not None:
             console.print_reconciliation(engine.log.reconciliation)
@@ -92,7 +93,7 @@ def _score(
     job = folder.claim(job_of(loaded, parts, engine.part_size(), about, settings), restart=settings.restart)
     params = Params(**settings.score.params(), seed=settings.seed)
     files = PartFiles(folder.path, job, params, tuple(settings.by), parts.groups)
-    facts = {**about, "params": asdict(params), "customers": parts.customers}
+    facts = {**about, "params": asdict(params), "customers": parts.customers, "hash_ids": settings.hash_ids}
     name = scoring_name(settings, about["model"], about["as_of"])
     with _published(folder) as joined:
         with registry.open_run(settings.registry, "score", config, name) as opened:
@@ -149,6 +150,7 @@ def job_of(
             "digest": parts.digest,
             "further": parts.further,
         },
+        "salt": {"hash_ids": False} if parts.hashing is None else {"hash_ids": True, "digest": parts.hashing.digest},
         "part size": dict(part_size),
     }
 

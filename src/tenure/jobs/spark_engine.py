@@ -56,6 +56,7 @@ class SparkEngine:
             delta=getattr(loaded.scorer, "delta", None) if is_log else None,
             rows=settings.score.part_rows,
         )
+        self.hashing = None  # the settings refuse it
         self.as_of: str | None = None
         self.log: AccountedLog | None = None
         self.numbers: list[int] = []

@@ -13,12 +13,14 @@ from numpy.typing import NDArray
 
 from ..counter_random import customer_keys
 from ..spend.order_evidence import Evidence
+from .arrays import Cache, Customers, Floats, Outputs, Question
 from .columns import TOTALS, WIDTH
 from .exact_sums import BINS, limit_of, rounding_of
 from .groups import blocks
-from .kernel import Cache, Customers, Floats, Outputs, Question, interval_ranks, score_block
+from .kernel import score_block
 from .models import Draws, Populations
 from .params import Params
+from .quantiles import interval_ranks
 from .results import Futures, Months, Totals
 
 MONTH = 365.0 / 12.0
@@ -118,7 +120,7 @@ def score_batches(
     # Copies: pandas may return a read-only view, for which the kernel would be compiled once more.
     x, t_x, T = (customers[name].to_numpy(np.float64, copy=True) for name in ("frequency", "recency", "T"))
     # Without outcomes nothing is simulated.
-    keys = customer_keys(customers["customer_id"] if request.with_outcomes else (), request.params.seed)
+    keys = customer_keys(customers["customer_id"].tolist() if request.with_outcomes else (), request.params.seed)
     draws, places = populations.draws[0], populations.places
     cells = codes * len(populations.draws) + places
     order = np.lexsort((t_x, T, x, cells))

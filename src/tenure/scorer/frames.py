@@ -9,9 +9,9 @@ import numpy as np
 import pandas as pd
 
 from ..summary import CustomerSummary
+from .arrays import Floats
 from .batching import KernelOutput, ScoreRequest, sum_extrapolated, sum_months
 from .columns import COLUMNS, SQUARES
-from .kernel import Floats
 from .results import Scores, Totals
 
 UNSTABLE_MEANS = 0.1

@@ -15,7 +15,7 @@ from ..purchase.dispatch import COMPILED as PURCHASE
 from ..spend import MODELS as SPEND_MODELS
 from ..spend.dispatch import COMPILED as SPEND
 from ..spend.order_evidence import Evidence, evidence_of
-from .kernel import Cache, Floats, Population, allocate_cache
+from .arrays import Cache, Floats, Population, allocate_cache
 
 
 @dataclass(frozen=True)

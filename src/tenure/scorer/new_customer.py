@@ -10,8 +10,8 @@ import pandas as pd
 from ..posterior import Posterior
 from ..streams import stream
 from ..summary import CustomerSummary, FirstOrders
+from .arrays import Floats
 from .batching import ScoreRequest, score_batches
-from .kernel import Floats
 from .models import Draws, Populations
 from .params import ScoreError
 from .results import NewCustomer, Totals

@@ -8,10 +8,10 @@ from numpy.typing import NDArray
 
 from ..posterior import Posterior
 from ..summary import CustomerSummary
+from .arrays import Floats
 from .batching import ScoreRequest, no_windows, score_batches
 from .columns import TOTAL_CLV, TOTAL_EXPECTED_CLV, TOTAL_EXPECTED_PURCHASES, TOTAL_PURCHASES
 from .exact_sums import add_bins
-from .kernel import Floats
 from .params import Params
 from .segments import SegmentPopulations
 

@@ -1,5 +1,7 @@
 """Order statistics of a customer's draws: the ends of an interval, in a few passes."""
 
+import math
+
 import numpy as np
 
 from ..caching import njit
@@ -74,3 +76,13 @@ def _select(values, size, rank):
             return values[rank]
         low, high = (i, high) if rank >= i else (low, j)
     return values[rank]
+
+
+@njit()
+def interval_ranks(draws, level):
+    """Compute the ranks, from 0, of a central interval's ends among sorted draws."""
+    tail = 0.5 * (1.0 - level)
+    # Less 1e-9 before rounding up: 0.05 * 1000 is 50.00000000000004 in binary.
+    low = max(math.ceil(tail * draws - 1e-9) - 1, 0)
+    high = max(math.ceil((1.0 - tail) * draws - 1e-9) - 1, 0)
+    return low, min(high, draws - 1)

@@ -9,10 +9,11 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from .arrays import Floats
 from .columns import TOTAL_CLV, TOTAL_EXPECTED_CLV, TOTAL_EXPECTED_PURCHASES, TOTAL_PURCHASES, TOTALS
 from .exact_sums import BINS, MOST_CUSTOMERS, MOST_UNITS, add_bins
-from .kernel import Floats, interval_ranks
 from .params import Params
+from .quantiles import interval_ranks
 
 ENDS = ("expected", "low", "high", "mean_low", "mean_high")
 

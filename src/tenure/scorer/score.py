@@ -13,12 +13,12 @@ from numpy.typing import NDArray
 from ..posterior import Posterior
 from ..streams import stream
 from ..summary import CustomerSummary
+from .arrays import Floats
 from .bare import BarePopulations
 from .batching import KernelOutput, ScoreRequest, expect_new_customer, score_batches
 from .columns import COLUMNS, COUNTS, EXPECTED, RESIDUAL
 from .frames import count_free, frame_of, scores_of
 from .groups import group
-from .kernel import Floats
 from .models import Draws, Populations
 from .new_customer import first_orders, mix, value_new_customer
 from .params import Params, refuse_no_end, require_draws

@@ -4,6 +4,7 @@ import re
 from dataclasses import dataclass, field
 
 from ..bounds import LEAST_RATE
+from ..summary import COLUMNS
 from .campaign import CampaignSettings, MeasureSettings
 from .checks import require, require_choice
 from .decide import DecideSettings
@@ -36,6 +37,7 @@ class ScoreJobSettings:
         residual: whether to add the clv without a horizon: columns residual_clv, residual_low, residual_high and so on.
         engine: where customers are scored. local: on this machine; spark: in the executors of a Spark cluster.
         spark: the Spark session of engine=spark.
+        hash_ids: whether to write hashed ids: HMAC-SHA256 with the salt in TENURE_ID_SALT in the environment.
         transactions: the purchase log.
         summary: a customer summary to score instead of a log.
         rfm: the end of observation.
@@ -53,6 +55,7 @@ class ScoreJobSettings:
     residual: bool = False
     engine: str = LOCAL
     spark: SparkSettings = field(default_factory=SparkSettings)
+    hash_ids: bool = False
     transactions: TransactionsSettings = field(default_factory=TransactionsSettings)
     summary: SummarySettings = field(default_factory=SummarySettings)
     rfm: ObservedSettings = field(default_factory=ObservedSettings)
@@ -69,7 +72,14 @@ class ScoreJobSettings:
         rate, rule = self.score.discount_rate, f"at least {LEAST_RATE:g} with residual=true, which has no other end"
         require(not self.residual or rate >= LEAST_RATE, "score.discount_rate", rule, rate)
         require(0 <= self.seed < 2**63, "seed", "from 0 to 2^63 - 1", self.seed)
+        names_customers = self.hash_ids and COLUMNS[0] in self.by
+        require(not names_customers, "by", f"without {COLUMNS[0]} with hash_ids=true", self.by)
         require_choice("engine", self.engine, ENGINES)
+        is_right = not self.hash_ids or self.engine != SPARK
+        rule = (
+            "false with engine=spark, whose plans would show the salt: hash the ids of its input"
+        )
+        require(is_right, "hash_ids", rule, self.hash_ids)
         is_right = self.summary.table is None or self.engine == SPARK
         require(is_right, "summary.table", "null unless engine=spark, whose tables it names", self.summary.table)
         if self.summary.source is not None:
@@ -93,6 +103,7 @@ class DecideJobSettings:
         model: model to decide with: by alias (models:/clv@champion), by number (models:/clv/3, models:/clv/latest) or
             of a training run (runs:/ and its id).
         output: path of a new folder; an atomic write: complete or absent.
+        hash_ids: whether to write hashed ids: HMAC-SHA256 with the salt in TENURE_ID_SALT in the environment.
         transactions: the purchase log.
         rfm: the end of observation.
         score: horizon, discounting, margin and level.
@@ -104,6 +115,7 @@ class DecideJobSettings:
 
     model: str = CHAMPION
     output: str = "decisions"
+    hash_ids: bool = False
     transactions: TransactionsSettings = field(default_factory=TransactionsSettings)
     rfm: ObservedSettings = field(default_factory=ObservedSettings)
     score: TrustedScoreSettings = field(default_factory=TrustedScoreSettings)

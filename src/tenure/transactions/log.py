@@ -122,6 +122,10 @@ class Transactions:
         for at in range(shares):
             yield self if shares == 1 else replace(self, tables=self.tables.of_share(at, shares))
 
+    def sample(self, share: float) -> Transactions:
+        """Return the log of a sample of the customers, by a hash of their ids; the account of the rows stays."""
+        return replace(self, tables=self.tables.of_sample(share))
+
     def acquired_before(self) -> Any | None:
         """Return the `customer_id` of left-truncated customers; None if the log has no dates of acquisition."""
         dated = self.tables.acquired

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from itertools import product
 
 import numpy as np
+from scipy.special import logsumexp
 
 from tenure.kernel_table import Floats
 
@@ -160,11 +161,11 @@ def mean_ratio(
     for z, term in _terms(evaluated, u, spreads, inner, nodes):
         logs.append(exact.log_density(u, spreads, z)[0] - evaluated.log_density(u, spreads, z)[0])
         terms.append(term)
-    weights, ratios = np.exp(np.array(terms) - np.max(terms, axis=0)), np.array(logs)
-    weights /= weights.sum(axis=0)
-    mean = (weights * ratios).sum(axis=0)
-    spread = (weights * (ratios - mean) ** 2).sum(axis=0)
-    return mean + np.log((weights * np.exp(ratios - mean)).sum(axis=0)), float(np.sqrt(spread.mean()))
+    log_weights = np.array(terms) - logsumexp(terms, axis=0)
+    weights, ratios = np.exp(log_weights), np.array(logs)
+    near = np.where(weights > 0.0, ratios, 0.0)  # far away a ratio may be infinite, or its exponential
+    spread = (weights * (near - (weights * near).sum(axis=0)) ** 2).sum(axis=0)
+    return np.asarray(logsumexp(log_weights + ratios, axis=0)), float(np.sqrt(spread.mean()))
 
 
 def _terms(

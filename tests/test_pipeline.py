@@ -114,7 +114,7 @@ def test_what_was_found_before_a_stage_fails_has_been_handed_over(
         raise KeyboardInterrupt
 
     monkeypatch.setattr("tenure.pipeline.training.judge", passing)
-    monkeypatch.setattr("tenure.pipeline.training.summarize", interrupt)
+    monkeypatch.setattr("tenure.pipeline.training.LogCustomers.compress", interrupt)
     listener = Listener()
     with pytest.raises(KeyboardInterrupt):
         pipeline.train(log, settings_of(), observer=listener)

@@ -20,7 +20,7 @@ def scores(posterior: Posterior, summaries: pd.DataFrame) -> Scores:
 
 
 def _outlook(scores: Scores, summaries: pd.DataFrame, drift: Drift) -> dict[str, float]:
-    return forecast_base(scores, summaries["frequency"], Drifts(drift))
+    return forecast_base([(scores, summaries["frequency"])], Drifts(drift))
 
 
 def test_totals_are_the_scorers_and_a_world_that_does_not_change_adjusts_nothing(

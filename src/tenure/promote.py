@@ -61,13 +61,17 @@ class PairedScores:
 
 @dataclass(frozen=True)
 class Comparison:
-    """Two recipes fitted on the days up to `cutoff` and compared with the days to `end`. It names no customer."""
+    """Two recipes fitted on the days up to `cutoff` and compared with the days to `end`. It names no customer.
+
+    `sampled_from` is the number of all customers, where those that are compared are a sample of them.
+    """
 
     cutoff: date
     end: date
     customers: int
     spend: PairedScores
     purchases: PairedScores
+    sampled_from: int | None = None
 
     @property
     def is_challenger_good_enough(self) -> bool:
@@ -82,6 +86,8 @@ class Comparison:
         """Return the deciding comparison as a sentence."""
         spend = self.spend
         how = f"its mean CRPS of spend differs by {spend.difference:+.4g} ± {spend.difference_se:.2g}"
+        if self.sampled_from is not None:
+            how += f", over {self.customers:,} of {self.sampled_from:,} customers, a sample by a hash of their ids"
         if self.is_challenger_good_enough:
             return f"the challenger is not worse by more than {TOLERATED:g} standard errors: {how}"
         return f"the challenger is worse by more than {TOLERATED:g} standard errors, or the difference is NaN: {how}"
@@ -174,7 +180,8 @@ def compare_recipes(split: Split, champion: Posterior, challenger: Posterior, *,
             rows, [of.purchases for of in futures], [table["expected_purchases"] for table in expected]
         )
     scores = {outcome: accumulator.paired_scores() for outcome, accumulator in accumulators.items()}
-    return Comparison(split.cutoff, split.end, len(customers), **scores)
+    everyone = None if split.everyone is None else split.counts.customers
+    return Comparison(split.cutoff, split.end, len(customers), **scores, sampled_from=everyone)
 
 
 class _Accumulator:

@@ -1,17 +1,18 @@
 """The estimator: fit customers, score them, backtest, save."""
 
 import datetime as dt
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from functools import partial
 from typing import Any, Self, Unpack
 
 import pandas as pd
 
 from tenure.fit import prior_population, summarize_prior
 from tenure.pipeline import Evaluation, evaluate, fit_whole
-from tenure.rfm import EVERYONE, AcquisitionWindow, CompressedSummary
+from tenure.rfm import EVERYONE, AcquisitionWindow, CompressedSummary, LogCustomers, end_of
 from tenure.scorer import Scorer
 from tenure.settings import TrainSettings
-from tenure.summary import CustomerSummary
 from tenure.totals import estimate_drifts
 
 from .customers import Customers, collected, customers_of, read_log, summary_of
@@ -105,8 +106,7 @@ class CLV(ScoringModel):
             FitError: for customers that the models cannot be fitted to.
         """
         self.set_params(**settings)
-        customers, fitted = self._read(data, as_of)
-        self._state = _fit(customers, fitted.summary, self._settings)
+        self._state = _fit(*self._read(data, as_of), self._settings)
         return self
 
     def prior(self, data: object, *, as_of: Day | None = None, level: float = 0.9) -> pd.DataFrame:
@@ -123,8 +123,8 @@ class CLV(ScoringModel):
         Returns a table with the columns `median`, `low`, `high` and a row per quantity: repeat purchases of an active
         customer in a year, those of a new customer, the share of customers without one, mean spend per purchase.
         """
-        _, fitted = self._read(data, as_of)
-        prior = prior_population(fitted.summary, self._settings.fit, seed=self._settings.seed)
+        _, base = self._read(data, as_of)
+        prior = prior_population(base, self._settings.fit, seed=self._settings.seed)
         return summarize_prior(prior, level)
 
     def backtest(self, log: object, cutoff: Day | None = None, **settings: Unpack[FitWords]) -> Evaluation:
@@ -145,26 +145,32 @@ class CLV(ScoringModel):
         used = settings_of(words, AllWords, f"{CALLER}.backtest")
         return evaluate(read_log(log, used).transactions, used)
 
-    def _read(self, data: object, as_of: Day | None) -> tuple[Customers, Customers]:
-        """Return the customers of a log or a summary, and those of them that are fitted."""
-        data = collected(data, "data")
+    def _read(self, data: object, as_of: Day | None) -> tuple[Callable[[], Customers], CompressedSummary]:
+        """Return a function that returns the customers of a log or a summary, and those that are fitted, compressed."""
+        data, settings = collected(data, "data"), self._settings
         customers = summary_of(data, "data", day_of(as_of, "as_of"))
         if customers is not None:
-            return customers, customers
-        log = read_log(data, self._settings, "data")
-        orders = self._settings.fit.needs_orders
-        customers = customers_of(log, self._settings, with_orders=orders)
-        window = AcquisitionWindow.of(self._settings.rfm, log.transactions)
-        if window == EVERYONE:
-            return customers, customers
-        return customers, customers_of(log, self._settings, window, with_orders=orders)
+            return _held(customers), CompressedSummary.of(customers.summary, settings.fit.segments)
+        log = read_log(data, settings, "data")
+        window, orders = AcquisitionWindow.of(settings.rfm, log.transactions), settings.fit.needs_orders
+        read = partial(customers_of, log, settings, with_orders=orders)
+        end, most = end_of(log.transactions, settings.rfm.end), settings.backtest.judge_customers
+        everyone = LogCustomers(log.transactions, end, with_orders=orders, most=most)
+        if everyone.are_many:  # one table of them is made only where it is used
+            return read, replace(everyone, window=window).compress(settings.fit.segments)
+        customers = read()
+        included = customers if window == EVERYONE else read(window)
+        return _held(customers), CompressedSummary.of(included.summary, settings.fit.segments)
 
 
-def _fit(customers: Customers, fitted: CustomerSummary, settings: TrainSettings) -> Fitted:
+def _held(customers: Customers) -> Callable[[], Customers]:
+    return lambda: customers
+
+
+def _fit(read_customers: Callable[[], Customers], base: CompressedSummary, settings: TrainSettings) -> Fitted:
     """Fit some of the customers; all of them are scored later."""
-    result, seed = fit_whole(fitted, settings)
+    result, seed = fit_whole(base, settings)
     scorer = Scorer(result.posterior.thin(settings.fit.joint_draws))
-    until = fitted.as_of or dt.date.max  # of past errors, which are none
+    until = base.as_of or dt.date.max  # of past errors, which are none
     drifts = estimate_drifts({}, until, settings.backtest.drift, seed=settings.seed)
-    compressed = CompressedSummary.of(fitted, settings.fit.segments)
-    return Fitted(result.posterior, scorer, drifts, customers, FitResult(result, compressed, seed))
+    return Fitted(result.posterior, scorer, drifts, read_customers, FitResult(result, base, seed))

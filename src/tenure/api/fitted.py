@@ -52,7 +52,7 @@ class Fitted:
         posterior: all draws.
         scorer: the scorer; its draws are the joint draws.
         drifts: the drift of totals; None where a loaded model has none.
-        customers: those of the fit; None for a loaded model, which has no customer data.
+        read_customers: returns those of the fit; None for a loaded model, which has no customer data.
         result: the fit; None for a loaded model.
         about: facts of a loaded model.
         stored: reads the diagnostics of a loaded model.
@@ -61,10 +61,15 @@ class Fitted:
     posterior: Posterior
     scorer: Scorer
     drifts: Drifts | None
-    customers: Customers | None = None
+    read_customers: Callable[[], Customers] | None = None
     result: FitResult | None = None
     about: Mapping[str, str] = field(default_factory=dict)
     stored: Callable[[], Mapping[str, float]] | None = None
+
+    @cached_property
+    def customers(self) -> Customers | None:
+        """Return the customers of the fit, one table; None for a loaded model."""
+        return None if self.read_customers is None else self.read_customers()
 
     def diagnostics(self) -> dict[str, float]:
         """Return the diagnostics; raise NotFittedError where a loaded model has none."""

@@ -2,20 +2,20 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
-from functools import partial
+from dataclasses import dataclass, field, fields
+from functools import cached_property, partial
 from os import PathLike
 from pathlib import Path
 from typing import Any, Unpack
 
 from tenure import pipeline
 from tenure.pipeline import StageFit
-from tenure.rfm import AcquisitionWindow, CompressedSummary
+from tenure.rfm import AcquisitionWindow
 from tenure.scorer import Scorer
 from tenure.settings import SettingsError, TrainSettings
 
 from . import saved
-from .customers import Customers, customers_of, read_log, typed_ids
+from .customers import Customers, Log, customers_of, read_log, typed_ids
 from .estimator import CLV
 from .fitted import FitResult, Fitted, NotFittedError
 from .saved import SavedModelError
@@ -71,11 +71,16 @@ class Training(pipeline.Training):
         drifts: the drift of totals after the end of the log.
         forecasts: of the refit, for a new customer and the customer base; None without one.
         settings: all settings.
-        customers: of the whole log.
+        log: the log, and the kind of table that it was.
     """
 
     settings: TrainSettings
-    customers: Customers
+    log: Log = field(repr=False)
+
+    @cached_property
+    def customers(self) -> Customers:
+        """Return the customers of the whole log, one table, which is summarised when it is first used."""
+        return customers_of(self.log, self.settings, with_orders=self.settings.fit.needs_orders)
 
     @property
     def clv(self) -> CLV:
@@ -94,11 +99,9 @@ class Training(pipeline.Training):
 def _model(training: Training, final: StageFit) -> CLV:
     posterior, joint = final.posterior, training.settings.fit.joint_draws
     scorer = Scorer(posterior.thin(joint), validated_horizon_days=training.data.split.horizon_days)
-    result = FitResult(
-        final.report.fit, CompressedSummary.of(final.summary, training.settings.fit.segments), final.seed
-    )
+    result = FitResult(final.report.fit, final.base, final.seed)
     about = {"verdict": training.verdict.value, "cutoff": str(training.data.split.cutoff)}
-    return CLV.of(Fitted(posterior, scorer, training.drifts, training.customers, result, about))
+    return CLV.of(Fitted(posterior, scorer, training.drifts, lambda: training.customers, result, about))
 
 
 def train(log: object, *, cutoff: Day | None = None, **settings: Unpack[TrainWords]) -> Training:
@@ -126,7 +129,7 @@ def train(log: object, *, cutoff: Day | None = None, **settings: Unpack[TrainWor
     read = read_log(log, used)
     result = pipeline.train(read.transactions, used)
     of_pipeline: Mapping[str, Any] = {one.name: getattr(result, one.name) for one in fields(result)}
-    return Training(**of_pipeline, settings=used, customers=customers_of(read, used, with_orders=used.fit.needs_orders))
+    return Training(**of_pipeline, settings=used, log=read)
 
 
 def load(path: str | PathLike[str]) -> CLV:

@@ -81,6 +81,7 @@ class FitWords(WindowWords, total=False):
     priors: Any
     baselines: Table
     drift: Table
+    judge_customers: int | None
     review: Any
     seed: int
 

@@ -1,6 +1,6 @@
 """The evaluation of one holdout: the model and its baselines on the same customers and days, and totals with drift."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field
 from typing import Any
@@ -19,6 +19,7 @@ from tenure.totals.adjusted import adjusted_metrics
 from tenure.totals.drift import DRAWS, is_near
 from tenure.transactions import Transactions
 
+from .base_totals import forecast_totals
 from .baselines import BASELINES, BaselineInputs
 from .comparison import compare_forecasts, comparison_metrics
 from .forecast import model_forecast
@@ -64,8 +65,11 @@ def evaluate_holdout(
     seed: int,
     past_errors: Mapping[str, Sequence[PastError]] | None = None,
     failures: Failures | None = None,
+    advance: Callable[[int], None] | None = None,
 ) -> tuple[Backtest, Holdout]:
     """Forecast a holdout by the model and by the baselines, and measure all; return the model's backtest too.
+
+    Where the split has a sample of the customers, these are measured; the model's totals are of all customers.
 
     Args:
         transactions: the log; forecasts use the days up to the cut-off.
@@ -77,12 +81,18 @@ def evaluate_holdout(
         past_errors: by outcome, of other origins; the drift is estimated from those of about this horizon that ended
             by the cut-off.
         failures: records the baselines that fail, which are then left out; without it they raise.
+        advance: called with numbers of customers whose totals are forecast, where they are not measured one by one.
     """
     common: dict[str, Any] = {"horizon_days": split.horizon_days, "seed": seed}
     forecast = model_forecast(scorer, split.calibration, level=level, **common)
-    model = measure_forecast(split, forecast, level=level, rng=stream(seed, "backtest.measure", forecast.name))
+    rng = stream(seed, "backtest.measure", forecast.name)
+    totals = None
+    if split.everyone is not None:
+        totals = forecast_totals(scorer, split, level=level, seed=seed, advance=advance)
+    model = measure_forecast(split, forecast, level=level, rng=rng, totals=totals)
+    judged = split.judged_log(transactions)
     inputs = BaselineInputs(
-        transactions,
+        judged,
         split.calibration,
         posterior=scorer.posterior,
         draws=scorer.draws,
@@ -105,7 +115,7 @@ def evaluate_holdout(
         drifts,
         adjusted,
         {name: error for name, error in new_errors.items() if error is not None},
-        measure_spend_change(transactions, split),
+        measure_spend_change(judged, split),
     )
 
 
@@ -137,11 +147,10 @@ def _estimate_drifts(
 def _adjusted_metrics(
     model: Backtest, name: str, drift: Drift, level: float, rng: np.random.Generator
 ) -> dict[str, float]:
-    outcome = model.outcome(name)
-    return adjusted_metrics(outcome.actual.sum(), outcome.totals, drift, level=level, rng=rng)
+    total = model.outcome(name).total
+    return adjusted_metrics(total.actual, total.draws, drift, level=level, rng=rng)
 
 
 def _past_error(model: Backtest, name: str, split: Split) -> PastError | None:
-    outcome = model.outcome(name)
-    actual, expected = outcome.actual.sum(), outcome.expected.sum()
-    return PastError.of(actual, expected, outcome.totals, cutoff=split.cutoff, end=split.end)
+    total = model.outcome(name).total
+    return PastError.of(total.actual, total.expected, total.draws, cutoff=split.cutoff, end=split.end)

@@ -5,6 +5,7 @@ spread uses sampled outcomes, because the interval of an expectation covers almo
 interval of a total is computed from column sums, because a sum of customers' quantiles is not a quantile of their sum.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -16,7 +17,7 @@ from tenure.outcomes import OUTCOMES
 
 from .forecast import Forecast
 from .metrics import METRICS, coverage_metrics, facts, outcome_metrics, p_purchase_metrics, spend_metrics
-from .outcome import BacktestError, Outcome
+from .outcome import BacktestError, Outcome, Total
 from .scores import brier, crps, randomized_pit, share_buying
 from .tables import (
     COLUMNS,
@@ -83,7 +84,14 @@ class Backtest:
         return pd.DataFrame({"purchases": self.purchases.pit, "spend": self.spend.pit})
 
 
-def measure_forecast(split: "Split", forecast: Forecast, *, level: float, rng: np.random.Generator) -> Backtest:
+def measure_forecast(
+    split: "Split",
+    forecast: Forecast,
+    *,
+    level: float,
+    rng: np.random.Generator,
+    totals: Mapping[str, Total] | None = None,
+) -> Backtest:
     """Measure a forecast of the holdout against the actual one, a block of customers at a time.
 
     Args:
@@ -91,6 +99,7 @@ def measure_forecast(split: "Split", forecast: Forecast, *, level: float, rng: n
         forecast: of the same customers over the days of the holdout.
         level: the level of the predictive intervals.
         rng: for the randomised PIT and the order of customers of equal expected spend.
+        totals: by outcome, of all customers, where the split has a sample of them.
     """
     customers = split.calibration.table
     if forecast.customers != len(customers):
@@ -100,7 +109,7 @@ def measure_forecast(split: "Split", forecast: Forecast, *, level: float, rng: n
         )
     if not 0 < level < 1:
         raise BacktestError(f"level must be between 0 and 1, got {level:g}.")
-    purchases, spend, p_purchase = _measure_customers(split, forecast, rng)
+    purchases, spend, p_purchase = _measure_customers(split, forecast, rng, totals or {})
     decile = sort_into_deciles(spend.expected, rng)
     frequency = customers["frequency"].to_numpy()
     members = (np.ones(len(customers), bool), frequency == 0, frequency > 0, decile == 1)
@@ -131,7 +140,9 @@ def measure_forecast(split: "Split", forecast: Forecast, *, level: float, rng: n
     )
 
 
-def _measure_customers(split: "Split", forecast: Forecast, rng: np.random.Generator) -> tuple[Outcome, Outcome, Floats]:
+def _measure_customers(
+    split: "Split", forecast: Forecast, rng: np.random.Generator, of_everyone: Mapping[str, Total]
+) -> tuple[Outcome, Outcome, Floats]:
     """Measure block by block; a few numbers per customer and one total per draw are kept."""
     size = forecast.customers
     actual = [split.holdout[name].to_numpy(np.float64) for name in OUTCOMES]
@@ -146,5 +157,8 @@ def _measure_customers(split: "Split", forecast: Forecast, rng: np.random.Genera
             scores[at, rows] = crps(simulated, actual[at][rows])
             pit[at, rows] = randomized_pit(simulated, actual[at][rows], uniform[at, rows])
             totals[at] += simulated.sum(axis=0, dtype=np.float64)
-    purchases, spend = (Outcome(actual[at], expected[at], scores[at], pit[at], totals[at]) for at in (0, 1))
+    purchases, spend = (
+        Outcome(actual[at], expected[at], scores[at], pit[at], totals[at], of_everyone.get(name))
+        for at, name in enumerate(OUTCOMES)
+    )
     return purchases, spend, p_purchase

@@ -33,6 +33,7 @@ _FACTS = (
     "level",
     "horizon_days",
     "customers",
+    "judged_customers",
     "repeat_buyers",
     "one_time_buyers",
     "one_time_share",
@@ -72,7 +73,7 @@ def outcome_metrics(name: str, outcome: Outcome, deciles: pd.DataFrame, level: f
 
 def _total(outcome: Outcome, level: float) -> dict[str, float]:
     """Compute the total, its interval from joint draws, and whether that covers the actual total."""
-    totals, actual, expected = outcome.totals, outcome.actual.sum(), outcome.expected.sum()
+    actual, expected, totals, _ = outcome.total
     low, high = central(totals, level)
     return {
         "actual_total": actual,
@@ -104,7 +105,7 @@ def _order(name: str, outcome: Outcome, deciles: pd.DataFrame) -> dict[str, floa
     `top_decile_most` the share of the best tenth: no order captures more. `top_decile_hits` is the share of the best
     tenth's customers who are in the tenth with the highest expectations, NaN where nobody bought. `decile_error` is the
     mean distance of expected and actual outcome over deciles, as a share of the actual mean. `largest_share` is the
-    largest customer's share of the expected total.
+    largest customer's share of the expected total, of all customers where the others are of a sample.
     """
     actual, count = outcome.actual, deciles["customers"].to_numpy(np.float64)
     hits = (top_chances(outcome.expected) * top_chances(actual)).sum() if actual.any() else np.nan
@@ -117,7 +118,7 @@ def _order(name: str, outcome: Outcome, deciles: pd.DataFrame) -> dict[str, floa
         "top_decile_most": ratio(best, actual.sum()),
         "top_decile_hits": float(hits / (0.1 * len(actual))),
         "decile_error": ratio((distance * count).sum(), actual.sum()),
-        "largest_share": outcome.expected.max() / total if (total := outcome.expected.sum()) > 0 else 0.0,
+        "largest_share": total.largest / total.expected if (total := outcome.total).expected > 0 else 0.0,
     }
 
 
@@ -162,32 +163,37 @@ def spend_metrics(purchases: Outcome, spend: Outcome) -> dict[str, float]:
 
     Not a mean of customers' means: the zeros of those who bought nothing would mix "none" with "cheap".
     """
-    expected = ratio(spend.expected.sum(), purchases.expected.sum())
-    actual = ratio(spend.actual.sum(), purchases.actual.sum())
-    counted = purchases.totals > 0
-    draws = spend.totals[counted] / purchases.totals[counted]
+    of_purchases, of_spend = purchases.total, spend.total
+    expected = ratio(of_spend.expected, of_purchases.expected)
+    actual = ratio(of_spend.actual, of_purchases.actual)
+    counted = of_purchases.draws > 0
+    draws = of_spend.draws[counted] / of_purchases.draws[counted]
     spread = float(draws.std(ddof=1)) if len(draws) > 1 else np.nan
     numbers = (expected, actual, ratio(expected, actual) - 1, ratio(spread, expected))
     return {f"spend_per_purchase.{name}": number for name, number in zip(_SPEND, numbers, strict=True)}
 
 
 def facts(split: "Split", level: float) -> dict[str, float]:
-    """Count customers and buyers, and correlate spend with frequency."""
-    customers = split.calibration.table
-    repeat = customers[customers["frequency"] > 0]
+    """Count customers and buyers, and correlate spend with frequency.
+
+    Counts of the calibration are of all customers; those of the holdout, and the correlation, of those in the tables.
+    """
+    customers, repeat_buyers, paying = split.counts
+    judged = split.calibration.table
     # The spend model is fitted to customers who paid for a repeat purchase.
-    paid = repeat[repeat["monetary_value"] > 0]
+    paid = judged[(judged["frequency"] > 0) & (judged["monetary_value"] > 0)]
     frequency, spend = paid["frequency"].to_numpy(np.float64), paid["monetary_value"].to_numpy(np.float64)
     spends = count_distinct(spend)
     return {
         "level": level,
         "horizon_days": split.horizon_days,
-        "customers": len(customers),
-        "repeat_buyers": len(repeat),
-        "one_time_buyers": len(customers) - len(repeat),
-        "one_time_share": 1 - len(repeat) / len(customers),
-        "free_repeat_buyers": len(repeat) - len(paid),
-        "free_repeat_share": 1 - len(paid) / len(repeat) if len(repeat) else 0.0,
+        "customers": customers,
+        "judged_customers": len(judged),
+        "repeat_buyers": repeat_buyers,
+        "one_time_buyers": customers - repeat_buyers,
+        "one_time_share": 1 - repeat_buyers / customers,
+        "free_repeat_buyers": repeat_buyers - paying,
+        "free_repeat_share": 1 - paying / repeat_buyers if repeat_buyers else 0.0,
         "distinct_repeat_frequencies": len(np.unique(frequency)),
         "distinct_repeat_spends": spends,
         "holdout_buyers": (split.holdout["purchases"] > 0).sum(),

@@ -95,9 +95,10 @@ class Rolling:
     """The tables of a rolling backtest.
 
     Args:
-        totals: by origin and outcome: actual and expected total, its raw interval and the adjusted one, and whether
-            each covers the actual total.
-        forecasts: by origin, forecast and outcome: the scores, and the model's paired difference to it.
+        totals: by origin and outcome: all customers and those that were judged one by one, actual and expected total
+            of all, its raw interval and the adjusted one, and whether each covers the actual total.
+        forecasts: by origin, forecast and outcome: the scores, and the model's paired difference to it, of the judged
+            customers; the model's bias is of all.
         drifts: by horizon and outcome: the drift for the days after the log, estimated from all of it.
         past_errors: by origin and outcome: the past errors that a training estimates its drifts from.
         wins: each win of a baseline, as a sentence.
@@ -156,6 +157,7 @@ def _totals(origin: Origin, holdout: Holdout) -> Sequence[dict[str, object]]:
             **origin.columns,
             "outcome": outcome,
             "customers": int(metrics["customers"]),
+            "judged": int(metrics["judged_customers"]),
             **{column: metrics[f"{outcome}.{name}"] for column, name in TOTALS.items()},
             "drift": holdout.drifts[outcome].source,
             "periods": holdout.drifts[outcome].periods,

@@ -88,15 +88,15 @@ def _fitted(
     settings: BacktestJobSettings,
 ) -> Iterator[tuple[Origin, Split, Posterior]]:
     """Fit once at a cut-off, whatever the number of horizons."""
-    posterior, with_orders = None, settings.fit.needs_orders
+    posterior, with_orders, most = None, settings.fit.needs_orders, settings.backtest.judge_customers
     for origin in origins:
-        at_origin = split_log(transactions, origin.cutoff, origin.end, window, with_orders=with_orders)
+        at_origin = split_log(transactions, origin.cutoff, origin.end, window, with_orders=with_orders, most=most)
         if posterior is None:
             start = time.perf_counter()
             seed = derive_seed(settings.seed, "tenure-backtest.fit", str(cutoff))
-            fitted = fit_models(at_origin.calibration, settings.fit, seed=seed)
+            fitted = fit_models(at_origin.compress(settings.fit.segments), settings.fit, seed=seed)
             posterior = fitted.posterior.thin(settings.fit.joint_draws)
-            size, method = f"{len(at_origin.calibration.table):,}", fitted.posterior.origin["method"]
+            size, method = f"{at_origin.counts.customers:,}", fitted.posterior.origin["method"]
             log.info("%s: %s customers fitted by %s in %.1f s", cutoff, size, method, time.perf_counter() - start)
         yield origin, at_origin, posterior
 

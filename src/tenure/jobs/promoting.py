@@ -10,7 +10,7 @@ from tenure.posterior import Posterior
 from tenure.promote import Comparison, Decision, PromoteError, compare_recipes, decide
 from tenure.record import Record, finite
 from tenure.review import Verdict
-from tenure.rfm import AcquisitionWindow, CompressedSummary, Split, split_log
+from tenure.rfm import AcquisitionWindow, Split, split_log
 from tenure.settings import FitSettings, PromoteSettings, carry_segments
 from tenure.transactions import read
 
@@ -127,9 +127,8 @@ def _compare(
         with console.stage(f"read {recipe.transactions.path}"):
             transactions = read(recipe.transactions, end=recipe.rfm.end)
         _require_same_log(transactions.digest, recipe.transactions.path, challenger)
-        at_cutoff = split_log(
-            transactions, recipe.rfm.cutoff, recipe.rfm.end, AcquisitionWindow.of(recipe.rfm, transactions)
-        )
+        window, most = AcquisitionWindow.of(recipe.rfm, transactions), recipe.backtest.judge_customers
+        at_cutoff = split_log(transactions, recipe.rfm.cutoff, recipe.rfm.end, window, most=most)
         return _compare_recipes(champion, at_cutoff, recipe.fit, seed=settings.seed)
     except InputError as error:
         if settings.reason is None:
@@ -188,9 +187,7 @@ def _compare_recipes(
 def _fit(role: str, split: Split, settings: FitSettings, seed: int) -> Posterior:
     model, method = settings.purchase_model, settings.method
     with console.stage(f"fit the {role}'s recipe to the days up to {split.cutoff}: {model}, {method}") as progress:
-        fitted = fit_models(
-            CompressedSummary.of(split.calibration, settings.segments), settings, seed=seed, progress=progress
-        )
+        fitted = fit_models(split.compress(settings.segments), settings, seed=seed, progress=progress)
     registry.log_record(Record(metrics=finite(fitted.diagnostics)), under=f"promotion.{role}")
     return fitted.posterior
 

@@ -61,8 +61,10 @@ def _prepare(settings: TrainSettings) -> TrainingData:
     split = data.split
     log.info(
         "calibration to %s: %s customers; holdout %s days to %s",
-        split.cutoff, f"{len(split.calibration.table):,}", split.horizon_days, split.end,
+        split.cutoff, f"{split.counts.customers:,}", split.horizon_days, split.end,
     )  # fmt: skip
+    if split.everyone is not None:
+        log.info("the holdout is judged on %s (backtest.judge_customers)", split.judged)
     console.print_reconciliation(data.log.reconciliation)
     console.print_unscored(data.log.unscored, "fitted")
     console.print_identities(data.log.identities)
@@ -258,5 +260,4 @@ def _result(trained: Trained, settings: TrainSettings, name: str | None) -> Resu
 
 def _customers(training: Training) -> int:
     """Count the customers of the last fit."""
-    split = training.data.split
-    return len(split.calibration.table) if training.final is None else len(training.final.summary.table)
+    return training.data.split.counts.customers if training.final is None else training.final.base.customers

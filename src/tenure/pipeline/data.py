@@ -51,16 +51,15 @@ class TrainingData:
 
     def require_spend(self, settings: FitSettings) -> None:
         """Raise FitError where nobody paid for a repeat purchase, unless the settings allow it."""
-        customers = self.split.calibration.table
-        repeat = customers.query("frequency > 0")
-        require_spend(len(customers), len(repeat), int((repeat["monetary_value"] > 0).sum()), settings)
+        require_spend(*self.split.counts, settings)
 
 
 def prepare(transactions: Transactions, settings: TrainSettings) -> TrainingData:
     """Split a log at the cut-off and account for its rows, its ids its first weeks, and its waits."""
     window = AcquisitionWindow.of(settings.rfm, transactions)
     days, with_orders = settings.rfm, settings.fit.needs_orders
-    at_cutoff = split_log(transactions, days.cutoff, days.end, window, with_orders=with_orders)
+    most = settings.backtest.judge_customers
+    at_cutoff = split_log(transactions, days.cutoff, days.end, window, with_orders=with_orders, most=most)
     return TrainingData(
         AccountedLog.of(transactions, at_cutoff.end, settings.transactions.normalize_ids),
         window,

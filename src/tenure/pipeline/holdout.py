@@ -1,6 +1,6 @@
 """One holdout: the forecast of the model and of the baselines, measured and tracked week by week."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 
@@ -91,6 +91,7 @@ def measure_holdout(
     level: float,
     seed: int,
     failures: Failures,
+    advance: Callable[[int], None] | None = None,
 ) -> HoldoutReport:
     """Forecast a holdout by the model and by the baselines, and measure the forecasts.
 
@@ -104,11 +105,20 @@ def measure_holdout(
         level: of the intervals.
         seed: of the draws.
         failures: takes the baselines that fail, which are then left out.
+        advance: called with numbers of customers whose totals are forecast, where the split has a sample of them.
     """
     posterior.require_unseen(split.cutoff)
     scorer = Scorer(posterior)
     backtest, holdout = evaluate_holdout(
-        transactions, split, scorer, settings, level=level, seed=seed, past_errors=past_errors, failures=failures
+        transactions,
+        split,
+        scorer,
+        settings,
+        level=level,
+        seed=seed,
+        past_errors=past_errors,
+        failures=failures,
+        advance=advance,
     )
     counts = daily_counts(transactions, split.cutoff, split.end, window)
     curve, forecast = scorer.expected_new_customer(np.arange(len(counts))), holdout.metrics["purchases.expected_total"]

@@ -10,6 +10,7 @@ from tenure.fit import FitReport
 from tenure.posterior import Posterior
 from tenure.record import Record, add_prefix, finite
 from tenure.review import Review, Verdict, as_text
+from tenure.rfm import CompressedSummary
 from tenure.scorer import NewCustomer
 from tenure.summary import CustomerSummary
 from tenure.totals import Drifts
@@ -25,12 +26,14 @@ class StageFit:
     Args:
         stage: `calibration` or `final`.
         report: the fit and its diagnostics.
-        summary: the customers that were fitted.
+        base: the customers that were fitted, compressed.
+        summary: the customers that were fitted; of more than `backtest.judge_customers` a sample.
         seed: of the fit.
     """
 
     stage: str
     report: FitReport
+    base: CompressedSummary
     summary: CustomerSummary
     seed: int
 

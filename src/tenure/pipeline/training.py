@@ -1,6 +1,7 @@
 """Fit, measure on the holdout, judge, refit on the whole log, forecast the customer base."""
 
-from collections.abc import Callable, Mapping, Sequence
+import warnings
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -13,8 +14,8 @@ from tenure.fit import Fit, Progress, check_fit, fit_models
 from tenure.posterior import Posterior
 from tenure.record import add_prefix
 from tenure.review import Verdict, judge
-from tenure.rfm import AcquisitionWindow, CompressedSummary, summarize
-from tenure.scorer import NewCustomer, Scorer
+from tenure.rfm import EVERYONE, AcquisitionWindow, CompressedSummary, LogCustomers
+from tenure.scorer import HeavyTailWarning, NewCustomer, Scorer, Scores
 from tenure.settings import SettingsError, TrainSettings
 from tenure.streams import derive_seed
 from tenure.summary import CustomerSummary
@@ -98,10 +99,10 @@ def evaluate(
     return _trainer(transactions, settings, None, None, failures, observer).evaluate()
 
 
-def fit_whole(summary: CustomerSummary, settings: TrainSettings) -> tuple[Fit, int]:
+def fit_whole(base: CompressedSummary, settings: TrainSettings) -> tuple[Fit, int]:
     """Fit customers as the refit of `train` fits those of the whole log; return the fit and its seed."""
     seed = _seed_of(FINAL, settings)
-    return fit_models(summary, settings.fit, seed=seed), seed
+    return fit_models(base, settings.fit, seed=seed), seed
 
 
 def _seed_of(stage: str, settings: TrainSettings) -> int:
@@ -159,7 +160,9 @@ class _Trainer:
 
     def evaluate(self) -> Evaluation:
         """Run the stages up to the review of the calibration."""
-        calibration = self._fit(CALIBRATION, self.data.split.calibration)
+        split = self.data.split
+        base = split.compress(self.settings.fit.segments)
+        calibration = self._fit(CALIBRATION, base, split.calibration)
         holdout = self._measure(calibration.posterior)
         metrics = {**self.data.metrics, **calibration.metrics, **holdout.metrics}
         review = judge(metrics, self.settings.review.checks, fits=calibration.methods)
@@ -169,44 +172,45 @@ class _Trainer:
         """Run all stages."""
         judged, split = self.evaluate(), self.data.split
         calibration, metrics, review = judged.calibration, dict(judged.metrics), judged.review
-        final, whole_log, refit_drift = None, None, dict[str, float]()
+        final, whole_log, refit_drift = None, self._customers(EVERYONE), dict[str, float]()
         if review.verdict is not Verdict.FAIL:
-            whole_log = summarize(self.data.transactions, split.end, with_orders=self.settings.fit.needs_orders)
             final = self._refit(whole_log)
             refit_drift = measure_refit_drift(calibration.posterior, final.posterior, split.horizon_days)
             self.observer.on_refit_drift(refit_drift)
             metrics |= {**final.metrics, **add_prefix(FINAL, refit_drift)}
             review = judge(metrics, self.settings.review.checks, fits=calibration.methods | final.methods)
         drifts = self._estimate_drifts()
-        forecasts = None if final is None or whole_log is None else self._forecast(final, whole_log, drifts)
+        forecasts = None if final is None else self._forecast(final, whole_log, drifts)
         review = review.with_failures(self.failures.failures)
         refit = (final, refit_drift, drifts, forecasts)
         return Training(self.data, calibration, judged.holdout, metrics, review, *refit)
 
-    def _fit(self, stage: str, summary: CustomerSummary) -> StageFit:
-        base = CompressedSummary.of(summary, self.settings.fit.segments)
+    def _customers(self, window: AcquisitionWindow) -> LogCustomers:
+        """Return the customers of the whole log in a window."""
+        most, with_orders = self.settings.backtest.judge_customers, self.settings.fit.needs_orders
+        return LogCustomers(self.data.transactions, self.data.split.end, window, with_orders, most)
+
+    def _fit(self, stage: str, base: CompressedSummary, summary: CustomerSummary) -> StageFit:
         seed = _seed_of(stage, self.settings)
         size = f"{base.customers:,} customers, {len(base.histories.count):,} distinct histories"
         with self.observer.stage(f"fit {stage}: {size}") as progress:
             fitted = fit_models(base, self.settings.fit, seed=seed, progress=progress)
         with self.observer.stage(f"check {stage}: leave-one-out, prior sensitivity"):
             report = check_fit(fitted, base, seed=seed)
-        result = StageFit(stage, report, summary, seed)
+        result = StageFit(stage, report, base, summary, seed)
         self.observer.on_fit(result)
         return result
 
-    def _refit(self, whole_log: CustomerSummary) -> StageFit:
+    def _refit(self, whole_log: LogCustomers) -> StageFit:
         """Fit the customers of the acquisition window; the scores are of all customers."""
-        if self.data.window == AcquisitionWindow():
-            return self._fit(FINAL, whole_log)
-        with_orders, end = self.settings.fit.needs_orders, self.data.split.end
-        customers = summarize(self.data.transactions, end, self.data.window, with_orders=with_orders)
-        return self._fit(FINAL, customers)
+        customers = whole_log if self.data.window == EVERYONE else self._customers(self.data.window)
+        return self._fit(FINAL, customers.compress(self.settings.fit.segments), customers.summary)
 
     def _measure(self, posterior: Posterior) -> HoldoutReport:
         split, settings = self.data.split, self.settings
         baselines = len(settings.backtest.baselines.names)
-        with self.observer.stage(f"backtest over {split.horizon_days} days, beside {baselines} baselines"):
+        with self.observer.stage(f"backtest over {split.horizon_days} days, beside {baselines} baselines") as progress:
+            advance = None if progress is None else _advance(progress, split.counts.customers)
             holdout = measure_holdout(
                 self.data.transactions,
                 split,
@@ -217,6 +221,7 @@ class _Trainer:
                 level=settings.review.level,
                 seed=derive_seed(settings.seed, "tenure-train.holdout"),
                 failures=self.failures,
+                advance=advance,
             )
             self.observer.on_holdout(holdout)
         return holdout
@@ -230,7 +235,7 @@ class _Trainer:
         self.observer.on_drifts(drifts)
         return drifts
 
-    def _forecast(self, final: StageFit, whole_log: CustomerSummary, drifts: Drifts) -> Forecasts:
+    def _forecast(self, final: StageFit, whole_log: LogCustomers, drifts: Drifts) -> Forecasts:
         """Forecast a new customer and the customer base; the base's own rows are not kept."""
         scorer, params = Scorer(final.posterior.thin(self.settings.fit.joint_draws)), asdict(self.settings.score)
         new_customer = scorer.new_customer(**params, seed=self.settings.seed)
@@ -238,18 +243,27 @@ class _Trainer:
         by_segment = self._new_customers(scorer, final, params)
         if by_segment is not None:
             self.observer.on_new_customers_by_segment(by_segment)
-        customers, days = len(whole_log.table), self.settings.score.horizon_days
+        customers, days = whole_log.count, self.settings.score.horizon_days
         with self.observer.stage(f"forecast {days} days ahead: {customers:,} customers") as progress:
             advance = None if progress is None else _advance(progress, customers)
-            scores = scorer.score(whole_log, **params, seed=self.settings.seed, advance=advance)
-            base = forecast_base(scores, whole_log.table["frequency"], drifts)
+            base = forecast_base(self._scores(scorer, whole_log, params, advance), drifts)
             self.observer.on_base_forecast(base, drifts)
         return Forecasts(new_customer, base, by_segment)
+
+    def _scores(
+        self, scorer: Scorer, whole_log: LogCustomers, params: Mapping[str, Any], advance: Callable[[int], None] | None
+    ) -> "Iterator[tuple[Scores, pd.Series[int]]]":
+        """Yield the scores of all customers with their repeat purchase days, share by share."""
+        for summary in whole_log.shares():
+            with warnings.catch_warnings():
+                if whole_log.are_many:  # the numbers of all shares are in the base forecast
+                    warnings.simplefilter("ignore", HeavyTailWarning)
+                scores = scorer.score(summary, **params, seed=self.settings.seed, advance=advance)
+            yield scores, summary.table["frequency"]
 
     def _new_customers(self, scorer: Scorer, final: StageFit, params: Mapping[str, Any]) -> pd.DataFrame | None:
         """Tabulate new customers by segment; None without segments."""
         fit = self.settings.fit
         if not fit.segments:
             return None
-        base = CompressedSummary.of(final.summary, fit.segments)
-        return tabulate_segments(scorer, base, fit, {**params, "seed": self.settings.seed})
+        return tabulate_segments(scorer, final.base, fit, {**params, "seed": self.settings.seed})

@@ -1,6 +1,7 @@
 """Inputs of a run: the log, the days, the settings, the code."""
 
 import json
+from collections.abc import Mapping
 from decimal import Decimal
 from pathlib import PurePath
 
@@ -50,10 +51,18 @@ def card(evidence: Evidence) -> list[tuple[str, str]]:
         ),
         (
             "customers judged",
-            f"{count(metrics.get('customers')).text}, of whom {count(metrics.get('holdout_buyers')).text} bought in "
+            f"{_judged(metrics)}, of whom {count(metrics.get('holdout_buyers')).text} bought in "
             f"the holdout; {count(metrics.get('acquired_in_holdout')).text} more came after it and are not judged",
         ),
     ]
+
+
+def _judged(metrics: Mapping[str, float]) -> str:
+    """Return how many customers were judged one by one, and of how many where they are a sample."""
+    customers, judged = metrics.get("customers"), metrics.get("judged_customers")
+    if judged is None or customers is None or judged >= customers:
+        return count(customers).text
+    return f"{count(judged).text}, a sample of {count(customers).text} by a hash of their ids"
 
 
 def title_of(evidence: Evidence) -> str:

@@ -1,4 +1,4 @@
-"""Sentences on the findings as a whole: the fit that was tested is not the one that is registered."""
+"""Sentences on the findings as a whole: the customers that were judged, and the fit that was tested."""
 
 from collections.abc import Iterable, Mapping
 
@@ -11,7 +11,24 @@ LEAST = 0.005  # a smaller change is 0% in the sentence
 
 
 def notes_of(checks: Iterable[Check], metrics: Mapping[str, float], fits: Iterable[str]) -> tuple[str, ...]:
-    """Return how the refit differs from the fit that was tested, where the holdout gave a finding."""
+    """Return which customers were judged, and how the refit differs from the fit that was tested.
+
+    The first where they are a sample, the second where the holdout gave a finding.
+    """
+    return (*_sampled(metrics), *_refitted(checks, metrics, fits))
+
+
+def _sampled(metrics: Mapping[str, float]) -> tuple[str, ...]:
+    customers, judged = (finite(metrics.get(name)) for name in ("customers", "judged_customers"))
+    if customers is None or judged is None or judged >= customers:
+        return ()
+    return (
+        f"The holdout was judged on {judged:,.0f} of {customers:,.0f} customers, a sample by a hash of their ids "
+        "(backtest.judge_customers); the fit and the totals are of all customers.",
+    )
+
+
+def _refitted(checks: Iterable[Check], metrics: Mapping[str, float], fits: Iterable[str]) -> tuple[str, ...]:
     is_refitted = any(fit.startswith(f"{WHOLE_LOG}.") for fit in fits)
     is_found = any(check.verdict is not Verdict.PASS and check.metric.startswith(OF_THE_HOLDOUT) for check in checks)
     drifts = {name: finite(metrics.get(f"{WHOLE_LOG}.{model}.refit_drift")) for model, name in DRIFTS.items()}

@@ -5,17 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from ..summary import FIRST_ORDER, Amounts, CustomerSummary, FirstOrders, Orders
-from ..transactions import Transactions
-from .amounts import LOG
-from .customers import PAID, per_customer
+from ..summary import Amounts, CustomerSummary, FirstOrders, Orders
 from .parts import Part, with_parts
-from .window import EVERYONE, AcquisitionWindow, RfmError, end_of, refuse_nobody
+from .window import RfmError
 
 type Ints = npt.NDArray[np.int64]
 type Floats = npt.NDArray[np.float64]
@@ -65,8 +61,8 @@ class CompressedSummary:
 
     `orders`, which models of single orders need, grow with the number of repeat purchases.
 
-    `compress` builds it from a log of any size with grouped queries, `CompressedSummary.of` from a summary, also by
-    segment: then `parts` are the segments, whose columns are `segment_names`.
+    `compress` builds it from a log of any size, `CompressedSummary.of` from a summary, both also by segment: then
+    `parts` are the segments, whose columns are `segment_names`.
     """
 
     histories: Histories
@@ -110,53 +106,6 @@ class CompressedSummary:
     def paying_repeat_buyers(self) -> int:
         """Return the number of customers of the spend model, who paid for a repeat purchase."""
         return int(self.spends.count.sum())
-
-
-def compress(
-    transactions: Transactions,
-    end: date | str | None = None,
-    window: AcquisitionWindow = EVERYONE,
-    *,
-    with_orders: bool = False,
-) -> CompressedSummary:
-    """Compress a log of any size; memory grows with the distinct rows, not with the number of customers.
-
-    With orders, which models of single orders need, it grows with the repeat purchases.
-    """
-    last = end_of(transactions, end)
-    least = transactions.least_amount(last)
-    # Five queries use the table: the engine caches it.
-    with per_customer(transactions, last, window, least, with_orders=with_orders).cache() as customers:
-        by = ["frequency", "recency", "T"]
-        distinct = customers.group_by(by).aggregate(count=customers.count()).order_by(by).to_pandas()
-        paid = customers.filter((customers["frequency"] > 0) & (customers["monetary_value"] > 0))
-        pairs = ["frequency", "monetary_value"]
-        spends = paid.group_by(pairs).aggregate(count=paid.count()).order_by(pairs).to_pandas()
-        amounts = _amounts(customers, least, int(distinct["frequency"] @ distinct["count"]))
-        orders = _orders(customers, least) if with_orders else None
-        order = customers["first_order"]
-        sums = customers.aggregate(mean=order.mean(), sd=order.std(how="pop"), customers=order.count())
-        first = sums.to_pandas().iloc[0]
-    refuse_nobody(len(distinct), window)
-    columns = [distinct[name].to_numpy(dtype=np.int64) for name in (*by, "count")]
-    means = spends["monetary_value"].to_numpy(dtype=np.float64)
-    counts = [spends[name].to_numpy(dtype=np.int64) for name in ("frequency", "count")]
-    size = int(first["customers"])
-    firsts = FirstOrders(float(first["mean"]), float(first["sd"]), size) if size else None
-    return CompressedSummary(Histories(*columns), Spends(counts[0], means, counts[1]), last, firsts, amounts, orders)
-
-
-def _orders(customers: Any, least: float) -> Orders:
-    lists = customers.select("customer_id", FIRST_ORDER, PAID).order_by("customer_id").to_pandas()
-    return Orders.of(lists[FIRST_ORDER].to_numpy(np.float64), list(lists[PAID]), least).counted()
-
-
-def _amounts(customers: Any, least: float, days: int) -> Amounts:
-    by = ["counted", "counted_mean"]
-    paid = customers.filter(customers["counted"] > 0)
-    pairs = paid.group_by(by).aggregate(count=paid.count(), log_ratio=paid["log_ratio"].cast(LOG).sum())
-    table = pairs.mutate(log_ratio=pairs["log_ratio"].cast("float64") / pairs["count"]).order_by(by).to_pandas()
-    return Amounts.of_pairs(table, least, days)
 
 
 def histories(summary: CustomerSummary) -> Histories:

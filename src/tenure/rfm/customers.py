@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from ..summary import COLUMNS, FADED, FIRST_ORDER, SPENDING, Amounts, CustomerSummary, FirstOrders, Orders
-from ..transactions import STRING, Transactions
+from ..transactions import STRING, Transactions, in_order
 from . import amounts
 from .cohort_segments import cohorts_of
 from .window import EVERYONE, AcquisitionWindow, end_of, is_in_window, mark_left_truncated, refuse_nobody
@@ -51,22 +51,32 @@ def summarize(
     window: AcquisitionWindow = EVERYONE,
     *,
     with_orders: bool = True,
+    least: float | None = None,
 ) -> CustomerSummary:
     """Return the customer summary at the end of observation (the log's last day if None), in memory.
 
     The first purchase counts neither in `frequency` nor in `monetary_value`. Later sales do not affect it. Customers
     are sorted by id; the segments follow the five columns. The orders one by one, which some models of spend need,
-    take more room than all the rest.
+    take more room than all the rest. `least` is the amount below which a purchase day is negligible, where the log is a
+    share of another one; None: that of the log.
     """
     last = end_of(transactions, end)
-    least = transactions.least_amount(last)
+    least = transactions.least_amount(last) if least is None else least
+    summary = summarize_any(transactions, last, window, least, with_orders=with_orders)
+    refuse_nobody(len(summary.table), window)
+    return summary
+
+
+def summarize_any(
+    transactions: Transactions, last: date, window: AcquisitionWindow, least: float, *, with_orders: bool
+) -> CustomerSummary:
+    """Return the customer summary as `summarize` does, also of nobody."""
     customers = per_customer(transactions, last, window, least, with_orders=with_orders)
     segments = transactions.segment_values(last)
     customers = customers.mutate(**cohorts_of(transactions, customers))
     if segments is not None:
         customers = customers.join(segments, "customer_id")
     table = customers.order_by("customer_id").to_pandas()
-    refuse_nobody(len(table), window)
     first = table["first_order"].dropna().to_numpy(dtype=np.float64)
     firsts = FirstOrders(float(first.mean()), float(first.std()), first.size) if first.size else None
     orders = Orders.of(table[FIRST_ORDER].to_numpy(np.float64), list(table[PAID]), least) if with_orders else None
@@ -160,7 +170,7 @@ def per_customer(
     amount = bought["amount"]
     sums = {} if least is None else amounts.sum_counted(amount, least)
     if with_orders:
-        sums[PAID] = amount.cast("float64").collect(where=amount > 0, order_by=bought["date"])
+        sums[PAID] = in_order(amount.cast("float64"), amount > 0, bought["date"])
     grouped = bought.group_by("customer_id").aggregate(
         first_purchase=bought["date"].min(),
         last=bought["date"].max(),

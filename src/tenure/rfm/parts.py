@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 import numpy as np
 import numpy.typing as npt
@@ -45,11 +45,16 @@ def split_summary(summary: CustomerSummary, names: Sequence[str]) -> list[tuple[
     """
     values, codes = distinct_segments(summary.table, names)
     if len(values) > MOST_SEGMENTS:
-        raise RfmError(
-            f"fit.segments are {', '.join(names)}, which make {len(values):,} segments; the most is {MOST_SEGMENTS}. "
-            "Take a column with fewer values, or merge rare ones."
-        )
+        refuse_segments(names, len(values))
     return [(value, _take(summary, np.flatnonzero(codes == at))) for at, value in enumerate(values)]
+
+
+def refuse_segments(names: Sequence[str], segments: int) -> NoReturn:
+    """Raise RfmError for too many segments."""
+    raise RfmError(
+        f"fit.segments are {', '.join(names)}, which make {segments:,} segments; the most is {MOST_SEGMENTS}. "
+        "Take a column with fewer values, or merge rare ones."
+    )
 
 
 def _take(summary: CustomerSummary, rows: npt.NDArray[np.int64]) -> CustomerSummary:

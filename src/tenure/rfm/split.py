@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
+from functools import cached_property
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -11,7 +14,8 @@ import pandas as pd
 from ..record import Record
 from ..summary import CustomerSummary
 from ..transactions import Transactions
-from .customers import summarize
+from .compressed import CompressedSummary
+from .log_customers import Counts, LogCustomers
 from .window import (
     EVERYONE,
     NOBODY,
@@ -38,6 +42,7 @@ class Split:
         end: the last day of the holdout.
         acquired_in_holdout: the number of customers with a first purchase after the cut-off. They are in neither table.
         left_out: the number of customers at the cut-off who are outside the window. They are in neither table.
+        everyone: all customers at the cut-off, where both tables have a sample of them; None where they have all.
     """
 
     calibration: CustomerSummary
@@ -46,6 +51,7 @@ class Split:
     end: date
     acquired_in_holdout: int
     left_out: LeftOut = NOBODY
+    everyone: LogCustomers | None = None
 
     def __post_init__(self) -> None:
         if not self.cutoff < self.end:
@@ -62,17 +68,48 @@ class Split:
         """Return the length of the holdout in days."""
         return (self.end - self.cutoff).days
 
+    @cached_property
+    def counts(self) -> Counts:
+        """Count all customers at the cut-off, also those who are not in the sample."""
+        return Counts.of(self.calibration) if self.everyone is None else self.everyone.counts
+
+    @property
+    def judged(self) -> str:
+        """Return which customers are in the tables, as text."""
+        judged = len(self.calibration.table)
+        if self.everyone is None:
+            return f"all {judged:,} customers"
+        return f"{judged:,} of {self.counts.customers:,} customers, a sample by a hash of their ids"
+
+    def compress(self, segments: Sequence[str] = ()) -> CompressedSummary:
+        """Compress all customers at the cut-off to their distinct histories, also by segment."""
+        if self.everyone is None:
+            return CompressedSummary.of(self.calibration, segments)
+        return self.everyone.compress(segments)
+
+    def judged_log(self, transactions: Transactions) -> Transactions:
+        """Return the part of the log that the customers in the tables made."""
+        return transactions if self.everyone is None else self.everyone.sampled
+
+    @cached_property
+    def totals(self) -> dict[str, float]:
+        """Return the `purchases` and the `spend` after the cut-off of all customers, also those not in the sample."""
+        if self.everyone is None:
+            return {name: float(self.holdout[name].sum()) for name in ("purchases", "spend")}
+        return _sum_later(self.everyone, self.end)
+
     def record(self) -> Record:
         """Return the days of calibration and holdout, and the counts of customers inside and outside."""
         counts = {
-            "customers": len(self.calibration.table),
+            "customers": self.counts.customers,
+            "judged": len(self.calibration.table),
             "left_truncated": self.left_out.left_truncated,
             "outside_window": self.left_out.outside,
             "acquired_in_holdout": self.acquired_in_holdout,
         }
         return Record(
             metrics={f"window.{name}": count for name, count in counts.items()},
-            tags={"cutoff": str(self.cutoff), "end": str(self.end)},
+            tags={"cutoff": str(self.cutoff), "end": str(self.end), "judged": self.judged},
         )
 
 
@@ -83,6 +120,7 @@ def split_log(
     window: AcquisitionWindow = EVERYONE,
     *,
     with_orders: bool = True,
+    most: int | None = None,
 ) -> Split:
     """Split a log at the end of the cut-off day: the customer summary before, purchases and spend after.
 
@@ -95,6 +133,7 @@ def split_log(
         end: last day of the holdout; the log's last day if None.
         window: the customers to include; the others are counted and in neither table.
         with_orders: whether the calibration has the orders one by one.
+        most: customers of the tables; of more there is a sample, by a hash of their ids. None: any number.
     """
     last = as_day(end, "rfm.end") if end is not None else transactions.last_day
     first = transactions.first_day
@@ -104,16 +143,34 @@ def split_log(
     if not first <= at < last:
         between = f"between the log's first purchase and the day before rfm.end ({last})"
         raise RfmError(f"rfm.cutoff must lie {between}, got {at}: {span(transactions)}.")
-    calibration = summarize(transactions, at, window, with_orders=with_orders)
-    later = transactions.purchases(last).filter(lambda table: table["date"] > at)
-    bought = later.group_by("customer_id").aggregate(purchases=later.count(), spend=later["amount"].sum())
+    everyone = LogCustomers(transactions, at, window, with_orders, most)
+    calibration = everyone.summary
+    judged = _later(everyone.sampled, at, last)
+    bought = judged.group_by("customer_id").aggregate(purchases=judged.count(), spend=judged["amount"].sum())
     sums = bought.mutate(spend=bought["spend"].cast("float64")).to_pandas()
     holdout = _holdout(calibration.table["customer_id"], sums)
+    later = _later(transactions, at, last)
     # Customers who bought before the cut-off were not acquired after it, even if they are outside the window.
     before = transactions.purchases(at).select("customer_id").distinct()
     acquired = later.select("customer_id").distinct().anti_join(before, "customer_id").count()
     left_out = count_left_out(transactions, at, window)
-    return Split(calibration, holdout, at, last, int(acquired.to_pyarrow().as_py()), left_out)
+    source = everyone if everyone.are_many else None
+    return Split(calibration, holdout, at, last, int(acquired.to_pyarrow().as_py()), left_out, source)
+
+
+def _later(transactions: Transactions, cutoff: date, end: date) -> Any:
+    return transactions.purchases(end).filter(lambda table: table["date"] > cutoff)
+
+
+def _sum_later(everyone: LogCustomers, end: date) -> dict[str, float]:
+    """Sum the purchases after the end of observation of all customers up to a later day."""
+    log = everyone.transactions
+    acquired = first_purchases_of(log, log.purchases(everyone.end))
+    later = _later(log, everyone.end, end).semi_join(
+        acquired.filter(is_in_window(acquired, everyone.window)), "customer_id"
+    )
+    (sums,) = later.aggregate(purchases=later.count(), spend=later["amount"].sum()).to_pyarrow().to_pylist()
+    return {name: float(value or 0.0) for name, value in sums.items()}
 
 
 def daily_counts(

@@ -96,15 +96,23 @@ class DriftSettings:
 
 @dataclass
 class BacktestSettings:
-    """The baselines and the drift of totals.
+    """The baselines, the drift of totals, and the customers that are judged.
 
     Args:
         baselines: the baselines that the model is compared with.
         drift: the drift of totals.
+        judge_customers: customers whose holdout is compared one by one, from 100 up; of more, a sample of about so
+            many, by a hash of their ids. The fit, the totals and the forecast of the customer base are of all
+            customers, share by share. null: all are judged, in memory.
     """
 
     baselines: BaselineSettings = field(default_factory=BaselineSettings)
     drift: DriftSettings = field(default_factory=DriftSettings)
+    judge_customers: int | None = 200_000
+
+    def __post_init__(self) -> None:
+        is_right = self.judge_customers is None or self.judge_customers >= 100
+        require(is_right, "backtest.judge_customers", "from 100 up, or null", self.judge_customers)
 
 
 @dataclass

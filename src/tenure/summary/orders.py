@@ -49,6 +49,19 @@ class Orders:
         starts = np.append(0, np.cumsum([days.size for days in lists], dtype=np.int64)).astype(np.int64)
         return cls(first, starts, np.concatenate([*lists, np.empty(0)]), np.ones(first.size, np.int64), least)
 
+    @classmethod
+    def joined(cls, several: Sequence[Orders]) -> Orders:
+        """Return the orders of the customers of several groups."""
+        ends = np.cumsum([0, *(one.amounts.size for one in several)])
+        starts = [one.starts[:-1] + end for one, end in zip(several, ends, strict=False)]
+        return cls(
+            np.concatenate([one.first for one in several]),
+            np.append(np.concatenate(starts), ends[-1]).astype(np.int64),
+            np.concatenate([one.amounts for one in several]),
+            np.concatenate([one.count for one in several]),
+            several[0].least,
+        )
+
     @property
     def repeats(self) -> Ints:
         """Return the number of repeat purchase days, shape (customers,)."""

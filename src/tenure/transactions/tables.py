@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import date
 from decimal import Decimal
@@ -15,6 +16,9 @@ from . import rules
 
 if TYPE_CHECKING:
     from .source import Source
+
+# Before an id that is hashed, so that a log which is a sample by the MD5 of ids is sampled like any other.
+SAMPLED = "tenure.sampled "
 
 
 @dataclass(frozen=True)
@@ -55,6 +59,22 @@ class Tables:
             place = table["customer_id"].hash() % shares  # it has the sign of the hash
             return table.filter((place + shares) % shares == number)
 
+        return self._of_some(some)
+
+    def of_sample(self, share: float) -> Tables:
+        """Return the rows of a share of the customers by the MD5 of their ids, stored on the connection.
+
+        A customer of a sample is in every larger one too, whatever the log and the engine.
+        """
+        most = f"{round(share * 2**32):09x}"
+
+        def some(table: Any) -> Any:
+            place = (ibis.literal(SAMPLED) + table["customer_id"].cast("string")).hexdigest("md5")
+            return table.filter(ibis.literal("0") + place < most).cache()
+
+        return self._of_some(some)
+
+    def _of_some(self, some: Callable[[Any], Any]) -> Tables:
         given = {"refunds": self.refunds, "orders": self.orders, "acquired": self.acquired}
         return replace(
             self,
@@ -137,12 +157,7 @@ def materialize(
         has_refunds: some used rows are refunds.
         names_orders: some refunds name an order.
     """
-    kept, settings, connection = log_rows.kept(are_all=are_all), source.settings, source.connection
-
-    def keep(name: str, table: Any) -> Any:
-        # A temporary table is written to disk only beyond the memory limit.
-        return connection.create_table(ibis.util.gen_name(f"tenure_{name}"), table, temp=True)
-
+    kept, settings, keep = log_rows.kept(are_all=are_all), source.settings, source.keep
     is_sale = kept["amount"] >= 0
     sold = kept.filter(is_sale) if has_refunds else kept
     sales = keep(

@@ -23,6 +23,11 @@ def print_backtest(rolling: "Rolling", run_id: str, level: float, ui: str, again
     """
     out = stdout()
     out.print(_totals_by_cutoff(rolling, level))
+    sampled = rolling.totals[rolling.totals["judged"] < rolling.totals["customers"]]
+    if len(sampled):
+        low, high = sampled["judged"].min(), sampled["judged"].max()
+        size = f"{low:,}" if low == high else f"{low:,} to {high:,}"
+        out.print(f"Forecasts are judged on samples of {size} customers, by a hash of their ids; totals are of all.")
     for (days, outcome), rows in rolling.forecasts.groupby(["horizon_days", "outcome"]):
         cutoffs = rows["cutoff"].nunique()
         out.print(_forecasts(rows, f"\nForecasts of {outcome}, {days} days ahead: means over {cutoffs} cut-offs"))

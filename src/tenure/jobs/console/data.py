@@ -43,7 +43,8 @@ def print_identities(identities: Identities) -> None:
 def print_window(split: Split, window: AcquisitionWindow, truncation: Truncation | None) -> None:
     """Print how many customers are fitted and left out, and whether the log's first weeks look left-truncated."""
     out, left = stdout(), split.left_out
-    lines = [f"{len(split.calibration.table):,} customers to {split.cutoff}"]
+    customers, repeat_buyers, paying = split.counts
+    lines = [f"{customers:,} customers to {split.cutoff}"]
     if left.left_truncated:
         lines.append(f"{left.left_truncated:,} left out, acquired before the log began")
     if left.outside:
@@ -51,11 +52,10 @@ def print_window(split: Split, window: AcquisitionWindow, truncation: Truncation
     if split.acquired_in_holdout:
         lines.append(f"{split.acquired_in_holdout:,} first seen in the holdout")
     out.print("; ".join(lines) + ".")
-    repeat = split.calibration.table.query("frequency > 0")
-    if free := int((repeat["monetary_value"] == 0).sum()):
+    if free := repeat_buyers - paying:
         out.print(
-            f"{free:,} of {len(repeat):,} repeat buyers paid nothing for their repeat purchases: left out of the spend"
-            " fit, valued at the population's mean spend."
+            f"{free:,} of {repeat_buyers:,} repeat buyers paid nothing for their repeat purchases: left out of the"
+            " spend fit, valued at the population's mean spend."
         )
     out.print(_truncation(truncation))
 

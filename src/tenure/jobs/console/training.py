@@ -106,7 +106,10 @@ def _by_segment(table: "pd.DataFrame", level: float) -> Table:
 def _holdout(holdout: "Holdout", split: "Split") -> Table:
     metrics = holdout.metrics
     level = f"{metrics['level']:.0%}"
-    title = f"\nHoldout, {split.horizon_days} days to {split.end}: {len(split.calibration.table):,} customers"
+    who = f"{split.counts.customers:,} customers"
+    if split.everyone is not None:
+        who = f"totals of {who}, coverage of a sample of {len(split.calibration.table):,}"
+    title = f"\nHoldout, {split.horizon_days} days to {split.end}: {who}"
     intervals = (f"{level} predictive of the total", "covers", "adjusted*", "covers")
     table = new_table(title, "", "actual", "expected", *intervals, "bias", f"{level} coverage (randomised PIT)")
     for name in OUTCOMES:

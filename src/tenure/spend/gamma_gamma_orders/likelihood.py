@@ -50,21 +50,21 @@ class Table(KernelTable):
     @classmethod
     def of(cls, orders: Orders, *, delta: float) -> "Table":
         """Build the table from customers' orders."""
-        orders = orders.take(np.lexsort((orders.first > 0, orders.count)))
-        rows = [*_by_number(orders, delta)]
-        spent, first, amount, is_first, count = (
-            np.concatenate(parts) if parts else np.empty(0) for parts in (zip(*rows, strict=True) if rows else [()] * 5)
-        )
-        k = np.repeat(np.arange(len(rows)), [row[0].size for row in rows])
-        is_new = (np.diff(k) != 0) | (np.diff(count) != 0) | (np.diff(is_first) != 0)
-        starts = np.unique(np.concatenate([[0], np.flatnonzero(is_new) + 1, [k.size]])).astype(np.int64)
-        at, number = starts[:-1], orders.repeats + (orders.first > 0)
+        order = np.lexsort((orders.first > 0, orders.count))
+        orders = orders if (order == np.arange(order.size)).all() else orders.take(order)
+        number = orders.repeats + (orders.first > 0)
+        columns, sizes = _columns(orders, delta, int(number.sum()))
+        spent, first, amount, is_first, count = columns
+        is_new = (count[1:] != count[:-1]) | (is_first[1:] != is_first[:-1])
+        starts = np.unique(np.concatenate([[0], np.flatnonzero(is_new) + 1, np.cumsum(sizes)])).astype(np.int64)
+        at = starts[:-1]
         sums = [count @ np.log(amount), count @ is_first, orders.count @ np.log(np.maximum(number, 1))]
-        first, amount = np.where(is_first, amount, first), np.where(is_first, 0.0, amount)
+        first[is_first], amount[is_first] = amount[is_first], 0.0
         ends = [np.minimum.reduceat(spent, at), *(np.maximum.reduceat(each, at) for each in (spent + amount, first))]
-        left = delta ** k[at].astype(float)
-        weight = k[at].astype(float) if delta == 1.0 else (1.0 - left) / (1.0 - delta)
-        groups = (starts, count[at], left, weight, k[at] > 0, np.column_stack(ends))
+        k = np.searchsorted(np.cumsum(sizes), at, side="right")  # of each group
+        left = delta ** k.astype(float)
+        weight = k.astype(float) if delta == 1.0 else (1.0 - left) / (1.0 - delta)
+        groups = (starts, count[at], left, weight, k > 0, np.column_stack(ends))
         return cls(*groups, spent, first, amount, np.array([*sums, orders.count.sum()], float))
 
     @property
@@ -73,15 +73,26 @@ class Table(KernelTable):
         return float(np.exp(self.sums[2] / self.sums[3]))
 
 
+def _columns(orders: Orders, delta: float, size: int) -> tuple[tuple[Any, ...], list[int]]:
+    """Return the columns of `_by_number`, one after another, and the rows of each number of earlier orders."""
+    columns, sizes, end = (*(np.empty(size) for _ in range(3)), np.empty(size, bool), np.empty(size)), list[int](), 0
+    for row in _by_number(orders, delta):
+        sizes.append(row[0].size)
+        for column, values in zip(columns, row, strict=True):
+            column[end : end + sizes[-1]] = values
+        end += sizes[-1]
+    return columns, sizes
+
+
 def _by_number(orders: Orders, delta: float) -> Any:
     """Yield, by the number of earlier orders, the rows of the customers who made one more."""
     at, has_first = np.arange(orders.first.size), orders.first > 0
     spent, first = np.zeros(at.size), np.zeros(at.size)
-    total, k = orders.repeats + has_first, 0
+    total, amounts, k = orders.repeats + has_first, np.append(orders.amounts, 0.0), 0
     while (at := at[total[at] > k]).size:
         is_first = has_first[at] & (k == 0)
         place = np.where(is_first, 0, orders.starts[at] + k - has_first[at])
-        amount = np.where(is_first, orders.first[at], np.append(orders.amounts, 0.0)[place])
+        amount = np.where(is_first, orders.first[at], amounts[place])
         yield spent[at], first[at], amount, is_first, orders.count[at].astype(float)
         spent[at] = delta * spent[at] + np.where(is_first, 0.0, amount)
         first[at] = delta * first[at] + np.where(is_first, amount, 0.0)

@@ -76,9 +76,7 @@ class ScoreJobSettings:
         require(not names_customers, "by", f"without {COLUMNS[0]} with hash_ids=true", self.by)
         require_choice("engine", self.engine, ENGINES)
         is_right = not self.hash_ids or self.engine != SPARK
-        rule = (
-            "false with engine=spark, whose plans would show the salt: hash the ids of its input"
-        )
+        rule = "false with engine=spark, whose plans would show the salt: hash the ids of its input"
         require(is_right, "hash_ids", rule, self.hash_ids)
         is_right = self.summary.table is None or self.engine == SPARK
         require(is_right, "summary.table", "null unless engine=spark, whose tables it names", self.summary.table)

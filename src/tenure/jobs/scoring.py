@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -62,6 +63,8 @@ def run(settings: ScoreJobSettings, config: str) -> Result:
         about = {"model": model, "model_tags": loaded.about, "verdict": verdict.value, "as_of": engine.as_of}
         scored = _score(loaded, engine, parts, about, settings, config)
         console.print_scores(scored, settings, loaded.about, registry.ui_command(uri))
+        if (old := console.age_line(scored.as_of, date.today())) is not None:
+            log.warning("%s", old)
         if folder.is_file:
             folder.discard()  # last of all: until then a job that is stopped continues from the parts
     summary = settings.summary.source
@@ -70,6 +73,7 @@ def run(settings: ScoreJobSettings, config: str) -> Result:
     return Result(
         model_verdict=verdict.value,
         run_id=scored.run_id,
+        name=scoring_name(settings, model, scored.as_of),
         model=model,
         alias=settings.model.partition("@")[2] or None,
         as_of=scored.as_of,

@@ -195,12 +195,16 @@ def _standard_error(each: Floats, count: Floats) -> float:
 def _approximate(pointwise: Pointwise, size: int, draws: int) -> tuple[Floats, Floats]:
     """Estimate each elpd from few draws, log density less its variance; return that variance too."""
     value, spread = np.empty(size), np.empty(size)
-    for start in range(0, size, CHUNK * 64):
+
+    def fill(start: int) -> None:
         at = np.arange(start, min(start + CHUNK * 64, size))
         each = pointwise(draws, at)
         top = each.max(axis=0)
         spread[at] = each.var(axis=0)
         value[at] = top + np.log(np.exp(each - top).mean(axis=0)) - spread[at]
+
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        list(pool.map(fill, range(0, size, CHUNK * 64)))
     return value, spread
 
 

@@ -16,8 +16,9 @@ from tenure.settings import DecideJobSettings, carry_segments
 from tenure.transactions import AccountedLog, Transactions, choose_type, input_files, read
 
 from . import console
+from .customers import Customers, check_customers
 from .run_names import deciding_name, settings_record
-from .scoring import Customers, check_customers, model_of, require_verdict
+from .scoring import model_of, require_verdict
 from .sweeps import Result
 
 CUSTOMERS, PAGE = "customers.parquet", "report.html"
@@ -54,7 +55,7 @@ def run(settings: DecideJobSettings, config: str) -> Result:
     totals = {"customers": decisions.worth.customers, **decide.summary_of(decisions)}
     written = {"output": str(Path(settings.output).expanduser().resolve()), "log": settings.transactions.path}
     return Result(
-        verdict=verdict.value, run_id=opened.info.run_id, model=model, name=name, totals=totals, paths=written
+        model_verdict=verdict.value, run_id=opened.info.run_id, model=model, name=name, totals=totals, paths=written
     )
 
 

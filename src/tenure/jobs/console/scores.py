@@ -46,7 +46,7 @@ def print_scores(scored: "Scored", settings: ScoreJobSettings, model: Mapping[st
     if scored.scores.by:
         print_groups(out, scored, level)
     out.print(f"\nModel {scored.model}. Written: [bold]{plain(settings.output)}[/bold]")
-    for caution in (verdict_line(scored.model, model), holdout_line(model), age_line(scored.as_of, date.today())):
+    for caution in (verdict_line(scored.model, model), holdout_line(model)):
         if caution is not None:
             out.print(f"[yellow]{plain(caution)}[/yellow]")
     print_run(scored.run_id, ui)

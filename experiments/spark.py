@@ -69,13 +69,13 @@ def main():
         tempfile.TemporaryDirectory() as folder,
         spark.open_session(SparkSettings(master="local[1]", config=CONFIG)) as session,
     ):
-        warm = make_summary(1_000)
+        warm = make_summary(1_000).table
         measure_local(scorer, warm)
         warm.to_parquet(Path(folder) / "warm.parquet")
         _, start, _ = measure_spark(session, work, Path(folder) / "warm.parquet", Path(folder) / "warm")
         print(f"first 1,000 customers on Spark, loading included: {start}")
         for size in sizes:
-            customers = make_summary(size)
+            customers = make_summary(size).table
             path = Path(folder) / f"{size}.parquet"
             customers.to_parquet(path)
             local, scores = measure_local(scorer, customers)

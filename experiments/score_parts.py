@@ -6,11 +6,10 @@ every byte is compared with those of an undisturbed scoring of another run. Each
 from one that has imported everything.
 
 `sizes`: scorings of 1 and 10 million customers from file to file, each in a process of its own: peak memory, CPU time
-and seconds. `rate`: customers a second from file to file beside those of the scorer alone.
+and seconds. `score_rate.py` compares its rate with that of the scorer alone.
 
     uv run python experiments/score_parts.py kills [--points 100]
-    uv run python experiments/score_parts.py sizes [--customers 1000000 10000000] [--draws 100]
-    uv run python experiments/score_parts.py rate [--customers 1000000] [--draws 1000]
+    uv run python experiments/score_parts.py sizes [--customers 1000000 10000000] [--draws 100] [--outputs folder/]
 """
 
 import argparse
@@ -214,7 +213,7 @@ def measure(folder, model, customers, output):
     print(json.dumps({**cost, "peak": peak(), "customers": result.customers}))
 
 
-def sizes(counts, draws, outputs=("folder/", "scores.parquet")):
+def sizes(counts, draws, outputs):
     print("| customers | output | peak MB | CPU us a customer | seconds |\n|---|---|---|---|---|")
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
@@ -239,26 +238,14 @@ def measured(folder, model, customers, output):
     return json.loads(done.stdout.splitlines()[-1])
 
 
-def rate(count, draws):
-    """Print the customers a second of the scorer alone, in parts of 250,000, and from file to folder."""
-    table, scorer = make_summary(count).table, Scorer(synthetic_posterior().thin(draws))
-    scorer.score(table.head(50))
-    start, cpu = time.perf_counter(), time.process_time()
-    for at in range(0, count, 250_000):
-        scorer.score(table.iloc[at : at + 250_000])
-    alone, alone_cpu = time.perf_counter() - start, time.process_time() - cpu
-    print(f"scorer alone: {count / alone:,.0f} a second, {1e6 * alone_cpu / count:.1f} CPU us a customer", flush=True)
-    del table
-    sizes([count], draws, ["folder/"])
-
-
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description="Kill scorings, and measure large ones.")
-    parser.add_argument("what", nargs="?", choices=["kills", "sizes", "rate"])
+    parser.add_argument("what", nargs="?", choices=["kills", "sizes"])
     parser.add_argument("--points", type=int, default=100)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--customers", nargs="+", type=int, default=[1_000_000, 10_000_000])
-    parser.add_argument("--draws", type=int)
+    parser.add_argument("--draws", type=int, default=100)
+    parser.add_argument("--outputs", nargs="+", default=["folder/", "scores.parquet"])
     parser.add_argument("--measure", nargs=4, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.measure:
@@ -266,7 +253,5 @@ if __name__ == "__main__":
     elif arguments.what == "kills":
         table, left = kills(arguments.points, arguments.seed)
         print_kills(table, left)
-    elif arguments.what == "sizes":
-        sizes(arguments.customers, arguments.draws or 100)
     else:
-        rate(arguments.customers[0], arguments.draws or 1000)
+        sizes(arguments.customers, arguments.draws, arguments.outputs)

@@ -76,6 +76,28 @@ def empty_store() -> Path:
     return stores.empty_store()
 
 
+@pytest.fixture
+def logged_model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, posterior: Posterior) -> Iterator[str]:
+    """Log a training run with a posterior in a store of its own, in the working folder; return the model's address."""
+    import mlflow  # here: a second that tests without a store do not need
+
+    from tenure import registry
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    before = mlflow.get_tracking_uri()
+    registry.use(stores.put_store(tmp_path))
+    mlflow.set_experiment("tenure")
+    with mlflow.start_run() as run:
+        mlflow.set_tags({"job": "train", "verdict": "PASS"})
+        first_orders = {"mean": 30.0, "sd": 25.0, "customers": 2000}
+        origin = {"observed_days": 200, "first_orders": first_orders}
+        Posterior(posterior.draws, "bg_nbd", "gamma_gamma", origin).save(tmp_path / "calibration.npz")
+        mlflow.log_artifact(str(tmp_path / "calibration.npz"), "posterior")
+    yield f"runs:/{run.info.run_id}"
+    registry.use(before)
+
+
 @pytest.fixture(scope="session")
 def posterior() -> Posterior:
     """Make up 2 x 100 draws around CDNOW's estimates, in days: a straddles 1, as it does there."""

@@ -1,6 +1,7 @@
 """How commands end: signals, disks, names that MLflow would refuse, texts from data."""
 
 import errno
+import importlib
 import os
 import subprocess
 import sys
@@ -18,7 +19,7 @@ from tenure import registry
 from tenure.errors import InputError
 from tenure.jobs.compose import compose_settings
 from tenure.jobs.console import terminal
-from tenure.jobs.ending import disk_fault
+from tenure.jobs.ending import disk_fault, missing_package
 from tenure.registry import manifest
 
 
@@ -58,6 +59,19 @@ def test_a_disk_that_takes_no_more_is_found_wherever_it_surfaces(error: Exceptio
     outer.__cause__ = error
     assert disk_fault(outer) == disk_fault(error)
     assert disk_fault(ValueError("no such thing")) is None
+
+
+def test_a_package_that_is_not_installed_is_named_wherever_it_is_missed() -> None:
+    with pytest.raises(ModuleNotFoundError) as error:
+        importlib.import_module("no_such_package.at_all")
+    outer = ValueError("what a library makes of it")
+    outer.__cause__ = error.value
+    for each in (error.value, outer):
+        assert str(missing_package(each)).startswith("The package 'no_such_package' is not installed. ")
+    with pytest.raises(ModuleNotFoundError) as own:
+        importlib.import_module("tenure.no_such_module")
+    assert missing_package(own.value) is None  # an internal error
+    assert missing_package(ValueError("no such thing")) is None
 
 
 def test_a_model_that_downloads_to_a_full_disk_is_not_called_another_model(monkeypatch: pytest.MonkeyPatch) -> None:

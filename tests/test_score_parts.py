@@ -3,10 +3,12 @@
 import errno
 import json
 import os
-import shutil
+import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+import threading
+import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -25,12 +27,13 @@ from tenure.jobs import scoring
 from tenure.jobs.compose import compose_settings
 from tenure.jobs.ending import disk_fault
 from tenure.output import OutputError, describe, refuse_input
-from tenure.posterior import Posterior
+from tenure.scorer import Scorer
 from tenure.settings import SettingsError
 from tenure.summary import SummaryError
 from tenure.summary_file import SummaryCheck, SummaryFile
 
 PARTS = 7
+DISK = OSError(errno.EIO, "Input/output error")
 HOLD_AND_WAIT = """
 import sys
 from tenure.batch import ScoreFolder
@@ -41,21 +44,8 @@ with ScoreFolder(sys.argv[1]).locked():
 
 
 @pytest.fixture
-def model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, posterior: Posterior, empty_store: Path) -> Iterator[str]:
-    """Log a training run with a posterior in a store of its own; return its URI."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
-    before = mlflow.get_tracking_uri()
-    shutil.copy(empty_store, tmp_path / "mlflow.db")
-    registry.use(f"sqlite:///{tmp_path / 'mlflow.db'}")
-    mlflow.set_experiment("tenure")
-    with mlflow.start_run() as run:
-        mlflow.set_tags({"job": "train", "verdict": "PASS"})
-        dated = Posterior(posterior.draws, "bg_nbd", "gamma_gamma", {"observed_days": 200})
-        dated.save(tmp_path / "calibration.npz")
-        mlflow.log_artifact(str(tmp_path / "calibration.npz"), "posterior")
-    yield f"runs:/{run.info.run_id}"
-    registry.use(before)
+def model(logged_model: str) -> str:
+    return logged_model
 
 
 @pytest.fixture
@@ -110,6 +100,32 @@ def test_a_folder_holds_parts_by_a_hash_of_the_id_and_a_file_is_made_of_the_same
         assert result.run_id.encode() not in content
 
 
+@pytest.mark.slow
+def test_part_sizes_and_threads_change_no_bit_of_scores_totals_groups_and_months(
+    model: str, tmp_path: Path, summaries: pd.DataFrame, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Six parts by one thread, by two and by seven, and one part, in other orders of the customers."""
+    base = pd.concat([summaries.assign(customer_id=summaries["customer_id"] + f"-{copy}") for copy in range(8)])
+    base = base.assign(country=np.where(base["T"] < 300, "DE", None), customer=base["customer_id"].str[-1])
+    request = ["by=[country,customer]", "by_month=true", "residual=true", "seed=5"]
+    results = []
+    for threads, rows, output in ((1, 1_000, "a/"), (2, 1_000, "b.parquet"), (7, 1_000, "c/"), (2, 250_000, "d/")):
+        monkeypatch.setattr("tenure.scorer.score._available_cores", lambda threads=threads: threads)
+        base.sample(frac=1.0, random_state=threads).to_parquet("customers.parquet")
+        result = score(model, Path("customers.parquet"), output, f"score.part_rows={rows}", *request)
+        evidence = registry.evidence(result.run_id)
+        tables = [evidence.table(f"scores/{name}") for name in ("totals", "groups", "months")]
+        rows_of = pd.read_parquet(tmp_path / output).sort_values("customer_id", ignore_index=True)
+        results.append((result.totals, [rows_of, *tables]))
+    assert len(list((tmp_path / "a").glob("*.parquet"))) == 6
+    assert len(list((tmp_path / "d").glob("*.parquet"))) == 1
+    assert len(results[0][1][2]) == 2 * 2 * 8  # of purchases and clv, by country and the last digit
+    for totals, tables in results[1:]:
+        assert totals == results[0][0]
+        for table, first in zip(tables, results[0][1], strict=True):
+            pd.testing.assert_frame_equal(table, first, check_exact=True)
+
+
 @pytest.mark.parametrize("output", ["folder/", "scores.parquet"])
 @pytest.mark.parametrize("at", few([4, 0, 23, 44], 1))
 def test_a_full_disk_at_any_write_is_one_line_and_a_rerun_continues_to_the_same_bytes(
@@ -140,6 +156,84 @@ def test_a_full_disk_at_any_write_is_one_line_and_a_rerun_continues_to_the_same_
     client = mlflow.MlflowClient()
     assert client.get_run(scored.run_id).info.status == "FINISHED"
     assert not client.search_runs(["1"], "attributes.status = 'RUNNING'")
+
+
+@pytest.mark.parametrize(
+    ("owner", "method", "error"),
+    [
+        (CustomerParts, "_read_file", DISK),  # reads the fourth part while the third one is scored
+        (Scorer, "score", KeyboardInterrupt()),
+        pytest.param(PartFiles, "write", DISK, marks=pytest.mark.slow),
+        pytest.param(Scorer, "score", DISK, marks=pytest.mark.slow),
+        pytest.param(PartFiles, "write", KeyboardInterrupt(), marks=pytest.mark.slow),
+    ],
+)
+def test_an_end_in_reading_scoring_or_writing_keeps_the_parts_before_and_a_rerun_continues(
+    model: str,
+    customers: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    owner: type,
+    method: str,
+    error: BaseException,
+) -> None:
+    call, calls = getattr(owner, method), [0]
+
+    def ending(self: Any, *arguments: Any, **named: Any) -> Any:
+        calls[0] += is_scoring[0]
+        if calls[0] > 3:
+            raise error
+        return call(self, *arguments, **named)
+
+    def begun(*arguments: Any) -> Any:  # what is read before are checks
+        is_scoring[0] = True
+        return score_parts(*arguments)
+
+    is_scoring, score_parts = [False], scoring.score_parts
+    with monkeypatch.context() as patch:
+        patch.setattr(owner, method, ending)
+        patch.setattr(scoring, "score_parts", begun)
+        with pytest.raises(type(error)):
+            score(model, customers, "folder/")
+    assert not [one.name for one in threading.enumerate() if one.name.startswith(("read", "write"))]
+    assert len(list((tmp_path / "folder").glob("*.parquet"))) == 3
+    assert not (tmp_path / "folder" / "_tenure" / "customers").exists()
+    written = count_writes(monkeypatch)
+    score(model, customers, "folder/")
+    assert written == [3, 4, 5, 6]
+    score(model, customers, "whole/")
+    assert bytes_of(tmp_path / "folder") == bytes_of(tmp_path / "whole")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("number", "word"), [(signal.SIGTERM, "terminated"), (signal.SIGINT, "interrupted")])
+def test_a_signal_ends_the_command_with_one_line_and_a_rerun_continues(
+    model: str, customers: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: signal.Signals, word: str
+) -> None:
+    line = [f"model={model}", f"summary.path={customers}", "output=folder/", "score.part_rows=10"]
+    process = subprocess.Popen(
+        [str(Path(sys.executable).with_name("tenure-score")), *line],
+        env=os.environ | {"MLFLOW_TRACKING_URI": f"sqlite:///{tmp_path / 'mlflow.db'}"},
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+    def parts() -> int:
+        return len(list((tmp_path / "folder").glob("part-*.parquet")))
+
+    while parts() < 5 and process.poll() is None:
+        time.sleep(0.01)
+    process.send_signal(number)
+    said = process.communicate(timeout=60)[1]
+    assert process.returncode == 128 + number, said
+    assert said.splitlines()[-1].startswith(f"{word}: ")
+    assert "Traceback" not in said
+    done = parts()
+    assert done >= 5
+    assert not (tmp_path / "folder" / "_tenure" / "customers").exists()
+    written = count_writes(monkeypatch)
+    score(model, customers, "folder/", "score.part_rows=10")
+    assert 0 < len(written) == parts() - done
 
 
 @pytest.mark.parametrize(

@@ -23,6 +23,8 @@ from tenure import registry
 from tenure.posterior import Posterior
 from tenure.scorer import COLUMNS, Scorer
 
+ROOT = Path(__file__).parent.parent
+
 
 @pytest.fixture(scope="module")
 def registered(tmp_path_factory: pytest.TempPathFactory, posterior: Posterior) -> Iterator[tuple[str, str]]:
@@ -175,3 +177,35 @@ def test_the_model_scores_in_an_environment_of_its_own(
     found = pd.DataFrame(json.loads(out.read_text())["predictions"])
     assert found["customer_id"].tolist() == registry.EXAMPLE["customer_id"].tolist()
     assert np.isfinite(found[list(COLUMNS)].astype(float)).all(axis=None)
+
+
+@pytest.mark.slow
+def test_the_packages_of_scoring_alone_give_the_same_scores(
+    registered: tuple[str, str], posterior: Posterior, tmp_path: Path
+) -> None:
+    """As in the container of docs/operating.md: the group `scoring`, and Tenure without its dependencies."""
+    uv, python = os.environ.get("UV", "uv"), tmp_path / "venv" / "bin" / "python"
+    subprocess.run([uv, "venv", "-q", "--python", sys.executable, tmp_path / "venv"], check=True)
+    for packages in (["--group", "scoring"], ["--no-deps", "."]):
+        subprocess.run([uv, "pip", "install", "-q", "--python", python, *packages], cwd=ROOT, check=True)
+    summary, output = tmp_path / "summary.parquet", tmp_path / "scores.parquet"
+    registry.EXAMPLE.to_parquet(summary)
+    environment = {**os.environ, "MLFLOW_TRACKING_URI": registered[1]}
+
+    def run(command: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+        program = [str(python.parent / command), *arguments]
+        return subprocess.run(program, capture_output=True, text=True, env=environment, cwd=tmp_path, check=False)
+
+    scored = run(
+        "tenure-score",
+        f"model={registered[0]}",
+        f"summary.path={summary}",
+        f"output={output}",
+        "score.horizon_days=180",
+    )
+    assert scored.returncode == 0, scored.stderr
+    right = Scorer(posterior).score(registry.EXAMPLE, horizon_days=180).table
+    pd.testing.assert_frame_equal(pd.read_parquet(output)[list(COLUMNS)], right[list(COLUMNS)])
+    trained = run("tenure-train", "fit.method=laplace")
+    assert trained.returncode == 2
+    assert "is not installed. Install Tenure with all its packages" in trained.stderr

@@ -1,5 +1,7 @@
 import os
+import re
 import subprocess
+import tomllib
 import zipfile
 from importlib.metadata import version
 from pathlib import Path
@@ -38,3 +40,12 @@ def test_the_wheel_is_typed_and_names_its_licence(wheel):
 
 def test_the_version_is_the_package_s():
     assert tenure.__version__ == version("tenure")
+
+
+def test_the_packages_of_scoring_are_those_of_the_project():
+    """The group repeats some of the dependencies: with the same bounds, and without the packages that fit and draw."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    scoring = project["dependency-groups"]["scoring"]
+    assert set(scoring) <= set(project["project"]["dependencies"])
+    names = {re.split(r"[\[<>=]", requirement)[0] for requirement in scoring}
+    assert not names & {"arviz", "arviz-stats", "matplotlib", "nutpie", "pymc", "pymc-marketing", "pytensor", "xarray"}

@@ -14,6 +14,7 @@ class Reason(StrEnum):
     FIT_FAILED = "fit_failed"
     DISK_FULL = "disk_full"
     DISK_ERROR = "disk_error"
+    PACKAGE_MISSING = "package_missing"
     STORE_UNREACHABLE = "store_unreachable"
     STORE_MISSING = "store_missing"
     STORE_DAMAGED = "store_damaged"

@@ -3,6 +3,9 @@
 A part is a function of the ids and of the number of parts alone: the first four bytes of the MD5 of an id's text, as a
 share of 2^32. Parts are about equally large, equal ids are in one part, and customers keep their order within it. The
 table is read once and copied to temporary files, each of which holds one or several neighbouring parts.
+
+Where ids are hashed, that is done first: parts are of hashed ids, and sorted by them, so that neither a part nor a
+place in it depends on an id in clear.
 """
 
 import hashlib
@@ -18,6 +21,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from ..frames import NULLABLE
+from ..id_hashing import IdHashing
 from ..summary import Fault, canonical_ids, repeated
 from ..summary_file import SHOWN, SummaryCheck, SummaryParts
 
@@ -38,6 +42,7 @@ class CustomerParts:
         digest: sha256 of the table: ids with their type, and numbers; the same however it was read.
         further: sha256 of the values of each further column.
         groups: values of the columns to total by, in a fixed order.
+        hashing: of the ids; None where they are as in the table.
     """
 
     folder: Path
@@ -47,6 +52,7 @@ class CustomerParts:
     digest: str = ""
     further: dict[str, str] = field(default_factory=dict)
     groups: list[tuple[Any, ...]] = field(default_factory=list)
+    hashing: IdHashing | None = None
 
     @property
     def customers(self) -> int:
@@ -70,7 +76,9 @@ class CustomerParts:
             rows = self._read_file(file)
             for number in self._parts_of(file):
                 if number in wanted:
-                    yield number, rows[rows[PART] == number].drop(columns=PART).reset_index(drop=True)
+                    part = rows[rows[PART] == number].drop(columns=PART)
+                    ordered = part if self.hashing is None else part.sort_values("customer_id")
+                    yield number, ordered.reset_index(drop=True)
 
     def file_of(self, number: int) -> int:
         """Return the temporary file that holds a part."""
@@ -90,7 +98,12 @@ class CustomerParts:
 
 
 def divide(
-    summary: SummaryParts, folder: Path, part_rows: int, check: SummaryCheck, further: Sequence[str] = ()
+    summary: SummaryParts,
+    folder: Path,
+    part_rows: int,
+    check: SummaryCheck,
+    further: Sequence[str] = (),
+    hashing: IdHashing | None = None,
 ) -> CustomerParts:
     """Check the customers of a table and divide them into parts of about `part_rows`.
 
@@ -100,23 +113,27 @@ def divide(
         part_rows: customers of a part, on average at most.
         check: which has the columns to total by.
         further: columns to keep, where the table has them, beside those of a customer summary and those to total by.
+        hashing: of the ids; None to leave them as they are.
 
     Raises SummaryError with every broken rule of the table, ScoreError for groups that cannot be built.
     """
     parts = max(1, math.ceil(summary.count() / part_rows))
-    divided = CustomerParts(folder, parts, np.zeros(parts, np.int64), check)
+    divided = CustomerParts(folder, parts, np.zeros(parts, np.int64), check, hashing=hashing)
     digest, writer = _Digest(), _Writer(divided)
     try:
         for part in summary.parts():
             customers = check.add(part)
             if customers is not None and len(part):
+                if hashing is not None:
+                    customers = hashing.replace(customers)
+                    part = part.assign(customer_id=customers["customer_id"].array)
                 wanted = dict.fromkeys((*check.by, *further))
                 kept = [name for name in wanted if name in part and name not in customers]
                 digest.add(part, customers, kept)
                 writer.write(part, customers, kept)
     finally:
         writer.close()
-    check.require_valid(() if check.faults else _duplicates(divided))
+    check.require_valid(() if check.faults else _duplicates(divided, summary))
     divided.digest, divided.further = digest.result(), digest.further
     divided.groups = sorted(check.groups, key=lambda key: [(pd.isna(one), str(one)) for one in key])
     return divided
@@ -130,7 +147,7 @@ def part_numbers(ids: "pd.Series[str]", parts: int) -> NDArray[np.int64]:
     """
     if parts == 1:
         return np.zeros(len(ids), np.int64)
-    digests = b"".join(hashlib.md5(text.encode(), usedforsecurity=False).digest()[:4] for text in ids)
+    digests = b"".join(hashlib.md5(text.encode(), usedforsecurity=False).digest()[:4] for text in ids.tolist())
     return (np.frombuffer(digests, ">u4").astype(np.uint64) * np.uint64(parts) >> np.uint64(32)).astype(np.int64)
 
 
@@ -190,7 +207,7 @@ class _Digest:
 
     def add(self, part: pd.DataFrame, customers: pd.DataFrame, further: Sequence[str]) -> None:
         """Add the rows of a part."""
-        texts = "\0".join([*customers["customer_id"], ""])
+        texts = "\0".join([*customers["customer_id"].tolist(), ""])
         self._update(f"customer_id {_kind(part['customer_id'])}", texts.encode())
         for name in customers.columns[1:]:
             self._update(name, customers[name].to_numpy().tobytes())
@@ -217,11 +234,23 @@ def _kind(ids: "pd.Series[Any]") -> str:
     return "integer" if pd.api.types.is_integer_dtype(ids.dtype) else "text"
 
 
-def _duplicates(divided: CustomerParts) -> list[Fault]:
+def _duplicates(divided: CustomerParts, summary: SummaryParts) -> list[Fault]:
     """Find ids that are in more than one row: those of equal ids are in one part."""
     count, first = 0, list[str]()
     for _, part in divided.read(divided.numbers):
         ids = canonical_ids(part["customer_id"])
         names = ids[ids.duplicated(keep=False)].unique()
-        count, first = count + len(names), [*first, *(repr(str(name)) for name in names)][:SHOWN]
-    return [repeated(count, first)] if count else []
+        count, first = count + len(names), [*first, *map(str, names)][:SHOWN]
+    if count and divided.hashing is not None:
+        first = _in_clear(first, summary, divided.hashing)
+    return [repeated(count, [repr(name) for name in first])] if count else []
+
+
+def _in_clear(hashes: Sequence[str], summary: SummaryParts, hashing: IdHashing) -> list[str]:
+    """Return the ids of some hashes, for a message: nobody can look for the hashes in a table."""
+    names: dict[str, str] = {}
+    for part in summary.parts():
+        ids = canonical_ids(part["customer_id"])
+        hashed = hashing.hash(ids)
+        names |= dict(zip(hashed[hashed.isin(hashes)], ids[hashed.isin(hashes)], strict=True))
+    return [names[one] for one in hashes]

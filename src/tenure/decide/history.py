@@ -11,6 +11,7 @@ import pandas as pd
 import pyarrow as pa
 
 from ..errors import InputError
+from ..id_hashing import IdHashing
 from ..rfm import summary_query
 from ..settings import DecideSettings, EngineSettings
 from ..summary import COLUMNS, OPTIONAL
@@ -78,17 +79,20 @@ def stream_histories(
     id_type: str,
     delta: float | None = None,
     engine: EngineSettings | None = None,
+    hashing: IdHashing | None = None,
 ) -> HistoryFile:
     """Return the customer summary, the segments and the columns `FURTHER`, in parts.
 
     They are in a temporary file, so that the log is no longer needed. `delta` is that of the model, of whose columns
     the summary has those of fading evidence too. `engine` names the folder of temporary files. Beyond `SHARE` customers
-    there are several queries, and ids are sorted within the customers of each.
+    there are several queries, and ids are sorted within the customers of each. With `hashing` all that follows knows
+    hashed ids only.
 
     Raises DecideError for a log without a customer.
     """
     queries = (_query(share, days, id_type, with_orders=delta is not None) for share in transactions.shares(SHARE))
-    histories = HistoryFile.write(queries, PART, delta, days.end, working_folder(engine or EngineSettings()))
+    folder = working_folder(engine or EngineSettings())
+    histories = HistoryFile.write(queries, PART, delta, days.end, folder, hashing)
     if not histories.customers:
         raise DecideError("There is no customer to decide on.")
     return histories

@@ -12,6 +12,7 @@ from typing import Any
 import pandas as pd
 import pyarrow as pa
 
+from ..id_hashing import IdHashing
 from ..rfm import with_faded
 
 NAME = "histories.arrow"
@@ -34,9 +35,15 @@ class HistoryFile:
 
     @classmethod
     def write(
-        cls, queries: Iterable[Any], rows: int, delta: float | None, as_of: date, folder: TemporaryDirectory[str]
+        cls,
+        queries: Iterable[Any],
+        rows: int,
+        delta: float | None,
+        as_of: date,
+        folder: TemporaryDirectory[str],
+        hashing: IdHashing | None = None,
     ) -> "HistoryFile":
-        """Write the results of queries, each sorted by id.
+        """Write the results of queries, each sorted by id, by the hashed one where ids are hashed.
 
         Args:
             queries: Ibis tables of the same columns, one at a time.
@@ -44,11 +51,12 @@ class HistoryFile:
             delta: at which evidence on spend fades (`rfm.StreamedSummary`).
             as_of: the end of observation.
             folder: of the file.
+            hashing: of the ids; None to leave them as they are.
         """
         customers, writer, path = 0, None, Path(folder.name) / NAME
         with pa.OSFile(str(path), "wb") as file:
             for query in queries:
-                for batch in query.order_by("customer_id").to_pyarrow_batches(chunk_size=rows):
+                for batch in _read(query, rows, hashing):
                     part = pa.Table.from_batches([batch]) if delta is None else _faded(batch, delta)
                     if writer is None:
                         writer = pa.ipc.new_stream(file, part.schema, options=OPTIONS)
@@ -72,6 +80,18 @@ class HistoryFile:
     def count(self) -> int:
         """Return the number of customers."""
         return self.customers
+
+
+def _read(query: Any, rows: int, hashing: IdHashing | None) -> Iterator[pa.RecordBatch]:
+    """Yield the rows of a query, sorted by id; they are in memory at once where ids are hashed."""
+    if hashing is None:
+        yield from query.order_by("customer_id").to_pyarrow_batches(chunk_size=rows)
+        return
+    table = query.to_pyarrow()
+    ids = hashing.hash(table["customer_id"].to_pandas())
+    at = table.schema.get_field_index("customer_id")
+    hashed = table.set_column(at, "customer_id", pa.array(ids, pa.string()))
+    yield from hashed.sort_by("customer_id").combine_chunks().to_batches(max_chunksize=rows)
 
 
 def _faded(batch: pa.RecordBatch, delta: float) -> pa.Table:

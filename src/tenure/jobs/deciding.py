@@ -8,6 +8,7 @@ from typing import Any
 
 from tenure import decide, paths, registry, report
 from tenure.batch import ScoreFile
+from tenure.id_hashing import IdHashing, hashing_of
 from tenure.output import atomic_folder, refuse_input, require_new_folder
 from tenure.record import Record, finite
 from tenure.scorer import Params
@@ -26,6 +27,7 @@ log = logging.getLogger("tenure")
 def run(settings: DecideJobSettings, config: str) -> Result:
     """Derive the decisions, print them in short; return the result."""
     require_new_folder(settings.output)
+    hashing = hashing_of(settings.hash_ids)
     uri = registry.connect(settings.registry)
     loaded = registry.load(settings.model)
     model = model_of(loaded.about)
@@ -35,10 +37,10 @@ def run(settings: DecideJobSettings, config: str) -> Result:
     decide.refuse_names(tuple(settings.transactions.segments))
     decide.require_cost_names(settings.decide, tuple(settings.transactions.segments), of_model)
     decide.require_model(loaded.scorer, model, Params(**settings.score.params(), seed=settings.seed))
-    histories, observed, question, read_log = _read(loaded, settings)
+    histories, observed, question, read_log = _read(loaded, settings, hashing)
     as_of = str(histories.as_of)
     name = deciding_name(settings, model, as_of)
-    about = {"model": model, "verdict": verdict.value, "as_of": as_of}
+    about = {"model": model, "verdict": verdict.value, "as_of": as_of, "hash_ids": settings.hash_ids}
     with (
         atomic_folder(settings.output) as folder,
         registry.open_run(settings.registry, "decide", config, name) as opened,
@@ -57,7 +59,7 @@ def run(settings: DecideJobSettings, config: str) -> Result:
 
 
 def _read(
-    loaded: registry.Loaded, settings: DecideJobSettings
+    loaded: registry.Loaded, settings: DecideJobSettings, hashing: IdHashing | None
 ) -> tuple[decide.HistoryFile, decide.Observed, decide.Question, Record]:
     """Return the customers' histories, checked, what is asked of them, and the account of the log.
 
@@ -70,7 +72,7 @@ def _read(
     id_type = choose_type(transactions, settings.transactions.id_type, loaded.about.get("id_type"))
     with console.stage("summarize the customers"):
         engine, delta = settings.transactions.engine, loaded.scorer.delta
-        histories = decide.stream_histories(transactions, question.days, id_type, delta, engine)
+        histories = decide.stream_histories(transactions, question.days, id_type, delta, engine, hashing)
     decide.require_costs(histories, question)
     decide.require_plan(histories, question)
     accounted = AccountedLog.of(transactions, histories.as_of, settings.transactions.normalize_ids)

@@ -136,6 +136,17 @@ def disk_fault(error: BaseException) -> DiskFault | None:
     return None
 
 
+def missing_package(error: BaseException) -> str | None:
+    """Return the message for an error that a package caused that is not installed; None of any other."""
+    for cause in _causes(error):
+        if isinstance(cause, ModuleNotFoundError) and (name := (cause.name or "").partition(".")[0]) != "tenure":
+            return (
+                f"The package {name!r} is not installed. Install Tenure with all its packages: those of the group"
+                " 'scoring' score only."
+            )
+    return None
+
+
 def _causes(error: BaseException) -> Iterator[BaseException]:
     seen: set[int] = set()
     link: BaseException | None = error

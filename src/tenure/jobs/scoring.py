@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 from tenure import invocation, paths, registry, units
 from tenure.batch import CustomerParts, PartFiles, Scored, ScoreFolder, divide, join
 from tenure.errors import InputError, Reason
+from tenure.id_hashing import IdHashing, hashing_of
 from tenure.output import atomic_file, is_described, keep, refuse_input
 from tenure.record import Record
 from tenure.review import Verdict
@@ -47,7 +48,7 @@ class Customers(NamedTuple):
 
 def run(settings: ScoreJobSettings, config: str) -> Result:
     """Score and print the totals; return the result."""
-    folder = ScoreFolder(settings.output)
+    folder, hashing = ScoreFolder(settings.output), hashing_of(settings.hash_ids)
     folder.require_writable()
     refuse_input(settings.output, [settings.summary.path or settings.transactions.path])
     uri = registry.connect(settings.registry, must_exist=True)
@@ -64,7 +65,7 @@ def run(settings: ScoreJobSettings, config: str) -> Result:
             console.print_unscored(customers.log.unscored, "scored")
             console.print_identities(customers.log.identities)
         with console.stage("check the customers"):
-            parts = _divide(customers, loaded.scorer, settings, folder)
+            parts = _divide(customers, loaded.scorer, settings, folder, hashing)
         log.info("%s customers; model %s", f"{parts.customers:,}", model)
         about = {"model": model, "model_tags": loaded.about, "verdict": verdict.value, "as_of": customers.as_of}
         scored = _score(loaded, customers, parts, about, settings, config)
@@ -86,13 +87,19 @@ def run(settings: ScoreJobSettings, config: str) -> Result:
     )
 
 
-def _divide(customers: Customers, scorer: Scorer, settings: ScoreJobSettings, folder: ScoreFolder) -> CustomerParts:
+def _divide(
+    customers: Customers,
+    scorer: Scorer,
+    settings: ScoreJobSettings,
+    folder: ScoreFolder,
+    hashing: IdHashing | None,
+) -> CustomerParts:
     """Check the customers and the units of their money and time, and divide them into parts."""
     segments = segments_of(scorer)
     check = SummaryCheck(settings.by, units.Seen(), segments)
     further = [name for name in settings.score.columns if name in HISTORY]
     further += [name for name in segments if name not in settings.by]
-    parts = divide(customers.summary, folder.customers, settings.score.part_rows, check, further)
+    parts = divide(customers.summary, folder.customers, settings.score.part_rows, check, further, hashing)
     _compare_units(check.seen or units.Seen(), customers, scorer, settings.score)
     return parts
 
@@ -110,7 +117,7 @@ def _score(
     job = folder.claim(job_of(loaded, parts, about, settings), restart=settings.restart)
     params = Params(**settings.score.params(), seed=settings.seed)
     files = PartFiles(folder.path, job, params, tuple(settings.by), parts.groups)
-    facts = {**about, "params": asdict(params), "customers": parts.customers}
+    facts = {**about, "params": asdict(params), "customers": parts.customers, "hash_ids": settings.hash_ids}
     name = scoring_name(settings, about["model"], about["as_of"])
     with _published(folder) as joined:
         with registry.open_run(settings.registry, "score", config, name) as opened:
@@ -163,6 +170,7 @@ def job_of(
             "digest": parts.digest,
             "further": parts.further,
         },
+        "salt": {"hash_ids": False} if parts.hashing is None else {"hash_ids": True, "digest": parts.hashing.digest},
         "part size": {"part_rows": settings.score.part_rows},
     }
 

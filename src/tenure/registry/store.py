@@ -6,7 +6,7 @@ import os
 import shlex
 import subprocess
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import mlflow
@@ -237,7 +237,12 @@ def _without_passwords(config: str) -> str:
 
 
 def _versions() -> dict[str, str]:
-    return {name: importlib.metadata.version(name) for name in VERSIONS}
+    """Return the versions of the packages that are installed: batch jobs may have those of scoring alone."""
+    versions = {}
+    for name in VERSIONS:
+        with suppress(importlib.metadata.PackageNotFoundError):
+            versions[name] = importlib.metadata.version(name)
+    return versions
 
 
 def _commit() -> dict[str, str]:

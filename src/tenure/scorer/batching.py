@@ -120,7 +120,7 @@ def score_batches(
     # Copies: pandas may return a read-only view, for which the kernel would be compiled once more.
     x, t_x, T = (customers[name].to_numpy(np.float64, copy=True) for name in ("frequency", "recency", "T"))
     # Without outcomes nothing is simulated.
-    keys = customer_keys(customers["customer_id"] if request.with_outcomes else (), request.params.seed)
+    keys = customer_keys(customers["customer_id"].tolist() if request.with_outcomes else (), request.params.seed)
     draws, places = populations.draws[0], populations.places
     cells = codes * len(populations.draws) + places
     order = np.lexsort((t_x, T, x, cells))

@@ -4,6 +4,7 @@ import re
 from dataclasses import dataclass, field
 
 from ..bounds import LEAST_RATE
+from ..summary import COLUMNS
 from .campaign import CampaignSettings, MeasureSettings
 from .checks import require
 from .decide import DecideSettings
@@ -33,6 +34,7 @@ class ScoreJobSettings:
         by: columns to total by, such as [country]: of summary.path, or named in transactions.segments.
         by_month: whether to add purchases and clv by month: columns of lists, and a table of totals.
         residual: whether to add the clv without a horizon: columns residual_clv, residual_low, residual_high and so on.
+        hash_ids: whether to write hashed ids: HMAC-SHA256 with the salt in TENURE_ID_SALT in the environment.
         transactions: the purchase log.
         summary: a customer summary to score instead of a log.
         rfm: the end of observation.
@@ -48,6 +50,7 @@ class ScoreJobSettings:
     by: list[str] = field(default_factory=list)
     by_month: bool = False
     residual: bool = False
+    hash_ids: bool = False
     transactions: TransactionsSettings = field(default_factory=TransactionsSettings)
     summary: SummarySettings = field(default_factory=SummarySettings)
     rfm: ObservedSettings = field(default_factory=ObservedSettings)
@@ -64,6 +67,8 @@ class ScoreJobSettings:
         rate, rule = self.score.discount_rate, f"at least {LEAST_RATE:g} with residual=true, which has no other end"
         require(not self.residual or rate >= LEAST_RATE, "score.discount_rate", rule, rate)
         require(0 <= self.seed < 2**63, "seed", "from 0 to 2^63 - 1", self.seed)
+        names_customers = self.hash_ids and COLUMNS[0] in self.by
+        require(not names_customers, "by", f"without {COLUMNS[0]} with hash_ids=true", self.by)
         if self.summary.path is not None:
             self._require_summary_columns()
 
@@ -85,6 +90,7 @@ class DecideJobSettings:
         model: model to decide with: by alias (models:/clv@champion), by number (models:/clv/3, models:/clv/latest) or
             of a training run (runs:/ and its id).
         output: path of a new folder; an atomic write: complete or absent.
+        hash_ids: whether to write hashed ids: HMAC-SHA256 with the salt in TENURE_ID_SALT in the environment.
         transactions: the purchase log.
         rfm: the end of observation.
         score: horizon, discounting, margin and level.
@@ -96,6 +102,7 @@ class DecideJobSettings:
 
     model: str = CHAMPION
     output: str = "decisions"
+    hash_ids: bool = False
     transactions: TransactionsSettings = field(default_factory=TransactionsSettings)
     rfm: ObservedSettings = field(default_factory=ObservedSettings)
     score: TrustedScoreSettings = field(default_factory=TrustedScoreSettings)

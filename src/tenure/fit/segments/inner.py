@@ -163,8 +163,8 @@ def mean_ratio(
         terms.append(term)
     log_weights = np.array(terms) - logsumexp(terms, axis=0)
     weights, ratios = np.exp(log_weights), np.array(logs)
-    known = np.where(weights > 0.0, ratios, 0.0)  # far away a ratio may be infinite, or its exponential
-    spread = (weights * (known - (weights * known).sum(axis=0)) ** 2).sum(axis=0)
+    near = np.where(weights > 0.0, ratios, 0.0)  # far away a ratio may be infinite, or its exponential
+    spread = (weights * (near - (weights * near).sum(axis=0)) ** 2).sum(axis=0)
     return np.asarray(logsumexp(log_weights + ratios, axis=0)), float(np.sqrt(spread.mean()))
 
 

@@ -4,7 +4,7 @@ Both score the same customers in one process, in turn, after everything is compi
 The stages of the job are timed too. Then the cost of exact sums: the scorer beside a copy of it that adds up ordinary
 sums, in turn, CPU seconds of one thread.
 
-    uv run python experiments/score_rate.py [--customers 1000000] [--draws 1000] [--repeats 3]
+    uv run python experiments/score_rate.py [--customers 1000000] [--draws 1000] [--repeats 3] [--times 7]
 """
 
 import argparse
@@ -30,7 +30,7 @@ from tenure import registry
 from tenure.jobs import part_scores, scoring
 from tenure.scorer import Scorer
 
-PART, FEW, TIMES = 250_000, 20_000, 7
+PART, FEW = 250_000, 20_000
 COPY = "ordinary_sums"  # the package of the copy
 STAGES = {
     "load the model": (registry, "load"),
@@ -91,11 +91,11 @@ def rates(customers, draws, repeats):
         spent, best = defaultdict(float), {}
         clock(spent)
         for number in range(repeats):
-            spent.clear()
             settings = settings_of(folder, model, path, f"{folder}/{number}/")
-            for what, call in (("scorer alone", (alone, scorer, table)), ("tenure-score", (job, settings))):
+            for what, call in (("tenure-score", (job, settings)), ("scorer alone", (alone, scorer, table))):
+                spent.clear()
                 result = (*measured(*call), dict(spent))
-                print(f"{what}: {result[0]:.1f} s, {result[1]:.1f} CPU s", file=sys.stderr, flush=True)
+                print(f"{what}: {result[0]:.1f} s, {result[1]:.1f} CPU s, {result[2]}", file=sys.stderr, flush=True)
                 best[what] = min(best.get(what, result), result)
     print_rates(customers, draws, best)
 
@@ -105,10 +105,12 @@ def print_rates(customers, draws, best):
     print("| | seconds | customers a second | CPU us a customer |\n|---|---|---|---|")
     for what, (seconds, cpu, _) in best.items():
         print(f"| {what} | {seconds:.1f} | {customers / seconds:,.0f} | {1e6 * cpu / customers:.1f} |")
-    seconds, _, spent = best["tenure-score"]
-    print(f"\nRatio of the rates: {best['scorer alone'][0] / seconds:.1%}. Seconds of the job's stages:", end=" ")
-    print(", ".join(f"{stage} {spent[stage]:.1f}" for stage in STAGES), end=", ")
-    print(f"the rest {seconds - sum(spent[stage] for stage in STAGES if not stage.startswith('of')):.1f}\n", flush=True)
+    (alone_seconds, alone_cpu, _), (seconds, cpu, spent) = best["scorer alone"], best["tenure-score"]
+    rest = seconds - sum(spent[stage] for stage in STAGES if not stage.startswith("of"))
+    stages = ", ".join(f"{stage} {spent[stage]:.1f}" for stage in STAGES)
+    print(f"\nRatio of the rates: {alone_seconds / seconds:.1%}; of CPU seconds: {alone_cpu / cpu:.1%}.")
+    print(f"The scorer works {spent['of it the scorer'] / seconds:.1%} of the job's time.")
+    print(f"Seconds of the job's stages: {stages}, the rest {rest:.1f}.\n", flush=True)
 
 
 def ordinary_scorer(folder, draws):
@@ -126,7 +128,7 @@ def ordinary_scorer(folder, draws):
     return scorer.Scorer(posterior.Posterior(present.draws, "bg_nbd", "gamma_gamma"), threads=1)
 
 
-def exact_sums(draws):
+def exact_sums(draws, times):
     """Print the CPU seconds of the scorer with exact and with ordinary sums, and their ratio."""
     customers = make_summary(FEW).table
     with tempfile.TemporaryDirectory() as folder:
@@ -134,13 +136,13 @@ def exact_sums(draws):
         scorers["ordinary"] = ordinary_scorer(folder, draws)
         for by_month in (False, True):
             cpu = {name: [] for name in scorers}
-            for _ in range(TIMES + 1):
+            for _ in range(times + 1):
                 for name, scorer in scorers.items():
                     cpu[name].append(measured(scorer.score, customers, by_month=by_month)[1])
             cpu = {name: several[1:] for name, several in cpu.items()}  # the first time compiles
             lowest = {name: min(several) for name, several in cpu.items()}
             print(
-                f"{FEW:,} customers{' by month' if by_month else ''}, one thread, the lowest of {TIMES}:"
+                f"{FEW:,} customers{' by month' if by_month else ''}, one thread, the lowest of {times}:"
                 f" exact sums {lowest['exact']:.2f} CPU s, ordinary sums {lowest['ordinary']:.2f}:"
                 f" exact ones cost {lowest['exact'] / lowest['ordinary'] - 1:+.1%} (medians"
                 f" {pd.Series(cpu['exact']).median() / pd.Series(cpu['ordinary']).median() - 1:+.1%})",
@@ -152,9 +154,11 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(description="Compare the rate of the job with that of the scorer alone.")
     parser.add_argument("--customers", type=int, default=1_000_000)
     parser.add_argument("--draws", type=int, default=1000)
-    parser.add_argument("--repeats", type=int, default=3, help="of each; 0 for exact sums alone")
+    parser.add_argument("--repeats", type=int, default=3, help="of each rate; 0 for exact sums alone")
+    parser.add_argument("--times", type=int, default=7, help="of exact sums; 0 for the rates alone")
     arguments = parser.parse_args()
     logging.getLogger("tenure").setLevel(logging.ERROR)
     if arguments.repeats:
         rates(arguments.customers, arguments.draws, arguments.repeats)
-    exact_sums(arguments.draws)
+    if arguments.times:
+        exact_sums(arguments.draws, arguments.times)

@@ -14,6 +14,7 @@ from job_runs import Ran
 
 from tenure import purchase, registry
 from tenure.api.words import AllWords
+from tenure.errors import Reason
 from tenure.jobs.compose import compose_settings, read_arguments
 from tenure.settings import COMMANDS
 from tenure.settings.explain import explain
@@ -67,19 +68,25 @@ YESTERDAY = subprocess.run(
 ).stdout.strip()
 STUB = """#!/bin/bash
 echo run >> calls
-for word in "$@"; do [[ $word == output=* ]] && echo "$word" > "${word#output=}"; done
-exit $(sed -n "$(wc -l < calls)p" codes)
+read -r code reason < <(sed -n "$(wc -l < calls)p" codes)
+for word in "$@"; do
+    [[ $word == output=* ]] && echo "$word" > "${word#output=}"
+    [[ $word == result.path=* ]] && echo "  \\"reason\\": \\"$reason\\"," > "${word#result.path=}"
+done
+exit $code
 """
 
 
-def run_script(folder: Path, codes: list[int], *, is_fed: bool = True) -> tuple[int, int]:
+def run_script(
+    folder: Path, codes: list[int], *, is_fed: bool = True, reason: Reason = Reason.STORE_UNREACHABLE
+) -> tuple[int, int]:
     """Run the nightly script with a scorer that ends with each code in turn; return its code and the scorer's runs."""
     (script,) = scripts((ROOT / "docs" / "scoring.md").read_text())
     (folder / "bin").mkdir(parents=True)
     (folder / "sales").mkdir()
     if is_fed:
         (folder / "sales" / f"{YESTERDAY}.parquet").touch()
-    (folder / "codes").write_text("".join(f"{code}\n" for code in codes))
+    (folder / "codes").write_text("".join(f"{code} {reason if code == 5 else Reason.BAD_LOG}\n" for code in codes))
     (folder / "bin" / "tenure-score").write_text(STUB)
     (folder / "bin" / "tenure-score").chmod(0o755)
     script = script.replace("/srv/tenure/.venv/bin", str(folder / "bin")).replace("/srv/clv", str(folder))
@@ -100,6 +107,10 @@ def test_the_nightly_script_repeats_what_may_pass_and_links_complete_scores_alon
     assert latest.is_symlink() == (code == 0)
     if code == 0:
         assert latest.read_text() == f"output=scores/{YESTERDAY}.parquet\n"
+
+
+def test_the_nightly_script_waits_for_no_store_that_does_not_exist(tmp_path: Path) -> None:
+    assert run_script(tmp_path, [5, 0], reason=Reason.STORE_MISSING) == (5, 1)
 
 
 def test_the_nightly_script_does_not_score_before_the_feed(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """`tenure-score` end to end."""
 
+import logging
 from pathlib import Path
 from typing import Any
 
@@ -80,11 +81,13 @@ def test_scoring_writes_a_table_that_describes_itself_and_logs_totals(
 
 
 def test_scoring_tells_the_way_there_and_the_value_to_infinity(
-    trained: Ran, evidence: registry.Evidence, tmp_path: Path
+    trained: Ran, evidence: registry.Evidence, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     assert evidence.run_id
     asked = ["model=models:/clv@challenger", "by_month=true", "residual=true", f"output={tmp_path / 'long.parquet'}"]
-    scored = in_process("score", *asked, "score.horizon_days=730", folder=trained.folder)
+    with caplog.at_level(logging.WARNING, logger="tenure"):
+        scored = in_process("score", *asked, "score.horizon_days=730", folder=trained.folder)
+    assert "The last observed day is 1998-06-30" in caplog.text  # so that `warnings` of the result file has it
     assert scored.code == 0, scored.err
     assert "month by month" in scored.out
     assert "residual clv" in scored.out

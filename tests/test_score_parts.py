@@ -23,7 +23,7 @@ from tenure import registry
 from tenure.batch import CustomerParts, PartFiles, ScoreFolder, Sums, divide
 from tenure.batch.customer_parts import part_numbers
 from tenure.batch.part_files import seal, unseal
-from tenure.jobs import scoring
+from tenure.jobs import local_engine, scoring
 from tenure.jobs.compose import compose_settings
 from tenure.jobs.ending import disk_fault
 from tenure.output import OutputError, describe, refuse_input
@@ -189,10 +189,10 @@ def test_an_end_in_reading_scoring_or_writing_keeps_the_parts_before_and_a_rerun
         is_scoring[0] = True
         return score_parts(*arguments)
 
-    is_scoring, score_parts = [False], scoring.score_parts
+    is_scoring, score_parts = [False], local_engine.score_parts
     with monkeypatch.context() as patch:
         patch.setattr(owner, method, ending)
-        patch.setattr(scoring, "score_parts", begun)
+        patch.setattr(local_engine, "score_parts", begun)
         with pytest.raises(type(error)):
             score(model, customers, "folder/")
     assert not [one.name for one in threading.enumerate() if one.name.startswith(("read", "write"))]

@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -49,8 +49,12 @@ class PartFiles:
 
     def write(self, number: int, table: pd.DataFrame, sums: Sums) -> None:
         """Write a part: it is done when its description is there."""
+        self.write_rows(number, lambda path: pq.write_table(arrow_of(table), path), sums)
+
+    def write_rows(self, number: int, write_file: Callable[[Path], None], sums: Sums) -> None:
+        """Write a part whose rows another function writes."""
         files = {
-            self.rows_of(number): lambda path: pq.write_table(arrow_of(table), path),
+            self.rows_of(number): write_file,
             self._sums_of(number): lambda path: _save(path, _arrays(sums)),
         }
         for path, write in files.items():
@@ -72,7 +76,7 @@ class PartFiles:
             return None
         try:
             with np.load(self._sums_of(number)) as arrays:
-                return self._restored(about, dict(arrays))
+                return self.restored(about, dict(arrays))
         except (OSError, ValueError, BadZipFile):
             return None
 
@@ -91,7 +95,9 @@ class PartFiles:
     def _about(self, number: int) -> Path:
         return self.folder / ABOUT / f"{name_of(number)}.json"
 
-    def _restored(self, about: Mapping[str, Any], arrays: Mapping[str, Any]) -> Sums:
+    def restored(self, about: Mapping[str, Any], arrays: Mapping[str, Any]) -> Sums:
+        """Return the sums of a part from its facts and its arrays."""
+
         def totals(sums: Any, customers: int = about["customers"]) -> Totals:
             return Totals(customers, sums, about["most_clv"])
 

@@ -15,8 +15,9 @@ from tenure.settings import CampaignJobSettings, carry_segments
 from tenure.transactions import Transactions, choose_type, input_files, read
 
 from . import console
+from .customers import segments_of
 from .run_names import campaign_name, settings_record
-from .scoring import model_of, require_verdict, segments_of
+from .scoring import model_of, require_verdict
 from .sweeps import Result
 
 CUSTOMERS, PAGE = "customers.parquet", "report.html"

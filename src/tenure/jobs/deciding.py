@@ -16,8 +16,9 @@ from tenure.settings import DecideJobSettings, carry_segments
 from tenure.transactions import AccountedLog, Transactions, choose_type, input_files, read
 
 from . import console
+from .customers import Customers, check_customers
 from .run_names import deciding_name, settings_record
-from .scoring import Customers, check_customers, model_of, require_verdict
+from .scoring import model_of, require_verdict
 from .sweeps import Result
 
 CUSTOMERS, PAGE = "customers.parquet", "report.html"

@@ -2,28 +2,28 @@
 
 import inspect
 import logging
+import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict
+from datetime import date
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
-from tenure import invocation, paths, registry, units
-from tenure.batch import CustomerParts, PartFiles, Scored, ScoreFolder, divide, join
+from tenure import invocation, paths, registry
+from tenure.batch import PartFiles, Scored, ScoreFolder, join
 from tenure.errors import InputError, Reason
-from tenure.id_hashing import IdHashing, hashing_of
+from tenure.id_hashing import hashing_of
 from tenure.output import atomic_file, is_described, keep, refuse_input
 from tenure.record import Record
 from tenure.review import Verdict
-from tenure.rfm import HISTORY, stream_summary
 from tenure.scorer import Months, Params, Scorer
-from tenure.settings import ScoreJobSettings, TrustedScoreSettings, carry_segments
-from tenure.summary_file import SummaryCheck, SummaryFile, SummaryParts, check_summaries
-from tenure.transactions import AccountedLog, choose_type, input_files, read
+from tenure.settings import SPARK, ScoreJobSettings, carry_segments
 
 from . import console
-from .part_scores import score_parts
+from .customers import segments_of
+from .engine import Engine, Parts, engine_of
 from .run_names import scoring_name, settings_record
 from .sweeps import Result
 
@@ -38,19 +38,12 @@ class FailedReviewError(InputError):
     reason = Reason.REVIEW_FAILED
 
 
-class Customers(NamedTuple):
-    """The customers to score, the last day of their observation, and the log that they come from, if any."""
-
-    summary: SummaryParts
-    as_of: str | None
-    log: AccountedLog | None
-
-
 def run(settings: ScoreJobSettings, config: str) -> Result:
     """Score and print the totals; return the result."""
     folder, hashing = ScoreFolder(settings.output), hashing_of(settings.hash_ids)
     folder.require_writable()
-    refuse_input(settings.output, [settings.summary.path or settings.transactions.path])
+    if settings.summary.table is None:
+        refuse_input(settings.output, [settings.summary.path or settings.transactions.path])
     uri = registry.connect(settings.registry, must_exist=True)
     loaded = registry.load(settings.model)  # before the customers are read, which may take long
     model = model_of(loaded.about)
@@ -58,63 +51,50 @@ def run(settings: ScoreJobSettings, config: str) -> Result:
     require_supported(loaded.scorer, settings, model)
     segments = segments_of(loaded.scorer)
     carry_segments(settings.transactions, segments, f"{model}, fitted by segments,")
-    with folder.locked():
-        customers = _customers(settings, loaded, segments)
-        if customers.log is not None:
-            console.print_reconciliation(customers.log.reconciliation)
-            console.print_unscored(customers.log.unscored, "scored")
-            console.print_identities(customers.log.identities)
+    with folder.locked(), engine_of(settings, loaded, folder, segments, hashing) as engine:
+        engine.read()
+        if engine.log is not None:
+            console.print_reconciliation(engine.log.reconciliation)
+            console.print_unscored(engine.log.unscored, "scored")
+            console.print_identities(engine.log.identities)
         with console.stage("check the customers"):
-            parts = _divide(customers, loaded.scorer, settings, folder, hashing)
+            parts = engine.divide()
         log.info("%s customers; model %s", f"{parts.customers:,}", model)
-        about = {"model": model, "model_tags": loaded.about, "verdict": verdict.value, "as_of": customers.as_of}
-        scored = _score(loaded, customers, parts, about, settings, config)
+        about = {"model": model, "model_tags": loaded.about, "verdict": verdict.value, "as_of": engine.as_of}
+        scored = _score(loaded, engine, parts, about, settings, config)
         console.print_scores(scored, settings, loaded.about, registry.ui_command(uri))
+        if (old := console.age_line(scored.as_of, date.today())) is not None:
+            log.warning("%s", old)
         if folder.is_file:
             folder.discard()  # last of all: until then a job that is stopped continues from the parts
-    source = {"summary": settings.summary.path} if settings.summary.path else {"log": settings.transactions.path}
+    summary = settings.summary.source
+    source = {"summary": summary} if summary else {"log": settings.transactions.path}
     totals = {str(name): row for name, row in scored.totals_table().to_dict("index").items()}
     return Result(
         model_verdict=verdict.value,
         run_id=scored.run_id,
+        name=scoring_name(settings, model, scored.as_of),
         model=model,
         alias=settings.model.partition("@")[2] or None,
         as_of=scored.as_of,
         customers=scored.customers,
-        not_scored={} if customers.log is None else customers.log.unscored.by_reason,
+        not_scored={} if engine.log is None else engine.log.unscored.by_reason,
         totals=totals,
         paths={"output": str(folder.target), **source},
     )
 
 
-def _divide(
-    customers: Customers,
-    scorer: Scorer,
-    settings: ScoreJobSettings,
-    folder: ScoreFolder,
-    hashing: IdHashing | None,
-) -> CustomerParts:
-    """Check the customers and the units of their money and time, and divide them into parts."""
-    segments = segments_of(scorer)
-    check = SummaryCheck(settings.by, units.Seen(), segments)
-    further = [name for name in settings.score.columns if name in HISTORY]
-    further += [name for name in segments if name not in settings.by]
-    parts = divide(customers.summary, folder.customers, settings.score.part_rows, check, further, hashing)
-    _compare_units(check.seen or units.Seen(), customers, scorer, settings.score)
-    return parts
-
-
 def _score(
     loaded: registry.Loaded,
-    customers: Customers,
-    parts: CustomerParts,
+    engine: Engine,
+    parts: Parts,
     about: dict[str, Any],
     settings: ScoreJobSettings,
     config: str,
 ) -> Scored:
     """Write the scores in a run of their own; the output is complete last, so that its run is too."""
     folder = ScoreFolder(settings.output)
-    job = folder.claim(job_of(loaded, parts, about, settings), restart=settings.restart)
+    job = folder.claim(job_of(loaded, parts, engine.part_size(), about, settings), restart=settings.restart)
     params = Params(**settings.score.params(), seed=settings.seed)
     files = PartFiles(folder.path, job, params, tuple(settings.by), parts.groups)
     facts = {**about, "params": asdict(params), "customers": parts.customers, "hash_ids": settings.hash_ids}
@@ -122,10 +102,10 @@ def _score(
     with _published(folder) as joined:
         with registry.open_run(settings.registry, "score", config, name) as opened:
             registry.log_record(settings_record(settings, "score"))
-            if customers.log is not None:
-                registry.log_record(customers.log.record("scoring"))
+            if engine.log is not None:
+                registry.log_record(engine.log.record("scoring"))
             start = time.perf_counter()
-            sums = score_parts(loaded.scorer, parts, files, settings, about)
+            sums = engine.score(files, about)
             if joined is not None:
                 join((files.rows_of(number) for number in parts.numbers), joined, {**facts, "job": job})
             run = (about["model"], about["as_of"], opened.info.run_id)
@@ -152,7 +132,11 @@ def _published(folder: ScoreFolder) -> Iterator[Path | None]:
 
 
 def job_of(
-    loaded: registry.Loaded, parts: CustomerParts, about: Mapping[str, Any], settings: ScoreJobSettings
+    loaded: registry.Loaded,
+    parts: Parts,
+    part_size: Mapping[str, Any],
+    about: Mapping[str, Any],
+    settings: ScoreJobSettings,
 ) -> dict[str, dict[str, Any]]:
     """Return what the bytes of the scores depend on, by the names that a refusal uses."""
     scored = ("by", "by_month", "residual")
@@ -171,7 +155,7 @@ def job_of(
             "further": parts.further,
         },
         "salt": {"hash_ids": False} if parts.hashing is None else {"hash_ids": True, "digest": parts.hashing.digest},
-        "part size": {"part_rows": settings.score.part_rows},
+        "part size": dict(part_size),
     }
 
 
@@ -229,6 +213,7 @@ def require_supported(scorer: Scorer, settings: ScoreJobSettings, model: str) ->
         "residual=true": (settings.residual, hasattr(scorer, "residual")),
         "by_month=true": (settings.by_month, "by_month" in parameters),
         "by=[...]": (bool(settings.by), "by" in parameters),
+        "engine=spark": (settings.engine == SPARK, hasattr(_package_of(scorer), "BINS")),
     }
     unsupported = [name for name, (is_set, is_supported) in requests.items() if is_set and not is_supported]
     if unsupported:
@@ -238,48 +223,6 @@ def require_supported(scorer: Scorer, settings: ScoreJobSettings, model: str) ->
         )
 
 
-def _customers(settings: ScoreJobSettings, loaded: registry.Loaded, segments: Sequence[str]) -> Customers:
-    of_model, setting = loaded.about.get("id_type"), settings.transactions.id_type
-    if settings.summary.path is not None:
-        file = SummaryFile(settings.summary.path, texts=(*settings.by, *segments)).with_type(setting, of_model)
-        return Customers(file, settings.summary.as_of, None)
-    refuse_input(settings.output, input_files(settings.transactions))
-    with console.stage(f"read {settings.transactions.path}"):
-        transactions = read(settings.transactions, end=settings.rfm.end)
-    further = [name for name in settings.score.columns if name in HISTORY]
-    id_type = choose_type(transactions, setting, of_model)
-    delta = getattr(loaded.scorer, "delta", None)  # the scorer of an older version has none
-    summary = stream_summary(transactions, settings.rfm.end, id_type=id_type, further=further, delta=delta)
-    as_of = summary.as_of
-    accounted = AccountedLog.of(transactions, as_of, settings.transactions.normalize_ids)
-    return Customers(summary, str(as_of), accounted)
-
-
-def segments_of(scorer: Scorer) -> tuple[str, ...]:
-    """Return the columns by which a model has segments; none of a model of an older version."""
-    segments = getattr(scorer.posterior, "segments", None)
-    return () if segments is None else segments.names
-
-
-def check_customers(
-    customers: Customers, scorer: Scorer, settings: TrustedScoreSettings, by: Sequence[str] = ()
-) -> int:
-    """Check the customers and the units of their money and time, and count them."""
-    seen = units.Seen()
-    rows = check_summaries(customers.summary, by, seen, segments_of(scorer))
-    _compare_units(seen, customers, scorer, settings)
-    return rows
-
-
-def _compare_units(seen: units.Seen, customers: Customers, scorer: Scorer, settings: TrustedScoreSettings) -> None:
-    """Compare the units of the customers' money and time with those of the model; warn, or raise UnitError."""
-    try:
-        warning = units.compare_money(seen, scorer.posterior.origin)
-        if customers.log is None:
-            units.compare_time(seen, scorer, customers.as_of)
-    except units.UnitError as error:
-        if not settings.allow_unit_change:
-            raise
-        warning = str(error)
-    if warning is not None:
-        log.warning("%s", warning)
+def _package_of(scorer: Scorer) -> Any:
+    """Return the package of a scorer, which may be a model's own."""
+    return sys.modules.get(type(scorer).__module__.rpartition(".")[0])

@@ -13,8 +13,8 @@ from .aliases import (
 )
 from .errors import RegistryError, StoreDamagedError, StoreMissingError, StoreUnreachableError, in_words
 from .manifest import ModelFilesError, verify
-from .models import Loaded, Registered, load, register
-from .packing import EXAMPLE
+from .models import Loaded, Registered, load, model_files, register
+from .packing import EXAMPLE, example_of
 from .reading import Evidence, backtest_of, evidence
 from .runs import bind_metrics, describe, flat_settings, log_record
 from .store import connect, find_store, open_origin, open_run, present_store, ui_command, use
@@ -38,6 +38,7 @@ __all__ = [
     "connect",
     "describe",
     "evidence",
+    "example_of",
     "find_champion",
     "find_store",
     "find_version",
@@ -46,6 +47,7 @@ __all__ = [
     "load",
     "log_record",
     "login",
+    "model_files",
     "open_origin",
     "open_run",
     "present_store",

@@ -63,12 +63,16 @@ class Registered:
 
 @dataclass(frozen=True)
 class Loaded:
-    """A model or run in Python: its posterior, its scorer, its tags, and the drift of its totals (None without one)."""
+    """A model or run in Python: its posterior, its scorer, its tags, and the drift of its totals (None without one).
+
+    `files` is the local folder of a registered model, compared with what was registered; None of a run.
+    """
 
     posterior: Posterior
     scorer: Scorer
     about: dict[str, str]
     drifts: Drifts | None = None
+    files: Path | None = None
 
     @property
     def digest(self) -> str:
@@ -173,7 +177,8 @@ def _load_model(uri: str) -> Loaded:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            model = mlflow.pyfunc.load_model(str(fetch(version)))
+            files = fetch(version)
+            model = mlflow.pyfunc.load_model(str(files))
     except RegistryError:
         raise
     except Exception as error:  # the model's own code may raise anything
@@ -186,7 +191,29 @@ def _load_model(uri: str) -> Loaded:
         inside.scorer,
         {"model": version.uri, **version.tags},
         None if drifts is None else Drifts.load(drifts),
+        files,
     )
+
+
+def model_files(loaded: Loaded) -> Path:
+    """Return a local folder from which MLflow loads a model elsewhere; of a run, its scorer as it would be registered.
+
+    The folder lasts as long as the process.
+    """
+    if loaded.files is not None:
+        return loaded.files
+    home, scorer = new_folder(), loaded.scorer
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # that there is no example
+        mlflow.pyfunc.save_model(
+            path=str(home / "model"),
+            python_model=str(Path(__file__).with_name("model_code.py")),
+            artifacts=pack(scorer.posterior, None, home),
+            signature=signature_of(scorer.posterior),
+            pip_requirements=requirements(),
+            model_config={"validated_horizon_days": scorer.validated_horizon_days},
+        )
+    return home / "model"
 
 
 def _load_run(run_id: str) -> Loaded:

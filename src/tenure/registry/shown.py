@@ -24,7 +24,8 @@ PARAMS = (
     "fit.spend_model", "fit.segments", "fit.priors", "fit.draws", "fit.tune", "fit.chains", "fit.joint_draws",
     "fit.target_accept",
     "score.horizon_days", "score.discount_rate", "score.margin", "score.level", "review.level", "seed",
-    "origins.*", "level", "model", "output", "by", "by_month", "residual", "summary.path", "reason", "rollback",
+    "origins.*", "level", "model", "output", "by", "by_month", "residual", "engine", "summary.path",
+    "summary.table", "reason", "rollback",
     "decide.*", "campaign.*", "plan",
 )  # fmt: skip
 

@@ -60,5 +60,6 @@ def _missing(path: Path, why: str) -> StoreMissingError:
     return StoreMissingError(
         f"There is no store at {path}: {why}. The store is the environment's MLFLOW_TRACKING_URI, or without it"
         f" registry.tracking_uri; a SQLite path with three slashes (sqlite:///mlflow.db) is relative to the working"
-        f" directory, {Path.cwd()}. Set the right one; {invocation.command('train')} creates a new store."
+        f" directory, {Path.cwd()}. Set the right one, or mount its disk."
+        f" Only the first {invocation.command('train')} creates a store."
     )

@@ -6,7 +6,7 @@ unless customers are many: then it loads a sample of them, and `LogCustomers` yi
 """
 
 from .compressed import CompressedSummary, Histories, Spends, histories
-from .customers import HISTORY, StreamedSummary, stream_summary, summarize, summary_query, with_faded
+from .customers import HISTORY, PAID, StreamedSummary, stream_summary, summarize, summary_query, with_faded
 from .log_customers import Counts, LogCustomers, compress
 from .merged import merge
 from .parts import LEAST_CUSTOMERS, MOST_SEGMENTS, Part
@@ -23,6 +23,7 @@ __all__ = [
     "LEAST_WEEKS",
     "MOST_K",
     "MOST_SEGMENTS",
+    "PAID",
     "AcquisitionWindow",
     "CompressedSummary",
     "Counts",

@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from ..summary import COLUMNS, FADED, FIRST_ORDER, SPENDING, Amounts, CustomerSummary, FirstOrders, Orders
-from ..transactions import STRING, Transactions
+from ..transactions import STRING, Transactions, in_order
 from . import amounts
 from .cohort_segments import cohorts_of
 from .window import EVERYONE, AcquisitionWindow, end_of, is_in_window, mark_left_truncated, refuse_nobody
@@ -170,7 +170,7 @@ def per_customer(
     amount = bought["amount"]
     sums = {} if least is None else amounts.sum_counted(amount, least)
     if with_orders:
-        sums[PAID] = amount.cast("float64").collect(where=amount > 0, order_by=bought["date"])
+        sums[PAID] = in_order(amount.cast("float64"), amount > 0, bought["date"])
     grouped = bought.group_by("customer_id").aggregate(
         first_purchase=bought["date"].min(),
         last=bought["date"].max(),

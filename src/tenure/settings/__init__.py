@@ -37,6 +37,7 @@ from .review import LimitSettings, ReviewSettings, ReviewSettingsError, read_rev
 from .score import SCORE_COLUMNS, BatchScoreSettings, ScoreSettings, TrustedScoreSettings
 from .segments import carry_segments
 from .simulate import AcquisitionSettings, DirtSettings, RefundSettings, SeasonSettings, SimulateSettings, TruthSettings
+from .spark import ENGINES, LOCAL, SPARK, SparkSettings
 from .window import AcquisitionWindowSettings, ObservedSettings, RfmSettings, RollingSettings
 
 __all__ = [
@@ -45,8 +46,11 @@ __all__ = [
     "COMMANDS",
     "DEFAULT_PRIORS",
     "DEFAULT_SPEND",
+    "ENGINES",
+    "LOCAL",
     "REST",
     "SCORE_COLUMNS",
+    "SPARK",
     "AcquisitionCostSettings",
     "AcquisitionSettings",
     "AcquisitionWindowSettings",
@@ -93,6 +97,7 @@ __all__ = [
     "SettingsError",
     "SimulateJobSettings",
     "SimulateSettings",
+    "SparkSettings",
     "StageSettings",
     "SummarySettings",
     "TrainSettings",

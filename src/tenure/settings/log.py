@@ -256,14 +256,23 @@ class SummarySettings:
     Args:
         path: CSV or Parquet file with the columns customer_id, frequency, recency, T and monetary_value, and those of
             evidence that the model uses; null: score a log.
+        table: table of the Spark session with these columns instead of a file, such as shop.customers; null: none.
         as_of: end of observation of the summary, such as 1998-06-30; null: not stated.
     """
 
     path: str | None = None
+    table: str | None = None
     as_of: str | None = None
 
     def __post_init__(self) -> None:
         require_day("summary.as_of", self.as_of)
+        is_one = self.path is None or self.table is None
+        require(is_one, "summary.table", "null if summary.path is set", self.table)
+
+    @property
+    def source(self) -> str | None:
+        """Return the file or the table; None to score a log."""
+        return self.path or self.table
 
 
 @dataclass

@@ -6,12 +6,13 @@ from dataclasses import dataclass, field
 from ..bounds import LEAST_RATE
 from ..summary import COLUMNS
 from .campaign import CampaignSettings, MeasureSettings
-from .checks import require
+from .checks import require, require_choice
 from .decide import DecideSettings
 from .log import MovedLogSettings, SummarySettings, TransactionsSettings
 from .registry import RegistrySettings
 from .result import ResultSettings
 from .score import DAY_COLUMNS, LOG_COLUMNS, BatchScoreSettings, TrustedScoreSettings
+from .spark import ENGINES, LOCAL, SPARK, SparkSettings
 from .window import ObservedSettings
 
 MODEL = "models:/[^/@]+(@[^/@]+|/[^/@]+)"  # the registry refuses other texts
@@ -34,6 +35,8 @@ class ScoreJobSettings:
         by: columns to total by, such as [country]: of summary.path, or named in transactions.segments.
         by_month: whether to add purchases and clv by month: columns of lists, and a table of totals.
         residual: whether to add the clv without a horizon: columns residual_clv, residual_low, residual_high and so on.
+        engine: where customers are scored. local: on this machine; spark: in the executors of a Spark cluster.
+        spark: the Spark session of engine=spark.
         hash_ids: whether to write hashed ids: HMAC-SHA256 with the salt in TENURE_ID_SALT in the environment.
         transactions: the purchase log.
         summary: a customer summary to score instead of a log.
@@ -50,6 +53,8 @@ class ScoreJobSettings:
     by: list[str] = field(default_factory=list)
     by_month: bool = False
     residual: bool = False
+    engine: str = LOCAL
+    spark: SparkSettings = field(default_factory=SparkSettings)
     hash_ids: bool = False
     transactions: TransactionsSettings = field(default_factory=TransactionsSettings)
     summary: SummarySettings = field(default_factory=SummarySettings)
@@ -69,13 +74,19 @@ class ScoreJobSettings:
         require(0 <= self.seed < 2**63, "seed", "from 0 to 2^63 - 1", self.seed)
         names_customers = self.hash_ids and COLUMNS[0] in self.by
         require(not names_customers, "by", f"without {COLUMNS[0]} with hash_ids=true", self.by)
-        if self.summary.path is not None:
+        require_choice("engine", self.engine, ENGINES)
+        is_right = not self.hash_ids or self.engine != SPARK
+        rule = "false with engine=spark, whose plans would show the salt: hash the ids of its input"
+        require(is_right, "hash_ids", rule, self.hash_ids)
+        is_right = self.summary.table is None or self.engine == SPARK
+        require(is_right, "summary.table", "null unless engine=spark, whose tables it names", self.summary.table)
+        if self.summary.source is not None:
             self._require_summary_columns()
 
     def _require_summary_columns(self) -> None:
         """Raise SettingsError for columns of `score.columns` that a customer summary does not have."""
         unknown = [name for name in self.score.columns if name in LOG_COLUMNS]
-        rule = f"without {', '.join(unknown)} for summary.path: a summary has no first order, so score a purchase log"
+        rule = f"without {', '.join(unknown)} for a summary, which has no first order: score a purchase log"
         require(not unknown, "score.columns", rule, self.score.columns)
         dated = [name for name in self.score.columns if name in DAY_COLUMNS]
         rule = f"the day up to which the summary counts, which {', '.join(dated)} of score.columns needs"

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import ibis
 
+from . import dialect
 from .characters import BLANK
 from .fault import Fault, paste
 
@@ -168,11 +169,11 @@ def _is_small(kind: Any) -> bool:
 def unsigned(column: Any) -> Any:
     """Return amounts without a currency's sign or code; (5.00), 5.00- and -5.00 are one amount."""
     trimmed = column.re_replace(f"^{SPACE}|{SPACE}$", "")
-    opened = trimmed.re_replace(r"^\((.*)\)$", r"-\1")
+    opened = dialect.rewritten(trimmed, r"^\((.*)\)$", r"-\1")
     # A minus after the point is no minus: 12,- are twelve, without cents.
-    opened = opened.re_replace(rf"^({UNSIGNED}(?:{SPACE}{SIGN})?){SPACE}{AFTER}({SPACE}{SIGN})?$", r"-\1\2")
-    before = opened.re_replace(rf"^({MINUS}){SPACE}{SIGN}{SPACE}({MINUS}[0-9.,])", r"\1\2")
-    return before.re_replace(rf"([0-9.,]){SPACE}{SIGN}$", r"\1").replace("\u2212", "-")
+    opened = dialect.rewritten(opened, rf"^({UNSIGNED}(?:{SPACE}{SIGN})?){SPACE}{AFTER}({SPACE}{SIGN})?$", r"-\1\2")
+    before = dialect.rewritten(opened, rf"^({MINUS}){SPACE}{SIGN}{SPACE}({MINUS}[0-9.,])", r"\1\2")
+    return dialect.rewritten(before, rf"([0-9.,]){SPACE}{SIGN}$", r"\1").replace("\u2212", "-")
 
 
 def sign(column: Any) -> Any:

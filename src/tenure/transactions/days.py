@@ -87,12 +87,12 @@ def _text_day(text: Any, name: str, settings: TransactionsSettings) -> Cell:
     zoned = iso.re_search(HAS_OFFSET).fill_null(False)
     plain = iso.left(10).try_cast("date")
     if settings.stamped_in:
-        local = _shop_day(iso.re_replace(PARTS, r"\1 \2:00").try_cast(dialect.LOCAL), settings)
+        local = _shop_day(dialect.rewritten(iso, PARTS, r"\1 \2:00").try_cast(dialect.LOCAL), settings)
         plain = (iso.length() > 10).ifelse(local, plain)  # a day without a clock is unchanged
     if settings.timezone:
         # Seconds do not change the day. A CASE limits these steps to rows with an offset.
-        moment = iso.re_replace(PARTS, r"\1 \2:00\3").re_replace("(?i)(?:z|utc|gmt)$", "+00").try_cast(dialect.ZONED)
-        value = zoned.ifelse(dialect.wall_clock(settings.timezone, moment).date(), plain)
+        moment = dialect.rewritten(iso, PARTS, r"\1 \2:00\3").re_replace("(?i)(?:z|utc|gmt)$", "+00")
+        value = zoned.ifelse(dialect.wall_clock(settings.timezone, moment.try_cast(dialect.ZONED)).date(), plain)
     else:
         value = zoned.ifelse(ibis.null("date"), plain)
     unread = value.isnull() & ~zoned if not settings.timezone else value.isnull()

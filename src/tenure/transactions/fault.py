@@ -47,9 +47,14 @@ class Fault(NamedTuple):
 def describe(fault: Fault, count: int, of: int, first: list[tuple[str, Any]]) -> str:
     """Return the message of a fault in one line; `first` has the places and values of the first rows."""
     verb = "has" if count == 1 else "have"
-    shown = ", ".join(f"{place}: {_shown(value)}" for place, value in first)
+    shown = ", ".join(placed(place, _shown(value)) for place, value in first)
     advice = fault.advise([value for _, value in first], fault.column) if fault.advise and count > MOST * of else None
     return f"{count:,} of {of:,} rows {verb} {fault.what} (first: {shown}). {advice or fault.remedy}"
+
+
+def placed(place: str, text: str) -> str:
+    """Return a text with the place that it is about, if there is one."""
+    return f"{place}: {text}" if place else text
 
 
 def first_few(names: list[str], more: Callable[[int], str] = "and {:,} more".format) -> str:

@@ -104,7 +104,8 @@ def normalize(ids: Any, forms: Sequence[str]) -> Any:
         text = _trimmed(text)
     if "excel" in forms:
         # Three ways to keep a spreadsheet from reading a number: ="00123", '00123 and, as some quote it, '00123'.
-        text = text.strip().re_replace(r'^=?"(.*)"$', r"\1").re_replace(r"^'(.*?)'?$", r"\1")
+        text = dialect.rewritten(text.strip(), r'^=?"(.*)"$', r"\1")
+        text = dialect.rewritten(text, r"^'(.*?)'?$", r"\1")
         text = _trimmed(text) if "spaces" in forms else text
     text = ids.re_search(ODD).ifelse(text, ids)
     return text.upper().lower() if "case" in forms else text  # upper first: some letters have two lower-case forms

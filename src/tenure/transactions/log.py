@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
-
-import ibis
 
 from . import currencies, ids, orders, refunds, rules
 from .cancelled import check_cancellations
@@ -159,6 +157,8 @@ def of_table(
     digest: str,
     end: date | str | None = None,
     today: date | None = None,
+    kind: str = "table",
+    store: Callable[[str, Any], Any] | None = None,
 ) -> Transactions:
     """Read a purchase log from an Ibis table on any connection; `settings.path` is ignored.
 
@@ -169,8 +169,11 @@ def of_table(
         digest: an identifier of its content.
         end: the end of observation; rows after it are not checked.
         today: the shop's day; today if None.
+        kind: `spark` for a table on Spark, whose rows have no order.
+        store: see `Source`; None where the connection has temporary tables.
     """
-    return account(Source(table.get_backend(), table, number(table), source, digest, settings), end, today)
+    numbered = number(table, kind)
+    return account(Source(table.get_backend(), table, numbered, source, digest, settings, kind, store), end, today)
 
 
 def account(source: Source, end: date | str | None, today: date | None) -> Transactions:
@@ -183,7 +186,7 @@ def _accounted(source: Source, end: date | str | None, today: date | None) -> Tr
     log_rows = rules.judge(source.table, source.settings)
     facts, owners = _facts(log_rows), None
     if facts.get("ownerless"):
-        owners = source.connection.create_table(ibis.util.gen_name("tenure_owners"), orders.owners(log_rows), temp=True)
+        owners = source.keep("owners", orders.owners(log_rows))
         log_rows = rules.judge(source.table, source.settings, owners=owners)
         facts = _facts(log_rows)
     refuse_faults(source, log_rows, facts, owners)

@@ -22,7 +22,7 @@ def refuse_faults(source: Source, log_rows: rules.Rows, facts: dict[str, Any], o
     messages = []
     for at in wrong:
         fault = log_rows.faults[at]
-        rows = used.filter(used[f"tenure_fault_{at}"]).order_by([FILE, ROW]).limit(SHOWN)
+        rows = used.filter(used[f"tenure_fault_{at}"]).order_by([FILE, ROW, fault.column]).limit(SHOWN)
         value = rows[fault.column]
         # Python has no days beyond the year 9999: show text.
         shown = value.cast("string") if value.type().is_temporal() else value

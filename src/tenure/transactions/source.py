@@ -7,6 +7,7 @@ the last reference to the source.
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from glob import escape
 from pathlib import Path
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 
 FILE, ROW = "tenure_file", "tenure_row"
 DATABASE = "shop"
+SPARK = "spark"  # a kind
 VIEW, NUMBERED, QUERIED = "log", "numbered_log", "queried_log"
 OWN = re.compile(
     "tenure_(file|row|customer_id|date|amount|order_id|acquired|currency|gives_back|ownerless|shared|key"
@@ -44,6 +46,7 @@ class Source:
         digest: sha256 of the bytes, and of the query, if any.
         settings: the settings.
         kind: the format.
+        store: stores the rows of a query, by a name, for later ones; None: in a temporary table of the connection.
     """
 
     connection: Any
@@ -53,9 +56,22 @@ class Source:
     digest: str
     settings: TransactionsSettings
     kind: str = "table"
+    store: Callable[[str, Any], Any] | None = None
+
+    def keep(self, name: str, rows: Any) -> Any:
+        """Return the rows of a query, stored for later ones; a temporary table is on disk only beyond the memory."""
+        name = ibis.util.gen_name(f"tenure_{name}")
+        if self.store is not None:
+            return self.store(name, rows)
+        return self.connection.create_table(name, rows, temp=True)
 
     def place(self, file: str | None, row: int) -> str:
-        """Return the name of a row: 'line 2', or 'row 1' without lines; with its file if there are several."""
+        """Return the name of a row: 'line 2', or 'row 1' without lines; with its file if there are several.
+
+        It is empty for a table on Spark, whose rows have no order.
+        """
+        if self.kind == SPARK:
+            return ""
         if file is None:
             return f"row {row:,}"
         path, several = Path(file), Path(file).name if file != self.name else ""
@@ -76,7 +92,7 @@ def open_source(settings: TransactionsSettings, *, tidy: bool = False) -> Source
     name = str(Path(settings.path).expanduser())
     connection, folder = connect(settings.engine)
     if settings.csv.date_format:
-        _require_date_format(connection, settings)
+        require_date_format(connection, settings)
     with in_words(name, settings):
         digest = files.digest(paths, "\n".join(filter(None, (settings.table, settings.query))))
         numbered = _OPENERS[kind](connection, paths, settings, folder, tidy)
@@ -199,8 +215,10 @@ def _refuse_result(settings: TransactionsSettings, names: list[str]) -> None:
         raise TransactionsError(settings.path, f"{what}. {advice}.")
 
 
-def number(table: Any) -> Any:
-    """Number the rows of a table without files."""
+def number(table: Any, kind: str = "table") -> Any:
+    """Number the rows of a table without files; those of a distributed one are all 0."""
+    if kind == SPARK:
+        return table.mutate(**{FILE: ibis.null("string"), ROW: ibis.literal(0, "int64")})
     return table.mutate(**{FILE: ibis.null("string"), ROW: ibis.row_number() + 1})
 
 
@@ -244,7 +262,7 @@ def _refuse_own_names(settings: TransactionsSettings, names: list[str]) -> None:
         raise TransactionsError(settings.path, f"{what}: rename them.")
 
 
-def _require_date_format(connection: Any, settings: TransactionsSettings) -> None:
+def require_date_format(connection: Any, settings: TransactionsSettings) -> None:
     """Raise TransactionsError for an invalid date format, or one that does not determine the day."""
     date_format = str(settings.csv.date_format)
     column = settings.columns.date.replace('"', '""')

@@ -7,7 +7,7 @@ from datetime import date
 from typing import TYPE_CHECKING
 
 from . import rules
-from .fault import SHOWN, TransactionsError
+from .fault import SHOWN, TransactionsError, placed
 from .source import FILE, ROW, Source
 from .span import find_isolated, latest_day, today_in
 
@@ -122,6 +122,6 @@ def _first(source: Source, after: date | None, before: date | None) -> str:
     rows = table.filter(day > after if after is not None else day < before).order_by([FILE, ROW])
     shown = rows.limit(SHOWN).select(file=FILE, row=ROW, customer="tenure_customer_id", day="tenure_date")
     return "; ".join(
-        f"{source.place(row['file'], row['row'])}: customer {row['customer']!r} on {row['day']}"
+        placed(source.place(row["file"], row["row"]), f"customer {row['customer']!r} on {row['day']}")
         for row in shown.to_pyarrow().to_pylist()
     )

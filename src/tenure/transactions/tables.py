@@ -157,12 +157,7 @@ def materialize(
         has_refunds: some used rows are refunds.
         names_orders: some refunds name an order.
     """
-    kept, settings, connection = log_rows.kept(are_all=are_all), source.settings, source.connection
-
-    def keep(name: str, table: Any) -> Any:
-        # A temporary table is written to disk only beyond the memory limit.
-        return connection.create_table(ibis.util.gen_name(f"tenure_{name}"), table, temp=True)
-
+    kept, settings, keep = log_rows.kept(are_all=are_all), source.settings, source.keep
     is_sale = kept["amount"] >= 0
     sold = kept.filter(is_sale) if has_refunds else kept
     sales = keep(

@@ -45,9 +45,8 @@ def print_scores(scored: "Scored", settings: ScoreJobSettings, model: Mapping[st
     if scored.scores.by:
         print_groups(out, scored, level)
     out.print(f"\nModel {scored.model}. Written: [bold]{plain(settings.output)}[/bold]")
-    for caution in (verdict_line(scored.model, model), age_line(scored.as_of, date.today())):
-        if caution is not None:
-            out.print(f"[yellow]{plain(caution)}[/yellow]")
+    if (caution := verdict_line(scored.model, model)) is not None:
+        out.print(f"[yellow]{plain(caution)}[/yellow]")
     print_run(scored.run_id, ui)
 
 

@@ -9,7 +9,7 @@ from one that has imported everything.
 and seconds. `score_rate.py` compares its rate with that of the scorer alone.
 
     uv run python experiments/score_parts.py kills [--points 100]
-    uv run python experiments/score_parts.py sizes [--customers 1000000 10000000] [--draws 100] [--outputs folder/]
+    uv run python experiments/score_parts.py sizes [--customers 1000000 10000000] [--draws 100] [--horizon 365]
 """
 
 import argparse
@@ -200,10 +200,10 @@ def many(folder, wanted):
     return path
 
 
-def measure(folder, model, customers, output):
+def measure(folder, model, customers, output, *more):
     """Score in this process; print the peak, CPU seconds and seconds."""
     logging.basicConfig(level=logging.INFO)
-    settings = settings_of(folder, model, customers, output)
+    settings = settings_of(folder, model, customers, output, *more)
     loaded = registry.connect(settings.registry) and registry.load(model)
     loaded.scorer.score(make_summary(50).table)  # compiled before the clock starts
     start, cpu = time.perf_counter(), time.process_time()
@@ -213,7 +213,7 @@ def measure(folder, model, customers, output):
     print(json.dumps({**cost, "peak": peak(), "customers": result.customers}))
 
 
-def sizes(counts, draws, outputs):
+def sizes(counts, draws, outputs, horizon):
     print("| customers | output | peak MB | CPU us a customer | seconds |\n|---|---|---|---|---|")
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
@@ -223,7 +223,7 @@ def sizes(counts, draws, outputs):
         for count in counts:
             customers = many(folder, count)
             for output in outputs:
-                row = measured(folder, model, customers, f"{folder}/{count}/{output}")
+                row = measured(folder, model, customers, f"{folder}/{count}/{output}", f"score.horizon_days={horizon}")
                 print(
                     f"| {count:,} | {output} | {row['peak']:,.0f} | {1e6 * row['cpu'] / count:.1f} |"
                     f" {row['seconds']:,.0f} |",
@@ -231,9 +231,9 @@ def sizes(counts, draws, outputs):
                 )
 
 
-def measured(folder, model, customers, output):
+def measured(folder, model, customers, output, *more):
     """Score in a process of its own; return its peak, CPU seconds and seconds."""
-    line = [sys.executable, __file__, "--measure", str(folder), model, str(customers), output]
+    line = [sys.executable, __file__, "--measure", str(folder), model, str(customers), output, *more]
     done = subprocess.run(line, stdout=subprocess.PIPE, text=True, check=True)
     return json.loads(done.stdout.splitlines()[-1])
 
@@ -246,7 +246,8 @@ if __name__ == "__main__":
     parser.add_argument("--customers", nargs="+", type=int, default=[1_000_000, 10_000_000])
     parser.add_argument("--draws", type=int, default=100)
     parser.add_argument("--outputs", nargs="+", default=["folder/", "scores.parquet"])
-    parser.add_argument("--measure", nargs=4, help=argparse.SUPPRESS)
+    parser.add_argument("--horizon", type=int, default=365, help="days ahead")
+    parser.add_argument("--measure", nargs="+", help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.measure:
         measure(Path(arguments.measure[0]), *arguments.measure[1:])
@@ -254,4 +255,4 @@ if __name__ == "__main__":
         table, left = kills(arguments.points, arguments.seed)
         print_kills(table, left)
     else:
-        sizes(arguments.customers, arguments.draws, arguments.outputs)
+        sizes(arguments.customers, arguments.draws, arguments.outputs, arguments.horizon)

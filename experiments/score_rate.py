@@ -28,14 +28,15 @@ from score_parts import log_training, many, settings_of
 import tenure
 from tenure import registry
 from tenure.jobs import part_scores, scoring
+from tenure.jobs.local_engine import LocalEngine
 from tenure.scorer import Scorer
 
 PART, FEW = 250_000, 20_000
 COPY = "ordinary_sums"  # the package of the copy
 STAGES = {
     "load the model": (registry, "load"),
-    "check and divide": (scoring, "_divide"),
-    "score and write": (scoring, "score_parts"),
+    "check and divide": (LocalEngine, "divide"),
+    "score and write": (LocalEngine, "score"),
     "of it the scorer": (part_scores._PartScorer, "score"),
 }
 # What adds to the two bins of exact sums in the kernel; ordinary sums have one.

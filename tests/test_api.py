@@ -2,11 +2,13 @@
 
 import copy
 import pickle
+import re
 import subprocess
 import sys
 import typing
 from collections.abc import Mapping
 from dataclasses import fields, replace
+from functools import partial
 from pathlib import Path
 from typing import Any, cast
 
@@ -546,6 +548,49 @@ def test_priors_come_from_a_file_too(tmp_path: Path) -> None:
         assert priors.gamma_gamma.mean_spend.parameters == {"alpha": 2.0, "beta": 0.1}
         assert priors.bg_nbd == read_priors("weak").bg_nbd
     assert tenure.CLV(priors="vague")._settings.fit.priors == read_priors("vague")
+
+
+RATE = {"mean_rate": {"distribution": "Gamma", "parameters": {"alpha": 2.0, "beta": 1.0}}}
+SPEND = {"mean_spend": {"distribution": "Gamma", "parameters": {"alpha": 2.0, "beta": 1.0}}}
+
+
+@pytest.mark.parametrize(
+    ("words", "others", "fitted"),
+    [
+        ({"purchase_model": "mbg_nbd", "priors": {"bg_nbd": RATE}}, "bg_nbd", "mbg_nbd"),
+        ({"priors": {"mbg_nbd": RATE, "zi_bg_nbd": RATE}}, "mbg_nbd, zi_bg_nbd", "bg_nbd"),
+        ({"priors": {"gamma_gamma_orders": SPEND}}, "gamma_gamma_orders", "gamma_gamma_fading or gamma_gamma"),
+        ({"spend_model": "gamma_gamma", "priors": {"gamma_gamma_fading": SPEND}}, "gamma_gamma_fading", "gamma_gamma"),
+        ({"segments": ["a"], "priors": {"gamma_gamma_fading": SPEND}}, "gamma_gamma_fading", "gamma_gamma"),
+    ],
+)
+def test_priors_of_models_that_are_not_fitted_are_one_error(words: Any, others: str, fitted: str) -> None:
+    message = f"the priors are of {others}; the fit is of {fitted}: name {fitted} in the priors, or set "
+    with pytest.raises(SettingsError, match=re.escape(message)):
+        tenure.CLV(**words)
+
+
+def test_priors_of_several_models_are_right_for_a_fit_of_each(tmp_path: Path) -> None:
+    priors: Any = {"bg_nbd": RATE, "mbg_nbd": RATE, "gamma_gamma": SPEND}
+    for name in ("bg_nbd", "mbg_nbd"):
+        assert tenure.CLV(purchase_model=name, priors=priors)._settings.fit.priors.mbg_nbd.mean_rate.parameters["alpha"]
+    model = tenure.CLV(priors=priors)
+    with pytest.raises(SettingsError, match="the fit is of pareto_nbd: name pareto_nbd"):
+        model.set_params(purchase_model="pareto_nbd")
+    (tmp_path / "mine.yaml").write_text("bg_nbd: {mean_rate: {distribution: HalfNormal, parameters: {sigma: 1}}}")
+    with pytest.raises(SettingsError, match="the priors are of bg_nbd; the fit is of mbg_nbd: name mbg_nbd"):
+        tenure.CLV(purchase_model="mbg_nbd", priors=tmp_path / "mine.yaml")
+
+
+def test_spend_priors_are_of_the_model_that_auto_is_for_the_data(log: pd.DataFrame) -> None:
+    model = tenure.CLV(**QUICK, priors={"gamma_gamma": SPEND})
+    for use in (model.fit, model.prior, model.backtest, partial(tenure.train, **QUICK, priors={"gamma_gamma": SPEND})):
+        with pytest.raises(SettingsError, match="the fit is of gamma_gamma_fading: name gamma_gamma_fading"):
+            use(log)
+    summary = tenure.summarize(log)
+    assert len(model.prior(summary)) == 4
+    with pytest.raises(SettingsError, match="the priors are of gamma_gamma_fading; the fit is of gamma_gamma:"):
+        tenure.CLV(**QUICK, priors={"gamma_gamma_fading": SPEND}).prior(summary)
 
 
 def test_words_are_the_last_words_of_the_commands_keys_with_their_types() -> None:

@@ -196,6 +196,23 @@ def test_findings_of_the_holdout_are_said_to_be_about_the_fit_that_was_tested(
     assert Review.from_dict(review.to_dict()) == review
 
 
+@pytest.mark.parametrize(("holdout", "scored", "rest"), [(273, 365, "92"), (181, 1460, "1,279"), (364, 365, "1")])
+def test_a_holdout_shorter_than_the_horizon_of_scores_is_a_note(holdout: int, scored: int, rest: str) -> None:
+    metrics = {**good_metrics(), "horizon_days": float(holdout)}
+    review = judge(metrics, SETTINGS.checks, fits=FITS, score_days=scored)
+    assert review.verdict is Verdict.PASS
+    assert review.notes == (
+        f"The holdout has {holdout} days and scores look {scored:,} days ahead by default (score.horizon_days): the "
+        f"last {rest} days are untested.",
+    )
+
+
+@pytest.mark.parametrize("scored", [None, 30, 365])
+def test_a_holdout_of_the_horizon_of_scores_needs_no_note(scored: int | None) -> None:
+    metrics = {**good_metrics(), "horizon_days": 365.0}
+    assert judge(metrics, SETTINGS.checks, fits=FITS, score_days=scored).notes == ()
+
+
 def test_nothing_is_said_of_a_refit_where_there_is_none_or_no_finding_of_the_holdout() -> None:
     assert review_of().notes == ()
     assert review_of(data__alike_ids_share=0.01, one_time_share=0.96).notes == ()

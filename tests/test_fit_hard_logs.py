@@ -180,7 +180,7 @@ def test_a_base_without_repeat_buyers_is_refused_unless_the_prior_may_speak(sett
     base = CompressedSummary.of(summary)
     assert check_fit(fitted, base, seed=0).warnings == [
         "spend: nobody bought again, so the posterior is the prior",
-        "purchases: dominated by the prior, not the data: r, alpha, a, b",
+        "purchases: dominated by the prior, not the data: r, alpha, a, b (table purchases_sensitivity)",
     ]
 
 

@@ -67,6 +67,8 @@ def test_scoring_writes_a_table_that_describes_itself_and_logs_totals(
     assert scored.code == 0, scored.err
     assert "90% predictive" in scored.out
     assert "The verdict of models:/clv/1 is REVIEW; nobody promoted it." in scored.out
+    more = 1 / (1 + evidence.metrics["spend.bias"]) - 1
+    assert f"In its holdout of 273 days customers spent {more:.0%} more than it expected." in scored.out
     about = describe(output)
     assert about["model"] == "models:/clv/1"
     assert about["params"]["horizon_days"] == 90

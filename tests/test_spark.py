@@ -48,9 +48,10 @@ class Absent:
 
 sys.meta_path.insert(0, Absent())
 """
-pytestmark = [  # of py4j's connections
-    pytest.mark.filterwarnings("ignore::ResourceWarning"),
+pytestmark = [
+    pytest.mark.filterwarnings("ignore::ResourceWarning"),  # of py4j's connections
     pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
+    pytest.mark.filterwarnings("ignore:The copy keyword:pandas.errors.Pandas4Warning"),  # of PySpark
 ]
 needs_spark = pytest.mark.skipif(spark_cluster.missing() is not None, reason=str(spark_cluster.missing()))
 

@@ -2,6 +2,7 @@
 
 import io
 import json
+import re
 import zipfile
 from collections.abc import Sequence
 from pathlib import Path
@@ -38,6 +39,10 @@ def test_training_says_what_it_found_on_stdout_and_how_it_went_on_stderr(trained
     assert "tenure-score model=models:/clv/1\n" in trained.out
     assert "tenure-promote model=models:/clv/1 reason=...\n" in trained.out
     assert "mlflow ui --backend-store-uri" in trained.out
+    report = re.search(r"^Report: (.*)$", trained.out, re.MULTILINE)
+    assert report is not None
+    assert Path(report[1]).read_text().startswith("<!")
+    assert "days ahead by default (score.horizon_days): the last 92 days are untested.\n" in trained.out
     assert "fit calibration" in trained.err
     assert "fit calibration" not in trained.out
 

@@ -17,6 +17,7 @@ from tenure.totals import estimate_drifts
 
 from .customers import Customers, collected, customers_of, read_log, summary_of
 from .fitted import FitResult, Fitted
+from .named_priors import check_priors, spend_models
 from .scoring import ScoringModel
 from .words import AllWords, Day, FitWords, day_of, settings_of
 
@@ -143,12 +144,20 @@ class CLV(ScoringModel):
         """
         words = {**self._words, **settings, "cutoff": cutoff}
         used = settings_of(words, AllWords, f"{CALLER}.backtest")
+        check_priors(words.get("priors"), (used.fit.purchase_model,), used.fit.models[1:])
         return evaluate(read_log(log, used).transactions, used)
+
+    def _check_spend_priors(self, *, is_log: bool) -> None:
+        """Raise SettingsError where the priors are of the spend model that `auto` is for other data."""
+        fit = self._settings.fit
+        spend = spend_models(fit)[0 if is_log else -1]
+        check_priors(self._words.get("priors"), (fit.purchase_model,), (spend,))
 
     def _read(self, data: object, as_of: Day | None) -> tuple[Callable[[], Customers], CompressedSummary]:
         """Return a function that returns the customers of a log or a summary, and those that are fitted, compressed."""
         data, settings = collected(data, "data"), self._settings
         customers = summary_of(data, "data", day_of(as_of, "as_of"))
+        self._check_spend_priors(is_log=customers is None)
         if customers is not None:
             return _held(customers), CompressedSummary.of(customers.summary, settings.fit.segments)
         log = read_log(data, settings, "data")

@@ -18,6 +18,7 @@ from . import saved
 from .customers import Customers, Log, customers_of, read_log, typed_ids
 from .estimator import CLV
 from .fitted import FitResult, Fitted, NotFittedError
+from .named_priors import check_priors
 from .saved import SavedModelError
 from .words import AllWords, Day, TrainWords, WindowWords, settings_of
 
@@ -126,6 +127,7 @@ def train(log: object, *, cutoff: Day | None = None, **settings: Unpack[TrainWor
         >>> training.clv.score(horizon_days=270).totals                          # doctest: +SKIP
     """
     used = settings_of({**settings, "cutoff": cutoff}, AllWords, "tenure.train")
+    check_priors(settings.get("priors"), (used.fit.purchase_model,), used.fit.models[1:])
     read = read_log(log, used)
     result = pipeline.train(read.transactions, used)
     of_pipeline: Mapping[str, Any] = {one.name: getattr(result, one.name) for one in fields(result)}

@@ -15,6 +15,8 @@ from tenure.settings import SettingsError, TrainSettings, read_named, read_prior
 from tenure.settings.hints import described, plain
 from tenure.settings.named import OWN
 
+from .named_priors import check_priors, spend_models
+
 type Table = Mapping[str, Any]
 type Day = str | dt.date
 
@@ -139,7 +141,7 @@ def settings_of(words: Mapping[str, Any], allowed: type, caller: str) -> TrainSe
         allowed: the words that the caller takes, a `TypedDict`.
         caller: for messages.
 
-    Raises SettingsError for an unknown word, a value of another type, or one out of its range.
+    Raises SettingsError for an unknown word, a value of another type, one out of its range, or priors of other models.
     """
     names, keys = list(get_type_hints(allowed)), places()
     changes: dict[str, Any] = {}
@@ -153,6 +155,7 @@ def settings_of(words: Mapping[str, Any], allowed: type, caller: str) -> TrainSe
             table = table.setdefault(part, {})
         table[last] = deepcopy(value)
     built: TrainSettings = changed_settings(TrainSettings(), changes, "")
+    check_priors(words.get("priors"), (built.fit.purchase_model,), spend_models(built.fit))
     return built
 
 

@@ -50,7 +50,9 @@ def compare_measures(this: Backtest, other: Backtest) -> pd.DataFrame:
 
     The rows have the names of metrics: mean CRPS by outcome, mean Brier score of the probability of a purchase, and the
     distance of the bias of the total from zero. `difference` is this less the other, `difference_se` its standard error
-    paired over customers. `winner` is `this` or `other` from two standard errors upward and `neither` below.
+    paired over customers. `winner` is `this` or `other` from two standard errors upward and `neither` below. A distance
+    of the bias has no standard error, and its winner is `neither`: it is of one total, and what moves all customers of
+    the holdout together, such as a season, is in no spread over customers.
     """
     outcomes = {name: (this.outcome(name), other.outcome(name)) for name in OUTCOMES}
     if not all(np.array_equal(one.actual, another.actual) for one, another in outcomes.values()):
@@ -70,17 +72,9 @@ def _paired(this: Floats, other: Floats, names: tuple[str, str] = ("this", "othe
 
 
 def _paired_bias(this: Outcome, other: Outcome) -> Pair:
-    """Return both distances of the bias from zero and so on, as `_paired`; NaN where the actual total is 0.
-
-    Their difference is a ratio of two sums over customers, and a constant. Its standard error is that of a ratio
-    estimate, linearised: it varies with the actual outcomes only as far as these do not cancel.
-    """
-    actual = this.actual.sum()
-    biases = [ratio(one.expected.sum(), actual) - 1 for one in (this, other)]
-    of_customers = np.sign(biases[0]) * this.expected - np.sign(biases[1]) * other.expected
-    residuals = of_customers - ratio(of_customers.sum(), actual) * this.actual
-    difference, error = abs(biases[0]) - abs(biases[1]), ratio(standard_error(residuals), this.actual.mean())
-    return abs(biases[0]), abs(biases[1]), difference, error, _winner(difference, error, ("this", "other"))
+    """Return both distances of the bias from zero and so on, as `_paired`; NaN where the actual total is 0."""
+    one, another = (abs(ratio(of.expected.sum(), of.actual.sum()) - 1) for of in (this, other))
+    return one, another, one - another, np.nan, "neither"
 
 
 def _winner(difference: float, error: float, names: tuple[str, str]) -> str:

@@ -80,7 +80,8 @@ class FitReport:
         for name, table in self.sensitivities.items():
             dominated = list(table.index[table["dominated_by"] == "the prior"])
             if dominated:
-                warnings.append(f"{name}: dominated by the prior, not the data: {', '.join(dominated)}")
+                names = ", ".join(dominated)
+                warnings.append(f"{name}: dominated by the prior, not the data: {names} (table {name}_sensitivity)")
         return warnings
 
 

@@ -55,7 +55,7 @@ def run(settings: DecideJobSettings, config: str) -> Result:
     totals = {"customers": decisions.worth.customers, **decide.summary_of(decisions)}
     written = {"output": str(Path(settings.output).expanduser().resolve()), "log": settings.transactions.path}
     return Result(
-        verdict=verdict.value, run_id=opened.info.run_id, model=model, name=name, totals=totals, paths=written
+        model_verdict=verdict.value, run_id=opened.info.run_id, model=model, name=name, totals=totals, paths=written
     )
 
 

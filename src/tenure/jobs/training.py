@@ -46,7 +46,8 @@ def run(settings: TrainSettings, config: str, *, is_sweep: bool) -> Result:
         trained = _train(data, settings, past_errors, opened.info.run_id, failures, register=register)
         trained = replace(trained, review=_report(opened.info.run_id, trained.review, failures))
         registry.describe(report.describe_findings(registry.evidence(opened.info.run_id)))
-    console.print_training(trained, settings, registry.ui_command(uri))
+    file = registry.local_file(opened.info.artifact_uri, paths.REPORT)
+    console.print_training(trained, settings, registry.ui_command(uri), file)
     return _result(trained, settings, opened.info.run_name)
 
 
@@ -98,7 +99,7 @@ class _EvidenceLog(pipeline.Observer):
     def on_fit(self, fitted: StageFit) -> None:
         """Log a fit, its diagnostics and its pictures."""
         for warning in fitted.report.warnings:
-            log.warning("%s", warning)
+            log.warning("%s fit: %s", fitted.stage, warning)
         level = self.settings.review.level
         with stage(f"draw and log {fitted.stage} diagnostics"):
             registry.log_record(fitted.report.record(fitted.stage, level), under=fitted.stage)
@@ -202,6 +203,7 @@ def _register(trained: Trained, settings: TrainSettings) -> registry.Registered 
 def _version_tags(training: Training, settings: TrainSettings) -> dict[str, str]:
     data, drifts = training.data, training.drifts
     method = "" if training.final is None else training.final.posterior.origin["method"]
+    bias = finite({"holdout.spend_bias": training.holdout.metrics["spend.bias"]})
     return {
         "data_digest": data.transactions.digest,
         "id_type": data.id_type,
@@ -211,6 +213,7 @@ def _version_tags(training: Training, settings: TrainSettings) -> dict[str, str]
         "method": method,
         "totals.adjusted": drifts.source(settings.score.horizon_days),
         "totals.source_run": drifts.source_run or "none",
+        **{name: f"{value:.4f}" for name, value in bias.items()},
     }
 
 

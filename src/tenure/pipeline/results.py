@@ -113,7 +113,8 @@ class Evaluation:
         Rows: `purchases.crps`, `spend.crps`, `p_purchase.brier`, and `purchases.absolute_bias`, `spend.absolute_bias`,
         which are the distances of the bias from zero. Columns: `this`, `other`, `difference` (this less the other),
         `difference_se` (its standard error, paired over customers; without the Monte Carlo error of the draws) and
-        `winner`: `this` or `other` beyond two standard errors, else `neither`.
+        `winner`: `this` or `other` beyond two standard errors, else `neither`. The distances of the bias have no
+        standard error, and so no winner: they are of one total.
 
         Raises BacktestError for evaluations of different holdouts.
         """

@@ -13,7 +13,7 @@ from tenure.failures import Failures
 from tenure.fit import Fit, Progress, check_fit, fit_models
 from tenure.posterior import Posterior
 from tenure.record import add_prefix
-from tenure.review import Verdict, judge
+from tenure.review import Review, Verdict, judge
 from tenure.rfm import EVERYONE, AcquisitionWindow, CompressedSummary, LogCustomers
 from tenure.scorer import HeavyTailWarning, NewCustomer, Scorer, Scores
 from tenure.settings import SettingsError, TrainSettings
@@ -165,7 +165,7 @@ class _Trainer:
         calibration = self._fit(CALIBRATION, base, split.calibration)
         holdout = self._measure(calibration.posterior)
         metrics = {**self.data.metrics, **calibration.metrics, **holdout.metrics}
-        review = judge(metrics, self.settings.review.checks, fits=calibration.methods)
+        review = self._judge(metrics, calibration.methods)
         return Evaluation(self.data, calibration, holdout, metrics, review.with_failures(self.failures.failures))
 
     def run(self) -> Training:
@@ -178,12 +178,15 @@ class _Trainer:
             refit_drift = measure_refit_drift(calibration.posterior, final.posterior, split.horizon_days)
             self.observer.on_refit_drift(refit_drift)
             metrics |= {**final.metrics, **add_prefix(FINAL, refit_drift)}
-            review = judge(metrics, self.settings.review.checks, fits=calibration.methods | final.methods)
+            review = self._judge(metrics, calibration.methods | final.methods)
         drifts = self._estimate_drifts()
         forecasts = None if final is None else self._forecast(final, whole_log, drifts)
         review = review.with_failures(self.failures.failures)
         refit = (final, refit_drift, drifts, forecasts)
         return Training(self.data, calibration, judged.holdout, metrics, review, *refit)
+
+    def _judge(self, metrics: Mapping[str, float], fits: Mapping[str, str]) -> Review:
+        return judge(metrics, self.settings.review.checks, fits=fits, score_days=self.settings.score.horizon_days)
 
     def _customers(self, window: AcquisitionWindow) -> LogCustomers:
         """Return the customers of the whole log in a window."""

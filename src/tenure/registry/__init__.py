@@ -15,7 +15,7 @@ from .errors import RegistryError, StoreDamagedError, StoreMissingError, StoreUn
 from .manifest import ModelFilesError, verify
 from .models import Loaded, Registered, load, model_files, register
 from .packing import EXAMPLE, example_of
-from .reading import Evidence, backtest_of, evidence
+from .reading import Evidence, backtest_of, evidence, local_file
 from .runs import bind_metrics, describe, flat_settings, log_record
 from .store import connect, find_store, open_origin, open_run, present_store, ui_command, use
 
@@ -45,6 +45,7 @@ __all__ = [
     "flat_settings",
     "in_words",
     "load",
+    "local_file",
     "log_record",
     "login",
     "model_files",

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 import mlflow
 import pandas as pd
 from mlflow.exceptions import MlflowException
+from mlflow.utils.file_utils import local_file_uri_to_path
+from mlflow.utils.uri import is_local_uri
 
 from tenure import paths
 from tenure.posterior import Posterior
@@ -131,6 +133,18 @@ def evidence(uri: str) -> Evidence:
     shown = Evidence(run_id, dict(run.data.metrics), dict(run.data.params), dict(run.data.tags), run.info.experiment_id)
     metrics, params = (shown.mapping(path) for path in (paths.METRICS, paths.PARAMS))
     return replace(shown, metrics={**shown.metrics, **metrics}, params={**shown.params, **params})
+
+
+def local_file(artifact_uri: str, path: str) -> Path | None:
+    """Return where a file of a run is, by the run's address of files; None where it is elsewhere, or not there.
+
+    >>> local_file("s3://runs/1/0/artifacts", "report.html"), local_file("mlflow-artifacts:/1/0", "report.html")
+    (None, None)
+    """
+    if not is_local_uri(artifact_uri):
+        return None
+    file = Path(local_file_uri_to_path(artifact_uri)) / path
+    return file if file.is_file() else None
 
 
 def backtest_of(about: Mapping[str, str]) -> tuple[pd.DataFrame | None, float | None]:

@@ -10,7 +10,7 @@ from tenure.model_spec import Spec
 from tenure.purchase import MODELS as PURCHASE_MODELS
 from tenure.registry import Evidence
 from tenure.spend import MODELS as SPEND_MODELS
-from tenure.transactions import StrayRefunds
+from tenure.transactions import StrayRefunds, repeats_text
 
 from .tables import NONE, Cell, Note, Table, count
 
@@ -30,7 +30,7 @@ def reconciliation_section(evidence: Evidence) -> list[Table | Note]:
     )
     purchases = (
         f"{logged['purchases']:,} purchases, one per customer and day, of {Decimal(logged['revenue']):,.2f} after "
-        f"refunds; {logged['duplicates']:,} rows repeat another exactly."
+        f"refunds; {repeats_text(logged['duplicates'])}."
     )
     strays = (StrayRefunds(**stray | {"amount": Decimal(stray["amount"])}) for stray in logged.get("stray_refunds", []))
     return [table, Note(purchases), *(Note(f"{stray.in_words}.") for stray in strays)]

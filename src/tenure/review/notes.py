@@ -1,4 +1,4 @@
-"""Sentences on the findings as a whole: the customers that were judged, and the fit that was tested."""
+"""Sentences on the findings as a whole: the customers and the days that were judged, and the fit that was tested."""
 
 from collections.abc import Iterable, Mapping
 
@@ -10,12 +10,15 @@ DRIFTS = {"purchases": "purchases", "spend": "spend per purchase"}  # by fitted 
 LEAST = 0.005  # a smaller change is 0% in the sentence
 
 
-def notes_of(checks: Iterable[Check], metrics: Mapping[str, float], fits: Iterable[str]) -> tuple[str, ...]:
-    """Return which customers were judged, and how the refit differs from the fit that was tested.
+def notes_of(
+    checks: Iterable[Check], metrics: Mapping[str, float], fits: Iterable[str], score_days: int | None = None
+) -> tuple[str, ...]:
+    """Return which customers and days were judged, and how the refit differs from the fit that was tested.
 
-    The first where they are a sample, the second where the holdout gave a finding.
+    The customers where they are a sample, the days where scores look further ahead, the refit where the holdout gave a
+    finding.
     """
-    return (*_sampled(metrics), *_refitted(checks, metrics, fits))
+    return (*_sampled(metrics), *_untested(metrics, score_days), *_refitted(checks, metrics, fits))
 
 
 def _sampled(metrics: Mapping[str, float]) -> tuple[str, ...]:
@@ -25,6 +28,16 @@ def _sampled(metrics: Mapping[str, float]) -> tuple[str, ...]:
     return (
         f"The holdout was judged on {judged:,.0f} of {customers:,.0f} customers, a sample by a hash of their ids "
         "(backtest.judge_customers); the fit and the totals are of all customers.",
+    )
+
+
+def _untested(metrics: Mapping[str, float], score_days: int | None) -> tuple[str, ...]:
+    days = finite(metrics.get("horizon_days"))
+    if days is None or score_days is None or score_days <= days:
+        return ()
+    return (
+        f"The holdout has {days:,.0f} days and scores look {score_days:,} days ahead by default "
+        f"(score.horizon_days): the last {score_days - days:,.0f} days are untested.",
     )
 
 

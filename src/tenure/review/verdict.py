@@ -21,7 +21,13 @@ from .result import Check, Review, Verdict
 NO_EVIDENCE = "Look for the part of the run that should have measured it, in the log of the command and in failures/."
 
 
-def judge(metrics: Mapping[str, float], limits: Mapping[str, LimitSettings], *, fits: Mapping[str, str]) -> Review:
+def judge(
+    metrics: Mapping[str, float],
+    limits: Mapping[str, LimitSettings],
+    *,
+    fits: Mapping[str, str],
+    score_days: int | None = None,
+) -> Review:
     """Check every metric that the limits name.
 
     Args:
@@ -29,6 +35,7 @@ def judge(metrics: Mapping[str, float], limits: Mapping[str, LimitSettings], *, 
         limits: by check, `review.checks` of the settings; those whose `when` is not met are skipped.
         fits: the fitted models, such as `calibration.spend`, each with the method of its draws. Each must have its
             metrics: a refit without them cannot pass by the metrics of the calibration fit.
+        score_days: how far ahead the model scores by default; a shorter holdout gives a note, and no other verdict.
     """
     faults = faults_of(limits) if limits else []
     if faults:
@@ -43,7 +50,7 @@ def judge(metrics: Mapping[str, float], limits: Mapping[str, LimitSettings], *, 
         else:
             checks += [_check(name, limit, metric, metrics) for metric in _metrics_due(limit.metrics, fits)]
     judged = with_causes(checks, limits) or (_NO_LIMITS,)
-    return Review(judged, tuple(skipped), notes_of(judged, metrics, fits))
+    return Review(judged, tuple(skipped), notes_of(judged, metrics, fits, score_days))
 
 
 _NO_LIMITS = Check(

@@ -85,7 +85,7 @@ def _silenced() -> Iterator[None]:
 
 @contextmanager
 def watched(session: SparkSession, seconds: int, folder: Path) -> Iterator[Callable[[], None]]:
-    """Interrupt the work of a session, with an error, after so long a time in which nothing happens.
+    """Stop the work of a session, with an error, after so long a time in which nothing happens.
 
     Spark itself waits for ever for executors that are lost. What happens is a change in a folder, to which tasks write,
     or a call of the function that this yields.

@@ -17,7 +17,7 @@ from .identities import Identities, find_identities
 from .ids import CANONICAL, INTEGER, STRING, TEXT, IdTypeError, choose_type, kind_of, refuse_others
 from .log import Transactions, of_table, read
 from .memory import of_frame
-from .reconciliation import MISSING, Line, Reconciliation, StrayRefunds
+from .reconciliation import MISSING, Line, Reconciliation, StrayRefunds, repeats_text
 from .rules import NO_SEGMENT
 from .source import SPARK, refuse_doubles, require_date_format, used_columns
 from .unscored import Unscored
@@ -26,5 +26,5 @@ __all__ = [
     "CANONICAL", "INTEGER", "MISSING", "NO_SEGMENT", "SPARK", "STRING", "TEXT", "AccountedLog", "IdTypeError",
     "Identities", "Line", "Reconciliation", "StrayRefunds", "Transactions", "TransactionsError", "Unscored",
     "choose_type", "find_identities", "in_order", "input_files", "kind_of", "of_frame", "of_table", "read",
-    "refuse_doubles", "refuse_others", "require_date_format", "used_columns", "working_folder",
+    "refuse_doubles", "refuse_others", "repeats_text", "require_date_format", "used_columns", "working_folder",
 ]  # fmt: skip

@@ -158,3 +158,21 @@ def lines_of(days: Any) -> _DaySums:
         Line(UNMATCHED, int(sums["unmet_rows"]), -unmet),
     ]
     return _DaySums(lines, int(sums["purchases"]), Decimal(sums["revenue"]))
+
+
+def repeats_text(duplicates: int) -> str:
+    """Return how many used rows repeat another, and what to do about it.
+
+    >>> repeats_text(21)
+    '21 rows repeat another exactly: they are kept (transactions.duplicates=drop if they are double entries)'
+    >>> repeats_text(1)
+    '1 row repeats another exactly: it is kept (transactions.duplicates=drop if it is a double entry)'
+    >>> repeats_text(0)
+    'no row repeats another exactly'
+    """
+    if not duplicates:
+        return "no row repeats another exactly"
+    if duplicates == 1:
+        return "1 row repeats another exactly: it is kept (transactions.duplicates=drop if it is a double entry)"
+    kept = "they are kept (transactions.duplicates=drop if they are double entries)"
+    return f"{duplicates:,} rows repeat another exactly: {kept}"

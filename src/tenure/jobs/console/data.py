@@ -1,7 +1,7 @@
 """A purchase log: the fate of its rows, its customer ids, its windows."""
 
 from tenure.rfm import EARLY_WEEKS, LEAST_WEEKS, AcquisitionWindow, Split, Truncation
-from tenure.transactions import Identities, Reconciliation, Unscored
+from tenure.transactions import Identities, Reconciliation, Unscored, repeats_text
 
 from .terminal import new_table, plain, stdout
 
@@ -16,7 +16,7 @@ def print_reconciliation(accounts: Reconciliation) -> None:
     table.add_row("[bold]all of it[/bold]", f"{accounts.rows:,}", f"{accounts.amount:,.2f}")
     out = stdout()
     out.print(table)
-    again = f"; {accounts.duplicates:,} rows repeat another exactly" if accounts.duplicates else ""
+    again = f"; {repeats_text(accounts.duplicates)}" if accounts.duplicates else ""
     out.print(
         f"{accounts.purchases:,} purchases, one per customer and day, of {accounts.revenue:,.2f} after refunds{again}."
     )

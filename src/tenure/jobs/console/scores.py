@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 SPANS = {"": "{} predictive", "adjusted_": "{} adjusted*", "mean_": "{} credible of the mean"}  # of a total, by prefix
 OLD_DAYS = 31  # of a log, from which a line says so
+LEAST_CHANGE = 0.005  # a smaller one is 0% in the line
 SHOWN_GROUPS, SHOWN_MONTHS, MONTHS_A_YEAR = 20, 24, 12
 
 
@@ -45,8 +46,9 @@ def print_scores(scored: "Scored", settings: ScoreJobSettings, model: Mapping[st
     if scored.scores.by:
         print_groups(out, scored, level)
     out.print(f"\nModel {scored.model}. Written: [bold]{plain(settings.output)}[/bold]")
-    if (caution := verdict_line(scored.model, model)) is not None:
-        out.print(f"[yellow]{plain(caution)}[/yellow]")
+    for caution in (verdict_line(scored.model, model), holdout_line(model)):
+        if caution is not None:
+            out.print(f"[yellow]{plain(caution)}[/yellow]")
     print_run(scored.run_id, ui)
 
 
@@ -75,6 +77,24 @@ def verdict_line(name: str, tags: Mapping[str, str]) -> str | None:
     if "promotion.by" not in tags or "promotion.lost_to" in tags:
         return f"{start}; nobody promoted it."
     return f"{start}; {tags['promotion.by']} promoted it: {tags.get('promotion.because', 'no reason is recorded')}"
+
+
+def holdout_line(tags: Mapping[str, str]) -> str | None:
+    """Return how far spend was from the forecast in the holdout of a model that did not pass its review.
+
+    None of a PASS, and of a version or run whose tags have no bias.
+
+    >>> holdout_line({"verdict": "REVIEW", "validated_horizon_days": "273", "holdout.spend_bias": "-0.1532"})
+    'In its holdout of 273 days customers spent 18% more than it expected.'
+    """
+    if tags.get("verdict") == Verdict.PASS or not {"validated_horizon_days", "holdout.spend_bias"} <= set(tags):
+        return None
+    change = 1 / (1 + float(tags["holdout.spend_bias"])) - 1  # of the actual spend over the expected one
+    if abs(change) < LEAST_CHANGE:
+        difference = "about as much as"
+    else:
+        difference = f"{abs(change):.0%} {'more' if change > 0 else 'less'} than"
+    return f"In its holdout of {int(tags['validated_horizon_days']):,} days customers spent {difference} it expected."
 
 
 def _adjusted_by(scored: "Scored") -> str:

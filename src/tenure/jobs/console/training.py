@@ -1,5 +1,6 @@
 """A training: the population, a new customer, the holdout, the verdict, the registered model."""
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -13,7 +14,7 @@ from tenure.settings import RegistrySettings, TrainSettings
 
 from .promotion import print_promotion
 from .review import print_review
-from .terminal import new_table, plain, print_run, stdout
+from .terminal import new_table, plain, print_line, print_run, stdout
 
 SHOWN_SEGMENTS = 20
 OTHER_ESTIMATES = {"clv_pooled": "by one population", "clv_apart": "by its own fit"}
@@ -29,8 +30,8 @@ if TYPE_CHECKING:
     from ..results import Trained
 
 
-def print_training(trained: "Trained", settings: TrainSettings, ui: str) -> None:
-    """Print the parameters, the forecasts, the holdout, the verdict, what was registered, and the run."""
+def print_training(trained: "Trained", settings: TrainSettings, ui: str, report: Path | None) -> None:
+    """Print the parameters, the forecasts, the holdout, the verdict, what was registered, the run and its report."""
     out, training = stdout(), trained.training
     last, window = training.calibration.report, "the calibration days"
     if training.final is not None:
@@ -38,7 +39,7 @@ def print_training(trained: "Trained", settings: TrainSettings, ui: str) -> None
     out.print()
     out.print(_parameters(last.fit, window, settings.review.level))
     for warning in last.warnings:
-        out.print(f"[yellow]{plain(warning)}[/yellow]")
+        out.print(f"[yellow]The fit to {window}: {plain(warning)}.[/yellow]")
     if training.forecasts is not None:
         out.print(_new_customer(training.forecasts.new_customer))
         if training.forecasts.by_segment is not None:
@@ -54,6 +55,8 @@ def print_training(trained: "Trained", settings: TrainSettings, ui: str) -> None
     if trained.promotion is not None:
         print_promotion(trained.promotion)
     print_run(trained.run_id, ui)
+    if report is not None:
+        print_line(f"Report: {report}")
 
 
 def _parameters(fitted: "Fit", window: str, level: float) -> Table:

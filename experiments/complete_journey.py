@@ -18,8 +18,8 @@ def main():
     lines["date"] = lines["transaction_timestamp"].dt.strftime("%Y-%m-%d")
     baskets = lines.groupby(["household_id", "basket_id", "date"], as_index=False)["sales_value"].sum()
     baskets = baskets.rename(columns={"household_id": "customer_id", "basket_id": "order_id", "sales_value": "amount"})
-    known = get_data("demographics")["demographics"].set_index("household_id")["income"].astype("string")
-    baskets["income"] = baskets["customer_id"].map(known).fillna("unknown")
+    incomes = get_data("demographics")["demographics"].set_index("household_id")["income"].astype("string")
+    baskets["income"] = baskets["customer_id"].map(incomes).fillna("unknown")
     columns = ["customer_id", "order_id", "date", "amount", "income"]
     baskets.sort_values(["date", "order_id"])[columns].round(2).to_csv(PATH, index=False)
     print(f"{PATH}: {len(baskets):,} baskets of {baskets['customer_id'].nunique():,} households")

@@ -168,6 +168,18 @@ def test_orders_are_merged_whatever_the_groups() -> None:
             np.testing.assert_array_equal(getattr(merged, name), getattr(whole, name))
 
 
+def test_faded_evidence_of_a_customer_depends_on_no_other_customer(monkeypatch: pytest.MonkeyPatch) -> None:
+    rng = np.random.default_rng(1)
+    lists = [list(rng.gamma(3.0, 5.0, int(size)) + 0.01) for size in rng.integers(0, 20, 300)]
+    orders = Orders.of(np.zeros(300), lists, 0.0)
+    together = np.array(orders.faded(0.8))
+    for at in range(300):  # alone, and the last of some
+        for rows in ([at], [*range(at + 1)]):
+            np.testing.assert_array_equal(np.array(orders.take(np.array(rows)).faded(0.8))[:, -1], together[:, at])
+    monkeypatch.setattr("tenure.summary.orders.AT_ONCE", 7)
+    np.testing.assert_array_equal(orders.faded(0.8), together)
+
+
 def test_one_group_is_merged_to_itself_and_too_many_segments_are_refused(log: Transactions) -> None:
     base = CompressedSummary.of(summarize(log), ["channel"])
     assert merge([base]) is base

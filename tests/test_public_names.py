@@ -1,6 +1,6 @@
 """Names of the public functions: none is the name of a module, which it would hide."""
 
-import importlib
+import importlib.util
 import inspect
 import tomllib
 from collections.abc import Iterator
@@ -25,6 +25,8 @@ def _modules() -> set[str]:
 def _public() -> Iterator[tuple[str, str]]:
     """Yield the package and the name of each public function or class."""
     for path in sorted(SOURCES.rglob("__init__.py")):
+        if path.parent.name == "spark" and importlib.util.find_spec("pyspark") is None:
+            continue
         name = ".".join(("tenure", *path.parent.relative_to(SOURCES).parts))
         package = importlib.import_module(name)
         for public in getattr(package, "__all__", ()):

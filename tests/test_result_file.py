@@ -1,6 +1,6 @@
 """The file of `result.path`: how a command ended."""
 
-import importlib
+import importlib.util
 import json
 import logging
 import os
@@ -263,10 +263,14 @@ def test_the_warnings_that_were_logged_are_in_the_result_of_their_run(run: Run, 
     assert read(tmp_path / "run.json")["warnings"] == []
 
 
+HAS_SPARK = importlib.util.find_spec("pyspark") is not None
+OF_SPARK = ("tenure.spark", "tenure.jobs.spark_engine")
+
+
 def errors() -> Iterator[type[InputError]]:
     """Yield every class of an error in the input."""
     for module in pkgutil.walk_packages(tenure.__path__, "tenure."):
-        if not module.name.endswith(("__main__", "model_code")):
+        if not module.name.endswith(("__main__", "model_code")) and (HAS_SPARK or not module.name.startswith(OF_SPARK)):
             importlib.import_module(module.name)
     left = [InputError]
     while left:

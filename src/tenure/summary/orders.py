@@ -13,6 +13,8 @@ from .faults import SummaryError
 type Ints = npt.NDArray[np.int64]
 type Floats = npt.NDArray[np.float64]
 
+AT_ONCE = 250_000  # customers, where arrays of all their orders would be several times the orders
+
 
 @dataclass(frozen=True)
 class Orders:
@@ -73,10 +75,11 @@ class Orders:
         Sorted by their orders, so that a fit does not depend on the order of customers.
         """
         first = np.where(self.first >= self.least, self.first, 0.0)
-        kept = self.amounts >= self.least
-        repeats = np.add.reduceat(np.append(kept, 0), self.starts[:-1]) * (self.repeats > 0)
-        starts = np.append(0, np.cumsum(repeats, dtype=np.int64)).astype(np.int64)
-        orders = replace(self, first=first, starts=starts, amounts=self.amounts[kept])
+        orders, kept = replace(self, first=first), self.amounts >= self.least
+        if not kept.all():
+            repeats = np.add.reduceat(np.append(kept, 0), self.starts[:-1]) * (self.repeats > 0)
+            starts = np.append(0, np.cumsum(repeats, dtype=np.int64)).astype(np.int64)
+            orders = replace(orders, starts=starts, amounts=self.amounts[kept])
         # Nearly all customers with repeats are distinct. Those with a first order alone are grouped.
         once = np.flatnonzero((orders.repeats == 0) & (first > 0))
         values, counts = np.unique(first[once], return_inverse=True)
@@ -101,7 +104,8 @@ class Orders:
         """Return the orders of some customers."""
         repeats = self.repeats[at]
         starts = np.append(0, np.cumsum(repeats, dtype=np.int64)).astype(np.int64)
-        places = np.arange(starts[-1]) - np.repeat(starts[:-1] - self.starts[:-1][at], repeats)
+        places = np.arange(starts[-1])
+        places -= np.repeat(starts[:-1] - self.starts[:-1][at], repeats)
         return replace(self, first=self.first[at], starts=starts, amounts=self.amounts[places], count=self.count[at])
 
     def scaled(self, unit: float) -> Orders:
@@ -110,9 +114,19 @@ class Orders:
 
     def faded(self, delta: float) -> tuple[Floats, Floats]:
         """Sum the repeat purchase days, and their amounts, of each customer: weighted by delta per later day."""
-        repeats = self.repeats
-        later = np.repeat(self.starts[1:], repeats) - 1 - np.arange(self.amounts.size)
-        weights = np.power(delta, later.astype(np.float64))
-        sums = [np.append(weights, 0.0), np.append(weights * self.amounts, 0.0)]
-        number, spend = (np.add.reduceat(each, self.starts[:-1]) * (repeats > 0) for each in sums)
+        number, spend = np.empty(self.first.size), np.empty(self.first.size)
+        for start in range(0, self.first.size, AT_ONCE):
+            rows = slice(start, start + AT_ONCE)
+            ends = self.starts[start : start + AT_ONCE + 1]
+            number[rows], spend[rows] = _faded(ends - ends[0], self.amounts[ends[0] : ends[-1]], delta)
         return number, spend
+
+
+def _faded(starts: Ints, amounts: Floats, delta: float) -> tuple[Floats, Floats]:
+    repeats = np.diff(starts)
+    later = np.repeat(starts[1:], repeats) - 1 - np.arange(amounts.size)
+    weights = np.power(delta, later.astype(np.float64))
+    sums = [np.append(weights, 0.0), np.append(weights * amounts, 0.0)]
+    # The last start ends the last customer's sum, which would else have the appended zero in it and round otherwise.
+    number, spend = (np.add.reduceat(each, starts)[:-1] * (repeats > 0) for each in sums)
+    return number, spend

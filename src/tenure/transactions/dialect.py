@@ -11,6 +11,7 @@ from typing import Any
 
 import ibis
 import ibis.expr.datatypes as dt
+from ibis.common.exceptions import IbisError
 
 from .fault import TransactionsError
 
@@ -104,8 +105,11 @@ def in_order(amount: Any, where: Any, date: Any) -> Any:
 
 
 def is_spark(value: Any) -> bool:
-    """Return whether an expression is computed by Spark."""
-    return bool(value.get_backend().name == "pyspark")
+    """Return whether an expression is computed by Spark; one of no engine yet is not."""
+    try:
+        return bool(value.get_backend().name == "pyspark")
+    except IbisError:
+        return False
 
 
 def spark_format(date_format: str) -> str:

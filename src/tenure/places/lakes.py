@@ -1,0 +1,2 @@
+"""Iceberg and Delta tables."""
+def copy_table(*a): raise NotImplementedError

@@ -115,6 +115,7 @@ class ObjectFolder:
         self.store = file_system()
         self.path = "/".join(place.names).rstrip("/")
         self.manifest = f"{self.path}/{about}/{manifest}"
+        self.is_same = False
 
     def require_writable(self) -> None:
         """Raise PlaceError where the bucket cannot be written, or the folder has other objects, before any work."""
@@ -137,18 +138,22 @@ class ObjectFolder:
                 return
             with self.store.open_input_stream(self.manifest) as stream:
                 before = json.loads(stream.read())
-        if before.get("job") != job:
+        self.is_same = before.get("job") == job
+        if not self.is_same:
             raise PlaceError(
                 self.place.address,
                 "has the parts of another scoring. Name another output, or set restart=true to discard these parts.",
             )
 
     def publish(self, files: Sequence[Path], manifest: Path) -> None:
-        """Write the files of the parts, remove those of other jobs, and write the manifest last."""
+        """Write the files of the parts, remove those of other jobs, and write the manifest last.
+
+        The same job writes the same bytes, so its manifest stays.
+        """
         names = {f"{self.path}/{file.name}": file for file in files}
         with in_words(self.place):
             there = [info.path for info in _files(self.store, self.path, recursive=True)]
-            if self.manifest in there:
+            if self.manifest in there and not self.is_same:
                 self.store.delete_file(self.manifest)
             for path in there:
                 if path not in names and path != self.manifest:

@@ -61,22 +61,26 @@ def copy_table(place: Place, file: Path, date: str, limits: Mapping[str, Any]) -
 
 
 class PostgresTable:
-    """A table that scores replace: the rows of parts, or the rows that were there.
+    """A table whose rows scores replace.
 
-    Rows are deleted and inserted in one transaction, so that rights, indexes and views of the table stay.
+    They are deleted and inserted in one transaction, so that rights, indexes and views of the table stay.
+
+    Attributes:
+        place: its address.
+        needed: columns by which a table of scores is recognised.
     """
 
-    def __init__(self, place: Place) -> None:
-        self.place = place
+    def __init__(self, place: Place, needed: Sequence[str]) -> None:
+        self.place, self.needed = place, needed
         self.schema, self.table = place.names
         self.name = f"{identifier(self.schema)}.{identifier(self.table)}"
 
-    def require_writable(self, needed: Sequence[str]) -> None:
+    def require_writable(self) -> None:
         """Raise PlaceError for a table that cannot be written, or without the columns of scores, before any work."""
         with self._attached() as connection:
             columns = [name for name, _ in self._columns(connection)]
             if columns:
-                self._refuse_other(columns, [name for name in needed if name not in columns])
+                self._refuse_other(columns, [name for name in self.needed if name not in columns])
                 self._require_right(connection, columns)
                 return
             schema = literal(self.schema)
@@ -87,9 +91,12 @@ class PostgresTable:
             if not rows[0][0]:
                 raise PlaceError(self.place.address, "there is no such table, and the user of PGUSER may not create it.")
 
-    def replace(self, parts: Sequence[Path]) -> None:
-        """Replace the rows of the table by those of some Parquet files, in one transaction."""
-        rows = f"SELECT * FROM read_parquet([{', '.join(literal(str(part)) for part in parts)}])"  # noqa: S608
+    def claim(self, job: str, *, restart: bool) -> None:
+        """Accept any job: a table has no parts of another one."""
+
+    def publish(self, files: Sequence[Path], manifest: Path) -> None:
+        """Replace the rows of the table by those of the files of parts, in one transaction."""
+        rows = f"SELECT * FROM read_parquet([{', '.join(literal(str(file)) for file in files)}])"  # noqa: S608
         with self._attached() as connection:
             connection.execute("BEGIN")
             there = self._columns(connection)

@@ -11,6 +11,10 @@ _DATABASES = (
     "mongodb", "trino", "presto", "databricks", "hive", "sqlite", "duckdb", "cockroachdb", "db2",
 )  # fmt: skip
 _LAKES = ("iceberg", "delta")
+_POSTGRES = (
+    "is an address: write postgres:TABLE, with the connection in PGHOST, PGUSER and the like in the environment,"
+    " or export the table."
+)
 _COPYING = {
     "s3": "aws s3 cp", "s3a": "aws s3 cp", "s3n": "aws s3 cp", "gs": "gcloud storage cp", "gcs": "gcloud storage cp",
     "az": "azcopy copy", "abfs": "azcopy copy", "abfss": "azcopy copy", "wasb": "azcopy copy", "wasbs": "azcopy copy",
@@ -34,12 +38,8 @@ def refusal(path: str, *, written: bool = False, is_log: bool = False) -> str | 
     scheme = (match[1] or match[2]).lower()
     if scheme == "file":
         return "is an address: write the path without 'file://'."
-    if is_log and scheme.startswith("postgres"):
-        return "is an address: write postgres:TABLE, with the connection in PGHOST, PGUSER and the like, or export the table."
-    if scheme.startswith(_DATABASES):
-        return _database(scheme, written)
-    if scheme in _LAKES:
-        return f"is a table, which is not {'written' if written else 'read'} here: use a local Parquet file."
+    if scheme.startswith((*_DATABASES, *_LAKES)):
+        return _POSTGRES if is_log and scheme.startswith("postgres") else _database(scheme, written)
     how = f" ({_COPYING[scheme]})" if scheme in _COPYING else ""
     if written:
         return f"is not on this machine: only local files are written. Write one and copy it there afterwards{how}."
@@ -48,6 +48,8 @@ def refusal(path: str, *, written: bool = False, is_log: bool = False) -> str | 
 
 
 def _database(scheme: str, written: bool) -> str:
+    if scheme in _LAKES:
+        return f"is a table, which is not {'written' if written else 'read'} here: use a local Parquet file."
     if written:
         return "is a database: only local files are written. Write one and load it there afterwards."
     if scheme.startswith("duckdb"):

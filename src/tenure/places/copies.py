@@ -10,7 +10,7 @@ from .extensions import identifier, literal
 def write(connection: Any, rows: str, file: Path) -> None:
     """Write the rows of a table function or a table, read once, in their order."""
     connection.execute("SET preserve_insertion_order = true")
-    connection.execute(f"COPY (SELECT * FROM {rows}) TO {literal(str(file))} (FORMAT parquet)")  # noqa: S608
+    connection.execute(f"COPY (SELECT * FROM {rows}) TO {literal(str(file))} (FORMAT parquet)")
 
 
 def digest_rows(connection: Any, file: Path, date: str) -> str:
@@ -25,6 +25,6 @@ def digest_rows(connection: Any, file: Path, date: str) -> str:
     names = [name for name, *_ in connection.execute(f"DESCRIBE SELECT * FROM {read}").fetchall()]
     latest = f"max({identifier(date)})::VARCHAR" if date in names else "NULL"
     hashes = "sum(md5_number_lower(to_json(log_row))::HUGEINT)"
-    counted = f"SELECT count(*), {latest}, {hashes} FROM {read} AS log_row"  # noqa: S608
+    counted = f"SELECT count(*), {latest}, {hashes} FROM {read} AS log_row"
     facts = connection.execute(counted).fetchone()
     return hashlib.sha256("\n".join(map(str, facts)).encode()).hexdigest()

@@ -48,9 +48,9 @@ def error_of(address: str, text: str, words: Sequence[Words], otherwise: str) ->
 
 
 def first_line(text: str) -> str:
-    """Return the first line of a message without the kind of its error, and without credentials.
+    r"""Return the first line of a message without the kind of its error, and without credentials.
 
-    >>> first_line('IO Error: Unable to connect to Postgres at "": connection failed: FATAL:  no such role\\nLINE 1: x')
+    >>> first_line('IO Error: Unable to connect to Postgres at "": connection failed: FATAL:  no such role\nLINE 1: x')
     'no such role'
     """
     line = without_secrets(text.strip().splitlines()[0] if text.strip() else "no message")

@@ -29,7 +29,7 @@ _WORDS: list[Words] = [
         True,
         "S3 cannot be reached: {reason}. Its address is that of AWS_ENDPOINT_URL, or of AWS_REGION.",
     ),
-    ("does not exist|no files|HTTP 404|not found|cannot open", False, "there is no such table, or files of it are gone."),
+    ("does not exist|no files|HTTP 404|not found|cannot open", False, "there is no such table, or its files are gone."),
 ]
 
 
@@ -54,12 +54,13 @@ def copy_table(place: Place, file: Path, date: str, limits: Mapping[str, Any]) -
 
 def _find_delta(connection: Any, place: Place, path: str) -> tuple[str, list[str]]:
     """Return the scan of the latest version, and the version with the text of its commit."""
-    files = connection.execute(f"SELECT file FROM glob({literal(path + '/_delta_log/*')})").fetchall()  # noqa: S608
+    files = connection.execute(f"SELECT file FROM glob({literal(path + '/_delta_log/*')})").fetchall()
     versions = [int(match[1]) for (name,) in files if (match := _VERSION.search(name))]
     if not versions:
         raise PlaceError(place.address, "there is no Delta table: the folder has no _delta_log with a version in it.")
     commit = f"{path}/_delta_log/{max(versions):020d}.json"
-    return f"delta_scan({literal(path)}, version = {max(versions)})", [str(max(versions)), str(_text(connection, commit))]
+    scan = f"delta_scan({literal(path)}, version = {max(versions)})"
+    return scan, [str(max(versions)), str(_text(connection, commit))]
 
 
 def _find_iceberg(connection: Any, place: Place, path: str) -> tuple[str, list[str]]:
@@ -93,7 +94,7 @@ def _hinted(connection: Any, place: Place, path: str) -> str:
 def _text(connection: Any, path: str) -> str | None:
     """Return the text of a file; None where there is none."""
     try:
-        row = connection.execute(f"SELECT content FROM read_text({literal(path)})").fetchone()  # noqa: S608
+        row = connection.execute(f"SELECT content FROM read_text({literal(path)})").fetchone()
     except duckdb.IOException as error:
         if "404" not in str(error):
             raise
@@ -102,7 +103,7 @@ def _text(connection: Any, path: str) -> str | None:
 
 
 def _sign_in(connection: Any) -> None:
-    """Create DuckDB's secret from the credentials and the endpoint of the environment; without a key it is anonymous."""
+    """Create DuckDB's secret from the environment; without a key it is anonymous."""
     environment = os.environ
     options = {
         "KEY_ID": environment.get("AWS_ACCESS_KEY_ID"),

@@ -76,7 +76,11 @@ def _listed(store: Any, place: Place, bucket: str, key: str) -> list[Any]:
             return [info]
         parent = info.path
         is_there = info.type == pafs.FileType.Directory
-        found = [one for one in _files(store, parent, recursive=True) if _is_data(one.path[len(parent) :])] if is_there else []
+        found = (
+            [one for one in _files(store, parent, recursive=True) if _is_data(one.path[len(parent) :])]
+            if is_there
+            else []
+        )
     if not found:
         store.get_file_info(pafs.FileSelector(bucket, recursive=False))  # raises where there is no such bucket
         raise PlaceError(place.address, "there is no such object (transactions.path).")

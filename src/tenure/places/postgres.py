@@ -81,46 +81,45 @@ class PostgresTable:
             columns = [name for name, _ in self._columns(connection)]
             if columns:
                 self._refuse_other(columns, [name for name in self.needed if name not in columns])
-                self._require_right(connection, columns)
+                self._require_right(connection)
                 return
             schema = literal(self.schema)
-            right = f"SELECT has_schema_privilege(oid, 'CREATE') FROM pg_namespace WHERE nspname = {schema}"  # noqa: S608
+            right = f"SELECT has_schema_privilege(oid, 'CREATE') FROM pg_namespace WHERE nspname = {schema}"
             rows = self._ask(connection, right)
             if not rows:
                 raise PlaceError(self.place.address, f"there is no schema {self.schema!r}.")
             if not rows[0][0]:
-                raise PlaceError(self.place.address, "there is no such table, and the user of PGUSER may not create it.")
+                raise PlaceError(
+                    self.place.address, "there is no such table, and the user of PGUSER may not create it."
+                )
 
     def claim(self, job: str, *, restart: bool) -> None:
         """Accept any job: a table has no parts of another one."""
 
     def publish(self, files: Sequence[Path], manifest: Path) -> None:
         """Replace the rows of the table by those of the files of parts, in one transaction."""
-        rows = f"SELECT * FROM read_parquet([{', '.join(literal(str(file)) for file in files)}])"  # noqa: S608
+        rows = f"SELECT * FROM read_parquet([{', '.join(literal(str(file)) for file in files)}])"
         with self._attached() as connection:
             connection.execute("BEGIN")
             there = self._columns(connection)
             if there:
                 self._run(connection, f"LOCK TABLE {self.name} IN SHARE ROW EXCLUSIVE MODE NOWAIT")
                 self._refuse_unlike(connection, rows)
-                self._run(connection, f"DELETE FROM {self.name}")  # noqa: S608
+                self._run(connection, f"DELETE FROM {self.name}")
                 connection.execute(f"INSERT INTO {ATTACHED}.{self.name} BY NAME {rows}")
             else:
                 connection.execute(f"CREATE TABLE {ATTACHED}.{self.name} AS {rows}")
             connection.execute("COMMIT")
 
-    def _require_right(self, connection: Any, columns: Sequence[str]) -> None:
-        rights = f"has_table_privilege({literal(self.name)}, 'INSERT') AND has_table_privilege({literal(self.name)}, 'DELETE')"
+    def _require_right(self, connection: Any) -> None:
+        rights = " AND ".join(f"has_table_privilege({literal(self.name)}, '{right}')" for right in ("INSERT", "DELETE"))
         if not self._ask(connection, f"SELECT {rights}")[0][0]:
-            raise PlaceError(self.place.address, "the user of PGUSER may not write it: GRANT SELECT, INSERT, DELETE.")
+            raise PlaceError(self.place.address, "the user of PGUSER may not write it: GRANT INSERT, DELETE is needed.")
 
     def _refuse_unlike(self, connection: Any, rows: str) -> None:
         """Raise PlaceError for a table whose columns are not those of the scores, by name and type."""
         wanted = {name: kind for name, kind, *_ in connection.execute(f"DESCRIBE {rows}").fetchall()}
-        there = {
-            name: kind
-            for name, kind, *_ in connection.execute(f"DESCRIBE {ATTACHED}.{self.name}").fetchall()
-        }
+        there = {name: kind for name, kind, *_ in connection.execute(f"DESCRIBE {ATTACHED}.{self.name}").fetchall()}
         odd = [name for name in {**wanted, **there} if wanted.get(name) != there.get(name)]
         self._refuse_other(list(there), odd)
 
@@ -135,12 +134,12 @@ class PostgresTable:
 
     def _columns(self, connection: Any) -> list[tuple[str, str]]:
         """List the names and the types of the table's columns; none where it does not exist."""
-        where = f"table_schema = {literal(self.schema)} AND table_name = {literal(self.table)}"
-        query = f"SELECT column_name, data_type FROM information_schema.columns WHERE {where}"  # noqa: S608
+        where = f"attrelid = to_regclass({literal(self.name)}) AND attnum > 0 AND NOT attisdropped ORDER BY attnum"
+        query = f"SELECT attname::text, format_type(atttypid, atttypmod) FROM pg_attribute WHERE {where}"
         return [(name, kind) for name, kind in self._ask(connection, query)]
 
     def _ask(self, connection: Any, query: str) -> list[Any]:
-        asked = f"SELECT * FROM postgres_query({literal(ATTACHED)}, {literal(query)})"  # noqa: S608
+        asked = f"SELECT * FROM postgres_query({literal(ATTACHED)}, {literal(query)})"
         rows: list[Any] = connection.execute(asked).fetchall()
         return rows
 

@@ -142,7 +142,11 @@ def digest(files: list[Path], more: str = "") -> str:
     for file in files:
         with file.open("rb") as content:
             each.append(hashlib.file_digest(content, "sha256").hexdigest())
-    return joined("\n".join(each), more) if len(each) == 1 else hashlib.sha256("\n".join([*each, more]).encode()).hexdigest()
+    return (
+        joined("\n".join(each), more)
+        if len(each) == 1
+        else hashlib.sha256("\n".join([*each, more]).encode()).hexdigest()
+    )
 
 
 def joined(digest: str, more: str) -> str:

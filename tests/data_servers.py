@@ -1,4 +1,4 @@
-"""Servers that hold data, on loopback: a PostgreSQL of its own, and moto's S3, in processes that tests end by their ids."""
+"""Servers that hold data, on loopback: PostgreSQL and moto's S3, in processes that tests end by their ids."""
 
 import importlib.util
 import os
@@ -8,7 +8,7 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from glob import glob
 from pathlib import Path
@@ -59,10 +59,12 @@ def postgres() -> Iterator[dict[str, str]]:
     (data / "pg_hba.conf").write_text(f"host all guarded 127.0.0.1/32 scram-sha-256\n{rules}")
     options = ["-p", str(port), "-k", str(folder), "-c", "listen_addresses=127.0.0.1", "-c", "fsync=off"]
     with (folder / "log").open("wb") as log:
-        server = subprocess.Popen(_as_postgres([f"{programs}/postgres", "-D", str(data), *options]), stderr=log, stdout=log)
+        server = subprocess.Popen(
+            _as_postgres([f"{programs}/postgres", "-D", str(data), *options]), stderr=log, stdout=log
+        )
     variables = {"PGHOST": "127.0.0.1", "PGPORT": str(port), "PGUSER": "postgres", "PGDATABASE": "postgres"}
     try:
-        _wait(lambda: subprocess.run(["psql", "-c", "select 1"], env=os.environ | variables, capture_output=True).returncode == 0)
+        _wait(lambda: _is_ready(variables))
         yield variables
     finally:
         pid = (data / "postmaster.pid").read_text().split()[0] if (data / "postmaster.pid").exists() else None
@@ -73,12 +75,19 @@ def postgres() -> Iterator[dict[str, str]]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
+def _is_ready(variables: dict[str, str]) -> bool:
+    asked = ["psql", "-c", "select 1"]
+    return subprocess.run(asked, check=False, env=os.environ | variables, capture_output=True).returncode == 0
+
+
 @contextmanager
 def s3() -> Iterator[dict[str, str]]:
     """Run moto's server; yield AWS's variables. It is installed beside the project, from the cache of uv."""
     port = free_port()
     run = ["uv", "run", "-q", "--no-project", "--python", sys.executable, "--with", MOTO, "moto_server"]
-    server = subprocess.Popen([*run, "-H", "127.0.0.1", "-p", str(port)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    server = subprocess.Popen(
+        [*run, "-H", "127.0.0.1", "-p", str(port)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
     address = f"http://127.0.0.1:{port}"
     try:
         _wait(lambda: _answers(address) or server.poll() is not None)
@@ -101,9 +110,9 @@ def _answers(address: str) -> bool:
         return False
 
 
-def _wait(is_ready: "object") -> None:
+def _wait(is_ready: Callable[[], bool]) -> None:
     end = time.monotonic() + START
-    while not is_ready():  # type: ignore[operator]
+    while not is_ready():
         if time.monotonic() > end:
             raise RuntimeError(f"the server was not ready in {START} seconds")
         time.sleep(0.2)

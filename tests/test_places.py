@@ -52,6 +52,7 @@ def test_an_address_names_a_place(path: str, names: tuple[str, ...] | None) -> N
         f"postgres:host=h password={SECRET}",
         f"postgresql://ann:{SECRET}@host/shop",
         f"postgres://{SECRET}@host/shop",
+        f"jdbc:postgresql://host/shop?password={SECRET}",
         f"postgresql+psycopg://ann:{SECRET}@host/shop",
         f"postgres:{SECRET} and more",
         f"postgres:a.b.{SECRET}",

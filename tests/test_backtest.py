@@ -430,7 +430,7 @@ def test_the_largest_gap_finds_a_small_group_that_the_mean_error_loses() -> None
     chance, bought = np.append(chance, np.full(50, 0.06)), np.append(bought, np.arange(50) < 20)
     table = tabulate_reliability(chance, bought)
     error = np.sqrt(0.06 * 0.94 / 50)
-    assert largest_gap(table) == pytest.approx((0.40 - 0.06 - 2 * error, error, 0.06, 0.40, 50))
+    assert largest_gap(table) == pytest.approx((0.40 - 0.06 - 2 * error, error, 0.06, 0.40, 50, 0.0, 0.1))
     distance = (table["predicted"] - table["actual"]).abs() * table["customers"]
     assert distance.sum() / table["customers"].sum() < 0.04
 

@@ -120,21 +120,25 @@ def test_advice_that_several_checks_share_is_given_once(changes: dict[str, float
     ("numbers", "said"),
     [
         (
-            (47, 0.056, 0.404, 0.28),
-            "Of 47 customers with similar p_purchase, 5.6% were predicted to buy and 40.4% bought; less two standard "
-            "errors, to which the limit applies, the gap is 28%.",
+            (47, 0.056, 0.404, 0.0, 0.1, 0.28),
+            "Of 47 customers with p_purchase from 0.0 to 0.1, 5.6% were predicted to buy and 40.4% bought; less two "
+            "standard errors, to which the limit applies, the gap is 28%.",
         ),
-        ((1200, 0.95, 0.7, 0.24), "Of 1,200 customers with similar p_purchase, 95.0% were predicted to buy and 70.0%"),
-        ((30, 0.5, 0.0, 0.32), "Of 30 customers with similar p_purchase, 50.0% were predicted to buy and 0.0% bought"),
+        ((1200, 0.95, 0.7, 0.9, 1.0, 0.24), "Of 1,200 customers with p_purchase from 0.9 to 1.0, 95.0% were predicted"),
+        (
+            (30, 0.5, 0.0, 0.5, 0.6, 0.32),
+            "Of 30 customers with p_purchase from 0.5 to 0.6, 50.0% were predicted to buy",
+        ),
     ],
 )
 def test_a_gap_of_probabilities_is_a_finding_of_its_own_with_the_numbers_of_the_table(
     numbers: tuple[float, ...], said: str
 ) -> None:
-    names = ("customers", "predicted", "bought")
-    of_table = {f"p_purchase__largest_gap_{name}": value for name, value in zip(names, numbers, strict=False)}
+    *of_gap, size = numbers
+    names = ("customers", "predicted", "bought", "low", "high")
+    of_table = {f"p_purchase__largest_gap_{name}": value for name, value in zip(names, of_gap, strict=True)}
     for bias in (-0.15, 0.15, -0.6):
-        review = review_of(purchases__bias=bias, p_purchase__largest_gap=numbers[3], **of_table)
+        review = review_of(purchases__bias=bias, p_purchase__largest_gap=size, **of_table)
         assert sorted(groups(review)) == [["p_purchase.largest_gap"], ["purchases.bias"]]
         (gap,) = [one.check for one in review.findings if one.check.metric == "p_purchase.largest_gap"]
         assert gap.finding.startswith(said)

@@ -11,6 +11,10 @@ from cases import few
 from tenure.fit.run import explore
 
 MODELS = sbc.MODELS
+# The least share of fits that the method itself must have made, or it would not be tested: the rest fall back to nuts.
+# Beside a share that never returns, one-time buyers have three explanations, and the fallback is frequent
+# (experiments/sbc.md).
+OWN_SHARE = {"zi_bg_nbd": 0.25}
 
 
 @pytest.fixture(autouse=True)
@@ -38,7 +42,7 @@ def test_ranks_of_the_truth_are_uniform(short, model, method, fits):
 @pytest.mark.parametrize(("method", "fits"), [("laplace", 200), ("nuts", 50)])
 def test_ranks_of_the_truth_are_uniform_over_many_fits(fit_settings, model, method, fits):
     shares = sbc.rank_truths(model, replace(fit_settings, draws=1000, method=method), fits, seed=2)
-    assert (shares["method"] == method).mean() > 0.4  # the rest were given to nuts
+    assert (shares["method"] == method).mean() > OWN_SHARE.get(model, 0.4)
     assert sbc.not_uniform(shares) == []
 
 

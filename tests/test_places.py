@@ -4,6 +4,7 @@ import io
 import json
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import pyarrow.fs as pafs
@@ -205,7 +206,7 @@ class Bucket:
     objects: dict[str, bytes] = field(default_factory=dict)
     steps: list[str] = field(default_factory=list)
 
-    def get_file_info(self, what: object) -> object:
+    def get_file_info(self, what: Any) -> Any:
         if isinstance(what, str):
             kind = pafs.FileType.File if what in self.objects else pafs.FileType.NotFound
             return pafs.FileInfo(what, kind) if what != "lake" else pafs.FileInfo(what, pafs.FileType.Directory)

@@ -18,7 +18,15 @@ from test_findings import REVIEWS
 
 from tenure import paths, registry, report
 from tenure.jobs.compose import compose_settings
-from tenure.jobs.run_names import backtest_name, priors_name, scoring_name, settings_record, training_name
+from tenure.jobs.run_names import (
+    backtest_name,
+    own_priors,
+    priors_name,
+    scoring_name,
+    settings_record,
+    training_name,
+)
+from tenure.jobs.training import _name_priors
 from tenure.posterior import Posterior
 from tenure.record import Dataset, Record
 from tenure.registry.shown import METRICS, PARAMS, is_shown
@@ -56,6 +64,37 @@ def test_a_training_is_named_after_what_it_is(overrides: list[str], name: str) -
 def test_a_prior_is_the_same_as_a_whole_number_or_a_decimal_one() -> None:
     fit = compose_settings("train", ["fit.priors.bg_nbd.mean_rate.parameters.sigma=2"]).fit
     assert priors_name(fit) == "weak"
+
+
+@pytest.mark.parametrize(
+    ("overrides", "own", "said"),
+    [
+        (["fit/priors=vague"], [], []),
+        (
+            ["fit.priors.bg_nbd.mean_rate.parameters.sigma=9"],
+            ["bg_nbd"],
+            ["own priors of bg_nbd; the report compares each with its posterior"],
+        ),
+        (
+            ["fit.priors.mbg_nbd.mean_rate.parameters.sigma=9"],
+            ["mbg_nbd"],
+            ["fit.priors.mbg_nbd: no effect. The models of this fit are bg_nbd and gamma_gamma_fading."],
+        ),
+        (  # a fading model carries it for tables without orders
+            ["fit.priors.gamma_gamma.mean_spend.parameters.sigma=9"],
+            ["gamma_gamma"],
+            ["own priors of gamma_gamma; the report compares each with its posterior"],
+        ),
+    ],
+)
+def test_own_priors_are_named_and_those_without_effect_too(
+    caplog: pytest.LogCaptureFixture, overrides: list[str], own: list[str], said: list[str]
+) -> None:
+    fit = compose_settings("train", overrides).fit
+    assert own_priors(fit) == own
+    with caplog.at_level("INFO", "tenure"):
+        _name_priors(fit)
+    assert [record.getMessage() for record in caplog.records] == said
 
 
 def test_jobs_are_told_apart_by_the_first_word_of_a_name() -> None:

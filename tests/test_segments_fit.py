@@ -107,6 +107,22 @@ def test_a_ratio_beyond_the_floats_where_the_density_vanishes_is_no_error():
     assert spread == pytest.approx(0.0, abs=1e-12)
 
 
+class Wall(Parabola):
+    """A log-likelihood that is zero beyond one, so its logarithm is not finite there."""
+
+    def likelihoods(self, u):
+        values, slopes = super().likelihoods(u)
+        return np.where(np.abs(u[:, 0]) < 1.0, values, -np.inf), slopes
+
+
+def test_a_node_at_which_both_densities_vanish_does_not_count():
+    exact, evaluated = (Segment(Wall(curvature), (0,), 1) for curvature in (0.0, 1.0))
+    inner = Inner(np.zeros(1), np.zeros((1, 1)), np.ones((1, 1, 1)))
+    of_ratio, spread = mean_ratio(exact, evaluated, np.zeros((1, 1)), np.ones((1, 1)), inner, 3)
+    assert of_ratio == pytest.approx(0.0, abs=1e-12)  # the middle node alone is left, and there they are equal
+    assert spread == pytest.approx(0.0, abs=1e-12)
+
+
 def test_a_segment_without_data_has_the_effects_of_a_new_one():
     silent = customers({**CHANNELS, "void": (30, 0.007, 0.3, 30.0)})
     is_void = silent["channel"] == "void"

@@ -202,6 +202,7 @@ def test_the_packages_of_scoring_alone_give_the_same_scores(
         f"summary.path={summary}",
         f"output={output}",
         "score.horizon_days=180",
+        "by_month=true",
     )
     assert scored.returncode == 0, scored.stderr
     right = Scorer(posterior).score(registry.EXAMPLE, horizon_days=180).table

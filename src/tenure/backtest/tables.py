@@ -83,6 +83,7 @@ class Gap(NamedTuple):
         predicted: the mean predicted probability.
         bought: the share who bought.
         customers: how many customers it has.
+        low, high: the predicted probabilities between which it lies.
     """
 
     size: float = np.nan
@@ -90,6 +91,8 @@ class Gap(NamedTuple):
     predicted: float = np.nan
     bought: float = np.nan
     customers: float = np.nan
+    low: float = np.nan
+    high: float = np.nan
 
 
 def largest_gap(reliability: pd.DataFrame) -> Gap:
@@ -105,7 +108,7 @@ def largest_gap(reliability: pd.DataFrame) -> Gap:
         return Gap()
     beyond = ((tenths["predicted"] - tenths["actual"]).abs() - 2 * tenths["predicted_se"]).to_numpy(np.float64)
     worst = tenths.iloc[int(beyond.argmax())]
-    numbers = (worst[name] for name in ("predicted_se", "predicted", "actual", "customers"))
+    numbers = (worst[name] for name in ("predicted_se", "predicted", "actual", "customers", "low", "high"))
     return Gap(max(float(beyond.max()), 0.0), *map(float, numbers))
 
 

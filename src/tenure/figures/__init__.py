@@ -1,6 +1,7 @@
 """Figures of a run, each a matplotlib Figure.
 
-Only this package uses matplotlib and ArviZ's plots. The title of a figure has the result, its caption what to look for.
+Only this package uses matplotlib and ArviZ's plots. It imports neither ArviZ nor what fits before a figure needs them,
+so a job that scores draws without those packages. The title of a figure has the result, its caption what to look for.
 No figure names a customer, except `scored_examples`, which is for synthetic ones. Functions leave no pyplot figure open
 and change no setting.
 """

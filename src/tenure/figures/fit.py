@@ -1,9 +1,11 @@
 """A fit: the posterior against the prior, observed data against posterior-predictive replicates."""
 
+from __future__ import annotations
+
 from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
-import xarray as xr
 from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -25,6 +27,9 @@ from .style import (
     panel_grid,
     thousands,
 )
+
+if TYPE_CHECKING:
+    import xarray as xr
 
 # How far from its posterior median a parameter's axis may reach, as a factor.
 PRIOR_REACH = 100.0

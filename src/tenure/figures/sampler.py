@@ -1,14 +1,19 @@
 """The sampler of a fit: traces, ranks of the chains, energies."""
 
+from __future__ import annotations
+
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
-import xarray as xr
 from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from .style import DATA, INK, MEANINGS, MODEL, STYLE, WIDTH_INCHES, explain, new_canvas, panel_grid, take_figure
+
+if TYPE_CHECKING:
+    import xarray as xr
 
 
 @rc_context(STYLE)
@@ -72,6 +77,8 @@ def rank(trace_tree: xr.DataTree, names: Sequence[str]) -> Figure:
 
 def _with_two_chains(trace_tree: xr.DataTree) -> xr.DataTree:
     """Split a single chain in halves, as R-hat does, because ranks compare chains."""
+    import xarray as xr
+
     posterior = trace_tree["posterior"].to_dataset()
     if posterior.sizes["chain"] > 1:
         return trace_tree

@@ -1,20 +1,25 @@
 """Figures of a training run: of a fit and of its holdout, by name, each plotted when it is called."""
 
+from __future__ import annotations
+
 from collections.abc import Callable, Mapping
 from functools import partial
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from tenure.fit import FittedModel, predictive
-from tenure.pipeline import HoldoutReport, StageFit
-from tenure.posterior import Posterior
 from tenure.streams import stream
 
 from .fit import consequences, prior_posterior, purchases_check, spend_check
 from .holdout import by_frequency, deciles, pit, reliability, weekly_tracking
 from .sampler import energy, rank, trace
+
+if TYPE_CHECKING:
+    from tenure.fit import FittedModel
+    from tenure.pipeline import HoldoutReport, StageFit
+    from tenure.posterior import Posterior
 
 MOST_CUSTOMERS = 50_000  # of the posterior-predictive pictures; a larger customer base is sampled
 REPLICATES = 200
@@ -59,6 +64,8 @@ def _sample(fitted: StageFit) -> pd.DataFrame:
 
 
 def _purchases_check(posterior: Posterior, customers: pd.DataFrame, seed: int, level: float) -> Figure:
+    from tenure.fit import predictive
+
     rng = stream(seed, "tenure-train.replicated_purchases")
     replicated = np.empty((REPLICATES, len(customers)), np.int64)
     for part, rows in predictive.by_segment(posterior, customers):
@@ -68,6 +75,8 @@ def _purchases_check(posterior: Posterior, customers: pd.DataFrame, seed: int, l
 
 
 def _spend_check(posterior: Posterior, paid: pd.DataFrame, seed: int, level: float) -> Figure:
+    from tenure.fit import predictive
+
     rng = stream(seed, "tenure-train.replicated_spends")
     replicated = np.empty((REPLICATES, len(paid)))
     for part, rows in predictive.by_segment(posterior, paid):

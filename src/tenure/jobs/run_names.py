@@ -1,7 +1,7 @@
 """Names of runs, which say in MLflow's list what a run is; and the settings that its page shows."""
 
 import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, replace
 from datetime import date
 from itertools import takewhile
@@ -102,13 +102,23 @@ def flat_of(settings: Any) -> dict[str, str]:
 
 def priors_name(settings: FitSettings) -> str:
     """Return the name of the priors of the fitted models in conf/fit/priors, or `own`."""
-    models = settings.models
-    priors = _numbers({model: asdict(settings)["priors"][model] for model in models})
-    for file in sorted(Path(shipped("conf/fit/priors")).glob("*.yaml")):
-        named = OmegaConf.to_container(OmegaConf.load(file))
-        if isinstance(named, dict) and _numbers({model: named.get(model) for model in models}) == priors:
-            return file.stem
+    priors = _numbers({model: asdict(settings)["priors"][model] for model in settings.models})
+    for name, named in _named_priors():
+        if {model: named.get(model) for model in settings.models} == priors:
+            return name
     return OWN
+
+
+def own_priors(settings: FitSettings) -> list[str]:
+    """Return the models whose priors are in no file of conf/fit/priors."""
+    named = [priors for _, priors in _named_priors()]
+    of_models = _numbers(asdict(settings)["priors"])
+    return [model for model, priors in of_models.items() if priors not in [one.get(model) for one in named]]
+
+
+def _named_priors() -> Iterator[tuple[str, dict[str, Any]]]:
+    for file in sorted(Path(shipped("conf/fit/priors")).glob("*.yaml")):
+        yield file.stem, _numbers(OmegaConf.to_container(OmegaConf.load(file)))
 
 
 def _fit_name(settings: FitSettings) -> str:

@@ -15,7 +15,8 @@ from tenure.pipeline import HoldoutReport, StageFit, Training, TrainingData
 from tenure.record import Record, finite
 from tenure.review import Review, Verdict, as_text
 from tenure.scorer import NewCustomer
-from tenure.settings import TrainSettings
+from tenure.settings import FitSettings, TrainSettings
+from tenure.spend import MODELS as SPEND_MODELS
 from tenure.totals import Drifts
 from tenure.transactions import Transactions, read
 
@@ -24,7 +25,7 @@ from .console import stage
 from .past_errors import PastErrors, read_past_errors
 from .result_file import nested
 from .results import Trained
-from .run_names import settings_record, training_name
+from .run_names import own_priors, settings_record, training_name
 from .sweeps import Result
 
 FAILED_REVIEW = 3
@@ -36,6 +37,7 @@ def run(settings: TrainSettings, config: str, *, is_sweep: bool) -> Result:
     """Train and print the result; return the exit code and the numbers that a sweep compares."""
     setting = settings.registry.register
     register = (not is_sweep) if setting is None else setting
+    _name_priors(settings.fit)
     data = _prepare(settings)
     uri = registry.connect(settings.registry)
     past_errors = read_past_errors(settings, data.transactions)
@@ -49,6 +51,18 @@ def run(settings: TrainSettings, config: str, *, is_sweep: bool) -> Result:
     file = registry.local_file(opened.info.artifact_uri, paths.REPORT)
     console.print_training(trained, settings, registry.ui_command(uri), file)
     return _result(trained, settings, opened.info.run_name)
+
+
+def _name_priors(settings: FitSettings) -> None:
+    """Log which priors are the user's own, and warn of those of models that are not fitted."""
+    fitted = settings.models
+    used = (*fitted, SPEND_MODELS[fitted[1]].without_amounts)
+    own = own_priors(settings)
+    if of_fit := [model for model in own if model in used]:
+        log.info("own priors of %s; the report compares each with its posterior", ", ".join(of_fit))
+    if others := [model for model in own if model not in used]:
+        names = ", ".join(f"fit.priors.{model}" for model in others)
+        log.warning("%s: no effect. The models of this fit are %s.", names, " and ".join(fitted))
 
 
 def _read(settings: TrainSettings) -> Transactions:

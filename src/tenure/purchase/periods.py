@@ -25,7 +25,7 @@ def spread_purchases(state, key, draw, value, count, time, span, spending, ends,
         end = min(start + stretch, span)
         here = left if end >= span else binomial_draw(state, left, (end - start) / (span - start))
         if here > 0.0:
-            worth = draw_spends(state, spending, here, -delta * (time + start), delta * (end - start))
+            worth, spending = draw_spends(state, spending, here, -delta * (time + start), delta * (end - start))
             value += worth
             record(key, draw, time + start, time + end, here, worth, delta, ends, by_period)
         left -= here

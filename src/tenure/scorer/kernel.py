@@ -4,6 +4,9 @@ Each row is computed from that row, the population, the parameters and the key a
 result depends neither on the other rows nor on their order: rows are sorted by (x, T, t_x) only so that what depends on
 those alone is computed once. Kernels release the GIL and run on threads, a block of rows each. What depends on the
 models is bound at compile time by `purchase.dispatch` and `spend.dispatch`.
+
+Loops over draws are inside the functions that they call, not around them: each call with an array counts a reference to
+it up and down, which costs as much as the arithmetic of one draw.
 """
 
 import numpy as np
@@ -112,9 +115,9 @@ def _expect(i, evidence, question, cache, scratch, outputs):
     """Compute one customer's expectations, and add the values to the totals."""
     draws, values, sums = scratch.values.size, scratch.values, outputs.totals[columns.TOTAL_EXPECTED_CLV]
     sum_spend, sum_value, sum_squares = 0.0, 0.0, 0.0
+    spend.expect_spends(evidence, cache.spend, scratch.spends)
     for s in range(draws):
-        expected_spend = spend.expect_spend(s, evidence, cache.spend)
-        scratch.spends[s] = expected_spend
+        expected_spend = scratch.spends[s]
         values[s] = cache.worth[s] * expected_spend
         sum_spend += expected_spend
         sum_value += values[s]
@@ -165,8 +168,7 @@ def _add(value, rounding, sums, s):
 def _simulate(i, customers, population, question, cache, scratch, outputs):
     """Simulate one customer in every draw, and add the outcomes to the totals."""
     bought = find_buyers(customers.key[i], cache.salts, cache.chance, scratch.starts, scratch.buyers)
-    for k in range(bought):
-        _simulate_one(i, k, customers, population, question, cache, scratch, outputs)
+    _simulate_buyers(i, bought, customers, population, question, cache, scratch, outputs)
     counts, outcomes = scratch.counts[:bought], scratch.outcomes[:bought]
     row, idle = outputs.table[i], cache.alive.size - bought
     low, high, buckets, places = question.low, question.high, scratch.buckets, scratch.places
@@ -180,23 +182,44 @@ def _simulate(i, customers, population, question, cache, scratch, outputs):
 
 
 @njit()
-def _simulate_one(i, k, customers, population, question, cache, scratch, outputs):
-    """Simulate one customer in the draw of buyer k."""
-    s, state, x, key = scratch.buyers[k], scratch.state, customers.x[i], customers.key[i]
-    state[0] = scratch.starts[s]
-    # The number that made the customer a buyer gives the time too: so a longer horizon continues the same future.
-    quantile = uniform_at(state[0]) / cache.alive[s]
-    spending = spend.start_spending(state, x, _evidence_of(i, customers.evidence), population.spend, s)
-    by_period = scratch.by_period
-    if by_period.shape[1]:
-        by_period[:] = 0.0
-    count, value = purchase.simulate_buyer(
-        state, key, s, quantile, x, customers.T[i], population.purchase, spending, question.ends, question.delta,
-        by_period,
-    )  # fmt: skip
-    scratch.counts[k], scratch.outcomes[k] = count, question.margin * value
-    outputs.totals[columns.TOTAL_PURCHASES, 0, s] += count  # whole numbers: their sums are exact as they are
-    _add(scratch.outcomes[k], question.of_clv, outputs.totals[columns.TOTAL_CLV], s)
+def _simulate_buyers(i, bought, customers, population, question, cache, scratch, outputs):
+    """Simulate one customer in the draws in which there is a purchase."""
+    x, T, key, evidence = customers.x[i], customers.T[i], customers.key[i], _evidence_of(i, customers.evidence)
+    of_purchase, of_spend, ends, delta = population.purchase, population.spend, question.ends, question.delta
+    state, buyers, starts, by_period = scratch.state, scratch.buyers, scratch.starts, scratch.by_period
+    counts, outcomes, alive = scratch.counts, scratch.outcomes, cache.alive
+    for k in range(bought):
+        s = buyers[k]
+        state[0] = starts[s]
+        # The number that made the customer a buyer gives the time too: so a longer horizon continues the same future.
+        quantile = uniform_at(state[0]) / alive[s]
+        spending = spend.start_spending(state, x, evidence, of_spend, s)
+        if by_period.shape[1]:
+            by_period[:] = 0.0
+        counts[k], value = purchase.simulate_buyer(
+            state, key, s, quantile, x, T, of_purchase, spending, ends, delta, by_period,
+        )  # fmt: skip
+        outcomes[k] = question.margin * value
+        if by_period.shape[1]:
+            _add_periods(s, by_period, question, outputs)
+    _add_outcomes(buyers[:bought], counts, outcomes, question.of_clv, outputs.totals)
+
+
+@njit()
+def _add_outcomes(buyers, counts, outcomes, rounding, totals):
+    """Add one customer's outcomes in the draws `buyers` to the totals."""
+    purchases, clv = totals[columns.TOTAL_PURCHASES, 0], totals[columns.TOTAL_CLV]
+    for k in range(buyers.size):
+        s = buyers[k]
+        purchases[s] += counts[k]  # whole numbers: their sums are exact as they are
+        coarse, fine = split(outcomes[k], rounding)
+        clv[0, s] += coarse
+        clv[1, s] += fine
+
+
+@njit()
+def _add_periods(s, by_period, question, outputs):
+    """Add one customer's outcomes in one draw to the totals by period, and to the buyers of windows."""
     for period in range(by_period.shape[1]):
         if by_period[0, period] == 0.0:
             continue

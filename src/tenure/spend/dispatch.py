@@ -13,7 +13,7 @@ COMPILED = {
 }
 _TYPES = index_types(COMPILED.values())
 renew_x = bind("renew_x", _TYPES)
-expect_spend = bind("expect_spend", _TYPES)
+expect_spends = bind("expect_spends", _TYPES)
 start_spending = bind("start_spending", _TYPES)
 draw_spend = bind("draw_spend", _TYPES)
 draw_late_spend = bind("draw_late_spend", _TYPES)

@@ -8,17 +8,17 @@ They mirror those of `purchase.protocol`; here is what differs. Money is in the 
 
 - `class Parameters(NamedTuple)`, `class Workspace(NamedTuple)`, `allocate(draws)`, `renew_x(x, parameters,
   workspace)`.
-- `expect_spend(draw, evidence, workspace)`: the expected value of one purchase of a customer with the workspace's x
-  and this `evidence.Evidence`, under one draw.
+- `expect_spends(evidence, workspace, spends)`: fills `spends`, shape (draws,), with the expected value of one purchase
+  of a customer with the workspace's x and this `order_evidence.Evidence` under each draw.
 
 **futures.py**: compiled simulation; travels too.
 
-- `class Spending(NamedTuple)`: one customer's spends in one future.
+- `class Spending(NamedTuple)`: one customer's spends in one future, of numbers alone.
 - `start_spending(state, x, evidence, parameters, draw) -> Spending`.
-- `draw_spend(state, spending, log_discount)`: one spend times exp(log_discount).
+- `draw_spend(state, spending, log_discount)`: one spend times exp(log_discount), and the `Spending` after it.
 - `draw_late_spend(state, spending, log_discount)`: the same for a time so late that the discount may underflow.
 - `draw_spends(state, spending, count, log_discount, span)`: the sum of `count` spends, each times exp(log_discount -
-  span * u) with u uniform in (0, 1).
+  span * u) with u uniform in (0, 1), and the `Spending` after them.
 - `draw_first_orders(parameters, means, repeats, rng)`, in Python: first orders of the given means, shape (repeats,
   draws), and an iterator over the `Parameters` of customers who made them, by repeat.
 

@@ -157,25 +157,31 @@ def mean_ratio(
 
     Returns it by point, and the root mean square over all points of the standard deviation of the log-ratio.
     """
-    logs, terms = [], []
-    for z, term in _terms(evaluated, u, spreads, inner, nodes):
-        logs.append(exact.log_density(u, spreads, z)[0] - evaluated.log_density(u, spreads, z)[0])
-        terms.append(term)
-    log_weights = np.array(terms) - logsumexp(terms, axis=0)
-    weights, ratios = np.exp(log_weights), np.array(logs)
-    near = np.where(weights > 0.0, ratios, 0.0)  # far away a ratio may be infinite, or its exponential
+    both = []
+    for z, base in _nodes(inner, nodes):
+        both.append([base + of.log_density(u, spreads, z)[0] for of in (exact, evaluated)])
+    of_exact, of_evaluated = np.array(both).transpose(1, 0, 2)
+    total = logsumexp(of_evaluated, axis=0)
+    weights = np.exp(of_evaluated - total)
+    with np.errstate(invalid="ignore"):  # where both are zero, so is the weight
+        near = np.where(weights > 0.0, of_exact - of_evaluated, 0.0)  # far away a ratio may be infinite
     spread = (weights * (near - (weights * near).sum(axis=0)) ** 2).sum(axis=0)
-    return np.asarray(logsumexp(log_weights + ratios, axis=0)), float(np.sqrt(spread.mean()))
+    return np.asarray(logsumexp(of_exact, axis=0) - total), float(np.sqrt(spread.mean()))
 
 
 def _terms(
     segment: Segment, u: Floats, spreads: Floats, inner: Inner, nodes: int
 ) -> Iterator[tuple[Floats, Floats]]:  # fmt: skip
     """Yield the effects at each node, and the logs of the density there times its weight."""
+    for z, base in _nodes(inner, nodes):
+        yield z, segment.log_density(u, spreads, z)[0] + base
+
+
+def _nodes(inner: Inner, nodes: int) -> Iterator[tuple[Floats, float]]:
+    """Yield the effects at each node, and the log of its weight."""
     x, log_weights = _grid(nodes, inner.mode.shape[1])
     for place, log_weight in zip(x, log_weights, strict=True):
-        z = inner.mode + math.sqrt(2.0) * (inner.factor @ place)
-        yield z, segment.log_density(u, spreads, z)[0] + place @ place + log_weight
+        yield inner.mode + math.sqrt(2.0) * (inner.factor @ place), float(place @ place + log_weight)
 
 
 def _grid(nodes: int, size: int) -> tuple[Floats, Floats]:

@@ -31,7 +31,7 @@ def simulate_buyer(state, key, draw, quantile, x, T, parameters, spending, ends,
     count, value, period = 0.0, 0.0, np.int64(0)
     while True:
         count += 1.0
-        worth = draw_spend(state, spending, -delta * (until - G))
+        worth, spending = draw_spend(state, spending, -delta * (until - G))
         value += worth
         if by_period.shape[1]:
             period = find_period(until - G, ends, period)
@@ -66,7 +66,7 @@ def _simulate_rest(state, key, draw, time, rate, dropout, spending, ends, delta,
     if until_dropout <= possible:
         others = until_dropout - 1.0
         last = rest * beta_draw(state, until_dropout, possible - until_dropout + 1.0)
-        value = draw_late_spend(state, spending, -delta * (time + last))
+        value, spending = draw_late_spend(state, spending, -delta * (time + last))
         record(key, draw, time + last, time + last, 1.0, value, delta, ends, by_period)
     value = spread_purchases(state, key, draw, value, others, time, last, spending, ends, delta, by_period)
     return min(until_dropout, possible), value

@@ -29,7 +29,7 @@ def simulate_buyer(state, key, draw, quantile, x, T, parameters, spending, ends,
     count, value, period = 0.0, 0.0, np.int64(0)
     while True:
         count, shape = count + 1.0, shape + 1.0
-        worth = draw_spend(state, spending, -delta * time)
+        worth, spending = draw_spend(state, spending, -delta * time)
         value += worth
         if by_period.shape[1]:
             period = find_period(time, ends, period)

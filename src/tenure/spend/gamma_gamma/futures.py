@@ -39,14 +39,14 @@ def draw_spend(state, spending, log_discount):
     """Draw one discounted spend; in logs for a small shape, where a variate would underflow."""
     p, scale, constants = spending
     if p >= 1.0:
-        return gamma_from(state, constants) * math.exp(log_discount) * scale
-    return math.exp(log_gamma_draw(state, p) + log_discount + math.log(scale))
+        return gamma_from(state, constants) * math.exp(log_discount) * scale, spending
+    return math.exp(log_gamma_draw(state, p) + log_discount + math.log(scale)), spending
 
 
 @njit()
 def draw_late_spend(state, spending, log_discount):
     """Draw one discounted spend in logs, where the discount may underflow."""
-    return math.exp(log_gamma_draw(state, spending.p) + (math.log(spending.scale) + log_discount))
+    return math.exp(log_gamma_draw(state, spending.p) + (math.log(spending.scale) + log_discount)), spending
 
 
 @njit()
@@ -60,7 +60,8 @@ def draw_spends(state, spending, count, log_discount, span):
     second = -math.expm1(-2.0 * span) / (2.0 * span) if span > 0.0 else 1.0
     spread = max((p + 1.0) * second - p * first * first, 1e-300)
     log_unit = math.log(spending.scale) + log_discount
-    return math.exp(log_gamma_draw(state, count * p * first * first / spread) + log_unit) * spread / first
+    shape = count * p * first * first / spread
+    return math.exp(log_gamma_draw(state, shape) + log_unit) * spread / first, spending
 
 
 def draw_first_orders(

@@ -50,11 +50,15 @@ def renew_x(x, parameters, workspace):
 
 
 @njit()
-def expect_spend(draw, evidence, workspace):
-    """Compute the expected value of one purchase; without a paid repeat purchase it is the population's."""
-    monetary_value = evidence.monetary_value
-    of_others = workspace.of_all[draw] if monetary_value > 0.0 else workspace.of_unpriced[draw]
-    return of_others + workspace.own[draw] * monetary_value
+def expect_spends(evidence, workspace, spends):
+    """Fill `spends` with the expected value of one purchase under each draw.
+
+    Without a paid repeat purchase it is the population's.
+    """
+    mean = evidence.monetary_value
+    of_others = workspace.of_all if mean > 0.0 else workspace.of_unpriced
+    for s in range(spends.size):
+        spends[s] = of_others[s] + workspace.own[s] * mean
 
 
 @njit()

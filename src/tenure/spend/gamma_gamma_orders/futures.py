@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from ...caching import njit
-from ...counter_random import gamma_draw, log_gamma_draw, uniform
+from ...counter_random import gamma_constants, gamma_draw, gamma_from, log_gamma_draw, uniform
 from .scoring import Floats, Parameters, weigh
 
 STEPS = 64  # blocks of the purchases that are drawn at once, which bounds the cost of a frequent customer
@@ -19,48 +19,59 @@ class Spending(NamedTuple):
     Attributes:
         p: shape of a spend.
         delta: what is left of earlier evidence at each order.
-        evidence: c and b before the next order, and 1 / nu, shape (3,); changed by each draw.
+        constants: `gamma_constants` of p, or of 1 where p is less.
+        c, b: evidence before the next order.
+        scale: 1 / nu where evidence does not fade: there it is constant.
     """
 
     p: float
     delta: float
-    evidence: Floats
+    constants: tuple[float, float]
+    c: float
+    b: float
+    scale: float
 
 
 @njit()
 def start_spending(state, x, evidence, parameters, draw):
-    """Return the evidence so far, with a draw of 1 / nu, which is constant where evidence does not fade."""
+    """Return the evidence so far, with a draw of 1 / nu where it is constant."""
     p, delta = parameters.p[draw], parameters.delta[draw]
-    kept = np.empty(3)
-    kept[0], kept[1] = weigh(evidence, p, parameters.q[draw], parameters.v[draw], 1.0 / parameters.f[draw], delta)
-    kept[2] = kept[1] / gamma_draw(state, 1.0 + kept[0])
-    return Spending(p, delta, kept)
+    c, b = weigh(evidence, p, parameters.q[draw], parameters.v[draw], 1.0 / parameters.f[draw], delta)
+    scale = b / gamma_draw(state, 1.0 + c) if delta == 1.0 else 0.0
+    return Spending(p, delta, gamma_constants(max(p, 1.0)), c, b, scale)
 
 
 @njit()
-def _draw_sum(state, spending, count):
-    """Draw the logarithm of the sum of the next `count` spends, which have one nu, and add them to the evidence."""
-    p, delta, kept = spending
-    log_sum = log_gamma_draw(state, p * count) + math.log(kept[2])
+def _draw_scale(state, spending):
+    """Return 1 / nu of the next order."""
+    return spending.b / gamma_draw(state, 1.0 + spending.c) if spending.delta < 1.0 else spending.scale
+
+
+@njit()
+def _learn(spending, spend):
+    """Return the spends after one more order."""
+    p, delta, constants, c, b, scale = spending
     if delta < 1.0:
-        left = delta**count
-        weight = (1.0 - left) / (1.0 - delta)
-        kept[0] = left * kept[0] + p * weight
-        kept[1] = left * kept[1] + math.exp(log_sum) * weight / count
-        kept[2] = kept[1] / gamma_draw(state, 1.0 + kept[0])
-    return log_sum
+        c, b = delta * c + p, delta * b + spend
+    return Spending(p, delta, constants, c, b, scale)
 
 
 @njit()
 def draw_spend(state, spending, log_discount):
-    """Draw one discounted spend, in logs, as a variate of a small shape would underflow."""
-    return math.exp(_draw_sum(state, spending, 1.0) + log_discount)
+    """Draw one discounted spend; in logs for a small shape, where a variate would underflow."""
+    if spending.p < 1.0:
+        return draw_late_spend(state, spending, log_discount)
+    scale = _draw_scale(state, spending)
+    spend = gamma_from(state, spending.constants) * scale
+    return spend * math.exp(log_discount), _learn(spending, spend)
 
 
 @njit()
 def draw_late_spend(state, spending, log_discount):
     """Draw one discounted spend in logs, where the discount may underflow."""
-    return math.exp(_draw_sum(state, spending, 1.0) + log_discount)
+    log_scale = math.log(_draw_scale(state, spending))
+    log_spend = log_gamma_draw(state, spending.p) + log_scale
+    return math.exp(log_spend + log_discount), _learn(spending, math.exp(log_spend))
 
 
 @njit()
@@ -75,9 +86,23 @@ def draw_spends(state, spending, count, log_discount, span):
     while done < count:
         size = min(block, count - done)
         u = (done + size * uniform(state)) / count
-        value += math.exp(_draw_sum(state, spending, size) + (log_discount - span * u))
+        worth, spending = _draw_block(state, spending, size, log_discount - span * u)
+        value += worth
         done += size
-    return value
+    return value, spending
+
+
+@njit()
+def _draw_block(state, spending, count, log_discount):
+    """Draw the discounted sum of the next `count` spends, which have one nu."""
+    p, delta, constants, c, b, scale = spending
+    log_scale = math.log(_draw_scale(state, spending))
+    log_sum = log_gamma_draw(state, p * count) + log_scale
+    if delta < 1.0:
+        left = delta**count
+        weight = (1.0 - left) / (1.0 - delta)
+        c, b = left * c + p * weight, left * b + math.exp(log_sum) * weight / count
+    return math.exp(log_sum + log_discount), Spending(p, delta, constants, c, b, scale)
 
 
 def draw_first_orders(

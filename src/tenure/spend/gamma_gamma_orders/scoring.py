@@ -44,11 +44,12 @@ def renew_x(x, parameters, workspace):
 
 
 @njit()
-def expect_spend(draw, evidence, workspace):
-    """Compute the expected value of one purchase."""
-    p = workspace.p[draw]
-    c, b = weigh(evidence, p, workspace.q[draw], workspace.v[draw], workspace.inverse_f[draw], workspace.delta[draw])
-    return p * (b / c)
+def expect_spends(evidence, workspace, spends):
+    """Fill `spends` with the expected value of one purchase under each draw."""
+    p, q, v, inverse_f, delta = workspace
+    for s in range(spends.size):
+        c, b = weigh(evidence, p[s], q[s], v[s], inverse_f[s], delta[s])
+        spends[s] = p[s] * (b / c)
 
 
 @njit()

@@ -10,7 +10,7 @@ and `dialect` on Spark; the rest are Ibis expressions.
 
 from .accounted import AccountedLog
 from .dialect import in_order
-from .engine import working_folder
+from .engine import require_date_format, working_folder
 from .fault import LogUnreachableError, TransactionsError
 from .files import find as input_files
 from .identities import Identities, find_identities
@@ -19,7 +19,7 @@ from .log import Transactions, of_table, read
 from .memory import of_frame
 from .reconciliation import MISSING, Line, Reconciliation, StrayRefunds, repeats_text
 from .rules import NO_SEGMENT
-from .source import SPARK, refuse_doubles, require_date_format, used_columns
+from .source import SPARK, refuse_doubles, used_columns
 from .unscored import Unscored
 
 __all__ = [

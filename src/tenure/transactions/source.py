@@ -19,8 +19,8 @@ import ibis
 from tenure import places
 
 from . import files, layout
-from .engine import choose, confine, connect, in_words, listed, no_table, of_query, quoted
-from .fault import TransactionsError, first_few, paste
+from .engine import choose, confine, connect, in_words, listed, no_table, of_query, quoted, require_date_format
+from .fault import TransactionsError, first_few
 from .fetched import LogFiles, fetch, local_files
 
 if TYPE_CHECKING:
@@ -280,25 +280,6 @@ def _refuse_own_names(settings: TransactionsSettings, names: list[str]) -> None:
     if own:
         what = f"has columns that are named as Tenure names its own ({first_few(own)})"
         raise TransactionsError(settings.path, f"{what}: rename them.")
-
-
-def require_date_format(connection: Any, settings: TransactionsSettings) -> None:
-    """Raise TransactionsError for an invalid date format, or one that does not determine the day."""
-    date_format = str(settings.csv.date_format)
-    column = settings.columns.date.replace('"', '""')
-    sql = f"""select * replace (strptime("{column}", '{date_format}') as "{column}") from log"""
-    zone = f" A zone in it is not read here but in a query: {paste(sql)} with date_format=null and a timezone."
-    advice = "which is no format with a year, a month and a day. It is written like '%d.%m.%Y'."
-    try:
-        count = "SELECT count(*) FROM (VALUES (DATE '1997-12-31'), (DATE '2004-02-03')) AS days(day)"
-        written = f"strftime(day, {quoted(date_format)})"
-        same = f"{count} WHERE try_strptime({written}, {quoted(date_format)})::DATE = day"
-        is_format = connection.raw_sql(same).fetchone() == (2,)
-    except duckdb.Error:
-        is_format = False
-    if not is_format or re.search("%[zZ]", date_format):
-        more = zone if is_format else ""
-        raise TransactionsError(settings.path, f"transactions.csv.date_format is {date_format!r}, {advice}{more}")
 
 
 def _files(paths: list[Path]) -> str:

@@ -94,7 +94,7 @@ class PostgresTable:
                 )
 
     def claim(self, job: str, *, restart: bool) -> None:
-        """Accept any job: a table has no parts of another one."""
+        """Return at once: a table has no parts of another job."""
 
     def publish(self, files: Sequence[Path], manifest: Path) -> None:
         """Replace the rows of the table by those of the files of parts, in one transaction."""

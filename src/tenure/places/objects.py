@@ -69,22 +69,22 @@ def _listed(store: Any, place: Place, bucket: str, key: str) -> list[Any]:
         if any(sign in key[: len(key) - len(name)] for sign in SIGNS):
             raise PlaceError(place.address, "has a pattern in a folder: only the last part may be one, as *.parquet.")
         parent = f"{bucket}/{key}".rpartition("/")[0]
-        found = [info for info in _files(store, parent, recursive=False) if fnmatchcase(info.base_name, name)]
+        listed = [info for info in _files(store, parent, recursive=False) if fnmatchcase(info.base_name, name)]
     else:
         info = store.get_file_info(f"{bucket}/{key}".rstrip("/"))
         if info.type == pafs.FileType.File and not key.endswith("/"):
             return [info]
         parent = info.path
         is_there = info.type == pafs.FileType.Directory
-        found = (
+        listed = (
             [one for one in _files(store, parent, recursive=True) if _is_data(one.path[len(parent) :])]
             if is_there
             else []
         )
-    if not found:
+    if not listed:
         store.get_file_info(pafs.FileSelector(bucket, recursive=False))  # raises where there is no such bucket
         raise PlaceError(place.address, "there is no such object (transactions.path).")
-    return sorted(found, key=lambda one: str(one.path))
+    return sorted(listed, key=lambda one: str(one.path))
 
 
 def _files(store: Any, folder: str, *, recursive: bool) -> list[Any]:

@@ -139,8 +139,8 @@ class PostgresTable:
         return [(name, kind) for name, kind in self._ask(connection, query)]
 
     def _ask(self, connection: Any, query: str) -> list[Any]:
-        asked = f"SELECT * FROM postgres_query({literal(ATTACHED)}, {literal(query)})"
-        rows: list[Any] = connection.execute(asked).fetchall()
+        query_there = f"SELECT * FROM postgres_query({literal(ATTACHED)}, {literal(query)})"
+        rows: list[Any] = connection.execute(query_there).fetchall()
         return rows
 
     def _run(self, connection: Any, statement: str) -> None:

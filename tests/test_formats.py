@@ -510,13 +510,13 @@ def test_a_database_of_another_kind_is_refused(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("address", "shown", "remedy"),
     [
-        ("s3://bucket/x.csv", "s3://bucket/x.csv", "Copy it here first (aws s3 cp)"),
+        ("s3a://bucket/x.csv", "s3a://bucket/x.csv", "Copy it here first (aws s3 cp)"),
         ("gs://bucket/*.parquet", "gs://bucket/*.parquet", "Copy it here first (gcloud storage cp)"),
         ("https://ann:S3CRET@host/x.csv", "https://ann:***@host/x.csv", "Copy it here first (curl -O)"),
         ("https://host/x.csv?token=S3CRET", "https://host/x.csv?token=***", "Copy it here first (curl -O)"),
-        ("postgresql://ann:S3CRET@host/shop", "postgresql://ann:***@host/shop", "export the table"),
+        ("postgresql://host/shop", "postgresql://host/shop", "export the table"),  # with a password: test_places
         ("mysql+pymysql://ann:S3CRET@host/shop", "mysql+pymysql://ann:***@host/shop", "export the table"),
-        ("jdbc:postgresql://host/shop?password=S3CRET", "jdbc:postgresql://host/shop?password=***", "export the table"),
+        ("jdbc:mysql://host/shop?password=S3CRET", "jdbc:mysql://host/shop?password=***", "export the table"),
         ("dbfs:/sales/x.parquet", "dbfs:/sales/x.parquet", "Copy it here first (databricks fs cp)"),
         ("file:///sales.csv", "file:///sales.csv", "write the path without 'file://'"),
     ],

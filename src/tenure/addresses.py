@@ -9,6 +9,7 @@ _VALUE = re.compile(r"([?&;#][^=&;\s?#]*=)[^&;\s]*")
 _NAMELESS = re.compile(r"\?[^=&;\s?#'\"]+(?=[&;#'\"]|$)")  # a query that is a token alone
 # What libraries say of a request (`with url: /api?token=...`), and how drivers write what they connect with.
 _REQUEST = re.compile(r"(?<=url: )/\S*\?\S*")
+_PLACE = re.compile(r"\b(postgres(?:ql)?|iceberg|delta):(?!/{2})\S*@", re.IGNORECASE)  # a connection instead of a table
 _PASSWORD = re.compile(r"\b((?:password|passwd|pwd|secret|token|api_?key)\s?=\s?)(?!\*)[^\s&;,'\"]+", re.IGNORECASE)
 
 
@@ -24,6 +25,7 @@ def mask(text: str) -> str:
     ('https://***@mlflow.example.com', 'sqlite:///mlflow.db')
     """
     masked = _ADDRESS.sub(_masked, text)
+    masked = _PLACE.sub(rf"\1:{HIDDEN}@", masked)
     masked = _REQUEST.sub(lambda match: _hide_values(match[0]), masked)
     return _PASSWORD.sub(rf"\1{HIDDEN}", masked)
 

@@ -15,6 +15,7 @@ class Reason(StrEnum):
     DISK_FULL = "disk_full"
     DISK_ERROR = "disk_error"
     PACKAGE_MISSING = "package_missing"
+    DATA_UNREACHABLE = "data_unreachable"
     STORE_UNREACHABLE = "store_unreachable"
     STORE_MISSING = "store_missing"
     STORE_DAMAGED = "store_damaged"

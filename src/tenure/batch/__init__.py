@@ -6,12 +6,14 @@ the parts that are missing.
 
 from .customer_parts import CustomerParts, divide
 from .folder import ScoreFolder
-from .part_files import PartFiles
+from .part_files import ABOUT, MANIFEST, PartFiles
 from .score_file import BatchError, ScoreFile, join
 from .sums import FEW_CUSTOMERS, Largest, Scored, Sums, is_personal, largest_in, largest_of, merge
 
 __all__ = [
+    "ABOUT",
     "FEW_CUSTOMERS",
+    "MANIFEST",
     "BatchError",
     "CustomerParts",
     "Largest",

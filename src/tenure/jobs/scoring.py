@@ -15,7 +15,7 @@ from tenure import invocation, paths, registry
 from tenure.batch import PartFiles, Scored, ScoreFolder, join
 from tenure.errors import InputError, Reason
 from tenure.id_hashing import hashing_of
-from tenure.output import atomic_file, is_described, keep, refuse_input
+from tenure.output import atomic_file, is_described, keep
 from tenure.record import Record
 from tenure.review import Verdict
 from tenure.scorer import Months, Params, Scorer
@@ -25,6 +25,7 @@ from . import console
 from .customers import segments_of
 from .engine import Engine, Parts, engine_of
 from .run_names import scoring_name, settings_record
+from .score_target import ScoreTarget
 from .sweeps import Result
 
 FINISHED = "FINISHED"
@@ -40,10 +41,11 @@ class FailedReviewError(InputError):
 
 def run(settings: ScoreJobSettings, config: str) -> Result:
     """Score and print the totals; return the result."""
-    folder, hashing = ScoreFolder(settings.output), hashing_of(settings.hash_ids)
-    folder.require_writable()
+    target, hashing = ScoreTarget(settings.output), hashing_of(settings.hash_ids)
+    folder = target.folder
+    target.require_writable()
     if settings.summary.table is None:
-        refuse_input(settings.output, [settings.summary.path or settings.transactions.path])
+        target.refuse_input([settings.summary.path or settings.transactions.path])
     uri = registry.connect(settings.registry, must_exist=True)
     loaded = registry.load(settings.model)  # before the customers are read, which may take long
     model = model_of(loaded.about)
@@ -61,12 +63,12 @@ def run(settings: ScoreJobSettings, config: str) -> Result:
             parts = engine.divide()
         log.info("%s customers; model %s", f"{parts.customers:,}", model)
         about = {"model": model, "model_tags": loaded.about, "verdict": verdict.value, "as_of": engine.as_of}
-        scored = _score(loaded, engine, parts, about, settings, config)
+        scored = _score(loaded, engine, parts, about, settings, config, target)
         console.print_scores(scored, settings, loaded.about, registry.ui_command(uri))
         if (old := console.age_line(scored.as_of, date.today())) is not None:
             log.warning("%s", old)
-        if folder.is_file:
-            folder.discard()  # last of all: until then a job that is stopped continues from the parts
+        target.discard()  # last of all
+    target.remove_folder()
     summary = settings.summary.source
     source = {"summary": summary} if summary else {"log": settings.transactions.path}
     totals = {str(name): row for name, row in scored.totals_table().to_dict("index").items()}
@@ -80,7 +82,7 @@ def run(settings: ScoreJobSettings, config: str) -> Result:
         customers=scored.customers,
         not_scored={} if engine.log is None else engine.log.unscored.by_reason,
         totals=totals,
-        paths={"output": str(folder.target), **source},
+        paths={"output": str(target), **source},
     )
 
 
@@ -91,10 +93,11 @@ def _score(
     about: dict[str, Any],
     settings: ScoreJobSettings,
     config: str,
+    target: ScoreTarget,
 ) -> Scored:
     """Write the scores in a run of their own; the output is complete last, so that its run is too."""
-    folder = ScoreFolder(settings.output)
-    job = folder.claim(job_of(loaded, parts, engine.part_size(), about, settings), restart=settings.restart)
+    folder = target.folder
+    job = target.claim(job_of(loaded, parts, engine.part_size(), about, settings), restart=settings.restart)
     params = Params(**settings.score.params(), seed=settings.seed)
     files = PartFiles(folder.path, job, params, tuple(settings.by), parts.groups)
     facts = {**about, "params": asdict(params), "customers": parts.customers, "hash_ids": settings.hash_ids}
@@ -116,6 +119,7 @@ def _score(
         totals = scored.totals_table().to_dict("index")
         if joined is None:
             folder.finish(files, parts.numbers, {**facts, "totals": totals, "totals_are_exact": scored.is_exact})
+            target.publish(files, parts.numbers)
     if not scored.is_exact:
         log.warning("The totals are beyond the range of exact sums: their last digits depend on score.part_rows.")
     return scored

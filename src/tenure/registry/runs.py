@@ -15,6 +15,7 @@ from mlflow.exceptions import MlflowException
 
 from tenure import paths
 from tenure.addresses import mask_address
+from tenure.places import place_of as place_at
 from tenure.record import Content, Dataset, Record, add_prefix
 from tenure.spreadsheets import spreadsheet_safe
 
@@ -104,7 +105,7 @@ def _log_dataset(dataset: Dataset) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         logged = mlflow.data.meta_dataset.MetaDataset(
-            source=mlflow.data.dataset_source_registry.resolve_dataset_source(str(source)),
+            source=_source_of(dataset.source),
             name=source.name,
             digest=dataset.digest[:32],
         )
@@ -115,6 +116,13 @@ def _log_dataset(dataset: Dataset) -> None:
             if not re.search("unique|duplicate", str(error), re.IGNORECASE):
                 raise
             mlflow.log_input(logged, context=dataset.context)
+
+
+def _source_of(source: str) -> Any:
+    """Return MLflow's object for the source of a dataset; of a table it has none, so that its address is a tag."""
+    if place_at(source) is not None:
+        return mlflow.data.code_dataset_source.CodeDatasetSource({"mlflow.source.name": source})
+    return mlflow.data.dataset_source_registry.resolve_dataset_source(str(Path(source)))
 
 
 def _log_file(path: str, content: Content) -> None:

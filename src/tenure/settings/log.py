@@ -4,6 +4,7 @@ import re
 from dataclasses import dataclass, field
 from zoneinfo import available_timezones
 
+from ..places import require_no_credentials
 from .checks import require, require_choice, require_day, require_pattern
 from .named import shipped
 
@@ -137,7 +138,9 @@ class TransactionsSettings:
     """The place of the purchase log, its format, and the rules for its rows.
 
     Args:
-        path: purchase log: a CSV, Parquet or DuckDB file, a glob, or a folder of partitions.
+        path: purchase log: a CSV, Parquet or DuckDB file, a glob, or a folder of partitions. Elsewhere:
+            postgres:TABLE or postgres:SCHEMA.TABLE, s3://BUCKET/KEY, iceberg:PATH, delta:PATH, with the connection
+            and the credentials in the environment.
         format: format of the log: auto (by the suffix of the file), csv, parquet or duckdb.
         table: table of a DuckDB file, which needs this or a query; null: none.
         query: SQL over the view `log` (the file) or `shop.<table>` (a DuckDB file), whose rows are the log; null: none.
@@ -202,6 +205,7 @@ class TransactionsSettings:
     engine: EngineSettings = field(default_factory=EngineSettings)
 
     def __post_init__(self) -> None:
+        require_no_credentials("transactions.path", self.path)
         for name, choices in LOG_CHOICES.items():
             require_choice(f"transactions.{name}", getattr(self, name), choices)
         if self.id_type is not None:

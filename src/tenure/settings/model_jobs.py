@@ -3,7 +3,9 @@
 import re
 from dataclasses import dataclass, field
 
+from ..addresses import mask
 from ..bounds import LEAST_RATE
+from ..places import POSTGRES, place_of, require_no_credentials
 from .campaign import CampaignSettings, MeasureSettings
 from .checks import require, require_choice
 from .decide import DecideSettings
@@ -31,7 +33,8 @@ class ScoreJobSettings:
         model: model to score with: by alias (models:/clv@champion), by number (models:/clv/3, models:/clv/latest) or of
             a training run (runs:/ and its id).
         output: path of the scores: one file if it ends in .parquet, an atomic write, complete or absent; a folder of
-            parts if it ends in /, complete once it has a manifest. A job that was stopped continues.
+            parts if it ends in /, complete once it has a manifest. A job that was stopped continues. Elsewhere:
+            postgres:TABLE, whose rows are replaced in one transaction; s3://BUCKET/FOLDER/, parts and a manifest.
         restart: whether to discard the parts of another scoring at output; otherwise the job is refused.
         by: columns to total by, such as [country]: of summary.path, or named in transactions.segments.
         by_month: whether to add purchases and clv by month: columns of lists, and a table of totals.
@@ -68,8 +71,7 @@ class ScoreJobSettings:
     def __post_init__(self) -> None:
         is_model = re.fullmatch(f"{MODEL}|{RUN}", self.model) is not None
         require(is_model, "model", MODEL_RULE, self.model)
-        rule = "a path that ends in .parquet, or that of a folder, which ends in /"
-        require(self.output.endswith((".parquet", "/")), "output", rule, self.output)
+        self._require_output()
         rate, rule = self.score.discount_rate, f"at least {LEAST_RATE:g} with residual=true, which has no other end"
         require(not self.residual or rate >= LEAST_RATE, "score.discount_rate", rule, rate)
         require(0 <= self.seed < 2**63, "seed", "from 0 to 2^63 - 1", self.seed)
@@ -83,6 +85,17 @@ class ScoreJobSettings:
         require(is_right, "summary.table", "null unless engine=spark, whose tables it names", self.summary.table)
         if self.summary.source is not None:
             self._require_summary_columns()
+
+    def _require_output(self) -> None:
+        require_no_credentials("output", self.output)
+        place = place_of(self.output)
+        is_table = place is not None and place.kind == POSTGRES
+        rule = "a path that ends in .parquet, that of a folder, which ends in /, or postgres:TABLE"
+        require(is_table or self.output.endswith((".parquet", "/")), "output", rule, mask(self.output))
+        if place is not None and not is_table:
+            require(self.output.endswith("/"), "output", "a folder in S3, which ends in /", self.output)
+        rule = "a path that Spark's executors see, with engine=spark"
+        require(place is None or self.engine != SPARK, "output", rule, self.output)
 
     def _require_summary_columns(self) -> None:
         """Raise SettingsError for columns of `score.columns` that a customer summary does not have."""

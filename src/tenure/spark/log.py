@@ -13,6 +13,7 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from ..addresses import mask
+from ..places import S3, place_of
 from ..rfm import summary_query
 from ..settings import TransactionsSettings
 from ..transactions import SPARK, Transactions, TransactionsError, of_table, refuse_doubles, require_date_format
@@ -92,6 +93,9 @@ def _refuse_unsupported(settings: TransactionsSettings) -> None:
         raise TransactionsError(name, f"{NO_QUERY} transactions.table.")
     if "unicode" in settings.normalize_ids:
         raise TransactionsError(name, NO_UNICODE)
+    place = place_of(settings.path)
+    if not settings.table and place is not None and place.kind != S3:
+        raise TransactionsError(name, "is not read with engine=spark: name a table of Spark's in transactions.table.")
     if not settings.table and (settings.format not in ("auto", "parquet") or settings.path.endswith((".csv", ".gz"))):
         raise TransactionsError(name, "engine=spark reads Parquet files and tables: write the log as Parquet.")
     if settings.csv.date_format:

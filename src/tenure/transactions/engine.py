@@ -214,3 +214,22 @@ def choose(names: list[str], wanted: str) -> str:
     first = names[0].replace('"', '""')
     as_wanted = wanted.replace('"', '""')
     return paste(f'select *, "{first}" as "{as_wanted}" from log')
+
+
+def require_date_format(connection: Any, settings: TransactionsSettings) -> None:
+    """Raise TransactionsError for an invalid date format, or one that does not determine the day."""
+    date_format = str(settings.csv.date_format)
+    column = settings.columns.date.replace('"', '""')
+    sql = f"""select * replace (strptime("{column}", '{date_format}') as "{column}") from log"""
+    zone = f" A zone in it is not read here but in a query: {paste(sql)} with date_format=null and a timezone."
+    advice = "which is no format with a year, a month and a day. It is written like '%d.%m.%Y'."
+    try:
+        count = "SELECT count(*) FROM (VALUES (DATE '1997-12-31'), (DATE '2004-02-03')) AS days(day)"
+        written = f"strftime(day, {quoted(date_format)})"
+        same = f"{count} WHERE try_strptime({written}, {quoted(date_format)})::DATE = day"
+        is_format = connection.raw_sql(same).fetchone() == (2,)
+    except duckdb.Error:
+        is_format = False
+    if not is_format or re.search("%[zZ]", date_format):
+        more = zone if is_format else ""
+        raise TransactionsError(settings.path, f"transactions.csv.date_format is {date_format!r}, {advice}{more}")

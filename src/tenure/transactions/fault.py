@@ -30,6 +30,13 @@ class EngineFullError(TransactionsError):
     reason = Reason.DISK_FULL
 
 
+class LogUnreachableError(TransactionsError):
+    """A log whose server cannot be reached, was lost, or refuses the credentials."""
+
+    exit_code = 5
+    reason = Reason.DATA_UNREACHABLE
+
+
 class Fault(NamedTuple):
     """A possible fault of rows: a condition (an Ibis boolean) and the parts of its message.
 

@@ -13,6 +13,7 @@ import pyarrow.parquet as pq
 
 from tenure import remote
 from tenure.addresses import mask
+from tenure.places import place_of
 
 from .fault import TransactionsError, first_few
 
@@ -53,7 +54,9 @@ _PARQUET, _GZIP, _DUCKDB = b"PAR1", b"\x1f\x8b", b"DUCK"
 
 
 def find(settings: TransactionsSettings) -> list[Path]:
-    """List the files of a path, a glob or a folder of partitions, sorted."""
+    """List the files of a path, a glob or a folder of partitions, sorted; a log elsewhere has none on this machine."""
+    if place_of(settings.path) is not None:
+        return []
     refuse_remote(settings.path)
     path = Path(settings.path).expanduser()
     if path.is_dir():
@@ -72,7 +75,7 @@ def find(settings: TransactionsSettings) -> list[Path]:
 
 def refuse_remote(path: str) -> None:
     """Raise TransactionsError for the address of a bucket, a server or a database."""
-    why = remote.refusal(path)
+    why = remote.refusal(path, is_log=True)
     if why:
         raise TransactionsError(mask(path), f"{why.rstrip('.')} (transactions.path).")
 
@@ -139,9 +142,16 @@ def digest(files: list[Path], more: str = "") -> str:
     for file in files:
         with file.open("rb") as content:
             each.append(hashlib.file_digest(content, "sha256").hexdigest())
-    if len(each) == 1 and not more:
-        return each[0]
-    return hashlib.sha256("\n".join([*each, more]).encode()).hexdigest()
+    return (
+        joined("\n".join(each), more)
+        if len(each) == 1
+        else hashlib.sha256("\n".join([*each, more]).encode()).hexdigest()
+    )
+
+
+def joined(digest: str, more: str) -> str:
+    """Return a digest, with that of a text if there is one."""
+    return hashlib.sha256(f"{digest}\n{more}".encode()).hexdigest() if more else digest
 
 
 def parquet_schema(file: Path) -> pa.Schema:

@@ -178,7 +178,7 @@ def of_table(
 
 def account(source: Source, end: date | str | None, today: date | None) -> Transactions:
     """Check every row of an opened log, and keep its sales and refunds; `read` explains the arguments."""
-    with in_words(source.name, source.settings, has_files=source.kind != "table"):
+    with in_words(source.name, source.settings, has_files=source.has_files):
         return _accounted(source, end, today)
 
 

@@ -7,8 +7,8 @@ the last reference to the source.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from glob import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,9 +16,12 @@ from typing import TYPE_CHECKING, Any
 import duckdb
 import ibis
 
+from tenure import places
+
 from . import files, layout
-from .engine import choose, confine, connect, in_words, listed, no_table, of_query, quoted
-from .fault import TransactionsError, first_few, paste
+from .engine import choose, confine, connect, in_words, listed, no_table, of_query, quoted, require_date_format
+from .fault import TransactionsError, first_few
+from .fetched import LogFiles, fetch, local_files
 
 if TYPE_CHECKING:
     from tenure.settings import TransactionsSettings
@@ -43,10 +46,11 @@ class Source:
         table: the columns of the log, unchanged; those of a CSV are text.
         numbered: the same with the file and the row in it. It is slower, and used for messages only.
         name: the path.
-        digest: sha256 of the bytes, and of the query, if any.
+        digest: sha256 of the bytes, or of a table's state, and of the query, if any.
         settings: the settings.
         kind: the format.
         store: stores the rows of a query, by a name, for later ones; None: in a temporary table of the connection.
+        addresses: the addresses of a log that is not on this machine, by the paths of its copies.
     """
 
     connection: Any
@@ -57,6 +61,12 @@ class Source:
     settings: TransactionsSettings
     kind: str = "table"
     store: Callable[[str, Any], Any] | None = None
+    addresses: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def has_files(self) -> bool:
+        """Return whether the log is files of this machine."""
+        return self.kind != "table" and not self.addresses
 
     def keep(self, name: str, rows: Any) -> Any:
         """Return the rows of a query, stored for later ones; a temporary table is on disk only beyond the memory."""
@@ -74,7 +84,8 @@ class Source:
             return ""
         if file is None:
             return f"row {row:,}"
-        path, several = Path(file), Path(file).name if file != self.name else ""
+        path, address = Path(file), self.addresses.get(file, file)
+        several = Path(address).name if address != self.name else ""
         line = None if self.kind == "parquet" else layout.line_of(path, self.settings.csv, row)
         where = f"row {row:,}" if line is None else f"line {line:,}"
         return f"{several}, {where}" if several else where
@@ -86,26 +97,35 @@ def open_source(settings: TransactionsSettings, *, tidy: bool = False) -> Source
     Raises:
         TransactionsError: if there is no log, or if it does not fit the settings.
     """
-    paths = files.find(settings)
-    kind = files.kind(settings.path, paths, settings.format)
-    _refuse_mixture(settings, kind, paths)
-    name = str(Path(settings.path).expanduser())
+    place = places.place_of(settings.path)
+    log = local_files(settings) if place is None else None
+    if log is not None:
+        _refuse_mixture(settings, log)
     connection, folder = connect(settings.engine)
+    if log is None:
+        log = fetch(place, settings, folder)  # type: ignore[arg-type]
+        _refuse_mixture(settings, log)
     if settings.csv.date_format:
         require_date_format(connection, settings)
-    with in_words(name, settings):
-        digest = files.digest(paths, "\n".join(filter(None, (settings.table, settings.query))))
-        numbered = _OPENERS[kind](connection, paths, settings, folder, tidy)
+    with log.named(), in_words(log.name, settings, has_files=not log.addresses):
+        digest = _digest(log, settings)
+        numbered = _OPENERS[log.kind](connection, log.paths, settings, folder, tidy)
         table = connection.table(VIEW)
         if settings.query:
-            confine(connection, paths, folder, settings)
+            confine(connection, log.paths, folder, settings)
     if settings.query:
         table, numbered = _query(connection, settings.query, settings)
     _refuse_own_names(settings, list(table.columns))
-    return Source(connection, table, numbered, name, digest, settings, kind)
+    return Source(connection, table, numbered, log.name, digest, settings, log.kind, addresses=log.addresses)
 
 
-def _refuse_mixture(settings: TransactionsSettings, kind: str, paths: list[Path]) -> None:
+def _digest(log: LogFiles, settings: TransactionsSettings) -> str:
+    more = "\n".join(filter(None, (settings.table, settings.query)))
+    return files.digest(log.paths, more) if log.digest is None else files.joined(log.digest, more)
+
+
+def _refuse_mixture(settings: TransactionsSettings, log: LogFiles) -> None:
+    kind, paths = log.kind, log.paths
     if kind == "duckdb":
         files.refuse_foreign(paths[0], kind)
     if kind == "duckdb" and not (settings.table or settings.query):
@@ -260,25 +280,6 @@ def _refuse_own_names(settings: TransactionsSettings, names: list[str]) -> None:
     if own:
         what = f"has columns that are named as Tenure names its own ({first_few(own)})"
         raise TransactionsError(settings.path, f"{what}: rename them.")
-
-
-def require_date_format(connection: Any, settings: TransactionsSettings) -> None:
-    """Raise TransactionsError for an invalid date format, or one that does not determine the day."""
-    date_format = str(settings.csv.date_format)
-    column = settings.columns.date.replace('"', '""')
-    sql = f"""select * replace (strptime("{column}", '{date_format}') as "{column}") from log"""
-    zone = f" A zone in it is not read here but in a query: {paste(sql)} with date_format=null and a timezone."
-    advice = "which is no format with a year, a month and a day. It is written like '%d.%m.%Y'."
-    try:
-        count = "SELECT count(*) FROM (VALUES (DATE '1997-12-31'), (DATE '2004-02-03')) AS days(day)"
-        written = f"strftime(day, {quoted(date_format)})"
-        same = f"{count} WHERE try_strptime({written}, {quoted(date_format)})::DATE = day"
-        is_format = connection.raw_sql(same).fetchone() == (2,)
-    except duckdb.Error:
-        is_format = False
-    if not is_format or re.search("%[zZ]", date_format):
-        more = zone if is_format else ""
-        raise TransactionsError(settings.path, f"transactions.csv.date_format is {date_format!r}, {advice}{more}")
 
 
 def _files(paths: list[Path]) -> str:

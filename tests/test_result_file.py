@@ -280,10 +280,10 @@ def errors() -> Iterator[type[InputError]]:
 
 
 OF_CODE = {
-    2: {"bad_log", "bad_setting", "fit_failed", "disk_full"},
+    2: {"bad_log", "bad_setting", "fit_failed", "disk_full", "package_missing"},
     3: {"review_failed", "promotion_refused"},
     4: {"no_model", "no_champion", "files_changed"},
-    5: {"store_unreachable", "store_missing", "store_damaged"},
+    5: {"store_unreachable", "store_missing", "store_damaged", "data_unreachable"},
 }
 
 

@@ -422,7 +422,8 @@ def test_what_cannot_be_scored_leaves_nothing(model: str, customers: Path, summa
         score(model, customers, f"{customers}/")
     with pytest.raises(OutputError, match="is not writable"):
         score(model, customers, "/proc/scores/")
-    with pytest.raises(SettingsError, match=r"output must be a path that ends in \.parquet, or that of a folder"):
+    rule = r"output must be a path that ends in \.parquet, that of a folder, which ends in /, or postgres:TABLE"
+    with pytest.raises(SettingsError, match=rule):
         score(model, customers, "scores.csv")
 
 

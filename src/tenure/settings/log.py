@@ -138,9 +138,8 @@ class TransactionsSettings:
     """The place of the purchase log, its format, and the rules for its rows.
 
     Args:
-        path: purchase log: a CSV, Parquet or DuckDB file, a glob, or a folder of partitions. Elsewhere:
-            postgres:TABLE or postgres:SCHEMA.TABLE, s3://BUCKET/KEY, iceberg:PATH, delta:PATH, with the connection
-            and the credentials in the environment.
+        path: purchase log: a CSV, Parquet or DuckDB file, a glob, a folder, or elsewhere: postgres:TABLE,
+            s3://BUCKET/KEY, iceberg:PATH, delta:PATH.
         format: format of the log: auto (by the suffix of the file), csv, parquet or duckdb.
         table: table of a DuckDB file, which needs this or a query; null: none.
         query: SQL over the view `log` (the file) or `shop.<table>` (a DuckDB file), whose rows are the log; null: none.

@@ -106,9 +106,8 @@ PAGES: Mapping[str, Page] = {
     ),
     "decide": Page(
         "answer marketing's questions: customer value, tiers, stages, what a new customer may cost, whom to win back",
-        "Scores a purchase log with a registered model, and writes a new folder: a row for each customer, tiers,"
-        " stages, cohorts, acquisition ceilings, a win-back list, a dictionary of all columns, and a page for people"
-        " (report.html). Each number has its uncertainty.",
+        "Scores a purchase log with a registered model, and writes a folder: a row for each customer, tiers, stages,"
+        " cohorts, acquisition ceilings, a win-back list, a dictionary, and a page for people (report.html).",
         (
             ("", "the champion and the sample, a folder decisions"),
             ("transactions.path=sales.csv output=decisions score.margin=0.35", "a log of your own"),

@@ -34,6 +34,7 @@ from tenure.decide.offers import (
 from tenure.decide.ranking import Ranking, keys_of, sampled
 from tenure.decide.returns import MOST_VALUES, ReturnSums
 from tenure.decide.single import Costs, simulate_single
+from tenure.decide.survival import Survival
 from tenure.decide.value import textbook
 from tenure.figures import decision_pictures
 from tenure.language import Language, load_catalogue
@@ -242,6 +243,26 @@ def test_p_alive_later_is_that_of_simulated_customers(model: str, x: int, t_x: i
         else:
             stays = rng.random(size) < (1.0 - dropout) ** rng.poisson(rate * days)
         assert columns[f"p_alive_{days}"][0] == pytest.approx(0.8 * stays.mean(), abs=0.004)
+
+
+@pytest.mark.parametrize("model", ["bg_nbd", "mbg_nbd", "zi_bg_nbd", "pareto_nbd"])
+def test_p_purchase_by_days_is_that_of_the_scorer_to_the_bit(model: str) -> None:
+    rng = np.random.default_rng(11)
+    own = {"r": 0.24, "alpha": 4.4, "s": 0.6, "beta": 12.0} if model == "pareto_nbd" else BG
+    extra = {"pi0": 0.3} if model == "zi_bg_nbd" else {}
+    values = {**own, **extra, **SPEND}
+    draws = {name: value * np.exp(0.1 * rng.standard_normal((1, 100))) for name, value in values.items()}
+    posterior = Posterior(draws, model, "gamma_gamma", {"method": "known", "first_orders": FIRST_ORDERS})
+    x, t_x, T = [0, 3, 0, 1, 3, 3, 60], [0, 40, 0, 20, 100, 40, 300], [9, 200, 0, 90, 200, 90, 330]
+    table = histories(x, t_x, T)
+    columns = table[["frequency", "recency", "T"]].to_numpy(np.int64)
+    found = Survival(posterior).p_purchase(columns, np.array([1.0, 365.0]))
+    for at, days in enumerate((1, 365)):
+        customers = table.assign(
+            customer_id=[str(k) for k in range(len(x))], monetary_value=(table["frequency"] > 0) * 1.0
+        )
+        scored = Scorer(posterior).expect(customers, horizon_days=days, level=0.5)
+        np.testing.assert_array_equal(found[:, at], scored["p_purchase"])
 
 
 @pytest.mark.parametrize(("a", "b", "z"), [(0.79, 2.4, 1.5), (0.05, 300.0, 9.0), (1.0, 1.0, 2.0), (0.5, 0.5, 1.0)])

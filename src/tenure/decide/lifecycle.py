@@ -13,9 +13,8 @@ from numpy.typing import NDArray
 from scipy.interpolate import PchipInterpolator
 
 from ..settings import StageSettings
-from ..summary import FADED
 from .futures import Floats, Ints
-from .segments import columns_at, places_of, populations_of
+from .segments import places_of, populations_of
 from .survival import Survival
 
 STAGES = ("new", "active", "inactive", "dormant")
@@ -118,13 +117,7 @@ class Timing:
     def _chances(self, places: Ints, x: Any, t_x: Any, T: Any, days: Sequence[int]) -> Floats:
         """Return P(purchase within each number of days), shape (customers, days)."""
         histories, inverse = _distinct(places, x, t_x, T)
-        places, x, t_x, T = histories.T
-        columns = {"frequency": x, "recency": t_x, "T": T, "monetary_value": (x > 0) * 1.0}
-        columns |= dict.fromkeys(FADED, (x > 0) * 1.0)  # no probability depends on spend
-        columns |= columns_at(self.few.posterior, places)
-        summary = pd.DataFrame({"customer_id": [str(at) for at in range(len(x))], **columns})
-        chances = [self.few.expect(summary, horizon_days=horizon, level=0.5)["p_purchase"] for horizon in days]
-        return np.stack(chances, axis=1)[inverse]
+        return self._by_place(Survival.p_purchase, histories, np.array(days, np.float64))[inverse]
 
 
 def _distinct(places: Any, x: Any, t_x: Any, T: Any) -> tuple[NDArray[np.int64], Ints]:

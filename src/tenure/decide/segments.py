@@ -27,15 +27,6 @@ def places_of(posterior: Any, part: pd.DataFrame) -> Ints:
     return segment_codes(part, posterior.segments.names, posterior.segments.values)
 
 
-def columns_at(posterior: Any, places: Ints) -> dict[str, NDArray[np.object_]]:
-    """Return the columns of segments of customers in some places."""
-    if not names_of(posterior):
-        return {}
-    every = [*posterior.segments.values, (NEW_SEGMENT,) * len(posterior.segments.names)]
-    values = np.array(every, object).reshape(len(every), -1)
-    return {name: values[places, at] for at, name in enumerate(posterior.segments.names)}
-
-
 def populations_of(posterior: Any) -> list[Any]:
     """Return the posterior of each segment, that of a new one last; the posterior itself without segments."""
     if not names_of(posterior):

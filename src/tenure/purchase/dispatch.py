@@ -17,5 +17,6 @@ COMPILED = {
 _TYPES = index_types(COMPILED.values())
 renew_x = bind("renew_x", _TYPES)
 expect_if_active = bind("expect_if_active", _TYPES)
+fill_buying = bind("fill_buying", _TYPES)
 fill_alive = bind("fill_alive", _TYPES)
 simulate_buyer = bind("simulate_buyer", _TYPES)

@@ -21,6 +21,7 @@ read it.
   customer is active at T, fill `plain` and `discounted`, shape (draws, periods), with the expected purchases up to
   each period's end, and `buying`, shape (draws,), with the probability of at least one purchase in the horizon. What
   a customer does who is active at T may depend on (x, T) but not on t_x.
+- `fill_buying(x, T, end, parameters, buying)`: fill `buying` alone, as for the horizon `end`.
 - `fill_alive(x, t_x, T, parameters, workspace, alive)`: fill P(alive at T), shape (draws,).
 
 **futures.py**: compiled simulation. Travels too.

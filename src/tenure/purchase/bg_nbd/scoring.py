@@ -92,7 +92,14 @@ def expect_if_active(x, T, ends, delta, prepared, parameters, workspace, plain, 
             end, of_discount = ends[period], discounted_weights[period]
             sums = integrate(end / G, scale, delta * end, workspace.intensities, s, nodes, weights, of_discount)
             plain[s, period], discounted[s, period] = sums[0] * (r + x), sums[1] * (r + x)
-        buying[s] = p_any_purchase(x, T, ends[-1], r, parameters.alpha[s])
+    fill_buying(x, T, ends[-1], parameters, buying)
+
+
+@njit()
+def fill_buying(x, T, end, parameters, buying):
+    """Compute P(any purchase until `end`) given active at T, under each draw."""
+    for s in range(buying.size):
+        buying[s] = p_any_purchase(x, T, end, parameters.r[s], parameters.alpha[s])
 
 
 @njit()

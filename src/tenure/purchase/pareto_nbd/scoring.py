@@ -61,7 +61,15 @@ def expect_if_active(x, T, ends, delta, prepared, parameters, workspace, plain, 
             end = ends[period]
             sums = _active_share(end / H, s, delta * end, nodes, weights, discounted_weights[period])
             plain[draw, period], discounted[draw, period] = shape * sums[0] * (end / G), shape * sums[1] * (end / G)
-        buying[draw] = p_first(shape, G, s, H, ends[-1])
+    fill_buying(x, T, ends[-1], parameters, buying)
+
+
+@njit()
+def fill_buying(x, T, end, parameters, buying):
+    """Compute P(any purchase until `end`) given active at T, under each draw."""
+    for draw in range(buying.size):
+        shape, G = parameters.r[draw] + x, parameters.alpha[draw] + T
+        buying[draw] = p_first(shape, G, parameters.s[draw], parameters.beta[draw] + T, end)
 
 
 @njit()

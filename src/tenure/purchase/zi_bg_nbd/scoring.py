@@ -50,6 +50,12 @@ def expect_if_active(x, T, ends, delta, prepared, parameters, workspace, plain, 
 
 
 @njit()
+def fill_buying(x, T, end, parameters, buying):
+    """Compute P(any purchase until `end`) given active at T, under each draw."""
+    bg_nbd.fill_buying(x, T, end, returning(parameters), buying)
+
+
+@njit()
 def fill_alive(x, t_x, T, parameters, workspace, alive):
     """Compute P(alive at T) under each draw; of one-time buyers, (1 - pi0) F / (pi0 + (1 - pi0) F), F for silence."""
     for s in range(alive.size):

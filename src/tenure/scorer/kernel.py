@@ -5,8 +5,8 @@ result depends neither on the other rows nor on their order: rows are sorted by 
 those alone is computed once. Kernels release the GIL and run on threads, a block of rows each. What depends on the
 models is bound at compile time by `purchase.dispatch` and `spend.dispatch`.
 
-Loops over draws are inside the functions that they call, not around them: each call with an array counts a reference to
-it up and down, which costs as much as the arithmetic of one draw.
+A loop over draws belongs inside a function, not around its calls: each call with an array counts a reference to it up
+and down, which costs as much as the arithmetic of one draw.
 """
 
 import numpy as np

@@ -350,8 +350,9 @@ def offers(*rows: tuple[str, float, float, float]) -> pd.DataFrame:
 
 
 def test_a_budget_goes_where_the_gain_per_unit_is_highest() -> None:
-    table = by_gain(offers(("a", 4.0, 4.0, np.nan), ("b", 3.0, 1.0, np.nan), ("c", 9.0, 6.0, np.nan),
-                          ("d", -1.0, 1.0, np.nan), ("e", np.nan, 1.0, 0.4)))  # fmt: skip
+    rows = offers(("a", 4.0, 4.0, np.nan), ("b", 3.0, 1.0, np.nan), ("c", 9.0, 6.0, np.nan),
+                  ("d", -1.0, 1.0, np.nan), ("e", np.nan, 1.0, 0.4))  # fmt: skip
+    table = by_gain(rows, 9)
     assert list(table["customer_id"]) == ["b", "c", "a", "d", "e"]
     assert spend_budget(table, None).tolist() == [True, True, True, False, False]
     assert spend_budget(table, 7.0).tolist() == [True, True, False, False, False]
@@ -360,6 +361,22 @@ def test_a_budget_goes_where_the_gain_per_unit_is_highest() -> None:
     few.add(table.iloc[2:])
     few.add(table.iloc[:2])
     assert list(few.table["customer_id"]) == ["b", "c"]
+
+
+@pytest.mark.parametrize("most", [1, 7, 40, 300])
+def test_the_first_offers_are_those_of_a_whole_sort(most: int) -> None:
+    """With ties of all kinds, which the id breaks, and gains that are not claimed, which come last."""
+    rng = np.random.default_rng(8)
+    gain = np.where(rng.random(200) < 0.2, np.nan, rng.integers(-3, 4, 200))
+    rows = pd.DataFrame({"customer_id": rng.permutation(200), "offer_gain": gain, "offer_cost": 2.0})
+    rows["observed_rate"] = np.where(rows["offer_gain"].isna(), 0.4, np.nan)
+    keyed = rows.assign(apart=rows["observed_rate"].notna(), key=rows["customer_id"].astype(str))
+    whole = keyed.sort_values(["apart", "offer_gain", "key"], ascending=[True, False, True])
+    assert list(by_gain(rows, most)["customer_id"]) == list(whole["customer_id"][:most])
+    parts = Listed(most, by_gain)
+    for start in range(0, 200, 30):
+        parts.add(rows[start : start + 30])
+    pd.testing.assert_frame_equal(parts.table, by_gain(rows, most))
 
 
 @pytest.mark.parametrize("paid", ["redemption", "contact"])

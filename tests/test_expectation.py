@@ -12,7 +12,16 @@ from cases import few
 from populations import CHANCES, PURCHASE_MODELS
 
 from tenure.posterior import Posterior
-from tenure.purchase.bg_nbd.scoring import p_alive, p_any_purchase, purchases_if_active
+from tenure.purchase.bg_nbd.scoring import (
+    Parameters,
+    allocate,
+    expect_if_active,
+    p_alive,
+    p_any_purchase,
+    prepare,
+    purchases_if_active,
+    renew_x,
+)
 from tenure.rfm import Split
 from tenure.scorer import Scorer
 from tenure.spend.gamma_gamma.scoring import mean_spend
@@ -125,6 +134,23 @@ def test_hard_expectations_are_right(case: tuple[float, ...]) -> None:
     x, T, days, _, r, alpha, a, b = case
     found = purchases_if_active(x, T, days, delta, r, alpha, a, b, 0)[1]
     assert found == pytest.approx(right, rel=1e-8)
+
+
+def test_antiderivatives_are_the_quadrature() -> None:
+    """Without a discount, over wide populations and from minutes to centuries, in one call and period by period."""
+    rng, ends = np.random.default_rng(5), np.array([1e-4, 0.03, 1.0, 7.0, 45.0, 365.0, 3650.0, 150_000.0])
+    for _ in range(300):
+        r, alpha, a, b = np.exp(rng.normal([-0.5, 3.4, -0.3, 0.5], [1.5, 1.5, 1.0, 1.0]))
+        x, T = float(rng.choice([0, 1, 2, 5, 20, 100, 400])), float(rng.choice([0, 10, 365, 3000]))
+        parameters = Parameters(np.array([r]), np.array([alpha]), np.array([a]), np.array([b]), 0)
+        plain, discounted, buying = np.empty((1, ends.size)), np.empty((1, ends.size)), np.empty(1)
+        workspace = allocate(1)
+        renew_x(x, parameters, workspace)
+        expect_if_active(x, T, ends, 0.0, prepare(ends, 0.0), parameters, workspace, plain, discounted, buying)
+        # A discount so low that it changes no digit is computed by quadrature.
+        right = [purchases_if_active(x, T, end, 1e-300, r, alpha, a, b, 0)[0] for end in ends]
+        np.testing.assert_allclose(plain[0], right, rtol=1e-9)
+        np.testing.assert_array_equal(discounted, plain)
 
 
 @pytest.mark.slow

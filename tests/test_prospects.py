@@ -27,7 +27,7 @@ from tenure.decide.prospects import sampling_error
 from tenure.decide.timeline import Timeline, per_day
 from tenure.jobs.compose import compose_settings
 from tenure.posterior import Posterior
-from tenure.scorer import Params, Scorer, follow
+from tenure.scorer import Follower, Params, Paths, Scorer
 from tenure.settings import (
     AcquisitionCostSettings,
     DecideSettings,
@@ -114,9 +114,14 @@ def people() -> pd.DataFrame:
     return lifetimes({**BG, **SPEND}, 300, 5)[0]
 
 
+def follow(posterior: Posterior, people: pd.DataFrame, ends: Any, knots: Any, **how: Any) -> Paths:
+    outcomes = how.pop("outcomes", True)
+    return Follower(posterior, ends, knots, seed=0, threads=1, **how).follow(people, outcomes=outcomes)
+
+
 def test_periods_add_up_to_the_scores(people: pd.DataFrame) -> None:
     line, scorer = timeline(), Scorer(varied())
-    paths = follow(scorer.posterior, people, line.ends, line.knots, seed=0, threads=1)
+    paths = follow(scorer.posterior, people, line.ends, line.knots)
     scores = scorer.score(people, horizon_days=365, discount_rate=0.0)
     until, of_knots = line.ends <= 365, line.knots <= 365
     np.testing.assert_allclose(paths.expected_spend[of_knots].sum(axis=0), scores.totals.expected_clv, rtol=1e-9)
@@ -131,7 +136,7 @@ def test_periods_add_up_to_the_scores(people: pd.DataFrame) -> None:
 @pytest.mark.parametrize("rate", [0.08, 0.1, 0.15])
 def test_worth_without_end_is_that_of_the_scorer(people: pd.DataFrame, rate: float) -> None:
     line, scorer = timeline(), Scorer(varied())
-    paths = follow(scorer.posterior, people, line.ends, line.knots, seed=0, threads=1)
+    paths = follow(scorer.posterior, people, line.ends, line.knots)
     money = Money(line, paths.expected_spend, paths.spend, by_periods(line.knots, paths.expected_spend, line.ends),
                   300, 300)  # fmt: skip
     endless = money.value(View(0, rate, 0.5))
@@ -148,7 +153,7 @@ def test_worth_without_end_is_that_of_the_scorer(people: pd.DataFrame, rate: flo
 def test_buyers_of_a_window_are_those_with_a_purchase_in_it(people: pd.DataFrame) -> None:
     ends, scorer = np.array([30.0, 90.0, 365.0]), Scorer(varied(800))
     windows = np.array([[0, 0], [0, 1], [1, 2], [0, 2]])
-    paths = follow(scorer.posterior, people, ends, ends, seed=0, threads=1, windows=windows)
+    paths = follow(scorer.posterior, people, ends, ends, windows=windows)
     assert (paths.buyers <= len(people)).all()
     assert (paths.buyers[0] <= paths.buyers[1]).all()
     assert (paths.buyers[3] <= paths.buyers[0] + paths.buyers[2]).all()
@@ -524,10 +529,9 @@ def test_a_plan_is_given_on_the_command_line() -> None:
 
 def test_customers_who_are_not_simulated_have_the_chance_of_those_who_are(people: pd.DataFrame) -> None:
     line, scorer = timeline(), Scorer(varied(400))
-    how = {"seed": 0, "threads": 1}
-    every = follow(scorer.posterior, people, line.ends, line.knots, **how)
-    rest = follow(scorer.posterior, people[100:], line.ends, line.knots, **how, outcomes=False)
-    some = follow(scorer.posterior, people[:100], line.ends, line.knots, **how)
+    every = follow(scorer.posterior, people, line.ends, line.knots)
+    rest = follow(scorer.posterior, people[100:], line.ends, line.knots, outcomes=False)
+    some = follow(scorer.posterior, people[:100], line.ends, line.knots)
     assert rest.purchases.sum() == rest.spend.sum() == 0.0
     np.testing.assert_allclose(some.expected_spend + rest.expected_spend, every.expected_spend, rtol=1e-9)
     together = path_of(some, line)[0].with_others(path_of(rest, line)[0], 3.0)
@@ -535,3 +539,19 @@ def test_customers_who_are_not_simulated_have_the_chance_of_those_who_are(people
     both = [paths[year].sum(axis=0) for paths in (together.purchases, every.purchases)]
     assert both[0].mean() == pytest.approx(both[1].mean(), abs=5 * both[1].std() / 20)
     assert both[0].std() == pytest.approx(both[1].std(), rel=0.25)
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_groups_that_share_what_is_kept_are_followed_as_if_alone(
+    people: pd.DataFrame, threads: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """To the bit, whatever was kept before, also by the x that share the last place."""
+    monkeypatch.setattr("tenure.purchase.bg_nbd.scoring.KEPT_X", 2)
+    line, posterior = timeline(), varied(100)
+    follower = Follower(posterior, line.ends, line.knots, seed=0, threads=threads)
+    assert people["frequency"].nunique() > 4
+    for start in range(0, 300, 60):
+        group = people[start : start + 60]
+        alone, after = follow(posterior, group, line.ends, line.knots), follower.follow(group)
+        for name in ("purchases", "spend", "expected_purchases", "expected_spend", "each"):
+            np.testing.assert_array_equal(getattr(after, name), getattr(alone, name))

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ..scorer import Paths, follow
+from ..scorer import Follower, Paths
 from .curves import by_periods
 from .futures import Floats
 from .history import summary_columns
@@ -176,12 +176,16 @@ def follow_sample(
     for name, number in sample.count(TIER).items():
         there = int((table[TIER] == name).sum())
         followed.scales[name] = number / there if there else 0.0
-    weights, windows, of_cohort = each_discount(timeline.knots), timeline.windows, sample.count(COHORT)
+    weights, of_cohort, scorer = each_discount(timeline.knots), sample.count(COHORT), sample.question.scorer
+    follower = Follower(
+        scorer.posterior, timeline.ends, timeline.knots,
+        seed=sample.question.params.seed, threads=scorer.threads, windows=timeline.windows,
+    )  # fmt: skip
     for cohort, rows in table.groupby(COHORT, sort=True):
         own: Path | None = None
         for (of_tier, has_bought), cell in rows.groupby([TIER, HAS_BOUGHT], sort=True):
             tier, customers = str(of_tier), cell.drop(columns=[COHORT, TIER, HAS_BOUGHT])
-            path, each = _follow_cell(customers, sample, min(1.0, MOST_SIMULATED / len(table)), windows)
+            path, each = _follow_cell(customers, follower, min(1.0, MOST_SIMULATED / len(table)), timeline)
             if has_bought:
                 path.buyers[0] = 0.0  # they have bought in this month already
             own = path if own is None else own + path
@@ -194,17 +198,14 @@ def follow_sample(
     yield followed
 
 
-def _follow_cell(customers: pd.DataFrame, sample: Sample, share: float, windows: Any) -> tuple[Path, Floats]:
+def _follow_cell(customers: pd.DataFrame, follower: Follower, share: float, timeline: Timeline) -> tuple[Path, Floats]:
     """Return the sums of customers, a share of whom is simulated, and each one's expected spend by knot."""
-    timeline, scorer, seed = sample.timeline, sample.question.scorer, sample.question.params.seed
     customers = customers.iloc[np.argsort(keys_of(customers["customer_id"]), kind="stable")]
     number = math.ceil(share * len(customers) - 1e-9)
-    how = {"seed": seed, "threads": scorer.threads, "windows": windows}
-    path, each = path_of(follow(scorer.posterior, customers[:number], timeline.ends, timeline.knots, **how), timeline)
+    path, each = path_of(follower.follow(customers[:number]), timeline)
     if number == len(customers):
         return path, each
-    rest = follow(scorer.posterior, customers[number:], timeline.ends, timeline.knots, **how, outcomes=False)
-    others, of_others = path_of(rest, timeline)
+    others, of_others = path_of(follower.follow(customers[number:], outcomes=False), timeline)
     return path.with_others(others, len(customers) / number), np.concatenate([each, of_others])
 
 

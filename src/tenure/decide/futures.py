@@ -16,7 +16,7 @@ from .segments import names_of, places_of
 
 type Floats = NDArray[np.float64]
 type Ints = NDArray[np.int64]
-BLOCK = 512  # customers whose outcomes are in memory at once
+OUTCOMES = 2**19  # customers times futures whose outcomes are in memory at once: 6 MiB
 
 
 class Block(NamedTuple):
@@ -43,8 +43,9 @@ def simulate_blocks(scorer: Any, part: pd.DataFrame, params: Mapping[str, Any]) 
     """Yield the customers of a part in blocks, those of equal histories together, which share most of the work."""
     order = np.lexsort((part["recency"], part["T"], part["frequency"], places_of(scorer.posterior, part)))
     summary = part[[*summary_columns(part), *names_of(scorer.posterior)]]
-    for start in range(0, len(order), BLOCK):
-        rows = order[start : start + BLOCK]
+    block = max(1, OUTCOMES // scorer.draws)
+    for start in range(0, len(order), block):
+        rows = order[start : start + block]
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of horizons and heavy tails: once for all, by the caller
             scores = scorer.score(summary.iloc[rows], with_futures=True, **params)

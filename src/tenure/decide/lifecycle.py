@@ -5,6 +5,7 @@ with a part of the joint draws: a median of days needs no more.
 """
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -25,7 +26,7 @@ POINTS = 12  # horizons between one day and the longest
 BISECTIONS = 20  # a millionth of a step
 YEARS_OF_SILENCE = 10
 type Bools = NDArray[np.bool_]
-type Compute = Callable[[Survival, NDArray[np.int64], Floats], Floats]
+type Compute = Callable[..., Floats]
 
 
 def stage_of(since_first: Any, since_last: Any, settings: StageSettings) -> NDArray[np.object_]:
@@ -96,7 +97,7 @@ class Timing:
     def _alive_until(self, histories: NDArray[np.int64]) -> Floats:
         """Return the days of further silence after which P(alive) is below the level; NaN beyond ten years."""
         steps = np.array([0, *self.silences], np.float64)
-        alive = self._by_place(Survival.after_silence, histories, steps)
+        alive = self._by_place(partial(Survival.after_silence, least=self.settings.alive_level), histories, steps)
         below = alive < self.settings.alive_level
         at, days = np.argmax(below, axis=1), np.zeros(len(histories))
         rows = np.flatnonzero(below.any(axis=1) & (at > 0))
@@ -122,8 +123,10 @@ class Timing:
 
 def _distinct(places: Any, x: Any, t_x: Any, T: Any) -> tuple[NDArray[np.int64], Ints]:
     """Return the distinct histories by segment, in the order of x, and the place of each customer's."""
-    histories, inverse = np.unique(np.stack([places, x, t_x, T], axis=1), axis=0, return_inverse=True)
-    return histories, inverse.ravel()
+    columns = [np.asarray(column, np.int64) for column in (places, x, t_x, T)]
+    sizes = [int(column.max(initial=0)) + 1 for column in columns]
+    keys, inverse = np.unique(np.ravel_multi_index(columns, sizes), return_inverse=True)
+    return np.stack(np.unravel_index(keys, sizes), axis=1), inverse
 
 
 def grid_of(horizon: int) -> list[int]:

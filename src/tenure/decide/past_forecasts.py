@@ -10,7 +10,7 @@ import pandas as pd
 
 from ..errors import InputError
 from ..rfm import RfmError, summarize
-from ..scorer import Scorer, follow
+from ..scorer import Follower, Scorer
 from ..settings import FitSettings
 from ..streams import derive_seed
 from ..summary import CustomerSummary
@@ -153,7 +153,8 @@ def _months(scorer: Scorer, base: PastBase, timeline: Timeline, question: Questi
     """Return the futures by month of the customers so far, and of those acquired at the rate of the days before."""
     seed, recent, scale = question.params.seed, question.settings.forecast.recent_days, base.scale
     table = scorer.prepare(base.customers).table
-    paths = follow(scorer.posterior, table, timeline.ends, timeline.knots, seed=seed, threads=scorer.threads)
+    follower = Follower(scorer.posterior, timeline.ends, timeline.knots, seed=seed, threads=scorer.threads)
+    paths = follower.follow(table)
     expected = [
         by_periods(timeline.knots, values, timeline.ends) for values in (paths.expected_purchases, paths.expected_spend)
     ]

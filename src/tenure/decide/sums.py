@@ -70,7 +70,7 @@ class Sums:
         keys, groups = keys_of(part["customer_id"]), self._groups(part)
         scores, simulated, tops, tier = self._simulate(part, keys, groups, advance)
         columns = value_columns(part, scores, self.question) | simulated
-        columns |= self._lifecycle(part, columns) | {"stage": groups["stage"], "tier": tier}
+        columns |= self._lifecycle(part, columns, groups) | {"stage": groups["stage"], "tier": tier}
         rates = observed_rates(columns["p_purchase"], self.unreliable)
         offer = evaluate_offer(columns["p_purchase"], columns["clv"], self.question.settings.offer)
         columns |= offer_columns(offer, rates)
@@ -119,8 +119,8 @@ class Sums:
         once = part["orders"].to_numpy()[rows] == 1
         self.never.add_futures(groups["cohort"][rows], (block.purchases == 0) & once[:, None])
 
-    def _lifecycle(self, part: pd.DataFrame, columns: Mapping[str, Any]) -> dict[str, Any]:
-        settings, groups = self.question.settings.stages, self._groups(part)
+    def _lifecycle(self, part: pd.DataFrame, columns: Mapping[str, Any], groups: Mapping[str, Any]) -> dict[str, Any]:
+        settings = self.question.settings.stages
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of horizons, as everywhere
             times = self.timing.columns(part, columns["p_purchase"], columns["p_alive"])

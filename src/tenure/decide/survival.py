@@ -11,7 +11,7 @@ from ..purchase import MODELS, model_part
 from ..purchase import dispatch as purchase
 from .futures import Floats, Ints
 
-AT_ONCE = 4_096  # histories whose draws are in memory at once
+PAIRS_AT_ONCE = 1_024  # of x and T, whose draws are in memory at once
 DAYS_AT_ONCE = 32  # of a new customer
 
 
@@ -54,19 +54,17 @@ class Survival:
         _fill_chances(order, x, t_x, T, days, self._parameters, workspace, *room, chances)
         return chances
 
-    def after_silence(self, histories: NDArray[np.int64], days: Floats) -> Floats:
+    def after_silence(self, histories: NDArray[np.int64], days: Floats, least: float) -> Floats:
         """Return P(alive at T + days) given no purchase until then, the mean over draws, shape (histories, days).
 
         Args:
             histories: x, t_x and T of each, shape (histories, 3), those of equal x side by side.
-            days: of further silence.
+            days: of further silence, ascending.
+            least: what follows the first value below this is not computed, and NaN.
         """
-        chances = np.empty((len(histories), days.size))
-        for start in range(0, len(histories), AT_ONCE):
-            rows = slice(start, start + AT_ONCE)
-            x, t_x, T = histories[rows].T
-            for at, further in enumerate(days):
-                chances[rows, at] = self.alive(x, t_x, T + further).mean(axis=1)
+        x, t_x, T = histories.T.astype(np.float64)
+        chances, workspace = np.full((len(histories), days.size), np.nan), self._scoring.allocate(self._draws)
+        _fill_silent(x, t_x, T, days, least, self._parameters, workspace, np.empty(self._draws), chances)
         return chances
 
     def later(self, histories: NDArray[np.int64], ahead: Floats) -> Floats:
@@ -77,15 +75,18 @@ class Survival:
             ahead: days ahead.
         """
         shares = np.empty((len(histories), ahead.size))
-        order = np.lexsort((histories[:, 1], histories[:, 2], histories[:, 0]))
-        for start in range(0, len(order), AT_ONCE):
-            rows = order[start : start + AT_ONCE]
-            x, t_x, T = histories[rows].T
-            pairs, inverse = np.unique(histories[rows][:, [0, 2]], axis=0, return_inverse=True)
-            stay = self._stay(pairs[:, 0], pairs[:, 1].astype(np.float64), ahead, self._parameters)
-            now = self.alive(x, t_x, T)
-            for at in range(ahead.size):
-                shares[rows, at] = (now * stay[:, at][inverse.ravel()]).sum(axis=1) / now.sum(axis=1)
+        pairs, pair_of = np.unique(histories[:, [0, 2]], axis=0, return_inverse=True)
+        order = np.argsort(pair_of.ravel(), kind="stable")
+        ends = np.searchsorted(pair_of.ravel()[order], np.arange(len(pairs)), side="right")
+        workspace, alive = self._scoring.allocate(self._draws), np.empty(self._draws)
+        for start in range(0, len(pairs), PAIRS_AT_ONCE):
+            part = slice(start, start + PAIRS_AT_ONCE)
+            stay = self._stay(pairs[part, 0], pairs[part, 1].astype(np.float64), ahead, self._parameters)
+            rows = order[ends[start - 1] if start else 0 : ends[part][-1]]
+            x, t_x, T = histories[rows].T.astype(np.float64)
+            part_shares = np.empty((len(rows), ahead.size))
+            _fill_later(x, t_x, T, pair_of.ravel()[rows] - start, stay, self._parameters, workspace, alive, part_shares)
+            shares[rows] = part_shares
         return shares
 
     def new_customer(self, days: Floats) -> Floats:
@@ -104,6 +105,34 @@ def _fill(x, t_x, T, parameters, workspace, chances):
         if at == 0 or x[at] != x[at - 1]:
             purchase.renew_x(x[at], parameters, workspace)
         purchase.fill_alive(x[at], t_x[at], T[at], parameters, workspace, chances[at])
+
+
+@njit(nogil=True)
+def _fill_silent(x, t_x, T, days, least, parameters, workspace, alive, chances):
+    """Fill the mean P(alive) of each history after some days of silence, up to the first below `least`."""
+    for i in range(x.size):
+        if i == 0 or x[i] != x[i - 1]:
+            purchase.renew_x(x[i], parameters, workspace)
+        for at in range(days.size):
+            purchase.fill_alive(x[i], t_x[i], T[i] + days[at], parameters, workspace, alive)
+            chances[i, at] = alive.mean()
+            if chances[i, at] < least:
+                break
+
+
+@njit(nogil=True)
+def _fill_later(x, t_x, T, pair_of, stay, parameters, workspace, alive, shares):
+    """Fill the mean of what stays of P(alive), by history and time ahead; `stay` is by pair, time ahead and draw."""
+    for i in range(x.size):
+        if i == 0 or x[i] != x[i - 1]:
+            purchase.renew_x(x[i], parameters, workspace)
+        purchase.fill_alive(x[i], t_x[i], T[i], parameters, workspace, alive)
+        now = alive.sum()
+        for at in range(shares.shape[1]):
+            later = 0.0
+            for s in range(alive.size):
+                later += alive[s] * stay[pair_of[i], at, s]
+            shares[i, at] = later / now
 
 
 @njit(nogil=True)

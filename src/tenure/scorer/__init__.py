@@ -12,7 +12,7 @@ from .exact_sums import BINS
 from .frames import HeavyTailWarning
 from .groups import group, refuse_groups
 from .params import Params, ScoreError
-from .paths import Paths, follow
+from .paths import Follower, Paths
 from .results import Futures, Months, NewCustomer, Scores, Totals
 from .score import HorizonWarning, Scorer
 
@@ -24,6 +24,7 @@ __all__ = [
     "NEW_SEGMENT",
     "RESIDUAL",
     "TOTALS",
+    "Follower",
     "Futures",
     "HeavyTailWarning",
     "HorizonWarning",
@@ -36,7 +37,6 @@ __all__ = [
     "Scores",
     "Totals",
     "customer_keys",
-    "follow",
     "group",
     "refuse_groups",
     "tabulate_new_customers",

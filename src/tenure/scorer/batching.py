@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from queue import SimpleQueue
 from typing import Any
@@ -100,6 +101,33 @@ class KernelOutput:
         return replace(self, groups=[totals.without_counts() for totals in self.groups])
 
 
+class Caches:
+    """What threads keep from block to block: of one population each, for one number of periods.
+
+    Args:
+        populations: whose draws are kept.
+        periods: of expectations.
+        threads: how many caches at most.
+    """
+
+    def __init__(self, populations: Populations, periods: int, threads: int) -> None:
+        self._draws, self._periods = populations.draws, periods
+        self._free: SimpleQueue[tuple[int, Cache | None]] = SimpleQueue()
+        for _ in range(threads):
+            self._free.put((-1, None))
+
+    @contextmanager
+    def of(self, place: int) -> Iterator[Cache]:
+        """Lend a cache of the population at a place, an empty one where the free one is of another."""
+        before, cache = self._free.get()
+        try:
+            if cache is None or before != place:
+                cache = self._draws[place].allocate_cache(self._periods)
+            yield cache
+        finally:
+            self._free.put((place, cache))
+
+
 def score_batches(
     customers: pd.DataFrame,
     populations: Populations,
@@ -110,12 +138,13 @@ def score_batches(
     threads: int,
     futures: Futures | None = None,
     advance: Callable[[int], None] | None = None,
+    caches: Caches | None = None,
 ) -> KernelOutput:
     """Score in blocks on threads.
 
     A block's customers are of one group and one population, and in the order of (x, T, t_x), so that those with equal
     values share the work. Sums are exact, so neither blocks nor threads change a bit of them. `advance` is called with
-    the number of customers of each block done.
+    the number of customers of each block done. `caches` are those of an earlier call for the same populations.
     """
     # Copies: pandas may return a read-only view, for which the kernel would be compiled once more.
     x, t_x, T = (customers[name].to_numpy(np.float64, copy=True) for name in ("frequency", "recency", "T"))
@@ -128,21 +157,15 @@ def score_batches(
     question, rows_of = request.question(draws), Customers(x, t_x, T, draws.evidence_of(customers), keys)
     most_clv = limit_of(question.of_clv)
     kept = futures or Futures(np.empty((0, 0), np.int32), np.empty((0, 0)))
-    caches: SimpleQueue[tuple[int, Cache]] = SimpleQueue()
-    for _ in range(threads):
-        caches.put((-1, draws.allocate_cache(question.knots.size)))
+    lent = caches or Caches(populations, question.knots.size, threads)
 
     def score(span: tuple[int, int]) -> tuple[int, int, Floats, Floats, Floats]:
         rows, sums = order[slice(*span)], np.zeros((len(TOTALS), BINS, draws.size))
         by_period, buyers = np.zeros(output.by_period.shape), np.zeros(output.buyers.shape)
         outputs = Outputs(output.table, sums, output.paths, by_period, kept.purchases, kept.clv, buyers)
-        (before, cache), place = caches.get(), int(places[rows[0]])
-        if before != place:
-            cache.x[0] = -1.0  # what is kept is of another population
-        try:
+        place = int(places[rows[0]])
+        with lent.of(place) as cache:
             score_block(rows, rows_of, populations.draws[place].population, question, cache, outputs)
-        finally:
-            caches.put((place, cache))
         return int(codes[rows[0]]), rows.size, sums, by_period, buyers
 
     for at, rows, sums, by_period, buyers in _in_order(score, blocks(cells), threads):

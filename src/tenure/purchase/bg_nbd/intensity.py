@@ -14,8 +14,9 @@ right Radau points of the panel (collocation; Hairer & Wanner 1996, IV.5). That 
 happens at whole A - a, at a = 1 or at a + b = 1.
 
 Integrals over a horizon are sums over fixed fractions of it (`horizon`), at which the discount is known beforehand: a
-customer costs no exponential and no series, only some dozen short polynomials. Relative errors are below 1e-9 over the
-whole range of populations (a test compares them).
+customer costs no exponential and no series, only some dozen short polynomials. Without a discount the polynomials are
+integrated as they are, one for each horizon. Relative errors are below 1e-9 over the whole range of populations (a test
+compares them).
 """
 
 import math
@@ -35,6 +36,8 @@ PANELS = 128
 # NEGLIGIBLE, so is all that follows, and it is left out. The equations of a panel would only amplify its rounding.
 STEEP, NEGLIGIBLE = 30.0, 1e-13
 
+# Below this share of the first panel an antiderivative loses digits, and quadrature does not.
+SHORT = 1e-3
 CORE = 2.0  # widest innermost range, in units of the scale in which F falls
 CORE_DISCOUNT = 4.0  # and of the discount
 
@@ -54,6 +57,7 @@ def _collocation() -> tuple[Any, ...]:
     return points, *(np.ascontiguousarray(values) for values in by_order), np.ascontiguousarray(powers)
 
 
+INVERSE = 1.0 / np.arange(1.0, POINTS + 1.0)
 RADAU, BASIS, BASIS_1, BASIS_2, TO_POWERS = _collocation()
 
 
@@ -170,6 +174,47 @@ def integrate(reach, scale, discount, table, draw, nodes, plain, discounted):
     if not 0.0 <= total_discounted <= total:
         total_discounted = 0.0 if total_discounted < 0.0 else total
     return total * reach, total_discounted * reach
+
+
+@njit()
+def integrate_undiscounted(reaches, per_reach, scale, table, draw, prepared, totals):
+    """Compute the integrals of the tabulated F over (0, reach] for ascending reaches, by antiderivatives.
+
+    Args:
+        reaches: right ends, times `per_reach`, shape (periods,).
+        per_reach: unit of `reaches`.
+        scale: width of the first panel of `table`, which is as `tabulate` fills it.
+        table: see `tabulate`.
+        draw: whose integrals.
+        prepared: quadrature for integrals that are short, of `horizon.fractions` for no discount.
+        totals: the integrals, shape (draws, periods); the row of the draw is filled.
+    """
+    nodes, plain, _ = prepared
+    low, width, panel, before = 0.0, scale, 0, 0.0
+    for period in range(reaches.size):
+        reach = reaches[period] / per_reach
+        if reach < SHORT * scale:
+            totals[draw, period] = integrate(reach, scale, 0.0, table, draw, nodes, plain, plain)[0]
+            continue
+        while reach > low + width:
+            before += 0.5 * width * antiderivative(table[panel, draw], 1.0)
+            low, width, panel = low + width, 2.0 * width, panel + 1
+        part = 0.5 * width * antiderivative(table[panel, draw], 2.0 * (reach - low) / width - 1.0)
+        # 0 <= F <= 1: rounding must not leave that range.
+        totals[draw, period] = min(max(before + part, 0.0), reach)
+
+
+@njit()
+def antiderivative(coefficients, s):
+    """Evaluate the integral of a polynomial over (-1, s), even and odd powers side by side, as `polynomial` does."""
+    square, last = s * s, POINTS - 1
+    even, odd = coefficients[last - 1] * INVERSE[last - 1], coefficients[last] * INVERSE[last]
+    even_left, odd_left = even, odd
+    for n in range(POINTS - 4, -2, -2):
+        of_even, of_odd = coefficients[n] * INVERSE[n], coefficients[n + 1] * INVERSE[n + 1]
+        even, odd = even * square + of_even, odd * square + of_odd
+        even_left, odd_left = even_left + of_even, odd_left + of_odd
+    return (even + s * odd) * s + (even_left - odd_left)
 
 
 @njit()

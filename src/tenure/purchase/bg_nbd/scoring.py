@@ -19,7 +19,11 @@ from numpy.typing import NDArray
 
 from ...caching import njit
 from ..horizon import Floats, fractions
-from .intensity import EQUATIONS, PANELS, POINTS, fall_scale, integrate, panels_to, tabulate
+from .intensity import EQUATIONS, PANELS, POINTS, fall_scale, integrate, integrate_undiscounted, panels_to, tabulate
+
+KEPT_X = 64  # how many x have tables of their own, at most
+KEPT_NUMBERS = 2**21  # of tables of up to USUAL_PANELS panels: 16 MiB
+USUAL_PANELS = 16
 
 
 class Parameters(NamedTuple):
@@ -33,28 +37,31 @@ class Parameters(NamedTuple):
 
 
 class Workspace(NamedTuple):
-    """What customers of one x share.
+    """What customers of one x share. Tables of F are kept for several x: customers come by group, and in each by x.
 
     Attributes:
-        intensities: tables of F, shape (PANELS, draws, POINTS): by panel first, as few are ever touched.
-        edges: of `intensity.tabulate`, shape (draws, 2).
-        panels: how many panels each draw's table has, shape (draws,).
-        log_odds: `log_dropout_odds`, shape (draws,).
+        intensities: tables of F, shape (KEPT_X, PANELS, draws, POINTS): panels before draws, as few are ever touched.
+        edges: of `intensity.tabulate`, shape (KEPT_X, draws, 2).
+        panels: how many panels each draw's table has, shape (KEPT_X, draws).
+        kept: whose tables these are, shape (KEPT_X,); -1 for nobody's.
+        log_odds: `log_dropout_odds` of the last x, shape (draws,).
         room: for the linear equations of a panel.
     """
 
     intensities: Floats
     edges: Floats
     panels: NDArray[np.int64]
+    kept: Floats
     log_odds: Floats
     room: Floats
 
 
 def allocate(draws: int) -> Workspace:
     """Return an empty workspace."""
-    intensities, edges = np.empty((PANELS, draws, POINTS)), np.empty((draws, 2))
+    some = max(1, min(KEPT_X, KEPT_NUMBERS // (draws * POINTS * USUAL_PANELS)))
+    intensities, edges = np.empty((some, PANELS, draws, POINTS)), np.empty((some, draws, 2))
     room = np.empty((EQUATIONS, EQUATIONS + 1))
-    return Workspace(intensities, edges, np.zeros(draws, np.int64), np.empty(draws), room)
+    return Workspace(intensities, edges, np.zeros((some, draws), np.int64), np.full(some, -1.0), np.empty(draws), room)
 
 
 def prepare(ends: Floats, delta: float) -> tuple[Floats, Floats, Floats]:
@@ -64,12 +71,21 @@ def prepare(ends: Floats, delta: float) -> tuple[Floats, Floats, Floats]:
 
 @njit()
 def renew_x(x, parameters, workspace):
-    """Fill the workspace for another x; tables start empty."""
-    workspace.panels[:] = 0
+    """Fill the workspace for another x; its tables start empty where they are not kept."""
+    place = _place_of(x, workspace)
+    if workspace.kept[place] != x:
+        workspace.kept[place] = x
+        workspace.panels[place, :] = 0
     n = x + parameters.chances
     if n > 0:
         for s in range(workspace.log_odds.size):
             workspace.log_odds[s] = log_dropout_odds(n, parameters.a[s], parameters.b[s])
+
+
+@njit()
+def _place_of(x, workspace):
+    """Return the place of the tables of x: one for each of the smallest, which most customers have, and the last."""
+    return np.int64(min(x, workspace.kept.size - 1.0))
 
 
 @njit()
@@ -79,18 +95,25 @@ def expect_if_active(x, T, ends, delta, prepared, parameters, workspace, plain, 
     Tables of this x are extended as far as need be.
     """
     nodes, weights, discounted_weights = prepared
+    place = _place_of(x, workspace)
+    table, edges, panels = workspace.intensities[place], workspace.edges[place], workspace.panels[place]
     for s in range(buying.size):
         r, a = parameters.r[s], parameters.a[s]
         G, A, c = parameters.alpha[s] + T, r + x + 1.0, a + parameters.b[s] + (x + parameters.chances)
         scale = fall_scale(A, a, c)
         needed = panels_to(ends[-1] / G, scale)
-        if needed > workspace.panels[s]:
-            done, edges = workspace.panels[s], workspace.edges[s]
-            tabulate(A, a, c, needed, done, workspace.intensities, s, edges, workspace.room)
-            workspace.panels[s] = needed
+        if needed > panels[s]:
+            tabulate(A, a, c, needed, panels[s], table, s, edges[s], workspace.room)
+            panels[s] = needed
+        if delta == 0.0:
+            integrate_undiscounted(ends, G, scale, table, s, prepared, plain)
+            for period in range(ends.size):
+                plain[s, period] *= r + x
+                discounted[s, period] = plain[s, period]
+            continue
         for period in range(ends.size):
             end, of_discount = ends[period], discounted_weights[period]
-            sums = integrate(end / G, scale, delta * end, workspace.intensities, s, nodes, weights, of_discount)
+            sums = integrate(end / G, scale, delta * end, table, s, nodes, weights, of_discount)
             plain[s, period], discounted[s, period] = sums[0] * (r + x), sums[1] * (r + x)
     fill_buying(x, T, ends[-1], parameters, buying)
 

@@ -7,6 +7,8 @@ Given that the customer is active at T, the rate is Gamma(r + x, G) and the drop
 The expectation over p is a Gauss-Jacobi quadrature: SciPy's 2F1 overflows for customers who bought often.
 """
 
+from functools import lru_cache
+
 import numpy as np
 
 from ..horizon import Floats
@@ -14,6 +16,7 @@ from ..protocol import Ints
 from .scoring import Parameters
 
 NODES = 24
+KEPT = 256  # quadratures: customers come in parts, with the same x in each
 
 
 def stay(x: Ints, T: Floats, ahead: Floats, parameters: Parameters) -> Floats:
@@ -28,12 +31,17 @@ def stay(x: Ints, T: Floats, ahead: Floats, parameters: Parameters) -> Floats:
     chances = np.empty((x.size, ahead.size, parameters.r.size))
     values, starts = np.unique(x, return_index=True)
     for value, start, end in zip(values, starts, [*starts[1:], x.size], strict=True):
-        nodes, weights = beta_quadrature(parameters.a, parameters.b + value + parameters.chances)
+        nodes, weights = _kept_quadrature(parameters.a.tobytes(), (parameters.b + value + parameters.chances).tobytes())
         for at in range(start, end):
             z = ahead[:, None] / (parameters.alpha + T[at])
             kept = np.exp(-(parameters.r + value)[:, None] * np.log1p(nodes * z[:, :, None]))
             chances[at] = (kept * weights).sum(axis=2)
     return chances
+
+
+@lru_cache(KEPT)
+def _kept_quadrature(a: bytes, b: bytes) -> tuple[Floats, Floats]:
+    return beta_quadrature(np.frombuffer(a), np.frombuffer(b))
 
 
 def beta_quadrature(a: Floats, b: Floats) -> tuple[Floats, Floats]:

@@ -59,6 +59,10 @@ def expect_if_active(x, T, ends, delta, prepared, parameters, workspace, plain, 
         s, H = parameters.s[draw], parameters.beta[draw] + T
         for period in range(ends.size):
             end = ends[period]
+            if delta == 0.0:
+                share = _undiscounted_share(end / H, s)
+                plain[draw, period], discounted[draw, period] = shape * share * (end / G), shape * share * (end / G)
+                continue
             sums = _active_share(end / H, s, delta * end, nodes, weights, discounted_weights[period])
             plain[draw, period], discounted[draw, period] = shape * sums[0] * (end / G), shape * sums[1] * (end / G)
     fill_buying(x, T, ends[-1], parameters, buying)
@@ -70,6 +74,15 @@ def fill_buying(x, T, end, parameters, buying):
     for draw in range(buying.size):
         shape, G = parameters.r[draw] + x, parameters.alpha[draw] + T
         buying[draw] = p_first(shape, G, parameters.s[draw], parameters.beta[draw] + T, end)
+
+
+@njit()
+def _undiscounted_share(reach, s):
+    """Compute the mean of (1 + z)^-s over z in (0, reach): Fader & Hardie (2005), note 009."""
+    log_reach = math.log1p(reach)
+    power = (1.0 - s) * log_reach
+    integral = log_reach if abs(power) < 1e-12 else math.expm1(power) / (1.0 - s)
+    return min(integral / reach, 1.0)
 
 
 @njit()

@@ -10,8 +10,18 @@ import pandas as pd
 import pytest
 from cases import few
 from populations import CHANCES, PURCHASE_MODELS
+from scipy.integrate import quad
 
 from tenure.posterior import Posterior
+from tenure.purchase.bg_nbd.intensity import (
+    EQUATIONS,
+    PANELS,
+    POINTS,
+    fall_scale,
+    integrate_undiscounted,
+    panels_to,
+    tabulate,
+)
 from tenure.purchase.bg_nbd.scoring import (
     Parameters,
     allocate,
@@ -151,6 +161,20 @@ def test_antiderivatives_are_the_quadrature() -> None:
         right = [purchases_if_active(x, T, end, 1e-300, r, alpha, a, b, 0)[0] for end in ends]
         np.testing.assert_allclose(plain[0], right, rtol=1e-9)
         np.testing.assert_array_equal(discounted, plain)
+
+
+def test_an_integral_that_ends_beside_the_edge_of_a_panel_needs_no_further_one() -> None:
+    """The edges are at 1, 3, 7 ... widths; a table that is not filled has no numbers."""
+    A, a, c = 3.0, 0.8, 4.0
+    scale = fall_scale(A, a, c)
+    for edge in (1.0, 3.0, 7.0, 1023.0):
+        for reach in (np.nextafter(edge, 0.0), edge, np.nextafter(edge, 1e9), edge * (1 + 1e-15)):
+            panels, table = int(panels_to(reach, scale)), np.full((PANELS, 1, POINTS), np.nan)
+            tabulate(A, a, c, panels, 0, table, 0, np.empty(2), np.empty((EQUATIONS, EQUATIONS + 1)))
+            ends, total = np.array([reach * scale]), np.empty((1, 1))
+            integrate_undiscounted(ends, 1.0, scale, table, 0, panels, prepare(ends, 0.0), total)
+            right = quad(lambda z: float(mpmath.hyp2f1(A, a, c, -z)), 0.0, ends[0], epsabs=0.0, epsrel=1e-11)[0]
+            assert total[0, 0] == pytest.approx(right, rel=1e-9)
 
 
 @pytest.mark.slow

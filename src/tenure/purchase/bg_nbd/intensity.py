@@ -177,7 +177,7 @@ def integrate(reach, scale, discount, table, draw, nodes, plain, discounted):
 
 
 @njit()
-def integrate_undiscounted(reaches, per_reach, scale, table, draw, prepared, totals):
+def integrate_undiscounted(reaches, per_reach, scale, table, draw, panels, prepared, totals):
     """Compute the integrals of the tabulated F over (0, reach] for ascending reaches, by antiderivatives.
 
     Args:
@@ -186,6 +186,7 @@ def integrate_undiscounted(reaches, per_reach, scale, table, draw, prepared, tot
         scale: width of the first panel of `table`, which is as `tabulate` fills it.
         table: see `tabulate`.
         draw: whose integrals.
+        panels: `panels_to` of the last reach: by rounding it may end just beyond the last of them.
         prepared: quadrature for integrals that are short, of `horizon.fractions` for no discount.
         totals: the integrals, shape (draws, periods); the row of the draw is filled.
     """
@@ -196,7 +197,7 @@ def integrate_undiscounted(reaches, per_reach, scale, table, draw, prepared, tot
         if reach < SHORT * scale:
             totals[draw, period] = integrate(reach, scale, 0.0, table, draw, nodes, plain, plain)[0]
             continue
-        while reach > low + width:
+        while reach > low + width and panel < panels - 1:
             before += 0.5 * width * antiderivative(table[panel, draw], 1.0)
             low, width, panel = low + width, 2.0 * width, panel + 1
         part = 0.5 * width * antiderivative(table[panel, draw], 2.0 * (reach - low) / width - 1.0)

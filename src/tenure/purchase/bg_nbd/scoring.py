@@ -106,7 +106,7 @@ def expect_if_active(x, T, ends, delta, prepared, parameters, workspace, plain, 
             tabulate(A, a, c, needed, panels[s], table, s, edges[s], workspace.room)
             panels[s] = needed
         if delta == 0.0:
-            integrate_undiscounted(ends, G, scale, table, s, prepared, plain)
+            integrate_undiscounted(ends, G, scale, table, s, needed, prepared, plain)
             for period in range(ends.size):
                 plain[s, period] *= r + x
                 discounted[s, period] = plain[s, period]

@@ -118,7 +118,7 @@ class Caches:
 
     @contextmanager
     def of(self, place: int) -> Iterator[Cache]:
-        """Lend a cache of the population at a place, an empty one where the free one is of another."""
+        """Yield a cache of the population at a place, an empty one where the free one is of another."""
         before, cache = self._free.get()
         try:
             if cache is None or before != place:

@@ -36,7 +36,7 @@ SPEND = {"p": 6.0, "q": 3.7, "v": 15.0}
 def orders_of(*customers, least=0.0):
     """Return orders from lists whose first number is the first order, 0 for none."""
     first = np.array([float(days[0]) for days in customers])
-    return Orders.of(first, [[day for day in days if day > 0] for days in customers], least)
+    return Orders.of_lists(first, [[day for day in days if day > 0] for days in customers], least)
 
 
 # ---- orders

@@ -160,9 +160,9 @@ def test_orders_are_merged_whatever_the_groups() -> None:
     rng = np.random.default_rng(0)
     lists = [list(np.round(rng.gamma(3.0, 5.0, int(size)) + 0.01, 2)) for size in rng.integers(0, 5, 60)]
     first = np.array([days[0] if days else 0.0 for days in lists])
-    whole = Orders.of(first, lists, 1.0).counted()
+    whole = Orders.of_lists(first, lists, 1.0).counted()
     for size in (1, 7, 59):
-        groups = [Orders.of(first[at : at + size], lists[at : at + size], 1.0) for at in range(0, 60, size)]
+        groups = [Orders.of_lists(first[at : at + size], lists[at : at + size], 1.0) for at in range(0, 60, size)]
         merged = Orders.joined([group.counted() for group in groups]).counted()
         for name in ("first", "starts", "amounts", "count"):
             np.testing.assert_array_equal(getattr(merged, name), getattr(whole, name))
@@ -171,7 +171,7 @@ def test_orders_are_merged_whatever_the_groups() -> None:
 def test_faded_evidence_of_a_customer_depends_on_no_other_customer(monkeypatch: pytest.MonkeyPatch) -> None:
     rng = np.random.default_rng(1)
     lists = [list(rng.gamma(3.0, 5.0, int(size)) + 0.01) for size in rng.integers(0, 20, 300)]
-    orders = Orders.of(np.zeros(300), lists, 0.0)
+    orders = Orders.of_lists(np.zeros(300), lists, 0.0)
     together = np.array(orders.faded(0.8))
     for at in range(300):  # alone, and the last of some
         for rows in ([at], [*range(at + 1)]):

@@ -57,7 +57,7 @@ class HistoryFile:
         with pa.OSFile(str(path), "wb") as file:
             for query in queries:
                 for batch in _read(query, rows, hashing):
-                    part = pa.Table.from_batches([batch]) if delta is None else _faded(batch, delta)
+                    part = pa.Table.from_batches([batch]) if delta is None else with_faded(batch, delta)
                     if writer is None:
                         writer = pa.ipc.new_stream(file, part.schema, options=OPTIONS)
                     writer.write_table(part)
@@ -92,7 +92,3 @@ def _read(query: Any, rows: int, hashing: IdHashing | None) -> Iterator[pa.Recor
     at = table.schema.get_field_index("customer_id")
     hashed = table.set_column(at, "customer_id", pa.array(ids, pa.string()))
     yield from hashed.sort_by("customer_id").combine_chunks().to_batches(max_chunksize=rows)
-
-
-def _faded(batch: pa.RecordBatch, delta: float) -> pa.Table:
-    return pa.Table.from_pandas(with_faded(batch.to_pandas(), delta), preserve_index=False).replace_schema_metadata()

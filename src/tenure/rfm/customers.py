@@ -10,6 +10,7 @@ from typing import Any
 import ibis
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 
 from ..summary import COLUMNS, FADED, FIRST_ORDER, SPENDING, Amounts, CustomerSummary, FirstOrders, Orders
 from ..transactions import STRING, Transactions, in_order
@@ -76,10 +77,11 @@ def summarize_any(
     customers = customers.mutate(**cohorts_of(transactions, customers))
     if segments is not None:
         customers = customers.join(segments, "customer_id")
-    table = customers.order_by("customer_id").to_pandas()
+    rows = customers.drop("first_purchase", "last", "spend").order_by("customer_id").to_pyarrow()
+    orders = _orders(rows, least) if with_orders else None
+    table = (rows.drop_columns([PAID]) if with_orders else rows).to_pandas()
     first = table["first_order"].dropna().to_numpy(dtype=np.float64)
     firsts = FirstOrders(float(first.mean()), float(first.std()), first.size) if first.size else None
-    orders = Orders.of(table[FIRST_ORDER].to_numpy(np.float64), list(table[PAID]), least) if with_orders else None
     return CustomerSummary.from_frame(
         table,
         last,
@@ -114,17 +116,27 @@ class StreamedSummary:
         typed = self.table.mutate(customer_id=self.table["customer_id"].cast(self.id_type))
         for part in typed.order_by("customer_id").to_pyarrow_batches(chunk_size=self.rows):
             if part.num_rows:
-                yield part.to_pandas() if self.delta is None else with_faded(part.to_pandas(), self.delta)
+                yield part.to_pandas() if self.delta is None else with_faded(part, self.delta).to_pandas()
 
     def count(self) -> int:
         """Count the customers."""
         return int(self.table.count().to_pyarrow().as_py())
 
 
-def with_faded(part: pd.DataFrame, delta: float) -> pd.DataFrame:
+def with_faded(part: pa.RecordBatch, delta: float) -> pa.Table:
     """Return a part of a summary with the columns `summary.FADED` in place of the list `PAID`."""
-    orders = Orders.of(part[FIRST_ORDER].to_numpy(np.float64), list(part[PAID]), 0.0)
-    return part.drop(columns=PAID).assign(**dict(zip(FADED, orders.faded(delta), strict=True)))
+    table = pa.table(part)
+    for name, sums in zip(FADED, _orders(table, 0.0).faded(delta), strict=True):
+        table = table.append_column(name, pa.array(sums))
+    return table.drop_columns([PAID])
+
+
+def _orders(rows: pa.Table, least: float) -> Orders:
+    """Return the orders of customers from the columns `FIRST_ORDER` and `PAID`."""
+    paid = rows[PAID].combine_chunks()
+    starts = paid.offsets.to_numpy().astype(np.int64)
+    first = rows[FIRST_ORDER].to_numpy().astype(np.float64)
+    return Orders.of(first, starts - starts[0], paid.flatten().to_numpy(), least)
 
 
 def stream_summary(

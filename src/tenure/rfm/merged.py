@@ -17,21 +17,26 @@ from .parts import Part, refuse_segments
 type Ints = npt.NDArray[np.int64]
 
 
-def merge(groups: Sequence[CompressedSummary]) -> CompressedSummary:
-    """Return the histories of customers of all groups, in the order in which `CompressedSummary.of` has them."""
+def merge(groups: list[CompressedSummary]) -> CompressedSummary:
+    """Return the histories of customers of all groups, in the order in which `CompressedSummary.of` has them.
+
+    The list is emptied: the orders of the groups are in memory no longer than needed.
+    """
     if len(groups) == 1:
-        return groups[0]
-    first = groups[0]
+        return groups.pop()
+    first, orders = groups[0], [group.orders for group in groups if group.orders is not None]
     merged = replace(
         first,
         histories=_histories([group.histories for group in groups]),
         spends=_spends([group.spends for group in groups]),
         first_orders=_first_orders([group.first_orders for group in groups if group.first_orders is not None]),
         amounts=_amounts([group.amounts for group in groups if group.amounts is not None]),
-        orders=_orders([group.orders for group in groups if group.orders is not None]),
-        parts=(),
+        orders=None,
+        parts=_parts(groups, first.segment_names) if first.segment_names else (),
     )
-    return replace(merged, parts=_parts(groups, first.segment_names)) if first.segment_names else merged
+    del first
+    groups.clear()
+    return replace(merged, orders=_orders(orders))
 
 
 def _parts(groups: Sequence[CompressedSummary], names: tuple[str, ...]) -> tuple[Part, ...]:
@@ -71,7 +76,11 @@ def _amounts(groups: list[Amounts]) -> Amounts | None:
 
 
 def _orders(groups: list[Orders]) -> Orders | None:
-    return Orders.joined(groups).counted() if groups else None
+    if not groups:
+        return None
+    joined = Orders.joined(groups)
+    groups.clear()
+    return joined.counted()
 
 
 def _first_orders(groups: list[FirstOrders]) -> FirstOrders | None:

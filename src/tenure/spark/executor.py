@@ -212,7 +212,7 @@ def _frame(work: Work, scorer: Any, table: pa.Table) -> pd.DataFrame:
         return frame
     package = _package(scorer)
     first = frame[package.FIRST_ORDER].to_numpy(np.float64)
-    faded = package.Orders.of(first, list(frame[PAID]), 0.0).faded(work.delta)
+    faded = package.Orders.of_lists(first, list(frame[PAID]), 0.0).faded(work.delta)
     return frame.drop(columns=PAID).assign(**dict(zip(package.FADED, faded, strict=True)))
 
 

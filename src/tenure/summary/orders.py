@@ -45,11 +45,22 @@ class Orders:
             raise SummaryError(f"{wrong:,} orders have no finite amount above 0, or belong to no customer.")
 
     @classmethod
-    def of(cls, first: Floats, paid: Sequence[Sequence[float]], least: float) -> Orders:
-        """Return the orders of customers with these first orders (0 for none) and paid days, the first included."""
-        lists = [np.asarray(days, np.float64)[int(order > 0) :] for order, days in zip(first, paid, strict=True)]
-        starts = np.append(0, np.cumsum([days.size for days in lists], dtype=np.int64)).astype(np.int64)
-        return cls(first, starts, np.concatenate([*lists, np.empty(0)]), np.ones(first.size, np.int64), least)
+    def of(cls, first: Floats, starts: Ints, paid: Floats, least: float) -> Orders:
+        """Return the orders of customers with these first orders (0 for none).
+
+        Customer i's paid days, the first order included, are `paid[starts[i]:starts[i + 1]]`.
+        """
+        has_first = first > 0
+        is_repeat = np.ones(paid.size, dtype=bool)
+        is_repeat[starts[:-1][has_first]] = False
+        return cls(first, _starts(np.diff(starts) - has_first), paid[is_repeat], np.ones(first.size, np.int64), least)
+
+    @classmethod
+    def of_lists(cls, first: Floats, paid: Sequence[Sequence[float]], least: float) -> Orders:
+        """Return the orders of customers with these first orders (0 for none) and lists of paid days."""
+        starts = _starts(np.array([len(days) for days in paid], dtype=np.int64))
+        days = [np.asarray(days, np.float64) for days in paid]
+        return cls.of(first, starts, np.concatenate([*days, np.empty(0)]), least)
 
     @classmethod
     def joined(cls, several: Sequence[Orders]) -> Orders:
@@ -78,21 +89,20 @@ class Orders:
         orders, kept = replace(self, first=first), self.amounts >= self.least
         if not kept.all():
             repeats = np.add.reduceat(np.append(kept, 0), self.starts[:-1]) * (self.repeats > 0)
-            starts = np.append(0, np.cumsum(repeats, dtype=np.int64)).astype(np.int64)
-            orders = replace(orders, starts=starts, amounts=self.amounts[kept])
+            orders = replace(orders, starts=_starts(repeats), amounts=self.amounts[kept])
         # Nearly all customers with repeats are distinct. Those with a first order alone are grouped.
-        once = np.flatnonzero((orders.repeats == 0) & (first > 0))
+        once, again = np.flatnonzero((orders.repeats == 0) & (first > 0)), np.flatnonzero(orders.repeats > 0)
         values, counts = np.unique(first[once], return_inverse=True)
-        again = orders.take(np.flatnonzero(orders.repeats > 0))
-        keys = (*again.faded(0.5), again.faded(1.0)[1], again.first, again.repeats)
-        again = again.take(np.lexsort(keys))
+        keys = (*orders.faded(0.5), orders.faded(1.0)[1], first, orders.repeats)
+        ranks = np.lexsort([key[again] for key in keys])
+        orders = orders.take(again[ranks])
         grouped = np.bincount(counts, weights=self.count[once], minlength=values.size).astype(np.int64)
         none = np.zeros(values.size, np.int64)
         return replace(
-            again,
-            first=np.append(values, again.first),
-            starts=np.append(none, again.starts),
-            count=np.append(grouped, again.count),
+            orders,
+            first=np.append(values, orders.first),
+            starts=np.append(none, orders.starts),
+            count=np.append(grouped, orders.count),
         )
 
     def without_first(self) -> Orders:
@@ -102,11 +112,14 @@ class Orders:
 
     def take(self, at: npt.NDArray[np.integer]) -> Orders:
         """Return the orders of some customers."""
-        repeats = self.repeats[at]
-        starts = np.append(0, np.cumsum(repeats, dtype=np.int64)).astype(np.int64)
-        places = np.arange(starts[-1])
-        places -= np.repeat(starts[:-1] - self.starts[:-1][at], repeats)
-        return replace(self, first=self.first[at], starts=starts, amounts=self.amounts[places], count=self.count[at])
+        repeats, begins = self.repeats[at], self.starts[:-1][at]
+        starts = _starts(repeats)
+        amounts = np.empty(starts[-1])
+        for start in range(0, at.size, AT_ONCE):
+            rows, ends = slice(start, start + AT_ONCE), starts[start : start + AT_ONCE + 1]
+            places = np.arange(ends[0], ends[-1]) + np.repeat(begins[rows] - ends[:-1], repeats[rows])
+            amounts[ends[0] : ends[-1]] = self.amounts[places]
+        return replace(self, first=self.first[at], starts=starts, amounts=amounts, count=self.count[at])
 
     def scaled(self, unit: float) -> Orders:
         """Return the same in another unit of money."""
@@ -120,6 +133,11 @@ class Orders:
             ends = self.starts[start : start + AT_ONCE + 1]
             number[rows], spend[rows] = _faded(ends - ends[0], self.amounts[ends[0] : ends[-1]], delta)
         return number, spend
+
+
+def _starts(sizes: Ints) -> Ints:
+    """Return where groups of these sizes start, and where the last one ends."""
+    return np.append(0, np.cumsum(sizes, dtype=np.int64)).astype(np.int64)
 
 
 def _faded(starts: Ints, amounts: Floats, delta: float) -> tuple[Floats, Floats]:

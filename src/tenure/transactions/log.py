@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date
 from decimal import Decimal
@@ -61,6 +61,7 @@ class Transactions:
     excluded: int = 0
     negligible_amount: float = 0.01
     cohorts: Mapping[str, str] = field(default_factory=dict)
+    _in_shares: dict[int, list[Transactions]] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def purchases(self, until: date | None = None) -> Any:
         """Return `customer_id`, `date` and `amount` (net of refunds) as an Ibis table, one row per purchase.
@@ -112,15 +113,18 @@ class Transactions:
         """Return the segments that are columns of the log, from sales up to a day; None without any."""
         return self.tables.segment_values(until)
 
-    def shares(self, most: int) -> Iterator[Transactions]:
-        """Yield the log in shares of about as many customers, whose queries need less memory; one where there are few.
+    def shares(self, most: int) -> list[Transactions]:
+        """Return the log in shares of about as many customers, whose queries need less memory; one where there are few.
 
         A share is chosen by a hash of the id. The account of the rows is that of the whole log.
         """
         customers = int(self.tables.sales["customer_id"].nunique().to_pyarrow().as_py())
         shares = -(-customers // most)
-        for at in range(shares):
-            yield self if shares == 1 else replace(self, tables=self.tables.of_share(at, shares))
+        if shares == 1:
+            return [self]
+        if shares not in self._in_shares:
+            self._in_shares[shares] = [replace(self, tables=tables) for tables in self.tables.in_shares(shares)]
+        return self._in_shares[shares]
 
     def sample(self, share: float) -> Transactions:
         """Return the log of a sample of the customers, by a hash of their ids; the account of the rows stays."""

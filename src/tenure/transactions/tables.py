@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 # Before an id that is hashed, so that a log which is a sample by the MD5 of ids is sampled like any other.
 SAMPLED = "tenure.sampled "
+SHARE = "tenure_share"  # the column of a stored table with the number of a row's share
 
 
 @dataclass(frozen=True)
@@ -52,14 +53,20 @@ class Tables:
             last = max(last, refunded)
         return first, last
 
-    def of_share(self, number: int, shares: int) -> Tables:
-        """Return the rows of one of several shares of the customers, by a hash of their ids."""
+    def in_shares(self, shares: int) -> list[Tables]:
+        """Return the rows in shares of the customers, by a hash of their ids, stored on the connection.
 
-        def some(table: Any) -> Any:
+        They are stored share by share, so that a query of one of them reads little of the others.
+        """
+
+        def stored(table: Any) -> Any:
             place = table["customer_id"].hash() % shares  # it has the sign of the hash
-            return table.filter((place + shares) % shares == number)
+            return table.mutate(**{SHARE: (place + shares) % shares}).order_by(SHARE).cache()
 
-        return self._of_some(some)
+        together = self._of_some(stored)
+        return [
+            together._of_some(lambda table, at=at: table.filter(table[SHARE] == at).drop(SHARE)) for at in range(shares)
+        ]
 
     def of_sample(self, share: float) -> Tables:
         """Return the rows of a share of the customers by the MD5 of their ids, stored on the connection.

@@ -153,6 +153,8 @@ def test_few_customers_are_one_table(log: Transactions) -> None:
     sizes = [len(one.table) for one in many.shares()]
     assert len(sizes) == 3
     assert sum(sizes) == len(only.table)
+    first, again = log.shares(SHARE), log.shares(SHARE)
+    assert all(one is other for one, other in zip(first, again, strict=True))  # stored once for all stages
     assert customers.counts == many.counts
 
 

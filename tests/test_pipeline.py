@@ -94,6 +94,9 @@ def test_a_training_prints_nothing_and_hands_over_every_result_in_order(
     for name, draws in training.final.posterior.draws.items():
         assert again.final is not None
         np.testing.assert_array_equal(again.final.posterior.draws[name], draws)
+    for model in training.final.report.fit.models.values():  # the largest arrays of many customers
+        with pytest.raises(RuntimeError, match="data of this fit were released after its diagnostics"):
+            model.target.density(np.zeros(len(model.target.names)))
 
 
 @pytest.mark.filterwarnings("ignore::tenure.scorer.HeavyTailWarning")

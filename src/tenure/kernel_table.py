@@ -1,7 +1,7 @@
 """What the models' likelihoods share: arrays for compiled code, and how far coordinates may go."""
 
 from dataclasses import dataclass, fields
-from typing import Protocol
+from typing import NoReturn, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from .caching import njit
 
 type Floats = NDArray[np.float64]
+RELEASED = "The data of this fit were released after its diagnostics: fit again to evaluate its density."
 FARTHEST = 300.0  # in any coordinate; beyond, exp would leave the doubles
 
 
@@ -48,3 +49,16 @@ class KernelTable:
     def arrays(self) -> tuple[NDArray[np.generic], ...]:
         """List the kernel's data arguments, in its order."""
         return tuple(getattr(self, field.name) for field in fields(self))
+
+
+class ReleasedTable:
+    """The table of a target whose data are no longer in memory."""
+
+    @property
+    def count(self) -> NoReturn:
+        """Raise RuntimeError."""
+        raise RuntimeError(RELEASED)
+
+    def arrays(self) -> NoReturn:
+        """Raise RuntimeError."""
+        raise RuntimeError(RELEASED)

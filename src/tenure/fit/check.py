@@ -1,6 +1,6 @@
 """Fit diagnostics: PSIS-LOO, the prior's consequences, and the posterior's sensitivity to the prior."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -36,6 +36,11 @@ class FitReport:
     loos: dict[str, Loo]
     sensitivities: dict[str, pd.DataFrame]
     consequences: Consequences
+
+    def without_data(self) -> "FitReport":
+        """Return the same without the data of the models' densities, which no later stage needs."""
+        models = {name: model.without_data() for name, model in self.fit.models.items()}
+        return replace(self, fit=replace(self.fit, models=models))
 
     @property
     def metrics(self) -> dict[str, float]:

@@ -1,7 +1,7 @@
 """One model's posterior with its diagnostics."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -52,6 +52,10 @@ class FittedModel:
         """Return the model's parameters, each of shape (chains, draws)."""
         values = self.target.quantities(self.u)
         return {name: np.ascontiguousarray(values[name]) for name in self.target.spec.parameters}
+
+    def without_data(self) -> "FittedModel":
+        """Return the same without the data of its density."""
+        return replace(self, target=self.target.without_data())
 
     def tree(self) -> "xr.DataTree":
         """Return the draws for ArviZ: groups posterior, prior and, from chains, sample_stats; no customer rows."""

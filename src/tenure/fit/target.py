@@ -8,18 +8,18 @@ import math
 import os
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from itertools import pairwise
 from types import ModuleType
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tenure import purchase, spend
 from tenure.caching import njit
-from tenure.kernel_table import Floats, HistoryTable
+from tenure.kernel_table import Floats, HistoryTable, ReleasedTable
 from tenure.model_spec import Spec
 from tenure.rfm import CompressedSummary, Spends
 from tenure.settings import FitSettings, PriorSettings
@@ -116,6 +116,10 @@ class Target:
     def is_empty(self) -> bool:
         """Return whether nothing was observed, so that the posterior is the prior."""
         return self.table.count.size == 0
+
+    def without_data(self) -> Self:
+        """Return the target without its data, which may be larger than all else: only coordinates are converted."""
+        return replace(self, table=ReleasedTable())
 
     @cached_property
     def _table_arrays(self) -> tuple[NDArray[np.generic], ...]:

@@ -199,7 +199,7 @@ class _Trainer:
         with self.observer.stage(f"fit {stage}: {size}") as progress:
             fitted = fit_models(base, self.settings.fit, seed=seed, progress=progress)
         with self.observer.stage(f"check {stage}: leave-one-out, prior sensitivity"):
-            report = check_fit(fitted, base, seed=seed)
+            report = check_fit(fitted, base, seed=seed).without_data()
         result = StageFit(stage, report, base, summary, seed)
         self.observer.on_fit(result)
         return result

@@ -63,10 +63,11 @@ class Tables:
             place = table["customer_id"].hash() % shares  # it has the sign of the hash
             return table.mutate(**{SHARE: (place + shares) % shares}).order_by(SHARE).cache()
 
+        def one(number: int) -> Callable[[Any], Any]:
+            return lambda table: table.filter(table[SHARE] == number).drop(SHARE)
+
         together = self._of_some(stored)
-        return [
-            together._of_some(lambda table, at=at: table.filter(table[SHARE] == at).drop(SHARE)) for at in range(shares)
-        ]
+        return [together._of_some(one(number)) for number in range(shares)]
 
     def of_sample(self, share: float) -> Tables:
         """Return the rows of a share of the customers by the MD5 of their ids, stored on the connection.

@@ -4,6 +4,7 @@ import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from typing import Self
 
 import numpy as np
 
@@ -76,6 +77,10 @@ class SegmentedTarget(Target):
         starts = Starts.at_zero(len(spec.quantities), len(segments), len(varying))
         of_pooled = (pooled.kind, spec, pooled.likelihood, pooled.table, priors, pooled.scale)
         return cls(*of_pooled, segments=segments, starts=starts)
+
+    def without_data(self) -> Self:
+        """Return the target without its data and that of its segments."""
+        return replace(super().without_data(), segments=(), evaluated=())
 
     @property
     def effects(self) -> int:

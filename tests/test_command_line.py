@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import mlflow
 import pytest
 from cases import few
@@ -19,7 +20,7 @@ from tenure import registry
 from tenure.errors import InputError
 from tenure.jobs.compose import compose_settings
 from tenure.jobs.console import terminal
-from tenure.jobs.ending import disk_fault, missing_package
+from tenure.jobs.ending import disk_fault, memory_fault, missing_package
 from tenure.registry import manifest
 
 
@@ -59,6 +60,18 @@ def test_a_disk_that_takes_no_more_is_found_wherever_it_surfaces(error: Exceptio
     outer.__cause__ = error
     assert disk_fault(outer) == disk_fault(error)
     assert disk_fault(ValueError("no such thing")) is None
+
+
+def test_a_log_beyond_the_memory_of_its_engine_is_found_wherever_it_surfaces() -> None:
+    connection = duckdb.connect()
+    connection.execute("SET memory_limit = '1MB'; SET temp_directory = ''")
+    with pytest.raises(duckdb.OutOfMemoryException) as error:
+        connection.execute("SELECT list(range) FROM range(1_000_000)")
+    outer = ValueError("what a library makes of it")
+    outer.__cause__ = error.value
+    for each in (error.value, outer):
+        assert memory_fault(each) == "The log needs more memory than transactions.engine.memory_limit: raise it."
+    assert memory_fault(ValueError("no such thing")) is None
 
 
 def test_a_package_that_is_not_installed_is_named_wherever_it_is_missed() -> None:

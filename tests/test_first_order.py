@@ -42,7 +42,7 @@ def orders_of(*customers, least=0.0):
 # ---- orders
 
 
-def test_orders_of_a_log_are_the_same_in_memory_in_parts_and_compressed():
+def test_orders_of_a_log_are_the_same_in_memory_in_parts_and_compressed(monkeypatch):
     log = sales_log(
         ("a", 0, 10.0), ("a", 3, 30.0), ("a", 9, 20.0), ("b", 1, 10.0), ("c", 2, 0.0), ("c", 4, 8.0), ("d", 5, 10.0),
         ("e", 5, 12.0), ("e", 7, 0.0), ("e", 8, 0.05),
@@ -58,6 +58,10 @@ def test_orders_of_a_log_are_the_same_in_memory_in_parts_and_compressed():
     assert_array_equal(part[["first_order_value", *FADED]], faded[["first_order_value", *FADED]])
     assert faded[FADED[0]].tolist() == [1.5, 0.0, 1.0, 0.0, 1.0]
     assert faded[FADED[1]].tolist() == [35.0, 0.0, 8.0, 0.0, 0.05]
+    monkeypatch.setattr("tenure.rfm.customers.SHARE", 2)  # lists of two customers at once
+    shared = stream_summary(log, delta=0.5)
+    assert shared.count() == 5
+    pd.testing.assert_frame_equal(pd.concat(shared.parts()), part)
     one, other = CompressedSummary.of(summary).orders, compress(log, with_orders=True).orders
     for name in ("first", "starts", "amounts", "count"):
         assert_array_equal(getattr(one, name), getattr(other, name))

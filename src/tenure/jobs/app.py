@@ -26,7 +26,7 @@ from tenure.settings import shipped
 from tenure.text import shown
 
 from .compose import read_arguments, refusal
-from .ending import CLOSED, Ended, catch_signals, disk_fault, end_with_reader, missing_package
+from .ending import CLOSED, Ended, catch_signals, disk_fault, end_with_reader, memory_fault, missing_package
 from .keys import FaultError
 from .overrides import Reading
 from .result_file import KEY, SUFFIX, ResultFile
@@ -255,6 +255,9 @@ def _in_words(error: Exception, file: ResultFile) -> int:
 
     if (fault := disk_fault(error)) is not None:
         file.refuse(str(fault), fault.reason)
+        return REFUSED
+    if (full := memory_fault(error)) is not None:
+        file.refuse(full, Reason.BAD_LOG)
         return REFUSED
     if (lacking := missing_package(error)) is not None:
         file.refuse(lacking, Reason.PACKAGE_MISSING)

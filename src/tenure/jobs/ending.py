@@ -21,6 +21,7 @@ _DISK = {
     errno.EIO: ("input/output error", "disk i/o error"),
     errno.EROFS: ("read-only file system", "attempt to write a readonly database"),
 }
+ENGINE_FULL = "OutOfMemoryException"  # of DuckDB, which need not be imported here
 
 
 class Ended:
@@ -133,6 +134,13 @@ def disk_fault(error: BaseException) -> DiskFault | None:
         for code, words in _DISK.items():
             if number == code or any(word in text for word in words):
                 return _fault(code, cause)
+    return None
+
+
+def memory_fault(error: BaseException) -> str | None:
+    """Return the message for an error of the log's engine for want of memory; None of any other."""
+    if any(type(cause).__name__ == ENGINE_FULL for cause in _causes(error)):
+        return "The log needs more memory than transactions.engine.memory_limit: raise it."
     return None
 
 

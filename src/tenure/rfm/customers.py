@@ -20,6 +20,7 @@ from .window import EVERYONE, AcquisitionWindow, end_of, is_in_window, mark_left
 
 # Further columns that a log has of a customer, with their names in `per_customer`.
 HISTORY = {"first_purchase": "first_purchase", "last_purchase": "last", "historic_spend": "spend"}
+SHARE = 250_000  # customers whose lists of amounts are in memory at once
 PAID = "paid"  # a list of the amounts of paid purchase days, the first included
 
 
@@ -98,34 +99,32 @@ class StreamedSummary:
     """The customer summary in parts, sorted by id; it can be read more than once.
 
     Attributes:
-        table: the result of `summary_query`, cached by the engine.
+        table: the summary, stored by the engine.
         as_of: the end of observation.
         id_type: the type of the ids, which determines their order: integers are sorted by number.
         rows: the number of rows of a part.
-        delta: at which evidence on spend fades, for the columns `summary.FADED` from the list `PAID`; None: without.
     """
 
     table: Any
     as_of: date
     id_type: str = STRING
     rows: int = 250_000
-    delta: float | None = None
 
     def parts(self) -> Iterator[pd.DataFrame]:
         """Yield the summary part by part."""
         typed = self.table.mutate(customer_id=self.table["customer_id"].cast(self.id_type))
         for part in typed.order_by("customer_id").to_pyarrow_batches(chunk_size=self.rows):
             if part.num_rows:
-                yield part.to_pandas() if self.delta is None else with_faded(part, self.delta).to_pandas()
+                yield part.to_pandas()
 
     def count(self) -> int:
         """Count the customers."""
         return int(self.table.count().to_pyarrow().as_py())
 
 
-def with_faded(part: pa.RecordBatch, delta: float) -> pa.Table:
+def with_faded(part: pa.Table | pa.RecordBatch, delta: float) -> pa.Table:
     """Return a part of a summary with the columns `summary.FADED` in place of the list `PAID`."""
-    table = pa.table(part)
+    table = part if isinstance(part, pa.Table) else pa.table(part)
     for name, sums in zip(FADED, _orders(table, 0.0).faded(delta), strict=True):
         table = table.append_column(name, pa.array(sums))
     return table.drop_columns([PAID])
@@ -156,12 +155,30 @@ def stream_summary(
         window: the customers to include.
         id_type: the type of the ids (`transactions.choose_type`).
         further: columns of `HISTORY`.
-        delta: at which a model's evidence on spend fades, None where it does not; see `StreamedSummary`.
+        delta: at which a model's evidence on spend fades, for the columns `summary.FADED`; None where it does not.
     """
     last = end_of(transactions, end)
-    table = summary_query(transactions, last, window, further, with_orders=delta is not None).cache()
+    if delta is None:
+        table = summary_query(transactions, last, window, further).cache()
+    else:
+        table = _with_evidence(transactions, last, window, further, delta)
     refuse_nobody(int(table.count().to_pyarrow().as_py()), window)
-    return StreamedSummary(table, last, id_type, delta=delta)
+    return StreamedSummary(table, last, id_type)
+
+
+def _with_evidence(
+    transactions: Transactions, last: date, window: AcquisitionWindow, further: Sequence[str], delta: float
+) -> Any:
+    """Return the customer summary with the columns `summary.FADED`, stored share by share: lists of amounts are large.
+
+    The engine writes sums to disk where they exceed its memory, but not lists.
+    """
+    engine, stored = transactions.tables.sales.get_backend(), []
+    for share in transactions.shares(SHARE):
+        rows = summary_query(share, last, window, further, with_orders=True).to_pyarrow()
+        name = ibis.util.gen_name("tenure_summary")
+        stored.append(engine.create_table(name, with_faded(rows, delta), temp=True))
+    return ibis.union(*stored)
 
 
 def per_customer(

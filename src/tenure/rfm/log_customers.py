@@ -11,11 +11,10 @@ from typing import NamedTuple
 from ..summary import CustomerSummary
 from ..transactions import Transactions
 from .compressed import CompressedSummary
-from .customers import per_customer, summarize, summarize_any
+from .customers import SHARE, per_customer, summarize, summarize_any
 from .merged import merge
 from .window import EVERYONE, AcquisitionWindow, end_of, first_purchases_of, is_in_window, refuse_nobody
 
-SHARE = 250_000  # customers of a share
 PENDING = 16  # compressed shares in memory before they are merged
 
 

@@ -119,15 +119,3 @@ def test_code_of_earlier_sources_does_not_pile_up(tmp_path: Path) -> None:
     write(tmp_path, factor=3.0)
     run(tmp_path)
     assert len(list(tmp_path.rglob("*.nbc"))) == before > 0
-
-
-def test_numbas_configuration_is_not_changed() -> None:
-    code = """
-import numba, numba.core.caching as caching
-before = {key: repr(value) for key, value in vars(numba.config).items() if key.isupper()}
-locators = list(caching.CacheImpl._locator_classes), caching.FunctionCache._impl_class
-import tenure.scorer, tenure.fit
-assert before == {key: repr(value) for key, value in vars(numba.config).items() if key.isupper()}
-assert locators == (list(caching.CacheImpl._locator_classes), caching.FunctionCache._impl_class)
-"""
-    subprocess.run([sys.executable, "-c", code], check=True)

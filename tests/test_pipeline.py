@@ -1,7 +1,5 @@
 """Training from Python: the log in, the judged model out, no store, no output, no figures."""
 
-import subprocess
-import sys
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
@@ -169,9 +167,3 @@ def test_a_log_in_which_nobody_paid_again_is_refused_before_the_fit() -> None:
     with pytest.raises(FitError, match="repeat buyers paid for a repeat purchase"):
         pipeline.train(free, settings_of(), observer=listener)
     assert listener.received == []
-
-
-def test_the_pipeline_imports_neither_the_store_nor_figures() -> None:
-    script = "import sys, tenure.pipeline; print([name for name in ('mlflow', 'matplotlib') if name in sys.modules])"
-    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
-    assert done.stdout == "[]\n"

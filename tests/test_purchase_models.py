@@ -3,6 +3,7 @@
 A new model adds an entry to `EXAMPLES` and, where the literature has one, to `PUBLISHED`.
 """
 
+import functools
 import inspect
 import warnings
 from dataclasses import replace
@@ -205,11 +206,16 @@ def test_purchase_and_spend_models_share_no_parameter():
     assert not of_purchases & {parameter for spec in spend.MODELS.values() for parameter in spec.parameters}
 
 
+@functools.cache
+def _fit_settings(prior):
+    """Compose once for all models: it takes longer than the test."""
+    return compose_settings("train", [f"fit/priors={prior}"]).fit
+
+
 @every_model
 @pytest.mark.parametrize("prior", ["weak", "vague"])
 def test_priors_exist(name, prior):
-    settings = compose_settings("train", [f"fit/priors={prior}"]).fit
-    assert list(settings.priors_of(name)) == list(ALL[name].quantities)
+    assert list(_fit_settings(prior).priors_of(name)) == list(ALL[name].quantities)
 
 
 @every_model

@@ -359,14 +359,12 @@ def test_a_job_without_pyspark_says_what_to_install(monkeypatch: pytest.MonkeyPa
         engine_of(settings, None, None, (), None)
 
 
-def test_only_the_api_that_spark_connect_has_is_used_and_nothing_else_imports_spark() -> None:
+def test_only_the_api_that_spark_connect_has_is_used() -> None:
     root = Path(tenure.__file__).parent
     texts = {path: path.read_text() for path in root.rglob("*.py")}
     ours = [text for path, text in texts.items() if path.parent == root / "spark"]
     assert ours
     assert not [text for text in ours if re.search(r"sparkContext|SparkContext|\.rdd\b|\._j|spark_udf", text)]
-    code = "import sys, tenure.jobs.scoring; assert 'tenure.spark' not in sys.modules"  # MLflow imports pyspark itself
-    subprocess.run([sys.executable, "-c", code], check=True)
 
 
 @pytest.mark.parametrize(

@@ -47,7 +47,7 @@ class Engine(Backend):  # type: ignore[misc]
 
 
 def _shape(root: Node) -> tuple[Hashable, tuple[str, ...]]:
-    """Return all that the SQL of a query depends on, but for generated names; and these, in the order of their nodes."""
+    """Return all that the SQL of a query depends on but for generated names, and these names in order."""
     places, nodes, names = dict[int, int](), list[Hashable](), list[str]()
 
     def visit(value: Any) -> Any:

@@ -47,9 +47,16 @@ class Orders:
     @classmethod
     def of(cls, first: Floats, paid: Sequence[Sequence[float]], least: float) -> Orders:
         """Return the orders of customers with these first orders (0 for none) and paid days, the first included."""
-        lists = [np.asarray(days, np.float64)[int(order > 0) :] for order, days in zip(first, paid, strict=True)]
-        starts = np.append(0, np.cumsum([days.size for days in lists], dtype=np.int64)).astype(np.int64)
-        return cls(first, starts, np.concatenate([*lists, np.empty(0)]), np.ones(first.size, np.int64), least)
+        number = np.array([len(days) for days in paid], np.int64)
+        return cls.of_days(first, number, np.concatenate([*paid, np.empty(0)]), least)
+
+    @classmethod
+    def of_days(cls, first: Floats, number: npt.NDArray[np.integer], amounts: Floats, least: float) -> Orders:
+        """Return the same from the number of paid days of each customer, and the days of one after those of another."""
+        is_paid, kept = (first > 0) & (number > 0), np.ones(amounts.size, np.bool_)
+        kept[(np.cumsum(number) - number)[is_paid]] = False
+        starts = np.append(0, np.cumsum(number - is_paid, dtype=np.int64)).astype(np.int64)
+        return cls(first, starts, amounts[kept], np.ones(first.size, np.int64), least)
 
     @classmethod
     def joined(cls, several: Sequence[Orders]) -> Orders:

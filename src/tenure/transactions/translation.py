@@ -14,9 +14,10 @@ import ibis.expr.operations as ops
 from ibis.backends import BaseBackend
 from ibis.backends.duckdb import Backend
 from ibis.expr.operations.core import Node
+from ibis.formats import TableProxy
 
 GENERATED = re.compile(r"ibis_\w+_[a-z2-7]{26}")  # what `ibis.util.gen_name` returns
-MOST = 1_000  # texts in memory; beyond, all are forgotten
+MOST = 200  # texts in memory; beyond, all are forgotten
 _texts: dict[Hashable, tuple[str, tuple[str, ...]]] = {}  # by shape, with the generated names in the text
 
 
@@ -28,11 +29,12 @@ class Engine(Backend):  # type: ignore[misc]
         if any(value is not None for value in options.values()):
             return str(super().compile(expr, **options))
         shape, names = _shape(expr.as_table().op())
-        if shape not in _texts:
+        known = _texts.get(shape)
+        if known is None:
             if len(_texts) >= MOST:
                 _texts.clear()
-            _texts[shape] = super().compile(expr), names
-        text, before = _texts[shape]
+            known = _texts[shape] = super().compile(expr), names
+        text, before = known
         new = dict(zip(before, names, strict=True))
         return GENERATED.sub(lambda name: new.get(name[0], name[0]), text)
 
@@ -42,7 +44,7 @@ class Engine(Backend):  # type: ignore[misc]
             return super().create_table(name, obj, schema=schema, **options)
         table = super().create_table(name, schema=schema or obj.schema(), temp=True)
         self._run_pre_execute_hooks(obj)
-        self.raw_sql(f"INSERT INTO temp.main.{name} {self.compile(obj)}")
+        self.raw_sql(f'INSERT INTO temp.main."{name}" {self.compile(obj)}')
         return table
 
 
@@ -64,7 +66,7 @@ def _shape(root: Node) -> tuple[Hashable, tuple[str, ...]]:
             return tuple(map(visit, value))
         if isinstance(value, Mapping):
             return tuple((key, visit(part)) for key, part in value.items())
-        return None if isinstance(value, BaseBackend) else value
+        return None if isinstance(value, BaseBackend | TableProxy) else value  # a text depends on neither
 
     visit(root)
     return tuple(nodes), tuple(names)

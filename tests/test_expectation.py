@@ -14,9 +14,9 @@ from scipy.integrate import quad
 
 from tenure.posterior import Posterior
 from tenure.purchase.bg_nbd.intensity import (
-    EQUATIONS,
     PANELS,
     POINTS,
+    ROOM,
     fall_scale,
     integrate_undiscounted,
     panels_to,
@@ -170,7 +170,7 @@ def test_an_integral_that_ends_beside_the_edge_of_a_panel_needs_no_further_one()
     for edge in (1.0, 3.0, 7.0, 1023.0):
         for reach in (np.nextafter(edge, 0.0), edge, np.nextafter(edge, 1e9), edge * (1 + 1e-15)):
             panels, table = int(panels_to(reach, scale)), np.full((PANELS, 1, POINTS), np.nan)
-            tabulate(A, a, c, panels, 0, table, 0, np.empty(2), np.empty((EQUATIONS, EQUATIONS + 1)))
+            tabulate(A, a, c, panels, 0, table, 0, np.empty(2), np.empty(ROOM))
             ends, total = np.array([reach * scale]), np.empty((1, 1))
             integrate_undiscounted(ends, 1.0, scale, table, 0, panels, prepare(ends, 0.0), total)
             right = quad(lambda z: float(mpmath.hyp2f1(A, a, c, -z)), 0.0, ends[0], epsabs=0.0, epsrel=1e-11)[0]

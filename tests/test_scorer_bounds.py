@@ -12,7 +12,7 @@ from populations import BOUNDS, PARAMETERS, PURCHASE_MODELS, RATE_BOUNDS, SPEND_
 
 from tenure.fit.run import FitError, population
 from tenure.posterior import Posterior
-from tenure.purchase.bg_nbd.intensity import EQUATIONS, POINTS, fall_scale, panels_to, tabulate
+from tenure.purchase.bg_nbd.intensity import POINTS, ROOM, fall_scale, panels_to, tabulate
 from tenure.purchase.bg_nbd.scoring import purchases_if_active
 from tenure.scorer import COLUMNS, Scorer
 
@@ -241,7 +241,7 @@ def test_what_is_left_out_of_a_table_does_not_depend_on_how_it_was_extended() ->
     A, a, c = 1e6, 1e4, 1e4 + 1e-3
     needed = panels_to(1e6, fall_scale(A, a, c))
     once, twice = np.empty((2, needed, 1, POINTS))
-    ends, room = np.empty(2), np.empty((EQUATIONS, EQUATIONS + 1))
+    ends, room = np.empty(2), np.empty(ROOM)
     tabulate(A, a, c, needed, 0, once, 0, np.empty(2), room)
     for start, stop in ((0, 3), (3, 12), (12, needed)):
         tabulate(A, a, c, stop, start, twice, 0, ends, room)

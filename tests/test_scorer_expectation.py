@@ -14,9 +14,9 @@ import pytest
 from cases import few
 
 from tenure.purchase.bg_nbd.intensity import (
-    EQUATIONS,
     PANELS,
     POINTS,
+    ROOM,
     fall_scale,
     panels_to,
     polynomial,
@@ -102,7 +102,7 @@ def tabulated_to(reach: float, A: float, a: float, c: float) -> tuple[np.ndarray
     scale = float(fall_scale(A, a, c))
     needed = panels_to(reach, scale)
     table = np.empty((needed, 1, POINTS))
-    tabulate(A, a, c, needed, 0, table, 0, np.empty(2), np.empty((EQUATIONS, EQUATIONS + 1)))
+    tabulate(A, a, c, needed, 0, table, 0, np.empty(2), np.empty(ROOM))
     return table, scale
 
 
@@ -224,7 +224,7 @@ def test_a_table_is_the_same_however_it_came_to_reach_so_far() -> None:
     for case in wide_cases(13, 100):
         A, c, most = case.r + case.x + 1.0, case.a + case.b + case.x, 14
         whole, grown = np.empty((most, 2, POINTS)), np.empty((most, 2, POINTS))
-        room, edges = np.empty((EQUATIONS, EQUATIONS + 1)), np.empty(2)
+        room, edges = np.empty(ROOM), np.empty(2)
         for done, needed in itertools.pairwise((0, 1, 2, 5, 6, 9, most)):
             tabulate(A, case.a, c, needed, done, grown, 1, edges, room)
         tabulate(A, case.a, c, most, 0, whole, 1, np.empty(2), room)

@@ -60,7 +60,8 @@ class LogCustomers:
     @cached_property
     def are_many(self) -> bool:
         """Return whether there are more than one table may have."""
-        return self.most is not None and self.count > self.most
+        # A log has no more customers than rows, which are counted already.
+        return self.most is not None and self.transactions.rows > self.most and self.count > self.most
 
     @cached_property
     def sampled(self) -> Transactions:

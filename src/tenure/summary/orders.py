@@ -50,7 +50,7 @@ class Orders:
 
         Customer i's paid days, the first order included, are `paid[starts[i]:starts[i + 1]]`.
         """
-        has_first = first > 0
+        has_first = (first > 0) & (np.diff(starts) > 0)
         is_repeat = np.ones(paid.size, dtype=bool)
         is_repeat[starts[:-1][has_first]] = False
         return cls(first, _starts(np.diff(starts) - has_first), paid[is_repeat], np.ones(first.size, np.int64), least)

@@ -15,10 +15,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import duckdb
-import ibis
 
 from . import files
 from .fault import EngineFullError, TransactionsError, first_few, paste
+from .translation import Engine
 
 if TYPE_CHECKING:
     from tenure.settings import EngineSettings, TransactionsSettings
@@ -44,7 +44,7 @@ def connect(engine: EngineSettings) -> tuple[Any, Path]:
     """Start DuckDB in a temporary folder, with the memory limit of the settings."""
     folder = working_folder(engine)
     threads = {} if engine.threads is None else {"threads": engine.threads}
-    connection = ibis.duckdb.connect(
+    connection = Engine().connect(
         Path(folder.name) / "log.duckdb",
         memory_limit=engine.memory_limit,
         temp_directory=folder.name,

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from ...caching import njit
 from ..horizon import Floats, fractions
-from .intensity import EQUATIONS, PANELS, POINTS, fall_scale, integrate, integrate_undiscounted, panels_to, tabulate
+from .intensity import PANELS, POINTS, ROOM, fall_scale, integrate, integrate_undiscounted, panels_to, tabulate
 
 KEPT_X = 64  # how many x have tables of their own, at most
 KEPT_NUMBERS = 2**21  # of tables of up to USUAL_PANELS panels: 16 MiB
@@ -45,7 +45,7 @@ class Workspace(NamedTuple):
         panels: how many panels each draw's table has, shape (KEPT_X, draws).
         kept: whose tables these are, shape (KEPT_X,); -1 for nobody's.
         log_odds: `log_dropout_odds` of the last x, shape (draws,).
-        room: for the linear equations of a panel.
+        room: for the solutions of a panel.
     """
 
     intensities: Floats
@@ -60,8 +60,8 @@ def allocate(draws: int) -> Workspace:
     """Return an empty workspace."""
     some = max(1, min(KEPT_X, KEPT_NUMBERS // (draws * POINTS * USUAL_PANELS)))
     intensities, edges = np.empty((some, PANELS, draws, POINTS)), np.empty((some, draws, 2))
-    room = np.empty((EQUATIONS, EQUATIONS + 1))
-    return Workspace(intensities, edges, np.zeros((some, draws), np.int64), np.full(some, -1.0), np.empty(draws), room)
+    panels, kept = np.zeros((some, draws), np.int64), np.full(some, -1.0)
+    return Workspace(intensities, edges, panels, kept, np.empty(draws), np.empty(ROOM))
 
 
 def prepare(ends: Floats, delta: float) -> tuple[Floats, Floats, Floats]:

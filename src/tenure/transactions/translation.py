@@ -29,13 +29,13 @@ class Engine(Backend):  # type: ignore[misc]
         if any(value is not None for value in options.values()):
             return str(super().compile(expr, **options))
         shape, names = _shape(expr.as_table().op())
-        known = _texts.get(shape)
-        if known is None:
+        remembered = _texts.get(shape)
+        if remembered is None:
             if len(_texts) >= MOST:
                 _texts.clear()
-            known = _texts[shape] = super().compile(expr), names
-        text, before = known
-        new = dict(zip(before, names, strict=True))
+            remembered = _texts[shape] = super().compile(expr), names
+        text, old = remembered
+        new = dict(zip(old, names, strict=True))
         return GENERATED.sub(lambda name: new.get(name[0], name[0]), text)
 
     def create_table(self, name: str, /, obj: Any = None, *, schema: Any = None, **options: Any) -> Any:

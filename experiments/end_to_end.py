@@ -1,9 +1,9 @@
 """Score the customers of a log of a hundred million purchases: seconds, CPU seconds and peak memory of each stage.
 
 Simulates a log of heavy buyers over two years, fits a model to the log of a hundredth as many customers, and runs
-`tenure-score` with the default draws, from the log to a folder of parts, in a process of its own. Then the floors, in
-the same place: a bare DuckDB query from the log to summaries, which checks nothing and is given 4 GB, and the parts read
-and written once more. The floor of scoring is the scorer's own time in the job. Two hours on two cores, and 20 GB of disk:
+`tenure-score` from the log to a folder of parts, in a process of its own. Then the floors, in the same place: a bare
+DuckDB query from the log to summaries, which checks nothing and is given 4 GB, and the parts read and written once
+more. The floor of scoring is the scorer's own time in the job. 20 GB of disk:
 
     uv run python experiments/end_to_end.py [--customers 9500000] [--draws 1000] [--memory 2GB] [--folder FOLDER]
 """

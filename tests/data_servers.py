@@ -1,4 +1,7 @@
-"""Servers that hold data, on loopback: PostgreSQL and moto's S3, in processes that tests end by their ids."""
+"""Servers that hold data, on loopback: PostgreSQL and moto's S3, in processes that tests end by their ids.
+
+`Gate` is a server before S3's, at which a test can stop a job while it writes.
+"""
 
 import importlib.util
 import os
@@ -6,14 +9,19 @@ import shutil
 import socket
 import subprocess
 import sys
+import threading
 import time
 import urllib.request
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from glob import glob
+from http.client import HTTPConnection
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from urllib.parse import urlsplit
 
 START = 120  # seconds, on a busy machine
+LENGTHS = ("connection", "expect", "transfer-encoding", "content-length")  # headers of one connection
 MOTO = "moto[server,s3]>=5.1,<6"
 
 
@@ -100,6 +108,87 @@ def s3() -> Iterator[dict[str, str]]:
     finally:
         server.terminate()
         server.wait(30)
+
+
+class Gate(ThreadingHTTPServer):
+    """A server that hands requests on to another one, and keeps those that write an object whose key has a text.
+
+    Attributes:
+        kept: the text; empty: nothing is kept.
+        reached: set by the first request that is kept.
+    """
+
+    daemon_threads = True
+
+    def __init__(self, address: str) -> None:
+        super().__init__(("127.0.0.1", 0), _Handed)
+        self.behind = urlsplit(address).netloc
+        self.kept, self.reached, self.closed = "", threading.Event(), threading.Event()
+
+    @property
+    def address(self) -> str:
+        return f"http://127.0.0.1:{self.server_port}"
+
+    def handle_error(self, request: object, client_address: object) -> None:
+        """Say nothing of clients that are killed."""
+
+
+class _Handed(BaseHTTPRequestHandler):
+    """A request that is handed on."""
+
+    protocol_version = "HTTP/1.1"
+    server: Gate
+
+    def _hand_on(self) -> None:
+        body = self._body()
+        if self.server.kept and self.server.kept in self.path and self.command in ("PUT", "POST", "DELETE"):
+            self.server.reached.set()
+            self.server.closed.wait()
+            self.close_connection = True
+            return
+        with closing(HTTPConnection(self.server.behind, timeout=60)) as connection:
+            headers = {name: value for name, value in self.headers.items() if name.lower() not in LENGTHS}
+            connection.request(self.command, self.path, body, headers)
+            answer = connection.getresponse()
+            content = answer.read()
+        self.send_response_only(answer.status, answer.reason)
+        for name, value in answer.getheaders():
+            if name.lower() not in LENGTHS:
+                self.send_header(name, value)
+        length = answer.getheader("Content-Length") if self.command == "HEAD" else str(len(content))
+        self.send_header("Content-Length", length or "0")
+        self.end_headers()
+        self.wfile.write(content)
+
+    def _body(self) -> bytes:
+        if self.headers.get("Transfer-Encoding", "").lower() != "chunked":
+            return self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        chunks = []
+        while size := int(self.rfile.readline().partition(b";")[0], 16):
+            chunks.append(self.rfile.read(size))
+            self.rfile.readline()
+        while self.rfile.readline().strip():  # what follows the last chunk
+            pass
+        return b"".join(chunks)
+
+    do_GET = do_HEAD = do_PUT = do_POST = do_DELETE = _hand_on  # noqa: N815 (names of the library)
+
+    def log_message(self, format: str, *args: object) -> None:
+        """Say nothing."""
+
+
+@contextmanager
+def gate(address: str) -> Iterator[Gate]:
+    """Run a gate before the server at an address."""
+    with Gate(address) as server:
+        thread = threading.Thread(target=server.serve_forever, daemon=True)
+        thread.start()
+        try:
+            yield server
+        finally:
+            server.closed.set()
+            server.shutdown()
+            thread.join()
 
 
 def _answers(address: str) -> bool:

@@ -147,6 +147,12 @@ def test_a_missing_extension_names_its_package(monkeypatch: pytest.MonkeyPatch) 
         ),
         ('IO Error: Unable to connect: FATAL:  password authentication failed for user "ann"', 5, "PGPASSWORD"),
         ('IO Error: Unable to connect: FATAL:  database "shop" does not exist', 2, "no database 'shop'"),
+        (
+            'IO Error: Unable to connect: definition of service "shop" not found',
+            2,
+            "has the service 'shop' (PGSERVICE)",
+        ),
+        ('IO Error: Unable to connect: service file "/s.conf" not found', 2, "no file '/s.conf' of services"),
         ("Invalid Input Error: Table x does not contain any columns.", 2, "no such table"),
         ("IO Error: ERROR:  permission denied for table sales", 2, "GRANT SELECT"),
         ("IO Error: server closed the connection unexpectedly", 5, "was lost"),
@@ -253,7 +259,9 @@ def test_the_manifest_of_a_folder_in_s3_is_removed_first_and_written_last(
     bucket.steps.clear()
     folder_in(bucket).publish(parts, manifest)
     written = [f"lake/out/{part.name}" for part in parts]
-    assert bucket.steps == [*(f"put {path}" for path in written), "put lake/out/_tenure/manifest.json"]
+    marked = ["put lake/out/_tenure/unfinished", "delete lake/out/_tenure/unfinished"]  # by it a rerun knows the folder
+    puts = [f"put {path}" for path in (*written, "lake/out/_tenure/manifest.json")]
+    assert bucket.steps == [marked[0], *puts, marked[1]]
     with pytest.raises(PlaceError, match="restart=true"):
         folder_in(bucket).claim("two", restart=False)
     again = folder_in(bucket)
@@ -265,11 +273,34 @@ def test_the_manifest_of_a_folder_in_s3_is_removed_first_and_written_last(
     other.claim("two", restart=True)
     bucket.steps.clear()
     other.publish(parts[:1], manifest)
-    assert bucket.steps[:2] == ["delete lake/out/_tenure/manifest.json", f"delete {written[1]}"]
-    assert bucket.steps[-1] == "put lake/out/_tenure/manifest.json"
+    assert bucket.steps[:3] == [marked[0], "delete lake/out/_tenure/manifest.json", f"delete {written[1]}"]
+    assert bucket.steps[-2:] == ["put lake/out/_tenure/manifest.json", marked[1]]
     bucket.objects = {"lake/out/sales.csv": b""}
     with pytest.raises(PlaceError, match=r"has other objects, such as 'sales\.csv'"):
         folder_in(bucket).require_writable()
+
+
+@pytest.mark.parametrize("steps", range(1, 6))
+def test_a_folder_in_s3_whose_scoring_was_killed_at_any_step_is_continued(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, steps: int
+) -> None:
+    monkeypatch.setattr(objects, "file_system", lambda: None)
+    whole, killed = Bucket(), Bucket()
+    parts = [tmp_path / f"part-0000{number}.parquet" for number in range(2)]
+    for part in parts:
+        part.write_bytes(part.name.encode())
+    (tmp_path / "manifest.json").write_text(json.dumps({"job": "one"}))
+    folder_in(whole).publish(parts, tmp_path / "manifest.json")
+    for step in whole.steps[:steps]:
+        path = step.partition(" ")[2]
+        killed.objects[path] = whole.objects.get(path, b"")
+        if step.startswith("delete"):
+            del killed.objects[path]
+    folder = folder_in(killed)
+    folder.require_writable()
+    folder.claim("one", restart=False)
+    folder.publish(parts, tmp_path / "manifest.json")
+    assert killed.objects == whole.objects
 
 
 def test_an_unreachable_place_has_an_exit_code_of_its_own() -> None:

@@ -82,22 +82,18 @@ LOGS = {
 }
 
 
-@needs_spark
-@pytest.mark.slow
-@pytest.mark.parametrize("name", LOGS)
-def test_a_log_on_spark_has_the_summary_and_the_lines_of_this_machine(session: Any, tmp_path: Path, name: str) -> None:
+def assert_same_log(session: Any, overrides: list[str], folder: Path) -> AccountedLog:
+    """Check that a log on Spark has the summary and the account of this machine, to the bit; return the account."""
     from tenure import spark
 
-    change, overrides = LOGS[name]
-    path = tmp_path / "log.parquet"
-    change(shop()).to_parquet(path, index=False)
-    settings = compose_settings("score", [f"transactions.path={path}", *overrides]).transactions
-    here, there = read(settings), spark.read_log(session, settings, tmp_path)
-    last, id_type = rfm.end_of(here, None), choose_type(here, None)
-    assert (rfm.end_of(there, None), choose_type(there, None)) == (last, id_type)
+    job = compose_settings("score", overrides)
+    settings, end = job.transactions, job.rfm.end
+    here, there = read(settings, end=end), spark.read_log(session, settings, folder, end)
+    last, id_type = rfm.end_of(here, end), choose_type(here, None)
+    assert (rfm.end_of(there, end), choose_type(there, None)) == (last, id_type)
     local = pd.concat(rfm.stream_summary(here, last, id_type=id_type, further=FURTHER).parts(), ignore_index=True)
     options = {"id_type": id_type, "further": FURTHER, "with_orders": True}
-    frame = spark.summarize_log(session, there, last, tmp_path, **options).toArrow().to_pandas()
+    frame = spark.summarize_log(session, there, last, folder, **options).toArrow().to_pandas()
     frame = frame.sort_values("customer_id", ignore_index=True)
     pd.testing.assert_frame_equal(frame[local.columns], local, check_exact=True, check_dtype=False)
     paid = rfm.summary_query(here, last, with_orders=True).select("customer_id", "paid").to_pandas()
@@ -108,6 +104,17 @@ def test_a_log_on_spark_has_the_summary_and_the_lines_of_this_machine(session: A
     assert theirs.unscored == ours.unscored
     share = pytest.approx(ours.identities.largest_share, rel=1e-12)  # a sum of floats
     assert replace(theirs.identities, largest_share=share) == ours.identities
+    return ours
+
+
+@needs_spark
+@pytest.mark.slow
+@pytest.mark.parametrize("name", LOGS)
+def test_a_log_on_spark_has_the_summary_and_the_lines_of_this_machine(session: Any, tmp_path: Path, name: str) -> None:
+    change, overrides = LOGS[name]
+    path = tmp_path / "log.parquet"
+    change(shop()).to_parquet(path, index=False)
+    assert_same_log(session, [f"transactions.path={path}", *overrides], tmp_path)
 
 
 @needs_spark

@@ -19,6 +19,7 @@ from .errors import PlaceError, Words, error_of
 
 BLOCK = 1 << 23  # bytes
 SIGNS = "*?["
+UNFINISHED = "unfinished"  # marks the folder of a scoring that was killed, which the next one may continue
 CONNECT_SECONDS, ANSWER_SECONDS, ATTEMPTS = 10, 60, 3
 _UNREACHABLE = (
     "NETWORK_CONNECTION|curlCode|could ?n.t connect|timed? ?out|SERVICE_UNAVAILABLE|INTERNAL_FAILURE|SLOW_DOWN"
@@ -119,6 +120,7 @@ class ObjectFolder:
         self.store = file_system()
         self.path = "/".join(place.names).rstrip("/")
         self.manifest = f"{self.path}/{about}/{manifest}"
+        self.unfinished = f"{self.path}/{about}/{UNFINISHED}"
         self.is_same = False
 
     def require_writable(self) -> None:
@@ -152,19 +154,24 @@ class ObjectFolder:
     def publish(self, files: Sequence[Path], manifest: Path) -> None:
         """Write the files of the parts, remove those of other jobs, and write the manifest last.
 
-        The same job writes the same bytes, so its manifest stays.
+        The same job writes the same bytes, so its manifest stays. Without one, the object `UNFINISHED` is there.
         """
         names = {f"{self.path}/{file.name}": file for file in files}
         with in_words(self.place):
             there = [info.path for info in _files(self.store, self.path, recursive=True)]
+            if self.manifest not in there or not self.is_same:
+                self._put(self.unfinished, b"")
+                there = [self.unfinished, *there]
             if self.manifest in there and not self.is_same:
                 self.store.delete_file(self.manifest)
             for path in there:
-                if path not in names and path != self.manifest:
+                if path not in (*names, self.manifest, self.unfinished):
                     self.store.delete_file(path)
             for path, file in names.items():
                 self._put(path, file.read_bytes())
             self._put(self.manifest, manifest.read_bytes())
+            if self.unfinished in there:
+                self.store.delete_file(self.unfinished)
 
     def _put(self, path: str, content: bytes) -> None:
         with self.store.open_output_stream(path) as stream:

@@ -29,13 +29,15 @@ _REFUSED = (
 _READING: list[Words] = [
     (_REFUSED, True, "PostgreSQL refuses the connection: {reason}. It is that of PGUSER and PGPASSWORD."),
     ('database "([^"]*)" does not exist', False, "there is no database {0!r} (PGDATABASE)."),
+    ('definition of service "([^"]*)" not found', False, "no service file has the service {0!r} (PGSERVICE)."),
+    ('service file "([^"]*)" not found', False, "there is no file {0!r} of services (PGSERVICEFILE)."),
     ("unable to connect", True, "PostgreSQL cannot be reached: {reason}. Its address is that of PGHOST and PGPORT."),
     (_LOST, True, "the connection to PostgreSQL was lost, and nothing of it is kept: {reason}. Run the command again."),
     ("does not contain any columns", False, "there is no such table, or its schema is not the user's to see."),
     ("permission denied", False, "the user of PGUSER may not read it: {reason}. GRANT SELECT is enough."),
 ]
 _WRITING: list[Words] = [
-    *_READING[:4],
+    *_READING[:6],
     ("could not obtain lock", False, "another process is writing it. Wait for it to end."),
     ("permission denied|must be owner", False, "the user of PGUSER may not write it: {reason}."),
     ("already exists|duplicate key", False, "another process has just created it. Run the command again."),

@@ -100,8 +100,8 @@ def test_scores_in_s3_that_a_killed_scoring_was_replacing_have_no_manifest_until
         assert sum(before[name] != content for name, content in mixed.items()) == 3
         again = command("score", *other, folder=tmp_path)
         assert again.code == 0, again.err
-    expected = command("score", *other, "output=s3://lake/alone/", folder=tmp_path)
-    assert expected.code == 0, expected.err
+        expected = command("score", *other, "output=s3://lake/alone/", folder=tmp_path)
+        assert expected.code == 0, expected.err
     assert objects_of(bucket, "lake/replaced") == objects_of(bucket, "lake/alone")
 
 

@@ -7,10 +7,11 @@ A NAME is anything; PATH ends in .csv or .parquet. Settings are those of tenure-
 
 import logging
 import sys
+from types import SimpleNamespace
 
 from omegaconf import OmegaConf
 
-from tenure import registry
+from tenure import paths, registry
 from tenure.jobs import backtesting
 from tenure.jobs.compose import compose_settings
 
@@ -35,12 +36,20 @@ def main(arguments):
         name, _, path = log.partition("=")
         overrides = [*ORIGINS, f"transactions.path={path}", f"registry.run_name={name}", *others]
         settings = compose_settings("backtest", overrides)
-        rolling = backtesting.run(settings, OmegaConf.to_yaml(OmegaConf.structured(settings)))
-        results[name] = rolling
+        done = backtesting.run(settings, OmegaConf.to_yaml(OmegaConf.structured(settings)))
+        results[name] = read_tables(registry.evidence(done.run_id))
     for outcome in ("purchases", "spend"):
         print_totals(results, outcome)
     print_scores(results)
     print_wins(results)
+
+
+def read_tables(evidence):
+    """Read the tables of a backtest's run, and the sentences on baselines that win."""
+    totals, forecasts = evidence.table(paths.ROLLING_TOTALS), evidence.table(paths.ROLLING_FORECASTS)
+    lines = evidence.file(paths.ROLLING_WINS).read_text().splitlines()
+    has_wins = (forecasts["winner"] == forecasts["forecast"])[forecasts["forecast"] != "model"].any()
+    return SimpleNamespace(totals=totals, forecasts=forecasts, wins=lines if has_wins else [])
 
 
 def print_totals(results, outcome):

@@ -31,6 +31,7 @@ ONLINE_RETAIL = [
     "transactions.cancellations='^C(.*)'",
     "transactions.timezone=Europe/London",
 ]
+GAMMA_GAMMA = "fit.spend_model=gamma_gamma"
 SYNTHETIC = [
     "simulate.customers=20000",
     "simulate.start='2024-01-01'",
@@ -42,7 +43,7 @@ NEW = AcquisitionWindow(include_left_truncated=False)
 
 
 def settings_of(path, *more):
-    return compose_settings("train", [f"transactions.path={path}", "fit.method=laplace", *more])
+    return compose_settings("train", [f"transactions.path={path}", "fit.method=laplace", GAMMA_GAMMA, *more])
 
 
 def fitted(summary, settings):

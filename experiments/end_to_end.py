@@ -83,6 +83,8 @@ def clocked(function, stage, rows):
             row["seconds"] += time.perf_counter() - start
             row["cpu"] += time.process_time() - cpu
             row["peak"] = peak()
+            if stage != "of it the scorer":  # a part at a time
+                print(f"{stage}: {json.dumps(row)}", file=sys.stderr, flush=True)
 
     return run
 

@@ -40,8 +40,8 @@ def serve(path):
     from tenure.jobs.compose import compose_settings
     from tenure.scorer import Scorer
 
-    fit = getattr(package, "fit_models", None) or package.fit
-    summary_class = getattr(summaries, "CustomerSummary", None) or summaries.Rfm
+    fit = first_of(package, "fit_models", "fit")
+    summary_class = first_of(summaries, "CustomerSummary", "Rfm")
     summary, settings = summary_class.from_frame(pd.read_parquet(path)), compose_settings("train").fit
     for _ in sys.stdin:
         if not os.fork():
@@ -49,6 +49,11 @@ def serve(path):
             os._exit(0)
         if os.wait()[1]:
             sys.exit(1)
+
+
+def first_of(module, *names):
+    """Return what the module holds under the first of the names that it has."""
+    return next(vars(module)[name] for name in names if name in vars(module))
 
 
 def measure(fit, shipped, scorer_class, summary):

@@ -20,7 +20,7 @@ from .window import EVERYONE, AcquisitionWindow, end_of, is_in_window, mark_left
 
 # Further columns that a log has of a customer, with their names in `per_customer`.
 HISTORY = {"first_purchase": "first_purchase", "last_purchase": "last", "historic_spend": "spend"}
-SHARE = 250_000  # customers whose lists of amounts are in memory at once
+SHARE = 100_000  # customers whose lists of amounts are in memory at once
 PAID = "paid"  # a list of the amounts of paid purchase days, the first included
 
 

@@ -144,7 +144,7 @@ def panel(
 
 
 def test_margin_is_a_share_of_spend_and_totals_are_of_all_treated() -> None:
-    rows = measure(panel(lift=10.0), ["mail"], CampaignSettings(), 0.9, ["spend", "margin"]).set_index("outcome")
+    rows: Any = measure(panel(lift=10.0), ["mail"], CampaignSettings(), 0.9, ["spend", "margin"]).set_index("outcome")
     for name in ("effect", "effect_low", "effect_high", "mean", "total", "smallest_effect"):
         assert rows.loc["margin", name] == pytest.approx(0.5 * rows.loc["spend", name])
     assert rows.loc["margin", "p_value"] == pytest.approx(rows.loc["spend", "p_value"])
@@ -155,7 +155,7 @@ def test_margin_is_a_share_of_spend_and_totals_are_of_all_treated() -> None:
 
 
 def test_the_return_on_cost_is_margin_for_cost() -> None:
-    rows = measure(panel(lift=10.0), ["mail"], CampaignSettings(), 0.9, ["margin", "net"]).set_index("outcome")
+    rows: Any = measure(panel(lift=10.0), ["mail"], CampaignSettings(), 0.9, ["margin", "net"]).set_index("outcome")
     margin, net = rows.loc["margin"], rows.loc["net"]
     assert net["cost"] == pytest.approx(2.0)
     assert net["return_on_cost"] == pytest.approx(margin["effect"] / 2.0 - 1.0)
@@ -181,7 +181,7 @@ def test_several_arms_share_one_probability_of_an_error() -> None:
 
 def test_segments_are_judged_together() -> None:
     settings = CampaignSettings(segments=["place"])
-    rows = measure_segments(panel(lift=8.0), ["mail"], settings, 0.9, ["spend"])
+    rows: Any = measure_segments(panel(lift=8.0), ["mail"], settings, 0.9, ["spend"])
     assert list(rows["value"]) == ["north", "south"]
     part = panel(lift=8.0).query("place == 'north'")
     alone = measure(part, ["mail"], settings, 0.9, ["spend"]).iloc[0]

@@ -52,11 +52,11 @@ def test_each_customer_has_the_numbers_of_a_model_of_the_own_segment(
     decided: tuple[decide.Decisions, pd.DataFrame],
 ) -> None:
     """ads, mail, and shop, which is no segment of the model: a new one."""
-    _, rows = decided
+    rows: Any = decided[1]
     simulated = {"tier", "p_top_top", "p_top_middle", "acquisition_cost", "net_margin"}
     own = [name for name in rows.columns if name not in simulated]
     for place, channel in enumerate(("ads", "mail", "shop")):
-        _, alone = run(sales(), segmented().of_segment(place))
+        alone: Any = run(sales(), segmented().of_segment(place))[1]
         of_channel = rows["channel"] == channel
         assert of_channel.any()
         pd.testing.assert_frame_equal(rows.loc[of_channel, own], alone.loc[of_channel, own], rtol=1e-12)
@@ -66,7 +66,7 @@ def test_ceilings_are_by_segment_and_those_of_all_are_their_mixture(
     decided: tuple[decide.Decisions, pd.DataFrame],
 ) -> None:
     decisions, _ = decided
-    table = decisions.acquisition.query("horizon_days == 365").set_index("channel")
+    table: Any = decisions.acquisition.query("horizon_days == 365").set_index("channel")
     assert list(table.index) == ["all", "ads", "mail", "shop"]
     assert table["population"].to_dict() == {"all": "all", "ads": "ads", "mail": "mail", "shop": NEW_SEGMENT}
     assert table["customers"].to_dict() == {"all": 6, "ads": 3, "mail": 2, "shop": 1}
@@ -157,7 +157,7 @@ def test_single_customers_of_a_mixture_are_of_its_populations_in_proportion() ->
 def test_a_model_without_segments_has_one_ceiling_for_all_channels_and_says_so() -> None:
     costs = AcquisitionCostSettings(channel="channel", costs={"ads": 4.0})
     decisions, _ = run(sales(), acquisition=costs)
-    table = decisions.acquisition.query("horizon_days == 365")
+    table: Any = decisions.acquisition.query("horizon_days == 365")
     assert table["channel"].tolist() == ["ads", "mail", "shop"]
     assert set(table["population"]) == {"all"}
     assert table["clv"].nunique() == 1

@@ -36,7 +36,8 @@ def read_text(folder: Path, text: str | bytes, name: str = "log.csv", **changes:
 
 
 def rows(log: Transactions) -> list[tuple[str, str, float]]:
-    return [(row.customer_id, str(row.date.date()), row.amount) for row in purchases(log).itertuples()]
+    bought: Any = purchases(log)
+    return [(row.customer_id, str(row.date.date()), row.amount) for row in bought.itertuples()]
 
 
 def faults(path: Path | str, **changes: Any) -> str:

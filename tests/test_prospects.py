@@ -340,7 +340,7 @@ def test_past_months_are_those_of_the_log(small: decide.Decisions) -> None:
 
 def test_the_forecast_adds_up_to_the_horizon_s_scores(small: decide.Decisions) -> None:
     table = small.prospects.forecast
-    ahead = table[table["is_forecast"]].groupby("customers")[["purchases", "revenue", "discounted_margin"]].sum()
+    ahead: Any = table[table["is_forecast"]].groupby("customers")[["purchases", "revenue", "discounted_margin"]].sum()
     assert ahead.loc["present", "discounted_margin"] == pytest.approx(small.worth.sums["clv"], rel=2e-3)
     np.testing.assert_allclose(ahead.loc["all"], ahead.loc["present"] + ahead.loc["new"], rtol=1e-9)
     new = table[table["is_forecast"] & (table["customers"] == "new")]
@@ -375,7 +375,7 @@ def test_churn_is_silence_in_windows_that_end_with_the_log() -> None:
 def test_worth_of_tiers_and_cohorts_is_that_of_the_base(small: decide.Decisions) -> None:
     table = small.prospects.equity
     main = table[(table["margin"] == 0.5) & (table["discount_rate"] == 0.1)]
-    sums = main.groupby(["group", "horizon_days"])["clv"].sum().unstack(0)
+    sums: Any = main.groupby(["group", "horizon_days"])["clv"].sum().unstack(0)
     np.testing.assert_allclose(sums["tier"], sums["present"], rtol=2e-3)
     np.testing.assert_allclose(sums["cohort"], sums["present"], rtol=2e-3)
     np.testing.assert_allclose(sums["all"], sums["present"] + sums["future"], rtol=1e-9)

@@ -92,7 +92,7 @@ def log(rows: list[Row], *, orders: bool = True, **changes: Any) -> Transactions
 
 
 def found_purchases(log: Transactions, until: int) -> dict[tuple[str, int], int]:
-    table = purchases(log, FIRST + timedelta(until))
+    table: Any = purchases(log, FIRST + timedelta(until))
     return {(row.customer_id, (row.date.date() - FIRST).days): round(row.amount * 100) for row in table.itertuples()}
 
 

@@ -273,7 +273,7 @@ def test_predictive_intervals_cover_what_they_say(purchases: str, chances: int) 
 def test_totals_come_from_joint_draws(scorer: Scorer, summaries: pd.DataFrame, table: pd.DataFrame) -> None:
     """T-46: summed customers' intervals are wrong by orders of magnitude."""
     scores = scorer.score(summaries)
-    totals = scores.totals.table(0.9)
+    totals: Any = scores.totals.table(0.9)
     assert totals.loc["clv", "expected"] == pytest.approx(table["clv"].sum(), rel=1e-12)
     assert totals.loc["purchases", "expected"] == pytest.approx(table["expected_purchases"].sum(), rel=1e-12)
     futures = scorer.simulate(summaries)

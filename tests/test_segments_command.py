@@ -1,6 +1,7 @@
 """Segments end to end: a simulated log whose channels differ, trained on, scored and reported by the commands."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -34,7 +35,7 @@ def segmented(tmp_path_factory: pytest.TempPathFactory) -> Ran:
 def test_a_training_values_a_new_customer_of_each_segment(segmented: Ran) -> None:
     assert segmented.code == 0, segmented.err + segmented.out
     (path,) = segmented.folder.rglob("new_customer/by_segment.csv")
-    table = pd.read_csv(path).set_index("segment")
+    table: Any = pd.read_csv(path).set_index("segment")
     assert table.loc["mail", "clv"] > 2 * table.loc["ads", "clv"]
     assert table.index[-1] == "(another segment)"
     assert "fair" not in table.index  # 15 customers

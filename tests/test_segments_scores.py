@@ -1,6 +1,7 @@
 """Segments in scores, in the registered model's signature, and by the Python API."""
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -213,7 +214,7 @@ def test_a_model_with_segments_is_fitted_scored_saved_and_loaded(tmp_path):
     words = {"segments": ["channel"], "method": "laplace", "draws": 250, "joint_draws": 200}
     clv = tenure.CLV(**words, compare_segments=True).fit(log)
     scores = clv.score(by=["channel"])
-    new = clv.new_customers(horizon_days=180).set_index("segment")
+    new: Any = clv.new_customers(horizon_days=180).set_index("segment")
     assert new.loc["mail", "clv"] > 2 * new.loc["ads", "clv"]
     assert new.loc["ads", "clv_apart"] < new.loc["ads", "clv_pooled"] < new.loc["mail", "clv_apart"]
     assert clv.new_customer(segment=["mail"]).table()["clv"][0] > clv.new_customer().table()["clv"][0]

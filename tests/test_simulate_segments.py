@@ -1,6 +1,7 @@
 """Synthetic logs whose segments differ in truth."""
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -32,7 +33,7 @@ def test_segments_with_effects_differ_by_their_factors():
     log, truth = drawn(replace(PLAIN, effects=EFFECTS))
     channel = log.groupby("customer_id")["channel"].first()
     land = log.groupby("customer_id")["land"].first()
-    by_channel = truth.groupby(channel).mean(numeric_only=True)
+    by_channel: Any = truth.groupby(channel).mean(numeric_only=True)
     assert by_channel.loc["mail", "rate"] / by_channel.loc["ads", "rate"] == pytest.approx(3.0, rel=0.15)
     assert by_channel.loc["mail", "mean_spend"] / by_channel.loc["ads", "mean_spend"] == pytest.approx(2.0, rel=0.1)
     dropout = truth.groupby(land)["dropout"].mean()

@@ -1,6 +1,7 @@
 """What a base comes to: the scorer's own totals, and who is in it."""
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -26,7 +27,8 @@ def _outlook(scores: Scores, summaries: pd.DataFrame, drift: Drift) -> dict[str,
 def test_totals_are_the_scorers_and_a_world_that_does_not_change_adjusts_nothing(
     scores: Scores, summaries: pd.DataFrame
 ) -> None:
-    found, totals = _outlook(scores, summaries, STEADY), scores.totals.table(0.8)
+    found = _outlook(scores, summaries, STEADY)
+    totals: Any = scores.totals.table(0.8)
     for total in ("purchases", "clv"):
         for end, value in totals.loc[total].items():
             assert found[f"{total}.{end}"] == value
@@ -59,8 +61,8 @@ def test_totals_are_adjusted_by_the_factor_of_their_own_horizon_and_outcome(
     drifts = Drifts(STEADY, {"spend": {180: twice}})
     for days, doubled in ((180, 2.0), (365, 1.0)):
         scores = Scorer(posterior).score(summaries, horizon_days=days)
-        found = adjusted_totals(scores.totals, drifts, scores.params)
-        plain = adjusted_totals(scores.totals, Drifts(STEADY), scores.params)
+        found: Any = adjusted_totals(scores.totals, drifts, scores.params)
+        plain: Any = adjusted_totals(scores.totals, Drifts(STEADY), scores.params)
         pd.testing.assert_series_equal(found.loc["purchases"], plain.loc["purchases"])
         pd.testing.assert_series_equal(found.loc["clv"], doubled * plain.loc["clv"])
 

@@ -39,7 +39,8 @@ def read_table(folder: Path, columns: dict[str, Any], **changes: Any) -> Transac
 
 
 def rows(log: Transactions) -> list[tuple[str, str, float]]:
-    return [(row.customer_id, str(row.date.date()), row.amount) for row in purchases(log).itertuples()]
+    bought: Any = purchases(log)
+    return [(row.customer_id, str(row.date.date()), row.amount) for row in bought.itertuples()]
 
 
 def days(log: Transactions) -> list[str]:

@@ -15,7 +15,7 @@ from .customers import SHARE, per_customer, summarize, summarize_any
 from .merged import merge
 from .window import EVERYONE, AcquisitionWindow, end_of, first_purchases_of, is_in_window, refuse_nobody
 
-PENDING = 16  # compressed shares in memory before they are merged
+PENDING = 40  # compressed shares in memory before they are merged
 
 
 class Counts(NamedTuple):

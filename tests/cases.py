@@ -16,5 +16,5 @@ def few(cases: Iterable[Any], count: int) -> list[Any]:
 def _slow(case: Any) -> Any:
     if isinstance(case, type(pytest.param())):
         return case._replace(marks=(*case.marks, pytest.mark.slow))
-    values = case if isinstance(case, tuple) else (case,)
+    values = case if type(case) is tuple else (case,)  # a named tuple is one value
     return pytest.param(*values, marks=pytest.mark.slow)

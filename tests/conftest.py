@@ -180,7 +180,7 @@ def rolled(tmp_path_factory: pytest.TempPathFactory) -> Ran:
     """Backtest the sample at five cut-offs, six weeks apart; once for all workers."""
     arguments = (
         "origins.horizons_days=[42]", "origins.step_days=42", "origins.least_calibration_days=330",
-        "backtest.baselines.names=[zero,own_rate]", "fit.joint_draws=400",
+        "backtest.baselines.names=[zero,own_rate]", *QUICK,
     )  # fmt: skip
     return once(tmp_path_factory, "rolled", lambda folder: command("backtest", *arguments, folder=folder))
 

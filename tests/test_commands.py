@@ -65,7 +65,7 @@ def test_the_settings_that_others_script_against_are_common_ones(name: str, keys
     assert set(keys.split()) <= set(PAGES[name].common)
 
 
-@pytest.mark.parametrize("name", PAGES)
+@pytest.mark.parametrize("name", few(PAGES, 3))
 def test_every_example_composes_and_every_group_exists(name: str) -> None:
     for arguments, _ in PAGES[name].examples:
         compose_settings(name, [one for one in shlex.split(arguments) if one != "-m"] if "-m" not in arguments else [])

@@ -75,7 +75,7 @@ def days_of(path: Path, **changes: Any) -> list[str]:
             ["45296.99", "45307.25", "45331.0"],
             ["45296,99", "45307,25", "45331,0"],
         ],
-        5,
+        3,
     ),
     ids=lambda stamps: stamps[0],
 )
@@ -98,15 +98,18 @@ def test_a_day_that_two_formats_fit_is_left_to_the_user(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     "stamps",
-    [
-        ["2024-01-05", "2024/01/16", "2024-02-09"],  # most are ISO 8601
-        ["2024/01/05", "16.01.2024"],
-        ["5 janvier 2024", "16 janvier 2024"],
-        ["2024-W01-5", "2024-W03-2"],
-        ["2024-01", "2024-02"],
-        ["1704448800", "1704448800000"],
-        ["12345678901234", "22345678901234"],
-    ],
+    few(
+        [
+            ["2024-01-05", "2024/01/16", "2024-02-09"],  # most are ISO 8601
+            ["2024/01/05", "16.01.2024"],
+            ["5 janvier 2024", "16 janvier 2024"],
+            ["2024-W01-5", "2024-W03-2"],
+            ["2024-01", "2024-02"],
+            ["1704448800", "1704448800000"],
+            ["12345678901234", "22345678901234"],
+        ],
+        3,
+    ),
 )
 def test_dates_of_no_one_known_form_have_the_general_advice(tmp_path: Path, stamps: list[str]) -> None:
     fault = refused(written(tmp_path, stamps, "date"), separator=";")

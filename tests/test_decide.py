@@ -245,7 +245,7 @@ def test_p_alive_later_is_that_of_simulated_customers(model: str, x: int, t_x: i
         assert columns[f"p_alive_{days}"][0] == pytest.approx(0.8 * stays.mean(), abs=0.004)
 
 
-@pytest.mark.parametrize("model", ["bg_nbd", "mbg_nbd", "zi_bg_nbd", "pareto_nbd"])
+@pytest.mark.parametrize("model", few(["bg_nbd", "mbg_nbd", "zi_bg_nbd", "pareto_nbd"], 3))
 def test_p_purchase_by_days_is_that_of_the_scorer_to_the_bit(model: str) -> None:
     rng = np.random.default_rng(11)
     own = {"r": 0.24, "alpha": 4.4, "s": 0.6, "beta": 12.0} if model == "pareto_nbd" else BG
@@ -573,17 +573,17 @@ def test_new_and_active_customers_are_listed_with_the_most_that_keeps_them(
 
 def test_disagreements_are_a_list_the_most_valuable_first() -> None:
     stages = StageSettings(doubtful=1.0, likely=0.0)  # everybody disagrees
-    decisions, rows = run(stages=stages)
+    decisions, rows = run(posterior=sure(200), stages=stages)
     assert (
         decisions.disagreements["customer_id"].tolist()
         == rows.sort_values("clv", ascending=False)["customer_id"].tolist()
     )
-    assert run(stages=StageSettings(doubtful=0.0, likely=1.0))[0].disagreements.empty
+    assert run(posterior=sure(200), stages=StageSettings(doubtful=0.0, likely=1.0))[0].disagreements.empty
 
 
 @pytest.mark.parametrize(
     ("acquisition", "message"),
-    [
+    few([
         ({"channel": "nope"}, "decide.acquisition.channel is 'nope', which is no segment of the log. Its segments"
          " (transactions.segments): 'country', 'cost'."),
         ({"costs": {"ads": 5.0, "all": 1.0}}, "decide.acquisition.costs names channels ('ads'), and nothing says which"
@@ -594,7 +594,7 @@ def test_disagreements_are_a_list_the_most_valuable_first() -> None:
          " customer has ('es'). The channels of the log are 'de', 'fr'."),
         ({"cost_segment": "cost"}, "decide.acquisition.cost_segment: 2 customers have a cost that is no cost of 0 or"
          " more (first: '-3', 'much')."),
-    ],
+    ], 3),
 )  # fmt: skip
 def test_costs_that_fit_no_customer_are_refused_before_any_work(acquisition: dict[str, Any], message: str) -> None:
     log = segmented(country=["de", "de", "fr", None], cost=["4.5", "much", "-3", None])
@@ -683,9 +683,11 @@ def test_only_silent_customers_are_won_back(small: tuple[decide.Decisions, pd.Da
     assert set(small[0].win_back["stage"]) == {"inactive", "dormant"}
 
 
-def test_shares_of_the_customers_are_queried_one_by_one_and_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_shares_of_the_customers_are_queried_one_by_one_and_change_nothing(
+    small: tuple[decide.Decisions, pd.DataFrame], monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Beyond so many customers there are several queries, which need less memory; ids are sorted within each."""
-    decisions, rows = run()
+    decisions, rows = small
     monkeypatch.setattr(history, "SHARE", 2)
     several, shared = run()
     assert list(shared["customer_id"]) != sorted(shared["customer_id"])
@@ -704,8 +706,8 @@ def test_the_histories_of_customers_are_removed_with_the_last_reference() -> Non
     assert not path.parent.exists()
 
 
-def test_parts_and_order_of_customers_change_nothing() -> None:
-    decisions, rows = run()
+def test_parts_and_order_of_customers_change_nothing(small: tuple[decide.Decisions, pd.DataFrame]) -> None:
+    decisions, rows = small
     again, others = run()
     pd.testing.assert_frame_equal(rows, others)
     pd.testing.assert_frame_equal(decisions.tiers, again.tiers)

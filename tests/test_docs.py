@@ -21,6 +21,12 @@ from tenure.settings.explain import explain
 
 WITH_COMMANDS = [path for path in DOCUMENTS if commands(path.read_text())]
 WITH_PYTHON = [path for path in (ROOT / "README.md", *PAGES) if examples(path.read_text())]
+FIRST_READ = {"README", "tutorial", "scoring"}
+
+
+def in_fast_tests(path: Path) -> Any:
+    """Mark a document `slow` unless it is one that a new user reads first."""
+    return path if path.stem in FIRST_READ else pytest.param(path, marks=pytest.mark.slow)
 
 
 # ---- the README
@@ -39,7 +45,7 @@ def test_every_link_and_picture_of_a_document_leads_to_a_file(path: Path) -> Non
 # ---- commands
 
 
-@pytest.mark.parametrize("path", WITH_COMMANDS, ids=name_of)
+@pytest.mark.parametrize("path", [in_fast_tests(path) for path in WITH_COMMANDS], ids=name_of)
 def test_every_documented_command_line_composes(path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """What a shell makes of each documented line of a command, quotes and all, is taken by Hydra."""
     monkeypatch.chdir(tmp_path)
@@ -121,11 +127,7 @@ def test_the_nightly_script_does_not_score_before_the_feed(tmp_path: Path) -> No
 # ---- Python
 
 
-@pytest.mark.parametrize(
-    "path",
-    [pytest.param(path, marks=pytest.mark.slow) if path.stem == "python" else path for path in WITH_PYTHON],
-    ids=name_of,
-)
+@pytest.mark.parametrize("path", [in_fast_tests(path) for path in WITH_PYTHON], ids=name_of)
 def test_every_python_example_runs_and_its_numbers_are_right(
     path: Path, trained: Ran, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

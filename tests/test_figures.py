@@ -221,7 +221,7 @@ def bars_of(axes: Axes) -> dict[float, float]:
     }
 
 
-@pytest.mark.parametrize("draw", PICTURES.values(), ids=PICTURES.keys())
+@pytest.mark.parametrize("draw", few(PICTURES.values(), 6), ids=PICTURES.keys())
 def test_a_picture_is_a_figure_that_saves_and_leaves_nothing_behind(draw: Callable[[], Figure]) -> None:
     settings = mpl.rcParams.copy()
     figure = draw()
@@ -236,7 +236,7 @@ def test_a_picture_is_a_figure_that_saves_and_leaves_nothing_behind(draw: Callab
     assert mpl.rcParams == settings
 
 
-@pytest.mark.parametrize("draw", few(PICTURES.values(), 13), ids=PICTURES.keys())
+@pytest.mark.parametrize("draw", few(PICTURES.values(), 4), ids=PICTURES.keys())
 def test_no_text_is_small_cut_or_covered_by_another(draw: Callable[[], Figure]) -> None:
     figure = draw()
     figure.draw_without_rendering()

@@ -112,7 +112,7 @@ def check_ranges(name, fitted):
         assert floor <= low < high <= ceiling, quantity
 
 
-@pytest.mark.parametrize("name", LOGS)
+@pytest.mark.parametrize("name", few(LOGS, 3))
 def test_a_hard_log_fits(name, settings):
     check_ranges(name, fit_hard(name, settings))
 

@@ -9,6 +9,7 @@ import pandas as pd
 import polars as pl
 import pyarrow as pa
 import pytest
+from cases import few
 
 from tenure.errors import InputError
 from tenure.frames import Frame, FrameError
@@ -36,33 +37,36 @@ def amounts(data: object, **settings: Any) -> dict[tuple[str, str], Decimal]:
 
 @pytest.mark.parametrize(
     "change",
-    [
-        lambda rows: rows,
-        pl.from_pandas,
-        pa.Table.from_pandas,
-        lambda rows: pa.Table.from_pandas(rows).to_batches()[0],
-        lambda rows: pa.Table.from_pandas(rows).to_reader(),
-        lambda rows: pl.from_pandas(rows).lazy(),
-        lambda rows: rows.astype({"customer_id": "string[pyarrow]"}),
-        lambda rows: rows.astype({"customer_id": "category", "amount": "float32"}),
-        lambda rows: rows.assign(customer_id=pd.Series([7, "8", "7", 9], dtype=object)),
-        lambda rows: rows.assign(date=rows["date"].dt.strftime("%Y-%m-%d")),
-        lambda rows: rows.assign(date=rows["date"].dt.date),
-        lambda rows: rows.assign(date=rows["date"].astype("datetime64[ns]")),
-        lambda rows: rows.assign(date=list(rows["date"].dt.to_pydatetime())),
-        lambda rows: rows.assign(amount=[Decimal("10"), Decimal("20.5"), Decimal("30"), Decimal("0.1")]),
-        lambda rows: rows.assign(amount=["10", "20.5", "30", "0.1"]),
-        lambda rows: rows.assign(note=[1, "a", None, 2.5], empty=None, parts=[[1], [2], None, []]),
-        lambda rows: rows.assign(month=rows["date"].dt.to_period("M")),
-        lambda rows: rows.set_index("date", drop=False),
-        lambda rows: rows.rename_axis("customer_id"),
-        lambda rows: rows.assign(**{"": 1, " ": 2}),
-        lambda rows: rows.rename(columns={"amount": "amount"}).assign(**{"Ünïcode col": 1}),
-        lambda rows: rows.set_index(pd.Index([5, 5, 5, 5])),
-        lambda rows: pl.from_pandas(rows).with_columns(pl.col("customer_id").cast(pl.String).cast(pl.Categorical)),
-        lambda rows: pl.from_pandas(rows).with_columns(pl.lit(None).alias("nothing")),
-        lambda rows: pa.Table.from_pandas(rows).append_column("half", pa.array(np.ones(4, np.float16))),
-    ],
+    few(
+        [
+            lambda rows: rows,
+            pl.from_pandas,
+            pa.Table.from_pandas,
+            lambda rows: pa.Table.from_pandas(rows).to_batches()[0],
+            lambda rows: pa.Table.from_pandas(rows).to_reader(),
+            lambda rows: pl.from_pandas(rows).lazy(),
+            lambda rows: rows.astype({"customer_id": "string[pyarrow]"}),
+            lambda rows: rows.astype({"customer_id": "category", "amount": "float32"}),
+            lambda rows: rows.assign(customer_id=pd.Series([7, "8", "7", 9], dtype=object)),
+            lambda rows: rows.assign(date=rows["date"].dt.strftime("%Y-%m-%d")),
+            lambda rows: rows.assign(date=rows["date"].dt.date),
+            lambda rows: rows.assign(date=rows["date"].astype("datetime64[ns]")),
+            lambda rows: rows.assign(date=list(rows["date"].dt.to_pydatetime())),
+            lambda rows: rows.assign(amount=[Decimal("10"), Decimal("20.5"), Decimal("30"), Decimal("0.1")]),
+            lambda rows: rows.assign(amount=["10", "20.5", "30", "0.1"]),
+            lambda rows: rows.assign(note=[1, "a", None, 2.5], empty=None, parts=[[1], [2], None, []]),
+            lambda rows: rows.assign(month=rows["date"].dt.to_period("M")),
+            lambda rows: rows.set_index("date", drop=False),
+            lambda rows: rows.rename_axis("customer_id"),
+            lambda rows: rows.assign(**{"": 1, " ": 2}),
+            lambda rows: rows.rename(columns={"amount": "amount"}).assign(**{"Ünïcode col": 1}),
+            lambda rows: rows.set_index(pd.Index([5, 5, 5, 5])),
+            lambda rows: pl.from_pandas(rows).with_columns(pl.col("customer_id").cast(pl.String).cast(pl.Categorical)),
+            lambda rows: pl.from_pandas(rows).with_columns(pl.lit(None).alias("nothing")),
+            lambda rows: pa.Table.from_pandas(rows).append_column("half", pa.array(np.ones(4, np.float16))),
+        ],
+        8,
+    ),
 )
 def test_a_log_of_any_kind_is_read_alike(change: Any) -> None:
     assert amounts(change(ROWS)) == {

@@ -63,7 +63,7 @@ def asked(settings: Any, key: str) -> Any:
     return settings
 
 
-@pytest.mark.parametrize("text", few(TEXTS, 12))
+@pytest.mark.parametrize("text", few(TEXTS, 3))
 def test_a_text_setting_takes_what_is_typed(text: str) -> None:
     settings = compose_settings("score", [f"transactions.path={text}", f"+transactions.columns.date={text}"])
     assert (settings.transactions.path, settings.transactions.columns.date) == (text, text)
@@ -134,7 +134,7 @@ def test_entries_of_one_free_table_are_one_argument_so_that_a_sweep_keeps_them_a
                 {"DE": 0.5, "FR": 0.5},
             ),
         ],
-        7,
+        3,
     ),
 )
 def test_a_setting_is_read_by_its_type(name: str, typed: str, key: str, value: object) -> None:
@@ -257,7 +257,7 @@ def test_what_is_recorded_is_what_was_typed() -> None:
     assert reading.as_typed(["transactions.path=a\\ b.csv"]) == ["transactions.path='a b.csv'"]  # of a sweep's run
 
 
-@pytest.mark.parametrize("name", COMMANDS)
+@pytest.mark.parametrize("name", few(COMMANDS, 3))
 def test_every_default_can_be_typed(name: str) -> None:
     """Each scalar, list and table that a command has is taken back as it is shown."""
     config = OmegaConf.structured(compose_settings(name))

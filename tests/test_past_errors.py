@@ -57,7 +57,7 @@ def scored(
 
 
 def test_a_backtest_prints_how_to_register_its_drift(past: Backtested) -> None:
-    settings = "'backtest.baselines.names=[zero,own_rate]' fit.joint_draws=400"
+    settings = "'backtest.baselines.names=[zero,own_rate]' fit.draws=400 fit.tune=400 fit.joint_draws=400"
     assert f"tenure-train {settings} backtest.drift.source_run={past.backtest_id}\n" in past.backtest.out
 
 

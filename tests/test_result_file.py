@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from cases import few
 
 import tenure
 from tenure import opened
@@ -108,7 +109,7 @@ def test_a_result_has_the_run_the_verdict_the_version_totals_paths_and_the_exit_
 
 @pytest.mark.parametrize(
     ("job", "code", "reason", "error", "run_id"),
-    [
+    few([
         (refused, 2, "bad_setting", "3 rows are wrong", RUN),
         (broken, 1, "internal", "internal error: RuntimeError: no such thing", None),
         (full, 2, "disk_full", "The disk is full: s.parquet. Free some space, or use another disk", None),
@@ -118,7 +119,7 @@ def test_a_result_has_the_run_the_verdict_the_version_totals_paths_and_the_exit_
             interrupted, 143, "terminated",
             "terminated: a run that was open is marked KILLED, and nothing is registered by it", RUN,
         ),
-    ],
+    ], 3),
 )  # fmt: skip
 def test_a_command_that_fails_has_a_result_too(
     run: Run, tmp_path: Path, job: Any, code: int, reason: str, error: str, run_id: str | None

@@ -49,13 +49,16 @@ def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 
 @pytest.mark.parametrize(
     ("overrides", "name"),
-    [
-        ([], "train bg_nbd nuts weak to 1997-09-30"),
-        (["fit.method=laplace", "fit/priors=vague"], "train bg_nbd laplace vague to 1997-09-30"),
-        (["fit.purchase_model=pareto_nbd", "fit/priors=vague"], "train pareto_nbd nuts vague to 1997-09-30"),
-        (["fit.priors.bg_nbd.mean_rate.parameters.sigma=9"], "train bg_nbd nuts own to 1997-09-30"),
-        (["fit.priors.mbg_nbd.mean_rate.parameters.sigma=9"], "train bg_nbd nuts weak to 1997-09-30"),  # not fitted
-    ],
+    few(
+        [
+            ([], "train bg_nbd nuts weak to 1997-09-30"),
+            (["fit.method=laplace", "fit/priors=vague"], "train bg_nbd laplace vague to 1997-09-30"),
+            (["fit.purchase_model=pareto_nbd", "fit/priors=vague"], "train pareto_nbd nuts vague to 1997-09-30"),
+            (["fit.priors.bg_nbd.mean_rate.parameters.sigma=9"], "train bg_nbd nuts own to 1997-09-30"),
+            (["fit.priors.mbg_nbd.mean_rate.parameters.sigma=9"], "train bg_nbd nuts weak to 1997-09-30"),  # not fitted
+        ],
+        3,
+    ),
 )
 def test_a_training_is_named_after_what_it_is(overrides: list[str], name: str) -> None:
     assert training_name(compose_settings("train", overrides), date(1997, 9, 30)) == name
@@ -68,24 +71,27 @@ def test_a_prior_is_the_same_as_a_whole_number_or_a_decimal_one() -> None:
 
 @pytest.mark.parametrize(
     ("overrides", "own", "said"),
-    [
-        (["fit/priors=vague"], [], []),
-        (
-            ["fit.priors.bg_nbd.mean_rate.parameters.sigma=9"],
-            ["bg_nbd"],
-            ["own priors of bg_nbd; the report compares each with its posterior"],
-        ),
-        (
-            ["fit.priors.mbg_nbd.mean_rate.parameters.sigma=9"],
-            ["mbg_nbd"],
-            ["fit.priors.mbg_nbd: no effect. The models of this fit are bg_nbd and gamma_gamma_fading."],
-        ),
-        (  # a fading model carries it for tables without orders
-            ["fit.priors.gamma_gamma.mean_spend.parameters.sigma=9"],
-            ["gamma_gamma"],
-            ["own priors of gamma_gamma; the report compares each with its posterior"],
-        ),
-    ],
+    few(
+        [
+            (["fit/priors=vague"], [], []),
+            (
+                ["fit.priors.bg_nbd.mean_rate.parameters.sigma=9"],
+                ["bg_nbd"],
+                ["own priors of bg_nbd; the report compares each with its posterior"],
+            ),
+            (
+                ["fit.priors.mbg_nbd.mean_rate.parameters.sigma=9"],
+                ["mbg_nbd"],
+                ["fit.priors.mbg_nbd: no effect. The models of this fit are bg_nbd and gamma_gamma_fading."],
+            ),
+            (  # a fading model carries it for tables without orders
+                ["fit.priors.gamma_gamma.mean_spend.parameters.sigma=9"],
+                ["gamma_gamma"],
+                ["own priors of gamma_gamma; the report compares each with its posterior"],
+            ),
+        ],
+        3,
+    ),
 )
 def test_own_priors_are_named_and_those_without_effect_too(
     caplog: pytest.LogCaptureFixture, overrides: list[str], own: list[str], said: list[str]
@@ -156,7 +162,7 @@ def test_settings_that_differ_from_the_shipped_ones_are_shown_and_all_are_kept(s
     assert len(kept) > 150
 
 
-@pytest.mark.parametrize("job", ["train", "score", "backtest", "promote"])
+@pytest.mark.parametrize("job", few(["train", "score", "backtest", "promote"], 3))
 def test_no_job_shows_more_than_a_screen_of_settings(job: str) -> None:
     overrides = {"score": ["output=s.parquet"], "promote": ["model=models:/clv/1"]}.get(job, [])
     record = settings_record(compose_settings(job, overrides), job)

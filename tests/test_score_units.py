@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from cases import few
 
 from tenure.posterior import Posterior
 from tenure.scorer import Scorer
@@ -89,7 +90,7 @@ SELECTIONS: dict[str, Any] = {
 }
 
 
-@pytest.mark.parametrize("name", SELECTIONS)
+@pytest.mark.parametrize("name", few(SELECTIONS, 3))
 def test_a_selection_of_customers_is_no_other_unit(base: pd.DataFrame, scorer: Scorer, name: str) -> None:
     chosen = seen(SELECTIONS[name](base))
     compare_time(chosen, scorer, None)

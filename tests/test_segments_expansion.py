@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from cases import few
 from segmented import QUICK, customers, summary
 
 from tenure.fit import fit_models
@@ -60,7 +61,7 @@ def test_a_polynomial_is_fitted_exactly_with_its_gradient():
 
 @pytest.mark.parametrize(
     ("kind", "model"),
-    [("purchases", "bg_nbd"), ("purchases", "mbg_nbd"), ("purchases", "zi_bg_nbd"), ("spend", "bg_nbd")],
+    few([("purchases", "bg_nbd"), ("purchases", "mbg_nbd"), ("purchases", "zi_bg_nbd"), ("spend", "bg_nbd")], 3),
 )
 def test_a_segment_is_a_polynomial_where_the_posterior_is_and_exact_elsewhere(kind, model):
     of_model = CompressedSummary.of(summary(customers(SIZES, model=model)), ["channel"])

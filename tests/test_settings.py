@@ -64,7 +64,7 @@ def test_a_wrong_setting_is_refused_before_any_data_is_read(tmp_path: Path, over
             ("seed=-1", "seed"),
             ("review.checks.rhat.review=[2,1]", "review.checks.rhat.review"),
         ],
-        8,
+        3,
     ),
 )
 def test_settings_out_of_range_are_refused_with_their_full_key(override: str, key: str) -> None:

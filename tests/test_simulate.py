@@ -587,7 +587,7 @@ def test_a_log_without_an_order_is_not_written(tmp_path: Path) -> None:
             ("seed=-1", "seed must be from 0 to 2^63 - 1, got -1."),
             ("simulate.dirt.typos=0.1", "there is no setting simulate.dirt.typos"),
         ],
-        9,
+        3,
     ),
 )
 def test_a_wrong_setting_is_refused_with_its_full_key(override: str, message: str) -> None:

@@ -21,6 +21,7 @@ import pyarrow.parquet as pq
 import pytest
 import spark_cluster
 import stores
+from cases import few
 from job_runs import command
 
 import tenure
@@ -369,22 +370,28 @@ def test_only_the_api_that_spark_connect_has_is_used() -> None:
 
 @pytest.mark.parametrize(
     ("overrides", "message"),
-    [
-        (["engine=ray"], "engine must be one of local, spark"),
-        (["spark.remote=sc://host:15002/;token=abc"], r"SPARK_REMOTE, or null, got 'sc://host:15002/;token=\*\*\*'"),
-        (["spark.remote=http://host"], "spark.remote must be sc://"),
-        (["spark.master=sc://host"], "that of Spark Connect is spark.remote"),
-        (["spark.master=yarn", "spark.remote=sc://host"], "null if spark.master is set"),
-        (["spark.config={spark.hadoop.fs.s3a.secret.key: abc}"], "without secrets"),
-        (["spark.config={spark.hadoop.fs.azure.account.key.x: abc}"], "without secrets"),
-        (["spark.partitions=0"], "spark.partitions must be from 1 up"),
-        (["spark.patience_seconds=1"], "from 10 up"),
-        (["summary.table=shop.customers"], "null unless engine=spark"),
-        (["engine=spark", "hash_ids=true"], "would show the salt"),
-        (["engine=spark", "summary.path=a.parquet", "summary.table=b"], "null if summary.path is set"),
-        (["engine=spark", "summary.table=b", "score.columns=[as_of]"], r"summary\.as_of must be the day"),
-        (["engine=spark", "score.horizon=365"], "there is no setting score.horizon"),
-    ],
+    few(
+        [
+            (["engine=ray"], "engine must be one of local, spark"),
+            (
+                ["spark.remote=sc://host:15002/;token=abc"],
+                r"SPARK_REMOTE, or null, got 'sc://host:15002/;token=\*\*\*'",
+            ),
+            (["spark.remote=http://host"], "spark.remote must be sc://"),
+            (["spark.master=sc://host"], "that of Spark Connect is spark.remote"),
+            (["spark.master=yarn", "spark.remote=sc://host"], "null if spark.master is set"),
+            (["spark.config={spark.hadoop.fs.s3a.secret.key: abc}"], "without secrets"),
+            (["spark.config={spark.hadoop.fs.azure.account.key.x: abc}"], "without secrets"),
+            (["spark.partitions=0"], "spark.partitions must be from 1 up"),
+            (["spark.patience_seconds=1"], "from 10 up"),
+            (["summary.table=shop.customers"], "null unless engine=spark"),
+            (["engine=spark", "hash_ids=true"], "would show the salt"),
+            (["engine=spark", "summary.path=a.parquet", "summary.table=b"], "null if summary.path is set"),
+            (["engine=spark", "summary.table=b", "score.columns=[as_of]"], r"summary\.as_of must be the day"),
+            (["engine=spark", "score.horizon=365"], "there is no setting score.horizon"),
+        ],
+        3,
+    ),
 )
 def test_wrong_settings_of_spark_are_refused(overrides: list[str], message: str) -> None:
     with pytest.raises(SettingsError, match=message) as refused:

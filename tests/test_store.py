@@ -14,6 +14,7 @@ from typing import Any
 import mlflow
 import psutil
 import pytest
+from cases import few
 from filelock import FileLock
 from mlflow import MlflowClient
 
@@ -114,24 +115,27 @@ def test_a_store_that_cannot_be_opened_is_refused_without_its_password(settings:
 
 @pytest.mark.parametrize(
     ("uri", "words"),
-    [
-        (f"ann:{SECRET}@h:5000", "'***@h:5000' is no address of one"),
-        (f"//ann:{SECRET}@h/x", "'***@h/x' is no address of one"),
-        (f"http:/ann:{SECRET}@h", "is no address of one"),
-        (f"postgresql:ann:{SECRET}@h", "is no address of one"),
-        (f"postgresql://ann:my {SECRET}@h/x", "'postgresql://***@h/x' holds a space"),
-        (f"postgresql://ann:{SECRET}@h:port/x", "names no database, or no port"),
-        (f"http://ann:{SECRET}@h:99999", "names no host, or no port"),
-        (f"http://ann:{SECRET}@[::1", "names no host, or no port"),
-        (f"sqlite://ann:{SECRET}@h/m.db", "names a host"),
-        ("http://", "names no host"),
-        ("http://my host", "holds a space"),
-        ("mlflow.db", "is no address of one"),
-        ("file:///mlruns", "is no address of one"),
-        ("sqlite://", "lies in memory"),
-        ("sqlite:///:memory:", "lies in memory"),
-        ("sqlite:////", "is a folder"),
-    ],
+    few(
+        [
+            (f"ann:{SECRET}@h:5000", "'***@h:5000' is no address of one"),
+            (f"//ann:{SECRET}@h/x", "'***@h/x' is no address of one"),
+            (f"http:/ann:{SECRET}@h", "is no address of one"),
+            (f"postgresql:ann:{SECRET}@h", "is no address of one"),
+            (f"postgresql://ann:my {SECRET}@h/x", "'postgresql://***@h/x' holds a space"),
+            (f"postgresql://ann:{SECRET}@h:port/x", "names no database, or no port"),
+            (f"http://ann:{SECRET}@h:99999", "names no host, or no port"),
+            (f"http://ann:{SECRET}@[::1", "names no host, or no port"),
+            (f"sqlite://ann:{SECRET}@h/m.db", "names a host"),
+            ("http://", "names no host"),
+            ("http://my host", "holds a space"),
+            ("mlflow.db", "is no address of one"),
+            ("file:///mlruns", "is no address of one"),
+            ("sqlite://", "lies in memory"),
+            ("sqlite:///:memory:", "lies in memory"),
+            ("sqlite:////", "is a folder"),
+        ],
+        4,
+    ),
 )
 def test_what_is_no_address_of_a_store_is_refused_in_words(
     settings: RegistrySettings, monkeypatch: pytest.MonkeyPatch, uri: str, words: str

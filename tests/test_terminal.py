@@ -74,7 +74,7 @@ def test_rows_without_an_id_are_named_by_their_number(summaries: pd.DataFrame) -
         CustomerSummary.from_frame(table)
 
 
-@pytest.mark.parametrize(("groups", "is_shown"), [(700, False), (351, False), (350, True), (3, True)])
+@pytest.mark.parametrize(("groups", "is_shown"), few([(700, False), (351, False), (350, True), (3, True)], 3))
 def test_groups_that_are_nearly_customers_are_not_printed(
     posterior: Posterior, summaries: pd.DataFrame, capsys: pytest.CaptureFixture[str], groups: int, is_shown: bool
 ) -> None:

@@ -66,5 +66,6 @@ def _score(posterior: Posterior, customers: CustomerSummary) -> None:
 def _log_to_stderr() -> None:
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(LogFormatter("%(asctime)s  %(message)s", datefmt="%H:%M:%S"))
+    handler.addFilter(lambda record: record.levelno == logging.INFO)  # no warnings about the sample
     log.addHandler(handler)
     log.setLevel(logging.INFO)

@@ -69,8 +69,8 @@ STAGE = training.stage
 
 def measure(path, folder, overrides):
     """Train in this process; print what it cost."""
-    os.chdir(folder)
-    own = [f"transactions.path={path}", f"registry.tracking_uri=sqlite:///{folder}/mlflow.db"]
+    os.chdir(tempfile.mkdtemp(dir=folder))  # a store of its own, without a champion to compare with
+    own = [f"transactions.path={path}", f"registry.tracking_uri=sqlite:///{os.getcwd()}/mlflow.db"]
     settings, stages = compose_settings("train", [*own, *overrides]), Stages()
     training.stage = stages.stage
     with redirect_stdout(sys.stderr):

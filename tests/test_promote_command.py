@@ -245,6 +245,12 @@ def test_a_recipe_reads_nothing_of_this_machine() -> None:
         read_recipe(OmegaConf.to_yaml(recipe))
 
 
+@pytest.mark.parametrize("text", ["", "seed: 1", "fit: null", "fit: [1]"])
+def test_settings_without_a_fit_are_refused(text: str) -> None:
+    with pytest.raises(RecipeError, match="settings name no fit"):
+        read_fit(text)
+
+
 @pytest.mark.parametrize("fit", [{"magic": 1}, {"method": "magic"}, {"chains": "many"}])
 def test_a_recipe_that_cannot_be_followed_is_refused(fit: dict[str, object]) -> None:
     with pytest.raises(RecipeError, match="cannot use the settings of the run"):

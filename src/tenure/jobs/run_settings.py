@@ -32,7 +32,10 @@ def read_recipe(text: str) -> TrainSettings:
 
 def read_fit(text: str) -> FitSettings:
     """Read the fit settings of a training run by the same rules, whatever its other settings are."""
-    return cast(FitSettings, _read(FitSettings, OmegaConf.select(OmegaConf.create(text), "fit"), "fit."))
+    logged = OmegaConf.select(OmegaConf.create(text), "fit")
+    if not OmegaConf.is_dict(logged):
+        raise RecipeError("The run's settings name no fit: nothing can be fitted again by them.")
+    return cast(FitSettings, _read(FitSettings, logged, "fit."))
 
 
 def _read(kind: type, logged: Any, prefix: str) -> object:

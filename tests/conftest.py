@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).parent.parent
 LONG = (
-    "test_train_run", "test_compare", "test_past_errors", "test_promote_command", "test_backtest_rolling",
-    "test_notebooks", "test_score_command", "test_store", "test_report_command", "test_sweeps", "test_docs",
+    "test_train_run", "test_backtest_rolling", "test_decide", "test_store", "test_compare", "test_past_errors",
+    "test_promote_command", "test_notebooks", "test_score_command", "test_report_command", "test_sweeps", "test_docs",
 )  # fmt: skip
 
 
@@ -58,7 +58,10 @@ def pytest_sessionstart(session: pytest.Session) -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Put the files that train first, the longest of all ahead: a worker that takes a long file last works alone."""
+    """Put the longest files first: a worker that takes one last works alone.
+
+    Before those that need the shared training come some that do not, for the worker that does not train.
+    """
     places = {name: place for place, name in enumerate(LONG)}
     items.sort(key=lambda item: places.get(item.path.stem, len(LONG)))
 

@@ -298,7 +298,7 @@ HARD = {
 
 
 @pytest.mark.parametrize("method", ["laplace", pytest.param("nuts", marks=pytest.mark.slow)])
-@pytest.mark.parametrize("name", HARD)
+@pytest.mark.parametrize("name", few(HARD, 3))
 def test_a_hard_log_fits_on_its_amounts(name, method, on_transactions):
     sales, mean = HARD[name]
     base = CompressedSummary.of(summarize(sales_log(*sales)))

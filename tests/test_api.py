@@ -133,6 +133,7 @@ def test_a_fit_equals_the_refit_of_a_training_and_a_backtest_its_calibration(
     assert {"findings", "review", "holdout"} <= set(dir(evaluation))
 
 
+@pytest.mark.slow
 def test_a_training_equals_that_of_the_command(log: pd.DataFrame, tmp_path: Path) -> None:
     """By the settings that the command composes, and by a file: the same numbers as from the table in memory."""
     log.to_parquet(tmp_path / "log.parquet")

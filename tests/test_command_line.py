@@ -160,7 +160,7 @@ def test_texts_from_data_are_printed_as_they_are(text: str, capsys: pytest.Captu
     assert text.replace("\x1b", "\\x1b").replace("\n", "\\n") in out
 
 
-@pytest.mark.parametrize("sweep", [[], ["-m", "seed=1,2"]])
+@pytest.mark.parametrize("sweep", few([[], ["-m", "seed=1,2"]], 1))
 def test_an_interruption_ends_a_command_and_a_sweep_in_one_line(tmp_path: Path, sweep: list[str]) -> None:
     script = (
         "import sys; from tenure.jobs import app\n"

@@ -84,7 +84,7 @@ def test_tenure_lists_the_commands_with_a_line_each() -> None:
             assert sum(line.split()[:1] == [name] for line in shown.stdout.splitlines()) == 1
 
 
-@pytest.mark.parametrize("name", few(PAGES, 3))  # five processes each
+@pytest.mark.parametrize("name", few(PAGES, 2))  # five processes each
 def test_every_command_has_a_version_and_help_in_every_form(name: str) -> None:
     forms = [["tenure-" + name], ["tenure", name], ["python", name]]
     helps = [printed(*rest, "--help", program=program) for program, *rest in forms]

@@ -101,7 +101,7 @@ def test_the_command_line_has_the_last_word_on_what_is_swept(tmp_path: Path) -> 
     assert alone.done.stderr.count("error: score.level") == 1
 
 
-@pytest.mark.parametrize(("model", "prior"), few(list(product(MODELS, PRIORS)), 3))
+@pytest.mark.parametrize(("model", "prior"), few(list(product(MODELS, PRIORS)), 1))
 def test_a_run_of_the_sweep_is_named_after_what_it_is_and_registers_nothing(model: str, prior: str) -> None:
     settings = compose_settings("train", ["experiment=compare", f"fit.purchase_model={model}", f"fit/priors={prior}"])
     assert settings.fit.priors == compose_settings("train", [f"fit/priors={prior}"]).fit.priors

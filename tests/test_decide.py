@@ -203,7 +203,7 @@ def p_alive_bg(x: int, t_x: float, T: float) -> float:
     return 1.0 / (1.0 + a / (b + x - 1.0) * ((alpha + T) / (alpha + t_x)) ** (r + x))
 
 
-@pytest.mark.parametrize(("x", "t_x", "T"), [(0, 0, 200), (1, 40, 60), (6, 190, 200), (25, 300, 330)])
+@pytest.mark.parametrize(("x", "t_x", "T"), few([(0, 0, 200), (1, 40, 60), (6, 190, 200), (25, 300, 330)], 2))
 def test_the_next_order_has_the_quantiles_of_the_closed_form(x: int, t_x: int, T: int) -> None:
     """Given active, the wait is Lomax(r + x, alpha + T); P(alive) is a factor that cancels."""
     timing = Timing(Scorer(sure()), 365, StageSettings())
@@ -224,7 +224,7 @@ def test_the_next_order_has_the_quantiles_of_the_closed_form(x: int, t_x: int, T
         assert columns[f"p_purchase_{days}"][0] == pytest.approx(expected, rel=1e-9)
 
 
-@pytest.mark.parametrize(("x", "t_x", "T"), few([(0, 0, 200), (1, 40, 60), (6, 190, 200), (60, 300, 330)], 2))
+@pytest.mark.parametrize(("x", "t_x", "T"), few([(0, 0, 200), (1, 40, 60), (6, 190, 200), (60, 300, 330)], 1))
 @pytest.mark.parametrize("model", ["bg_nbd", "mbg_nbd", "zi_bg_nbd", "pareto_nbd"])
 def test_p_alive_later_is_that_of_simulated_customers(model: str, x: int, t_x: int, T: int) -> None:
     """An active customer's rate and dropout have a known distribution; how long such a customer stays is simulated."""
@@ -245,7 +245,7 @@ def test_p_alive_later_is_that_of_simulated_customers(model: str, x: int, t_x: i
         assert columns[f"p_alive_{days}"][0] == pytest.approx(0.8 * stays.mean(), abs=0.004)
 
 
-@pytest.mark.parametrize("model", few(["bg_nbd", "mbg_nbd", "zi_bg_nbd", "pareto_nbd"], 3))
+@pytest.mark.parametrize("model", few(["bg_nbd", "mbg_nbd", "pareto_nbd", "zi_bg_nbd"], 2))
 def test_p_purchase_by_days_is_that_of_the_scorer_to_the_bit(model: str) -> None:
     rng = np.random.default_rng(11)
     own = {"r": 0.24, "alpha": 4.4, "s": 0.6, "beta": 12.0} if model == "pareto_nbd" else BG
@@ -414,7 +414,7 @@ def test_orders_cost_what_they_are_expected_to() -> None:
         np.testing.assert_allclose(difference, 2.0 * (1.0 + repeats[at]), rtol=1e-4)
 
 
-@pytest.mark.parametrize("model", ["bg_nbd", "mbg_nbd", "pareto_nbd"])
+@pytest.mark.parametrize("model", few(["bg_nbd", "mbg_nbd", "pareto_nbd"], 1))
 def test_single_customers_with_costs_bring_what_is_expected_of_them(model: str) -> None:
     """Over every horizon and without end, in the mean; the expectation is in closed form."""
     own = {"r": 0.6, "alpha": 30.0, "s": 1.8, "beta": 200.0} if model == "pareto_nbd" else BG

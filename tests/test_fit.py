@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
+from cases import few
 from numpy.testing import assert_allclose
 
 from tenure import figures
@@ -55,7 +56,7 @@ def test_the_posterior_agrees_with_a_long_reference_run(fitted, by_importance, m
         assert draws.std() == pytest.approx(row["sd"], rel=0.12), name
 
 
-@pytest.mark.parametrize("purchases", ["bg_nbd", "mbg_nbd"])
+@pytest.mark.parametrize("purchases", few(["bg_nbd", "mbg_nbd"], 1))
 def test_importance_draws_are_those_of_the_sampler(calibration, fit_settings, fitted, by_importance, purchases):
     """Not means alone: the quantiles too, which an approximation would miss."""
     import arviz as az

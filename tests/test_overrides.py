@@ -257,7 +257,7 @@ def test_what_is_recorded_is_what_was_typed() -> None:
     assert reading.as_typed(["transactions.path=a\\ b.csv"]) == ["transactions.path='a b.csv'"]  # of a sweep's run
 
 
-@pytest.mark.parametrize("name", few(COMMANDS, 3))
+@pytest.mark.parametrize("name", few(COMMANDS, 1))
 def test_every_default_can_be_typed(name: str) -> None:
     """Each scalar, list and table that a command has is taken back as it is shown."""
     config = OmegaConf.structured(compose_settings(name))
@@ -318,7 +318,7 @@ def test_a_job_gets_the_texts_and_the_command_as_typed(monkeypatch: pytest.Monke
 MINE = "bg_nbd:\n  mean_rate: {distribution: Gamma, parameters: {alpha: 2, beta: 1}}\n"
 
 
-@pytest.mark.parametrize("key", ["fit.priors", "fit/priors"])
+@pytest.mark.parametrize("key", few(["fit.priors", "fit/priors"], 1))
 @pytest.mark.parametrize("name", ["train", "backtest"])
 def test_priors_of_a_file_change_the_default_ones(tmp_path: Path, key: str, name: str) -> None:
     (tmp_path / "mine.yaml").write_text(MINE)

@@ -162,7 +162,7 @@ def test_settings_that_differ_from_the_shipped_ones_are_shown_and_all_are_kept(s
     assert len(kept) > 150
 
 
-@pytest.mark.parametrize("job", few(["train", "score", "backtest", "promote"], 3))
+@pytest.mark.parametrize("job", few(["train", "score", "backtest", "promote"], 1))
 def test_no_job_shows_more_than_a_screen_of_settings(job: str) -> None:
     overrides = {"score": ["output=s.parquet"], "promote": ["model=models:/clv/1"]}.get(job, [])
     record = settings_record(compose_settings(job, overrides), job)

@@ -82,6 +82,7 @@ def test_scoring_writes_a_table_that_describes_itself_and_logs_totals(
     assert metrics["score.customers"] == 3
 
 
+@pytest.mark.slow
 def test_scoring_tells_the_way_there_and_the_value_to_infinity(
     trained: Ran, evidence: registry.Evidence, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:

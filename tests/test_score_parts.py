@@ -160,13 +160,16 @@ def test_a_full_disk_at_any_write_is_one_line_and_a_rerun_continues_to_the_same_
 
 @pytest.mark.parametrize(
     ("owner", "method", "error"),
-    [
-        (CustomerParts, "_read_file", DISK),  # reads the fourth part while the third one is scored
-        (Scorer, "score", KeyboardInterrupt()),
-        pytest.param(PartFiles, "write", DISK, marks=pytest.mark.slow),
-        pytest.param(Scorer, "score", DISK, marks=pytest.mark.slow),
-        pytest.param(PartFiles, "write", KeyboardInterrupt(), marks=pytest.mark.slow),
-    ],
+    few(
+        [
+            (CustomerParts, "_read_file", DISK),  # reads the fourth part while the third one is scored
+            (Scorer, "score", KeyboardInterrupt()),
+            pytest.param(PartFiles, "write", DISK, marks=pytest.mark.slow),
+            pytest.param(Scorer, "score", DISK, marks=pytest.mark.slow),
+            pytest.param(PartFiles, "write", KeyboardInterrupt(), marks=pytest.mark.slow),
+        ],
+        1,
+    ),
 )
 def test_an_end_in_reading_scoring_or_writing_keeps_the_parts_before_and_a_rerun_continues(
     model: str,
@@ -248,7 +251,7 @@ def test_a_signal_ends_the_command_with_one_line_and_a_rerun_continues(
             ("_tenure/job.json", "flipped"),
             pytest.param("_tenure/manifest.json", "removed", marks=pytest.mark.slow),
         ],
-        3,
+        1,
     ),
 )
 def test_a_damaged_file_is_made_again(
@@ -440,7 +443,7 @@ def divided(customers: pd.DataFrame, folder: Path, rows: int, suffix: str = "par
 
 
 @pytest.mark.parametrize("suffix", ["csv", "parquet"])
-@pytest.mark.parametrize("rows", few([1, 3, 100, 699, 700, 5000], 2))
+@pytest.mark.parametrize("rows", few([1, 3, 100, 699, 700, 5000], 1))
 def test_parts_are_a_function_of_the_ids_and_keep_types_and_order(
     tmp_path: Path, summaries: pd.DataFrame, suffix: str, rows: int
 ) -> None:

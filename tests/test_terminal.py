@@ -74,7 +74,7 @@ def test_rows_without_an_id_are_named_by_their_number(summaries: pd.DataFrame) -
         CustomerSummary.from_frame(table)
 
 
-@pytest.mark.parametrize(("groups", "is_shown"), few([(700, False), (351, False), (350, True), (3, True)], 3))
+@pytest.mark.parametrize(("groups", "is_shown"), few([(700, False), (351, False), (350, True), (3, True)], 1))
 def test_groups_that_are_nearly_customers_are_not_printed(
     posterior: Posterior, summaries: pd.DataFrame, capsys: pytest.CaptureFixture[str], groups: int, is_shown: bool
 ) -> None:
@@ -149,7 +149,7 @@ def test_a_signal_during_sampling_ends_the_command_and_its_run_is_killed(
     assert run.info.status == "KILLED"
 
 
-@pytest.mark.parametrize(("number", "code", "word"), [(15, 143, "terminated"), (2, 130, "interrupted")])
+@pytest.mark.parametrize(("number", "code", "word"), few([(15, 143, "terminated"), (2, 130, "interrupted")], 1))
 def test_a_signal_in_a_callback_of_the_interpreter_ends_the_command(
     tmp_path: Path, number: int, code: int, word: str
 ) -> None:

@@ -116,6 +116,7 @@ def assert_found(before: Before, outs: Sequence[str], run_ids: Sequence[str]) ->
         assert run.metrics["window.customers"] == len(seen) - run.metrics["window.left_truncated"]
 
 
+@pytest.mark.slow
 def test_customers_from_before_the_log_are_found_left_out_of_training_and_counted(
     before: Before, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

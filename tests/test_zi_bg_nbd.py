@@ -89,6 +89,7 @@ def test_the_maximum_is_no_lower_than_that_of_the_bg_nbd(calibration):
     assert 0 < with_share["pi0"] < 0.5
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("all_are", ["one-time buyers", "repeat buyers"])
 def test_tables_with_one_kind_of_customer_alone(all_are):
     x, t_x, T, count = make_histories()

@@ -41,10 +41,9 @@ os.environ.setdefault("TENURE_STRICT", "1")  # what a run would go on without is
 from job_runs import MARK, QUICK, Ran, command, in_process, once  # noqa: E402
 
 from tenure.fit import Fit, fit_models  # noqa: E402 (Numba reads the folder's name when it is imported)
-from tenure.jobs.compose import compose_settings  # noqa: E402
 from tenure.posterior import Posterior  # noqa: E402
 from tenure.rfm import Split, split_log  # noqa: E402
-from tenure.settings import FitSettings  # noqa: E402
+from tenure.settings import FitSettings, TrainSettings  # noqa: E402
 from tenure.summary import CustomerSummary  # noqa: E402
 from tenure.transactions import read  # noqa: E402
 
@@ -130,13 +129,13 @@ def summaries() -> pd.DataFrame:
 @pytest.fixture(scope="session")
 def cdnow_split() -> Split:
     """Split the CDNOW sample as its literature does: 39 weeks and 39 weeks."""
-    return split_log(read(compose_settings("train").transactions), date(1997, 9, 30), date(1998, 6, 30))
+    return split_log(read(TrainSettings().transactions), date(1997, 9, 30), date(1998, 6, 30))
 
 
 @pytest.fixture(scope="session")
 def fit_settings() -> FitSettings:
     """Fit the published models, whose parameters the literature has, with half the draws."""
-    settings = compose_settings("train").fit
+    settings = TrainSettings().fit
     return replace(settings, spend_model="gamma_gamma", draws=500, joint_draws=500)
 
 

@@ -9,8 +9,7 @@ from typing import Any
 import ibis
 import pandas as pd
 
-from tenure.jobs.compose import compose_settings
-from tenure.settings import TransactionsSettings
+from tenure.settings import TrainSettings, TransactionsSettings
 from tenure.transactions import Transactions, of_table
 
 CDNOW = Path(__file__).parent.parent / "data" / "cdnow_sample.csv"
@@ -28,7 +27,7 @@ SUMMARIES = pd.DataFrame(
 
 @cache
 def _shipped() -> TransactionsSettings:
-    shipped: TransactionsSettings = compose_settings("train").transactions
+    shipped: TransactionsSettings = TrainSettings().transactions
     return shipped
 
 

@@ -600,7 +600,7 @@ def test_words_are_the_last_words_of_the_commands_keys_with_their_types() -> Non
 
 
 def test_defaults_are_those_of_the_commands() -> None:
-    of_command = compose_settings("train")
+    of_command = TrainSettings()
     ours = tenure.CLV()._settings
     for part in fields(TrainSettings):
         assert getattr(ours, part.name) == getattr(of_command, part.name)

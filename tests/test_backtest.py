@@ -10,8 +10,8 @@ from scipy.stats import kstest
 from tenure.backtest import METRICS, Backtest, BacktestError, Forecast, Samples, measure_forecast, point_forecast
 from tenure.backtest.scores import brier, crps, normalized_gini, randomized_pit
 from tenure.backtest.tables import GROUPS, LEVELS, largest_gap, tabulate_reliability
-from tenure.jobs.compose import compose_settings
 from tenure.rfm import Split
+from tenure.settings import TrainSettings
 from tenure.summary import CustomerSummary
 
 CUTOFF, DAYS = date(2024, 6, 30), 180
@@ -447,7 +447,7 @@ def test_chance_alone_shows_a_gap_that_matters_once_in_two_hundred_times_at_most
     """Forecasts that are right, many with little chance and few with much, as the base of a shop has them."""
     rng = np.random.default_rng(size)
     gaps = [largest_gap(tabulate_reliability(*simulated(rng.beta(0.6, 1.4, size), rng)))[0] for _ in range(1000)]
-    limit = compose_settings("train").review.checks["p_purchase_gap"].review[1]
+    limit = TrainSettings().review.checks["p_purchase_gap"].review[1]
     assert np.mean(np.array(gaps) > limit) <= 0.005
 
 

@@ -25,11 +25,10 @@ from tenure.backtest import (
 from tenure.backtest.baselines import BASELINES as FORECASTERS
 from tenure.backtest.baselines import draw_shapes, nbd
 from tenure.backtest.boosting import Regression, forecast_by_boosting
-from tenure.jobs.compose import compose_settings
 from tenure.posterior import Posterior
 from tenure.rfm import Histories, Split, histories, split_log
 from tenure.scorer import Scorer
-from tenure.settings import BASELINES, BacktestSettings
+from tenure.settings import BASELINES, BacktestSettings, TrainSettings
 from tenure.streams import stream
 from tenure.summary import CustomerSummary
 from tenure.transactions import Transactions, read
@@ -39,7 +38,7 @@ CUTOFF, END, DRAWS = date(1997, 9, 30), date(1997, 12, 30), 100
 
 @pytest.fixture(scope="module")
 def log() -> Transactions:
-    return read(compose_settings("train").transactions)
+    return read(TrainSettings().transactions)
 
 
 @pytest.fixture(scope="module")
@@ -49,7 +48,7 @@ def parts(log: Transactions) -> Split:
 
 @pytest.fixture(scope="module")
 def settings() -> BacktestSettings:
-    shipped = compose_settings("train").backtest
+    shipped = TrainSettings().backtest
     quick = replace(shipped.baselines.boosting, trees=10, quantiles=[0.05, 0.5, 0.95])
     return replace(shipped, baselines=replace(shipped.baselines, boosting=quick))
 

@@ -12,9 +12,8 @@ from stores import put_store
 from tenure import registry
 from tenure.backtest import BacktestError, Origin, rolling_origins
 from tenure.commands.pages import PAGES
-from tenure.jobs.compose import compose_settings
 from tenure.jobs.run_names import shared_arguments, typed_command
-from tenure.settings import OriginSettings, SettingsError
+from tenure.settings import BacktestJobSettings, OriginSettings, SettingsError
 from tenure.transactions import read
 
 FIRST, LAST = date(2024, 1, 1), date(2024, 12, 31)
@@ -136,8 +135,8 @@ def test_a_burn_in_is_that_of_training(tmp_path: Path) -> None:
 
 
 def test_the_sample_has_the_cut_offs_that_the_help_names() -> None:
-    log = read(compose_settings("backtest").transactions)
-    origins = rolling_origins(compose_settings("backtest").origins, log.first_day, log.last_day)
+    log = read(BacktestJobSettings().transactions)
+    origins = rolling_origins(BacktestJobSettings().origins, log.first_day, log.last_day)
     assert len({origin.cutoff for origin in origins}) == 4
     assert "four cut-offs" in str(PAGES["backtest"])
 

@@ -18,6 +18,7 @@ from tenure.jobs.scoring import require_supported
 from tenure.output import atomic_file, describe
 from tenure.posterior import Posterior
 from tenure.scorer import ScoreError, Scorer
+from tenure.settings import ScoreJobSettings
 from tenure.summary import SummaryError
 from tenure.summary_file import SummaryFile, SummaryFileError
 
@@ -147,7 +148,7 @@ def test_what_an_older_versions_scorer_does_not_know_is_refused_in_words(posteri
         registry.RegistryError, match=r"^models:/clv/1 .* residual=true, by_month=true, by=\[\.\.\.\]: train"
     ):
         require_supported(older, asked, "models:/clv/1")
-    require_supported(older, compose_settings("score"), "models:/clv/1")
+    require_supported(older, ScoreJobSettings(), "models:/clv/1")
     require_supported(Scorer(posterior), asked, "models:/clv/1")
 
 

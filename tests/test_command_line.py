@@ -18,17 +18,17 @@ from stores import put_store
 
 from tenure import registry
 from tenure.errors import InputError
-from tenure.jobs.compose import compose_settings
 from tenure.jobs.console import terminal
 from tenure.jobs.ending import disk_fault, memory_fault, missing_package
 from tenure.registry import manifest
+from tenure.settings import TrainSettings
 
 
 @pytest.mark.parametrize(
     "name", few(["clv.v2", "shop/clv", "a:b", "50%", "it's", 'a"b', "", " ", "x" * 251, "a\nb"], 4)
 )
 def test_a_name_that_mlflow_refuses_is_refused_before_any_work(name: str) -> None:
-    settings = compose_settings("train").registry
+    settings = TrainSettings().registry
     with pytest.raises(InputError, match=r"registry\.name must be"):
         replace(settings, name=name)
     replace(settings, name="clv v2_x-y")
@@ -41,7 +41,7 @@ def test_a_name_that_mlflow_refuses_is_refused_before_any_work(name: str) -> Non
 )  # fmt: skip
 def test_experiments_run_names_and_tags_are_checked(key: str, value: Any) -> None:
     with pytest.raises(InputError, match=rf"registry\.{key}"):
-        replace(compose_settings("train").registry, **{key: value})
+        replace(TrainSettings().registry, **{key: value})
 
 
 @pytest.mark.parametrize(
@@ -132,7 +132,7 @@ def test_a_signal_ends_a_command_in_a_line_and_its_run_is_killed(
 
 
 def test_mlflow_run_id_names_a_running_run_that_is_free(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    settings = replace(compose_settings("train").registry, tracking_uri=put_store(tmp_path))
+    settings = replace(TrainSettings().registry, tracking_uri=put_store(tmp_path))
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
     registry.connect(settings)
     monkeypatch.setenv("MLFLOW_RUN_ID", "0" * 32)

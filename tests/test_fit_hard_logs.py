@@ -12,6 +12,7 @@ from tenure.fit import FitError, check_fit, fit_models
 from tenure.jobs.compose import compose_settings
 from tenure.review import Verdict, judge
 from tenure.rfm import CompressedSummary
+from tenure.settings import TrainSettings
 from tenure.summary import CustomerSummary
 
 
@@ -157,7 +158,7 @@ def test_a_posterior_too_far_from_normal_for_laplace_is_sampled_by_nuts(settings
 
 
 def test_spend_without_a_finite_variance_is_said_by_the_review(settings):
-    limits = compose_settings("train").review.checks
+    limits = TrainSettings().review.checks
     metrics = fit_hard("spend over eight orders", settings).diagnostics
     assert metrics["spend.infinite_variance"] > 0.05
     named = {f"calibration.{key}": value for key, value in metrics.items()}

@@ -18,6 +18,7 @@ from tenure.jobs.compose import compose_settings
 from tenure.posterior import Posterior
 from tenure.registry import manifest
 from tenure.registry.store import client
+from tenure.settings import ScoreJobSettings
 
 CUSTOMERS = pd.DataFrame(
     {"customer_id": ["a", "b"], "frequency": [0, 3], "recency": [0, 90], "T": [200, 120], "monetary_value": [0.0, 20.0]}
@@ -31,7 +32,7 @@ def store(tmp_path_factory: pytest.TempPathFactory, posterior: Posterior) -> Ite
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("MLFLOW_TRACKING_URI", put_store(folder))
         patch.chdir(folder)
-        registry.connect(compose_settings("score").registry)
+        registry.connect(ScoreJobSettings().registry)
         doubled = replace(posterior, draws=posterior.draws | {"r": 2 * posterior.draws["r"]})
         for draws in (posterior, doubled):
             with mlflow.start_run() as run:
@@ -173,7 +174,7 @@ def test_a_tracking_server_verifies_likewise(
     before = mlflow.get_tracking_uri()
     monkeypatch.setenv("MLFLOW_TRACKING_URI", server)
     try:
-        registry.connect(compose_settings("score").registry)
+        registry.connect(ScoreJobSettings().registry)
         with mlflow.start_run() as run:
             registry.register(
                 posterior, "clv", run_id=run.info.run_id, verdict="PASS", validated_horizon_days=365, tags={}

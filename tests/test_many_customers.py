@@ -392,7 +392,7 @@ def without_failures(*arguments: Any, **named: Any) -> Any:
 
 
 def test_the_findings_name_the_sample() -> None:
-    checks = compose_settings("train").review.checks
+    checks = TrainSettings().review.checks
     fits = {"calibration.purchases": "laplace"}
     notes = judge({"customers": 10_000_000.0, "judged_customers": 200_113.0}, checks, fits=fits).notes
     assert notes[0] == (

@@ -10,8 +10,8 @@ import pytest
 from stores import put_store
 
 from tenure import registry
-from tenure.jobs.compose import compose_settings
 from tenure.record import Record
+from tenure.settings import TrainSettings
 
 NAMES = ["Land (ISO)", "a/b:c%", "../up", "dotted.name", "<script>alert(1)</script>", "x" * 300, "new\nline", "été", ""]
 
@@ -36,7 +36,7 @@ def test_prose_is_left_out_of_the_review_alone() -> None:
 def test_no_name_stops_a_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MLFLOW_TRACKING_URI", put_store(tmp_path))
     monkeypatch.chdir(tmp_path)
-    settings = compose_settings("train")
+    settings = TrainSettings()
     registry.connect(settings.registry)
     rule = {"column": "Land (ISO)", "equals": "a/b"}
     log = {**asdict(settings.transactions), "segments": dict.fromkeys(NAMES, "first")}

@@ -19,7 +19,7 @@ from tenure.errors import InputError
 from tenure.jobs import promoting, training
 from tenure.jobs.compose import compose_settings
 from tenure.jobs.run_settings import RecipeError, read_fit, read_recipe
-from tenure.settings import shipped
+from tenure.settings import TrainSettings, shipped
 
 QUICK = ["fit.method=laplace", "fit.draws=200", "fit.joint_draws=200", "backtest.baselines.names=[zero]"]
 RELAXED = [
@@ -219,19 +219,19 @@ def test_a_recipe_reads_back_as_it_was_set() -> None:
 def test_an_older_recipe_takes_todays_defaults_for_what_came_later_and_keeps_its_own_priors(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    settings = asdict(compose_settings("train"))
+    settings = asdict(TrainSettings())
     del settings["fit"]["no_repeat_buyers"], settings["fit"]["priors"]["gamma_gamma"], settings["transactions"]
     settings["fit"]["priors"]["bg_nbd"]["mean_rate"] = {"distribution": "Exponential", "parameters": {"lam": 2.0}}
     with caplog.at_level(logging.WARNING, "tenure"):
         found = read_fit(OmegaConf.to_yaml(settings))
     assert "the run has no fit.no_repeat_buyers, fit.priors.gamma_gamma: they take" in caplog.text
     assert found.priors.bg_nbd.mean_rate.parameters == {"lam": 2.0}
-    assert found.priors.gamma_gamma == compose_settings("train").fit.priors.gamma_gamma
+    assert found.priors.gamma_gamma == TrainSettings().fit.priors.gamma_gamma
 
 
 def test_an_older_recipe_is_followed_while_a_command_runs_and_the_command_goes_on() -> None:
     """The shipped defaults are composed inside of a job, whose own Hydra is at work."""
-    settings = asdict(compose_settings("train"))
+    settings = asdict(TrainSettings())
     del settings["fit"]["no_repeat_buyers"]
     with hydra.initialize_config_dir(shipped("conf"), version_base="1.3"):
         assert read_fit(OmegaConf.to_yaml(settings)).no_repeat_buyers == "refuse"
@@ -239,7 +239,7 @@ def test_an_older_recipe_is_followed_while_a_command_runs_and_the_command_goes_o
 
 
 def test_a_recipe_reads_nothing_of_this_machine() -> None:
-    recipe = asdict(compose_settings("train"))
+    recipe = asdict(TrainSettings())
     recipe["transactions"]["path"] = "${oc.env:HOME}/sales.csv"
     with pytest.raises(RecipeError, match="interpolation, which is not resolved"):
         read_recipe(OmegaConf.to_yaml(recipe))

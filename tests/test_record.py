@@ -9,8 +9,8 @@ from stores import put_store
 
 from tenure import paths, registry
 from tenure.failures import Failure, Failures
-from tenure.jobs.compose import compose_settings
 from tenure.record import Dataset, Record
+from tenure.settings import TrainSettings
 
 
 def test_a_record_is_read_back_as_it_was_logged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -18,7 +18,7 @@ def test_a_record_is_read_back_as_it_was_logged(tmp_path: Path, monkeypatch: pyt
 
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("MLFLOW_TRACKING_URI", put_store(tmp_path))
-    settings = compose_settings("train").registry
+    settings = TrainSettings().registry
     registry.connect(settings)
     table = pd.DataFrame({"name": ["=1+1", "<b>"], "n": [1, 2]}).set_index("name")
     record = Record(

@@ -12,6 +12,7 @@ from tenure.errors import InputError
 from tenure.jobs import reporting
 from tenure.jobs.compose import compose_settings
 from tenure.report.pictures import PICTURES
+from tenure.settings import ReportJobSettings
 
 
 def test_the_run_holds_its_report_and_it_can_be_made_again_from_the_run_alone(evidence: registry.Evidence) -> None:
@@ -81,7 +82,7 @@ def test_a_report_of_a_run_that_is_no_training_is_refused_in_words(
     evidence: registry.Evidence, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert evidence.run_id
-    settings = compose_settings("report").registry
+    settings = ReportJobSettings().registry
     with registry.open_run(settings, "score", "seed: 0") as opened:
         pass
     with pytest.raises(registry.NoModelError, match=rf"Run {opened.info.run_id} \(job: score\) holds no review"):

@@ -32,6 +32,7 @@ from tenure.record import Dataset, Record
 from tenure.registry.shown import METRICS, PARAMS, is_shown
 from tenure.report.description import findings_markdown
 from tenure.review import as_text, lines
+from tenure.settings import BacktestJobSettings, TrainSettings
 
 
 @pytest.fixture
@@ -39,7 +40,7 @@ def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("MLFLOW_TRACKING_URI", put_store(tmp_path))
     before = mlflow.get_tracking_uri()
-    registry.connect(compose_settings("train").registry)
+    registry.connect(TrainSettings().registry)
     yield tmp_path
     registry.use(before)
 
@@ -107,12 +108,12 @@ def test_jobs_are_told_apart_by_the_first_word_of_a_name() -> None:
     scoring = compose_settings("score", ["output=s.parquet"])
     assert scoring_name(scoring, "models:/clv/3", "1998-06-30") == "score clv/3 365 days from 1998-06-30"
     assert scoring_name(scoring, "runs:/0a1b", None) == "score runs:/0a1b 365 days"
-    assert backtest_name(compose_settings("backtest"), 4) == "backtest bg_nbd laplace weak at 4 cut-offs"
-    assert backtest_name(compose_settings("backtest"), 1).endswith(" at 1 cut-off")
+    assert backtest_name(BacktestJobSettings(), 4) == "backtest bg_nbd laplace weak at 4 cut-offs"
+    assert backtest_name(BacktestJobSettings(), 1).endswith(" at 1 cut-off")
 
 
 def test_a_run_has_the_given_name_unless_the_settings_name_it(store: Path) -> None:
-    settings = compose_settings("train").registry
+    settings = TrainSettings().registry
     with registry.open_run(settings, "train", "seed: 0", "train bg_nbd") as run:
         pass
     with registry.open_run(replace(settings, run_name="mine"), "train", "seed: 0", "train bg_nbd") as named:
@@ -125,7 +126,7 @@ def test_a_run_has_the_given_name_unless_the_settings_name_it(store: Path) -> No
 
 
 def test_mlflow_shows_a_few_numbers_and_the_evidence_has_all_of_them(store: Path) -> None:
-    with registry.open_run(compose_settings("train").registry, "train", "seed: 0") as run:
+    with registry.open_run(TrainSettings().registry, "train", "seed: 0") as run:
         registry.log_record(Record(metrics={"purchases.bias": -0.1, "purchases.rmse": 2.0}))
         registry.log_record(Record(metrics={"refit_drift": 0.2}), under="final.purchases")
         registry.log_record(Record(metrics={"khat_max": 0.2}), under="final.purchases")
@@ -189,7 +190,7 @@ def test_a_training_shows_some_thirty_numbers_its_versions_in_a_file_and_what_it
 
 @pytest.mark.parametrize("has_log", few([True, False], 1))
 def test_metrics_are_bound_to_the_model_and_to_the_log(store: Path, posterior: Posterior, has_log: bool) -> None:
-    with registry.open_run(compose_settings("train").registry, "train", "seed: 0") as run:
+    with registry.open_run(TrainSettings().registry, "train", "seed: 0") as run:
         if has_log:
             registry.log_record(Record(dataset=Dataset("sales.csv", "5" * 64, "training")))
         registry.log_record(Record(metrics={"purchases.bias": -0.1, "spend.bias": 0.1, "spend.rmse": 3.0}))
@@ -229,7 +230,7 @@ def test_a_training_that_fails_has_its_metrics_on_the_run_alone(trained: Ran, fa
 
 def test_a_version_and_its_model_are_described_and_words_of_a_person_stay(store: Path, posterior: Posterior) -> None:
     def add(note: str) -> None:
-        with registry.open_run(compose_settings("train").registry, "train", "seed: 0") as run:
+        with registry.open_run(TrainSettings().registry, "train", "seed: 0") as run:
             registry.register(
                 posterior,
                 "clv",

@@ -20,10 +20,9 @@ from servers import answering_server, closed_port, losing_server, silent_server
 
 from tenure import registry
 from tenure.jobs import app
-from tenure.jobs.compose import compose_settings
 from tenure.jobs.result_file import ResultFile
 from tenure.registry import RegistryError, StoreUnreachableError, aliases, servers
-from tenure.settings import RegistrySettings
+from tenure.settings import RegistrySettings, TrainSettings
 
 SECRET = "S3CRET"
 QUIET = "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT"
@@ -41,7 +40,7 @@ def own_environment(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 
 def settings(uri: str) -> RegistrySettings:
-    return replace(compose_settings("train").registry, tracking_uri=uri)
+    return replace(TrainSettings().registry, tracking_uri=uri)
 
 
 def refusal(uri: str) -> RegistryError:

@@ -17,7 +17,7 @@ from tenure import settings
 from tenure.errors import InputError
 from tenure.jobs.compose import compose_settings, schema
 from tenure.scorer import Params
-from tenure.settings import COMMANDS, read_priors
+from tenure.settings import COMMANDS, ScoreJobSettings, read_priors
 
 ROOT = Path(__file__).parent.parent
 
@@ -73,7 +73,7 @@ def test_settings_out_of_range_are_refused_with_their_full_key(override: str, ke
 
 
 def test_the_settings_defaults_are_the_scorers() -> None:
-    score, params = compose_settings("score").score, Params()
+    score, params = ScoreJobSettings().score, Params()
     for name in ("horizon_days", "discount_rate", "margin", "level"):
         assert getattr(score, name) == getattr(params, name)
 

@@ -25,7 +25,7 @@ from tenure.posterior import Posterior
 from tenure.record import Record
 from tenure.registry import RegistryError, StoreUnreachableError, completeness, locks, models, processes, store
 from tenure.registry.uris import checked_uri
-from tenure.settings import RegistrySettings
+from tenure.settings import RegistrySettings, TrainSettings
 
 SECRET = "S3CRET"
 
@@ -37,7 +37,7 @@ def settings(tmp_path: Path, empty_store: Path, monkeypatch: pytest.MonkeyPatch)
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
     before = mlflow.get_tracking_uri()
-    yield replace(compose_settings("train").registry, tracking_uri=f"sqlite:///{tmp_path / 'mlflow.db'}")
+    yield replace(TrainSettings().registry, tracking_uri=f"sqlite:///{tmp_path / 'mlflow.db'}")
     registry.use(before)
 
 
@@ -471,12 +471,12 @@ from pathlib import Path
 import matplotlib.pyplot as plt
 import numpy as np
 from tenure import registry
-from tenure.jobs.compose import compose_settings
 from tenure.posterior import Posterior
 from tenure.record import Record
+from tenure.settings import TrainSettings
 rng = np.random.default_rng(1)
 draws = {name: np.exp(rng.normal(0.7, 0.01, (2, 50))) for name in ("r", "alpha", "a", "b", "p", "q", "v")}
-settings = compose_settings("train").registry
+settings = TrainSettings().registry
 registry.connect(settings)
 with registry.open_run(settings, "train", "seed: 0") as run:
     registry.log_record(Record(figures={"data/empty": plt.figure()}, files={"report.html": "<html></html>"}))

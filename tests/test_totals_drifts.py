@@ -6,11 +6,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tenure.jobs.compose import compose_settings
 from tenure.posterior import Posterior
+from tenure.settings import TrainSettings
 from tenure.totals import Drift, Drifts, PastError, PastErrorsError, estimate_drifts
 
-SETTINGS = compose_settings("train").backtest.drift
+SETTINGS = TrainSettings().backtest.drift
 START = date(2024, 1, 1)
 YEARS_LATER = date(2030, 1, 1)
 

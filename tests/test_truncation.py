@@ -25,7 +25,7 @@ from tenure.rfm import (
     summarize,
     summary_query,
 )  # fmt: skip
-from tenure.settings import AcquisitionWindowSettings, RfmSettings, SettingsError
+from tenure.settings import AcquisitionWindowSettings, RfmSettings, SettingsError, TrainSettings
 from tenure.summary import COLUMNS
 from tenure.transactions import Transactions, TransactionsError, read
 
@@ -220,7 +220,7 @@ def test_the_error_of_a_trend_covers_its_early_weeks_as_often_as_the_p_value_say
 
 def test_a_burn_in_leaves_out_the_log_s_first_days_and_counts_whom() -> None:
     transactions = sales_log(("a", 0, 1.0), ("b", 4, 1.0), ("b", 30, 1.0), ("c", 5, 1.0), ("d", 30, 1.0))
-    settings = replace(compose_settings("train").rfm, burn_in_days=5)
+    settings = replace(TrainSettings().rfm, burn_in_days=5)
     window = AcquisitionWindow.of(settings, transactions)
     parts = split_log(transactions, "2020-01-20", window=window)
     assert window.first == date(2020, 1, 6)
@@ -238,7 +238,7 @@ def test_an_acquisition_window_is_taken_from_the_settings() -> None:
 
 
 def test_a_model_learns_from_everyone_unless_told_or_the_log_knows_who_is_old() -> None:
-    shipped = compose_settings("train").rfm
+    shipped = TrainSettings().rfm
     assert AcquisitionWindow.of(shipped, sales_log(("a", 0, 1.0))) == EVERYONE
     assert AcquisitionWindow.of(shipped, dated_log(("a", 0, 1.0, None))) == NEW
 

@@ -12,11 +12,10 @@ from logs import FIRST, sales_log
 from tenure.backtest import evaluate_holdout, measure_forecast, model_forecast
 from tenure.backtest.baselines import BASELINES, BaselineInputs
 from tenure.fit import FitError, check_fit, fit_models, library_model, predictive
-from tenure.jobs.compose import compose_settings
 from tenure.posterior import Posterior
 from tenure.rfm import CompressedSummary, compress, split_log, summarize
 from tenure.scorer import Scorer
-from tenure.settings import FitSettings
+from tenure.settings import FitSettings, TrainSettings
 from tenure.spend.gamma_gamma.scoring import mean_spend
 from tenure.summary import CustomerSummary
 from tenure.summary_file import SummaryFile, check_summaries
@@ -129,7 +128,7 @@ def test_every_baseline_meets_them_before_and_after_the_inner_cutoff(
 ) -> None:
     log = sales_log(*free_shop(*free))
     parts = split_log(log, FIRST + timedelta(250), FIRST + timedelta(400))
-    shipped = compose_settings("train").backtest
+    shipped = TrainSettings().backtest
     boosting = replace(shipped.baselines.boosting, trees=5, quantiles=[0.05, 0.5, 0.95])
     settings = replace(shipped, baselines=replace(shipped.baselines, boosting=boosting))
     _, holdout = evaluate_holdout(log, parts, Scorer(posterior), settings, level=0.9, seed=1)
@@ -143,7 +142,7 @@ def test_every_baseline_meets_them_before_and_after_the_inner_cutoff(
 def test_the_nbd_expects_the_populations_spend_of_them(posterior: Posterior) -> None:
     log = sales_log(*free_shop((10, 20)))
     parts = split_log(log, FIRST + timedelta(250))
-    known = BaselineInputs(log, parts.calibration, 91, posterior, 100, 0, compose_settings("train").backtest.baselines)
+    known = BaselineInputs(log, parts.calibration, 91, posterior, 100, 0, TrainSettings().backtest.baselines)
     at = int(np.flatnonzero(parts.calibration.table["customer_id"] == "free0")[0])
     samples = BASELINES["nbd"](known).sample(slice(at, at + 1))
     joint = posterior.joint(100)

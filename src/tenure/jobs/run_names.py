@@ -13,6 +13,7 @@ from omegaconf import OmegaConf
 from tenure.record import Record
 from tenure.registry import flat_settings
 from tenure.settings import (
+    COMMANDS,
     BacktestJobSettings,
     CampaignJobSettings,
     DecideJobSettings,
@@ -21,7 +22,7 @@ from tenure.settings import (
     TrainSettings,
 )
 
-from .compose import compose_settings, shipped
+from .compose import shipped
 
 OWN = "own"  # priors that are none of the named ones
 SHARED = ("transactions.", "rfm.", "fit.", "fit/", "backtest.", "registry.", "seed=")  # keys of several jobs
@@ -84,7 +85,7 @@ def campaign_name(settings: CampaignJobSettings, model: str, start: str, end: st
 
 def settings_record(settings: Any, job: str) -> Record:
     """Return all settings of a job as params; those that differ from the shipped ones are shown in MLflow."""
-    params, defaults = flat_of(settings), flat_of(compose_settings(job))
+    params, defaults = flat_of(settings), flat_of(COMMANDS[job]())
     changed = {key for key, value in params.items() if defaults.get(key) != value and not key.startswith(FREE)}
     if isinstance(fit := getattr(settings, "fit", None), FitSettings):
         params["fit.priors"] = priors_name(fit)

@@ -25,7 +25,7 @@ from tenure.settings import TrainSettings
 
 
 @pytest.mark.parametrize(
-    "name", few(["clv.v2", "shop/clv", "a:b", "50%", "it's", 'a"b', "", " ", "x" * 251, "a\nb"], 4)
+    "name", few(["clv.v2", "shop/clv", "a:b", "50%", "it's", 'a"b', "", " ", "x" * 251, "a\nb"], 2)
 )
 def test_a_name_that_mlflow_refuses_is_refused_before_any_work(name: str) -> None:
     settings = TrainSettings().registry
@@ -37,7 +37,7 @@ def test_a_name_that_mlflow_refuses_is_refused_before_any_work(name: str) -> Non
 @pytest.mark.parametrize(
     ("key", "value"),
     few([("experiment", ""), ("experiment", "a\x1bb"), ("run_name", " "), ("run_name", "x" * 251),
-         ("tags", {"a(b)": "c"}), ("tags", {"a": "x" * 5001}), ("tags", {"/a": "b"})], 3),
+         ("tags", {"a(b)": "c"}), ("tags", {"a": "x" * 5001}), ("tags", {"/a": "b"})], 1),
 )  # fmt: skip
 def test_experiments_run_names_and_tags_are_checked(key: str, value: Any) -> None:
     with pytest.raises(InputError, match=rf"registry\.{key}"):

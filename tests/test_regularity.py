@@ -5,6 +5,7 @@ from datetime import date, timedelta
 import numpy as np
 import pandas as pd
 import pytest
+from cases import few
 from logs import log_of, settings
 from test_review import FITS, SETTINGS, good_metrics
 
@@ -46,7 +47,7 @@ def test_k_and_its_error_are_those_of_the_formula_by_hand():
     }  # fmt: skip
 
 
-@pytest.mark.parametrize("mean", [2, 7, 60])
+@pytest.mark.parametrize("mean", few([2, 7, 60], 1))
 def test_random_purchases_have_k_of_1_at_any_rate(mean):
     """Although waits are whole days: without the factors, k would be 2.2 at a mean wait of two days."""
     measured = measure_regularity(simulate(1.0, mean))

@@ -24,12 +24,15 @@ ROOT = Path(__file__).parent.parent
 
 @pytest.mark.parametrize(
     ("override", "said"),
-    [
-        ("fit.chainz=3", "fit.chainz"),
-        ("fit.draws=abc", "fit.draws"),
-        ("score.level=1.5", "score.level must be above 0 and below 1, got 1.5"),
-        ("experiment=nope", "there is no experiment=nope. The options of experiment are: cdnow, compare"),
-    ],
+    few(
+        [
+            ("fit.chainz=3", "fit.chainz"),
+            ("fit.draws=abc", "fit.draws"),
+            ("score.level=1.5", "score.level must be above 0 and below 1, got 1.5"),
+            ("experiment=nope", "there is no experiment=nope. The options of experiment are: cdnow, compare"),
+        ],
+        2,
+    ),
 )
 def test_a_wrong_setting_is_refused_before_any_data_is_read(tmp_path: Path, override: str, said: str) -> None:
     run = command if override.startswith("experiment") else in_process  # one process is enough: it takes seconds

@@ -109,7 +109,7 @@ def test_customers_of_different_counts_keep_their_own_times() -> None:
     assert draw_shares(np.zeros(3, np.int64), np.arange(3), np.random.default_rng(5)).size == 0
 
 
-@pytest.mark.parametrize("model", PURCHASE_MODELS)
+@pytest.mark.parametrize("model", few(PURCHASE_MODELS, 1))
 def test_counts_are_those_that_the_scorer_expects_of_new_customers(model: str, tmp_path: Path) -> None:
     one_day = ["simulate.start=2024-01-01", "simulate.acquisition.until=2024-01-01", "simulate.end=2024-12-30"]
     settings = asked(f"simulate.truth.purchase_model={model}", "simulate.customers=60000", *one_day)

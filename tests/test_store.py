@@ -134,7 +134,7 @@ def test_a_store_that_cannot_be_opened_is_refused_without_its_password(settings:
             ("sqlite:///:memory:", "lies in memory"),
             ("sqlite:////", "is a folder"),
         ],
-        4,
+        2,
     ),
 )
 def test_what_is_no_address_of_a_store_is_refused_in_words(

@@ -24,7 +24,7 @@ docs:
     uv run sphinx-build -W --keep-going -q docs docs/build
 
 # All that CI runs
-ci: check docs test
+ci: check test
 
 # Differences between the golden scores and the scores of this code
 golden:

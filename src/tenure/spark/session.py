@@ -3,12 +3,15 @@
 import os
 import shutil
 import signal
+import socket
 import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from urllib.parse import urlsplit
+from urllib.request import getproxies
 
 from pyspark.errors import PySparkException
 from pyspark.sql import SparkSession
@@ -18,6 +21,8 @@ from .errors import SparkError, in_words
 
 QUIET = "spark.log.level"
 LOOKS = 20  # at the folder, within the patience
+PORT = 15002  # of Spark Connect, where the address has none
+ANSWER_SECONDS = 30
 # As files of other programs are read on one machine: their time stamps may have nanoseconds.
 READING = {"spark.sql.session.timeZone": "UTC", "spark.sql.legacy.parquet.nanosAsLong": "true"}
 
@@ -30,6 +35,7 @@ def open_session(settings: SparkSettings) -> Iterator[SparkSession]:
     """
     is_own = settings.master is not None or settings.remote is not None
     _require_java(settings)
+    _require_answer(settings)
     with in_words("The Spark session cannot be opened"):
         session = _open(settings)
     try:
@@ -67,6 +73,24 @@ def _require_java(settings: SparkSettings) -> None:
     starts = settings.master is not None or (settings.remote or "").startswith("local")
     if starts and "JAVA_HOME" not in os.environ and shutil.which("java") is None:
         raise SparkError("There is no Java, which Spark needs: install version 17, or use spark.remote=sc://host:port.")
+
+
+def _require_answer(settings: SparkSettings) -> None:
+    """Raise SparkError where nothing answers at the address of Spark Connect, whose client tries for ten minutes."""
+    remote = settings.remote or ("" if settings.master else os.environ.get("SPARK_REMOTE", ""))
+    if not remote.startswith("sc://") or getproxies():  # a proxy answers for the address
+        return
+    try:
+        address = urlsplit(remote)
+        host, port = address.hostname or "", address.port or PORT
+        socket.create_connection((host, port), timeout=ANSWER_SECONDS).close()
+    except ValueError:  # Spark says what is wrong with the address
+        return
+    except OSError as error:
+        raise SparkError(
+            f"The Spark session cannot be opened: nothing answers at {host}:{port} ({error.strerror or error})."
+            " Is the address right, and is Spark Connect running there?"
+        ) from error
 
 
 @contextmanager

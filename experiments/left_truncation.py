@@ -137,7 +137,8 @@ def print_synthetic(truth, seed, folder):
     print(f"\n{truth}, seed {seed}: {len(ids):,} customers to {CUTOFF}, {is_old.sum():,} of them left-truncated.")
     print_excess(find_truncation(plain, CUTOFF))
     print_header("", "customers", "left-truncated", "rate a year", "dropout", "bias of purchases, new", "of spend, new")
-    rate, leaves = 365 * population.r / population.alpha, population.a / (population.a + population.b)
+    a, b = (population.parameters[name] for name in ("a", "b"))
+    rate, leaves = 365 * population.mean_rate, a / (a + b)
     print_row("true parameters", "", "", f"{rate:.2f}", f"{leaves:.3f}", "", "")
     posteriors = {}
     for name, windowed in estimated.items():

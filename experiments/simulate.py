@@ -55,6 +55,8 @@ def measure(name, customers, overrides, folder):
 
 
 def main(folder):
+    if folder is not None:
+        Path(folder).mkdir(parents=True, exist_ok=True)
     print(f"{os.cpu_count()} cores, Python {platform.python_version()}\n")
     print("| parameters | customers | options | rows | files | MB on disk | wall s | rows/s | peak MB |")
     print("|---|---|---|---|---|---|---|---|---|")

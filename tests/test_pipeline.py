@@ -38,6 +38,9 @@ def settings_of(*changes: str) -> TrainSettings:
     return settings
 
 
+OTHER_MODELS = [*(pytest.param(name, marks=pytest.mark.slow) for name in ("mbg_nbd", "zi_bg_nbd")), "pareto_nbd"]
+
+
 class Listener(pipeline.Observer):
     """An observer that lists what it receives."""
 
@@ -95,6 +98,16 @@ def test_a_training_prints_nothing_and_hands_over_every_result_in_order(
     for model in training.final.report.fit.models.values():  # the largest arrays of many customers
         with pytest.raises(RuntimeError, match="data of this fit were released after its diagnostics"):
             model.target.density(np.zeros(len(model.target.names)))
+
+
+@pytest.mark.filterwarnings("ignore::tenure.scorer.HeavyTailWarning")
+@pytest.mark.parametrize("model", OTHER_MODELS)
+def test_a_training_of_any_purchase_model_has_every_part(log: Transactions, model: str) -> None:
+    training = pipeline.train(log, settings_of(f"fit.purchase_model={model}"))
+    assert training.holdout.tracking["expected"].iloc[-1] > 0
+    assert training.final is not None
+    assert training.forecasts is not None
+    assert training.forecasts.base["purchases.expected"] > 0
 
 
 @pytest.mark.filterwarnings("ignore::tenure.scorer.HeavyTailWarning")

@@ -403,6 +403,14 @@ def test_the_mean_of_simulated_futures_is_the_expectation(name, rate, days):
 
 
 @every_purchase_model
+def test_nothing_is_expected_of_a_new_customer_at_once(name):
+    """A curve by day, as of a holdout, begins with day 0."""
+    expected = Scorer(posterior_of(name)).expected_new_customer(np.array([0.0, 1e-9, 1.0])).mean(axis=0)
+    assert expected[0] == 0.0
+    assert_allclose(expected[1], 1e-9 * expected[2], rtol=0.5)
+
+
+@every_purchase_model
 def test_months_add_up_to_the_horizon(name):
     months = Scorer(posterior_of(name)).score(frame_of(CUSTOMERS), by_month=True)
     assert_allclose(months.months.purchases.sum(axis=1), months.table["expected_purchases"], rtol=1e-9)

@@ -79,6 +79,8 @@ def fill_buying(x, T, end, parameters, buying):
 @njit()
 def _undiscounted_share(reach, s):
     """Compute the mean of (1 + z)^-s over z in (0, reach): Fader & Hardie (2005), note 009."""
+    if not reach > 0.0:
+        return 1.0
     log_reach = math.log1p(reach)
     power = (1.0 - s) * log_reach
     integral = log_reach if abs(power) < 1e-12 else math.expm1(power) / (1.0 - s)
